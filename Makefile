@@ -1,0 +1,108 @@
+# Every entry point that a person or CI uses. `make help` explains them; uv does the work.
+
+PACKAGES := $(sort $(notdir $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))))
+TRAIN := $(PACKAGES:%=train-%)
+TEST := test-shared $(PACKAGES:%=test-%)
+PYTHON ?= python3
+
+# The uv on PATH if it accepts this workspace (it may be too old), else a private copy.
+ifndef UV
+UV := $(or $(shell uv cache dir >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
+endif
+# Without hard links between the cache and .venv uv copies anyway; this spares its warning.
+COPY = $(shell cache=$$($(UV) cache dir 2>/dev/null) && mkdir -p "$$cache" && df -P "$$cache" . \
+	| awk 'NR > 1 && !seen[$$1]++ { devices++ } END { if (devices > 1) print "--link-mode copy" }')
+RUN = $(UV) run $(COPY)
+# A fresh environment with what one member declares and nothing else.
+ISOLATED = $(UV) run --isolated
+# uv would warn that it does not use the first; with the second each start compiles torch's modules afresh.
+unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
+
+## make                    this help
+## make setup              install everything into .venv (the other commands do it by themselves)
+## make train-<package>    train; options: RECIPE=cgan DATA=folder:PATH ARGS="--trainer.steps 200"
+## make test               all tests, two at a time
+## make test-<package>     the tests of one package, or of shared, in an environment of its own
+## make test-gpu           the tests that need a CUDA device
+## make lint               check style
+## make format             put style right
+## make types              check types
+## make bench              measure the trainer's speed beside others
+## make doctor             what was found on this machine, what training will use, and what is wrong
+## make tensorboard        show the curves of runs/ in a browser
+## make pins               take the newest versions of all dependencies
+## make clean              delete caches and build products; runs/ and .venv stay
+help:
+	@echo; sed -n 's/^## /  /p' Makefile
+	@printf '\n  packages and their recipes\n'
+	@for package in $(PACKAGES); do \
+		recipes=$$(awk '/^\[/ { on = /torchworks\.recipes/ } on && /=/ { printf "%s%s", comma, $$1; comma = ", " }' \
+			packages/$$package/pyproject.toml); \
+		printf '    %-20s %s\n' "$$package" "$$recipes"; \
+	done
+	@printf '\n  for example\n'
+	@$(foreach package,$(PACKAGES),printf '    %s\n' 'make train-$(package)' 'make test-$(package)';) echo
+
+no-python = Torchworks needs Python 3.11 or newer, but '$(PYTHON)' is missing or older. \
+	Install one, or name the one to use: make PYTHON=/path/to/python3.12 ...
+no-venv = '$(PYTHON)' cannot make virtual environments. \
+	Install its venv module (the system package python3-venv on Debian and Ubuntu) or uv itself, then try again.
+.uv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(no-python)" >&2; exit 2; }
+	@echo "uv is not on PATH, or too old: installing a private copy into .uv/" >&2
+	@$(PYTHON) -m venv .uv >/dev/null || { rm -rf .uv; echo "$(no-venv)" >&2; exit 2; }
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.12.2,<0.14'
+
+setup: | $(UV)
+	@$(UV) sync --inexact $(COPY)
+	@echo "Ready. Try: make train-$(firstword $(PACKAGES))"
+
+$(TRAIN): train-%: | $(UV)
+	@$(RUN) --package $* python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+# One thread a worker: two workers with all threads each are slower than one.
+test $(TEST): export OMP_NUM_THREADS := 1
+test: | $(UV)
+	@$(RUN) pytest -n 2 -m 'not gpu' $(ARGS)
+
+$(TEST): test-%: | $(UV)
+	@$(ISOLATED) --package $* --group test pytest -n 2 -m 'not gpu' $(wildcard $*/tests packages/$*/tests) $(ARGS)
+
+test-gpu: | $(UV)
+	@$(RUN) python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+		{ echo "make test-gpu needs a CUDA device and finds none here; 'make doctor' says more." >&2; exit 2; }
+	@$(RUN) pytest -m gpu $(ARGS)
+
+lint: | $(UV)
+	@$(RUN) --only-group lint ruff check $(ARGS)
+	@$(RUN) --only-group lint ruff format --check
+
+format: | $(UV)
+	@$(RUN) --only-group lint ruff check --fix
+	@$(RUN) --only-group lint ruff format
+
+types: | $(UV)
+	@$(RUN) ty check $(ARGS)
+
+# In an environment of its own, so that the peers never reach .venv.
+bench: | $(UV)
+	@$(ISOLATED) --group peers python tests/benchmarks/bench_trainer.py $(ARGS)
+
+doctor: | $(UV)
+	@$(RUN) --package shared python -m torchworks.shared.device
+
+tensorboard: | $(UV)
+	@$(RUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)
+
+pins: | $(UV)
+	@$(UV) run --no-project python tools/pin.py $(ARGS)
+
+clean:
+	@find . \( -path ./.venv -o -path ./.uv -o -path ./runs \) -prune -o -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .pytest_cache .ruff_cache .hypothesis build dist shared/dist packages/*/dist
+	@echo "Kept: runs/ (your results), .venv and .uv (delete them yourself if you mean to)."
+
+train-% test-%: # only an unknown name gets here
+	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
+
+.PHONY: help setup $(TRAIN) test $(TEST) test-gpu lint format types bench doctor tensorboard pins clean

@@ -1,0 +1,119 @@
+"""The recipes of this package: functions that return a configuration; each docstring is what `gans list` prints."""
+
+from torchworks.gans.config import (
+    AdversarialConfig,
+    CGANConfig,
+    CGANNet,
+    CycleGANConfig,
+    DCGANConfig,
+    DCGANNet,
+    Pix2PixConfig,
+    R3GANConfig,
+    R3GANNet,
+    TranslatorNet,
+)
+from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+
+
+def dcgan() -> DCGANConfig:
+    """DCGAN with a spectrally normalised discriminator, hinge loss, averaged weights: images from noise.
+
+    gans train dcgan
+
+    Digits, 16 pixels: fd_digits64 4.50 (floor 0.32), 10 of 10 classes, in 151 s
+    (torch 2.14.1, one core of an AMD EPYC, one run, seed 0).
+    """
+    return DCGANConfig(
+        recipe="dcgan",
+        net=DCGANNet(latent_dim=64, width=48, discriminator_width=48),
+        adversarial=AdversarialConfig(augment=("color",)),
+        loader=LoaderConfig(image_size=16),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=2400, batch_size=64, ema=0.999, eval_every=400),
+    )
+
+
+def dcgan_paper() -> DCGANConfig:
+    """DCGAN as in the paper of 2015, batch norm in both nets: the less stable teaching version.
+
+    gans train dcgan-paper
+
+    Not yet measured at these settings.
+    """
+    return DCGANConfig(
+        recipe="dcgan-paper",
+        net=DCGANNet(latent="uniform", width=32, discriminator_width=32, kernel_size=5, norm="batch"),
+        adversarial=AdversarialConfig(loss="non-saturating", betas=(0.5, 0.999)),
+        loader=LoaderConfig(image_size=16),
+        optim=OptimConfig(lr=2e-4),
+        trainer=TrainerConfig(steps=2000, batch_size=128, eval_every=500),
+    )
+
+
+def cgan() -> CGANConfig:
+    """Conditional GAN, conditional batch norm and projection discriminator: images of a requested class.
+
+    gans train cgan
+
+    Digits, 16 pixels: the requested class is read in 96.9 % (real digits: 99.4 %), fd_digits64 4.14 (floor 0.32), in
+    115 s (torch 2.14.1, one core of an AMD EPYC, one run, seed 0). A classifier trained on 1,440 of its images alone
+    reads 93.0 % of real test digits, one trained on real ones 99.4 %.
+    """
+    return CGANConfig(
+        recipe="cgan",
+        net=CGANNet(latent_dim=64, width=48, discriminator_width=48),
+        adversarial=AdversarialConfig(augment=("color",)),
+        loader=LoaderConfig(image_size=16),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1600, batch_size=64, ema=0.999, eval_every=400),
+    )
+
+
+def r3gan() -> R3GANConfig:
+    """R3GAN, relativistic loss with two gradient penalties: the modern baseline.
+
+    gans train r3gan
+
+    Not yet measured at these settings.
+    """
+    return R3GANConfig(
+        recipe="r3gan",
+        net=R3GANNet(width=16, max_channels=64, blocks=1),
+        adversarial=AdversarialConfig(loss="relativistic", r1=0.5, r2=0.5, betas=(0.0, 0.99)),
+        loader=LoaderConfig(image_size=16),
+        optim=OptimConfig(lr=1e-3, schedule="cosine"),
+        trainer=TrainerConfig(steps=1500, batch_size=64, ema=0.995, eval_every=500),
+    )
+
+
+def cyclegan() -> CycleGANConfig:
+    """CycleGAN, translation between two kinds of images without pairs: handwritten and printed digits.
+
+    gans train cyclegan
+
+    Not yet measured at these settings.
+    """
+    return CycleGANConfig(
+        recipe="cyclegan",
+        cycle_weight=3.0,
+        identity_weight=1.0,
+        net=TranslatorNet(width=16, blocks=3, downsamplings=1, discriminator_width=32),
+        loader=LoaderConfig(image_size=16),
+        optim=OptimConfig(lr=1e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1400, batch_size=16, ema=0.99, eval_every=200),
+    )
+
+
+def pix2pix() -> Pix2PixConfig:
+    """pix2pix, translation learnt from pairs: outlines to handwritten digits.
+
+    gans train pix2pix
+
+    Not yet measured at these settings.
+    """
+    return Pix2PixConfig(
+        recipe="pix2pix",
+        net=TranslatorNet(width=16, blocks=3, downsamplings=1, discriminator_width=32),
+        loader=LoaderConfig(image_size=16),
+        trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.999, eval_every=500),
+    )

@@ -1,0 +1,100 @@
+"""The command line: quick to answer, clear when it cannot."""
+
+import resource
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from torchworks.gans.commands import COMMANDS
+from torchworks.shared.cli import main
+
+RECIPES = ["cgan", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan"]
+HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
+
+
+def gans(*words):
+    return main("gans", default="dcgan", commands=COMMANDS, arguments=[str(word) for word in words])
+
+
+def test_help_never_imports_torch():
+    script = (
+        "import sys; from torchworks.gans.commands import COMMANDS; from torchworks.shared.cli import main\n"
+        f"codes = [main('gans', default='dcgan', commands=COMMANDS, arguments=words) for words in {HELP}]\n"
+        "assert codes == [0] * len(codes), codes\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "dcgan", "--help"]], ids=" ".join)
+def test_help_answers_in_six_tenths_of_a_second_of_work(words):
+    assert min(_seconds([sys.executable, "-m", "torchworks.gans", *words]) for _ in range(3)) <= 0.6
+
+
+def _seconds(command):
+    """Processor time of a command, which other work on the machine changes little."""
+
+    def used():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = used()
+    subprocess.run(command, capture_output=True, check=True)
+    return used() - before
+
+
+def test_the_module_exits_with_the_code_of_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "torchworks.gans", "smaple"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "no command 'smaple'. Did you mean 'sample'?" in done.stderr
+
+
+def test_the_overview_names_every_command_and_recipe_within_a_hundred_columns(capsys):
+    assert gans("--help") == 0
+    text = capsys.readouterr().out
+    for name in ("list", "train", "check", *COMMANDS, *RECIPES):
+        assert name in text
+    rows = [line for line in text.splitlines() if line.startswith("  ")]
+    assert max(map(len, rows)) <= 100
+
+
+def test_list_shows_every_recipe_and_marks_the_default(capsys):
+    assert gans("list") == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
+    assert headings == [f"{name} (default)" if name == "dcgan" else name for name in RECIPES]
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_shows_every_option_and_says_in_words_what_happens_without_it(name, capsys):
+    assert gans(name, "--help") == 0
+    text = capsys.readouterr().out
+    for item in fields(COMMANDS[name].arguments):
+        shown = item.name.upper() if item.name in ("run", "images") else f"--{item.name.replace('_', '-')}"
+        assert shown in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "dcgen"], "Did you mean 'dcgan'"),
+        (["train", "dcgan", "--trainer.stpes", "3"], "--trainer.steps"),
+        (["sample", "RUN", "--interpolat", "3"], "--interpolate"),
+        (["sample"], "RUN"),
+        (["augment", "RUN", "--out", "x"], "--per-class"),
+        (["translate", "RUN", "a.png", "--out", "x", "--direction", "up"], "ab"),
+        (["sample", "RUN", "--n", "many"], "--n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_typing_errors_get_a_suggestion_and_exit_code_2(words, told, capsys):
+    assert gans(*words) == 2
+    captured = capsys.readouterr()
+    assert told in captured.err + captured.out
+    assert "Traceback" not in captured.err

@@ -1,0 +1,243 @@
+"""The command line every package shares: `list`, `train`, `check`, and whatever commands a package adds.
+
+Parses before it imports torch, so that help and typing errors answer at once. A mistake of the user's is one
+paragraph and exit code 2; a failure that is not the user's is exit code 1; a signal is 128 + its number.
+"""
+
+import dataclasses
+import importlib
+import os
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from torchworks.shared.config import Config, LoaderConfig, UserError, find_recipe, nearest, recipes
+
+RESUMABLE = "trainer"  # the only group of settings that may change when a run is continued
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a package. `arguments` is a dataclass that tyro parses; `call` is "module:function", imported
+    only when the command runs and called with the parsed dataclass."""
+
+    arguments: type
+    call: str
+
+    @property
+    def summary(self) -> str:
+        return (self.arguments.__doc__ or "").strip().splitlines()[0]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what is wrong with a data set, and draw nine of its samples."""
+
+    data: tyro.conf.Positional[str]
+    """What to check, such as folder:PATH or csv:PATH."""
+    picture: Path = Path("check.png")
+    """Where to draw the samples."""
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+
+
+CHECK = Command(Check, "torchworks.shared.data:run_check")
+
+
+def main(package: str, default: str, commands: dict[str, Command], arguments: list[str] | None = None) -> int:
+    """Run one command of `package` and return the exit code. `default` is the recipe that `train` takes."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    known = {"check": CHECK, **commands}
+    try:
+        return _dispatch(package, default, known, words)
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+    except BaseException as error:
+        if debug:
+            raise
+        return _explain(error)
+
+
+def _dispatch(package: str, default: str, commands: dict[str, Command], words: list[str]) -> int:
+    name, rest = (words[0], words[1:]) if words else ("--help", [])
+    if name in ("-h", "--help", "help"):
+        print(_overview(package, default, commands))
+    elif name == "list":
+        print(_recipes(package, default))
+    elif name == "train":
+        _train(package, default, rest)
+    elif name in commands:
+        command = commands[name]
+        parsed = tyro.cli(command.arguments, args=rest, prog=f"{package} {name}")
+        return _load(command.call)(parsed) or 0
+    else:
+        known = ["list", "train", *commands]
+        raise UserError(f"{package} has no command '{name}'.{nearest(name, known)} Commands: {', '.join(known)}.")
+    return 0
+
+
+def _load(call: str) -> Callable[[Any], int | None]:
+    module, function = call.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _overview(package: str, default: str, commands: dict[str, Command]) -> str:
+    rows = {
+        "list": "The recipes, with what each was measured to reach.",
+        f"train [RECIPE={default}]": "Train a recipe, or continue a run with --resume RUN.",
+        **{name: command.summary for name, command in commands.items()},
+    }
+    width = max(map(len, rows)) + 2
+    body = "\n".join(f"  {name:<{width}}{text}" for name, text in rows.items())
+    names = ", ".join(recipes(package))
+    return (
+        f"usage: {package} COMMAND [options]\n\n{body}\n\n"
+        f"recipes: {names}\n"
+        f"`{package} COMMAND --help` explains a command, `{package} train RECIPE --help` a recipe's options; "
+        "--debug shows tracebacks."
+    )
+
+
+def _recipes(package: str, default: str) -> str:
+    parts = []
+    for name, recipe in recipes(package).items():
+        mark = " (default)" if name == default else ""
+        text = textwrap.dedent("    " + (recipe.__doc__ or "")).strip()
+        parts.append(f"{name}{mark}\n{textwrap.indent(text, '    ')}")
+    return "\n\n".join(parts)
+
+
+def _train(package: str, default: str, words: list[str]) -> None:
+    name, words = (words[0], words[1:]) if words and not words[0].startswith("-") else (None, words)
+    resume = _resumed(words)
+    preset = find_recipe(package, name or default)() if resume is None else _config_of(resume, package, name)
+    parsed: Any = tyro.cli(_arguments(preset, package), args=words, prog=f"{package} train {preset.recipe}")
+    config: Config = parsed.config
+    if resume is not None:
+        _check_resume(preset, config, resume)
+
+    from torchworks.shared.experiment import train
+
+    figures = train(config, out=parsed.out, resume=resume)
+    _print_result(figures)
+
+
+def _arguments(preset: Config, package: str) -> type:
+    """The command line of `train` for this recipe, as a dataclass that tyro can parse."""
+    arguments = dataclasses.make_dataclass(
+        "Train",
+        [
+            ("config", Annotated[type(preset), tyro.conf.arg(name="")], field(default=preset)),  # ty: ignore[invalid-type-form]
+            (
+                "out",
+                Annotated[Path | None, tyro.conf.arg(metavar="DIR", help="Run directory to make.")],
+                field(default=None),
+            ),
+            (
+                "resume",
+                Annotated[Path | None, tyro.conf.arg(metavar="RUN", help="Run directory to continue.")],
+                field(default=None),
+            ),
+        ],
+        frozen=True,
+    )
+    arguments.__doc__ = find_recipe(package, preset.recipe).__doc__
+    return arguments
+
+
+def _resumed(words: list[str]) -> Path | None:
+    for place, word in enumerate(words):
+        if word.startswith("--resume="):
+            return Path(word.partition("=")[2])
+        if word == "--resume":
+            if place + 1 == len(words):
+                raise UserError("--resume needs the directory of the run to continue.")
+            return Path(words[place + 1])
+    return None
+
+
+def _config_of(folder: Path, package: str, recipe: str | None) -> Config:
+    """The configuration of the run to continue, if it may be continued under this package and recipe."""
+    from torchworks.shared.saved import load_config
+
+    if not folder.is_dir():
+        raise UserError(f"There is no run directory {folder}. Give --resume the path that `train` printed last.")
+    config = load_config(folder)
+    if config.package != package:
+        raise UserError(f"{folder} is a run of the package {config.package}; continue it with that.")
+    if recipe not in (None, config.recipe):
+        raise UserError(
+            f"{folder} is a run of the recipe '{config.recipe}', not '{recipe}'. Leave the recipe out to continue it, "
+            "or leave --resume out to start a new run."
+        )
+    return config
+
+
+def _check_resume(before: Config, after: Config, folder: Path) -> None:
+    for item in dataclasses.fields(before):
+        if item.name != RESUMABLE and getattr(before, item.name) != getattr(after, item.name):
+            raise UserError(
+                f"The run {folder} was made with another '{item.name}', and a run continues with its own "
+                f"configuration; only --{RESUMABLE}.* may change. Start a new run for the change."
+            )
+    for name in ("batch_size", "ema"):
+        made = getattr(before.trainer, name)
+        if made != getattr(after.trainer, name):
+            option = f"--trainer.{name.replace('_', '-')}"
+            raise UserError(f"The run {folder} was made with {option} {made}, and that cannot change.")
+    if (folder / "result.json").exists() and after.trainer.steps <= before.trainer.steps:
+        raise UserError(
+            f"The run {folder} is finished, at {before.trainer.steps} steps. To train it longer, add "
+            f"`--trainer.steps N` with N above {before.trainer.steps}; to start over, leave --resume out."
+        )
+
+
+def _print_result(figures: dict[str, Any]) -> None:
+    """A table of figures; the run directory is the last line."""
+    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+    width = max(map(len, numbers), default=0) + 2
+    for name, value in numbers.items():
+        print(f"{name:<{width}}{value if isinstance(value, int) else f'{value:.4f}'}")
+    if "run" in figures:
+        print(figures["run"])
+
+
+def _explain(error: BaseException) -> int:
+    """Print what went wrong as one paragraph and return the exit code."""
+    if isinstance(error, UserError):
+        return _say(str(error), 2)
+    if isinstance(error, KeyboardInterrupt):
+        return _say("Stopped.", 130)
+    if isinstance(error, BrokenPipeError):  # whoever reads our output has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (else Python complains at exit)
+        return 0
+    if isinstance(error, OSError):
+        return _say(f"{error}. Nothing else was changed; make room or permission there and try again.", 1)
+    if "torchworks.shared.guard" in sys.modules:
+        guard = sys.modules["torchworks.shared.guard"]
+        if isinstance(error, guard.Interrupted):
+            return _say(str(error), 128 + error.signum)
+        if isinstance(error, guard.TrainingFailed):
+            return _say(str(error), 1)
+        if guard.is_out_of_memory(error):
+            return _say(
+                "The device has not enough memory even for the smallest micro-batch. Use a smaller model or image "
+                "size, or a smaller --trainer.batch-size.",
+                1,
+            )
+    return _say(
+        f"Something failed that should not: {type(error).__name__}: {error}. Add --debug to see where; "
+        "a report with that output is welcome.",
+        1,
+    )
+
+
+def _say(text: str, code: int) -> int:
+    print(textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+    return code

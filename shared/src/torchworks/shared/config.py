@@ -1,0 +1,230 @@
+"""Configuration: frozen dataclasses, saved as JSON and read back strictly. Imports no torch, so that `--help` is
+quick.
+
+A recipe is a function without arguments that returns a `Config`; packages announce theirs as entry points in
+the group `torchworks.recipes.<package>`, so a stranger's package can add one too.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import tyro
+
+
+class UserError(Exception):
+    """A mistake of the user's: one paragraph that says what is wrong, why, and what to do. Exit code 2."""
+
+
+def _also(flag: str) -> Any:
+    """A field that the command line also knows without its group, as `--flag`."""
+    return tyro.conf.arg(aliases=[f"--{flag}"])
+
+
+@dataclass(frozen=True)
+class LoaderConfig:
+    """How the data get to the device."""
+
+    image_size: int = 32
+    """Height and width in pixels that images are resized to."""
+    channels: int | None = None
+    """1 for grey, 3 for colour; taken from the data when not given."""
+    kind: Literal["auto", "resident", "stream"] = "auto"
+    """Whole set on the device, or workers that decode as training goes; auto decides by size."""
+    workers: int = 0
+    """Decoding processes of the streaming loader."""
+    skip_bad: Annotated[bool, _also("skip-bad")] = False
+    """Leave out unreadable files instead of stopping at them."""
+    test_fraction: float = 0.2
+    """Share held back for testing when the data bring no test part."""
+    download: Annotated[bool, _also("download")] = False
+    """Allow fetching a public data set from the network."""
+    root: Path = Path("~/.cache/torchworks/data")
+    """Where downloaded sets are kept."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Step size over time. The factor multiplies the learning rates the recipe set."""
+
+    lr: float = 2e-4
+    """Peak learning rate."""
+    schedule: Literal["constant", "cosine", "linear", "step", "one-cycle", "plateau"] = "constant"
+    """Shape after warm-up."""
+    warmup: int = 0
+    """Steps of linear warm-up."""
+    final: float = 0.0
+    """Factor at the last step of cosine and linear, and the lower bound of plateau."""
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    """Where the step schedule drops, as shares of the whole run."""
+    gamma: float = 0.1
+    """Factor of each drop (step, plateau)."""
+    plateau_patience: int = 3
+    """Evaluations without a better watched score before the plateau schedule drops."""
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """The training loop."""
+
+    steps: Annotated[int, _also("steps")] = 1000
+    """Passes over all phases."""
+    batch_size: int = 64
+    """Samples per step and process."""
+    accumulate: int = 1
+    """Micro-batches that a batch is split into, to save memory; the gradient stays that of the whole batch."""
+    device: Annotated[str, _also("device")] = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], _also("precision")] = "auto"
+    """Arithmetic of the nets; auto takes bf16 where the hardware has it."""
+    channels_last: Literal["auto", "on", "off"] = "auto"
+    """Memory format of convolutional nets."""
+    compile: Annotated[bool, _also("compile")] = False
+    """Compile the nets; the first steps are then slow."""
+    strategy: Annotated[Literal["ddp", "fsdp"], _also("strategy")] = "ddp"
+    """How several processes share the work when started by torchrun."""
+    clip: float | None = None
+    """Global gradient norm limit of phases that set none themselves."""
+    ema: float = 0.0
+    """Decay of the moving average of the exported nets (0: off); it ramps up from the start."""
+    log_every: int = 20
+    """Steps between two lines of figures."""
+    eval_every: int = 0
+    """Steps between evaluations (0: only at the end)."""
+    checkpoint_every: int = 0
+    """Steps between checkpoints (0: at evaluations and at the end)."""
+    patience: int = 0
+    """Evaluations without a better watched score before training stops (0: never)."""
+    max_minutes: Annotated[float, _also("max-minutes")] = 0.0
+    """Stop and finish properly after so many minutes of training (0: no limit)."""
+    max_bad_steps: int = 10
+    """Steps in a row with gradients that are not finite before training stops."""
+    profile: Annotated[bool, _also("profile")] = False
+    """Record steps 10 to 20 as a Chrome trace and print a table by phase."""
+    overfit_one_batch: Annotated[bool, _also("overfit-one-batch")] = False
+    """Train on the first batch alone, to see whether the loss can fall at all."""
+    dry_run: Annotated[bool, _also("dry-run")] = False
+    """Check everything, make two steps and one evaluation, write nothing."""
+    find_lr: Annotated[bool, _also("find-lr")] = False
+    """Sweep the learning rate instead of training and suggest one."""
+    tensorboard: bool = False
+    """Also write TensorBoard events (needs the extra shared[tensorboard])."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What every recipe has. Packages subclass it, add their own groups of fields and implement `task`."""
+
+    package: ClassVar[str] = "shared"
+
+    recipe: tyro.conf.Suppress[str] = ""
+    """Name of the recipe (set by the recipe itself)."""
+    data: str = "digits"
+    """Where the data come from, such as digits, folder:PATH, csv:PATH or torchvision:MNIST."""
+    seed: int = 0
+    """Everything random follows from it."""
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+    def experiment(self) -> Any:
+        """Open the data and build the task: a `torchworks.shared.experiment.Experiment`. Imports torch."""
+        raise NotImplementedError
+
+
+def recipes(package: str) -> dict[str, Callable[[], Config]]:
+    """The recipes of `package` by name, in the order of their names, loaded."""
+    points = sorted(entry_points(group=f"torchworks.recipes.{package}"), key=lambda point: point.name)
+    return {point.name: point.load() for point in points}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' for a word close to a known one, else ''."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def find_recipe(package: str, name: str) -> Callable[[], Config]:
+    """The recipe function `name` of `package`; raises `UserError` with the nearest known name."""
+    known = recipes(package)
+    if name not in known:
+        raise UserError(
+            f"There is no recipe '{name}' in {package}.{nearest(name, known)} Known recipes: {', '.join(known)}."
+        )
+    return known[name]
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as plain data for JSON."""
+    return {item.name: _plain(getattr(config, item.name)) for item in dataclasses.fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def from_dict(cls: Any, values: dict[str, Any], where: str = "configuration") -> Any:
+    """The dataclass `cls` from plain data; raises `UserError` for unknown keys and values of the wrong type."""
+    if not isinstance(values, dict):
+        raise UserError(f"The {where} must be a table of fields, but it is {type(values).__name__}.")
+    hints = typing.get_type_hints(cls)
+    names = {item.name for item in dataclasses.fields(cls)}
+    for key in values:
+        if key not in names:
+            raise UserError(f"The {where} has an unknown field '{key}'.{nearest(key, names)}")
+    for item in dataclasses.fields(cls):
+        if item.name not in values and item.default is item.default_factory is dataclasses.MISSING:
+            raise UserError(f"The {where} lacks the field '{item.name}'.")
+    return cls(**{key: _typed(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value, where)
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _any_of(args, value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        return _tuple_of(args, value, where)
+    if origin is Literal and value in args:
+        return value
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    expected = " or ".join(map(repr, args)) if origin is Literal else getattr(hint, "__name__", str(hint))
+    raise UserError(f"The field {where} should be {expected}, but it is {value!r}.")
+
+
+def _any_of(hints: tuple[Any, ...], value: Any, where: str) -> Any:
+    """`value` as the first of `hints` that fits it; the error is the first one's."""
+    if value is None and type(None) in hints:
+        return None
+    errors = []
+    for hint in hints:
+        try:
+            return _typed(hint, value, where)
+        except UserError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _tuple_of(hints: tuple[Any, ...], values: list[Any] | tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    items = [hints[0]] * len(values) if hints[-1] is Ellipsis else hints
+    if len(items) != len(values):
+        raise UserError(f"The field {where} should have {len(items)} items, but it has {len(values)}.")
+    return tuple(
+        _typed(item, value, f"{where}[{i}]") for i, (item, value) in enumerate(zip(items, values, strict=True))
+    )

@@ -1,0 +1,22 @@
+"""Data: sources opened by name, splits that never leak, loaders whose order and pixels follow from the seed."""
+
+import importlib
+
+_HOMES = {
+    "dataset": ("ArrayDataset", "Dataset", "Field", "Schema", "TensorDataset", "nbytes", "resident"),
+    "images": ("FileDataset",),
+    "sources": ("Source", "open_source"),
+    "loaders": ("Loader", "ResidentLoader", "Together", "open_loader"),
+    "stream": ("StreamLoader",),
+    "augment": ("Augment", "affine", "brightness", "contrast", "cutout", "flip", "shift"),
+    "report": ("Report", "check", "run_check"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,158 @@
+"""What a data set is: named tensors per sample, described by a schema.
+
+Shapes: N samples, C channels, H × W pixels. Images are uint8 (C, H, W) in 0..255, labels int64 ().
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import prod
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Field:
+    """One tensor of every sample. `shape` is without the batch; `classes` names what a label can be."""
+
+    name: str
+    kind: Literal["image", "label"]
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields of a data set; `schema["label"].classes`, `"label" in schema`."""
+
+    fields: tuple[Field, ...]
+
+    def __getitem__(self, name: str) -> Field:
+        return next(item for item in self.fields if item.name == name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(item.name == name for item in self.fields)
+
+
+def image_schema(channels: int, image_size: int, classes: Sequence[str] = ()) -> Schema:
+    """An `image` field and, if there are class names, a `label` field."""
+    image = Field("image", "image", (channels, image_size, image_size))
+    return Schema((image, Field("label", "label", (), tuple(classes))) if classes else (image,))
+
+
+class Dataset(Protocol):
+    """One split: sample i is a dict with a tensor for each field of the schema."""
+
+    schema: Schema
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]: ...
+
+
+class TensorDataset:
+    """Samples held as whole tensors, one per field, equal in their first dimension.
+
+    Without a schema, a uint8 (N, C, H, W) tensor `image` and an int64 (N,) tensor `label` are described as
+    such and every other tensor is handed on as it is.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], schema: Schema | None = None):
+        assert len({len(tensor) for tensor in tensors.values()}) == 1, "tensors differ in length"
+        self.tensors = tensors
+        self.schema = schema or _describe(tensors)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        return {name: tensor[i] for name, tensor in self.tensors.items()}
+
+    def subset(self, indices: Sequence[int] | Tensor) -> "TensorDataset":
+        """The samples at `indices`, in that order."""
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        return TensorDataset({name: tensor[index] for name, tensor in self.tensors.items()}, self.schema)
+
+
+def _describe(tensors: dict[str, Tensor]) -> Schema:
+    fields = []
+    for name, tensor in tensors.items():
+        if name == "image" and tensor.dtype == torch.uint8 and tensor.ndim == 4:
+            fields.append(Field(name, "image", tuple(tensor.shape[1:])))
+        elif name == "label" and tensor.dtype == torch.int64 and tensor.ndim == 1:
+            count = int(tensor.max()) + 1 if len(tensor) else 0
+            fields.append(Field(name, "label", (), tuple(map(str, range(count)))))
+    return Schema(tuple(fields))
+
+
+class ArrayDataset:
+    """Images held at their own size, uint8 (N, C, H, H), and fitted to the schema's size when asked for."""
+
+    def __init__(self, images: Tensor, labels: Tensor | None, schema: Schema):
+        self.images, self.labels, self.schema = images, labels, schema
+        self._channels, self._size = schema["image"].shape[:2]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        sample = {"image": fit(self.images[i : i + 1], self._channels, self._size)[0]}
+        return sample if self.labels is None else sample | {"label": self.labels[i]}
+
+    def resident(self) -> TensorDataset:
+        """All images at the schema's size."""
+        chunks = [fit(chunk, self._channels, self._size) for chunk in self.images.split(1024)]
+        tensors = {"image": torch.cat(chunks)}
+        if self.labels is not None:
+            tensors["label"] = self.labels
+        return TensorDataset(tensors, self.schema)
+
+
+def fit(images: Tensor, channels: int, image_size: int) -> Tensor:
+    """uint8 (N, C, H, H) → uint8 (N, channels, image_size, image_size).
+
+    Grey from colour by the luma weights of ITU-R BT.601, size by antialiased bicubic interpolation.
+    """
+    if images.shape[1:] == (channels, image_size, image_size):
+        return images
+    x = images.float()
+    if images.shape[1] == 3 and channels == 1:
+        x = (x * x.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
+    if images.shape[-1] != image_size:
+        x = F.interpolate(x, (image_size, image_size), mode="bicubic", antialias=True)
+    x = x.round_().clamp_(0, 255).to(torch.uint8)
+    return x.expand(-1, channels, -1, -1).contiguous()
+
+
+def nbytes(dataset: Dataset) -> int:
+    """Memory that the data set takes when all of it is held as tensors."""
+    if isinstance(dataset, TensorDataset):
+        return sum(tensor.nbytes for tensor in dataset.tensors.values())
+    sizes = {"image": 1, "label": 8}
+    return len(dataset) * sum(sizes[item.kind] * prod(item.shape) for item in dataset.schema.fields)
+
+
+def resident(dataset: Dataset) -> TensorDataset:
+    """The whole data set as tensors."""
+    if isinstance(dataset, TensorDataset):
+        return dataset
+    whole = getattr(dataset, "resident", None)
+    return whole() if whole else gather(dataset)
+
+
+def gather(dataset: Dataset) -> TensorDataset:
+    """Every sample in turn, made by as many threads as torch uses."""
+    count = len(dataset)
+    tensors = {name: value.new_empty(count, *value.shape) for name, value in dataset[0].items()}
+
+    def place(i: int) -> None:
+        for name, value in dataset[i].items():
+            tensors[name][i] = value
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for _ in pool.map(place, range(count)):
+            pass
+    return TensorDataset(tensors, dataset.schema)

@@ -1,0 +1,228 @@
+"""Image files: decoded safely, upright, grey or colour, at the size asked for; and scanned before they are used.
+
+However a file stores its picture, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
+on white where it is transparent, 16 bits scaled to 8, the first of several frames. To fit the (square) size it
+is cropped at its middle and resampled by an antialiased bicubic filter.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import typing
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from torchworks.shared.config import UserError
+from torchworks.shared.data.dataset import Schema, TensorDataset, gather
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff",
+     ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"}
+)  # fmt: skip
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
+PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 256 MiB as RGB
+
+
+class Unreadable(Exception):
+    """Why a file cannot be used, in a few words."""
+
+
+class FileDataset:
+    """Images decoded when asked for. `labels` is int64 (N,) or None; `scans` is what is known of each file."""
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        labels: Tensor | None,
+        schema: Schema,
+        scans: Sequence["Scan"] = (),
+    ):
+        self.files, self.labels, self.schema, self.scans = list(files), labels, schema, list(scans)
+        self._resident: TensorDataset | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        channels, image_size = self.schema["image"].shape[:2]
+        try:
+            sample = {"image": read(self.files[i], channels, image_size)}
+        except Unreadable as error:
+            raise UserError(
+                f"The image {self.files[i]} could be read when the data were opened, but cannot be any more: {error}. "
+                "Put it back and resume."
+            ) from error
+        return sample if self.labels is None else sample | {"label": self.labels[i]}
+
+    def resident(self) -> TensorDataset:
+        """All of it decoded, the first time it is asked for."""
+        self._resident = self._resident or gather(self)
+        return self._resident
+
+
+def read(path: Path, channels: int, image_size: int) -> Tensor:
+    """The picture in a file as uint8 (channels, image_size, image_size); raises `Unreadable`."""
+    image = _upright(path, least=2 * image_size).convert("L" if channels == 1 else "RGB")
+    image = ImageOps.fit(image, (image_size, image_size), method=Image.Resampling.BICUBIC)
+    values = torch.from_numpy(np.array(image))
+    return values[None] if channels == 1 else values.permute(2, 0, 1).contiguous()
+
+
+def _upright(path: Path, least: int | None = None) -> Image.Image:
+    """The picture in grey (L) or colour (RGB). A JPEG may be decoded smaller, with no side below `least`."""
+    try:
+        with Image.open(path, formats=_formats()) as image:
+            if image.width * image.height > PIXEL_LIMIT:
+                raise Image.DecompressionBombError
+            if least:
+                image.draft(None, (least, least))
+            return _plain(ImageOps.exif_transpose(image))
+    except Unreadable:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
+        raise Unreadable(_reason(path, error)) from error
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """What to take a file for, whatever its name. Pillow knows more, and some it gives to other programs to run."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """8-bit grey (L) or colour (RGB) from whatever mode."""
+    if image.mode == "F":
+        raise Unreadable("its pixels are 32-bit floats without an agreed range; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        return _from_16_bits(np.asarray(image))
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
+        above = image.convert("RGBA")
+        grey = image.mode in ("L", "LA", "1")
+        below = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(below, above).convert("L" if grey else "RGB")
+    return image.convert("L" if image.mode in ("L", "1") else "RGB")
+
+
+def _from_16_bits(values: np.ndarray) -> Image.Image:
+    if values.min() < 0 or values.max() > 65535:
+        raise Unreadable("its pixels go beyond 16 bits; save it with 8 or 16 bits")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """An exception of Pillow's or the system's in words that fit after a file name."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"it has more than {PIXEL_LIMIT / 1e6:.0f} million pixels; make it smaller"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is not an image" if path.stat().st_size else "the file is empty"
+    if "truncated" in str(error).lower():
+        return "the file is cut off"
+    return f"it is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+
+
+# ---------------------------------------------------------------------------------------------------- scanning
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is known of an image file. `digest` identifies its decoded, upright pixels; `error` says why it cannot
+    be used, and the rest is then empty."""
+
+    digest: str = ""
+    width: int = 0
+    height: int = 0
+    mode: str = ""
+    """Pillow's name of how the pixels are stored, such as RGB, P or I;16."""
+    grey: bool = False
+    blank: bool = False
+    """All pixels are alike."""
+    error: str = ""
+
+
+def scan(files: Sequence[Path], store: Path | None = None) -> list[Scan]:
+    """Decode every file once, by as many threads as torch uses.
+
+    With a `store`, a JSON file, what was found is kept there and used again for files whose size and time have
+    not changed. Several processes may share it.
+    """
+    known = _load(store)
+    marks = [_mark(file) for file in files]
+    scans = [known.get(mark) for mark in marks]
+    missing = [i for i, found in enumerate(scans) if found is None]
+    for i, found in zip(missing, _scan_all([files[i] for i in missing]), strict=True):
+        scans[i] = found
+    whole = [found for found in scans if found is not None]
+    if store and missing:
+        _save(store, {mark: found for mark, found in zip(marks, whole, strict=True) if mark and not found.error})
+    return whole
+
+
+def _scan_all(files: Sequence[Path]) -> list[Scan]:
+    console = Console(stderr=True)
+    quiet = len(files) < 500 or not sys.stderr.isatty()
+    with warnings.catch_warnings(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        warnings.simplefilter("ignore")  # Pillow's remarks on metadata
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = pool.map(_scan_one, files)
+        return list(track(results, "looking at images", len(files), console=console, transient=True, disable=quiet))
+
+
+def _scan_one(file: Path) -> Scan:
+    try:
+        image = _upright(file)
+        with Image.open(file, formats=_formats()) as stored:
+            mode = stored.mode
+    except Unreadable as error:
+        return Scan(error=str(error))
+    colour = image.convert("RGB")
+    digest = hashlib.sha256(f"{image.size}".encode() + colour.tobytes()).hexdigest()[:16]
+    blank = all(low == high for low, high in typing.cast(tuple, colour.getextrema()))
+    return Scan(digest, image.width, image.height, mode, image.mode == "L", blank)
+
+
+def _mark(file: Path) -> str:
+    """Changes when the file does, or the permission to read it; empty if it cannot be seen."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return ""
+    return f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
+
+
+def _load(store: Path | None) -> dict[str, Scan]:
+    try:
+        found = json.loads(store.read_text()) if store else {}
+        return {mark: Scan(**values) for mark, values in found.items()}
+    except (OSError, ValueError, TypeError):  # none yet, or not one of ours: scan again
+        return {}
+
+
+def _save(store: Path, scans: dict[str, Scan]) -> None:
+    aside = store.with_suffix(f".{os.getpid()}")
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps({mark: asdict(found) for mark, found in scans.items()}))
+        aside.replace(store)
+    except OSError:  # a read-only or full home: only the next opening is slower
+        with contextlib.suppress(OSError):
+            aside.unlink()

@@ -1,0 +1,231 @@
+"""What is wrong with a data set, said before anything is trained on it.
+
+report = check("folder:flowers", LoaderConfig(image_size=64))
+print(report)
+report.picture("check.png")
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data.dataset import Dataset
+from torchworks.shared.data.folders import Listing, list_csv, list_folder, scan_listing, some
+from torchworks.shared.data.images import Scan
+from torchworks.shared.data.sources import Source, open_source
+
+FEW = 10
+"""Images below which a class is called tiny."""
+_CELL, _CAPTION = 160, 24
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line. A problem stops a training or spoils it, a warning deserves a look, a fact is just said."""
+
+    level: Literal["problem", "warning", "fact"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings, the gravest first. `source` is None if no part of the data can be used."""
+
+    spec: str
+    findings: tuple[Finding, ...]
+    source: Source | None
+
+    @property
+    def ok(self) -> bool:
+        """There is no problem (warnings may be)."""
+        return all(finding.level != "problem" for finding in self.findings)
+
+    def __str__(self) -> str:
+        verdict = "can be trained on" if self.ok else "needs repair"
+        return "\n".join([f"{self.spec} {verdict}", *(f"  {finding}" for finding in self.findings)])
+
+    def picture(self, path: str | Path) -> None:
+        """Draw nine training samples as a net would see them, with their class names."""
+        assert self.source is not None
+        draw_nine(self.source.train, Path(path))
+
+
+def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) -> Report:
+    """Look at all of the data. `min_side` is the smallest image the task can use, in pixels.
+
+    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table).
+    """
+    kind, _, rest = spec.partition(":")
+    findings: list[Finding] = []
+    if kind in ("folder", "csv"):
+        listing = list_folder(rest) if kind == "folder" else list_csv(rest)
+        findings += _of_files(listing, scan_listing(listing, config), config, min_side)
+    source = None
+    try:
+        source = open_source(spec, replace(config, skip_bad=True), seed)
+    except UserError as error:
+        if not findings:
+            raise
+        findings.append(Finding("problem", str(error)))
+    findings += _of_source(source) if source else []
+    order = ("problem", "warning", "fact")
+    return Report(spec, tuple(sorted(findings, key=lambda finding: order.index(finding.level))), source)
+
+
+class _Arguments(Protocol):
+    data: str
+    picture: Path
+
+
+def run_check(arguments: _Arguments) -> int:
+    """The command `check`: print the report and draw the picture. Exit code 2 if there is a problem."""
+    report = check(arguments.data, getattr(arguments, "loader", LoaderConfig(image_size=64)))
+    print(report)
+    if report.source:
+        report.picture(arguments.picture)
+        print(arguments.picture)
+    return 0 if report.ok else 2
+
+
+# ------------------------------------------------------------------------------------------------------- files
+
+
+def _of_files(listing: Listing, scans: Sequence[Scan], config: LoaderConfig, min_side: int) -> Iterator[Finding]:
+    for note in listing.notes:
+        yield Finding("warning", note)
+    yield from _unreadable(listing, scans, config)
+    good = [i for i, found in enumerate(scans) if not found.error]
+    yield from _classes(listing, good)
+    yield from _copies(listing, scans, good)
+    yield from _sizes(listing, scans, good, config, min_side)
+    yield from _modes([scans[i] for i in good])
+    blank = [listing.names[i] for i in good if scans[i].blank]
+    if blank:
+        yield Finding("warning", f"Images of a single flat colour: {_counted(blank)}.")
+
+
+def _counted(names: Sequence[str], show: int = 5) -> str:
+    return f"{len(names)} ({some(names, show)})"
+
+
+def _unreadable(listing: Listing, scans: Sequence[Scan], config: LoaderConfig) -> Iterator[Finding]:
+    bad = [f"{name} ({found.error})" for name, found in zip(listing.names, scans, strict=True) if found.error]
+    if bad:
+        text = f"Images that cannot be read: {_counted(bad, 20)}."
+        yield Finding("warning" if config.skip_bad else "problem", text)
+
+
+def _classes(listing: Listing, good: Sequence[int]) -> Iterator[Finding]:
+    if not listing.classes:
+        yield Finding("fact", f"Images: {len(good)}, without labels (a flat folder).")
+        return
+    counts = Counter(listing.classes[listing.labels[i]] for i in good)
+    sizes = ", ".join(f"{name} {counts[name]}" for name in listing.classes[:20])
+    more = f" and {len(listing.classes) - 20} more" if len(listing.classes) > 20 else ""
+    yield Finding("fact", f"Images: {len(good)}. Classes: {len(listing.classes)} ({sizes}{more}).")
+    if len(listing.classes) == 1:
+        yield Finding("warning", "There is only one class, so there is nothing to classify; generators do not mind.")
+    tiny = [f"{name} ({counts[name]})" for name in listing.classes if counts[name] < FEW]
+    if tiny:
+        yield Finding("warning", f"Classes with fewer than {FEW} images: {_counted(tiny)}.")
+    high, low = max(counts.values(), default=0), min(counts.values(), default=0)
+    if low >= FEW and high > 10 * low:
+        yield Finding("warning", f"The largest class has {high} images, the smallest {low}.")
+
+
+def _copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
+    """Equal pictures: in both parts of a split, under two labels, or just more than once."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i in good:
+        groups[scans[i].digest].append(i)
+    twins = [group for group in groups.values() if len(group) > 1]
+
+    def named(chosen: list[list[int]]) -> str:
+        return _counted([" = ".join(listing.names[i] for i in group[:3]) for group in chosen])
+
+    across = [group for group in twins if listing.parts and len({listing.parts[i] for i in group}) > 1]
+    if across:
+        text = f"Pictures in both training and testing (testing keeps them): {named(across)}."
+        yield Finding("warning", text)
+    torn = [group for group in twins if len({listing.labels[i] for i in group}) > 1]
+    if torn:
+        yield Finding("warning", f"Pictures with two different labels: {named(torn)}.")
+    if twins:
+        text = f"Pictures that are there more than once (copies stay on one side): {named(twins)}."
+        yield Finding("fact", text)
+
+
+def _sizes(
+    listing: Listing, scans: Sequence[Scan], good: Sequence[int], config: LoaderConfig, min_side: int
+) -> Iterator[Finding]:
+    sides = {i: sorted((scans[i].width, scans[i].height)) for i in good}
+    if not sides:
+        return
+    small = [f"{listing.names[i]} ({scans[i].width} × {scans[i].height})" for i in good if sides[i][0] < min_side]
+    if small:
+        yield Finding("problem", f"Images with a side below {min_side} pixels: {_counted(small)}.")
+    enlarged = [listing.names[i] for i in good if sides[i][0] < config.image_size]
+    if enlarged:
+        text = f"Images below {config.image_size} pixels, which will be enlarged and so blurred: {_counted(enlarged)}."
+        yield Finding("warning", text)
+    long = [listing.names[i] for i, (short, other) in sides.items() if other > 2 * short]
+    if long:
+        text = f"Images more than twice as long as wide, whose ends are cropped away: {_counted(long)}."
+        yield Finding("warning", text)
+    kinds = Counter(f"{scans[i].width} × {scans[i].height}" for i in good)
+    common = some([f"{size} ({count})" for size, count in kinds.most_common()], 3)
+    yield Finding("fact", f"Sizes: {len(kinds)} ({common}). All become {config.image_size} × {config.image_size}.")
+
+
+def _modes(scans: Sequence[Scan]) -> Iterator[Finding]:
+    kinds = Counter(found.mode for found in scans)
+    if len(kinds) > 1:
+        named = ", ".join(f"{mode} {count}" for mode, count in kinds.most_common())
+        grey = all(found.grey for found in scans)
+        yield Finding("fact", f"Modes: {len(kinds)} ({named}). All become {'grey' if grey else 'RGB'}.")
+
+
+# ------------------------------------------------------------------------------------------------------ source
+
+
+def _of_source(source: Source) -> Iterator[Finding]:
+    counts = f"{len(source.train)} for training and {len(source.test)} for testing"
+    channels = "grey" if source.schema["image"].shape[0] == 1 else "colour"
+    yield Finding("fact", f"{counts}, {channels}. Licence: {source.licence}.")
+    if len(source.train) < 100:
+        yield Finding("warning", f"So few training images ({len(source.train)}) are easily memorised.")
+
+
+def draw_nine(dataset: Dataset, path: Path) -> None:
+    """Nine samples spread over the data set, 3 × 3, enlarged without smoothing, with their class names below."""
+    rows = torch.linspace(0, len(dataset) - 1, min(9, len(dataset))).long().tolist()
+    sheet = Image.new("RGB", (3 * _CELL, 3 * (_CELL + _CAPTION)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(14)
+    for place, row in enumerate(rows):
+        sample = dataset[row]
+        left, top = place % 3 * _CELL, place // 3 * (_CELL + _CAPTION)
+        pixels = sample["image"].expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
+        cell = Image.fromarray(pixels).resize((_CELL - 8, _CELL - 8), Image.Resampling.NEAREST)
+        sheet.paste(cell, (left + 4, top + 4))
+        draw.text((left + _CELL // 2, top + _CELL + 8), _caption(dataset, sample, row), "black", font, anchor="mm")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"The picture of samples cannot be written to {path}: {error}.") from error
+
+
+def _caption(dataset: Dataset, sample: dict[str, torch.Tensor], row: int) -> str:
+    if "label" not in dataset.schema:
+        return f"image {row}"
+    return dataset.schema["label"].classes[int(sample["label"])][:20]

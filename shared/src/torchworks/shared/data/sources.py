@@ -1,0 +1,115 @@
+"""Data sources by name: `digits`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
+
+Every source comes split into a training and a test part. The split follows from the seed and the contents of
+the samples alone; it depends neither on the size images are resized to nor on the order of files.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.data.dataset import ArrayDataset, Dataset, Field, Schema, TensorDataset, image_schema
+from torchworks.shared.data.split import digests, fingerprint, split
+
+__all__ = ["Dataset", "Field", "Schema", "Source", "TensorDataset", "open_source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source. `fingerprint` identifies its contents and split, whatever the image size; `notes` are
+    sentences that a person should read (what was left out, and why)."""
+
+    name: str
+    licence: str
+    train: Dataset
+    test: Dataset
+    schema: Schema
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
+    """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
+    _check_config(config)
+    kind, _, rest = spec.partition(":")
+    if kind not in _OPENERS:
+        known = ", ".join(_OPENERS)
+        raise UserError(f"There is no data source '{spec}'.{nearest(kind, _OPENERS)} Known: {known}.")
+    wants_rest, opener = _OPENERS[kind]
+    if bool(rest) != wants_rest:
+        need = f"needs a name or path after it, as in {kind}:…" if wants_rest else "takes nothing after a colon"
+        raise UserError(f"The data source '{kind}' {need}; '{spec}' was given.")
+    return opener(rest, config, seed)
+
+
+def _check_config(config: LoaderConfig) -> None:
+    if config.channels not in (None, 1, 3):
+        raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (colour).")
+    if config.image_size < 1:
+        raise UserError(f"loader.image_size is {config.image_size}; it must be at least 1 pixel.")
+    if not 0 < config.test_fraction < 1:
+        raise UserError(f"loader.test_fraction is {config.test_fraction}; it must lie between 0 and 1.")
+
+
+def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:
+    # the file that sklearn.datasets.load_digits reads; importing scikit-learn takes seconds, this 10 ms
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    table = np.loadtxt(
+        Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",", dtype=np.uint8
+    )
+    pixels, labels = torch.from_numpy(table[:, :64]), torch.from_numpy(table[:, 64]).long()  # pixels in 0..16
+    images = pixels.float().mul(255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
+    licence = "CC BY 4.0 (Alpaydin and Kaynak 1998, UCI; through scikit-learn)"
+    return _in_memory("digits", licence, images, labels, config, seed)
+
+
+def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
+    from torchworks.shared.data.fonts import printed_digits
+
+    images, labels = printed_digits()
+    licence = "rendered from DejaVu, STIX and Computer Modern fonts (free to embed; through matplotlib)"
+    return _in_memory("printed-digits", licence, images, labels, config, seed)
+
+
+def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: LoaderConfig, seed: int) -> Source:
+    names = digests(images)
+    train, test = split(names, labels.tolist(), config.test_fraction, seed)
+    schema = image_schema(config.channels or images.shape[1], config.image_size, tuple("0123456789"))
+    parts = [ArrayDataset(images[rows], labels[rows], schema).resident() for rows in (train, test)]
+    mark = fingerprint([names[i] for i in train], [names[i] for i in test])
+    return Source(name, licence, parts[0], parts[1], schema, mark)
+
+
+def _folder(rest: str, config: LoaderConfig, seed: int) -> Source:
+    from torchworks.shared.data.folders import open_folder
+
+    return open_folder(rest, config, seed)
+
+
+def _csv(rest: str, config: LoaderConfig, seed: int) -> Source:
+    from torchworks.shared.data.folders import open_csv
+
+    return open_csv(rest, config, seed)
+
+
+def _torchvision(rest: str, config: LoaderConfig, seed: int) -> Source:
+    from torchworks.shared.data.downloads import open_torchvision
+
+    return open_torchvision(rest, config)
+
+
+_OPENERS: dict[str, tuple[bool, Callable[[str, LoaderConfig, int], Source]]] = {
+    "digits": (False, _digits),
+    "printed-digits": (False, _printed_digits),
+    "folder": (True, _folder),
+    "csv": (True, _csv),
+    "torchvision": (True, _torchvision),
+}

@@ -1,0 +1,121 @@
+"""The scores of a set of generated images against real ones, as one torchmetrics metric."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data import Dataset, open_loader
+from torchworks.shared.fidelity import distances
+from torchworks.shared.fidelity.judge import FeatureSpace, features_of
+
+MOST_PAIRED = 5000
+"""Rows of a side that the pairwise scores look at; their cost grows with the square."""
+
+
+class Fidelity(Metric):
+    """How close generated images are to real ones in `space`: a flat dict of numbers.
+
+        fidelity = Fidelity(judge, reference=features_of(judge, source.train))
+        fidelity.update(fake=images, label=labels)
+        fidelity.compute()["fd_digits64"]
+
+    `fd_…`            Fréchet distance, smaller is better. It falls with the number of images on both sides:
+                      read it beside the `floor` and `n_fake`.
+    `kd_…`            kernel distance, which does not depend on their number; at or just below 0 if nothing
+                      tells the sets apart.
+    `precision`, `recall`  shares of fakes that look real, and of reals that the fakes reach, over as many
+                      images of one side as of the other.
+    `classes_covered`  classes with at least 1/(4K) of the fakes, as the judge reads them, out of `classes_covered_of`.
+    `class_entropy`   of the same histogram, from 0 (one class) to 1 (all K alike).
+    `label_accuracy`  share of the fakes given with labels that the judge reads as what they should be.
+    `n_real`, `n_fake`  numbers of images.
+
+    Class scores are left out if `space` knows no classes. Images that are not finite give nan distances. The
+    kernel distance, precision and recall use at most 5,000 images of a side, drawn without regard to order.
+    `reference`, features (N, D), stands for real images that need not be given again at each evaluation.
+    """
+
+    full_state_update = False
+    real: list[Tensor]
+    fake: list[Tensor]
+    predicted: list[Tensor]
+    right: list[Tensor]
+
+    def __init__(self, space: FeatureSpace, reference: Tensor | None = None, **options: Any):
+        super().__init__(**options)
+        self.space, self._reference = space, reference
+        for state in ("real", "fake", "predicted", "right"):
+            self.add_state(state, default=[], dist_reduce_fx="cat")
+
+    @torch.no_grad()
+    def update(self, real: Tensor | None = None, fake: Tensor | None = None, label: Tensor | None = None) -> None:
+        """Add images (N, C, H, W) in [-1, 1]; `label`, int64 (N,), says what each of `fake` should show."""
+        if real is not None:
+            self.real.append(self.space.features(real))
+        if fake is None:
+            return
+        features, logits = self.space(fake)
+        self.fake.append(features)
+        if logits is not None:
+            self.predicted.append(logits.argmax(1))
+            if label is not None:
+                self.right.append((self.predicted[-1] == label).float())
+
+    def compute(self) -> dict[str, float]:
+        """The scores; raises `UserError` if a side has fewer than 2 images."""
+        real, fake = self._features()
+        scores = {self.space.frechet_name: distances.frechet(*distances.moments(real), *distances.moments(fake))}
+        scores[self.space.kernel_name] = distances.kernel_distance(_some(real), _some(fake))
+        n = min(len(real), len(fake), MOST_PAIRED)
+        scores["precision"], scores["recall"] = distances.precision_recall(_some(real, n), _some(fake, n))
+        return scores | self._class_scores() | {"n_real": float(len(real)), "n_fake": float(len(fake))}
+
+    def _features(self) -> tuple[Tensor, Tensor]:
+        reference = [] if self._reference is None else [self._reference.to(self.device)]
+        sides = [*reference, *_parts(self.real)], _parts(self.fake)
+        if not all(sides):
+            raise UserError("Fidelity compares real with generated images, but there are none on one side.")
+        return torch.cat(sides[0]), torch.cat(sides[1])
+
+    def _class_scores(self) -> dict[str, float]:
+        if not _parts(self.predicted):
+            return {}
+        predicted, count = torch.cat(_parts(self.predicted)), len(self.space.classes)
+        scores = {
+            "classes_covered": float(distances.classes_covered(predicted, count)),
+            "classes_covered_of": float(count),
+            "class_entropy": distances.class_entropy(predicted, count),
+        }
+        if right := _parts(self.right):
+            scores["label_accuracy"] = torch.cat(right).mean().item()
+        return scores
+
+
+def _parts(state: list[Tensor] | Tensor) -> list[Tensor]:
+    """A list state as a list: bringing processes together, torchmetrics makes it one tensor, empty if it was."""
+    parts = [state] if isinstance(state, Tensor) else state
+    return [part for part in parts if len(part)]
+
+
+def _some(features: Tensor, count: int = MOST_PAIRED) -> Tensor:
+    """`count` rows drawn at random, always the same ones; all of them if there are no more."""
+    if len(features) <= count:
+        return features
+    chosen = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))[:count]
+    return features[chosen.to(features.device)]
+
+
+def floor(space: FeatureSpace, train: Dataset, test: Dataset) -> dict[str, float]:
+    """The same scores for the real `test` images against the real `train` images: what a perfect generator would
+    get, were as many of its images compared. `label_accuracy` is then the judge's own.
+
+    A stratified split has its kernel distance a little below 0, since the two parts are more alike than chance.
+    """
+    fidelity = Fidelity(space, reference=features_of(space, train))
+    fidelity.to(next(space.parameters()).device)
+    for batch in open_loader(test, LoaderConfig(), 256, train=False, device=fidelity.device):
+        fidelity.update(fake=batch["image"], label=batch.get("label"))
+    return fidelity.compute()

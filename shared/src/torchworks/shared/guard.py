@@ -1,0 +1,139 @@
+"""What keeps a long training alive and honest: signals, gradients that are not finite, running out of memory."""
+
+import os
+import signal
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
+
+
+class TrainingFailed(Exception):
+    """A failure that is not the user's mistake, in one paragraph. Exit code 1."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop by a signal and has saved its state. Exit code 128 + `signum`."""
+
+    def __init__(self, signum: int, message: str):
+        super().__init__(message)
+        self.signum = signum
+
+
+class Signals:
+    """While active, SIGTERM and SIGINT only set `received`, to be polled; a second one exits at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Signals":
+        try:
+            for signum in (signal.SIGTERM, signal.SIGINT):
+                self._before[signum] = signal.signal(signum, self._receive)
+        except ValueError:  # not the main thread: whoever owns it handles the signals
+            self._before.clear()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            os._exit(128 + signum)
+        self.received = signum
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that the device, or the host, has no memory left."""
+    text = str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+class GradientGuard:
+    """Unscales gradients, finds those that are not finite and counts them, all without reading the device.
+
+    It is also the loss scaler of fp16 training (Micikevicius et al. 2018, section 3.2). `torch.amp.GradScaler`
+    allows each optimiser one step per update, which a phase that repeats breaks; here any number of phases may
+    step before the one `update`.
+    """
+
+    def __init__(self, phases: Iterable[str], device: torch.device, *, scaled: bool, interval: int = 2000):
+        self.scaled, self._interval = scaled, interval
+        self._scale = torch.full((), 2.0**16 if scaled else 1.0, device=device)
+        self._growth = torch.zeros((), dtype=torch.int32, device=device)
+        self._found_in_step = torch.zeros(1, device=device)
+        self._in_row = {phase: torch.zeros(1, device=device) for phase in phases}
+        self._skipped = torch.zeros(1, device=device)
+        self._one = torch.ones((), device=device)
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """The loss to call `backward` on."""
+        return loss * self._scale if self.scaled else loss
+
+    def unscale(self, phase: str, gradients: list[Tensor], weight: Tensor | int, group: Any = None) -> Tensor:
+        """Divide `gradients` by the loss scale and by `weight`, in place, and return a (1,) flag: 1.0 if any of
+        them is not finite. `group` is the process group over which sharded gradients must agree."""
+        found = torch.zeros_like(self._skipped)
+        plain = isinstance(weight, int) and weight == 1 and not self.scaled
+        inverse = self._one if plain else 1.0 / (self._scale * weight).float()
+        by_dtype: dict[torch.dtype, list[Tensor]] = {}
+        for gradient in gradients:
+            local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+            by_dtype.setdefault(local.dtype, []).append(local)
+        for same in by_dtype.values():
+            torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
+        if group is not None:
+            torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group)
+        self._in_row[phase].add_(1).mul_(found)
+        self._found_in_step.add_(found)
+        return found
+
+    def update(self) -> None:
+        """Once per training step, after all phases: adapt the loss scale, count the step if it was bad."""
+        bad = self._found_in_step.clamp_(max=1)
+        self._skipped.add_(bad)
+        if self.scaled:
+            torch._amp_update_scale_(self._scale, self._growth, bad, 2.0, 0.5, self._interval)
+        self._found_in_step = torch.zeros_like(bad)
+
+    def figures(self) -> dict[str, Tensor]:
+        """Counters to log, on the device: skipped steps in all, and in a row for each phase."""
+        rows = {f"skipped_in_row/{phase}": count[0] for phase, count in self._in_row.items()}
+        scale = {"loss_scale": self._scale} if self.scaled else {}
+        return {"skipped": self._skipped[0], **rows, **scale}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "scale": self._scale,
+            "growth": self._growth,
+            "skipped": self._skipped,
+            "in_row": dict(self._in_row),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._scale.copy_(state["scale"])
+        self._growth.copy_(state["growth"])
+        self._skipped.copy_(state["skipped"])
+        for phase, count in self._in_row.items():
+            count.copy_(state["in_row"][phase])
+
+
+def step_if_finite(optimizer: Optimizer, found: Tensor) -> None:
+    """Step unless `found` (a (1,) flag) is set. Fused optimisers check it on the device; for the others the flag
+    is read, which costs a synchronisation on a GPU and nothing on a CPU."""
+    if getattr(optimizer, "_step_supports_amp_scaling", False) and found.device.type == "cuda":
+        for name, value in (("grad_scale", None), ("found_inf", found[0])):
+            setattr(optimizer, name, value)
+        optimizer.step()
+        for name in ("grad_scale", "found_inf"):
+            delattr(optimizer, name)
+    elif not found.item():
+        optimizer.step()

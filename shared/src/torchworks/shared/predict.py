@@ -1,0 +1,265 @@
+"""What a finished model needs to be used without its training code: a predictor, its signature, a golden example.
+
+    predictor = load_predictor(Path("runs/gans/dcgan-digits/001"))
+    predictor.signature.check({"latent": latent})
+    images = predictor(latent)
+
+A folder holds `model.json` (the `Manifest` below), `model.safetensors` and `golden.safetensors`. Nothing in it is
+code: `model.json` names a builder, a function from a configuration to a `Predictor` that an installed package
+offers in the entry-point group `torchworks.builders`.
+"""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from torchworks.shared.checkpoint import sha256, sync
+from torchworks.shared.config import UserError, from_dict, nearest, to_dict
+from torchworks.shared.guard import TrainingFailed
+from torchworks.shared.signature import Signature, TensorSpec, check_name
+
+__all__ = ["Manifest", "Predictor", "Signature", "TensorSpec", "check_golden", "load_predictor", "save_model"]
+
+FORMAT = 1
+BUILDERS = "torchworks.builders"
+WEIGHTS, GOLDEN, MANIFEST = "model.safetensors", "golden.safetensors", "model.json"
+
+
+class Predictor(nn.Module):
+    """A trained `net` with everything around it that turns inputs as users have them into answers.
+
+    Subclasses extend `forward` by tensor operations only (normalise, net, softmax), so that it exports whole.
+    """
+
+    def __init__(self, net: nn.Module, signature: Signature):
+        super().__init__()
+        self.net, self.signature = net, signature
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The outputs in the signature's order; a single one by itself."""
+        return self.net(*inputs)
+
+    @torch.no_grad()
+    def predict(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`forward` in evaluation mode by names, with inputs and outputs checked against the signature."""
+        sizes = self.signature.check(inputs)
+        answers = self.eval()(*(inputs[spec.name] for spec in self.signature.inputs))
+        answers = answers if isinstance(answers, tuple) else (answers,)
+        outputs = dict(zip((spec.name for spec in self.signature.outputs), answers, strict=True))
+        self.signature.check_outputs(outputs, sizes)
+        return outputs
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file beside `model.json`."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_name("file name", self.name)  # a path could name a file outside the folder
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `model.json`.
+
+    `config` is the builder's; `preprocessing` says in plain data what the predictor does to its inputs; `labels`
+    are class names; the golden example replays within `tolerance`, absolute plus relative, in float32 on a CPU.
+    """
+
+    format: int
+    package: str
+    recipe: str
+    builder: str
+    config: dict
+    signature: Signature
+    preprocessing: dict
+    labels: tuple[str, ...]
+    tolerance: float
+    torch: str
+    files: tuple[FileEntry, ...]
+
+    def __post_init__(self) -> None:
+        for field in ("package", "recipe", "builder"):
+            check_name(field, getattr(self, field))
+
+
+# -------------------------------------------------------------------------------------------------- save
+
+
+def save_model(
+    folder: Path,
+    predictor: Predictor,
+    *,
+    package: str,
+    recipe: str,
+    builder: str,
+    config: dict[str, Any],
+    golden: dict[str, Tensor],
+    preprocessing: dict[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    tolerance: float = 1e-4,
+) -> None:
+    """Write `predictor` into `folder`, after the copy just written was loaded and replayed the golden example.
+
+    `golden` are example inputs by name, on any device; their outputs are computed here. Raises `UserError` if the
+    model does not fit its signature or does not load and replay, `TrainingFailed` if the disk refuses it.
+    """
+    predictor = copy.deepcopy(predictor).cpu().float()
+    golden = {name: value.detach().cpu() for name, value in golden.items()}
+    tensors = {
+        WEIGHTS: predictor.net.state_dict(),
+        GOLDEN: _prefixed("input", golden) | _prefixed("output", predictor.predict(golden)),
+    }
+    aside = folder / ".writing-model"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        entries = tuple(_write_tensors(aside / name, content) for name, content in tensors.items())
+        manifest = Manifest(
+            FORMAT, package, recipe, builder, config, predictor.signature,
+            preprocessing or {}, tuple(labels), tolerance, str(torch.__version__), entries,
+        )  # fmt: skip
+        (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n")
+        check_golden(aside)
+        for name in (*tensors, MANIFEST):  # the manifest last: it tells whether the others are its own
+            sync(aside / name)
+            (aside / name).replace(folder / name)
+        sync(folder)
+    except (OSError, SafetensorError) as error:
+        raise TrainingFailed(
+            f"The model could not be written to {folder}: {error}. Make room or permission there; the weights are in "
+            "the newest checkpoint."
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> FileEntry:
+    save_file({key: value.detach().clone().contiguous() for key, value in tensors.items()}, path)
+    return FileEntry(path.name, path.stat().st_size, sha256(path))
+
+
+# -------------------------------------------------------------------------------------------------- load
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """The predictor saved in `folder`, verified, on the CPU in evaluation mode. Raises `UserError` for a folder
+    without a model, damaged or foreign files, a builder that is not installed, and weights that do not fit."""
+    manifest = read_manifest(folder)
+    for entry in manifest.files:
+        _verify(folder, entry)
+    predictor = _build(manifest, folder)
+    try:
+        predictor.net.load_state_dict(_read_tensors(folder / WEIGHTS, manifest))
+    except RuntimeError as error:
+        raise UserError(
+            f"The weights in {folder} do not fit the model that '{manifest.builder}' builds: {error} "
+            "They were saved by another version of the package; install that one, or train again."
+        ) from error
+    return predictor.eval()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """`model.json` of `folder`; raises `UserError` if it is missing, damaged or of a newer format."""
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"There is no model in {folder}: it has no {MANIFEST}. Name the directory of a finished run."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}. Restore it from a copy, or train again.") from error
+    found = values.get("format") if isinstance(values, dict) else None
+    if isinstance(found, int) and found != FORMAT:
+        raise UserError(f"{path} has format {found}, but this version reads format {FORMAT}: update Torchworks.")
+    return from_dict(Manifest, values, where=str(path))
+
+
+def _verify(folder: Path, entry: FileEntry) -> None:
+    path = folder / entry.name
+    if not path.is_file():
+        raise UserError(f"{path} is missing, though {MANIFEST} names it. Restore it from a copy, or train again.")
+    if path.stat().st_size != entry.bytes or sha256(path) != entry.sha256:
+        raise UserError(
+            f"{path} is not the file that was saved: its SHA-256 differs from the one in {MANIFEST}. "
+            "It was cut short or changed; restore it from a copy, or train again."
+        )
+
+
+def _read_tensors(path: Path, manifest: Manifest) -> dict[str, Tensor]:
+    if path.name not in {entry.name for entry in manifest.files}:
+        raise UserError(f"{path.parent / MANIFEST} does not name {path.name}, so it cannot be verified or used.")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a safetensors file: {error}.") from error
+
+
+def _build(manifest: Manifest, folder: Path) -> Predictor:
+    try:
+        predictor = find_builder(manifest.builder, manifest.package)(manifest.config)
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"The builder '{manifest.builder}' cannot use the configuration in {folder / MANIFEST}: {error!r}."
+        ) from error
+    assert isinstance(predictor, Predictor), f"builder {manifest.builder} returned {type(predictor).__name__}"
+    if predictor.signature != manifest.signature:
+        raise UserError(
+            f"The model in {folder} has another signature than '{manifest.builder}' builds now: it was saved by "
+            "another version of the package. Install that one, or train again."
+        )
+    return predictor
+
+
+def find_builder(name: str, package: str) -> Callable[[dict[str, Any]], Predictor]:
+    """The installed builder `name`; raises `UserError` naming the `package` to install."""
+    points = {point.name: point for point in entry_points(group=BUILDERS)}
+    if name not in points:
+        raise UserError(
+            f"No installed package offers the builder '{name}'.{nearest(name, points)} Install the package "
+            f"'{package}', which saved this model; installed builders: {', '.join(sorted(points)) or 'none'}."
+        )
+    return points[name].load()
+
+
+def check_golden(folder: Path) -> float:
+    """Replay the golden example of `folder`; returns the largest difference. Raises `UserError` beyond the
+    tolerance that `model.json` states."""
+    manifest, predictor = read_manifest(folder), load_predictor(folder)
+    golden = _read_tensors(folder / GOLDEN, manifest)
+    inputs = {spec.name: golden.get(f"input.{spec.name}") for spec in manifest.signature.inputs}
+    outputs = predictor.predict({name: value for name, value in inputs.items() if value is not None})
+    return max(_compare(name, value, golden, manifest.tolerance, folder) for name, value in outputs.items())
+
+
+def _compare(name: str, value: Tensor, golden: dict[str, Tensor], tolerance: float, folder: Path) -> float:
+    saved = golden.get(f"output.{name}")
+    if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
+        raise UserError(f"The golden example in {folder} has no output '{name}' as the model makes it.")
+    value, saved = value.double(), saved.double()
+    if not torch.allclose(value, saved, rtol=tolerance, atol=tolerance):
+        difference = (value - saved).abs().max().item()
+        raise UserError(
+            f"The model in {folder} does not replay its golden example: '{name}' differs by {difference:.3g}, allowed "
+            f"is {tolerance:g}. Its builder does not rebuild what was saved, or this machine computes differently."
+        )
+    return (value - saved).abs().max().item()

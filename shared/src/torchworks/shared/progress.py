@@ -1,0 +1,101 @@
+"""What a person sees of a running training: a bar on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+_INTERVAL = 0.5  # seconds between two redrawings of the bar
+_HIDDEN = ("lr", "seconds", "loss_scale")
+_SHORT = {"samples_per_second": "samples/s", "memory": "GiB"}
+
+
+class Progress:
+    """A `Sink` that also shows how far the training is. `begin` is called before the first step, `advance` after
+    every step; that costs a clock reading, for the bar is redrawn twice a second at most."""
+
+    def __init__(self, total: int, console: Console | None = None):
+        self._console = console or Console(file=sys.stdout, highlight=False)
+        self._total, self._begun, self._start = total, time.monotonic(), 0
+        self._next = 0.0
+        self._bar: _Bar | None = None
+
+    def begin(self, step: int) -> None:
+        """Training starts, or goes on, at `step`."""
+        self._begun, self._start = time.monotonic(), step
+        if self._console.is_terminal:
+            columns = (
+                BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn(),
+            )  # fmt: skip
+            self._bar = _Bar(*columns, console=self._console, auto_refresh=False)
+            self._task = self._bar.add_task("training", total=self._total, completed=step)
+            self._bar.start()
+            self._console.show_cursor()  # a second Ctrl-C exits at once and could not bring it back
+
+    def advance(self, step: int) -> None:
+        """Show that `step` steps are done."""
+        if self._bar is not None and (now := time.monotonic()) >= self._next:
+            self._bar.update(self._task, completed=step, refresh=True)
+            self._next = now + _INTERVAL
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
+        shown = {_SHORT.get(name, name): value for name, value in figures.items() if _shown(name, value)}
+        text = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
+        if kind == "train" and self._bar is not None:
+            self._bar.figures = text
+            self._bar.update(self._task, completed=step, refresh=True)
+        elif kind == "train":
+            self.say(f"step {step}/{self._total}  eta {_clock(self._remaining(step))}  {text}")
+        else:
+            self.say(f"step {step}  evaluation  {text}")
+
+    def _remaining(self, step: int) -> float:
+        done = max(step - self._start, 1)
+        return (time.monotonic() - self._begun) / done * (self._total - step)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, refresh=True)
+            self._bar.stop()
+
+
+class _Bar(Bar):
+    """A bar with the newest figures below it."""
+
+    figures = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield Text(self.figures, style="dim")
+
+
+class Silent:
+    """Shows nothing; for tests and for processes other than the first."""
+
+    begin: Callable[[int], None] = staticmethod(lambda step: None)
+    advance: Callable[[int], None] = staticmethod(lambda step: None)
+    say: Callable[[str], None] = staticmethod(lambda text: None)
+    write = staticmethod(lambda kind, step, figures: None)
+    close = staticmethod(lambda: None)
+
+
+def _shown(name: str, value: float) -> bool:
+    return name not in _HIDDEN and not (name.startswith("skipped") and not value)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,120 @@
+"""What a model family tells the trainer: its nets, its phases, a loss per phase, an evaluation.
+
+This file is the whole extension surface of the core. A classifier or a diffusion model has one phase; a GAN
+has one per player:
+
+    class Gan(Task):
+        phases = (Phase("d", net="discriminator"), Phase("g", net="generator"))
+        exported = ("generator",)
+
+        def loss(self, phase, batch):
+            real = batch["image"]
+            fake = self.generator(self.random.normal(len(real), 64))
+            ...
+
+Phases are declared data, so that they can be checked before the first step, accumulated, clipped, compiled,
+profiled and logged by name.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from torchworks.shared.random import StepRandom
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser step within a training step.
+
+    `net` names the only net whose parameters this phase may change. The phase runs at every `every`-th step,
+    `repeat` times (each repetition after the first on a fresh batch), with gradients clipped to the global
+    norm `clip`.
+    """
+
+    name: str
+    net: str
+    every: int = 1
+    repeat: int = 1
+    clip: float | None = None
+
+
+@dataclass
+class Out:
+    """A phase's loss: the mean over `weight` items (rows if None; tokens, pixels, …), and figures to log (0-d
+    tensors).
+
+    Micro-batches are combined by `weight`, so an accumulated step has exactly the gradient of the whole batch.
+    """
+
+    loss: Tensor
+    weight: Tensor | int | None = None
+    logs: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a task's doctor found wrong with its own training: a cause in one line and what to do about it.
+
+    `action` is "warn" (say it), "rollback" (return to the best state, with learning rates halved) or "stop".
+    """
+
+    cause: str
+    action: str = "warn"
+
+
+class Task:
+    """A model family as the trainer sees it. Subclass and fill in.
+
+    Each key of `nets()` must also be an attribute of the task that holds that net, and `loss` and `evaluate`
+    must call nets through those attributes: the trainer swaps in the data-parallel wrapper of the net a phase
+    trains, and the moving averages during evaluation.
+    """
+
+    phases: tuple[Phase, ...] = (Phase("train", net="model"),)
+    exported: tuple[str, ...] = ("model",)
+    """The nets a finished run is for: averaged if the trainer's `ema` is on, and saved as `model.safetensors`."""
+
+    watch: str | None = None
+    """Name of the evaluation score that chooses the best checkpoint; None keeps the newest."""
+    watch_mode: str = "min"
+    """Whether a smaller ("min") or a larger ("max") watched score is better."""
+
+    random: StepRandom
+    """Random numbers that depend only on (seed, step, phase, row); set by the trainer before each call of
+    `loss` and `evaluate`. Use it for noise, and a resumed, accumulated or many-process run stays the same run."""
+
+    def nets(self) -> dict[str, nn.Module]:
+        """All nets by name, each also an attribute of that name."""
+        raise NotImplementedError
+
+    def optimizer(self, net: str) -> Optimizer:
+        """A new optimiser for the parameters of `net`; called once per net that a phase trains."""
+        raise NotImplementedError
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        """The loss of `phase` on one micro-batch, called under autocast with the nets in training mode."""
+        raise NotImplementedError
+
+    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        """Scores on one evaluation batch: name → a torchmetrics `Metric` that was updated (the same object
+        each time; its `compute` may return a dict of scores), or a pair (sum, count) that is added up."""
+        return {}
+
+    def preview(self) -> dict[str, Tensor]:
+        """Pictures of the present state, name → uint8 (3, H, W), written to `samples/` at each evaluation."""
+        return {}
+
+    def diagnose(self, step: int, figures: dict[str, float]) -> Diagnosis | None:
+        """Look at the figures just logged (`<phase>/loss`, `<phase>/<log>`, `<phase>/grad_norm`, and
+        `eval/<score>` after an evaluation) and name what is wrong with the training, if anything."""
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """State outside the nets that a resume needs (image pool, doctor's memory): tensors and plain data."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""

@@ -1,0 +1,283 @@
+"""The contract every model is tested against, and the comparison with a reference implementation.
+
+    check_model(lambda: DCGANGenerator(image_size=32), torch.randn(4, 64), shapes=(4, 1, 32, 32))
+    check_parity(ResNet(...), torchvision.models.resnet18(), torch.randn(2, 3, 64, 64))
+
+Both raise `AssertionError` that names what is broken: the promise, the parameter, the size of the difference.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatch
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+Inputs = Tensor | tuple[Tensor, ...]
+Build = Callable[[], nn.Module]
+
+
+def check_model(
+    build: Build,
+    inputs: Inputs,
+    *,
+    shapes: Sequence[int] | Sequence[Sequence[int]],
+    unused: Sequence[str] = (),
+    batch_independent: bool = True,
+    bf16_tol: float = 0.1,
+    export: bool = True,
+) -> None:
+    """Hold the nets that `build` makes to every promise below.
+
+    `inputs` are tensors whose first size is the batch, of at least 2 rows; `shapes` the shape of the output, or
+    of each output. `unused` are patterns of parameters that rightly get no gradient. A net whose rows answer to
+    each other (minibatch statistics) says `batch_independent=False`.
+    """
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    assert len(inputs[0]) > 1, "give at least 2 rows: with one, rows cannot be told apart"
+    check_outputs(_seeded(build), inputs, shapes)
+    check_gradients(_seeded(build), inputs, unused)
+    check_evaluation(_seeded(build), inputs)
+    check_state(build, inputs)
+    check_bf16(_seeded(build), inputs, bf16_tol)
+    if batch_independent:
+        check_rows(_seeded(build), inputs)
+    if export:
+        check_export(_seeded(build), inputs)
+
+
+def check_outputs(net: nn.Module, inputs: tuple[Tensor, ...], shapes: Sequence) -> None:
+    """Outputs have the stated shapes and are finite, in training and in evaluation."""
+    wanted = [tuple(shapes)] if isinstance(shapes[0], int) else [tuple(shape) for shape in shapes]
+    for mode in (True, False):
+        outputs = _outputs(net.train(mode), inputs)
+        found = [tuple(output.shape) for output in outputs]
+        assert found == wanted, f"output shapes are {found}, stated are {wanted}"
+        _assert_finite({f"output {i}": output for i, output in enumerate(outputs)}, _mode(mode))
+
+
+def check_gradients(net: nn.Module, inputs: tuple[Tensor, ...], unused: Sequence[str] = ()) -> None:
+    """Every trained parameter gets a gradient that is finite and not zero.
+
+    Parameters that start as zeros are moved away from it first: they rightly hide those before them.
+    """
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.1)
+    gradients = _gradients(net, _outputs(net.train(), inputs))
+    for name, gradient in gradients.items():
+        if not any(fnmatch(name, pattern) for pattern in unused):
+            assert gradient is not None, f"{name} gets no gradient: forward does not use it"
+            assert gradient.any(), f"{name} gets a gradient of zeros: nothing it does reaches the output"
+    _assert_finite_gradients(gradients, "training")
+
+
+@torch.no_grad()
+def check_evaluation(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """In evaluation the same input gives the same output, inputs and state stay as they are, and a deep copy
+    (which moving averages need) answers alike."""
+    before = {name: value.clone() for name, value in net.eval().state_dict().items()}
+    given = [value.clone() for value in inputs]
+    first, second = _outputs(net, inputs), _outputs(net, inputs)
+    assert _all_equal(first, second), "evaluation is not deterministic: the same input gave two outputs"
+    assert _all_equal(given, inputs), "forward changes its input in place"
+    for name, value in net.state_dict().items():
+        assert name in before, f"evaluation adds {name} to the state"
+        assert torch.equal(value, before[name]), f"evaluation changes {name}"
+    assert _all_equal(first, _outputs(copy.deepcopy(net), inputs)), "a deep copy gives other outputs"
+
+
+@torch.no_grad()
+def check_rows(net: nn.Module, inputs: tuple[Tensor, ...], tol: float = 1e-4) -> None:
+    """In evaluation a row's output does not depend on the other rows of its batch."""
+    together = _outputs(net.eval(), inputs)
+    for row in range(len(inputs[0])):
+        alone = _outputs(net, tuple(value[row : row + 1] for value in inputs))
+        for i, (one, all_rows) in enumerate(zip(alone, together, strict=True)):
+            difference = _difference(one, all_rows[row : row + 1], _scale([all_rows]))
+            assert difference <= tol, (
+                f"row {row} of output {i} differs by {difference:.2g} of its scale when computed alone: rows "
+                "depend on each other in evaluation"
+            )
+
+
+@torch.no_grad()
+def check_state(build: Build, inputs: tuple[Tensor, ...]) -> None:
+    """The state_dict is the whole model: loaded strictly, through a file's bytes, into a net built from another
+    seed, it gives the same outputs, and a pass in training adds no keys to it."""
+    net, other = _seeded(build, 1), _seeded(build, 2)
+    _outputs(net.train(), inputs)
+    state = load(save({name: value.clone().contiguous() for name, value in net.state_dict().items()}))
+    try:
+        other.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise AssertionError(f"the state_dict does not load strictly into a new net: {error}") from error
+    same = _all_equal(_outputs(net.eval(), inputs), _outputs(other.eval(), inputs))
+    assert same, "a net with the same state_dict gives other outputs: it has state that is neither parameter nor buffer"
+
+
+def check_bf16(net: nn.Module, inputs: tuple[Tensor, ...], tol: float) -> None:
+    """Under bf16 autocast the net trains with finite gradients, and its outputs stay near those of float32."""
+    with torch.no_grad():
+        exact = _outputs(net.eval(), inputs)
+        with torch.autocast(inputs[0].device.type, torch.bfloat16):
+            rough = _outputs(net, inputs)
+    for i, (a, b) in enumerate(zip(rough, exact, strict=True)):
+        error = float((a.float() - b).norm() / b.norm().clamp_min(1e-12))
+        assert error <= tol, f"bf16 changes output {i} by {error:.2g} of its norm, allowed is {tol:g}"
+    with torch.autocast(inputs[0].device.type, torch.bfloat16):
+        outputs = _outputs(net.train(), inputs)
+    _assert_finite_gradients(_gradients(net, outputs), "bf16 training")
+
+
+@torch.no_grad()
+def check_export(net: nn.Module, inputs: tuple[Tensor, ...], tol: float = 1e-4) -> None:
+    """`torch.export` takes the net whole, for any batch size, and the program gives the same outputs."""
+    rows = torch.export.Dim("rows", min=1)
+    dynamic = tuple({0: rows} for _ in inputs)
+    program = torch.export.export(net.eval(), inputs, dynamic_shapes=(dynamic,) if _variadic(net) else dynamic)
+    more = tuple(torch.cat([value, value[:1]]) for value in inputs)
+    expected = _outputs(net, more)
+    for i, (a, b) in enumerate(zip(tree_leaves(program.module()(*more)), expected, strict=True)):
+        difference = _difference(a, b, _scale([b]))
+        assert difference <= tol, f"the exported program changes output {i} by {difference:.2g} of its scale"
+
+
+def check_parity(
+    ours: nn.Module,
+    reference: nn.Module,
+    inputs: Inputs,
+    *,
+    fp32_tol: float = 1e-5,
+    fp64_tol: float = 1e-9,
+    key_map: Callable[[str], str] | None = None,
+    modes: Sequence[str] = ("eval", "train"),
+) -> None:
+    """With the reference's weights loaded strictly, `ours` gives its outputs, its gradients and its state after
+    the pass; and our weights load back into the reference.
+
+    `key_map` turns a key of the reference's state_dict into ours. Differences are relative to the largest output,
+    and to the largest gradient. Leave "train" out of `modes` if dropout draws other numbers.
+    """
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    rename = key_map or (lambda key: key)
+    ours, reference = copy.deepcopy(ours), copy.deepcopy(reference)
+    _load(
+        ours, {rename(key): value for key, value in reference.state_dict().items()}, "the reference's weights", "ours"
+    )
+    state = ours.state_dict()
+    back = {key: state[rename(key)] for key in reference.state_dict()}
+    _load(reference, back, "our weights", "the reference")
+    for dtype, tol in ((torch.float32, fp32_tol), (torch.float64, fp64_tol)):
+        typed = tuple(value.to(dtype) if value.is_floating_point() else value for value in inputs)
+        for mode in modes:
+            pair = (copy.deepcopy(net).to(dtype).train(mode == "train") for net in (ours, reference))
+            _compare(*pair, typed, rename, tol, f"{str(dtype).removeprefix('torch.')}, {mode}")
+
+
+def _load(net: nn.Module, state: dict[str, Tensor], what: str, where: str) -> None:
+    try:
+        net.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise AssertionError(f"{what} do not load strictly into {where}: {error}") from error
+
+
+def _compare(
+    ours: nn.Module,
+    reference: nn.Module,
+    inputs: tuple[Tensor, ...],
+    rename: Callable[[str], str],
+    tol: float,
+    how: str,
+) -> None:
+    outputs, gradients = [], []
+    for net in (ours, reference):
+        torch.manual_seed(0)
+        outputs.append(dict(enumerate(_outputs(net, inputs))))
+        found = _gradients(net, list(outputs[-1].values()))
+        gradients.append({name: gradient for name, gradient in found.items() if gradient is not None})
+    _assert_close(*outputs, tol, f"output ({how})")
+    renamed = {rename(name): gradient for name, gradient in gradients[1].items()}
+    _assert_close(gradients[0], renamed, tol, f"gradient ({how})")
+    state = {rename(name): value for name, value in reference.state_dict().items()}
+    _assert_close(ours.state_dict(), state, tol, f"state ({how})")
+
+
+def _assert_close(ours: dict, reference: dict, tol: float, what: str) -> None:
+    assert ours.keys() == reference.keys(), (
+        f"{what}: only one side has {sorted(map(str, ours.keys() ^ reference.keys()))}"
+    )
+    scale = _scale(reference.values())
+    for name, expected in reference.items():
+        assert ours[name].shape == expected.shape, f"{what} {name}: {ours[name].shape} instead of {expected.shape}"
+        difference = _difference(ours[name], expected, scale)
+        assert difference <= tol, f"{what} {name} differs by {difference:.2g} of the scale, allowed is {tol:g}"
+
+
+# ------------------------------------------------------------------------------------------------ pieces
+
+
+def _seeded(build: Build, seed: int = 0) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def _outputs(net: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    return tree_leaves(net(*inputs))
+
+
+def _loss(outputs: list[Tensor]) -> Tensor:
+    """A sum with another weight for each element, so that no symmetry (softmax, normalisation) hides one."""
+    terms = []
+    for output in outputs:
+        if output.requires_grad:
+            wide = output.flatten().to(torch.promote_types(output.dtype, torch.float32))
+            terms.append(wide @ torch.linspace(0.5, 2, len(wide), dtype=wide.dtype, device=wide.device).cos())
+    assert terms, "no output depends on any parameter"
+    return torch.stack(terms).sum()
+
+
+def _gradients(net: nn.Module, outputs: list[Tensor]) -> dict[str, Tensor | None]:
+    trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
+    found = torch.autograd.grad(_loss(outputs), list(trained.values()), allow_unused=True)
+    return dict(zip(trained, found, strict=True))
+
+
+def _assert_finite(tensors: dict[str, Tensor], when: str) -> None:
+    for name, tensor in tensors.items():
+        assert torch.isfinite(tensor).all(), f"{name} is not finite in {when}"
+
+
+def _assert_finite_gradients(gradients: dict[str, Tensor | None], when: str) -> None:
+    _assert_finite({f"gradient of {name}": g for name, g in gradients.items() if g is not None}, when)
+
+
+def _all_equal(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
+    return len(a) == len(b) and all(map(torch.equal, a, b))
+
+
+def _scale(tensors: Iterable[Tensor]) -> float:
+    return max((float(tensor.detach().abs().max()) for tensor in tensors if tensor.numel()), default=0.0) or 1.0
+
+
+def _difference(a: Tensor, b: Tensor, scale: float) -> float:
+    """Largest difference in units of `scale`; NaN counts as infinite."""
+    if not a.numel():
+        return 0.0
+    largest = float((a.detach().double() - b.detach().double()).abs().max())
+    return float("inf") if largest != largest else largest / scale
+
+
+def _mode(training: bool) -> str:
+    return "training" if training else "evaluation"
+
+
+def _variadic(net: nn.Module) -> bool:
+    """Whether forward takes its inputs as *args, which export describes as one."""
+    parameters = inspect.signature(net.forward).parameters.values()
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)

@@ -1,0 +1,254 @@
+"""The command line: help without torch, suggestions for slips, one paragraph and the right exit code for failures."""
+
+import dataclasses
+import importlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from torchworks.shared import cli, experiment
+from torchworks.shared.config import UserError
+from torchworks.shared.guard import Interrupted, TrainingFailed
+
+
+@pytest.fixture
+def toys(toy_recipes, capsys, tmp_path, monkeypatch):
+    """Run `toy WORDS…` here and return its exit code, its output and its error as one line."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        code = toy_recipes.main([str(word) for word in words])
+        told = capsys.readouterr()
+        return code, told.out, " ".join(told.err.split())
+
+    return call
+
+
+@pytest.fixture
+def failing(toys, monkeypatch):
+    """The same with a training that raises what it is given."""
+
+    def call(error, *words):
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr(experiment, "train", fail)
+        return toys("train", *words)
+
+    return call
+
+
+# ---- help --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("help",)])
+def test_help_names_commands_and_recipes(toys, words):
+    code, out, _ = toys(*words)
+    assert code == 0
+    for word in ("list", "train [RECIPE=classifier]", "check", "recipes: classifier, game, gan"):
+        assert word in out
+
+
+def test_list_prints_what_each_recipe_says_of_itself(toys):
+    code, out, _ = toys("list")
+    assert code == 0
+    assert "classifier (default)\n    A classifier with batch normalisation" in out
+    assert "gan\n    A GAN with a phase that repeats" in out
+
+
+def test_the_help_of_a_recipe_has_its_options_with_their_presets(toys):
+    code, out, _ = toys("train", "gan", "--help")
+    assert code == 0
+    for word in ("A GAN with a phase that repeats", "--trainer.steps", "Passes over all phases.", "--out", "--resume"):
+        assert word in out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["train", "gan", "--help"], ["train", "gan", "--stpes", "1"]])
+def test_help_and_slips_answer_without_importing_torch(toy_path, words):
+    script = f"import sys, toy_recipes; toy_recipes.main({words}); sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": toy_path}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# ---- slips -------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_command_gets_the_nearest_one(toys):
+    code, _, err = toys("trian", "gan")
+    assert code == 2
+    assert err == "toy has no command 'trian'. Did you mean 'train'? Commands: list, train, check."
+
+
+def test_an_unknown_recipe_gets_the_nearest_one(toys):
+    code, _, err = toys("train", "gam")
+    assert code == 2
+    assert err.startswith("There is no recipe 'gam' in toy. Did you mean 'ga")
+    assert "Known recipes: classifier, game, gan" in err
+
+
+def test_an_unknown_option_gets_the_nearest_one(toys):
+    code, _, err = toys("train", "gan", "--trainer.stpes", "10")
+    assert code == 2
+    assert "--trainer.stpes" in err
+    assert "--trainer.steps" in err
+
+
+@pytest.mark.parametrize("value", ["many", "1.5"])
+def test_a_value_of_the_wrong_kind_is_named(toys, value):
+    code, _, err = toys("train", "gan", "--trainer.steps", value)
+    assert code == 2
+    assert value in err
+
+
+def test_a_setting_that_makes_no_sense_is_named_and_leaves_no_run(toys, tmp_path):
+    code, _, err = toys("train", "plain", "--trainer.log-every", 0, "--out", tmp_path / "run")
+    assert (code, err) == (2, "--trainer.log-every must be at least 1, but it is 0.")
+    assert not (tmp_path / "run").exists()
+
+
+# ---- failures ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (UserError("No such data."), 2, "No such data."),
+        (TrainingFailed("It came to nothing."), 1, "It came to nothing."),
+        (Interrupted(signal.SIGTERM, "Stopped and saved."), 143, "Stopped and saved."),
+        (Interrupted(signal.SIGINT, "Stopped and saved."), 130, "Stopped and saved."),
+        (KeyboardInterrupt(), 130, "Stopped."),
+        (OSError(28, "No space left on device", "x.png"), 1, "No space left on device: 'x.png'"),
+        (torch.OutOfMemoryError("CUDA out of memory"), 1, "--trainer.batch-size"),
+        (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError: division by zero. Add --debug"),
+        (SystemExit(3), 3, ""),
+    ],
+)
+def test_a_failure_is_one_paragraph_with_its_exit_code(failing, error, code, words):
+    found, _, err = failing(error)
+    assert found == code
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_debug_shows_the_traceback(failing):
+    with pytest.raises(UserError):
+        failing(UserError("No such data."), "--debug")
+
+
+def test_a_paragraph_is_wrapped_for_reading_but_paths_stay_whole(toy_recipes, capsys, monkeypatch):
+    path = "/a/very-long-path/" + "x" * 120
+
+    def fail(*_, **__):
+        raise UserError(f"There is nothing to be found at the place that was given, which is {path} and no other.")
+
+    monkeypatch.setattr(experiment, "train", fail)
+    toy_recipes.main(["train"])
+    lines = capsys.readouterr().err.splitlines()
+    assert any(path in line for line in lines)
+    assert all(len(line) <= 100 or path in line for line in lines)
+
+
+# ---- a package's own commands ------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Paint:
+    """Paint it."""
+
+    colour: str = "red"
+    """Which colour."""
+
+
+def test_a_package_adds_commands_of_its_own(capsys, monkeypatch):
+    painted = []
+    monkeypatch.setattr(experiment, "paint", lambda given: painted.append(given.colour), raising=False)
+    commands = {"paint": cli.Command(Paint, "torchworks.shared.experiment:paint")}
+    assert cli.main("toy", "classifier", commands, ["paint", "--colour", "blue"]) == 0
+    assert painted == ["blue"]
+    assert cli.main("toy", "classifier", commands, ["pant"]) == 2
+    assert "Did you mean 'paint'" in capsys.readouterr().err
+
+
+# ---- resume ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(toy_path, tmp_path_factory):
+    """A finished run of 5 steps, to be copied."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        for path in toy_path.split(os.pathsep):
+            patch.syspath_prepend(path)
+        toys = importlib.import_module("toy_recipes")
+        assert toys.main(["train", "plain", "--trainer.steps", "5", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def finished(trained, toys, tmp_path):
+    """A finished run of 5 steps."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_starting_over_an_existing_run_names_both_remedies(toys, finished):
+    before = (finished / "metrics.jsonl").read_bytes()
+    code, _, err = toys("train", "plain", "--out", finished)
+    assert code == 2
+    assert f"`train --resume {finished}`" in err
+    assert "--out" in err
+    assert (finished / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_is_not_resumed_but_may_be_trained_longer(toys, finished):
+    code, _, err = toys("train", "--resume", finished)
+    assert code == 2
+    assert "is finished, at 5 steps. To train it longer, add `--trainer.steps N`" in err
+    code, out, err = toys("train", f"--resume={finished}", "--trainer.steps", 9)
+    assert code == 0, err
+    assert "continuing at step 5" in out
+    code, _, err = toys("train", "--resume", finished)
+    assert "finished, at 9 steps" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("gan", "--resume", "RUN"), "is a run of the recipe 'plain', not 'gan'"),
+        (("--resume", "RUN", "--seed", "4"), "made with another 'seed'"),
+        (("--resume", "RUN", "--optim.lr", "1"), "made with another 'optim'"),
+        (("--resume", "RUN", "--trainer.batch-size", "8"), "made with --trainer.batch-size 32, and that cannot change"),
+        (("--resume", "RUN", "--trainer.ema", "0"), "made with --trainer.ema 0.9, and that cannot change"),
+        (("--resume", "elsewhere"), "There is no run directory elsewhere"),
+        (("--resume",), "--resume needs the directory"),
+    ],
+)
+def test_what_cannot_be_resumed_is_said_before_anything_is_touched(toys, finished, words, message):
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    code, _, err = toys("train", *(finished if word == "RUN" else word for word in words))
+    assert code == 2
+    assert message in err
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_a_directory_that_is_no_run_is_said_to_be_none(toys, tmp_path):
+    code, _, err = toys("train", "--resume", tmp_path)
+    assert code == 2
+    assert "is not a run directory: there is no config.json in it" in err
+    for content, message in (("{", "cannot be read"), ("[]", "names no package"), ('{"package": "gans"}', "names no")):
+        (tmp_path / "config.json").write_text(content)
+        code, _, err = toys("train", "--resume", tmp_path)
+        assert code == 2
+        assert message in err
+
+
+def test_a_run_of_another_package_is_not_resumed(toys, tmp_path):
+    (tmp_path / "config.json").write_text('{"package": "others", "recipe": "x"}')
+    code, _, err = toys("train", "--resume", tmp_path)
+    assert code == 2
+    assert "others" in err

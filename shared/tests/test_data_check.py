@@ -1,0 +1,174 @@
+"""`check`: what it finds in a user's data, and what it lets pass."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data import Report, check, run_check
+
+
+def save(path: Path, seed: int, height: int = 40, width: int = 40, mode: str = "RGB") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+
+
+@pytest.fixture
+def good(tmp_path) -> Path:
+    for i in range(70):
+        save(tmp_path / "good" / "cat" / f"{i}.png", i)
+        save(tmp_path / "good" / "dog" / f"{i}.png", 100 + i)
+    return tmp_path / "good"
+
+
+def checked(path: Path, **options) -> Report:
+    return check(f"folder:{path}", LoaderConfig(image_size=32, root=path.parent / "root"), **options)
+
+
+def texts(report: Report, level: str) -> str:
+    return " | ".join(finding.text for finding in report.findings if finding.level == level)
+
+
+def test_good_data_have_no_problem_and_no_warning(good):
+    report = checked(good, min_side=32)
+    assert report.ok
+    assert not texts(report, "warning")
+    assert "Images: 140. Classes: 2 (cat 70, dog 70)" in texts(report, "fact")
+    assert str(report).startswith(f"folder:{good} can be trained on")
+
+
+def break_file(folder: Path) -> None:
+    (folder / "cat" / "bad.jpg").write_text("no image")
+
+
+def shrink(folder: Path) -> None:
+    save(folder / "cat" / "small.png", 1, 10, 40)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(break_file, "cat/bad.jpg (it is not an image)"), (shrink, "small.png (40 × 10)")]
+)
+def test_what_stops_a_training_is_a_problem_with_its_file(good, spoil, message):
+    spoil(good)
+    report = checked(good, min_side=16)
+    assert not report.ok
+    assert message in texts(report, "problem")
+    assert "needs repair" in str(report)
+
+
+def add_empty(folder: Path) -> None:
+    (folder / "bird").mkdir()
+
+
+def add_tiny(folder: Path) -> None:
+    save(folder / "bird" / "1.png", 500)
+
+
+def add_stray(folder: Path) -> None:
+    save(folder / "stray.png", 500)
+
+
+def add_relabelled(folder: Path) -> None:
+    shutil.copy(folder / "cat" / "3.png", folder / "dog" / "copy.png")
+
+
+def add_flat(folder: Path) -> None:
+    Image.new("RGB", (40, 40), "red").save(folder / "cat" / "red.png")
+
+
+def add_long(folder: Path) -> None:
+    save(folder / "cat" / "long.png", 500, 40, 100)
+
+
+def add_small(folder: Path) -> None:
+    save(folder / "cat" / "small.png", 500, 20, 20)
+
+
+def lose_a_class(folder: Path) -> None:
+    shutil.rmtree(folder / "dog")
+
+
+def lose_most(folder: Path) -> None:
+    for i in range(20, 70):
+        (folder / "cat" / f"{i}.png").unlink()
+        (folder / "dog" / f"{i}.png").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (add_empty, "bird has no images"),
+        (add_tiny, "fewer than 10 images: 1 (bird (1))"),
+        (add_stray, "outside its class folders"),
+        (add_relabelled, "two different labels: 1 (cat/3.png = dog/copy.png)"),
+        (add_flat, "single flat colour: 1 (cat/red.png)"),
+        (add_long, "whose ends are cropped away: 1 (cat/long.png)"),
+        (add_small, "enlarged and so blurred: 1 (cat/small.png)"),
+        (lose_a_class, "only one class"),
+        (lose_most, "So few training images (32)"),
+    ],
+)
+def test_what_deserves_a_look_is_a_warning_with_its_file(good, spoil, message):
+    spoil(good)
+    report = checked(good)
+    assert report.ok
+    assert message in texts(report, "warning")
+
+
+def test_pictures_in_both_parts_of_a_split_are_found(tmp_path):
+    for i in range(6):
+        save(tmp_path / "set" / "train" / f"{i}.png", i)
+        save(tmp_path / "set" / "test" / f"{i}.png", 3 + i)
+    assert "both training and testing (testing keeps them): 3" in texts(checked(tmp_path / "set"), "warning")
+
+
+def test_mixed_modes_and_sizes_are_told(good):
+    save(good / "cat" / "grey.png", 500, 50, 60, "L")
+    facts = texts(checked(good), "fact")
+    assert "Modes: 2 (RGB 140, L 1). All become RGB" in facts
+    assert "Sizes: 2 (40 × 40 (140), 60 × 50 (1)). All become 32 × 32" in facts
+
+
+def test_data_with_nothing_readable_get_a_report_without_a_picture(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.png").write_text("no image")
+    report = checked(tmp_path / "set")
+    assert (report.ok, report.source) == (False, None)
+    assert "None of the 1 images" in texts(report, "problem")
+
+
+def test_a_folder_that_is_not_there_raises(tmp_path):
+    with pytest.raises(UserError, match="There is no folder"):
+        checked(tmp_path / "nowhere")
+
+
+def test_bundled_data_can_be_checked_too():
+    assert check("digits", LoaderConfig(image_size=8)).ok
+
+
+def test_the_picture_shows_nine_samples(good, tmp_path):
+    checked(good).picture(tmp_path / "new" / "nine.png")
+    with Image.open(tmp_path / "new" / "nine.png") as picture:
+        assert picture.size == (480, 552)
+        colours = [picture.crop((x, y, x + 160, y + 160)).getcolors(160 * 160) for x in (0, 320) for y in (0, 368)]
+    assert all(len(found or []) > 500 for found in colours)
+
+
+def test_the_command_prints_draws_and_returns_2_for_a_problem(good, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments = SimpleNamespace(data=f"folder:{good}", picture=tmp_path / "nine.png")
+    assert run_check(arguments) == 0
+    break_file(good)
+    assert run_check(arguments) == 2
+    assert "cat/bad.jpg" in capsys.readouterr().out
+    assert arguments.picture.exists()
+
+
+def test_a_picture_that_cannot_be_written_is_a_user_s_mistake(good):
+    with pytest.raises(UserError, match="cannot be written"):
+        checked(good).picture(good / "nine.unknown")

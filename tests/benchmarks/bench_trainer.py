@@ -1,0 +1,182 @@
+"""How fast the trainer is, beside loops written by hand and beside its peers.
+
+    make bench                       about a minute; ARGS="--quick" for a first look
+    uv run --group peers python tests/benchmarks/bench_trainer.py --out FILE
+
+Prints and saves as JSON: the cost of a step of a very small net (small_net.py), first among ourselves, then beside
+the peers; a real training (gan_step.py); and, on a GPU, whether anything waits for it (waiting.py). The loops of a
+table take turns within one process (race.py), on a processor with one thread each, since the thread pools of
+several loops would get in each other's way. It ends with the targets and whether they are met; it never fails
+because of one. Let the machine do nothing else meanwhile.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gan_step
+import small_net
+import torch
+import waiting
+from gan_step import HAND_GAN, OURS_GAN
+from race import Times, race
+from rich.console import Console
+from rich.table import Table
+from small_net import BARE, OURS, RESIDENT
+
+from torchworks.gans.recipes import dcgan
+from torchworks.shared.device import Device, choose
+from torchworks.shared.machine import affinity, cpu_model
+
+OUT = Path("build/bench/trainer.json")
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    measured: str
+    met: bool | None
+    """None: it could not be measured here."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=OUT, help=f"where to save the figures (default: {OUT})")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    given = parser.parse_args()
+
+    torch.manual_seed(0)
+    begun, console = time.monotonic(), Console(highlight=False, width=110)
+    machine = environment()
+    console.print("\n".join(f"{name:<16} {value}" for name, value in machine.items()))
+    device = choose(precision="fp32", convolutional=False)
+    kind = "processor" if device.device.type == "cpu" else "wall"
+    races = {}
+    for name, loops, rounds in (("small net", small_net.loops, 41), ("with peers", small_net.loops_with_peers, 21)):
+        with quiet():
+            found = loops(device)
+            races[name] = race(found, length=64, warm_up=4, rounds=5 if given.quick else rounds) if found else {}
+        console.print(table_of_steps(name, races[name], kind))
+    device = for_images()
+    races["dcgan"] = race(
+        gan_step.loops(device), length=10, warm_up=3, rounds=5 if given.quick else 21, calls=gan_step.CALLS
+    )
+    console.print(table_of_images(races["dcgan"], kind, device))
+
+    targets = [*judged(races["small net"], races["dcgan"], kind), *unsynchronised()]
+    for target in targets:
+        verdict = {True: "met", False: "NOT MET", None: "not measured"}[target.met]
+        console.print(f"{verdict:<13} {target.name}: {target.measured}")
+    seconds = round(time.monotonic() - begun, 1)
+    save(given.out, machine=machine, targets=targets, seconds=seconds, seconds_per_step=races)
+    console.print(f"{seconds:.0f} s; saved as {given.out}")
+
+
+def for_images() -> Device:
+    """As the recipes choose it; but a GPU without bf16 computes in fp32, as the loop by hand scales no losses."""
+    device = choose()
+    return device if device.dtype is not torch.float16 else choose(precision="fp32")
+
+
+def save(path: Path, **figures: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures, indent=2, default=vars) + "\n")
+
+
+def environment() -> dict[str, Any]:
+    return {
+        "processor": f"{cpu_model()}, {affinity()} processors, load {os.getloadavg()[0]:.1f} at the start",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": 1,
+    }
+
+
+@contextlib.contextmanager
+def quiet():
+    """Progress bars and advice of the peers go nowhere."""
+    logging.disable(logging.WARNING)
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stderr(nowhere),
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield
+    logging.disable(logging.NOTSET)
+
+
+def table_of_steps(name: str, times: dict[str, Times], kind: str) -> Table | str:
+    if not times:
+        return "The peers are not installed: uv run --group peers …"
+    rounds = len(times[BARE].wall)
+    table = _table(f"{name}: µs of {kind} time per step, {rounds} rounds of turns of 64 steps", "over the bare loop")
+    for loop, time_of in times.items():
+        figures = (f"{value * 1e6:.0f}" for value in _spread(getattr(time_of, kind)))
+        table.add_row(loop, *figures, "" if loop == BARE else f"{time_of.over(times[BARE], kind) * 1e6:+.0f}")
+    return table
+
+
+def table_of_images(times: dict[str, Times], kind: str, device: Device) -> Table:
+    rounds, how = len(times[OURS_GAN].wall), f"{device.device}, {str(device.dtype).removeprefix('torch.')}"
+    title = f"dcgan ({how}): images per second of {kind} time, {rounds} rounds of turns of 10 steps"
+    table = _table(title, "time by hand = 1")
+    for loop, time_of in times.items():
+        figures = (f"{dcgan().trainer.batch_size / value:.0f}" for value in _spread(getattr(time_of, kind))[::-1])
+        table.add_row(loop, *figures, f"{time_of.ratio(times[HAND_GAN], kind):.3f}")
+    return table
+
+
+def _table(title: str, compared: str) -> Table:
+    table = Table(title=title, title_justify="left", min_width=100)
+    table.add_column("loop")
+    for name in ("min", "median", "max", compared):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _spread(values: tuple[float, ...]) -> tuple[float, float, float]:
+    return min(values), statistics.median(values), max(values)
+
+
+def judged(small: dict[str, Times], gan: dict[str, Times], kind: str) -> list[Target]:
+    """The targets that need no GPU."""
+    cost = small[OURS].over(small[BARE], kind) * 1e6
+    resident = small[RESIDENT].ratio(small[BARE], kind)
+    ratio = gan[OURS_GAN].ratio(gan[HAND_GAN], kind)
+    return [
+        Target("a step costs at most 30 µs more than in the bare loop", f"{cost:+.1f} µs", cost <= 30),
+        Target("with ResidentLoader, less than the bare loop with DataLoader", f"{resident:.2f} of it", resident < 1),
+        Target("a DCGAN step takes at most 1.05 of the time by hand", f"{ratio:.3f} of it", ratio <= 1.05),
+    ]
+
+
+def unsynchronised() -> list[Target]:
+    trainings = {
+        "small net": lambda device: (small_net.SmallTask(), small_net.resident_loader(device)),
+        "dcgan": lambda device: (gan_step.task_of(dcgan()), gan_step.loader_of(dcgan(), device)),
+    }
+    return [_unsynchronised(name, make) for name, make in trainings.items()]
+
+
+def _unsynchronised(name: str, make: Callable[[Device], tuple]) -> Target:
+    title = f"nothing waits for the GPU between two log lines ({name})"
+    if not torch.cuda.is_available():
+        return Target(title, "there is no CUDA device here", None)
+    device = for_images()
+    found = waiting.what_waits(*make(device), device)
+    return Target(title, found or f"nothing in {waiting.STEPS} steps", found is None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Measures training loops side by side: in one process, in turns of a few dozen steps.
+
+A machine's speed drifts, and other programs come and go. Loops measured one after the other are then compared
+at different speeds; loops that take turns of a fraction of a second meet the same conditions, and the difference
+within each round of turns is what counts. A loop starts once, in its own thread, and sleeps while others run;
+its start-up and its first turns are left out.
+"""
+
+import contextlib
+import ctypes
+import gc
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+
+Loop = Callable[["Clock"], None]
+"""Trains for `clock.steps` steps a net that it has shown to `clock.watch`."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds per step of one loop, round by round: by the clock on the wall, and of processor time, in which
+    other programs hardly count."""
+
+    wall: tuple[float, ...]
+    processor: tuple[float, ...]
+
+    def over(self, other: "Times", kind: str) -> float:
+        """Median over the rounds of this loop's time, "wall" or "processor", less the other's."""
+        return statistics.median(a - b for a, b in self._pairs(other, kind))
+
+    def ratio(self, other: "Times", kind: str) -> float:
+        """Median over the rounds of this loop's time as a multiple of the other's."""
+        return statistics.median(a / b for a, b in self._pairs(other, kind))
+
+    def _pairs(self, other: "Times", kind: str) -> Iterable[tuple[float, float]]:
+        return zip(getattr(self, kind), getattr(other, kind), strict=True)
+
+
+class Clock:
+    """Counts one loop's steps by the calls of the net it trains, and passes the turn on after every `length`."""
+
+    def __init__(self, steps: int, length: int, calls: int, wait_for_turn: Callable[[], None]):
+        self.steps = steps
+        self.turns: list[tuple[float, float]] = []  # seconds on the wall, seconds of processor time
+        self._every, self._calls, self._begun = length * calls, 0, (0.0, 0.0)
+        self._wait_for_turn = wait_for_turn
+
+    def watch(self, net: nn.Module) -> None:
+        """Count the calls of `net`; whoever runs the loop, this costs each the same."""
+        net.register_forward_pre_hook(self._called)
+
+    def _called(self, net: nn.Module, inputs: tuple) -> None:
+        if self._calls % self._every == 0:
+            _finish_kernels()
+            now = time.perf_counter(), time.process_time()
+            if self._calls:
+                self.turns.append((now[0] - self._begun[0], now[1] - self._begun[1]))
+            self._wait_for_turn()
+            self._begun = time.perf_counter(), time.process_time()
+        self._calls += 1
+
+
+def race(loops: dict[str, Loop], *, rounds: int, length: int, warm_up: int, calls: int = 1) -> dict[str, Times]:
+    """Run `loops` in turns of `length` steps and measure `rounds` turns of each, after `warm_up` unmeasured ones.
+
+    `calls` is how often a step calls the net that the clock watches.
+    """
+    _keep_memory()
+    gc.collect()
+    gc.freeze()  # or now and then somebody's turn pays for going through all that was ever imported
+    turns = rounds + warm_up
+    gates = [threading.Semaphore(0) for _ in loops]
+    failures: list[BaseException] = []
+
+    def wait_for_turn(number: int) -> None:
+        if not failures:
+            gates[(number + 1) % len(gates)].release()
+            gates[number].acquire()
+        if failures:
+            raise SystemExit  # another loop failed; this one cannot go on alone
+
+    def run(number: int, loop: Loop, clock: Clock) -> None:
+        torch.set_num_threads(1)
+        gates[number].acquire()
+        try:
+            loop(clock)
+            assert len(clock.turns) == turns, f"{len(clock.turns)} turns instead of {turns}"
+        except BaseException as failure:
+            failures.append(failure)
+        gates[(number + 1) % len(gates)].release()
+
+    clocks, running = {}, []
+    for number, (name, loop) in enumerate(loops.items()):
+        clocks[name] = Clock(turns * length + 1, length, calls, lambda number=number: wait_for_turn(number))
+        running.append(threading.Thread(target=run, args=(number, loop, clocks[name]), daemon=True))
+        running[-1].start()
+    gates[0].release()
+    for thread in running:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return {name: _per_step(clock.turns[warm_up:], length) for name, clock in clocks.items()}
+
+
+def _per_step(turns: list[tuple[float, float]], length: int) -> Times:
+    wall, processor = zip(*turns, strict=True)
+    return Times(tuple(turn / length for turn in wall), tuple(turn / length for turn in processor))
+
+
+def _keep_memory() -> None:
+    """Let the C library keep memory that tensors give back, in one pool for all threads. Else it returns some of it
+    to the system and fetches it again in every step, and how much differs from thread to thread by a tenth of the
+    time of a DCGAN step."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in ((M_TRIM_THRESHOLD, 1 << 30), (M_MMAP_THRESHOLD, 1 << 25), (M_ARENA_MAX, 1)):
+            mallopt(option, value)
+
+
+def _finish_kernels() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -1,0 +1,210 @@
+"""The cost of a trainer: a net so small that the loop around it is most of the work.
+
+Everybody trains the same net (32 → 64 → 10, batches of 64) with the same fused AdamW in fp32. "DataLoader" is
+torch's, shuffled, without workers, over 4,096 single samples. Who logs, writes the loss every 50 steps.
+"""
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from race import Clock, Loop
+from rich.console import Console
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+
+from torchworks.shared.config import TrainerConfig
+from torchworks.shared.data import ResidentLoader, TensorDataset
+from torchworks.shared.device import Device
+from torchworks.shared.metrics import JsonLines
+from torchworks.shared.progress import Progress
+from torchworks.shared.task import Out, Task
+from torchworks.shared.trainer import Trainer
+
+SAMPLES, FEATURES, CLASSES, BATCH = 4096, 32, 10, 64
+LOG_EVERY = 50
+
+
+def tensors() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(SAMPLES, FEATURES, generator=generator)
+    return {"x": x, "label": torch.randint(CLASSES, (SAMPLES,), generator=generator)}
+
+
+class Samples(Dataset):
+    """One sample at a time, for a DataLoader to collate."""
+
+    def __init__(self):
+        self.tensors = tensors()
+
+    def __len__(self) -> int:
+        return SAMPLES
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        return {name: tensor[i] for name, tensor in self.tensors.items()}
+
+
+def data_loader() -> DataLoader:
+    return DataLoader(Samples(), batch_size=BATCH, shuffle=True)
+
+
+def small_net(clock: Clock | None = None) -> nn.Module:
+    net = nn.Sequential(nn.Linear(FEATURES, 64), nn.ReLU(), nn.Linear(64, CLASSES))
+    if clock is not None:
+        clock.watch(net)
+    return net
+
+
+def adamw(net: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
+
+
+BARE, OURS = "bare loop, DataLoader", "ours, DataLoader"
+INDEXED, RESIDENT = "bare loop, indexed tensors", "ours, ResidentLoader"
+
+
+def loops(device: Device) -> dict[str, Loop]:
+    """Ours and the bare loops, by name."""
+    return {
+        BARE: lambda clock: bare(clock, device),
+        OURS: lambda clock: ours(clock, device, data_loader()),
+        INDEXED: lambda clock: bare_indexed(clock, device),
+        RESIDENT: lambda clock: ours(clock, device, resident_loader(device)),
+    }
+
+
+def loops_with_peers(device: Device) -> dict[str, Loop]:
+    """The same DataLoader for everybody. To be raced after the others, because importing the peers makes every loop
+    in the process slower, by a fifth or so. Peers that are not installed are left out."""
+    peers: dict[str, Loop] = {
+        "Accelerate": lambda clock: with_accelerate(clock, device),
+        "Lightning": lambda clock: with_lightning(clock, device, barebones=False),
+        "Lightning, barebones": lambda clock: with_lightning(clock, device, barebones=True),
+    }
+    there = {name: loop for name, loop in peers.items() if _installed(name.split(",")[0].lower())}
+    ordinary = loops(device)
+    return {BARE: ordinary[BARE], OURS: ordinary[OURS], **there} if there else {}
+
+
+def _installed(package: str) -> bool:
+    try:
+        __import__(package)
+    except ImportError:
+        return False
+    return True
+
+
+# ---- by hand: nothing is logged --------------------------------------------------------------------------
+
+
+def bare(clock: Clock, device: Device) -> None:
+    net = small_net(clock).to(device.device)
+    optimizer, loader = adamw(net), data_loader()
+    step = 0
+    while step < clock.steps:
+        for batch in loader:
+            x, label = batch["x"].to(device.device), batch["label"].to(device.device)
+            optimizer.zero_grad()
+            cross_entropy(net(x), label).backward()
+            optimizer.step()
+            step += 1
+            if step == clock.steps:
+                break
+
+
+def bare_indexed(clock: Clock, device: Device) -> None:
+    net = small_net(clock).to(device.device)
+    optimizer = adamw(net)
+    x, label = (tensor.to(device.device) for tensor in tensors().values())
+    for step in range(clock.steps):
+        place = step % (SAMPLES // BATCH)
+        if place == 0:
+            order = torch.randperm(SAMPLES, device=device.device).split(BATCH)
+        optimizer.zero_grad()
+        cross_entropy(net(x[order[place]]), label[order[place]]).backward()
+        optimizer.step()
+
+
+# ---- ours: JSON lines and progress lines every 50 steps --------------------------------------------------
+
+
+class SmallTask(Task):
+    def __init__(self, clock: Clock | None = None):
+        self.model = small_net(clock)
+
+    def nets(self) -> dict[str, nn.Module]:
+        return {"model": self.model}
+
+    def optimizer(self, net: str) -> torch.optim.Optimizer:
+        return adamw(self.model)
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        return Out(cross_entropy(self.model(batch["x"]), batch["label"]))
+
+
+def resident_loader(device: Device) -> ResidentLoader:
+    return ResidentLoader(TensorDataset(tensors()), BATCH, device=device.device)
+
+
+def ours(clock: Clock, device: Device, loader: DataLoader | ResidentLoader) -> None:
+    config = TrainerConfig(steps=clock.steps, batch_size=BATCH, log_every=LOG_EVERY)
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
+        sinks, progress = [JsonLines(Path(folder) / "metrics.jsonl")], Progress(clock.steps, Console(file=nowhere))
+        Trainer(SmallTask(clock), loader, config=config, sinks=sinks, progress=progress, device=device).fit()
+
+
+# ---- peers -----------------------------------------------------------------------------------------------
+
+
+def with_accelerate(clock: Clock, device: Device) -> None:
+    """`prepare` and `backward`; nothing is logged."""
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=device.device.type == "cpu", mixed_precision="no")
+    net = small_net(clock)
+    net, optimizer, loader = accelerator.prepare(net, adamw(net), data_loader())
+    step = 0
+    while step < clock.steps:
+        for batch in loader:
+            optimizer.zero_grad()
+            accelerator.backward(cross_entropy(net(batch["x"]), batch["label"]))
+            optimizer.step()
+            step += 1
+            if step == clock.steps:
+                break
+
+
+def with_lightning(clock: Clock, device: Device, *, barebones: bool) -> None:
+    """Defaults (progress bar, `self.log`) with a CSV logger and without checkpoints; or `barebones=True`, with
+    which Lightning switches off everything that can be, to measure its own overhead."""
+    import lightning
+    from lightning.pytorch.loggers import CSVLogger
+
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = small_net(clock)
+
+        def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
+            loss = cross_entropy(self.net(batch["x"]), batch["label"])
+            if not barebones:
+                self.log("loss", loss)
+            return loss
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return adamw(self.net)
+
+    accelerator = "cpu" if device.device.type == "cpu" else "auto"
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"barebones": True} if barebones else {
+            "logger": CSVLogger(folder), "log_every_n_steps": LOG_EVERY,
+            "enable_checkpointing": False, "enable_model_summary": False,
+        }  # fmt: skip
+        trainer = lightning.Trainer(
+            accelerator=accelerator, devices=1, max_steps=clock.steps, max_epochs=-1, default_root_dir=folder, **options
+        )
+        trainer.fit(Module(), data_loader())

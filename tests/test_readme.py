@@ -1,0 +1,84 @@
+"""The README's commands and examples are run, so that what a newcomer copies works."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SHORT = "--trainer.steps 12 --trainer.eval-every 0"
+RUN_OF = {"": "dcgan-digits", "cgan": "cgan-digits", "cyclegan": "cyclegan-digits-printed-digits"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def run(command: str, cwd: Path, **variables: str) -> str:
+    outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    environment = outer | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **variables}
+    done = subprocess.run(command, shell=True, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def images_in(folder: Path) -> None:
+    """Sixty small colour pictures in two classes."""
+    random = np.random.default_rng(0)
+    for name, hue in (("red", 0), ("green", 1)):
+        (folder / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = random.integers(0, 80, (40, 40, 3), dtype=np.uint8)
+            pixels[..., hue] += 150
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_the_commands_of_the_readme_work_in_the_order_it_shows(tmp_path):
+    images_in(tmp_path / "my-images")
+    shown = commands()
+    for command in (line for line in shown if line.startswith("make train-")):
+        recipe = re.search(r"RECIPE=(\w+)", command)
+        name = RUN_OF.get(recipe[1] if recipe else "")
+        out = tmp_path / "runs" / "gans" / name / "001" if name else tmp_path / "other"
+        printed = run(command, ROOT, ARGS=f"{SHORT} --out {out}")
+        assert printed.splitlines()[-1] == str(out)
+    for command in (line for line in shown if line.startswith("gans ")):
+        short = f"{command} {SHORT}" if command.startswith("gans train dcgan") else command
+        run(re.sub(r"steps 6000$", "steps 14", short), tmp_path)
+    assert list((tmp_path / "printed").glob("*.png"))
+
+
+def test_every_make_command_of_the_readme_exists():
+    for command in commands():
+        if command.startswith("make "):
+            targets = [word for word in command.split()[1:] if "=" not in word]
+            run(f"make --dry-run {' '.join(targets)}", ROOT)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_the_python_examples_of_the_readme_run(number, tmp_path):
+    (tmp_path / "example.py").write_text(blocks("python")[number])
+    printed = run(f"{sys.executable} example.py", tmp_path)
+    if "accuracy" in printed:
+        score = float(re.search(r"[\d.]+", printed)[0])
+        assert score > 0.95
+
+
+def test_the_pictures_of_the_readme_are_there():
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        with Image.open(ROOT / path) as picture:
+            assert picture.width >= 300
