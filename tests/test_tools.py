@@ -140,3 +140,10 @@ def test_the_check_names_what_has_no_pin_and_writes_nothing(workspace):
 def test_the_check_passes_once_the_pins_are_written(workspace):
     tool(workspace, "pin.py", UV=str(workspace / "uv"))
     assert tool(workspace, "pin.py", "--check", UV=str(workspace / "uv")).returncode == 0
+
+
+def test_the_check_accepts_another_spelling_of_a_marker(workspace):
+    tool(workspace, "pin.py", UV=str(workspace / "uv"))
+    path = workspace / "pyproject.toml"
+    path.write_text(path.read_text().replace("sys_platform == 'win32'", "(sys_platform == 'win32')"))
+    assert tool(workspace, "pin.py", "--check", UV=str(workspace / "uv")).returncode == 0

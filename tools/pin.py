@@ -26,8 +26,17 @@ def rewrite(manifest: str, pins: list[str]) -> str:
 
 
 def missing(pins: list[str], manifest: str) -> list[str]:
-    """The resolved `pins` that neither the written nor the hand-chosen part of the manifest holds."""
-    return [pin for pin in pins if f'"{pin}"' not in manifest]
+    """The resolved `pins` whose version neither the written nor the hand-chosen part of the manifest holds.
+
+    Markers are not compared: each release of uv may write the same one in another way.
+    """
+    held = {version(line.strip(' ",')) for line in manifest.splitlines()}
+    return [pin for pin in pins if version(pin) not in held]
+
+
+def version(pin: str) -> str:
+    """The `name==1.2.3` of a requirement that may have a marker."""
+    return pin.partition(";")[0].strip()
 
 
 def uv(arguments: str) -> str:
