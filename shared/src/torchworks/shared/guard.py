@@ -12,6 +12,9 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 
+_MOST_FLAGS = 256  # kept on the device before they are counted
+
+
 class TrainingFailed(Exception):
     """A failure that is not the user's mistake, in one paragraph. Exit code 1."""
 
@@ -66,12 +69,13 @@ class GradientGuard:
     """
 
     def __init__(self, phases: Iterable[str], device: torch.device, *, scaled: bool, interval: int = 2000):
-        self.scaled, self._interval = scaled, interval
+        self.scaled, self._interval, self._device = scaled, interval, device
         self._scale = torch.full((), 2.0**16 if scaled else 1.0, device=device)
         self._growth = torch.zeros((), dtype=torch.int32, device=device)
-        self._found_in_step = torch.zeros(1, device=device)
-        self._in_row = {phase: torch.zeros(1, device=device) for phase in phases}
-        self._skipped = torch.zeros(1, device=device)
+        self._skipped = torch.zeros((), device=device)
+        self._in_row = {phase: torch.zeros((), device=device) for phase in phases}
+        self._flags: dict[str, list[Tensor]] = {phase: [] for phase in self._in_row}  # not counted yet
+        self._in_step: list[Tensor] = []
         self._one = torch.ones((), device=device)
 
     def scale(self, loss: Tensor) -> Tensor:
@@ -81,49 +85,66 @@ class GradientGuard:
     def unscale(self, phase: str, gradients: list[Tensor], weight: Tensor | int, group: Any = None) -> Tensor:
         """Divide `gradients` by the loss scale and by `weight`, in place, and return a (1,) flag: 1.0 if any of
         them is not finite. `group` is the process group over which sharded gradients must agree."""
-        found = torch.zeros_like(self._skipped)
+        found = torch.zeros(1, device=self._device)
         plain = isinstance(weight, int) and weight == 1 and not self.scaled
         inverse = self._one if plain else 1.0 / (self._scale * weight).float()
-        by_dtype: dict[torch.dtype, list[Tensor]] = {}
-        for gradient in gradients:
-            local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
-            by_dtype.setdefault(local.dtype, []).append(local)
-        for same in by_dtype.values():
+        for same in _by_dtype(gradients):
             torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
         if group is not None:
             torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group)
-        self._in_row[phase].add_(1).mul_(found)
-        self._found_in_step.add_(found)
+        flags = self._flags[phase]
+        flags.append(found)
+        if len(flags) == _MOST_FLAGS:
+            self._count(phase)
+        if self.scaled:
+            self._in_step.append(found)
         return found
 
     def update(self) -> None:
-        """Once per training step, after all phases: adapt the loss scale, count the step if it was bad."""
-        bad = self._found_in_step.clamp_(max=1)
-        self._skipped.add_(bad)
-        if self.scaled:
+        """Once per training step, after all phases: adapt the loss scale."""
+        if self._in_step:
+            bad = torch.cat(self._in_step).amax(dim=0, keepdim=True)
             torch._amp_update_scale_(self._scale, self._growth, bad, 2.0, 0.5, self._interval)
-        self._found_in_step = torch.zeros_like(bad)
+            self._in_step = []
+
+    def _count(self, phase: str) -> None:
+        """Take the collected flags into the counters. Done now and then, since each little kernel of it would cost a
+        small net's step more than a percent."""
+        if self._flags[phase]:
+            bad = torch.cat(self._flags[phase])
+            at_the_end = bad.flip(0).cumprod(0).sum()
+            self._in_row[phase] = at_the_end + self._in_row[phase] * bad.prod()
+            self._skipped = self._skipped + bad.sum()
+            self._flags[phase] = []
 
     def figures(self) -> dict[str, Tensor]:
-        """Counters to log, on the device: skipped steps in all, and in a row for each phase."""
-        rows = {f"skipped_in_row/{phase}": count[0] for phase, count in self._in_row.items()}
+        """Counters to log, on the device: skipped optimiser steps in all, and in a row for each phase."""
+        for phase in self._flags:
+            self._count(phase)
+        rows = {f"skipped_in_row/{phase}": count for phase, count in self._in_row.items()}
         scale = {"loss_scale": self._scale} if self.scaled else {}
-        return {"skipped": self._skipped[0], **rows, **scale}
+        return {"skipped": self._skipped, **rows, **scale}
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "scale": self._scale,
-            "growth": self._growth,
-            "skipped": self._skipped,
-            "in_row": dict(self._in_row),
-        }
+        """All counters and the loss scale."""
+        return {"growth": self._growth, "scale": self._scale, "figures": self.figures()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         self._scale.copy_(state["scale"])
         self._growth.copy_(state["growth"])
-        self._skipped.copy_(state["skipped"])
+        self._skipped.copy_(state["figures"]["skipped"])
         for phase, count in self._in_row.items():
-            count.copy_(state["in_row"][phase])
+            count.copy_(state["figures"][f"skipped_in_row/{phase}"])
+
+
+def _by_dtype(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
+    """The local parts of `gradients`, grouped as the kernel wants them."""
+    groups: dict[torch.dtype, list[Tensor]] = {}
+    for gradient in gradients:
+        local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+        groups.setdefault(local.dtype, []).append(local)
+    return groups.values()
 
 
 def step_if_finite(optimizer: Optimizer, found: Tensor) -> None:

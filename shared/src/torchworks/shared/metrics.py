@@ -15,46 +15,96 @@ from torchworks.shared import parallel
 from torchworks.shared.config import UserError
 
 
+_MOST_KEPT = 256  # figures of as many micro-batches are kept on the device before they are added up
+
+
 class Window:
-    """Means of figures over the steps between two log lines, without reading the device in between."""
+    """Means of figures over the steps between two log lines, without reading the device in between.
+
+    Figures are kept as they come and added up when there are many or the window closes: little kernels in every
+    step would cost a small net more than all the rest of the loop.
+    """
 
     def __init__(self, device: torch.device):
         self._device = device
-        self._sums: dict[str, Tensor] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
-        self._weights: dict[str, Any] = {}
+        self._phases: dict[str, _Figures] = {}
 
     def add(self, phase: str, figures: dict[str, Tensor], weight: Tensor | int = 1) -> None:
         """Add a micro-batch's `figures` (0-d tensors), which are means over `weight` items."""
-        values = torch.stack([value.detach().float() for value in figures.values()])
-        if phase in self._sums:
-            assert self._names[phase] == tuple(figures), f"phase '{phase}' must log the same figures each time"
-            self._sums[phase].add_(values * weight)
-            self._weights[phase] = self._weights[phase] + weight
-        else:
-            self._names[phase] = tuple(figures)
-            self._sums[phase], self._weights[phase] = values * weight, weight
+        found = self._phases.get(phase)
+        if found is None:
+            found = self._phases[phase] = _Figures(tuple(figures), self._device)
+        found.add(figures, weight)
 
     def close(self, extra: dict[str, Tensor], *, shared: bool = False) -> "Reading":
         """End the window: start the copy of its means, and of `extra`, to the host; means over all processes if
         `shared`."""
-        names = [f"{phase}/{name}" for phase in self._sums for name in self._names[phase]]
-        means = [self._sums[phase] / self._weights[phase] for phase in self._sums]
+        names = [f"{phase}/{name}" for phase, figures in self._phases.items() for name in figures.names]
+        means = [figures.mean() for figures in self._phases.values()]
         values = torch.cat([*means, *(value.detach().float().reshape(1) for value in extra.values())])
-        self._sums, self._weights = {}, {}
+        self._phases = {}
         if shared:
             parallel.mean(values)
         return Reading([*names, *extra], values)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resume in the middle of a window needs to close it with the same figures."""
-        weights = {phase: float(weight) for phase, weight in self._weights.items()}
-        sums = {phase: total.cpu() for phase, total in self._sums.items()}
-        return {"sums": sums, "weights": weights, "names": {phase: self._names[phase] for phase in sums}}
+        return {phase: figures.state_dict() for phase, figures in self._phases.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._sums = {phase: total.to(self._device) for phase, total in state["sums"].items()}
-        self._weights, self._names = dict(state["weights"]), dict(state["names"])
+        self._phases = {phase: _Figures.restored(saved, self._device) for phase, saved in state.items()}
+
+
+class _Figures:
+    """The figures of one phase, F of them: sums (F,) of what was added up, and the newest as they came."""
+
+    def __init__(self, names: tuple[str, ...], device: torch.device):
+        self.names, self._device = names, device
+        self._sums, self._weight = torch.zeros(len(names), device=device), torch.zeros((), device=device)
+        self._values: list[Tensor] = []
+        self._weights: list[Tensor | int] = []
+
+    def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+        assert tuple(figures) == self.names, "a phase must log the same figures each time"
+        self._values += [value.detach() for value in figures.values()]
+        self._weights.append(weight)
+        if len(self._weights) == _MOST_KEPT:
+            self._add_up()
+
+    def mean(self) -> Tensor:
+        """Means (F,)."""
+        self._add_up()
+        return self._sums / self._weight
+
+    def _add_up(self) -> None:
+        if self._weights:
+            values, weights = self._stacked()
+            self._sums = self._sums + (values * weights[:, None]).sum(0)
+            self._weight = self._weight + weights.sum()
+            self._values, self._weights = [], []
+
+    def _stacked(self) -> tuple[Tensor, Tensor]:
+        """Values (K, F) and weights (K,) of the K newest."""
+        # filled in on the device, where copying numbers from the host would wait for it
+        given = {n: torch.full((), float(n), device=self._device) for n in self._weights if isinstance(n, int)}
+        weights = [given[n] if isinstance(n, int) else n.detach().float() for n in self._weights]
+        values = torch.stack([value.float() for value in self._values])
+        return values.view(-1, len(self.names)), torch.stack(weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {"names": self.names, "sums": self._sums.cpu(), "weight": self._weight.cpu()}
+        if self._weights:
+            state["values"], state["weights"] = (newest.cpu() for newest in self._stacked())
+        return state
+
+    @classmethod
+    def restored(cls, state: dict[str, Any], device: torch.device) -> "_Figures":
+        figures = cls(state["names"], device)
+        figures._sums, figures._weight = state["sums"].to(device), state["weight"].to(device)
+        if "weights" in state:
+            figures._values = list(state["values"].to(device).view(-1).unbind())
+            figures._weights = list(state["weights"].to(device).unbind())
+        return figures
 
 
 class Reading:

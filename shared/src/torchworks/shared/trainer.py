@@ -47,6 +47,7 @@ from torchworks.shared.scoring import evaluating, score, swapped
 from torchworks.shared.task import Phase, Task
 
 POLL_EVERY = 10  # steps between two agreements about signals among several processes
+_NOTHING = contextlib.nullcontext()
 _PROGRESS = (
     "position", "samples", "seconds", "evaluated", "accumulate", "best", "stale", "scores", "lr_factor", "findings",
 )  # fmt: skip
@@ -103,6 +104,7 @@ class Trainer:
         self.best: dict[str, Any] = {"step": 0, "score": None, "scores": {}}
         self.stale = 0  # evaluations since the best one
         self.lr_factor = 1.0  # halved at each roll-back
+        self._lr_scale: float | None = None  # what the optimisers' rates were last multiplied by
         self.findings: list[dict[str, Any]] = []
         self.scores: dict[str, float] = {}
         self._signals = Signals()
@@ -309,17 +311,19 @@ class Trainer:
 
     def _set_learning_rates(self) -> None:
         scale = self.lr_factor * (self.plateau.scale if self.plateau else 1.0) * self.schedule(self.step)
-        for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * scale
+        if scale != self._lr_scale:
+            self._lr_scale = scale
+            for optimizer in self.optimizers.values():
+                for group in optimizer.param_groups:
+                    group["lr"] = group["initial_lr"] * scale
 
     def _label(self, name: str) -> contextlib.AbstractContextManager[Any]:
-        return self._profile.label(name) if self._profile is not None else contextlib.nullcontext()
+        return self._profile.label(name) if self._profile is not None else _NOTHING
 
     def _calling(self, name: str) -> contextlib.AbstractContextManager[Any]:
         """While a phase runs, the task calls the net it trains through its data-parallel wrapper."""
         called = self._called[name]
-        return contextlib.nullcontext() if called is self.nets[name] else swapped(self.task, {name: called})
+        return _NOTHING if called is self.nets[name] else swapped(self.task, {name: called})
 
     def _evaluation_due(self) -> bool:
         """Also true after a resume at a step whose evaluation was cut short."""
@@ -579,6 +583,7 @@ class Trainer:
             self.ema.updates = saved.state["ema"]
         for name, optimizer in self.optimizers.items():
             parallel.load_optimizer_state(self.nets[name], optimizer, saved.state["optimizers"][name])
+        self._lr_scale = None
 
 
 def _global_norm(gradients: list[Tensor]) -> Tensor:
