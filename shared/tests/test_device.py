@@ -12,7 +12,8 @@ from torch import nn
 from torchworks.shared import device as device_module
 from torchworks.shared import doctor, machine
 from torchworks.shared.config import UserError
-from torchworks.shared.device import Device, choose, limit_threads, memory, seed_everything, without_cuda
+from torchworks.shared.device import Device, choose, limit_threads, peak_memory, seed_everything, without_cuda
+from torchworks.shared.machine import GIB, memory_total
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
@@ -205,9 +206,12 @@ def test_a_seed_fixes_every_global_generator():
     assert draws[0] == draws[1]
 
 
-def test_memory_figures_are_plausible():
-    figures = memory(Device(torch.device("cpu")))
-    assert 0.05 < figures["used"] <= figures["peak"] * 1.01 < figures["total"]
+def test_the_peak_of_memory_is_plausible_and_grows():
+    before = peak_memory(Device(torch.device("cpu")))
+    held = torch.ones(200 << 20, dtype=torch.uint8)
+    after = peak_memory(Device(torch.device("cpu")))
+    assert 0.05 < before <= after < memory_total() / GIB
+    assert after >= held.nbytes / GIB
 
 
 # --------------------------------------------------------------------------------------- threads, limits
@@ -397,4 +401,4 @@ def test_on_a_gpu_auto_takes_it_in_half_precision():
     net = chosen.place(nn.Conv2d(3, 8, 3))
     with chosen.autocast():
         assert net(torch.zeros(1, 3, 8, 8, device=chosen.device)).dtype is chosen.dtype
-    assert memory(chosen)["peak"] > 0
+    assert peak_memory(chosen) > 0

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import nn
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.machine import GIB, affinity, cpu_flags, cpu_quota, memory_total, process_memory
+from torchworks.shared.machine import GIB, affinity, cpu_flags, cpu_quota, process_memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
@@ -227,21 +227,13 @@ def stop_processes() -> None:
         dist.destroy_process_group()
 
 
-def memory(device: Device) -> dict[str, float]:
-    """Memory in GiB: what this process has of it now ("used") and had at most ("peak"), and all there is
-    ("total"). On CUDA and MPS the device's, else main memory."""
+def peak_memory(device: Device) -> float:
+    """GiB of memory that this process had at most: the device's on CUDA and MPS, else main memory."""
     if device.device.type == "cuda":
-        figures = (
-            torch.cuda.memory_allocated(device.device),
-            torch.cuda.max_memory_allocated(device.device),
-            torch.cuda.get_device_properties(device.device).total_memory,
-        )
-    elif device.device.type == "mps":
-        used, held = torch.mps.current_allocated_memory(), torch.mps.driver_allocated_memory()
-        figures = (used, held, torch.mps.recommended_max_memory())
-    else:
-        figures = (*process_memory(), memory_total())
-    return {name: value / GIB for name, value in zip(("used", "peak", "total"), figures, strict=True)}
+        return torch.cuda.max_memory_allocated(device.device) / GIB
+    if device.device.type == "mps":
+        return torch.mps.driver_allocated_memory() / GIB
+    return process_memory() / GIB
 
 
 if __name__ == "__main__":

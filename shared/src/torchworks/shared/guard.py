@@ -12,9 +12,6 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 
-_MOST_FLAGS = 256  # kept on the device before they are counted
-
-
 class TrainingFailed(Exception):
     """A failure that is not the user's mistake, in one paragraph. Exit code 1."""
 
@@ -69,12 +66,12 @@ class GradientGuard:
     """
 
     def __init__(self, phases: Iterable[str], device: torch.device, *, scaled: bool, interval: int = 2000):
-        self.scaled, self._interval, self._device = scaled, interval, device
+        self.scaled, self._interval = scaled, interval
         self._scale = torch.full((), 2.0**16 if scaled else 1.0, device=device)
         self._growth = torch.zeros((), dtype=torch.int32, device=device)
         self._skipped = torch.zeros((), device=device)
         self._in_row = {phase: torch.zeros((), device=device) for phase in phases}
-        self._flags: dict[str, list[Tensor]] = {phase: [] for phase in self._in_row}  # not counted yet
+        self._flags = {phase: _Flags(device) for phase in self._in_row}
         self._in_step: list[Tensor] = []
         self._one = torch.ones((), device=device)
 
@@ -85,19 +82,18 @@ class GradientGuard:
     def unscale(self, phase: str, gradients: list[Tensor], weight: Tensor | int, group: Any = None) -> Tensor:
         """Divide `gradients` by the loss scale and by `weight`, in place, and return a (1,) flag: 1.0 if any of
         them is not finite. `group` is the process group over which sharded gradients must agree."""
-        found = torch.zeros(1, device=self._device)
+        flags = self._flags[phase]
+        if flags.used_up:
+            self._count(phase)
+        found = flags.take()
         plain = isinstance(weight, int) and weight == 1 and not self.scaled
         inverse = self._one if plain else 1.0 / (self._scale * weight).float()
-        for same in _by_dtype(gradients):
+        for same in _alike(gradients, sharded=group is not None):
             torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
         if group is not None:
             torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group)
-        flags = self._flags[phase]
-        flags.append(found)
-        if len(flags) == _MOST_FLAGS:
-            self._count(phase)
         if self.scaled:
-            self._in_step.append(found)
+            self._in_step.append(found.clone())
         return found
 
     def update(self) -> None:
@@ -108,14 +104,10 @@ class GradientGuard:
             self._in_step = []
 
     def _count(self, phase: str) -> None:
-        """Take the collected flags into the counters. Done now and then, since each little kernel of it would cost a
+        """Take the phase's flags into the counters. Done now and then, since each little kernel of it would cost a
         small net's step more than a percent."""
-        if self._flags[phase]:
-            bad = torch.cat(self._flags[phase])
-            at_the_end = bad.flip(0).cumprod(0).sum()
-            self._in_row[phase] = at_the_end + self._in_row[phase] * bad.prod()
-            self._skipped = self._skipped + bad.sum()
-            self._flags[phase] = []
+        total, self._in_row[phase] = self._flags[phase].count(self._in_row[phase])
+        self._skipped = self._skipped + total
 
     def figures(self) -> dict[str, Tensor]:
         """Counters to log, on the device: skipped optimiser steps in all, and in a row for each phase."""
@@ -138,8 +130,39 @@ class GradientGuard:
             count.copy_(state["figures"][f"skipped_in_row/{phase}"])
 
 
-def _by_dtype(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
-    """The local parts of `gradients`, grouped as the kernel wants them."""
+class _Flags:
+    """A block of (1,) flags on the device. They are used again, since making one for each step would cost more than
+    the check itself."""
+
+    _MANY = 256
+
+    def __init__(self, device: torch.device):
+        self._block = torch.zeros(self._MANY, device=device)
+        self._each, self._taken = self._block.split(1), 0
+
+    @property
+    def used_up(self) -> bool:
+        return self._taken == self._MANY
+
+    def take(self) -> Tensor:
+        """The next flag, 0.0, valid until `count`."""
+        self._taken += 1
+        return self._each[self._taken - 1]
+
+    def count(self, in_row: Tensor) -> tuple[Tensor, Tensor]:
+        """How many of the flags taken since the last time were set; and how many are now in a row at the end, of
+        which there were `in_row` before. Clears them."""
+        bad = self._block[: self._taken]
+        total, in_row = bad.sum(), bad.flip(0).cumprod(0).sum() + in_row * bad.prod()
+        bad.zero_()
+        self._taken = 0
+        return total, in_row
+
+
+def _alike(gradients: list[Tensor], *, sharded: bool) -> Iterable[list[Tensor]]:
+    """The local parts of `gradients`, grouped by type as the kernel wants them."""
+    if not sharded and len({gradient.dtype for gradient in gradients}) == 1:
+        return [gradients]
     groups: dict[torch.dtype, list[Tensor]] = {}
     for gradient in gradients:
         local = gradient.to_local() if isinstance(gradient, DTensor) else gradient

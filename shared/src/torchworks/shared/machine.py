@@ -68,14 +68,12 @@ def memory_free(root: Path = Path("/")) -> int | None:
     return None
 
 
-def process_memory() -> tuple[int, int]:
-    """Bytes of main memory this process holds now, and the most it ever held."""
+def process_memory() -> int:
+    """Bytes of main memory that this process had at most."""
     import resource  # not there under Windows, where nothing else here needs it
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak *= 1 if platform.system() == "Darwin" else 1024
-    pages = _read(Path("/proc/self/statm")).split()
-    return (int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else peak), peak
+    return peak if platform.system() == "Darwin" else 1024 * peak
 
 
 def _control_groups(root: Path, controller: str) -> list[Path]:

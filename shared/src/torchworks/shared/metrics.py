@@ -14,7 +14,6 @@ from torch import Tensor
 from torchworks.shared import parallel
 from torchworks.shared.config import UserError
 
-
 _MOST_KEPT = 256  # figures of as many micro-batches are kept on the device before they are added up
 
 
@@ -85,11 +84,18 @@ class _Figures:
 
     def _stacked(self) -> tuple[Tensor, Tensor]:
         """Values (K, F) and weights (K,) of the K newest."""
-        # filled in on the device, where copying numbers from the host would wait for it
-        given = {n: torch.full((), float(n), device=self._device) for n in self._weights if isinstance(n, int)}
-        weights = [given[n] if isinstance(n, int) else n.detach().float() for n in self._weights]
-        values = torch.stack([value.float() for value in self._values])
-        return values.view(-1, len(self.names)), torch.stack(weights)
+        values = torch.stack([v if v.dtype is torch.float32 else v.float() for v in self._values])
+        values = values.view(-1, len(self.names))
+        # numbers are filled in on the device, since copying them from the host would wait for it
+        first = self._weights[0]
+        if isinstance(first, int) and self._weights.count(first) == len(self._weights):
+            return values, torch.full((len(values),), float(first), device=self._device)
+        return values, torch.stack([self._weight_of(given) for given in self._weights])
+
+    def _weight_of(self, given: Tensor | int) -> Tensor:
+        if isinstance(given, Tensor):
+            return given.detach().float()
+        return torch.full((), float(given), device=self._device)
 
     def state_dict(self) -> dict[str, Any]:
         state = {"names": self.names, "sums": self._sums.cpu(), "weight": self._weight.cpu()}

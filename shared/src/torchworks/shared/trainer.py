@@ -29,7 +29,7 @@ from torchworks.shared import checkpoint, optim, parallel, preflight
 from torchworks.shared.batches import Batch, OneBatch, endless, rows, split
 from torchworks.shared.checkpoint import Checkpoint, Damaged
 from torchworks.shared.config import OptimConfig, TrainerConfig, UserError
-from torchworks.shared.device import Device, choose, memory
+from torchworks.shared.device import Device, choose, peak_memory
 from torchworks.shared.guard import (
     GradientGuard,
     Interrupted,
@@ -95,6 +95,7 @@ class Trainer:
         self.device = device or choose(
             self.config.device, self.config.precision, self.config.channels_last, convolutional=False
         )
+        self._sharded = self.device.world > 1 and self.config.strategy == "fsdp"
         self.progress = progress or Silent()
         self.sinks: list[Sink] = [*sinks, self.progress]
 
@@ -151,10 +152,6 @@ class Trainer:
     @property
     def _averaged(self) -> dict[str, nn.Module]:
         return self.ema.nets if self.ema is not None else {}
-
-    @property
-    def _sharded(self) -> bool:
-        return self.device.world > 1 and self.config.strategy == "fsdp"
 
     def _wrapped(self, net: nn.Module) -> nn.Module:
         if self.config.compile:
@@ -236,7 +233,7 @@ class Trainer:
         """One optimiser step."""
         parameters, optimizer = self._parameters[phase.net], self.optimizers[phase.net]
         weight = self._gradients(phase, repetition, batch)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        gradients = [gradient for parameter in parameters if (gradient := parameter.grad) is not None]
         group = torch.distributed.group.WORLD if self._sharded else None
         found = self.guard.unscale(phase.name, gradients, weight, group)
         clip = phase.clip or self.config.clip
@@ -250,8 +247,9 @@ class Trainer:
 
     def _clear_gradients(self, net: str) -> None:
         # A sharded net's parameters are not leaves of the graph, so `backward(inputs=…)` cannot spare the others.
-        for name in self.optimizers if self._sharded else (net,):
-            self.optimizers[name].zero_grad(set_to_none=True)
+        for name in self._parameters if self._sharded else (net,):
+            for parameter in self._parameters[name]:
+                parameter.grad = None
 
     def _gradients(self, phase: Phase, repetition: int, batch: Batch) -> Tensor | int:
         """Gradients of the whole batch, summed over its micro-batches; returns the weight to divide them by.
@@ -276,7 +274,7 @@ class Trainer:
 
     def _accumulate(self, phase: Phase, repetition: int, batch: Batch) -> Tensor | int:
         device, random = self.device, self.task.random
-        inputs = None if self._sharded else self._parameters[phase.net]
+        inputs = None if self._sharded or len(self.nets) == 1 else self._parameters[phase.net]
         whole, start, total = rows(batch), 0, 0
         parts = split(batch, self.accumulate)
         for number, part in enumerate(parts):
@@ -384,7 +382,7 @@ class Trainer:
             "lr": max(group["lr"] for opt in self.optimizers.values() for group in opt.param_groups),
             "samples_per_second": (self.samples - samples) / max(now - then, 1e-9),
             "seconds": self.seconds,
-            "memory": memory(self.device).get("peak", 0.0),
+            "memory": peak_memory(self.device),
         }
         self._readings.append((self.step, host, reading))
         self._emit(waiting=1 if self.device.device.type == "cuda" else 0)
