@@ -71,4 +71,4 @@ def translator(net: TranslatorNet, in_channels: int, out_channels: int) -> Resne
 def patch_discriminator(net: TranslatorNet, in_channels: int, image_size: int) -> PatchDiscriminator:
     """A discriminator of patches that suit `image_size`."""
     layers = net.patch_layers or patch_layers(image_size)
-    return PatchDiscriminator(in_channels, width=net.discriminator_width, layers=layers)
+    return PatchDiscriminator(in_channels, width=net.discriminator_width, layers=layers, norm=net.discriminator_norm)

@@ -152,6 +152,8 @@ class TranslatorNet:
     """Side of the generator's first and last kernel; the papers' 7 is nearly half of a 16-pixel image."""
     discriminator_width: int = 64
     """Channels of the patch discriminator after its first layer."""
+    discriminator_norm: Literal["instance", "spectral"] = "instance"
+    """Normalisation in the patch discriminator: instance as in the papers, or spectral, which lets it see classes."""
     patch_layers: int = 0
     """Stride-2 layers of the patch discriminator: 1 sees 16 pixels, 2 sees 34, 3 sees 70 (0: by image size)."""
 
@@ -180,6 +182,9 @@ class CycleGANConfig(TranslationConfig):
     """Weight of leaving images of the target domain as they are (the paper: 0.5 λ)."""
     pool_size: int = 50
     """Earlier translations kept to show the discriminators; 0 shows them only the newest."""
+    use_labels: bool = True
+    """Tell the discriminators the class of each image, if both domains have the same classes. Without, nothing says
+    which class is to become which."""
 
     def experiment(self) -> Any:
         from torchworks.gans.experiments import cyclegan_experiment

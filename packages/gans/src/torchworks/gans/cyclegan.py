@@ -14,10 +14,15 @@ that going there and back returns the image one started from (eq. 1–3, section
 The pool (Shrivastava et al. 2017) shows the discriminators translations of the last while rather than of the
 last step, which damps oscillation.
 
-What differs: batches instead of single images; moving averages of the translators; upsampling by resized
+Where both domains have the same classes, a discriminator is also told the class c of the image it looks at, and of
+a translation the class of the image that it came from: D_B(b, c) and D_B(G(a), c(a)), as maps appended to the image
+(Isola et al. 2017 condition theirs so). For nothing above says that a 4 must become a 4: a translator that makes every
+handwritten 1 a printed 4, and the other one that undoes it, have no loss at all. The translators never see a class.
+
+What differs besides: batches instead of single images; moving averages of the translators; upsampling by resized
 convolutions and patches that suit small images (translators.py).
 
-Shapes: N batch, C channels, S image size, P patches a side.
+Shapes: N batch, C channels, S image size, P patches a side, K classes.
 """
 
 from collections.abc import Sequence
@@ -25,6 +30,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 
 from torchworks.gans.config import CycleGANConfig
@@ -38,14 +44,14 @@ from torchworks.shared.task import Out, Phase
 
 
 class Cycle(NamedTuple):
-    """What the two translators make of a batch of each domain, all (N, C, S, S)."""
+    """What the two translators make of a batch of each domain, all (N, C, S, S); `same` if it was asked for."""
 
     fake_a: Tensor
     fake_b: Tensor
     back_a: Tensor
     back_b: Tensor
-    same_a: Tensor
-    same_b: Tensor
+    same_a: Tensor | None
+    same_b: Tensor | None
 
 
 class Translators(nn.Module):
@@ -55,14 +61,18 @@ class Translators(nn.Module):
         super().__init__()
         self.ab, self.ba = ab, ba
 
-    def forward(self, a: Tensor, b: Tensor) -> Cycle:
-        fake_b, same_b = self.ab(torch.cat([a, b])).split([len(a), len(b)])
-        fake_a, same_a = self.ba(torch.cat([b, a])).split([len(b), len(a)])
+    def forward(self, a: Tensor, b: Tensor, *, identity: bool = True) -> Cycle:
+        if identity:
+            fake_b, same_b = self.ab(torch.cat([a, b])).split([len(a), len(b)])
+            fake_a, same_a = self.ba(torch.cat([b, a])).split([len(b), len(a)])
+        else:
+            fake_b, fake_a, same_a, same_b = self.ab(a), self.ba(b), None, None
         return Cycle(fake_a, fake_b, self.ba(fake_b), self.ab(fake_a), same_a, same_b)
 
 
 class Critics(nn.Module):
-    """The discriminators of the two domains: images of A and of B to patch logits (N, 1, P, P) each."""
+    """The discriminators of the two domains: images of A and of B, with maps of their classes if there are any,
+    (N, C + K, S, S), to patch logits (N, 1, P, P) each."""
 
     def __init__(self, a: nn.Module, b: nn.Module):
         super().__init__()
@@ -70,6 +80,13 @@ class Critics(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return self.a(a), self.b(b)
+
+
+class Domain(NamedTuple):
+    """A batch of one domain: images (N, C, S, S) and, if there are any, labels (N,)."""
+
+    image: Tensor
+    label: Tensor | None
 
 
 class ImagePool:
@@ -113,6 +130,8 @@ class ImagePool:
 class CycleGANTask(WatchedTask):
     """Batches have "a_image" and "b_image" (N, C, S, S) in [-1, 1], and for `kept` labels and indices too.
 
+    With `num_classes` above 0 the critics are told the classes "a_label" and "b_label".
+
     `kept` reads labels off the translations; `distances` compare the translations into A and into B with the images
     there. Whichever comes first is watched. `examples` are images (M, C, S, S) of A and of B to show in previews.
     """
@@ -126,11 +145,12 @@ class CycleGANTask(WatchedTask):
         critics: Critics,
         config: CycleGANConfig,
         *,
+        num_classes: int = 0,
         kept: LabelKept | None = None,
         distances: Sequence[DomainDistance] = (),
         examples: Sequence[Tensor] = (),
     ):
-        self.translators, self.critics, self.config = translators, critics, config
+        self.translators, self.critics, self.config, self.num_classes = translators, critics, config, num_classes
         self.kept, self.distances, self.examples = kept, distances, examples
         if kept is not None:
             self.watch, self.watch_mode = "label_kept", "max"
@@ -145,28 +165,40 @@ class CycleGANTask(WatchedTask):
         return adam(self.nets()[net].parameters(), lr=self.config.optim.lr, betas=self.config.betas)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        a, b = batch["a_image"], batch["b_image"]
+        a, b = (Domain(batch[f"{name}_image"], batch.get(f"{name}_label")) for name in "ab")
         return self._translator_loss(a, b) if phase == "g" else self._critic_loss(a, b)
 
-    def _translator_loss(self, a: Tensor, b: Tensor) -> Out:
-        cycle = self.translators(a, b)
-        logits_a, logits_b = self.critics(cycle.fake_a, cycle.fake_b)
+    def _translator_loss(self, a: Domain, b: Domain) -> Out:
+        weights = self.config
+        cycle = self.translators(a.image, b.image, identity=weights.identity_weight > 0)
+        logits_a, logits_b = self.critics(self._shown(cycle.fake_a, b.label), self._shown(cycle.fake_b, a.label))
         fooling = 2 * (least_squares_generator(None, logits_a) + least_squares_generator(None, logits_b))
-        back = _distance(cycle.back_a, a) + _distance(cycle.back_b, b)
-        same = _distance(cycle.same_a, a) + _distance(cycle.same_b, b)
-        loss = fooling + self.config.cycle_weight * back + self.config.identity_weight * same
-        return Out(loss, logs={"fooling": fooling.detach(), "cycle": back.detach(), "identity": same.detach()})
+        back = _distance(cycle.back_a, a.image) + _distance(cycle.back_b, b.image)
+        loss, logs = fooling + weights.cycle_weight * back, {"fooling": fooling.detach(), "cycle": back.detach()}
+        if cycle.same_a is not None and cycle.same_b is not None:
+            same = _distance(cycle.same_a, a.image) + _distance(cycle.same_b, b.image)
+            loss, logs["identity"] = loss + weights.identity_weight * same, same.detach()
+        return Out(loss, logs=logs)
 
-    def _critic_loss(self, a: Tensor, b: Tensor) -> Out:
+    def _critic_loss(self, a: Domain, b: Domain) -> Out:
         with torch.no_grad():
-            fake_a, fake_b = self.translators.ba(b).float(), self.translators.ab(a).float()
-            fake_a = self.pools["a"].swap(fake_a, self.random)
-            fake_b = self.pools["b"].swap(fake_b, self.random)
-        logits_a, logits_b = self.critics(torch.cat([a, fake_a]), torch.cat([b, fake_b]))
+            fake_a, fake_b = self.translators.ba(b.image).float(), self.translators.ab(a.image).float()
+            fake_a = self.pools["a"].swap(self._shown(fake_a, b.label), self.random)
+            fake_b = self.pools["b"].swap(self._shown(fake_b, a.label), self.random)
+        real_a, real_b = self._shown(a.image, a.label), self._shown(b.image, b.label)
+        logits_a, logits_b = self.critics(torch.cat([real_a, fake_a]), torch.cat([real_b, fake_b]))
         (real_a, shown_a), (real_b, shown_b) = logits_a.float().chunk(2), logits_b.float().chunk(2)
         loss = least_squares_discriminator(real_a, shown_a) + least_squares_discriminator(real_b, shown_b)
         real, fake = (real_a.mean() + real_b.mean()) / 2, (shown_a.mean() + shown_b.mean()) / 2
         return Out(loss, logs={"real": real.detach(), "fake": fake.detach()})
+
+    def _shown(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """What a critic sees: (N, C, S, S), or (N, C + K, S, S) with a map for each class, 1 for the image's."""
+        if not self.num_classes:
+            return images
+        assert labels is not None, "critics that are told classes need labels"
+        maps = functional.one_hot(labels, self.num_classes).to(images.dtype)[:, :, None, None]
+        return torch.cat([images, maps.expand(-1, -1, *images.shape[2:])], dim=1)
 
     # ---- evaluation --------------------------------------------------------------------------------------
 

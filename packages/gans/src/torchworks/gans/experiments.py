@@ -138,15 +138,18 @@ def cyclegan_experiment(config: CycleGANConfig) -> Experiment:
     sources = open_domains(config.data, config.loader)
     size, channels = config.loader.image_size, sources[0].schema["image"].shape[0]
     translators = Translators(*(build.translator(config.net, channels, channels) for _ in "ab"))
-    critics = Critics(*(build.patch_discriminator(config.net, channels, size) for _ in "ab"))
 
     feed = Feed(config)
     judges = [feed.judge(source) for source in sources]
-    kept = LabelKept(*judges).to(feed.device.device) if same_classes(*judges) else None
+    same = same_classes(*judges)
+    num_classes = len(judges[0].classes) if same and config.use_labels else 0
+    kept = LabelKept(*judges).to(feed.device.device) if same else None
+    critics = Critics(*(build.patch_discriminator(config.net, channels + num_classes, size) for _ in "ab"))
     task = CycleGANTask(
         translators,
         critics,
         config,
+        num_classes=num_classes,
         kept=kept,
         distances=[
             DomainDistance(judge, features_of(judge, source.train), direction).to(feed.device.device)

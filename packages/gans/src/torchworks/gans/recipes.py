@@ -97,10 +97,12 @@ def cyclegan() -> CycleGANConfig:
         recipe="cyclegan",
         cycle_weight=3.0,
         identity_weight=1.0,
-        net=TranslatorNet(width=16, blocks=3, downsamplings=1, discriminator_width=32),
+        net=TranslatorNet(
+            width=8, blocks=3, outer_kernel=3, discriminator_width=32, discriminator_norm="spectral", patch_layers=2
+        ),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=1e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1400, batch_size=16, ema=0.99, eval_every=200),
+        trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.99, eval_every=400),
     )
 
 

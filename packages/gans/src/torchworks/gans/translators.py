@@ -7,12 +7,18 @@ image, no normalisation at the first layer.
 
 What differs: u is a nearest-neighbour upsampling followed by a convolution instead of a transposed convolution,
 which leaves no checkerboard (Odena, Dumoulin & Olah 2016); the patch is 70 pixels from 128-pixel images on, as in
-the papers, and 34 or 16 for smaller ones, where 70 would be the whole image.
+the papers, and 34 or 16 for smaller ones, where 70 would be the whole image; the discriminator may have spectral
+normalisation (spectral.py), because instance normalisation removes whatever is the same at every pixel, such as a
+map that says the class.
 
 Shapes: N batch, C channels, S image size, P patches a side.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
+
+from torchworks.gans.spectral import SpectralConv2d
 
 _INIT_STD = 0.02
 
@@ -67,16 +73,26 @@ class PatchDiscriminator(nn.Module):
     `layers` counts the stride-2 convolutions: 3 sees patches of 70 pixels, 2 of 34, 1 of 16.
     """
 
-    def __init__(self, in_channels: int = 3, *, width: int = 64, layers: int = 3):
+    def __init__(
+        self,
+        in_channels: int = 3,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        norm: Literal["instance", "spectral"] = "instance",
+    ):
         super().__init__()
         self.receptive_field = 9 * 2**layers - 2
+        conv = SpectralConv2d if norm == "spectral" else nn.Conv2d
         plan = [width * min(2**level, 8) for level in range(layers + 1)]
-        modules: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
+        modules: list[nn.Module] = [conv(in_channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
         for level in range(1, layers + 1):
             stride = 2 if level < layers else 1
-            conv = nn.Conv2d(plan[level - 1], plan[level], 4, stride=stride, padding=1, bias=False)
-            modules += [conv, nn.InstanceNorm2d(plan[level]), nn.LeakyReLU(0.2, True)]
-        modules.append(nn.Conv2d(plan[-1], 1, 4, padding=1))
+            instance = norm == "instance"
+            modules.append(conv(plan[level - 1], plan[level], 4, stride=stride, padding=1, bias=not instance))
+            modules += [nn.InstanceNorm2d(plan[level])] if instance else []
+            modules.append(nn.LeakyReLU(0.2, True))
+        modules.append(conv(plan[-1], 1, 4, padding=1))
         self.layers = nn.Sequential(*modules)
         _initialise(self)
 
@@ -109,3 +125,5 @@ def _initialise(net: nn.Module) -> None:
             nn.init.normal_(module.weight, 0.0, _INIT_STD)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        if isinstance(module, SpectralConv2d):
+            module.settle()
