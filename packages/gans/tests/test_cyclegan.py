@@ -22,8 +22,11 @@ def test_the_generator_keeps_the_models_contract():
     )
 
 
-def test_the_patch_discriminator_keeps_the_models_contract():
-    check_model(lambda: PatchDiscriminator(2, width=8, layers=1), torch.randn(3, 2, 16, 16), shapes=(3, 1, 6, 6))
+@pytest.mark.parametrize("norm", ["instance", "spectral"])
+def test_the_patch_discriminator_keeps_the_models_contract(norm):
+    check_model(
+        lambda: PatchDiscriminator(2, width=8, layers=1, norm=norm), torch.randn(3, 2, 16, 16), shapes=(3, 1, 6, 6)
+    )
 
 
 @pytest.mark.parametrize(("layers", "side"), [(1, 16), (2, 34), (3, 70)])
@@ -94,6 +97,38 @@ def test_the_critics_loss_is_half_the_squared_error():
     fake_b, fake_a = 0.5 * 0.4, 3 * -0.2
     expected = ((0.4 - 1) ** 2 + fake_a**2 + (-0.2 - 1) ** 2 + fake_b**2) / 2
     assert out.loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_identity_loss_the_images_are_not_translated_into_their_own_domain():
+    out = task(identity_weight=0.0).loss("g", batch())
+    assert set(out.logs) == {"fooling", "cycle"}
+    assert out.loss.item() == pytest.approx((out.logs["fooling"] + 10 * out.logs["cycle"]).item(), rel=1e-5)
+
+
+class Witness(nn.Module):
+    """A critic that remembers the class maps it was shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.seen = nn.Parameter(torch.tensor(1.0)), []
+
+    def forward(self, x):
+        self.seen.append(x[:, 1:])
+        return self.scale * x[:, :1]
+
+
+def test_critics_are_told_the_class_of_an_image_and_of_a_translation_the_class_of_its_origin():
+    critics = Critics(Witness(), Witness())
+    config = replace(CycleGANConfig(), pool_size=0)
+    made = CycleGANTask(Translators(Gain(0.5), Gain(3.0)), critics, config, num_classes=3)
+    made.random = StepRandom(0)
+    labels = {"a_label": torch.tensor([0, 1, 2, 0]), "b_label": torch.tensor([1, 1, 0, 2])}
+    for phase in "gd":
+        made.loss(phase, batch() | labels)
+    of_fakes, of_both = critics.a.seen
+    assert torch.equal(of_fakes.mean((2, 3)).argmax(1), labels["b_label"])  # what is made from b must look like a
+    assert torch.equal(of_both.mean((2, 3)).argmax(1), torch.cat([labels["a_label"], labels["b_label"]]))
+    assert torch.equal(of_both.sum(1), torch.ones(8, 4, 4))
 
 
 def test_each_phase_trains_only_its_own_nets():

@@ -152,6 +152,13 @@ def test_unpaired_domains_come_in_orders_of_their_own(untrained_judge):
     assert (batch["a_label"] != batch["b_label"]).any()
 
 
+@pytest.mark.parametrize(("use_labels", "planes"), [(True, 10), (False, 0)])
+def test_critics_are_told_the_class_where_both_domains_have_the_same_classes(untrained_judge, use_labels, planes):
+    experiment = replace(tiny("cyclegan"), use_labels=use_labels).experiment()
+    assert experiment.task.num_classes == planes
+    assert experiment.task.critics.a.layers[0].in_channels == 1 + planes
+
+
 # ---- the game --------------------------------------------------------------------------------------------
 
 
