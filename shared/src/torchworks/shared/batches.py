@@ -22,7 +22,7 @@ class OneBatch:
 
 def rows(batch: Batch) -> int:
     """Number of samples in a batch."""
-    return len(next(iter(batch.values())))
+    return next(iter(batch.values())).shape[0]
 
 
 def to_device(batch: Batch, device: torch.device | None) -> Batch:

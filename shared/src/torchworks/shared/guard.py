@@ -173,7 +173,7 @@ def _alike(gradients: list[Tensor], *, sharded: bool) -> Iterable[list[Tensor]]:
 def step_if_finite(optimizer: Optimizer, found: Tensor) -> None:
     """Step unless `found` (a (1,) flag) is set. Fused optimisers check it on the device; for the others the flag
     is read, which costs a synchronisation on a GPU and nothing on a CPU."""
-    if getattr(optimizer, "_step_supports_amp_scaling", False) and found.device.type == "cuda":
+    if found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
         for name, value in (("grad_scale", None), ("found_inf", found[0])):
             setattr(optimizer, name, value)
         optimizer.step()

@@ -258,7 +258,7 @@ class Trainer:
         """
         while True:
             try:
-                with self._label(phase.name), self._calling(phase.net):
+                with self._around(phase):
                     return self._accumulate(phase, repetition, batch)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self.device.world > 1 or self.accumulate >= rows(batch):
@@ -273,13 +273,13 @@ class Trainer:
             )
 
     def _accumulate(self, phase: Phase, repetition: int, batch: Batch) -> Tensor | int:
-        device, random = self.device, self.task.random
+        device = self.device
         inputs = None if self._sharded or len(self.nets) == 1 else self._parameters[phase.net]
         whole, start, total = rows(batch), 0, 0
         parts = split(batch, self.accumulate)
         for number, part in enumerate(parts):
             n = rows(part)
-            random.at(
+            self.task.random.at(
                 "train", self.step, phase.name, repetition,
                 rows=n, start=device.rank * whole + start, total=device.world * whole,
             )  # fmt: skip
@@ -315,13 +315,16 @@ class Trainer:
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * scale
 
-    def _label(self, name: str) -> contextlib.AbstractContextManager[Any]:
-        return self._profile.label(name) if self._profile is not None else _NOTHING
-
-    def _calling(self, name: str) -> contextlib.AbstractContextManager[Any]:
-        """While a phase runs, the task calls the net it trains through its data-parallel wrapper."""
-        called = self._called[name]
-        return _NOTHING if called is self.nets[name] else swapped(self.task, {name: called})
+    def _around(self, phase: Phase) -> contextlib.AbstractContextManager[Any]:
+        """While a phase runs, the profile counts it, and the task calls the net it trains through its data-parallel
+        wrapper."""
+        if self.device.world == 1:
+            return self._profile.label(phase.name) if self._profile is not None else _NOTHING
+        stack = contextlib.ExitStack()
+        if self._profile is not None:
+            stack.enter_context(self._profile.label(phase.name))
+        stack.enter_context(swapped(self.task, {phase.net: self._called[phase.net]}))
+        return stack
 
     def _evaluation_due(self) -> bool:
         """Also true after a resume at a step whose evaluation was cut short."""
