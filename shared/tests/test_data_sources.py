@@ -145,3 +145,8 @@ def test_fitting_never_leaves_the_range_of_a_byte():
         assert fitted.shape == (1, 3, size, size)
         reference = torch.nn.functional.interpolate(image.float(), (size, size), mode="bicubic", antialias=True)
         assert (fitted[:, :1].float() - reference.clamp(0, 255)).abs().max() <= 0.5
+
+
+def test_a_negative_number_of_workers_is_told():
+    with pytest.raises(UserError, match="workers is -1"):
+        open_source("digits", LoaderConfig(workers=-1))

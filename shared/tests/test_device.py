@@ -402,3 +402,10 @@ def test_on_a_gpu_auto_takes_it_in_half_precision():
     with chosen.autocast():
         assert net(torch.zeros(1, 3, 8, 8, device=chosen.device)).dtype is chosen.dtype
     assert peak_memory(chosen) > 0
+
+
+@pytest.mark.parametrize("size", ["2", "two"])
+def test_half_of_what_torchrun_sets_is_told(monkeypatch, size):
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with pytest.raises(UserError, match="torchrun"):
+        choose("cpu")

@@ -185,3 +185,11 @@ def test_losses_that_are_never_finite_end_it_with_exit_code_1(train, toy, monkey
 def test_a_configuration_without_experiment_is_not_run():
     with pytest.raises(NotImplementedError):
         experiment.train(Config())
+
+
+@pytest.mark.parametrize("option", ["--trainer.batch-size=0", "--optim.lr=-1"])
+def test_numbers_that_make_no_sense_are_told_before_anything_is_made(train, tmp_path, option):
+    code, _, err = train("classifier", option)
+    assert code == 2
+    assert option.split("=")[0].split(".")[1] in err
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """The rules of the training loop, each as a promise: steps, phases, gradients, bad steps, the best state."""
 
+import math
 import time
 
 import pytest
@@ -328,6 +329,18 @@ def test_a_rare_phase_that_is_always_bad_is_found_too():
 
     with pytest.raises(TrainingFailed, match="phase 'r'"):
         trainer(Rare(), steps=30, max_bad_steps=3, log_every=2).fit()
+
+
+class Hopeless(Line):
+    watch = "error"
+
+    def evaluate(self, batch):
+        return {"error": (math.nan, 1)}
+
+
+def test_a_short_training_whose_score_was_never_finite_fails():
+    with pytest.raises(TrainingFailed, match="'error' was never a finite number"):
+        trainer(Hopeless(), evaluation=batches(1), steps=2).fit()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

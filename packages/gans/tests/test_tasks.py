@@ -1,5 +1,6 @@
 """From recipe to task to predictor: what every GAN of this package promises when it is trained and packed."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -157,6 +158,28 @@ def test_critics_are_told_the_class_where_both_domains_have_the_same_classes(unt
     experiment = replace(tiny("cyclegan"), use_labels=use_labels).experiment()
     assert experiment.task.num_classes == planes
     assert experiment.task.critics.a.layers[0].in_channels == 1 + planes
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "setting", "value", "words"),
+    [
+        ("dcgan", "net", "width", 0, "--net.width must be at least 1"),
+        ("dcgan", "net", "latent_dim", 0, "--net.latent-dim must be at least 1"),
+        ("dcgan", "adversarial", "r1", float("nan"), "--adversarial.r1 must be at least 0 and finite"),
+        ("dcgan", "adversarial", "discriminator_lr", -1.0, "--adversarial.discriminator-lr must be above 0"),
+        ("dcgan", "adversarial", "betas", (1.5, 0.9), "--adversarial.betas must be two numbers"),
+        ("dcgan", "doctor", "patience", 0, "--doctor.patience must be at least 1"),
+        ("cyclegan", "", "cycle_weight", -1.0, "--cycle-weight must be at least 0"),
+        ("pix2pix", "net", "blocks", -1, "--net.blocks must be at least 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_told_by_the_option_that_sets_them(name, section, setting, value, words):
+    config = tiny(name)
+    changed = {setting: value}
+    if section:
+        changed = {section: replace(getattr(config, section), **changed)}
+    with pytest.raises(UserError, match=re.escape(words)):
+        replace(config, **changed).experiment()
 
 
 # ---- the game --------------------------------------------------------------------------------------------

@@ -81,10 +81,16 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 def _place_among_peers() -> tuple[int, int, int]:
     """(rank, world, local rank) as torchrun tells them by environment variables; alone: (0, 1, 0)."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         return 0, 1, 0
-    rank, world, local_rank = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-    return rank, world, local_rank
+    told = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    wrong = [name for name, value in told.items() if not value.isdigit()]
+    if wrong:
+        raise UserError(
+            f"WORLD_SIZE is {told['WORLD_SIZE']}, as for one of several processes, but {wrong[0]} is missing or no "
+            "number. Start the processes by torchrun, or unset WORLD_SIZE to train in one."
+        )
+    return int(told["RANK"]), int(told["WORLD_SIZE"]), int(told["LOCAL_RANK"])
 
 
 def _choose_device(name: str, world: int, local_rank: int) -> tuple[torch.device, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchworks.shared import checkpoint, parallel, run
+from torchworks.shared import checkpoint, optim, parallel, preflight, run
 from torchworks.shared.config import Config, UserError, find_recipe, to_dict
 from torchworks.shared.data import Source
 from torchworks.shared.device import (
@@ -50,6 +50,8 @@ def train(config: Config, *, out: Path | None = None, resume: Path | None = None
     """
     limit_threads()
     settings = config.trainer
+    preflight.check_config(settings)
+    optim.check(config.optim)
     device = choose(settings.device, settings.precision, settings.channels_last)
     start_processes(device)
     try:
@@ -68,6 +70,8 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
         progress.say(reason)
     seed_everything(config.seed)
     experiment = config.experiment()
+    for note in (note for source in experiment.sources for note in source.notes):
+        progress.say(note)
     parameters = sum(p.numel() for net in experiment.task.nets().values() for p in net.parameters())
     folder = resume or _shared_folder(config, device, out)
     saved = _newest(resume, progress) if resume else None

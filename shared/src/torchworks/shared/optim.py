@@ -90,14 +90,15 @@ def schedule(config: OptimConfig, steps: int) -> Callable[[int], float]:
     - one-cycle (Smith & Topin 2018): 1/25 → 1 → 1/250,000 along cosines, with the peak at `warmup`, or after
       three tenths of the steps.
     """
-    _check(config)
+    check(config)
     if config.schedule == "one-cycle":
         return _one_cycle(config.warmup or 0.3 * steps - 1, steps)
     shape = _shape(config, steps)
     return lambda step: (step + 1) / (config.warmup + 1) if step < config.warmup else shape(step)
 
 
-def _check(config: OptimConfig) -> None:
+def check(config: OptimConfig) -> None:
+    """Numbers that make sense."""
     for wrong, rule in (
         (not 0 < config.lr < math.inf, "optim.lr must be above 0 and finite"),
         (config.warmup < 0, "optim.warmup must be a number of steps, 0 or more"),
@@ -151,7 +152,7 @@ class Plateau:
     `plateau_patience` evaluations in a row that were not better than the best before them."""
 
     def __init__(self, config: OptimConfig):
-        _check(config)
+        check(config)
         self._config = config
         self.scale, self.waited = 1.0, 0
 

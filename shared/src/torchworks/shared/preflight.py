@@ -1,5 +1,6 @@
 """What can be found wrong before the first step: settings, phases and nets, room on the disk, the evaluation."""
 
+import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +20,10 @@ _LEAST = {
 def check_config(config: TrainerConfig) -> None:
     """Numbers that make sense."""
     for name, least in _LEAST.items():
-        if (value := getattr(config, name)) < least:
+        if not (value := getattr(config, name)) >= least:  # nor is NaN
             raise UserError(f"--trainer.{name.replace('_', '-')} must be at least {least}, but it is {value}.")
+    if config.clip is not None and not 0 < config.clip < math.inf:
+        raise UserError(f"--trainer.clip must be above 0 and finite, but it is {config.clip}.")
 
 
 def check_task(task: Task, nets: dict[str, nn.Module]) -> None:

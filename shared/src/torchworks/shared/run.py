@@ -153,7 +153,7 @@ def draw_curves(folder: Path, baselines: dict[str, float]) -> None:
     for name in losses:
         _curve(axes[0], train, name, label=name.removesuffix("/loss"))
     axes[0].set(title="loss", xlabel="step")
-    if losses:
+    if axes[0].lines:
         axes[0].legend()
     for axis, name in zip(axes[1:], names, strict=False):
         _curve(axis, scores, name, marker="o", markersize=3)

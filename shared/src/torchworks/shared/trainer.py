@@ -504,6 +504,7 @@ class Trainer:
             self._evaluate()
         if self._profile is not None:
             self._profile.close(self.progress.say)
+        self._stop_if_never_scored()
         self._use_best()
         return Result(
             steps=self.step,
@@ -514,6 +515,15 @@ class Trainer:
             stopped_by=stopped_by,
             findings=self.findings,
         )
+
+    def _stop_if_never_scored(self) -> None:
+        """A training too short for `_stop_if_never_finite` may have come to nothing all the same."""
+        if self.task.watch in self.scores and self.best["score"] is None:
+            raise TrainingFailed(
+                f"Training came to its end, but '{self.task.watch}' was never a finite number, so the nets are of no "
+                "use. Try a smaller learning rate, `--trainer.clip 1`, or `--trainer.precision fp32`, and look for NaN "
+                "in the data."
+            )
 
     def _use_best(self) -> None:
         """Put the exported nets' best state into the nets themselves."""

@@ -1,6 +1,7 @@
 """What the recipes of this package can be told: frozen dataclasses. Imports no torch, so that `--help` is quick."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
 from torchworks.shared.config import Config, UserError
@@ -20,6 +21,36 @@ def stages_of(image_size: int) -> int:
             f"wide, up to {MAX_SIZE}; {image_size} is not. Use --loader.image-size {near}; images are resized to it."
         )
     return sizes.index(image_size) + 2
+
+
+_MAY_BE_ZERO = ("blocks", "downsamplings", "patch_layers", "rollbacks", "pool_size")
+
+
+def check_numbers(config: Any, path: str = "") -> None:
+    """Raise `UserError` for a number of this package's own settings that makes no sense: a count below 1 (or 0), a
+    weight that is negative or not finite, a decay rate outside of [0, 1)."""
+    general = {item.name for item in fields(Config)}
+    for item in fields(config):
+        name, value = f"{path}{item.name}".replace("_", "-"), getattr(config, item.name)
+        if is_dataclass(value):
+            if item.name not in general:
+                check_numbers(value, f"{name}.")
+        elif (path or item.name not in general) and (rule := _broken_rule(item.name, value)):
+            raise UserError(f"--{name} must be {rule}, but it is {value}.")
+
+
+def _broken_rule(name: str, value: Any) -> str:
+    """What a setting ought to be; empty if it is."""
+    if name == "betas":
+        return "" if all(0 <= beta < 1 for beta in value) else "two numbers from 0 to below 1"
+    if isinstance(value, float):
+        if name == "discriminator_lr":
+            return "" if 0 < value < math.inf else "above 0 and finite"
+        return "" if 0 <= value < math.inf else "at least 0 and finite"
+    if isinstance(value, int) and not isinstance(value, bool):
+        least = 0 if name in _MAY_BE_ZERO else 1
+        return "" if value >= least else f"at least {least}"
+    return ""
 
 
 @dataclass(frozen=True)

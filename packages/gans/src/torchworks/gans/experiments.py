@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchworks.gans import build, predictor
 from torchworks.gans.adversarial import GanTask, to_latent
-from torchworks.gans.config import CGANNet, CycleGANConfig, GanConfig, Pix2PixConfig, stages_of
+from torchworks.gans.config import CGANNet, CycleGANConfig, GanConfig, Pix2PixConfig, check_numbers, stages_of
 from torchworks.gans.cyclegan import Critics, CycleGANTask, Translators
 from torchworks.gans.doctor import TRANSLATION_REMEDIES, Doctor
 from torchworks.gans.pix2pix import Pix2PixTask
@@ -247,6 +247,7 @@ def _inputs_as_outputs(task: Pix2PixTask, test: Any) -> dict[str, float]:
 
 
 def _check(config: Config) -> None:
+    check_numbers(config)
     stages_of(config.loader.image_size)
     if config.trainer.compile and isinstance(config, GanConfig) and (config.adversarial.r1 or config.adversarial.r2):
         raise UserError(

@@ -35,7 +35,8 @@ def translate(arguments: Translate) -> int:
             for file, result in zip(images, results, strict=True):
                 targets[file].parent.mkdir(parents=True, exist_ok=True)
                 picture(result).save(targets[file])
-    print(f"{arguments.out} ({done} images)")
+    if done:
+        print(f"{arguments.out} ({done} images)")
     if bad:
         named = some([f"{path} ({why})" for path, why in bad.items()], 20)
         raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")

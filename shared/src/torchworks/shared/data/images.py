@@ -204,7 +204,7 @@ def _mark(file: Path) -> str:
     """Changes when the file does, or the permission to read it; empty if it cannot be seen."""
     try:
         status = os.stat(file)
-    except OSError:
+    except (OSError, ValueError):  # not there, or no possible name
         return ""
     return f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
 

@@ -53,6 +53,8 @@ def _check_config(config: LoaderConfig) -> None:
         raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (colour).")
     if config.image_size < 1:
         raise UserError(f"loader.image_size is {config.image_size}; it must be at least 1 pixel.")
+    if config.workers < 0:
+        raise UserError(f"loader.workers is {config.workers}; it must be 0 (none) or more.")
     if not 0 < config.test_fraction < 1:
         raise UserError(f"loader.test_fraction is {config.test_fraction}; it must lie between 0 and 1.")
 
