@@ -93,7 +93,7 @@ class GanTask(WatchedTask):
             d_real, d_fake = self._compare(real, fake, labels)
         else:
             d_real, d_fake = None, self._discriminate(self._augment(fake), labels)
-        spread = fake.detach().float().std(dim=0).mean() / real.std(dim=0).mean()
+        spread = fake.detach().float().std(dim=0, correction=0).mean() / real.std(dim=0, correction=0).mean()
         return Out(self.game.generator(d_real, d_fake), logs={"diversity": spread})
 
     def _compare(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -26,10 +26,10 @@ def dcgan() -> DCGANConfig:
     return DCGANConfig(
         recipe="dcgan",
         net=DCGANNet(latent_dim=64, width=48, discriminator_width=48),
-        adversarial=AdversarialConfig(augment=("color",)),
+        adversarial=AdversarialConfig(augment=("cutout",)),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=2400, batch_size=64, ema=0.999, eval_every=400),
+        trainer=TrainerConfig(steps=4800, batch_size=32, ema=0.999, eval_every=800),
     )
 
 
@@ -62,10 +62,10 @@ def cgan() -> CGANConfig:
     return CGANConfig(
         recipe="cgan",
         net=CGANNet(latent_dim=64, width=48, discriminator_width=48),
-        adversarial=AdversarialConfig(augment=("color",)),
+        adversarial=AdversarialConfig(augment=("cutout",)),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1600, batch_size=64, ema=0.999, eval_every=400),
+        trainer=TrainerConfig(steps=3000, batch_size=64, ema=0.999, eval_every=500),
     )
 
 
@@ -79,10 +79,10 @@ def r3gan() -> R3GANConfig:
     return R3GANConfig(
         recipe="r3gan",
         net=R3GANNet(width=16, max_channels=64, blocks=1),
-        adversarial=AdversarialConfig(loss="relativistic", r1=0.5, r2=0.5, betas=(0.0, 0.99)),
+        adversarial=AdversarialConfig(loss="relativistic", r1=0.05, r2=0.05, betas=(0.0, 0.99)),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=1e-3, schedule="cosine"),
-        trainer=TrainerConfig(steps=1500, batch_size=64, ema=0.995, eval_every=500),
+        trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.995, eval_every=400),
     )
 
 
