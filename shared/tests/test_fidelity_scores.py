@@ -13,6 +13,7 @@ from torchworks.shared.fidelity import (
     Fidelity,
     features_of,
     floor,
+    gaussian,
     judge_for,
     metric,
     nearest_copies,
@@ -73,6 +74,24 @@ def test_the_floor_is_what_unseen_real_digits_get(judge, digits):
 def test_the_floor_equals_the_metric_on_the_test_images(judge, digits, reference, real):
     expected = score(judge, reference, real, digits.test.tensors["label"])
     assert floor(judge, digits.train, digits.test) == pytest.approx(expected, abs=1e-4)
+
+
+def test_normally_distributed_pixels_have_the_mean_and_covariance_of_the_images_and_score_far_worse(judge, digits):
+    class Pixels(FeatureSpace):
+        name = "pixels"
+
+        def __init__(self):
+            super().__init__()
+            self.zero = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, images):
+            return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1), None
+
+    dumb = gaussian(judge, digits.train, digits.test)["fd_digits64"]
+    assert dumb > 20 * floor(judge, digits.train, digits.test)["fd_digits64"]
+    alike, apart = (gaussian(Pixels(), digits.train, test)["fd_pixels"] for test in (digits.train, digits.test))
+    assert alike < 0.05
+    assert apart < 0.2
 
 
 def noisy(images, amount):

@@ -140,6 +140,7 @@ def test_baselines_say_what_real_test_images_and_untranslated_ones_score(untrain
     floors = tiny("dcgan").experiment().baselines()
     assert floors["fd_pixels_floor"] < 0.1
     assert floors["precision_real"] > 0.5
+    assert floors["fd_pixels_baseline"] > 2 * floors["fd_pixels_floor"]
     untranslated = tiny("cyclegan").experiment().baselines()
     assert set(untranslated) == {"label_kept_ab_baseline", "label_kept_ba_baseline", "label_kept_baseline"}
     inputs = tiny("pix2pix").experiment().baselines()

@@ -24,7 +24,8 @@ FEWEST, MOST = 2, 100_000
 LOOKED_AT = 1000  # images searched for copies
 MOST_LEARNT = 10_000  # images that a classifier is trained on
 SHOWN, NEAREST = 10, 3  # images in the picture of copies, neighbours of each
-BESIDE = ("_floor", "_real", "_baseline")  # ends of the names of what a score is read against
+BESIDE = {"_floor": "real images", "_real": "real images", "_baseline": "baseline"}
+"""Ends of the names of what a score is read against, and the column they are shown in."""
 
 
 def evaluate(arguments: Evaluate) -> int:
@@ -107,13 +108,15 @@ def learn_from(generator: Generator, source: Source, seed: int) -> dict[str, flo
 
 def table(scores: dict[str, float]) -> str:
     """A line for each score, with what it is read against beside it."""
-    own = {name: value for name, value in scores.items() if name.startswith("n_") or not name.endswith(BESIDE)}
-    beside = {name.rpartition("_")[0]: value for name, value in scores.items() if name not in own}
-    kind = "real images" if any(name.endswith("_floor") for name in scores) else "baseline"
+    columns: dict[str, dict[str, float]] = {"this run": {}, "real images": {}, "baseline": {}}
+    for name, value in scores.items():
+        end = next((end for end in BESIDE if name.endswith(end) and not name.startswith("n_")), "")
+        columns[BESIDE.get(end, "this run")][name.removesuffix(end)] = value
+    shown = {title: column for title, column in columns.items() if column}
     width = max(map(len, scores))
-    lines = [f"{'score':<{width}}{'this run':>12}{kind if beside else '':>14}"]
-    for name in dict.fromkeys([*own, *beside]):
-        lines.append(f"{name:<{width}}{_shown(own.get(name)):>12}{_shown(beside.get(name)):>14}")
+    lines = [f"{'score':<{width}}" + "".join(f"{title:>14}" for title in shown)]
+    for name in dict.fromkeys(name for column in shown.values() for name in column):
+        lines.append(f"{name:<{width}}" + "".join(f"{_shown(column.get(name)):>14}" for column in shown.values()))
     return "\n".join(line.rstrip() for line in lines)
 
 

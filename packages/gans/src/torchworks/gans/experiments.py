@@ -19,7 +19,7 @@ from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Dataset, Loader, Source, Together, open_loader, open_source
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.fidelity import Fidelity, Judge, features_of, floor, judge_for
+from torchworks.shared.fidelity import Fidelity, Judge, features_of, floor, gaussian, judge_for
 from torchworks.shared.predict import Predictor, save_model
 from torchworks.shared.random import sample_normal
 
@@ -123,10 +123,13 @@ def _classes(source: Source) -> tuple[str, ...]:
 
 
 def _floors(judge: Judge, source: Source) -> dict[str, float]:
-    """What the real test images score against the training images: the best that a generator can hope for."""
-    real = floor(judge, source.train, source.test)
-    floors = {f"{name}_floor": real[name] for name in (judge.frechet_name, judge.kernel_name)}
-    return floors | {f"{name}_real": real[name] for name in ("precision", "recall", "label_accuracy") if name in real}
+    """What the real test images score against the training images, which is the best that a generator can hope for;
+    and what normally distributed pixels do, which it must beat."""
+    real, dumb = floor(judge, source.train, source.test), gaussian(judge, source.train, source.test)
+    distances = (judge.frechet_name, judge.kernel_name)
+    bounds = {f"{name}_floor": real[name] for name in distances}
+    bounds |= {f"{name}_baseline": dumb[name] for name in distances}
+    return bounds | {f"{name}_real": real[name] for name in ("precision", "recall", "label_accuracy") if name in real}
 
 
 # ---- images from images ----------------------------------------------------------------------------------

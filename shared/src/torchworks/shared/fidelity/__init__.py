@@ -18,7 +18,7 @@ from torchworks.shared.fidelity.distances import (
 )
 from torchworks.shared.fidelity.inception import InceptionJudge
 from torchworks.shared.fidelity.judge import FeatureSpace, Judge, features_of
-from torchworks.shared.fidelity.metric import Fidelity, floor
+from torchworks.shared.fidelity.metric import Fidelity, floor, gaussian
 from torchworks.shared.fidelity.recipe import cas
 from torchworks.shared.fidelity.store import judge_for
 
@@ -35,6 +35,7 @@ __all__ = [
     "features_of",
     "floor",
     "frechet",
+    "gaussian",
     "judge_for",
     "kernel_distance",
     "moments",

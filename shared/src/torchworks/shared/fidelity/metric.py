@@ -119,3 +119,21 @@ def floor(space: FeatureSpace, train: Dataset, test: Dataset) -> dict[str, float
     for batch in open_loader(test, LoaderConfig(), 256, train=False, device=fidelity.device):
         fidelity.update(fake=batch["image"], label=batch.get("label"))
     return fidelity.compute()
+
+
+def gaussian(space: FeatureSpace, train: Dataset, test: Dataset, seed: int = 0) -> dict[str, float]:
+    """The same scores for the simplest generator there is: as many images as `test` has, drawn from the normal
+    distribution that has the mean and the covariance of the `train` images' pixels (the first 5,000 of them)."""
+    fidelity = Fidelity(space, reference=features_of(space, train))
+    fidelity.to(next(space.parameters()).device)
+    batches = open_loader(train, LoaderConfig(), 256, train=False)
+    images = torch.cat([batch["image"] for _, batch in zip(range(-(-MOST_PAIRED // 256)), batches, strict=False)])
+    mean, n = images.mean(dim=0), len(images)
+    # a sum of the centred images, weighted at random, has their covariance
+    spread = (images - mean).flatten(1) / n**0.5
+    generator = torch.Generator().manual_seed(seed)
+    for start in range(0, len(test), 256):
+        weights = torch.randn(min(256, len(test) - start), n, generator=generator)
+        drawn = mean + (weights @ spread).view(-1, *mean.shape)
+        fidelity.update(fake=drawn.clamp(-1, 1).to(fidelity.device))
+    return fidelity.compute()
