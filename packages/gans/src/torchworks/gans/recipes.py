@@ -81,7 +81,7 @@ def r3gan() -> R3GANConfig:
         net=R3GANNet(width=16, max_channels=64, blocks=1),
         adversarial=AdversarialConfig(loss="relativistic", r1=0.05, r2=0.05, betas=(0.0, 0.99)),
         loader=LoaderConfig(image_size=16),
-        optim=OptimConfig(lr=1e-3, schedule="cosine"),
+        optim=OptimConfig(lr=3e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.995, eval_every=400),
     )
 
