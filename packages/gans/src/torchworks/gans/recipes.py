@@ -29,7 +29,7 @@ def dcgan() -> DCGANConfig:
         adversarial=AdversarialConfig(augment=("cutout",)),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=4800, batch_size=32, ema=0.999, eval_every=800),
+        trainer=TrainerConfig(steps=4000, batch_size=32, ema=0.999, eval_every=800),
     )
 
 
