@@ -136,7 +136,9 @@ def cached(digits, few_steps, tmp_path):
 def test_a_cached_judge_is_not_trained_again_and_sees_the_same(cached, digits, monkeypatch):
     judge, ask = cached
     monkeypatch.setattr(store, "train_judge", must_not_train)
+    before = torch.get_rng_state()
     again = ask()
+    assert torch.equal(torch.get_rng_state(), before)
     assert (again.name, again.classes, again.accuracy) == (judge.name, judge.classes, judge.accuracy)
     assert again.sha256 == judge.sha256 != ""
     assert torch.equal(again.logits(images_of(digits.test)), judge.logits(images_of(digits.test)))

@@ -75,7 +75,8 @@ def _load(entry: Path, described: dict[str, Any]) -> Judge | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     tensors = safetensors.torch.load(weights)
-    net = JudgeNet(described["in_channels"], len(tensors["net.head.bias"]))
+    with torch.random.fork_rng(devices=[]):  # or nets made after this would depend on whether a judge was cached
+        net = JudgeNet(described["in_channels"], len(tensors["net.head.bias"]))
     judge = Judge(net, tensors["mean"], tensors["std"], name, tuple(described["classes"]))
     judge.load_state_dict(tensors)
     judge.accuracy, judge.sha256 = accuracy, manifest["sha256"]
