@@ -109,6 +109,19 @@ def test_bad_steps_in_a_row_are_counted_for_each_phase_alone():
     assert course == [[1, 0, 1], [2, 0, 2], [0, 1, 3], [1, 2, 5]]
 
 
+def test_steps_between_two_log_lines_may_be_more_than_are_counted_at_once():
+    guard = GradientGuard(("a",), CPU, scaled=False)
+    bad = [step % 5 == 0 or step >= 690 for step in range(700)]
+    for flag in bad:
+        found = guard.unscale("a", [torch.tensor([INF if flag else 1.0])], 1)
+        assert found.item() == flag
+        guard.update()
+    figures = guard.figures()
+    assert (figures["skipped"], figures["skipped_in_row/a"]) == (sum(bad), 11 if bad[689] else 10)
+    guard.unscale("a", [torch.tensor([1.0])], 1)
+    assert guard.figures()["skipped_in_row/a"] == 0
+
+
 def test_its_state_survives_a_resume():
     first = GradientGuard(("a",), CPU, scaled=True, interval=3)
     for value in (1.0, INF, 1.0, 1.0):

@@ -57,6 +57,22 @@ def test_a_window_that_was_saved_in_its_middle_closes_with_the_same_figures():
     assert second.close({}).get() == one.close({}).get()
 
 
+def test_a_figure_is_what_it_was_when_it_was_logged():
+    window, strength = Window(CPU), torch.tensor(1.0)
+    window.add("d", {"strength": strength})
+    strength.add_(4)
+    window.add("d", {"strength": strength})
+    assert window.close({}).get() == {"d/strength": 3.0}
+
+
+def test_many_steps_between_two_log_lines_are_added_up_on_the_way_with_the_same_result():
+    window, rows = Window(CPU), [(figures(loss=float(n % 7)), 1 + n % 3) for n in range(700)]
+    for row in rows:
+        window.add("d", *row)
+    expected = sum(n % 7 * weight for n, (_, weight) in enumerate(rows)) / sum(weight for _, weight in rows)
+    assert window.close({}).get()["d/loss"] == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_phase_that_logs_now_this_and_now_that_is_a_mistake_and_not_a_mixture():
     window = Window(CPU)
     window.add("d", figures(loss=1.0, real=2.0))

@@ -65,7 +65,8 @@ class _Figures:
 
     def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
         assert tuple(figures) == self.names, "a phase must log the same figures each time"
-        self._values += [value.detach() for value in figures.values()]
+        # copies, since a task may go on changing what it logged, or log one element of something large
+        self._values += [value.detach().clone() for value in figures.values()]
         self._weights.append(weight)
         if len(self._weights) == _MOST_KEPT:
             self._add_up()
