@@ -20,8 +20,9 @@ def dcgan() -> DCGANConfig:
 
     gans train dcgan
 
-    Digits, 16 pixels: fd_digits64 4.50 (floor 0.32), 10 of 10 classes, in 151 s
-    (torch 2.14.1, one core of an AMD EPYC, one run, seed 0).
+    Digits, 16 pixels, four runs (three seeds): fd_digits64 4.59 ± 0.50 (real test digits 0.31, normally
+    distributed pixels 16.2), precision 0.41 ± 0.02, recall 0.94 ± 0.02, 10 of 10 classes; 105 s (torch 2.14.1,
+    two cores of an AMD EPYC).
     """
     return DCGANConfig(
         recipe="dcgan",
@@ -55,9 +56,10 @@ def cgan() -> CGANConfig:
 
     gans train cgan
 
-    Digits, 16 pixels: the requested class is read in 96.9 % (real digits: 99.4 %), fd_digits64 4.14 (floor 0.32), in
-    115 s (torch 2.14.1, one core of an AMD EPYC, one run, seed 0). A classifier trained on 1,440 of its images alone
-    reads 93.0 % of real test digits, one trained on real ones 99.4 %.
+    Digits, 16 pixels, three seeds: the requested class is read in 99.5 ± 0.4 % (real digits 99.4 %), fd_digits64
+    0.60 ± 0.10 (real test digits 0.31, normally distributed pixels 16.2). A classifier trained on 1,440 of its
+    images alone reads 95.8 ± 0.8 % of real test digits, one trained on real ones 99.4 %. 149 s (torch 2.14.1, two
+    cores of an AMD EPYC).
     """
     return CGANConfig(
         recipe="cgan",
@@ -74,7 +76,8 @@ def r3gan() -> R3GANConfig:
 
     gans train r3gan
 
-    Not yet measured at these settings.
+    Digits, 16 pixels, two seeds: fd_digits64 3.93 ± 1.11 (real test digits 0.31, normally distributed pixels
+    16.2), precision 0.54 ± 0.09, recall 0.87 ± 0.08; 262 s (torch 2.14.1, two cores of an AMD EPYC).
     """
     return R3GANConfig(
         recipe="r3gan",
@@ -91,7 +94,9 @@ def cyclegan() -> CycleGANConfig:
 
     gans train cyclegan
 
-    Not yet measured at these settings.
+    16 pixels, three seeds: 94.2 ± 0.0 % of handwritten test digits are still read as the same digit when made
+    printed (as they are: 62.7 %), 96.4 ± 0.1 % of printed ones when made handwritten (as they are: 62.5 %); 234 s
+    (torch 2.14.1, two cores of an AMD EPYC).
     """
     return CycleGANConfig(
         recipe="cyclegan",
@@ -111,7 +116,8 @@ def pix2pix() -> Pix2PixConfig:
 
     gans train pix2pix
 
-    Not yet measured at these settings.
+    16 pixels, one seed: mean absolute difference 0.039 of the range (the outlines themselves 0.411), 97.8 % are
+    read as their digit (the outlines 21.4 %); 169 s on one core beside other work (torch 2.14.1, an AMD EPYC).
     """
     return Pix2PixConfig(
         recipe="pix2pix",
