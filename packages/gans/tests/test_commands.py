@@ -293,9 +293,9 @@ def test_images_of_equal_names_all_get_a_result():
 
 
 def test_augment_writes_a_folder_to_train_on(trained, tmp_path, capsys):
-    out = tmp_path / "more"
+    run, out = trained("cgan"), tmp_path / "more"
     capsys.readouterr()
-    assert gans("augment", trained("cgan"), "--per-class", 5, "--out", out) == 0
+    assert gans("augment", run, "--per-class", 5, "--out", out) == 0
     lines = printed(capsys)
     assert [line.split() for line in lines[:10]] == [[str(label), "5"] for label in range(10)]
     assert lines[-1] == str(out)
