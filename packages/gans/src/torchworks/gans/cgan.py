@@ -126,10 +126,15 @@ class CGANDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         if self.condition == "concatenation":
-            planes = F.one_hot(labels, self.num_classes).to(x.dtype)[:, :, None, None]  # (N, K, 1, 1)
-            x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], dim=1)
+            x = with_planes(x, labels, self.num_classes)
         features = self.trunk(x).sum(dim=(2, 3))  # φ(x): (N, C)
         logits = self.head(features).squeeze(1)
         if self.condition == "projection":
             logits = logits + (self.embed(labels) * features).sum(dim=1)
         return logits
+
+
+def with_planes(images: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Images (N, C, S, S) with a plane for each class appended, 1 for the image's and 0 else: (N, C + K, S, S)."""
+    planes = F.one_hot(labels, num_classes).to(images.dtype)[:, :, None, None]  # (N, K, 1, 1)
+    return torch.cat([images, planes.expand(-1, -1, *images.shape[2:])], dim=1)

@@ -31,11 +31,12 @@ def check_numbers(config: Any, path: str = "") -> None:
     weight that is negative or not finite, a decay rate outside of [0, 1)."""
     general = {item.name for item in fields(Config)}
     for item in fields(config):
+        if not path and item.name in general:
+            continue
         name, value = f"{path}{item.name}".replace("_", "-"), getattr(config, item.name)
         if is_dataclass(value):
-            if item.name not in general:
-                check_numbers(value, f"{name}.")
-        elif (path or item.name not in general) and (rule := _broken_rule(item.name, value)):
+            check_numbers(value, f"{name}.")
+        elif rule := _broken_rule(item.name, value):
             raise UserError(f"--{name} must be {rule}, but it is {value}.")
 
 

@@ -30,9 +30,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
+from torchworks.gans.cgan import with_planes
 from torchworks.gans.config import CycleGANConfig
 from torchworks.gans.doctor import WatchedTask
 from torchworks.gans.losses import least_squares_discriminator, least_squares_generator
@@ -197,8 +197,7 @@ class CycleGANTask(WatchedTask):
         if not self.num_classes:
             return images
         assert labels is not None, "critics that are told classes need labels"
-        maps = functional.one_hot(labels, self.num_classes).to(images.dtype)[:, :, None, None]
-        return torch.cat([images, maps.expand(-1, -1, *images.shape[2:])], dim=1)
+        return with_planes(images, labels, self.num_classes)
 
     # ---- evaluation --------------------------------------------------------------------------------------
 

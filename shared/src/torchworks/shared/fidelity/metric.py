@@ -1,5 +1,6 @@
 """The scores of a set of generated images against real ones, as one torchmetrics metric."""
 
+from itertools import islice
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torchmetrics import Metric
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Dataset, open_loader
 from torchworks.shared.fidelity import distances
-from torchworks.shared.fidelity.judge import FeatureSpace, features_of
+from torchworks.shared.fidelity.judge import FeatureSpace, features_of, reduce
 
 MOST_PAIRED = 5000
 """Rows of a side that the pairwise scores look at; their cost grows with the square."""
@@ -123,11 +124,12 @@ def floor(space: FeatureSpace, train: Dataset, test: Dataset) -> dict[str, float
 
 def gaussian(space: FeatureSpace, train: Dataset, test: Dataset, seed: int = 0) -> dict[str, float]:
     """The same scores for the simplest generator there is: as many images as `test` has, drawn from the normal
-    distribution that has the mean and the covariance of the `train` images' pixels (the first 5,000 of them)."""
+    distribution that has the mean and the covariance of the `train` images' pixels (of the first 5,000 of them, at the
+    size at which judges look at them)."""
     fidelity = Fidelity(space, reference=features_of(space, train))
     fidelity.to(next(space.parameters()).device)
-    batches = open_loader(train, LoaderConfig(), 256, train=False)
-    images = torch.cat([batch["image"] for _, batch in zip(range(-(-MOST_PAIRED // 256)), batches, strict=False)])
+    batches = islice(open_loader(train, LoaderConfig(), 256, train=False), -(-MOST_PAIRED // 256))
+    images = torch.cat([reduce(batch["image"]) for batch in batches])[:MOST_PAIRED]
     mean, n = images.mean(dim=0), len(images)
     # a sum of the centred images, weighted at random, has their covariance
     spread = (images - mean).flatten(1) / n**0.5
