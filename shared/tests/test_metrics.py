@@ -3,22 +3,31 @@
 import json
 import math
 import sys
+from functools import partial
 
 import pytest
 import torch
 
+from torchworks.shared import metrics
 from torchworks.shared.config import UserError
 from torchworks.shared.metrics import JsonLines, TensorBoard, Window, read_lines
 
 CPU = torch.device("cpu")
 
 
+@pytest.fixture(params=["processor", "gpu's way"])
+def window(request, monkeypatch):
+    """A window on a processor, and one that keeps figures as it does for a GPU."""
+    if request.param != "processor":
+        monkeypatch.setattr(metrics, "_OnHost", partial(metrics._OnDevice, device=CPU))
+    return Window(CPU)
+
+
 def figures(**values):
     return {name: torch.tensor(value) for name, value in values.items()}
 
 
-def test_a_window_gives_means_by_weight_for_each_phase():
-    window = Window(CPU)
+def test_a_window_gives_means_by_weight_for_each_phase(window):
     window.add("d", figures(loss=1.0, gap=0.0), 3)
     window.add("d", figures(loss=5.0, gap=4.0), torch.tensor(1))
     window.add("g", figures(loss=-2.0))
@@ -26,16 +35,14 @@ def test_a_window_gives_means_by_weight_for_each_phase():
     assert read == {"d/loss": 2.0, "d/gap": 1.0, "g/loss": -2.0, "skipped": 7.0}
 
 
-def test_a_new_window_begins_empty():
-    window = Window(CPU)
+def test_a_new_window_begins_empty(window):
     window.add("d", figures(loss=1.0))
     window.close({})
     window.add("g", figures(loss=3.0))
     assert window.close({}).get() == {"g/loss": 3.0}
 
 
-def test_a_reading_keeps_what_it_was_told_while_the_next_window_fills():
-    window = Window(CPU)
+def test_a_reading_keeps_what_it_was_told_while_the_next_window_fills(window):
     counter = torch.tensor(1.0)
     window.add("d", figures(loss=1.0))
     reading = window.close({"skipped": counter})
@@ -44,37 +51,36 @@ def test_a_reading_keeps_what_it_was_told_while_the_next_window_fills():
     assert reading.get() == {"d/loss": 1.0, "skipped": 1.0}
 
 
-def test_a_window_that_was_saved_in_its_middle_closes_with_the_same_figures():
+def test_a_window_that_was_saved_in_its_middle_closes_with_the_same_figures(window):
     steps = [(figures(loss=0.1 * n, gap=1.0 / (n + 1)), n + 1) for n in range(7)]
-    one, first, second = Window(CPU), Window(CPU), Window(CPU)
+    first, second = Window(CPU), Window(CPU)
     for step in steps:
-        one.add("d", *step)
+        window.add("d", *step)
     for step in steps[:4]:
         first.add("d", *step)
     second.load_state_dict(first.state_dict())
     for step in steps[4:]:
         second.add("d", *step)
-    assert second.close({}).get() == one.close({}).get()
+    assert second.close({}).get() == pytest.approx(window.close({}).get(), rel=1e-6)
 
 
-def test_a_figure_is_what_it_was_when_it_was_logged():
-    window, strength = Window(CPU), torch.tensor(1.0)
+def test_a_figure_is_what_it_was_when_it_was_logged(window):
+    strength = torch.tensor(1.0)
     window.add("d", {"strength": strength})
     strength.add_(4)
     window.add("d", {"strength": strength})
     assert window.close({}).get() == {"d/strength": 3.0}
 
 
-def test_many_steps_between_two_log_lines_are_added_up_on_the_way_with_the_same_result():
-    window, rows = Window(CPU), [(figures(loss=float(n % 7)), 1 + n % 3) for n in range(700)]
+def test_many_steps_between_two_log_lines_are_added_up_on_the_way_with_the_same_result(window):
+    rows = [(figures(loss=float(n % 7)), 1 + n % 3) for n in range(700)]
     for row in rows:
         window.add("d", *row)
     expected = sum(n % 7 * weight for n, (_, weight) in enumerate(rows)) / sum(weight for _, weight in rows)
     assert window.close({}).get()["d/loss"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_phase_that_logs_now_this_and_now_that_is_a_mistake_and_not_a_mixture():
-    window = Window(CPU)
+def test_a_phase_that_logs_now_this_and_now_that_is_a_mistake_and_not_a_mixture(window):
     window.add("d", figures(loss=1.0, real=2.0))
     with pytest.raises(AssertionError, match="the same figures"):
         window.add("d", figures(loss=1.0, fake=2.0))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from torchworks.shared import checkpoint
-from torchworks.shared.config import OptimConfig, TrainerConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig, UserError
 from torchworks.shared.device import Device
 from torchworks.shared.guard import TrainingFailed
 from torchworks.shared.optim import adam, adamw, sgd
@@ -192,6 +192,27 @@ def test_noise_depends_on_the_step_alone_and_not_on_who_draws_besides():
 
 
 # ---- gradients ---------------------------------------------------------------------------------------------
+
+
+class Detached(Task):
+    """Its loss belongs to a net that it forgot to name."""
+
+    def __init__(self):
+        self.model, self.other = nn.Linear(2, 1), nn.Linear(2, 1)
+
+    def nets(self):
+        return {"model": self.model}
+
+    def optimizer(self, net):
+        return sgd(self.model, lr=0.1)
+
+    def loss(self, phase, batch):
+        return Out(self.other(batch["x"]).mean())
+
+
+def test_a_loss_that_does_not_depend_on_the_net_it_trains_is_a_mistake_and_not_a_training():
+    with pytest.raises(UserError, match="'train' depends on no parameter of 'model'"):
+        Trainer(Detached(), [{"x": torch.ones(4, 2)}], config=TrainerConfig(steps=2, device="cpu")).fit()
 
 
 class Weighted(Line):

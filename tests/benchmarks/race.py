@@ -36,6 +36,17 @@ class Times:
         """Median over the rounds of this loop's time, "wall" or "processor", less the other's."""
         return statistics.median(a - b for a, b in self._pairs(other, kind))
 
+    def quiet(self, kind: str) -> float:
+        """Mean of the fastest tenth of the rounds: what else runs on the machine can only add to a time, and some
+        rounds it hardly touches."""
+        fastest = sorted(getattr(self, kind))[: max(1, len(self.wall) // 10)]
+        return statistics.mean(fastest)
+
+    def error(self, other: "Times", kind: str) -> float:
+        """Standard error of `over`: that of a median, by the quartiles (McGill, Tukey and Larsen 1978)."""
+        low, _, high = statistics.quantiles(a - b for a, b in self._pairs(other, kind))
+        return 0.93 * (high - low) / len(self.wall) ** 0.5
+
     def ratio(self, other: "Times", kind: str) -> float:
         """Median over the rounds of this loop's time as a multiple of the other's."""
         return statistics.median(a / b for a, b in self._pairs(other, kind))

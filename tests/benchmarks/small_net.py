@@ -67,10 +67,16 @@ INDEXED, RESIDENT = "bare loop, indexed tensors", "ours, ResidentLoader"
 
 
 def loops(device: Device) -> dict[str, Loop]:
-    """Ours and the bare loops, by name."""
+    """Ours and the bare loop, by name."""
     return {
         BARE: lambda clock: bare(clock, device),
         OURS: lambda clock: ours(clock, device, data_loader()),
+    }
+
+
+def loops_without_data_loader(device: Device) -> dict[str, Loop]:
+    return {
+        BARE: lambda clock: bare(clock, device),
         INDEXED: lambda clock: bare_indexed(clock, device),
         RESIDENT: lambda clock: ours(clock, device, resident_loader(device)),
     }

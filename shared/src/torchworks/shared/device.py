@@ -26,6 +26,8 @@ from torchworks.shared.machine import GIB, affinity, cpu_flags, cpu_quota, proce
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 
+_PLAIN = nullcontext()
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -44,7 +46,7 @@ class Device:
     def autocast(self) -> AbstractContextManager:
         """Mixed precision for the code inside; nothing for float32."""
         if self.dtype is torch.float32:
-            return nullcontext()
+            return _PLAIN
         return torch.autocast(self.device.type, self.dtype)
 
     def place(self, module: M) -> M:

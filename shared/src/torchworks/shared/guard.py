@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -58,20 +58,22 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class GradientGuard:
-    """Unscales gradients, finds those that are not finite and counts them, all without reading the device.
+    """Unscales gradients, finds those that are not finite and counts them, all without waiting for a GPU.
 
     It is also the loss scaler of fp16 training (Micikevicius et al. 2018, section 3.2). `torch.amp.GradScaler`
     allows each optimiser one step per update, which a phase that repeats breaks; here any number of phases may
     step before the one `update`.
     """
 
-    def __init__(self, phases: Iterable[str], device: torch.device, *, scaled: bool, interval: int = 2000):
+    def __init__(
+        self, phases: Mapping[str, Sequence[Tensor]], device: torch.device, *, scaled: bool, interval: int = 2000
+    ):
+        """`phases` names the parameters that each phase trains."""
         self.scaled, self._interval = scaled, interval
         self._scale = torch.full((), 2.0**16 if scaled else 1.0, device=device)
         self._growth = torch.zeros((), dtype=torch.int32, device=device)
-        self._skipped = torch.zeros((), device=device)
-        self._in_row = {phase: torch.zeros((), device=device) for phase in phases}
-        self._flags = {phase: _Flags(device) for phase in self._in_row}
+        self._flags = {phase: _OnHost() if device.type == "cpu" else _OnDevice(device) for phase in phases}
+        self._same_type = {phase: len({p.dtype for p in each}) == 1 for phase, each in phases.items()}
         self._in_step: list[Tensor] = []
         self._one = torch.ones((), device=device)
 
@@ -79,22 +81,21 @@ class GradientGuard:
         """The loss to call `backward` on."""
         return loss * self._scale if self.scaled else loss
 
-    def unscale(self, phase: str, gradients: list[Tensor], weight: Tensor | int, group: Any = None) -> Tensor:
-        """Divide `gradients` by the loss scale and by `weight`, in place, and return a (1,) flag: 1.0 if any of
-        them is not finite. `group` is the process group over which sharded gradients must agree."""
+    def unscale(self, phase: str, gradients: list[Tensor], weight: Tensor | int, group: Any = None) -> Tensor | bool:
+        """Divide `gradients` by the loss scale and by `weight`, in place, and return whether any of them is not
+        finite: on a GPU as a (1,) flag, 0.0 or 1.0. `group` is the process group over which sharded gradients must
+        agree."""
         flags = self._flags[phase]
-        if flags.used_up:
-            self._count(phase)
         found = flags.take()
         plain = isinstance(weight, int) and weight == 1 and not self.scaled
         inverse = self._one if plain else 1.0 / (self._scale * weight).float()
-        for same in _alike(gradients, sharded=group is not None):
+        for same in (gradients,) if group is None and self._same_type[phase] else _alike(gradients):
             torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
         if group is not None:
             torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group)
         if self.scaled:
             self._in_step.append(found.clone())
-        return found
+        return flags.note(found)
 
     def update(self) -> None:
         """Once per training step, after all phases: adapt the loss scale."""
@@ -103,66 +104,92 @@ class GradientGuard:
             torch._amp_update_scale_(self._scale, self._growth, bad, 2.0, 0.5, self._interval)
             self._in_step = []
 
-    def _count(self, phase: str) -> None:
-        """Take the phase's flags into the counters. Done now and then, since each little kernel of it would cost a
-        small net's step more than a percent."""
-        total, self._in_row[phase] = self._flags[phase].count(self._in_row[phase])
-        self._skipped = self._skipped + total
-
-    def figures(self) -> dict[str, Tensor]:
+    def figures(self) -> dict[str, Tensor | float]:
         """Counters to log, on the device: skipped optimiser steps in all, and in a row for each phase."""
-        for phase in self._flags:
-            self._count(phase)
-        rows = {f"skipped_in_row/{phase}": count for phase, count in self._in_row.items()}
+        counts = {phase: flags.counts() for phase, flags in self._flags.items()}
+        first, *others = (skipped for skipped, _ in counts.values())
+        rows = {f"skipped_in_row/{phase}": in_row for phase, (_, in_row) in counts.items()}
         scale = {"loss_scale": self._scale} if self.scaled else {}
-        return {"skipped": self._skipped, **rows, **scale}
+        return {"skipped": sum(others, start=first), **rows, **scale}
 
     def state_dict(self) -> dict[str, Any]:
         """All counters and the loss scale."""
-        return {"growth": self._growth, "scale": self._scale, "figures": self.figures()}
+        counts = {phase: tuple(float(count) for count in flags.counts()) for phase, flags in self._flags.items()}
+        return {"growth": self._growth, "scale": self._scale, "counts": counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._scale.copy_(state["scale"])
         self._growth.copy_(state["growth"])
-        self._skipped.copy_(state["figures"]["skipped"])
-        for phase, count in self._in_row.items():
-            count.copy_(state["figures"][f"skipped_in_row/{phase}"])
+        for phase, counts in state["counts"].items():
+            self._flags[phase].restore(*counts)
 
 
-class _Flags:
-    """A block of (1,) flags on the device. They are used again, since making one for each step would cost more than
-    the check itself."""
+class _OnHost:
+    """Counts a phase's flags on a processor, where a flag can be read as it comes."""
 
-    _MANY = 256
-
-    def __init__(self, device: torch.device):
-        self._block = torch.zeros(self._MANY, device=device)
-        self._each, self._taken = self._block.split(1), 0
-
-    @property
-    def used_up(self) -> bool:
-        return self._taken == self._MANY
+    def __init__(self) -> None:
+        self._flag = torch.zeros(1)
+        self._skipped = self._in_row = 0.0
 
     def take(self) -> Tensor:
-        """The next flag, 0.0, valid until `count`."""
+        """The (1,) flag, 0.0."""
+        return self._flag
+
+    def note(self, flag: Tensor) -> bool:
+        """Count the flag now that it may have been set; whether it was."""
+        if not flag.item():
+            self._in_row = 0.0
+            return False
+        flag.zero_()
+        self._skipped += 1
+        self._in_row += 1
+        return True
+
+    def counts(self) -> tuple[float, float]:
+        """How many flags were set, and how many of them in a row at the end."""
+        return self._skipped, self._in_row
+
+    def restore(self, skipped: float, in_row: float) -> None:
+        self._skipped, self._in_row = skipped, in_row
+
+
+class _OnDevice:
+    """Counts a phase's flags on a GPU. They lie in one block, are counted now and then, and are used again: to make
+    one, or count it, in each step would cost more than the check."""
+
+    def __init__(self, device: torch.device):
+        self._block = torch.zeros(256, device=device)
+        self._each, self._taken = self._block.split(1), 0
+        self.restore(0.0, 0.0)
+
+    def take(self) -> Tensor:
+        """The next (1,) flag, 0.0, valid until the next one is taken."""
+        if self._taken == len(self._each):
+            self.counts()
         self._taken += 1
         return self._each[self._taken - 1]
 
-    def count(self, in_row: Tensor) -> tuple[Tensor, Tensor]:
-        """How many of the flags taken since the last time were set; and how many are now in a row at the end, of
-        which there were `in_row` before. Clears them."""
-        bad = self._block[: self._taken]
-        total, in_row = bad.sum(), bad.flip(0).cumprod(0).sum() + in_row * bad.prod()
-        bad.zero_()
-        self._taken = 0
-        return total, in_row
+    def note(self, flag: Tensor) -> Tensor:
+        return flag
+
+    def counts(self) -> tuple[Tensor, Tensor]:
+        """How many flags were set, and how many of them in a row at the end."""
+        if self._taken:
+            bad = self._block[: self._taken]
+            from_end = bad.flip(0).cumprod(0)  # 1 for the row of set flags at the end, then 0
+            self._skipped = self._skipped + bad.sum()
+            self._in_row = torch.addcmul(from_end.sum(), from_end[-1], self._in_row)
+            bad.zero_()
+            self._taken = 0
+        return self._skipped, self._in_row
+
+    def restore(self, skipped: float, in_row: float) -> None:
+        self._skipped, self._in_row = (torch.tensor(n, device=self._block.device) for n in (skipped, in_row))
 
 
-def _alike(gradients: list[Tensor], *, sharded: bool) -> Iterable[list[Tensor]]:
+def _alike(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
     """The local parts of `gradients`, grouped by type as the kernel wants them."""
-    if not sharded and len({gradient.dtype for gradient in gradients}) == 1:
-        return [gradients]
     groups: dict[torch.dtype, list[Tensor]] = {}
     for gradient in gradients:
         local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
@@ -170,14 +197,14 @@ def _alike(gradients: list[Tensor], *, sharded: bool) -> Iterable[list[Tensor]]:
     return groups.values()
 
 
-def step_if_finite(optimizer: Optimizer, found: Tensor) -> None:
-    """Step unless `found` (a (1,) flag) is set. Fused optimisers check it on the device; for the others the flag
-    is read, which costs a synchronisation on a GPU and nothing on a CPU."""
-    if found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
+def step_if_finite(optimizer: Optimizer, found: Tensor | bool) -> None:
+    """Step unless `found`, which may be a (1,) flag. Fused optimisers check it on the GPU; for the others it is read,
+    which waits for the GPU."""
+    if isinstance(found, Tensor) and found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
         for name, value in (("grad_scale", None), ("found_inf", found[0])):
             setattr(optimizer, name, value)
         optimizer.step()
         for name in ("grad_scale", "found_inf"):
             delattr(optimizer, name)
-    elif not found.item():
+    elif not found:
         optimizer.step()

@@ -14,111 +14,126 @@ from torch import Tensor
 from torchworks.shared import parallel
 from torchworks.shared.config import UserError
 
-_MOST_KEPT = 256  # figures of as many micro-batches are kept on the device before they are added up
+_MOST_KEPT = 256  # figures of as many micro-batches are kept on a GPU before they are added up
 
 
 class Window:
-    """Means of figures over the steps between two log lines, without reading the device in between.
-
-    Figures are kept as they come and added up when there are many or the window closes: little kernels in every
-    step would cost a small net more than all the rest of the loop.
-    """
+    """Means of figures over the steps between two log lines, without waiting for a GPU in between."""
 
     def __init__(self, device: torch.device):
         self._device = device
-        self._phases: dict[str, _Figures] = {}
+        self._phases: dict[str, _OnHost | _OnDevice] = {}
 
     def add(self, phase: str, figures: dict[str, Tensor], weight: Tensor | int = 1) -> None:
         """Add a micro-batch's `figures` (0-d tensors), which are means over `weight` items."""
-        found = self._phases.get(phase)
-        if found is None:
-            found = self._phases[phase] = _Figures(tuple(figures), self._device)
-        found.add(figures, weight)
+        sums = self._phases.get(phase)
+        if sums is None:
+            sums = self._phases[phase] = self._sums(tuple(figures))
+        assert tuple(figures) == sums.names, "a phase must log the same figures each time"
+        sums.add(figures, weight)
 
-    def close(self, extra: dict[str, Tensor], *, shared: bool = False) -> "Reading":
+    def close(self, extra: dict[str, Tensor | float], *, shared: bool = False) -> "Reading":
         """End the window: start the copy of its means, and of `extra`, to the host; means over all processes if
         `shared`."""
-        names = [f"{phase}/{name}" for phase, figures in self._phases.items() for name in figures.names]
-        means = [figures.mean() for figures in self._phases.values()]
-        values = torch.cat([*means, *(value.detach().float().reshape(1) for value in extra.values())])
+        means = {f"{phase}/{name}": mean for phase, sums in self._phases.items() for name, mean in sums.means().items()}
         self._phases = {}
+        figures = {**means, **extra}
         if shared:
-            parallel.mean(values)
-        return Reading([*names, *extra], values)
+            values = [torch.as_tensor(value, dtype=torch.float32, device=self._device) for value in figures.values()]
+            figures = dict(zip(figures, parallel.mean(torch.stack(values)), strict=True))
+        return Reading(figures)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resume in the middle of a window needs to close it with the same figures."""
-        return {phase: figures.state_dict() for phase, figures in self._phases.items()}
+        return {phase: (sums.names, *sums.totals()) for phase, sums in self._phases.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._phases = {phase: _Figures.restored(saved, self._device) for phase, saved in state.items()}
+        self._phases = {phase: self._sums(*saved) for phase, saved in state.items()}
+
+    def _sums(self, names: tuple[str, ...], *totals: Any) -> "_OnHost | _OnDevice":
+        return _OnHost(names, *totals) if self._device.type == "cpu" else _OnDevice(names, *totals, device=self._device)
 
 
-class _Figures:
-    """The figures of one phase, F of them: sums (F,) of what was added up, and the newest as they came."""
+class _OnHost:
+    """Sums of a phase's figures on a processor, where a figure can be read as it comes."""
 
-    def __init__(self, names: tuple[str, ...], device: torch.device):
+    def __init__(self, names: tuple[str, ...], sums: list[float] | None = None, weight: float = 0.0):
+        self.names, self._weight = names, weight
+        self._sums = sums or [0.0] * len(names)
+
+    def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+        w = float(weight)
+        self._sums = [total + w * value.item() for total, value in zip(self._sums, figures.values(), strict=True)]
+        self._weight += w
+
+    def means(self) -> dict[str, float]:
+        means = [total / self._weight if self._weight else math.nan for total in self._sums]
+        return dict(zip(self.names, means, strict=True))
+
+    def totals(self) -> tuple[list[float], float]:
+        return self._sums, self._weight
+
+
+class _OnDevice:
+    """Sums (F,) of a phase's F figures on a GPU. They are kept as they come and added up when there are many or the
+    window closes: little kernels in every step would cost a small net more than all the rest of the loop."""
+
+    def __init__(
+        self, names: tuple[str, ...], sums: list[float] | None = None, weight: float = 0.0, *, device: torch.device
+    ):
         self.names, self._device = names, device
-        self._sums, self._weight = torch.zeros(len(names), device=device), torch.zeros((), device=device)
+        self._sums = torch.tensor(sums, device=device) if sums else torch.zeros(len(names), device=device)
+        self._weight = self._filled_in(weight)
         self._values: list[Tensor] = []
         self._weights: list[Tensor | int] = []
 
     def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
-        assert tuple(figures) == self.names, "a phase must log the same figures each time"
         # copies, since a task may go on changing what it logged, or log one element of something large
         self._values += [value.detach().clone() for value in figures.values()]
         self._weights.append(weight)
         if len(self._weights) == _MOST_KEPT:
             self._add_up()
 
-    def mean(self) -> Tensor:
-        """Means (F,)."""
+    def means(self) -> dict[str, Tensor]:
         self._add_up()
-        return self._sums / self._weight
+        return dict(zip(self.names, self._sums / self._weight, strict=True))
+
+    def totals(self) -> tuple[list[float], float]:
+        self._add_up()
+        return self._sums.tolist(), self._weight.item()
 
     def _add_up(self) -> None:
         if self._weights:
-            values, weights = self._stacked()
+            values = torch.stack([value.float() for value in self._values]).view(-1, len(self.names))
+            weights = self._stacked_weights()
             self._sums = self._sums + (values * weights[:, None]).sum(0)
             self._weight = self._weight + weights.sum()
             self._values, self._weights = [], []
 
-    def _stacked(self) -> tuple[Tensor, Tensor]:
-        """Values (K, F) and weights (K,) of the K newest."""
-        values = torch.stack([v if v.dtype is torch.float32 else v.float() for v in self._values])
-        values = values.view(-1, len(self.names))
-        # numbers are filled in on the device, since copying them from the host would wait for it
-        first = self._weights[0]
-        if isinstance(first, int) and self._weights.count(first) == len(self._weights):
-            return values, torch.full((len(values),), float(first), device=self._device)
-        return values, torch.stack([self._weight_of(given) for given in self._weights])
+    def _stacked_weights(self) -> Tensor:
+        """(K,); in the usual case that they are all the same number, by one kernel."""
+        first, k = self._weights[0], len(self._weights)
+        if isinstance(first, int) and self._weights.count(first) == k:
+            return self._filled_in(first).expand(k)
+        return torch.stack([self._filled_in(weight) for weight in self._weights])
 
-    def _weight_of(self, given: Tensor | int) -> Tensor:
-        if isinstance(given, Tensor):
-            return given.detach().float()
-        return torch.full((), float(given), device=self._device)
-
-    def state_dict(self) -> dict[str, Any]:
-        state = {"names": self.names, "sums": self._sums.cpu(), "weight": self._weight.cpu()}
-        if self._weights:
-            state["values"], state["weights"] = (newest.cpu() for newest in self._stacked())
-        return state
-
-    @classmethod
-    def restored(cls, state: dict[str, Any], device: torch.device) -> "_Figures":
-        figures = cls(state["names"], device)
-        figures._sums, figures._weight = state["sums"].to(device), state["weight"].to(device)
-        if "weights" in state:
-            figures._values = list(state["values"].to(device).view(-1).unbind())
-            figures._weights = list(state["weights"].to(device).unbind())
-        return figures
+    def _filled_in(self, weight: Tensor | float) -> Tensor:
+        """A number is filled in on the device, since copying it from the host would wait for it."""
+        if isinstance(weight, Tensor):
+            return weight.detach().float()
+        return torch.full((), float(weight), device=self._device)
 
 
 class Reading:
-    """Figures on their way to the host: ask for them one interval later and nobody waits."""
+    """Figures, those of a GPU on their way to the host: ask for them one interval later and nobody waits."""
 
-    def __init__(self, names: list[str], values: Tensor):
-        self._names, self._done = names, None
+    def __init__(self, figures: dict[str, Tensor | float]):
+        coming = {name: value for name, value in figures.items() if isinstance(value, Tensor)}
+        self._figures: dict[str, Any] = dict(figures)
+        self._coming, self._done = list(coming), None
+        if not coming:
+            return
+        values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
         if values.is_cuda:
             self._values = torch.empty_like(values, device="cpu", pin_memory=True)
             self._values.copy_(values, non_blocking=True)
@@ -130,7 +145,9 @@ class Reading:
     def get(self) -> dict[str, float]:
         if self._done is not None:
             self._done.synchronize()
-        return dict(zip(self._names, self._values.tolist(), strict=True))
+        if self._coming:
+            self._figures.update(zip(self._coming, self._values.tolist(), strict=True))
+        return self._figures
 
 
 class Sink(Protocol):

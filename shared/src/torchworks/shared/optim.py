@@ -94,6 +94,8 @@ def schedule(config: OptimConfig, steps: int) -> Callable[[int], float]:
     if config.schedule == "one-cycle":
         return _one_cycle(config.warmup or 0.3 * steps - 1, steps)
     shape = _shape(config, steps)
+    if not config.warmup:
+        return shape
     return lambda step: (step + 1) / (config.warmup + 1) if step < config.warmup else shape(step)
 
 

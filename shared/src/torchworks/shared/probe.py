@@ -1,6 +1,5 @@
 """Looking into a training: a profile by phase, and a sweep for the learning rate."""
 
-import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from torchworks.shared.guard import TrainingFailed
+from torchworks.shared.task import Phase
 
 if TYPE_CHECKING:
     from torchworks.shared.trainer import Trainer
@@ -29,10 +29,15 @@ class Profile:
         self._table = ""
         self._profiler.start()
 
-    def label(self, name: str) -> contextlib.AbstractContextManager[Any]:
-        """A context that counts what is done in it as phase `name`."""
-        self._names.add(name)
-        return record_function(f"phase {name}")
+    def labelled(self, run_phase: Callable[..., None]) -> Callable[..., None]:
+        """`run_phase(phase, …)`, whose calls are counted by the name of the phase."""
+
+        def labelled(phase: Phase, *rest: Any) -> None:
+            self._names.add(phase.name)
+            with record_function(f"phase {phase.name}"):
+                run_phase(phase, *rest)
+
+        return labelled
 
     def step(self) -> None:
         self._profiler.step()

@@ -47,7 +47,6 @@ from torchworks.shared.scoring import evaluating, score, swapped
 from torchworks.shared.task import Phase, Task
 
 POLL_EVERY = 10  # steps between two agreements about signals among several processes
-_NOTHING = contextlib.nullcontext()
 _PROGRESS = (
     "position", "samples", "seconds", "evaluated", "accumulate", "best", "stale", "scores", "lr_factor", "findings",
 )  # fmt: skip
@@ -139,9 +138,8 @@ class Trainer:
             name: [parameter for parameter in self.nets[name].parameters() if parameter.requires_grad]
             for name in self._called
         }
-        self.guard = GradientGuard(
-            (phase.name for phase in task.phases), device.device, scaled=device.dtype == torch.float16
-        )
+        trained = {phase.name: self._parameters[phase.net] for phase in task.phases}
+        self.guard = GradientGuard(trained, device.device, scaled=device.dtype == torch.float16)
         self.schedule = optim.schedule(self.optim, config.steps)
         self.plateau = optim.Plateau(self.optim) if self.optim.schedule == "plateau" else None
         self._profile = Profile(self.folder) if config.profile else None
@@ -194,7 +192,9 @@ class Trainer:
     def _train(self) -> str:
         """The loop; returns why it ended."""
         config, phases = self.config, self.task.phases
-        batches = endless(self.train, self.position, self.device.device)
+        device = self.device.device
+        batches = endless(self.train, self.position, None if device.type == "cpu" else device)
+        run_phase = self._run_phase if self._profile is None else self._profile.labelled(self._run_phase)
         for net in self.nets.values():
             net.train()
         self._mark = (time.monotonic(), self.samples)
@@ -216,8 +216,9 @@ class Trainer:
                 if self.step % phase.every == 0:
                     for repetition in range(phase.repeat):
                         batch = self._next(batches) if repetition else batch
-                        self._run_phase(phase, repetition, batch)
-            self.guard.update()
+                        run_phase(phase, repetition, batch)
+            if self.guard.scaled:
+                self.guard.update()
             if self.ema is not None:
                 self.ema.update()
             self.step += 1
@@ -234,6 +235,8 @@ class Trainer:
         parameters, optimizer = self._parameters[phase.net], self.optimizers[phase.net]
         weight = self._gradients(phase, repetition, batch)
         gradients = [gradient for parameter in parameters if (gradient := parameter.grad) is not None]
+        if not gradients:
+            raise UserError(f"The loss of phase '{phase.name}' depends on no parameter of '{phase.net}', its net.")
         group = torch.distributed.group.WORLD if self._sharded else None
         found = self.guard.unscale(phase.name, gradients, weight, group)
         clip = phase.clip or self.config.clip
@@ -258,8 +261,7 @@ class Trainer:
         """
         while True:
             try:
-                with self._around(phase):
-                    return self._accumulate(phase, repetition, batch)
+                return self._accumulate(phase, repetition, batch)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self.device.world > 1 or self.accumulate >= rows(batch):
                     raise
@@ -285,7 +287,7 @@ class Trainer:
             )  # fmt: skip
             if len(parts) > 1:
                 parallel.set_gradient_sync(self._called[phase.net], number + 1 == len(parts))
-            with device.autocast():
+            with self._calling(phase):
                 out = self.task.loss(phase.name, part)
             weight = n if out.weight is None else out.weight
             alone = len(parts) == 1 and device.world == 1
@@ -315,14 +317,13 @@ class Trainer:
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * scale
 
-    def _around(self, phase: Phase) -> contextlib.AbstractContextManager[Any]:
-        """While a phase runs, the profile counts it, and the task calls the net it trains through its data-parallel
-        wrapper."""
+    def _calling(self, phase: Phase) -> contextlib.AbstractContextManager[Any]:
+        """While the task computes a phase's loss: mixed precision, and the net that the phase trains is called through
+        its data-parallel wrapper."""
         if self.device.world == 1:
-            return self._profile.label(phase.name) if self._profile is not None else _NOTHING
+            return self.device.autocast()
         stack = contextlib.ExitStack()
-        if self._profile is not None:
-            stack.enter_context(self._profile.label(phase.name))
+        stack.enter_context(self.device.autocast())
         stack.enter_context(swapped(self.task, {phase.net: self._called[phase.net]}))
         return stack
 
@@ -598,5 +599,5 @@ class Trainer:
 
 
 def _global_norm(gradients: list[Tensor]) -> Tensor:
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
