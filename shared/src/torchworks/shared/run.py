@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def picture_grid(images: Tensor, columns: int, *, min_side: int = 64, gap: int =
 
 def draw_curves(folder: Path, baselines: dict[str, float]) -> None:
     """`curves.png` from `metrics.jsonl`: losses by phase, and each score with what to read it against (keys of
-    `baselines` that begin with the score's name) as a dashed line."""
+    `baselines` that begin with the score's name) as broken lines."""
     from matplotlib.figure import Figure
 
     lines = read_lines(folder / "metrics.jsonl")
@@ -158,14 +159,19 @@ def draw_curves(folder: Path, baselines: dict[str, float]) -> None:
     for axis, name in zip(axes[1:], names, strict=False):
         _curve(axis, scores, name, marker="o", markersize=3)
         beside = {key.removeprefix(f"{name}_"): value for key, value in baselines.items() if key.startswith(f"{name}_")}
-        for label, value in beside.items():
-            axis.axhline(value, linestyle="--", color="grey", label=label)
+        for (label, value), style in zip(beside.items(), cycle(("--", ":", "-.")), strict=False):
+            axis.axhline(value, linestyle=style, color="grey", label=label)
         if beside:
             axis.legend()
-        axis.set(title=name, xlabel="step")
+        axis.set(title=name, xlabel="step", yscale=_scale([line[name] for line in scores if line.get(name)]))
     for axis in axes[panels:]:
         axis.set_axis_off()
     figure.savefig(folder / "curves.png", dpi=110)
+
+
+def _scale(values: list[float]) -> str:
+    """Logarithmic for distances that fall by far more than could be seen else; shares, which end at 1, are not."""
+    return "log" if values and min(values) > 0 and max(values) > max(1, 20 * min(values)) else "linear"
 
 
 def _drawn(scores: list[dict[str, Any]]) -> list[str]:
