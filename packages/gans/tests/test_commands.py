@@ -14,7 +14,7 @@ from torchworks.gans.augment import draw_labelled
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.evaluate import first_rows, table
 from torchworks.gans.finished import CHUNK, open_generator, open_translator
-from torchworks.gans.outputs import file_name, save_film
+from torchworks.shared.outputs import file_name, save_film
 from torchworks.gans.sample import AT_ONCE, slerp
 from torchworks.gans.translate import target_names
 from torchworks.shared.cli import main

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchworks.gans.commands import Augment
 from torchworks.gans.finished import CHUNK, Generator, open_generator
-from torchworks.gans.outputs import file_name, make_folder, picture, progress
+from torchworks.shared.outputs import file_name, make_folder, picture, progress
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, TensorDataset, open_source
 from torchworks.shared.fidelity import Judge, cas, judge_for

@@ -10,13 +10,14 @@ from torch import Tensor
 from torchworks.gans.adversarial import GanTask
 from torchworks.gans.commands import Evaluate
 from torchworks.gans.config import GanConfig
-from torchworks.gans.finished import FinishedRun, Generator, open_run
-from torchworks.gans.outputs import make_folder, picture
+from torchworks.gans.finished import Generator
+from torchworks.shared.outputs import make_folder, picture
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.fidelity import FeatureSpace, cas, nearest_copies
+from torchworks.shared.finished import FinishedRun, open_run
 from torchworks.shared.run import picture_grid, write_json
 from torchworks.shared.trainer import Trainer
 
@@ -30,7 +31,7 @@ BESIDE = {"_floor": "real images", "_real": "real images", "_baseline": "baselin
 
 def evaluate(arguments: Evaluate) -> int:
     """Score the run, write evaluation.json and the picture of copies, print a table."""
-    finished = open_run(arguments.run, arguments.device)
+    finished = open_run(arguments.run, "gans", arguments.device)
     _check(arguments.n, finished.config)
     folder = arguments.out or arguments.run / "evaluation"
     make_folder(folder)

@@ -1,4 +1,4 @@
-"""A finished run, opened for use: its configuration, and its generator or translator on a device.
+"""A finished run, opened for use: its generator or translator on a device.
 
 Images come out as the bytes that a file holds, uint8, and always from batches of one size. A net may compute a row
 differently, in the last bit, among fewer or more others, and that bit decides how some pixel is rounded; so the size
@@ -8,7 +8,6 @@ Shapes: N images, C channels, S image size.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,67 +15,26 @@ from torch import Tensor
 
 from torchworks.gans.adversarial import to_latent
 from torchworks.gans.predictor import GeneratorPredictor, TranslatorPredictor
-from torchworks.shared.config import Config, UserError, nearest
-from torchworks.shared.device import choose, limit_threads
-from torchworks.shared.predict import MANIFEST, Predictor, load_predictor, read_manifest
+from torchworks.shared.config import UserError, nearest
+from torchworks.shared.finished import FinishedRun, open_run
 from torchworks.shared.random import sample_normal
-from torchworks.shared.saved import load_config
 
 CHUNK = 16  # images computed at once
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """The folder of a run, its configuration, and its model on a device."""
-
-    folder: Path
-    config: Config
-    predictor: Predictor
-    device: torch.device
-
-    @torch.no_grad()
-    def compute(self, *inputs: Tensor) -> Tensor:
-        """The model's images for these rows, uint8 (N, C, S, S) on the CPU."""
-        parts = []
-        for start in range(0, len(inputs[0]), CHUNK):
-            rows = [_padded(value[start : start + CHUNK]).to(self.device) for value in inputs]
-            parts.append((self.predictor(*rows) * 255).round().to("cpu", torch.uint8))
-        return torch.cat(parts)[: len(inputs[0])]
+@torch.no_grad()
+def compute(run: FinishedRun, *inputs: Tensor) -> Tensor:
+    """The images that the run's model makes of these rows, uint8 (N, C, S, S) on the CPU."""
+    parts = []
+    for start in range(0, len(inputs[0]), CHUNK):
+        rows = [_padded(value[start : start + CHUNK]).to(run.device) for value in inputs]
+        parts.append((run.predictor(*rows) * 255).round().to("cpu", torch.uint8))
+    return torch.cat(parts)[: len(inputs[0])]
 
 
 def _padded(rows: Tensor) -> Tensor:
     """`CHUNK` rows: those given, then zeros."""
     return torch.cat([rows, rows.new_zeros(CHUNK - len(rows), *rows.shape[1:])])
-
-
-def open_run(folder: Path, device: str = "auto") -> FinishedRun:
-    """Raises `UserError` unless `folder` is a finished run of this package."""
-    limit_threads()
-    _check_folder(folder)
-    manifest = read_manifest(folder)
-    if manifest.package != "gans":
-        raise UserError(
-            f"{folder} is a run of the package {manifest.package}, and this is gans. Use that package's command, "
-            f"`{manifest.package}`."
-        )
-    chosen = choose(device, "fp32", "off").device
-    return FinishedRun(folder, load_config(folder), load_predictor(folder).to(chosen), chosen)
-
-
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        near = nearest(folder.name, [path.name for path in folder.parent.glob("*")])
-        raise UserError(f"There is no run directory {folder}.{near} Give the path that `train` printed last.")
-    if (folder / MANIFEST).exists():
-        return
-    inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-    if inside:
-        raise UserError(f"{folder} holds runs, but is none itself. Did you mean {inside[-1]}?")
-    if (folder / "config.json").exists():
-        raise UserError(
-            f"The run {folder} is not finished: it has no model yet. Finish it with `gans train --resume {folder}`."
-        )
-    raise UserError(f"{folder} is not a run directory. Give the path that `train` printed last.")
 
 
 class Generator:
@@ -95,7 +53,7 @@ class Generator:
         """Images, uint8 (N, C, S, S), of standard normal `latents` (N, latent_dim) and, if there are classes, of
         `labels` (N,)."""
         z = to_latent(latents, "normal" if self.latent.low is None else "uniform")
-        return self.run.compute(z) if labels is None else self.run.compute(z, labels)
+        return compute(self.run, z) if labels is None else compute(self.run, z, labels)
 
     def class_indices(self, names: Sequence[str]) -> list[int]:
         """The classes called `names`; all of them if there are no names. Raises `UserError` for an unknown one."""
@@ -113,7 +71,7 @@ class Generator:
 
 def open_generator(folder: Path, device: str = "auto") -> Generator:
     """Raises `UserError` unless `folder` is a finished run of a recipe that draws images from noise."""
-    run = open_run(folder, device)
+    run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, GeneratorPredictor):
         raise UserError(
             f"{folder} is a run of {run.config.recipe}, which turns images into others and draws none from noise. "
@@ -133,12 +91,12 @@ class Translator:
 
     def translate(self, images: Tensor) -> Tensor:
         """Images of the other domain, uint8 (N, C, S, S)."""
-        return self.run.compute(images)
+        return compute(self.run, images)
 
 
 def open_translator(folder: Path, direction: str, device: str = "auto") -> Translator:
     """Raises `UserError` unless `folder` is a finished run that translates in `direction`, "ab" or "ba"."""
-    run = open_run(folder, device)
+    run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, TranslatorPredictor):
         raise UserError(
             f"{folder} is a run of {run.config.recipe}, which draws images from noise and cannot translate any. Use "

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from torchworks.gans.commands import Sample
 from torchworks.gans.finished import CHUNK, Generator, open_generator
-from torchworks.gans.outputs import file_name, picture, prepare, progress, save_film
+from torchworks.shared.outputs import file_name, picture, prepare, progress, save_film
 from torchworks.shared.config import UserError
 from torchworks.shared.run import picture_grid
 

@@ -1,6 +1,5 @@
 """The command `translate`: a user's images turned into those of the other domain."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -8,10 +7,10 @@ from torch import Tensor
 
 from torchworks.gans.commands import Translate
 from torchworks.gans.finished import CHUNK, Translator, open_translator
-from torchworks.gans.outputs import picture, prepare, progress
+from torchworks.shared.outputs import picture, prepare, progress
 from torchworks.shared.config import UserError
 from torchworks.shared.data.folders import some
-from torchworks.shared.data.images import SUFFIXES, Unreadable, read
+from torchworks.shared.data.images import Unreadable, find_images, read
 
 
 def translate(arguments: Translate) -> int:
@@ -41,21 +40,6 @@ def translate(arguments: Translate) -> int:
         named = some([f"{path} ({why})" for path, why in bad.items()], 20)
         raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
     return 0
-
-
-def find_images(paths: Iterable[Path]) -> tuple[dict[Path, Path], dict[Path, str]]:
-    """Image files and the names they go by (within the folder that was given), and what is wrong with other paths."""
-    files: dict[Path, Path] = {}
-    bad: dict[Path, str] = {}
-    for path in paths:
-        if not path.is_dir():
-            files[path] = Path(path.name)
-            continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-        files |= {file: file.relative_to(path) for file in inside}
-        if not inside:
-            bad[path] = "there are no images in the folder"
-    return files, bad
 
 
 def target_names(files: dict[Path, Path]) -> dict[Path, str]:

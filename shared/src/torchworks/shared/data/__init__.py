@@ -3,7 +3,7 @@
 import importlib
 
 _HOMES = {
-    "dataset": ("ArrayDataset", "Dataset", "Field", "Schema", "TensorDataset", "nbytes", "resident"),
+    "dataset": ("ArrayDataset", "Dataset", "Field", "Part", "Schema", "TensorDataset", "nbytes", "resident"),
     "images": ("FileDataset",),
     "sources": ("Source", "open_source"),
     "loaders": ("Loader", "ResidentLoader", "Together", "open_loader"),

@@ -127,6 +127,25 @@ def fit(images: Tensor, channels: int, image_size: int) -> Tensor:
     return x.expand(-1, channels, -1, -1).contiguous()
 
 
+class Part:
+    """The samples of a data set at `indices`, in that order."""
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int]):
+        self.dataset, self.indices, self.schema = dataset, list(indices), dataset.schema
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        return self.dataset[self.indices[i]]
+
+    def resident(self) -> TensorDataset:
+        """As tensors."""
+        if isinstance(self.dataset, TensorDataset):
+            return self.dataset.subset(self.indices)
+        return gather(self)
+
+
 def nbytes(dataset: Dataset) -> int:
     """Memory that the data set takes when all of it is held as tensors."""
     if isinstance(dataset, TensorDataset):

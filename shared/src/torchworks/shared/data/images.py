@@ -12,7 +12,7 @@ import os
 import sys
 import typing
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -141,6 +141,21 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- scanning
+
+
+def find_images(paths: Iterable[Path]) -> tuple[dict[Path, Path], dict[Path, str]]:
+    """Image files and the names they go by (within the folder that was given), and what is wrong with other paths."""
+    files: dict[Path, Path] = {}
+    bad: dict[Path, str] = {}
+    for path in paths:
+        if not path.is_dir():
+            files[path] = Path(path.name)
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        files |= {file: file.relative_to(path) for file in inside}
+        if not inside:
+            bad[path] = "there are no images in the folder"
+    return files, bad
 
 
 @dataclass(frozen=True)

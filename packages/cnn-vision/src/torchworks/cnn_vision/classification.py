@@ -1,0 +1,73 @@
+"""Image classification: one net, the cross-entropy of its logits, and the scores people ask for.
+
+Shape letters: N images, C channels, S pixels, K classes.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassCalibrationError,
+    MulticlassF1Score,
+)
+
+from torchworks.shared.optim import adamw
+from torchworks.shared.task import Out, Task
+
+TOP = 5
+
+
+class Classification(Task):
+    """Trains `model` (images (N, C, S, S) → logits (N, K)) by cross-entropy.
+
+    `class_weights` (K,) weigh the loss of each class. Scores: accuracy; top-5 accuracy where there are more classes;
+    balanced accuracy (the mean over classes); macro F1; expected calibration error; mean negative log-likelihood.
+    """
+
+    watch, watch_mode = "accuracy", "max"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        num_classes: int,
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        class_weights: Tensor | None = None,
+    ):
+        self.model = model
+        self.lr, self.weight_decay, self.label_smoothing = lr, weight_decay, label_smoothing
+        self.class_weights = class_weights
+        self.metrics = {
+            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+            "balanced_accuracy": MulticlassAccuracy(num_classes, average="macro"),
+            "f1": MulticlassF1Score(num_classes, average="macro"),
+            "calibration_error": MulticlassCalibrationError(num_classes, n_bins=15),
+        }
+        if num_classes > TOP:
+            self.metrics[f"top{TOP}_accuracy"] = MulticlassAccuracy(num_classes, top_k=TOP, average="micro")
+
+    def nets(self) -> dict[str, nn.Module]:
+        return {"model": self.model}
+
+    def optimizer(self, net: str) -> torch.optim.Optimizer:
+        return adamw(self.model, lr=self.lr, weight_decay=self.weight_decay)
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        logits, labels = self.model(batch["image"]), batch["label"]
+        losses = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=self.label_smoothing)
+        right = (logits.argmax(1) == labels).float().mean()
+        if self.class_weights is None:
+            return Out(losses.mean(), logs={"accuracy": right})
+        weights = self.class_weights.to(labels.device)[labels]
+        return Out((losses * weights).sum() / weights.sum(), weights.sum(), logs={"accuracy": right})
+
+    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        logits, labels = self.model(batch["image"]).float(), batch["label"]
+        for metric in self.metrics.values():
+            metric.to(logits.device).update(logits.softmax(1), labels)
+        return {**self.metrics, "nll": (F.cross_entropy(logits, labels, reduction="sum"), len(labels))}

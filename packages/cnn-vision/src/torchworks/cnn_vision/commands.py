@@ -1,0 +1,79 @@
+"""What the commands of this package can be told. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
+
+from torchworks.shared.cli import Command
+
+Run = Annotated[Path, Positional, arg(metavar="RUN", help="Directory of a finished run, as `train` printed it last.")]
+Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
+
+
+def _by_default(metavar: str, text: str) -> object:
+    """An option that may be left out; `text` says what happens then."""
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {text})")
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Predict:
+    """Tell the classes of images, by a finished run."""
+
+    run: Run
+    images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help_behavior_hint="")]
+    """Image files, or folders of them."""
+    top: Annotated[int, arg(metavar="N")] = 3
+    """How many classes to name for each image, the likeliest first."""
+    csv: Annotated[Path | None, _by_default("FILE", "none")] = None
+    """Also write a table with the probability of every class."""
+    device: Device = "auto"
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Evaluate:
+    """Score a run on its test images or on other data, and write a report.
+
+    Writes evaluation.json, confusion.png, calibration.png, mistakes.png, and report.html, which holds them all.
+    """
+
+    run: Run
+    data: Annotated[str | None, _by_default("SOURCE", "the run's own test images")] = None
+    """All images of another source, such as folder:PATH, with the same class names."""
+    out: Annotated[Path | None, _by_default("DIR", "RUN/evaluation")] = None
+    """Folder to write to."""
+    device: Device = "auto"
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Explain:
+    """Draw what in an image speaks for the class that is read in it (Grad-CAM).
+
+    Without IMAGES: the run's most confident mistakes on its test images, and its surest right answers.
+    """
+
+    run: Run
+    images: Annotated[tuple[Path, ...], Positional, _by_default("IMAGES", "the run's test images")] = ()
+    """Image files, or folders of them."""
+    n: Annotated[int, arg(metavar="N")] = 12
+    """How many mistakes and how many right answers."""
+    out: Annotated[Path | None, _by_default("DIR", "RUN/explanations")] = None
+    """Folder to write to."""
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class Models:
+    """The architectures that --model knows, with their sizes."""
+
+
+COMMANDS = {
+    "models": Command(Models, "torchworks.cnn_vision.sizes:print_models"),
+    "predict": Command(Predict, "torchworks.cnn_vision.predict:predict"),
+    "explain": Command(Explain, "torchworks.cnn_vision.explain:explain"),
+    "evaluate": Command(Evaluate, "torchworks.cnn_vision.evaluate:evaluate"),
+}

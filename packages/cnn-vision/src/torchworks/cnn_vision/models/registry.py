@@ -1,0 +1,106 @@
+"""Every architecture by name.
+
+    create_model("resnet50", num_classes=10)                             new weights
+    create_model("resnet50", num_classes=10, pretrained=True)            torchvision's weights, a new classifier
+    create_model("resnet50", pretrained="runs/cnn-vision/mine/001")      weights from a file or a run
+    create_model("timm:resnet50d", pretrained=True)                      any net of timm, behind the same interface
+
+Names are torchvision's. Nothing here imports torch before a net is built, so that listing names is quick.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchworks.shared.config import UserError, nearest
+
+if TYPE_CHECKING:
+    from torchworks.cnn_vision.models.backbone import Backbone
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "vgg": ("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"),
+    "resnet": (
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet152",
+        "resnext50_32x4d",
+        "resnext101_32x8d",
+        "resnext101_64x4d",
+        "wide_resnet50_2",
+        "wide_resnet101_2",
+    ),
+    "densenet": ("densenet121", "densenet161", "densenet169", "densenet201"),
+    "efficientnet": tuple(f"efficientnet_b{size}" for size in range(8)),
+    "efficientnet_v2": ("efficientnet_v2_s",),
+    "mobilenet_v2": ("mobilenet_v2",),
+    "mobilenet_v3": ("mobilenet_v3_small", "mobilenet_v3_large"),
+    "convnext": ("convnext_tiny",),
+    "vit": ("vit_b_16",),
+}
+"""Builders of each module of this folder."""
+
+TIMM = "timm:"
+
+_FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
+
+Builder = Callable[..., "Backbone"]
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` knows by itself, family by family; `timm:NAME` comes on top."""
+    return list(_FAMILY)
+
+
+def find_builder(name: str) -> Builder:
+    """The builder function `name`; raises `UserError` with the nearest known name."""
+    return getattr(family_of(name), name)
+
+
+def family_of(name: str) -> Any:
+    """The module that holds the builder `name`; raises `UserError` with the nearest known name."""
+    if name not in _FAMILY:
+        raise UserError(
+            f"There is no model '{name}'.{nearest(name, _FAMILY)} Known: {', '.join(_FAMILY)}, and {TIMM}NAME for "
+            "those of timm."
+        )
+    return importlib.import_module(f"torchworks.cnn_vision.models.{_FAMILY[name]}")
+
+
+def create_model(
+    name: str,
+    *,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+    small_images: bool = False,
+    pretrained: bool | str | Path = False,
+    **options: Any,
+) -> "Backbone":
+    """The net `name` of `list_models()`, or `timm:NAME`; `options` are those of its class.
+
+    `pretrained=True` fetches the published weights (torchvision's, timm's for `timm:`), unless they were fetched
+    before; a path reads a file of weights, or the `model.safetensors` of a run's directory. Both are fitted to
+    `num_classes` and `in_channels` as `pretrained.py` says. Raises `UserError` for an unknown name, weights that
+    cannot be had or read, and weights of another architecture.
+    """
+    if name.startswith(TIMM):
+        from torchworks.cnn_vision.models.timm_model import create_timm_model
+
+        return create_timm_model(
+            name.removeprefix(TIMM),
+            num_classes=num_classes,
+            in_channels=in_channels,
+            small_images=small_images,
+            pretrained=pretrained,
+            **options,
+        )
+    build = partial(find_builder(name), small_images=small_images, **options)
+    net = build(num_classes=num_classes, in_channels=in_channels)
+    if pretrained:
+        from torchworks.cnn_vision.models.pretrained import load_pretrained
+
+        load_pretrained(net, name, pretrained, build)
+    return net

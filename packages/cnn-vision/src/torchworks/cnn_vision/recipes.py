@@ -1,0 +1,22 @@
+"""The recipes of this package: functions that return a configuration; each docstring is what `cnn-vision list` prints."""
+
+from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+
+
+def classify() -> ClassifierConfig:
+    """A classifier of images, of any architecture.
+
+    cnn-vision train classify
+
+    Not yet measured at these settings.
+    """
+    return ClassifierConfig(
+        recipe="classify",
+        model="resnet18",
+        augment=("shift", "affine"),
+        label_smoothing=0.1,
+        loader=LoaderConfig(image_size=8),
+        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=600, batch_size=64, ema=0.99, eval_every=200),
+    )
