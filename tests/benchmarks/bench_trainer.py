@@ -1,6 +1,6 @@
 """How fast the trainer is, beside loops written by hand and beside its peers.
 
-    make bench                       about a minute and a half; ARGS="--quick" for a first look
+    make bench                       about two minutes; ARGS="--quick" for a first look
     uv run --group peers python tests/benchmarks/bench_trainer.py --out FILE
 
 Prints and saves as JSON: the cost of a step of a very small net (small_net.py), first among ourselves, then beside
@@ -41,7 +41,7 @@ from torchworks.shared.machine import affinity, cpu_model
 
 OUT = Path("build/bench/trainer.json")
 RACES = {
-    "small net": (small_net.loops, 301),
+    "small net": (small_net.loops, 601),
     "without a DataLoader": (small_net.loops_without_data_loader, 41),
     "with peers": (small_net.loops_with_peers, 31),
 }

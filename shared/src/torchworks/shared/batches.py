@@ -32,8 +32,6 @@ def to_device(batch: Batch, device: torch.device | None) -> Batch:
 
 def split(batch: Batch, parts: int) -> list[Batch]:
     """At most `parts` micro-batches, in order, whose sizes differ by one row at most."""
-    if parts == 1:
-        return [batch]
     pieces = {name: value.tensor_split(min(parts, rows(batch))) for name, value in batch.items()}
     return [dict(zip(pieces, values, strict=True)) for values in zip(*pieces.values(), strict=True)]
 

@@ -6,6 +6,7 @@ in for them.
 
 import os
 import platform
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def process_memory() -> int:
     import resource  # not there under Windows, where nothing else here needs it
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else 1024 * peak
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _control_groups(root: Path, controller: str) -> list[Path]:

@@ -110,6 +110,7 @@ class Trainer:
         self._signals = Signals()
         self._mark = (time.monotonic(), 0)  # when the present stretch of training began, and its samples
         self._saved = 0  # step of the last checkpoint
+        self._due = 0  # step before which something must be done besides training
         self._build(seed)
 
     # ---- before the first step ---------------------------------------------------------------------------
@@ -202,11 +203,7 @@ class Trainer:
         if config.compile:
             self.progress.say("the nets are compiled in the first steps, which therefore take long")
         while True:
-            if self._evaluation_due():
-                self._evaluate()
-            elif config.checkpoint_every and self.step % config.checkpoint_every == 0 and self._saved != self.step:
-                self.save()
-            if reason := self._reason_to_stop():
+            if self.step >= self._due and (reason := self._between_steps()):
                 return reason
 
             batch = self._next(batches)
@@ -228,7 +225,19 @@ class Trainer:
                 self._profile.step()
             if self._measuring:
                 self._log()
-            self._poll()
+            if self._signals.received or self.device.world > 1:
+                self._poll()
+
+    def _between_steps(self) -> str | None:
+        """Evaluate, save or stop, whatever is due; returns why to stop, if so."""
+        config = self.config
+        if self._evaluation_due():
+            self._evaluate()
+        elif config.checkpoint_every and self.step % config.checkpoint_every == 0 and self._saved != self.step:
+            self.save()
+        intervals = (config.eval_every, config.checkpoint_every, int(config.max_minutes > 0))
+        self._due = min([config.steps, *(self.step - self.step % every + every for every in intervals if every)])
+        return self._reason_to_stop()
 
     def _run_phase(self, phase: Phase, repetition: int, batch: Batch) -> None:
         """One optimiser step."""
@@ -278,9 +287,9 @@ class Trainer:
         device = self.device
         inputs = None if self._sharded or len(self.nets) == 1 else self._parameters[phase.net]
         whole, start, total = rows(batch), 0, 0
-        parts = split(batch, self.accumulate)
+        parts = split(batch, self.accumulate) if self.accumulate > 1 else [batch]
         for number, part in enumerate(parts):
-            n = rows(part)
+            n = whole if part is batch else rows(part)
             self.task.random.at(
                 "train", self.step, phase.name, repetition,
                 rows=n, start=device.rank * whole + start, total=device.world * whole,
@@ -389,6 +398,7 @@ class Trainer:
             "memory": peak_memory(self.device),
         }
         self._readings.append((self.step, host, reading))
+        self._due = self.step  # what is logged may be a reason to stop
         self._emit(waiting=1 if self.device.device.type == "cuda" else 0)
 
     def _emit(self, waiting: int = 0) -> None:
