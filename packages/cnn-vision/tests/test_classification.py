@@ -43,7 +43,9 @@ def test_weighted_losses_of_micro_batches_add_up_to_the_weighted_loss_of_the_bat
     weights = torch.tensor([0.2, 1.0, 5.0])
     ours, data = task(class_weights=weights), batch()
     whole = F.cross_entropy(ours.model(data["image"]), data["label"], weight=weights)
-    parts = [ours.loss("train", {name: value[rows] for name, value in data.items()}) for rows in (slice(5), slice(5, 12))]
+    parts = [
+        ours.loss("train", {name: value[rows] for name, value in data.items()}) for rows in (slice(5), slice(5, 12))
+    ]
     total = sum(part.loss * part.weight for part in parts) / sum(part.weight for part in parts)
     torch.testing.assert_close(total, whole)
 

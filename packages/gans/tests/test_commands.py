@@ -14,7 +14,6 @@ from torchworks.gans.augment import draw_labelled
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.evaluate import first_rows, table
 from torchworks.gans.finished import CHUNK, open_generator, open_translator
-from torchworks.shared.outputs import file_name, save_film
 from torchworks.gans.sample import AT_ONCE, slerp
 from torchworks.gans.translate import target_names
 from torchworks.shared.cli import main
@@ -22,6 +21,7 @@ from torchworks.shared.config import LoaderConfig
 from torchworks.shared.data import open_source
 from torchworks.shared.data.dataset import resident
 from torchworks.shared.fidelity import judge_for
+from torchworks.shared.outputs import file_name, save_film
 from torchworks.shared.random import sample_normal
 
 TINY = {

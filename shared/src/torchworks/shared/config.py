@@ -2,7 +2,7 @@
 quick.
 
 A recipe is a function without arguments that returns a `Config`; packages announce theirs as entry points in
-the group `torchworks.recipes.<package>`, so a stranger's package can add one too.
+the group `torchworks.recipes.<package>` (with _ for -), so a stranger's package can add one too.
 """
 
 import dataclasses
@@ -140,7 +140,8 @@ class Config:
 
 def recipes(package: str) -> dict[str, Callable[[], Config]]:
     """The recipes of `package` by name, in the order of their names, loaded."""
-    points = sorted(entry_points(group=f"torchworks.recipes.{package}"), key=lambda point: point.name)
+    group = f"torchworks.recipes.{package.replace('-', '_')}"  # names of groups may not have hyphens
+    points = sorted(entry_points(group=group), key=lambda point: point.name)
     return {point.name: point.load() for point in points}
 
 

@@ -46,6 +46,7 @@ def _check_folder(folder: Path, package: str) -> None:
         raise UserError(f"{folder} holds runs, but is none itself. Did you mean {inside[-1]}?")
     if (folder / "config.json").exists():
         raise UserError(
-            f"The run {folder} is not finished: it has no model yet. Finish it with `{package} train --resume {folder}`."
+            f"The run {folder} is not finished: it has no model yet. Finish it with "
+            f"`{package} train --resume {folder}`."
         )
     raise UserError(f"{folder} is not a run directory. Give the path that `train` printed last.")

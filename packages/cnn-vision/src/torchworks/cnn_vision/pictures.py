@@ -41,10 +41,10 @@ def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int =
     above, below = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     seen = count > 0
     above.plot([0, 1], [0, 1], linestyle="--", color="grey", label="as sure as right")
-    above.plot(centre[seen], accuracy[seen], marker="o", label="this classifier")
+    above.plot(centre[seen].numpy(), accuracy[seen].numpy(), marker="o", label="this classifier")
     above.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     above.legend()
-    below.bar((torch.arange(bins) + 0.5) / bins, count, width=0.9 / bins)
+    below.bar([(i + 0.5) / bins for i in range(bins)], count.numpy(), width=0.9 / bins)
     below.set(xlabel="confidence", ylabel="images")
     figure.savefig(path, dpi=110)
 

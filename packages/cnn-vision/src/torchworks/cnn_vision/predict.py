@@ -23,7 +23,7 @@ def predict(arguments: Predict) -> int:
         raise UserError("No images were given. Name image files, or folders of them, after the run.")
     run = open_run(arguments.run, "cnn-vision", arguments.device)
     labels = run.predictor.signature.outputs[0].labels
-    if not 1 <= arguments.top:
+    if not arguments.top >= 1:
         raise UserError(f"--top is {arguments.top}; it must be at least 1.")
     files, bad = find_images(arguments.images)
     rows: dict[Path, Tensor] = {}

@@ -1,11 +1,11 @@
-"""The recipes of this package: functions that return a configuration; each docstring is what `cnn-vision list` prints."""
+"""The recipes of this package: functions that return a configuration. Their docstrings are what `list` prints."""
 
 from torchworks.cnn_vision.config import ClassifierConfig
 from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
 
 
 def classify() -> ClassifierConfig:
-    """A classifier of images, of any architecture.
+    """A classifier of images, by any architecture.
 
     cnn-vision train classify
 
@@ -18,5 +18,5 @@ def classify() -> ClassifierConfig:
         label_smoothing=0.1,
         loader=LoaderConfig(image_size=8),
         optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=600, batch_size=64, ema=0.99, eval_every=200),
+        trainer=TrainerConfig(steps=500, batch_size=64, ema=0.99, eval_every=100),
     )

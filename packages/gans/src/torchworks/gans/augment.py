@@ -8,10 +8,10 @@ from torch import Tensor
 
 from torchworks.gans.commands import Augment
 from torchworks.gans.finished import CHUNK, Generator, open_generator
-from torchworks.shared.outputs import file_name, make_folder, picture, progress
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, TensorDataset, open_source
 from torchworks.shared.fidelity import Judge, cas, judge_for
+from torchworks.shared.outputs import file_name, make_folder, picture, progress
 
 MOST = 1_000_000  # images in all
 TRIES = 50  # a class is given up when so many times its share of the draws brought no other image of it

@@ -11,13 +11,13 @@ from torchworks.gans.adversarial import GanTask
 from torchworks.gans.commands import Evaluate
 from torchworks.gans.config import GanConfig
 from torchworks.gans.finished import Generator
-from torchworks.shared.outputs import make_folder, picture
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.fidelity import FeatureSpace, cas, nearest_copies
 from torchworks.shared.finished import FinishedRun, open_run
+from torchworks.shared.outputs import make_folder, picture
 from torchworks.shared.run import picture_grid, write_json
 from torchworks.shared.trainer import Trainer
 

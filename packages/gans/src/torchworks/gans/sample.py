@@ -9,8 +9,8 @@ from torch import Tensor
 
 from torchworks.gans.commands import Sample
 from torchworks.gans.finished import CHUNK, Generator, open_generator
-from torchworks.shared.outputs import file_name, picture, prepare, progress, save_film
 from torchworks.shared.config import UserError
+from torchworks.shared.outputs import file_name, picture, prepare, progress, save_film
 from torchworks.shared.run import picture_grid
 
 MOST_IN_GRID, MOST_FILES = 1024, 1_000_000
