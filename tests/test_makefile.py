@@ -51,7 +51,7 @@ def test_help_is_the_default_and_lists_every_package(bare_path, clone):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_help_names_the_recipes_of_a_package(package, clone):
     manifest = clone / f"packages/{package}/pyproject.toml"
-    group = f'[project.entry-points."torchworks.recipes.{package}"]'
+    group = f'[project.entry-points."torchworks.recipes.{package.replace("-", "_")}"]'
     text = manifest.read_text().replace(group, "[tool.other]")
     manifest.write_text(f'{text}\n{group}\nfirst = "a:b"\nsecond-one = "a:c"\n')
     line = next(line for line in make(cwd=clone).stdout.splitlines() if line.startswith(f"    {package} "))

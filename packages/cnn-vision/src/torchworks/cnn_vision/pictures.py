@@ -24,7 +24,7 @@ def draw_confusion(path: Path, matrix: Tensor, names: tuple[str, ...]) -> None:
         axis.set_yticks(range(k), names)
         for row, column in matrix.nonzero().tolist():
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axis.text(column, row, int(matrix[row, column]), ha="center", va="center", color=colour, fontsize=8)
+            axis.text(column, row, str(int(matrix[row, column])), ha="center", va="center", color=colour, fontsize=8)
     axis.set(xlabel="predicted", ylabel="true")
     figure.savefig(path, dpi=110)
 

@@ -39,7 +39,7 @@ arXiv:1603.09382), which leaves out whole F's at random, the later the likelier.
 | `wide_resnet101_2` | 126.9 | 22.75 | 78.85 | 82.51 |
 
 GFLOPs are multiply-adds; all figures are those of `torchvision.models.ResNet50_Weights.IMAGENET1K_V1.meta` and so on.
-V2 is the same net trained longer with stronger augmentation: four points from training alone.
+V2 is the same net trained longer with stronger augmentation: three to five points from training alone.
 
 Shape letters: N images, C channels, H height, W width, K classes, E expansion (1 basic, 4 bottleneck).
 """
@@ -122,7 +122,7 @@ class ResNet(Backbone):
     `conv1.weight` has another shape.
 
     `drop_rate` is dropout before the classifier; `stochastic_depth` the probability to leave out the last block,
-    falling linearly towards the first (0.2 suits resnet50 and deeper). `zero_init_residual` starts every block as
+    falling linearly to 0 at the first. `zero_init_residual` starts every block as
     "do nothing" (Goyal et al. 2017, arXiv:1706.02677: 0.2 to 0.3 points better). `groups` and `width_per_group` make
     ResNeXt and Wide ResNet out of bottlenecks.
     """
