@@ -14,9 +14,10 @@ def classify() -> ClassifierConfig:
     return ClassifierConfig(
         recipe="classify",
         model="resnet18",
-        augment=("shift", "affine"),
+        augment=("shift",),
+        valid_fraction=0.0,
         label_smoothing=0.1,
         loader=LoaderConfig(image_size=8),
-        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=500, batch_size=64, ema=0.99, eval_every=100),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=220, batch_size=64),
     )
