@@ -26,7 +26,7 @@ from torchworks.shared.machine import GIB, affinity, cpu_flags, cpu_quota, proce
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 
-_PLAIN = nullcontext()
+_PLAIN = nullcontext()  # one for all steps
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -105,7 +105,7 @@ class GradientGuard:
             self._in_step = []
 
     def figures(self) -> dict[str, Tensor | float]:
-        """Counters to log, on the device: skipped optimiser steps in all, and in a row for each phase."""
+        """Counters to log, numbers or tensors on a GPU: skipped optimiser steps in all, and in a row for each phase."""
         counts = {phase: flags.counts() for phase, flags in self._flags.items()}
         first, *others = (skipped for skipped, _ in counts.values())
         rows = {f"skipped_in_row/{phase}": in_row for phase, (_, in_row) in counts.items()}

@@ -1,4 +1,4 @@
-"""Figures: summed on the device while training runs, then written to every sink that wants them.
+"""Figures: summed without waiting for a GPU while training runs, then written to every sink that wants them.
 
 JSON lines are always written; TensorBoard and MLflow stand behind the same two methods.
 """
