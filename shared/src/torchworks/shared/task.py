@@ -82,6 +82,9 @@ class Task:
     watch_mode: str = "min"
     """Whether a smaller ("min") or a larger ("max") watched score is better."""
 
+    step: int = 0
+    """Passes over all phases before this one; set by the trainer before each call of `loss`."""
+
     random: StepRandom
     """Random numbers that depend only on (seed, step, phase, row); set by the trainer before each call of
     `loss` and `evaluate`. Use it for noise, and a resumed, accumulated or many-process run stays the same run."""

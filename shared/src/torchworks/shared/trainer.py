@@ -207,6 +207,7 @@ class Trainer:
                 return reason
 
             batch = self._next(batches)
+            self.task.step = self.step
             self._set_learning_rates()
             self._measuring = (self.step + 1) % config.log_every == 0 or self.step + 1 == config.steps
             for phase in phases:

@@ -25,6 +25,10 @@ as v1.5, about half a point better); of Wide ResNet there are the two nets for I
 here, and off unless asked for: dropout before the classifier, and stochastic depth (Huang et al. 2016,
 arXiv:1603.09382), which leaves out whole F's at random, the later the likelier.
 
+resnet20 to resnet56 are the nets of the paper's section 4.2, for images of 32 pixels and below: 16 channels at the
+start, three layers, basic blocks (6n + 2 convolutions with a layer's n blocks). torchvision has none of them. Where the
+shape changes they take the 1×1 projection too, for which the paper pads with zeros (its option A).
+
 | builder | parameters (M) | GFLOPs, 224² | ImageNet top-1 of torchvision's weights V1 | V2 |
 |---|---|---|---|---|
 | `resnet18` | 11.7 | 1.81 | 69.76 | – |
@@ -37,6 +41,9 @@ arXiv:1603.09382), which leaves out whole F's at random, the later the likelier.
 | `resnext101_64x4d` | 83.5 | 15.46 | 83.25 | – |
 | `wide_resnet50_2` | 68.9 | 11.40 | 78.47 | 81.60 |
 | `wide_resnet101_2` | 126.9 | 22.75 | 78.85 | 82.51 |
+| `resnet20` | 0.27 | 0.041 at 32² | – | – |
+| `resnet32` | 0.47 | 0.070 at 32² | – | – |
+| `resnet56` | 0.86 | 0.127 at 32² | – | – |
 
 GFLOPs are multiply-adds; all figures are those of `torchvision.models.ResNet50_Weights.IMAGENET1K_V1.meta` and so on.
 V2 is the same net trained longer with stronger augmentation: three to five points from training alone.
@@ -115,7 +122,7 @@ BlockType = type[BasicBlock] | type[Bottleneck]
 
 
 class ResNet(Backbone):
-    """A ResNet with `depths[i]` blocks in layer i + 1.
+    """A ResNet with `depths[i]` blocks in layer i + 1, on `channels` · 2^i channels.
 
     `small_images` is for 32×32 and below (at least 8×8): the first convolution is 3×3 with stride 1 and the max-pool
     is left out, as is usual for CIFAR, so that strides are 1, 2, 4, 8 instead of 4, 8, 16, 32. Keys stay; only
@@ -123,15 +130,16 @@ class ResNet(Backbone):
 
     `drop_rate` is dropout before the classifier; `stochastic_depth` the probability to leave out the last block,
     falling linearly to 0 at the first. `zero_init_residual` starts every block as
-    "do nothing" (Goyal et al. 2017, arXiv:1706.02677: 0.2 to 0.3 points better). `groups` and `width_per_group` make
+    "do nothing" (Goyal et al. 2017, arXiv:1706.02677). `groups` and `width_per_group` make
     ResNeXt and Wide ResNet out of bottlenecks.
     """
 
     def __init__(
         self,
         block: BlockType,
-        depths: tuple[int, int, int, int],
+        depths: tuple[int, ...],
         *,
+        channels: int = 64,
         groups: int = 1,
         width_per_group: int = 64,
         num_classes: int = 1000,
@@ -143,20 +151,21 @@ class ResNet(Backbone):
     ):
         super().__init__()
         self.in_channels = in_channels
-        self.num_features = 512 * block.expansion
         self.pyramid = tuple(
-            Level(64 * 2**i * block.expansion, (1 if small_images else 4) * 2**i) for i in range(len(depths))
+            Level(channels * 2**i * block.expansion, (1 if small_images else 4) * 2**i) for i in range(len(depths))
         )
+        self.num_features = self.pyramid[-1].channels
         if small_images:
-            self.conv1 = conv3x3(in_channels, 64)
+            self.conv1 = conv3x3(in_channels, channels)
         else:
-            self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+            self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1, self.layer2, self.layer3, self.layer4 = layers(
-            block, depths, groups, width_per_group, stochastic_depth
-        )
+        sequences = layers(block, depths, channels, groups, width_per_group, stochastic_depth)
+        self.layers = [f"layer{i}" for i in range(1, len(depths) + 1)]
+        for name, sequence in zip(self.layers, sequences, strict=True):
+            self.add_module(name, sequence)
         self.dropout = nn.Dropout(drop_rate)
         self.reset_classifier(num_classes)
         initialise(self, zero_init_residual)
@@ -185,24 +194,24 @@ class ResNet(Backbone):
     def _stem(self, x: Tensor) -> Tensor:
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # (N, 64, H/4, W/4)
 
-    def _layers(self) -> tuple[nn.Sequential, ...]:
-        return self.layer1, self.layer2, self.layer3, self.layer4
+    def _layers(self) -> list[nn.Module]:
+        return [self.get_submodule(name) for name in self.layers]
 
 
 def layers(
-    block: BlockType, depths: tuple[int, ...], groups: int, width_per_group: int, stochastic_depth: float
+    block: BlockType, depths: tuple[int, ...], channels: int, groups: int, width_per_group: int, stochastic_depth: float
 ) -> list[nn.Sequential]:
-    """`layer1` to `layer4`: channels double and the map halves at the start of each but the first."""
-    sequences, in_channels = [], 64
+    """`layer1`, `layer2`, …: channels double and the map halves at the start of each but the first."""
+    sequences, in_channels = [], channels
     drop_paths = iter(stochastic_depth * k / (sum(depths) - 1) for k in range(sum(depths)))
     for i, depth in enumerate(depths):
-        channels, blocks = 64 * 2**i, []
-        width = channels * width_per_group // 64 * groups
+        out_channels, blocks = channels * 2**i, []
+        width = out_channels * width_per_group // 64 * groups
         for j in range(depth):
             stride = 2 if i > 0 and j == 0 else 1
             kind = {"width": width, "stride": stride, "groups": groups}
-            blocks.append(block(in_channels, channels, drop_path=next(drop_paths), **kind))
-            in_channels = channels * block.expansion
+            blocks.append(block(in_channels, out_channels, drop_path=next(drop_paths), **kind))
+            in_channels = out_channels * block.expansion
         sequences.append(nn.Sequential(*blocks))
     return sequences
 
@@ -283,3 +292,22 @@ def wide_resnet50_2(**options: Any) -> ResNet:
 def wide_resnet101_2(**options: Any) -> ResNet:
     """resnet101 whose 3×3 convolutions are twice as wide."""
     return ResNet(Bottleneck, (3, 4, 23, 3), width_per_group=128, **options)
+
+
+def resnet20(**options: Any) -> ResNet:
+    """For small images, whatever `small_images` says: 3 blocks in each of three layers."""
+    return _for_small_images(3, options)
+
+
+def resnet32(**options: Any) -> ResNet:
+    """For small images: 5 blocks in each of three layers."""
+    return _for_small_images(5, options)
+
+
+def resnet56(**options: Any) -> ResNet:
+    """For small images: 9 blocks in each of three layers."""
+    return _for_small_images(9, options)
+
+
+def _for_small_images(blocks: int, options: dict[str, Any]) -> ResNet:
+    return ResNet(BasicBlock, (blocks,) * 3, channels=16, **options | {"small_images": True})
