@@ -41,9 +41,9 @@ shape changes they take the 1×1 projection too, for which the paper pads with z
 | `resnext101_64x4d` | 83.5 | 15.46 | 83.25 | – |
 | `wide_resnet50_2` | 68.9 | 11.40 | 78.47 | 81.60 |
 | `wide_resnet101_2` | 126.9 | 22.75 | 78.85 | 82.51 |
-| `resnet20` | 0.27 | 0.041 at 32² | – | – |
-| `resnet32` | 0.47 | 0.070 at 32² | – | – |
-| `resnet56` | 0.86 | 0.127 at 32² | – | – |
+| `resnet20` | 0.27 with 10 classes | 0.041 at 32² | – | – |
+| `resnet32` | 0.47 with 10 classes | 0.069 at 32² | – | – |
+| `resnet56` | 0.86 with 10 classes | 0.126 at 32² | – | – |
 
 GFLOPs are multiply-adds; all figures are those of `torchvision.models.ResNet50_Weights.IMAGENET1K_V1.meta` and so on.
 V2 is the same net trained longer with stronger augmentation: three to five points from training alone.
