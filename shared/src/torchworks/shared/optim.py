@@ -68,9 +68,10 @@ def _fusible(groups: list[dict[str, Any]]) -> bool:
     return all(tensor.device.type in _FUSED_DEVICES and tensor.is_floating_point() for tensor in tensors)
 
 
-def parameter_groups(net: nn.Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups of `net`'s trained parameters: matrices and kernels decay, biases and norms' scales do not."""
-    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+def parameter_groups(parameters: nn.Module | Iterable[Tensor], lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups of the trained parameters: matrices and kernels decay, biases and norms' scales do not."""
+    tensors = parameters.parameters() if isinstance(parameters, nn.Module) else parameters
+    trained = [parameter for parameter in tensors if parameter.requires_grad]
     decayed = [parameter for parameter in trained if parameter.ndim > 1]
     exempt = [parameter for parameter in trained if parameter.ndim <= 1]
     groups = ({"params": decayed, "weight_decay": weight_decay}, {"params": exempt, "weight_decay": 0.0})

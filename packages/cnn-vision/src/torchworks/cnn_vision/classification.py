@@ -3,6 +3,7 @@
 Shape letters: N images, C channels, S pixels, K classes.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
-from torchworks.shared.optim import adamw
+from torchworks.cnn_vision.finetune import Finetuning
+from torchworks.cnn_vision.mixing import MIXINGS
+from torchworks.shared.optim import adamw, parameter_groups
 from torchworks.shared.task import Out, Task
 
 TOP = 5
@@ -23,8 +26,9 @@ TOP = 5
 class Classification(Task):
     """Trains `model` (images (N, C, S, S) → logits (N, K)) by cross-entropy.
 
-    `class_weights` (K,) weigh the loss of each class. Scores: accuracy; top-5 accuracy where there are more classes;
-    balanced accuracy (the mean over classes); macro F1; expected calibration error; mean negative log-likelihood.
+    `class_weights` (K,) weigh the loss of each class; `mixing` is "mixup", "cutmix" or "none"; `finetuning` says which
+    layers of a pretrained model change. Scores: accuracy; top-5 accuracy where there are more classes; balanced
+    accuracy (the mean over classes); macro F1; expected calibration error; mean negative log-likelihood.
     """
 
     watch, watch_mode = "accuracy", "max"
@@ -38,10 +42,12 @@ class Classification(Task):
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
         class_weights: Tensor | None = None,
+        mixing: str = "none",
+        finetuning: Finetuning | None = None,
     ):
         self.model = model
         self.lr, self.weight_decay, self.label_smoothing = lr, weight_decay, label_smoothing
-        self.class_weights = class_weights
+        self.class_weights, self.mixing, self.finetuning = class_weights, MIXINGS.get(mixing), finetuning
         self.metrics = {
             "accuracy": MulticlassAccuracy(num_classes, average="micro"),
             "balanced_accuracy": MulticlassAccuracy(num_classes, average="macro"),
@@ -55,16 +61,37 @@ class Classification(Task):
         return {"model": self.model}
 
     def optimizer(self, net: str) -> torch.optim.Optimizer:
-        return adamw(self.model, lr=self.lr, weight_decay=self.weight_decay)
+        groups = self.finetuning.groups if self.finetuning else partial(parameter_groups, self.model)
+        return adamw(groups(self.lr, self.weight_decay), lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        logits, labels = self.model(batch["image"]), batch["label"]
-        losses = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=self.label_smoothing)
-        right = (logits.argmax(1) == labels).float().mean()
+        if self.finetuning:
+            self.finetuning.apply(self.step)
+        images, labels = batch["image"], batch["label"]
+        if self.mixing is None:
+            logits = self.model(images).float()
+            losses, weights = self._losses(logits, labels)
+        else:
+            images, share = self.mixing(images, self.random)
+            logits = self.model(images).float()
+            (losses, weights), (others, other_weights) = (
+                self._losses(logits, labels),
+                self._losses(logits, labels.flip(0)),
+            )
+            losses = share * losses + (1 - share) * others
+            weights = share * weights + (1 - share) * other_weights
+        right = {"accuracy": (logits.argmax(1) == labels).float().mean()}
         if self.class_weights is None:
-            return Out(losses.mean(), logs={"accuracy": right})
-        weights = self.class_weights.to(labels.device)[labels]
-        return Out((losses * weights).sum() / weights.sum(), weights.sum(), logs={"accuracy": right})
+            return Out(losses.mean(), logs=right)
+        return Out(losses.sum() / weights.sum(), weights.sum(), logs=right)
+
+    def _losses(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each image its weighted loss and its weight, (N,) each."""
+        losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=self.label_smoothing)
+        weights = (
+            torch.ones_like(losses) if self.class_weights is None else self.class_weights.to(labels.device)[labels]
+        )
+        return weights * losses, weights
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         logits, labels = self.model(batch["image"]).float(), batch["label"]

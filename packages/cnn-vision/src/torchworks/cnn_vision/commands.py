@@ -1,11 +1,13 @@
 """What the commands of this package can be told. Imports no torch, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
+from torchworks.cnn_vision.config import ClassifierConfig, TransferConfig
+from torchworks.cnn_vision.recipes import study, transfer
 from torchworks.shared.cli import Command
 
 Run = Annotated[Path, Positional, arg(metavar="RUN", help="Directory of a finished run, as `train` printed it last.")]
@@ -71,9 +73,54 @@ class Models:
     """The architectures that --model knows, with their sizes."""
 
 
+@dataclass(frozen=True)
+class Tune:
+    """Search learning rate, weight decay and augmentation with Optuna; poor settings are stopped early.
+
+    Writes every trial, tune.json and tune.png. A search that was stopped goes on with the same --out.
+    """
+
+    config: Annotated[ClassifierConfig, arg(name="")] = field(default_factory=study)
+    trials: Annotated[int, arg(metavar="N")] = 24
+    """How many settings to try."""
+    out: Annotated[Path | None, _by_default("DIR", "the next runs/cnn-vision/tune-…")] = None
+    """Folder to write to."""
+
+
+@dataclass(frozen=True)
+class StudyAugmentation:
+    """Train the same net with each augmentation, over several seeds, and print a table with the spread.
+
+    Writes every run, study.json, study.md and study.png. A study that was stopped goes on with the same --out.
+    """
+
+    config: Annotated[ClassifierConfig, arg(name="")] = field(default_factory=study)
+    seeds: Annotated[int, arg(metavar="N")] = 3
+    """How many seeds, from 0 on."""
+    out: Annotated[Path | None, _by_default("DIR", "the next runs/cnn-vision/study-augmentation-…")] = None
+    """Folder to write to."""
+
+
+@dataclass(frozen=True)
+class StudyTransfer:
+    """Fine-tune the same pretrained net in each way, over several seeds, and print a table with the spread.
+
+    Without --pretrained the net is first trained on --pretrain-classes. Writes what study-augmentation writes.
+    """
+
+    config: Annotated[TransferConfig, arg(name="")] = field(default_factory=transfer)
+    seeds: Annotated[int, arg(metavar="N")] = 3
+    """How many seeds, from 0 on."""
+    out: Annotated[Path | None, _by_default("DIR", "the next runs/cnn-vision/study-transfer-…")] = None
+    """Folder to write to."""
+
+
 COMMANDS = {
     "models": Command(Models, "torchworks.cnn_vision.sizes:print_models"),
     "predict": Command(Predict, "torchworks.cnn_vision.predict:predict"),
     "explain": Command(Explain, "torchworks.cnn_vision.explain:explain"),
     "evaluate": Command(Evaluate, "torchworks.cnn_vision.evaluate:evaluate"),
+    "tune": Command(Tune, "torchworks.cnn_vision.tune:tune"),
+    "study-augmentation": Command(StudyAugmentation, "torchworks.cnn_vision.study:study_augmentation"),
+    "study-transfer": Command(StudyTransfer, "torchworks.cnn_vision.study:study_transfer"),
 }

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from torchworks.shared.config import Config, UserError
 
-Change = Literal["flip", "shift", "affine", "cutout", "brightness", "contrast"]
+Change = Literal["flip", "alternating-flip", "shift", "affine", "randaugment", "cutout", "brightness", "contrast"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,22 @@ class ClassifierConfig(Config):
     """Weights to start from: imagenet (a download), or the path of a .safetensors or .pth file."""
     small_images: Literal["auto", "on", "off"] = "auto"
     """The stem for small images, which keeps their resolution; auto takes it below 64 pixels."""
+    normalise: Literal["auto", "half", "imagenet"] = "auto"
+    """Mean and spread of the pixels that the net sees: half makes them -1 to 1, imagenet is what published weights
+    expect; auto takes what the pretrained weights expect, and half without any."""
+    freeze: Literal["none", "backbone", "gradual"] = "none"
+    """What stays as it came with --pretrained: backbone trains the classifier alone (a linear probe); gradual frees a
+    quarter of the layers at a time, the last ones first, during the first half of the steps."""
+    rate_decay: float = 1.0
+    """Discriminative learning rates: each quarter of the layers has so many times the rate of the one behind it."""
+    classes: tuple[str, ...] = ()
+    """Use the images of these classes only."""
+    shots: int = 0
+    """Use so many training images of each class only, chosen by the seed (0: all)."""
     augment: tuple[Change, ...] = ()
     """Random changes of the training images. No flip for digits and letters."""
+    mixing: Literal["none", "mixup", "cutmix"] = "none"
+    """Two training images in one, with both labels."""
     label_smoothing: float = 0.0
     """Share of the target spread over all classes (Szegedy et al. 2016)."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -39,6 +53,23 @@ class ClassifierConfig(Config):
         return classifier_experiment(self)
 
 
+@dataclass(frozen=True)
+class TransferConfig(ClassifierConfig):
+    """A classifier that starts from a net trained on other classes."""
+
+    pretrain_classes: tuple[str, ...] = ()
+    """Without --pretrained, the net is first trained to tell these classes of the data apart."""
+    pretrain_steps: int = 300
+    """Steps of that."""
+    pretrain_lr: float = 3e-3
+    """Peak learning rate of that."""
+
+    def experiment(self) -> Any:
+        from torchworks.cnn_vision.transfer import transfer_experiment
+
+        return transfer_experiment(self)
+
+
 def check_numbers(config: ClassifierConfig) -> None:
     """Raise `UserError` for a number that makes no sense."""
     for name, low, high in (
@@ -46,6 +77,8 @@ def check_numbers(config: ClassifierConfig) -> None:
         ("weight_decay", 0, None),
         ("drop_rate", 0, 1),
         ("valid_fraction", 0, 1),
+        ("shots", 0, None),
+        ("rate_decay", 0, None),
     ):
         value = getattr(config, name)
         if value is not None and not (low <= value < (high or float("inf"))):

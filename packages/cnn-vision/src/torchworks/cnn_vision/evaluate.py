@@ -11,9 +11,11 @@ from torch import Tensor
 
 from torchworks.cnn_vision import pictures
 from torchworks.cnn_vision.commands import Evaluate
-from torchworks.cnn_vision.experiments import classes_of, labels_of
+from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.cnn_vision.experiments import classes_of, open_classes
 from torchworks.cnn_vision.predict import CHUNK, probabilities
 from torchworks.cnn_vision.scores import by_class, confusion, scores
+from torchworks.cnn_vision.subset import labels_of
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, open_source
 from torchworks.shared.finished import FinishedRun, open_run
@@ -48,7 +50,10 @@ def evaluate(arguments: Evaluate) -> int:
 
 def test_parts(run: FinishedRun, data: str | None, names: tuple[str, ...]) -> list[Dataset]:
     """The run's test images, or all images of another source whose classes must have the same names."""
-    source = open_source(data or run.config.data, run.config.loader)
+    if data is None:
+        assert isinstance(run.config, ClassifierConfig)
+        return [open_classes(run.config).test]
+    source = open_source(data, run.config.loader)
     classes = classes_of(source)
     if classes != names:
         unknown = [name for name in classes if name not in names]
@@ -58,7 +63,7 @@ def test_parts(run: FinishedRun, data: str | None, names: tuple[str, ...]) -> li
             f"unknown to it {', '.join(unknown) or 'none'}; lacking {', '.join(lacking) or 'none'}. Name the "
             f"sub-folders or labels like the run's: {', '.join(names)}."
         )
-    return [source.test] if data is None else [source.train, source.test]
+    return [source.train, source.test]
 
 
 def answers(run: FinishedRun, dataset: Dataset) -> Tensor:

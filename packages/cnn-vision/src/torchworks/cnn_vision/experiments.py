@@ -1,5 +1,6 @@
 """From a configuration to an experiment: data, net, task, baseline, and how the finished model is packed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ from torchworks.cnn_vision import predictor
 from torchworks.cnn_vision.baseline import logistic_regression
 from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.config import ClassifierConfig, check_numbers
+from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.models import create_model
+from torchworks.cnn_vision.models.backbone import Backbone
+from torchworks.cnn_vision.subset import labels_of, with_classes, with_shots
+from torchworks.shared import data
 from torchworks.shared.config import UserError
 from torchworks.shared.data import (
     Augment,
@@ -31,28 +36,32 @@ from torchworks.shared.data import (
 from torchworks.shared.data.split import digests, split
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.predict import save_model
+from torchworks.shared.predict import MANIFEST, read_manifest, save_model
 
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
 EVALUATION_BATCH = 256
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's pixels, by which torchvision's weights were trained."""
 
 
-def classifier_experiment(config: ClassifierConfig) -> Experiment:
-    """A net that tells the classes of a source apart."""
+def classifier_experiment(
+    config: ClassifierConfig, net: Backbone | None = None, device: Device | None = None
+) -> Experiment:
+    """A net that tells the classes of a source apart; `net` is a pretrained one to use instead of a new one, `device`
+    where to train if not where the configuration says."""
     check_numbers(config)
-    source = open_source(config.data, config.loader)
+    source = open_classes(config)
     classes = classes_of(source)
     channels, size = source.schema["image"].shape[:2]
+    model = new_model(config, channels, len(classes)) if net is None else net
+    mean, std = normalisation(config, model, channels)
     plain = predictor.classifier_config(
-        config.model, size, channels, classes, wants_small_images(config), config.drop_rate
+        config.model, size, channels, classes, wants_small_images(config), config.drop_rate, mean, std
     )
-    whole = predictor.build_classifier(plain)
-    model = whole.net if not config.pretrained else pretrained_model(config, channels, len(classes))
-    whole.net = model
 
     settings = config.trainer
-    device = choose(settings.device, settings.precision, settings.channels_last)
+    device = device or choose(settings.device, settings.precision, settings.channels_last)
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
     task = Classification(
         model,
@@ -61,12 +70,14 @@ def classifier_experiment(config: ClassifierConfig) -> Experiment:
         weight_decay=config.weight_decay,
         label_smoothing=config.label_smoothing,
         class_weights=balanced(train, len(classes)) if config.class_weights == "balanced" else None,
+        mixing=config.mixing,
+        finetuning=finetuning(config, model, device),
     )
     if valid is None:
         task.watch = None
 
     def package_model(folder: Path) -> None:
-        whole.net = task.model
+        whole = predictor.classifier(task.model, plain)
         images = torch.stack([source.test[i]["image"] for i in range(min(2, len(source.test)))])
         save_model(
             folder,
@@ -80,15 +91,34 @@ def classifier_experiment(config: ClassifierConfig) -> Experiment:
             labels=classes,
         )
 
+    def loader(dataset: Dataset, batch_size: int, **options: Any) -> Loader:
+        return open_loader(
+            dataset, config.loader, batch_size, seed=config.seed, device=device.device, mean=mean, std=std, **options
+        )
+
     return Experiment(
         task=task,
-        train=_training(config, device, train, size),
-        select=_ordered(config, device, train if valid is None else valid),
-        test=_ordered(config, device, source.test),
+        train=loader(
+            train,
+            settings.batch_size,
+            rank=device.rank,
+            world=device.world,
+            augment=augmentations(config.augment, size, mean, std),
+        ),
+        select=loader(train if valid is None else valid, EVALUATION_BATCH, train=False),
+        test=loader(source.test, EVALUATION_BATCH, train=False),
         sources=(source,),
         package_model=package_model,
         baselines=lambda: logistic_regression(source.train, source.test),
     )
+
+
+def open_classes(config: ClassifierConfig) -> Source:
+    """The source, with the classes and the training images that the configuration asks for."""
+    source = open_source(config.data, config.loader)
+    if config.classes:
+        source = with_classes(source, config.classes)
+    return with_shots(source, config.shots, config.seed) if config.shots else source
 
 
 def classes_of(source: Source) -> tuple[str, ...]:
@@ -109,7 +139,8 @@ def wants_small_images(config: ClassifierConfig) -> bool:
     return config.small_images == "on"
 
 
-def pretrained_model(config: ClassifierConfig, channels: int, num_classes: int) -> Any:
+def new_model(config: ClassifierConfig, channels: int, num_classes: int) -> Backbone:
+    """The net, with pretrained weights if the configuration names some."""
     options = {} if config.drop_rate is None else {"drop_rate": config.drop_rate}
     return create_model(
         config.model,
@@ -119,6 +150,36 @@ def pretrained_model(config: ClassifierConfig, channels: int, num_classes: int) 
         pretrained=True if config.pretrained == "imagenet" else config.pretrained,
         **options,
     )
+
+
+def normalisation(config: ClassifierConfig, net: Backbone, channels: int) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, of pixels in [0, 1], that the net's inputs are normalised by."""
+    mean, std = [0.5] * channels, [0.5] * channels
+    if config.normalise == "half":
+        return mean, std
+    if config.normalise == "imagenet":
+        mean, std = IMAGENET
+    elif Path(config.pretrained, MANIFEST).is_file() and config.pretrained:
+        trained = read_manifest(Path(config.pretrained)).config
+        mean, std = trained["mean"], trained["std"]
+    elif config.pretrained:
+        timm = getattr(getattr(net, "model", None), "pretrained_cfg", {})
+        mean, std = timm.get("mean", IMAGENET[0]), timm.get("std", IMAGENET[1])
+    if len(mean) != channels:  # the kernels were summed over, or repeated over the channels
+        mean, std = [sum(mean) / len(mean)] * channels, [sum(std) / len(std)] * channels
+    return list(mean), list(std)
+
+
+def finetuning(config: ClassifierConfig, net: Backbone, device: Device) -> Finetuning | None:
+    """None if all layers learn alike from the start."""
+    if config.freeze == "none" and config.rate_decay == 1:
+        return None
+    if config.freeze == "gradual" and device.world > 1:
+        raise UserError(
+            "--freeze gradual works in one process: with several, gradients of all layers are exchanged from the start."
+            " Use --freeze backbone, or --rate-decay, with torchrun."
+        )
+    return Finetuning(net, config.freeze, config.rate_decay, config.trainer.steps)
 
 
 def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
@@ -132,45 +193,22 @@ def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     return Part(train, rest), Part(train, valid)
 
 
-def labels_of(dataset: Dataset) -> Tensor:
-    """int64 (N,), without decoding any image."""
-    labels = getattr(dataset, "labels", None)
-    if labels is None:
-        labels = getattr(dataset, "tensors", {}).get("label")
-    return labels if labels is not None else torch.stack([dataset[i]["label"] for i in range(len(dataset))])
-
-
 def balanced(dataset: Dataset, num_classes: int) -> Tensor:
     """Weights (K,) under which all classes count the same, with a mean of 1 over the samples."""
     counts = torch.bincount(labels_of(dataset), minlength=num_classes).clamp(min=1)
     return len(dataset) / (num_classes * counts)
 
 
-def augmentations(names: tuple[str, ...], size: int) -> list[Augment]:
-    """The named changes, by amounts that suit images of `size` pixels."""
+def augmentations(names: tuple[str, ...], size: int, mean: Sequence[float], std: Sequence[float]) -> list[Augment]:
+    """The named changes, by amounts that suit images of `size` pixels that were normalised by `mean` and `std`."""
     known = {
         "flip": lambda: flip(),
+        "alternating-flip": lambda: data.alternating_flip(),
         "shift": lambda: shift(max(1, size // 8)),
         "affine": lambda: affine(degrees=12, scale=0.1, slant=0.1),
+        "randaugment": lambda: data.random_augment(magnitude=9, layers=2, mean=mean, std=std),
         "cutout": lambda: cutout(max(1, size // 4)),
         "brightness": lambda: brightness(0.4),
         "contrast": lambda: contrast(0.4),
     }
     return [known[name]() for name in names]
-
-
-def _training(config: ClassifierConfig, device: Device, dataset: Dataset, size: int) -> Loader:
-    return open_loader(
-        dataset,
-        config.loader,
-        config.trainer.batch_size,
-        seed=config.seed,
-        device=device.device,
-        rank=device.rank,
-        world=device.world,
-        augment=augmentations(config.augment, size),
-    )
-
-
-def _ordered(config: ClassifierConfig, device: Device, dataset: Dataset) -> Loader:
-    return open_loader(dataset, config.loader, EVALUATION_BATCH, device=device.device, train=False)

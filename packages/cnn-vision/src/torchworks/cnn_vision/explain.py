@@ -8,9 +8,9 @@ from torch import Tensor
 from torchworks.cnn_vision import pictures
 from torchworks.cnn_vision.commands import Explain
 from torchworks.cnn_vision.evaluate import answers, test_parts
-from torchworks.cnn_vision.experiments import labels_of
 from torchworks.cnn_vision.gradcam import grad_cam
 from torchworks.cnn_vision.predict import CHUNK, probabilities, read_images
+from torchworks.cnn_vision.subset import labels_of
 from torchworks.shared.config import UserError
 from torchworks.shared.data.folders import some
 from torchworks.shared.data.images import find_images
@@ -70,7 +70,7 @@ def draw(path: Path, run: FinishedRun, images: Tensor, titles: list[str]) -> Non
     confidence, predicted = probabilities(run, images).max(1)
     heat = torch.cat(
         [
-            grad_cam(run.predictor.net, part.to(run.device).float() / 127.5 - 1, classes.to(run.device)).cpu()  # ty: ignore[invalid-argument-type]
+            grad_cam(run.predictor.net, run.predictor.normalised(part.to(run.device)), classes.to(run.device)).cpu()  # ty: ignore
             for part, classes in zip(images.split(CHUNK), predicted.split(CHUNK), strict=True)
         ]
     )

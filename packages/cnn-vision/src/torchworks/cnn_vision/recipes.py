@@ -1,6 +1,6 @@
 """The recipes of this package: functions that return a configuration. Their docstrings are what `list` prints."""
 
-from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.cnn_vision.config import ClassifierConfig, TransferConfig
 from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
 
 
@@ -20,4 +20,40 @@ def classify() -> ClassifierConfig:
         loader=LoaderConfig(image_size=8),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=220, batch_size=64),
+    )
+
+
+def transfer() -> TransferConfig:
+    """New classes from ten images each: a net trained on other classes goes on learning.
+
+    cnn-vision train transfer
+
+    Not yet measured at these settings.
+    """
+    return TransferConfig(
+        recipe="transfer",
+        model="resnet20",
+        classes=("5", "6", "7", "8", "9"),
+        shots=10,
+        pretrain_classes=("0", "1", "2", "3", "4"),
+        augment=("shift", "affine"),
+        valid_fraction=0.0,
+        rate_decay=0.5,
+        loader=LoaderConfig(image_size=16),
+        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=100, batch_size=50),
+    )
+
+
+def study() -> ClassifierConfig:
+    """Where the studies and the search start from: few images and a small net, so that differences show and many
+    trainings take minutes."""
+    return ClassifierConfig(
+        recipe="classify",
+        model="resnet20",
+        shots=20,
+        valid_fraction=0.0,
+        loader=LoaderConfig(image_size=8),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=250, batch_size=64),
     )
