@@ -1,12 +1,14 @@
 """The task: its loss is the field's, its scores are torchmetrics', its weights balance."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.cnn_vision.config import Change, ClassifierConfig
 from torchworks.cnn_vision.experiments import augmentations, balanced, held_out
 from torchworks.cnn_vision.scores import accuracy_interval, by_class, confusion, scores
 from torchworks.shared.data import TensorDataset
@@ -76,7 +78,7 @@ def test_nothing_is_held_out_for_a_fraction_of_zero():
     assert held_out(data, 0.0, seed=0) == (data, None)
 
 
-@pytest.mark.parametrize("name", ["flip", "shift", "affine", "cutout", "brightness", "contrast"])
+@pytest.mark.parametrize("name", get_args(Change))
 def test_every_augmentation_changes_images_and_keeps_their_shape(name):
     images = batch()["image"]
     random = SampleRandom(0, 0, torch.arange(len(images)))
@@ -89,7 +91,7 @@ def test_every_augmentation_changes_images_and_keeps_their_shape(name):
 def test_every_augmentation_of_the_configuration_is_known():
     names = ClassifierConfig.__dataclass_fields__["augment"]
     assert names.default == ()
-    assert len(augmentations(("flip", "shift", "affine", "cutout", "brightness", "contrast"), 32)) == 6
+    assert len(augmentations(get_args(Change), 32)) == len(get_args(Change))
 
 
 # ---- scores ----------------------------------------------------------------------------------------------

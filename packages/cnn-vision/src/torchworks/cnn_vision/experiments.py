@@ -199,7 +199,9 @@ def balanced(dataset: Dataset, num_classes: int) -> Tensor:
     return len(dataset) / (num_classes * counts)
 
 
-def augmentations(names: tuple[str, ...], size: int, mean: Sequence[float], std: Sequence[float]) -> list[Augment]:
+def augmentations(
+    names: tuple[str, ...], size: int, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)
+) -> list[Augment]:
     """The named changes, by amounts that suit images of `size` pixels that were normalised by `mean` and `std`."""
     known = {
         "flip": lambda: flip(),

@@ -13,13 +13,12 @@ def classify() -> ClassifierConfig:
     """
     return ClassifierConfig(
         recipe="classify",
-        model="resnet18",
-        augment=("shift",),
+        model="resnet20",
+        augment=("shift", "affine"),
         valid_fraction=0.0,
-        label_smoothing=0.1,
-        loader=LoaderConfig(image_size=8),
+        loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=220, batch_size=64),
+        trainer=TrainerConfig(steps=700, batch_size=64, ema=0.99),
     )
 
 

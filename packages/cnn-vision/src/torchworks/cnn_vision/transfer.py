@@ -76,7 +76,8 @@ def from_scratch(config: TransferConfig) -> dict[str, float]:
 def plain(config: TransferConfig) -> ClassifierConfig:
     """What of `config` any classifier has."""
     shared: dict[str, Any] = {field.name: getattr(config, field.name) for field in dataclasses.fields(ClassifierConfig)}
-    return ClassifierConfig(**shared | {"recipe": "classify"})
+    shared["recipe"] = "classify"
+    return ClassifierConfig(**shared)
 
 
 def _trained(config: ClassifierConfig, what: str) -> tuple[Backbone, dict[str, float]]:
@@ -93,4 +94,6 @@ def _trained(config: ClassifierConfig, what: str) -> tuple[Backbone, dict[str, f
         optim=config.optim, seed=config.seed, progress=progress, device=alone,
     )  # fmt: skip
     scores = trainer.fit().scores
-    return experiment.task.nets()["model"], scores
+    net = experiment.task.nets()["model"]
+    assert isinstance(net, Backbone)
+    return net, scores
