@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.config import Change, ClassifierConfig
-from torchworks.cnn_vision.experiments import augmentations, balanced, held_out
+from torchworks.cnn_vision.experiments import augmentations, balanced, held_out, imbalance
 from torchworks.cnn_vision.scores import accuracy_interval, by_class, confusion, scores
 from torchworks.shared.data import TensorDataset
 from torchworks.shared.random import SampleRandom
@@ -61,6 +61,15 @@ def test_balanced_weights_give_every_class_the_same_share():
 
 def test_a_class_without_images_gets_a_weight_that_is_finite():
     assert balanced(dataset([0, 0, 1]), 3).isfinite().all()
+
+
+def test_a_class_that_is_far_rarer_is_named_unless_the_classes_are_balanced():
+    rare = dataset([0] * 100 + [1] * 50 + [2])
+    (note,) = imbalance(rare, ("a", "b", "c"), "none")
+    assert "'a' has 100 training images and 'c' has 1" in note
+    assert "--class-weights balanced" in note
+    assert imbalance(rare, ("a", "b", "c"), "balanced") == []
+    assert imbalance(dataset([0] * 20 + [1]), ("a", "b"), "none") == []
 
 
 def test_what_is_held_out_is_a_share_of_each_class_and_shares_no_image_with_the_rest():

@@ -1,6 +1,7 @@
 """From a configuration to an experiment: data, net, task, baseline, and how the finished model is packed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ from torchworks.shared.predict import MANIFEST, read_manifest, save_model
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
 EVALUATION_BATCH = 256
+RATIO = 20
+"""Between the largest and the smallest class, above which a training says so."""
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's pixels, by which torchvision's weights were trained."""
 
@@ -107,7 +110,7 @@ def classifier_experiment(
         ),
         select=loader(train if valid is None else valid, EVALUATION_BATCH, train=False),
         test=loader(source.test, EVALUATION_BATCH, train=False),
-        sources=(source,),
+        sources=(replace(source, notes=(*source.notes, *imbalance(train, classes, config.class_weights))),),
         package_model=package_model,
         baselines=lambda: logistic_regression(source.train, source.test),
     )
@@ -197,6 +200,19 @@ def balanced(dataset: Dataset, num_classes: int) -> Tensor:
     """Weights (K,) under which all classes count the same, with a mean of 1 over the samples."""
     counts = torch.bincount(labels_of(dataset), minlength=num_classes).clamp(min=1)
     return len(dataset) / (num_classes * counts)
+
+
+def imbalance(dataset: Dataset, classes: tuple[str, ...], class_weights: str) -> list[str]:
+    """A sentence about classes that are far rarer than others, unless weights make up for it."""
+    counts = torch.bincount(labels_of(dataset), minlength=len(classes))
+    least, most = int(counts.argmin()), int(counts.argmax())
+    if class_weights == "balanced" or counts[most] <= RATIO * counts[least]:
+        return []
+    return [
+        f"The class '{classes[most]}' has {counts[most]} training images and '{classes[least]}' has {counts[least]}: a "
+        "net learns to leave out what is so rare. --class-weights balanced lets all classes count alike; look at the "
+        "balanced accuracy rather than the accuracy."
+    ]
 
 
 def augmentations(
