@@ -17,6 +17,8 @@ from torchworks.shared.experiment import Experiment
 from torchworks.shared.progress import Progress, Silent
 from torchworks.shared.trainer import Trainer
 
+PRETRAIN_BATCH = 64
+
 
 def transfer_experiment(config: TransferConfig) -> Experiment:
     """As `classifier_experiment`, from pretrained weights, with a net trained from scratch as its baseline."""
@@ -62,7 +64,7 @@ def pretraining(config: TransferConfig) -> ClassifierConfig:
         freeze="none",
         rate_decay=1.0,
         optim=OptimConfig(lr=config.pretrain_lr, schedule="one-cycle"),
-        trainer=dataclasses.replace(config.trainer, steps=config.pretrain_steps),
+        trainer=dataclasses.replace(config.trainer, steps=config.pretrain_steps, batch_size=PRETRAIN_BATCH),
     )
 
 
