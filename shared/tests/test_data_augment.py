@@ -2,11 +2,25 @@
 
 import pytest
 import torch
+from torchvision.transforms import v2
 
-from torchworks.shared.data import affine, brightness, contrast, cutout, flip, shift
+from torchworks.shared.config import UserError
+from torchworks.shared.data import (
+    ResidentLoader,
+    TensorDataset,
+    affine,
+    alternating_flip,
+    brightness,
+    contrast,
+    cutout,
+    flip,
+    random_augment,
+    shift,
+    torchvision_transform,
+)
 from torchworks.shared.random import SampleRandom
 
-ALL = [flip(), shift(3), affine(10, 0.1, 0.1), cutout(4), brightness(0.2), contrast(0.2)]
+ALL = [flip(), alternating_flip(), shift(3), affine(10, 0.1, 0.1), cutout(4), brightness(0.2), contrast(0.2)]
 
 
 def chance(count: int, epoch: int = 0) -> SampleRandom:
@@ -88,3 +102,76 @@ def test_brightness_moves_all_pixels_alike_and_contrast_keeps_the_mean():
     factor = stretched.std((1, 2, 3)) / images.std((1, 2, 3))
     assert 0.7 <= factor.min() < 0.75
     assert 1.25 < factor.max() <= 1.3
+
+
+def mirrored(images: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
+    back, same = ((result == other).flatten(1).all(1) for other in (images.flip(-1), images))
+    assert (back ^ same).all()
+    return back
+
+
+def test_alternating_flip_shows_every_picture_both_ways_in_two_epochs():
+    images, change = pictures(1000), alternating_flip()
+    first, second, third = (mirrored(images, change(images, chance(1000, epoch))) for epoch in range(3))
+    assert 430 < first.sum() < 570
+    assert torch.equal(second, ~first)
+    assert torch.equal(third, first)
+    other = mirrored(images, change(images, SampleRandom(1, 0, torch.arange(1000))))
+    assert 430 < (other ^ first).sum() < 570
+
+
+def test_alternating_flip_alternates_in_the_epochs_of_a_loader():
+    data = TensorDataset({"image": torch.randint(0, 256, (8, 1, 4, 4), dtype=torch.uint8)})
+    stream = ResidentLoader(data, 8, augment=[alternating_flip()]).iter_from(0)
+    first, second = (dict(zip(b["index"].tolist(), b["image"], strict=True)) for b in (next(stream), next(stream)))
+    assert all(torch.equal(first[i].flip(-1), second[i]) for i in range(8))
+
+
+def eight_bit(count: int, channels: int) -> torch.Tensor:
+    """Normalised images as a loader gives them."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, channels, 12, 12), dtype=torch.uint8, generator=generator) / 127.5 - 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("magnitude", [0, 9, 30])
+def test_rand_augment_changes_grey_and_colour_pictures_each_on_its_own(channels, magnitude):
+    images, change = eight_bit(60, channels), random_augment(magnitude, 2)
+    state = torch.get_rng_state()
+    whole = change(images, chance(60))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (whole.shape, whole.dtype) == (images.shape, images.dtype)
+    assert whole.abs().max() <= 1
+    rows = torch.tensor([50, 4, 7])
+    assert torch.equal(change(images[rows], SampleRandom(0, 0, rows)), whole[rows])
+    assert not torch.equal(change(images, chance(60, epoch=1)), whole)
+
+
+def test_rand_augment_is_torchvision_s():
+    images = eight_bit(1, 3)
+    result = random_augment(12, 3)(images, chance(1))
+    high, low = (chance(1).uniform(2).double()[0] * 2**24).long().tolist()
+    torch.manual_seed(high << 24 | low)
+    pixels = ((images[0] + 1) * 127.5).round().to(torch.uint8)
+    assert torch.equal(result[0], v2.RandAugment(num_ops=3, magnitude=12)(pixels) / 127.5 - 1)
+
+
+def test_a_transform_that_does_nothing_keeps_every_value_a_loader_gives():
+    data = TensorDataset({"image": torch.arange(256, dtype=torch.uint8).view(4, 1, 8, 8)})
+    batch = next(iter(ResidentLoader(data, 4)))["image"]
+    assert torch.allclose(torchvision_transform(v2.Identity())(batch, chance(4)), batch, atol=3e-7)
+
+
+@pytest.mark.parametrize(("magnitude", "layers"), [(31, 2), (-1, 2), (9, 0)])
+def test_rand_augment_beyond_its_scale_is_a_user_s_mistake(magnitude, layers):
+    with pytest.raises(UserError, match="magnitudes go from 0 to 30"):
+        random_augment(magnitude, layers)
+
+
+@pytest.mark.gpu
+def test_a_gpu_picks_the_same_operations_as_the_processor():
+    images = eight_bit(30, 3)
+    on_gpu = torchvision_transform(v2.RandomHorizontalFlip())(
+        images.cuda(), SampleRandom(0, 0, torch.arange(30, device="cuda"))
+    )
+    assert torch.equal(on_gpu.cpu(), torchvision_transform(v2.RandomHorizontalFlip())(images, chance(30)))

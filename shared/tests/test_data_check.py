@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Report, check, run_check
+from torchworks.shared.data import Report, check, open_source, run_check
 
 
 def save(path: Path, seed: int, height: int = 40, width: int = 40, mode: str = "RGB") -> None:
@@ -89,6 +89,24 @@ def add_small(folder: Path) -> None:
     save(folder / "cat" / "small.png", 500, 20, 20)
 
 
+def add_printed(folder: Path) -> None:
+    save(folder / "cat" / "print.jpg", 500, mode="CMYK")
+
+
+def add_deep(folder: Path) -> None:
+    Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40) * 40).save(folder / "cat" / "deep.png")
+
+
+def add_moving(folder: Path) -> None:
+    frames = [Image.new("L", (40, 40), level).convert("RGB") for level in (40, 90)]
+    frames[0].paste("red", (0, 0, 9, 9))
+    frames[0].save(folder / "cat" / "moving.gif", save_all=True, append_images=frames[1:])
+
+
+def add_one_pixel(folder: Path) -> None:
+    Image.new("RGB", (1, 1), "red").save(folder / "cat" / "dot.png")
+
+
 def lose_a_class(folder: Path) -> None:
     shutil.rmtree(folder / "dog")
 
@@ -109,6 +127,13 @@ def lose_most(folder: Path) -> None:
         (add_flat, "single flat colour: 1 (cat/red.png)"),
         (add_long, "whose ends are cropped away: 1 (cat/long.png)"),
         (add_small, "enlarged and so blurred: 1 (cat/small.png)"),
+        (
+            add_printed,
+            "(CMYK), converted to RGB; colours may differ from what a viewer shows: 1 (cat/print.jpg)",
+        ),
+        (add_deep, "16 bits a value, of which the upper 8 are kept: 1 (cat/deep.png)"),
+        (add_moving, "only the first of which is used: 1 (cat/moving.gif)"),
+        (add_one_pixel, "enlarged and so blurred: 1 (cat/dot.png)"),
         (lose_a_class, "only one class"),
         (lose_most, "So few training images (32)"),
     ],
@@ -118,6 +143,54 @@ def test_what_deserves_a_look_is_a_warning_with_its_file(good, spoil, message):
     report = checked(good)
     assert report.ok
     assert message in texts(report, "warning")
+
+
+def test_photos_taken_sideways_are_said_to_be_turned(good):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (50, 40), "red").save(good / "cat" / "turned.jpg", exif=exif)
+    report = checked(good)
+    assert "put upright: 1 (cat/turned.jpg)" in texts(report, "fact")
+
+
+def test_an_image_of_a_hundred_megapixels_is_a_problem_with_its_name(good):
+    Image.new("1", (10_000, 10_000)).save(good / "cat" / "huge.png")
+    assert "cat/huge.png (it has more than 89 million pixels; make it smaller)" in texts(checked(good), "problem")
+
+
+@pytest.mark.parametrize(("large", "small", "warned"), [(40, 2, False), (42, 2, True), (1000, 1, True)])
+def test_a_class_beside_one_of_more_than_twenty_times_its_size_is_warned_of(tmp_path, large, small, warned):
+    for name, count in (("cat", large), ("dog", small)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(count):
+            Image.new("RGB", (4, 4), (i % 256, i // 256, count % 256)).save(tmp_path / "set" / name / f"{i}.png")
+    said = texts(checked(tmp_path / "set"), "warning")
+    ratio = f"has {large} images, the smallest {small}, a ratio of {large // small}:1"
+    assert (f"{ratio}. Classifiers tend to ignore the small one; --class-weights balanced" in said) == warned
+
+
+def parted(base: Path, train: tuple[str, ...], test: tuple[str, ...]) -> Path:
+    for part, names in (("train", train), ("test", test)):
+        for i, name in enumerate(names):
+            for j in range(3):
+                save(base / "set" / part / name / f"{j}.png", 100 * len(part) + 10 * i + j, 8, 8)
+    return base / "set"
+
+
+def test_classes_that_only_the_test_part_has_are_a_problem_and_stop_a_training(tmp_path):
+    data = parted(tmp_path, ("cat", "dog", "emu"), ("cat", "dgo"))
+    report = checked(data)
+    assert not report.ok
+    assert "without a single training image: 1 ('dgo'; did you mean 'dog'?)" in texts(report, "problem")
+    assert "without a test image, so that nothing is known of them: 2 (dog, emu)" in texts(report, "warning")
+    with pytest.raises(UserError, match="give both parts the same class names"):
+        open_source(f"folder:{data}", LoaderConfig(image_size=8, root=tmp_path / "root"))
+
+
+def test_classes_that_only_the_training_part_has_are_a_warning(tmp_path):
+    report = checked(parted(tmp_path, ("cat", "dog", "emu"), ("cat", "dog")))
+    assert report.ok
+    assert "without a test image, so that nothing is known of them: 1 (emu)" in texts(report, "warning")
 
 
 def test_pictures_in_both_parts_of_a_split_are_found(tmp_path):

@@ -1,5 +1,6 @@
 """Files in every shape and state: decoded upright and plain, or refused by name."""
 
+import json
 import os
 import struct
 import zlib
@@ -50,6 +51,40 @@ def test_transparent_pixels_become_white(tmp_path):
     assert torch.equal(result[:, :, 12:], pixels(noise())[:, :, 12:])
 
 
+def test_an_image_of_one_pixel_fills_the_square(tmp_path):
+    Image.new("RGB", (1, 1), (10, 20, 30)).save(tmp_path / "a.png")
+    assert (read(tmp_path / "a.png", 3, 8) == torch.tensor([10, 20, 30]).view(3, 1, 1)).all()
+
+
+def test_printing_colours_become_rgb(tmp_path):
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
+    assert (read(tmp_path / "a.jpg", 3, 8) == torch.tensor([255, 0, 0]).view(3, 1, 1)).all()
+    assert scan([tmp_path / "a.jpg"])[0].mode == "CMYK"
+
+
+@pytest.mark.parametrize("ending", ["gif", "png", "webp", "tif"])
+def test_of_an_animation_or_of_several_pages_the_first_is_read(tmp_path, ending):
+    frames = [Image.new("L", (8, 8), level) for level in (40, 90, 200)]
+    frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:])
+    assert (read(tmp_path / f"a.{ending}", 1, 8).int() - 40).abs().max() <= 1
+    assert scan([tmp_path / f"a.{ending}"])[0].frames == 3
+
+
+def test_a_scan_says_how_a_picture_is_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise(8, 12).save(tmp_path / "turned.jpg", exif=exif)
+    noise().save(tmp_path / "plain.png")
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "grey16.png")
+    (tmp_path / "colour16.png").write_bytes(png_of(2, depth=16, colours=2, body=b"\0" + bytes(range(12))))
+    turned, plain, grey, colour = scan(
+        [tmp_path / name for name in ("turned.jpg", "plain.png", "grey16.png", "colour16.png")]
+    )
+    assert (turned.turned, turned.width, turned.height) == (True, 8, 12)
+    assert (plain.turned, plain.frames, plain.mode) == (False, 1, "RGB")
+    assert (grey.mode, colour.mode) == ("I;16", "RGB;16")
+
+
 def test_16_bit_grey_is_scaled_to_8(tmp_path):
     values = np.arange(24 * 24, dtype=np.uint16).reshape(24, 24) * 100
     Image.fromarray(values).save(tmp_path / "a.png")
@@ -83,12 +118,18 @@ def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path):
 
 def png_that_claims(side: int) -> bytes:
     """A few bytes that would decode to side × side pixels."""
+    return png_of(side, depth=8, colours=0, body=b"")
+
+
+def png_of(side: int, depth: int, colours: int, body: bytes) -> bytes:
+    """A PNG of side × side pixels whose lines all are `body`, a byte for the filter first."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    header = struct.pack(">IIBBBBB", side, side, depth, colours, 0, 0, 0)
+    pixels = zlib.compress(body * side)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def damaged(folder: Path) -> dict[str, str]:
@@ -171,6 +212,20 @@ def test_a_second_scan_decodes_only_what_has_changed(tmp_path, monkeypatch):
     assert decoded == [files[1]]
     assert (second[0], second[2]) == (first[0], first[2])
     assert second[1].digest != first[1].digest
+
+
+def test_what_an_older_version_kept_is_looked_at_again(tmp_path):
+    noise().save(tmp_path / "a.png")
+    store = tmp_path / "a.json"
+    (first,) = scan([tmp_path / "a.png"], store)
+    kept = json.loads(store.read_text())
+    for values in kept.values():
+        values["digest"] = "old"
+        del values["frames"]
+    store.write_text(json.dumps(kept))
+    assert scan([tmp_path / "a.png"], store) == [first]
+    store.write_text('{"x": 3}')
+    assert scan([tmp_path / "a.png"], store) == [first]
 
 
 def test_a_damaged_or_unwritable_store_costs_nothing_but_time(tmp_path):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from torchworks.shared.data.order import EpochRandom
 from torchworks.shared.random import SampleRandom, StepRandom, mix, sample_normal
 
 examples = settings(deadline=None, max_examples=50, derandomize=True)
@@ -122,6 +123,18 @@ def test_augmentations_of_other_epochs_seeds_and_draws_are_unrelated():
     correlation = torch.corrcoef(torch.stack(columns)).fill_diagonal_(0)
     assert correlation.abs().max() < 0.06  # 4.2 standard deviations
     assert torch.corrcoef(torch.stack([columns[0][1:], columns[0][:-1]]))[0, 1].abs() < 0.06
+
+
+def test_a_constant_number_is_a_sample_s_own_in_every_epoch():
+    index = torch.arange(1000)
+    first = SampleRandom(3, 0, index).constant(2)
+    assert torch.equal(SampleRandom(3, 7, index).constant(2), first)
+    assert torch.equal(EpochRandom(3, 7, 1000, torch.device("cpu")).at(index[5:9]).constant(2), first[5:9])
+    others = [SampleRandom(4, 0, index).constant(2), SampleRandom(3, 0, index).uniform(2)]
+    random = SampleRandom(3, 0, index)
+    others.append((random.constant(2), random.constant(2))[1])
+    columns = torch.cat([first, *others], 1).T
+    assert torch.corrcoef(columns).fill_diagonal_(0).abs().max() < 0.15  # 4.7 standard deviations
 
 
 def test_augmentation_numbers_are_uniform_in_zero_to_one():

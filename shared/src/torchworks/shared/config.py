@@ -41,6 +41,8 @@ class LoaderConfig:
     """Decoding processes of the streaming loader."""
     skip_bad: Annotated[bool, _also("skip-bad")] = False
     """Leave out unreadable files instead of stopping at them."""
+    multi_label: Annotated[bool, _also("multi-label")] = False
+    """Labels of a CSV table are sets of names separated by |, and may be empty."""
     test_fraction: float = 0.2
     """Share held back for testing when the data bring no test part."""
     download: Annotated[bool, _also("download")] = False

@@ -71,22 +71,31 @@ def sample_normal(seed: int, indices: range | list[int], *shape: int) -> Tensor:
 
 
 class SampleRandom:
-    """Per-sample random numbers for augmentation: row i depends on (seed, epoch, index[i]) alone.
+    """Per-sample random numbers for augmentation: row i depends on (seed, epoch, index[i]) alone, and, if it is to be
+    `constant`, not even on the epoch.
 
     `index` is an int64 tensor (N,) on any device; each draw is a new stream. A draw is the splitmix64 finaliser
     over a counter, in integer arithmetic that every device does alike.
     """
 
     def __init__(self, seed: int, epoch: int, index: Tensor):
+        self.seed, self.epoch = seed, epoch
         self._base, self._index, self._draws = mix(seed, epoch, "sample"), index, 0
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform in [0, 1), float32 (N, *shape)."""
+        return self._uniform(self._base, shape)
+
+    def constant(self, *shape: int) -> Tensor:
+        """Uniform in [0, 1), float32 (N, *shape), the same in every epoch."""
+        return self._uniform(mix(self.seed, "sample"), shape)
+
+    def _uniform(self, base: int, shape: tuple[int, ...]) -> Tensor:
         self._draws += 1
         columns = 1
         for size in shape:
             columns *= size
-        stream = _signed(mix(self._base, self._draws))
+        stream = _signed(mix(base, self._draws))
         counter = self._index[:, None] * columns + torch.arange(columns, device=self._index.device)
         bits = _finalise(_finalise(counter + stream))
         return (_shift(bits, 40).to(torch.float32) / (1 << 24)).view(len(self._index), *shape)

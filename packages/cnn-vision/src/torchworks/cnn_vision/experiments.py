@@ -16,7 +16,6 @@ from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.subset import labels_of, with_classes, with_shots
-from torchworks.shared import data
 from torchworks.shared.config import UserError
 from torchworks.shared.data import (
     Augment,
@@ -25,12 +24,14 @@ from torchworks.shared.data import (
     Part,
     Source,
     affine,
+    alternating_flip,
     brightness,
     contrast,
     cutout,
     flip,
     open_loader,
     open_source,
+    random_augment,
     resident,
     shift,
 )
@@ -221,10 +222,10 @@ def augmentations(
     """The named changes, by amounts that suit images of `size` pixels that were normalised by `mean` and `std`."""
     known = {
         "flip": lambda: flip(),
-        "alternating-flip": lambda: data.alternating_flip(),
+        "alternating-flip": lambda: alternating_flip(),
         "shift": lambda: shift(max(1, size // 8)),
         "affine": lambda: affine(degrees=12, scale=0.1, slant=0.1),
-        "randaugment": lambda: data.random_augment(magnitude=9, layers=2, mean=mean, std=std),
+        "randaugment": lambda: random_augment(magnitude=9, layers=2, mean=mean, std=std),
         "cutout": lambda: cutout(max(1, size // 4)),
         "brightness": lambda: brightness(0.4),
         "contrast": lambda: contrast(0.4),

@@ -252,6 +252,11 @@ def _inputs_as_outputs(task: Pix2PixTask, test: Any) -> dict[str, float]:
 def _check(config: Config) -> None:
     check_numbers(config)
     stages_of(config.loader.image_size)
+    if config.loader.multi_label:
+        raise UserError(
+            "Generators take one class for each image, not a set of them. Leave out --multi-label: each set of labels "
+            "is then a class of its own."
+        )
     if config.trainer.compile and isinstance(config, GanConfig) and (config.adversarial.r1 or config.adversarial.r2):
         raise UserError(
             "Gradient penalties differentiate the discriminator twice, which compiled nets cannot do in this version "

@@ -8,7 +8,18 @@ _HOMES = {
     "sources": ("Source", "open_source"),
     "loaders": ("Loader", "ResidentLoader", "Together", "open_loader"),
     "stream": ("StreamLoader",),
-    "augment": ("Augment", "affine", "brightness", "contrast", "cutout", "flip", "shift"),
+    "augment": (
+        "Augment",
+        "affine",
+        "alternating_flip",
+        "brightness",
+        "contrast",
+        "cutout",
+        "flip",
+        "random_augment",
+        "shift",
+        "torchvision_transform",
+    ),
     "report": ("Report", "check", "run_check"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -7,13 +7,14 @@ the same size. It runs on the device, a batch at a time. A sample's numbers depe
 alone, so neither the batch size nor the kind of loader nor a resume changes what happens to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import radians
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchworks.shared.config import UserError
 from torchworks.shared.random import SampleRandom
 
 Augment = Callable[[Tensor, SampleRandom], Tensor]
@@ -25,6 +26,17 @@ def flip(chance: float = 0.5) -> Augment:
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         mirrored = (random.uniform(1, 1, 1) < chance).to(images.dtype)
         return images.lerp(images.flip(-1), mirrored)  # exactly one or the other, and faster than torch.where
+
+    return apply
+
+
+def alternating_flip() -> Augment:
+    """Mirror left and right in every other epoch: a random half of the samples in even epochs, the other half in odd
+    ones, so that two epochs show each sample both ways (Jordan 2024, arXiv:2404.00498, section 3.6)."""
+
+    def apply(images: Tensor, random: SampleRandom) -> Tensor:
+        first = random.constant(1, 1, 1) < 0.5
+        return torch.where(first ^ bool(random.epoch % 2), images.flip(-1), images)
 
     return apply
 
@@ -102,5 +114,47 @@ def contrast(amount: float) -> Augment:
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         factor = 1 + (random.uniform(1, 1, 1) * 2 - 1) * amount
         return images.mean((1, 2, 3), keepdim=True).lerp(images, factor.to(images.dtype))
+
+    return apply
+
+
+def random_augment(
+    magnitude: int = 9, layers: int = 2, *, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)
+) -> Augment:
+    """RandAugment (Cubuk et al. 2020) of torchvision: `layers` of its 14 operations at random, one after the other, as
+    strong as `magnitude` (0 to 30) says. On grey pictures its operation Color does nothing.
+
+    `mean` and `std` as for `torchvision_transform`. Raises `UserError` for a magnitude or a number of layers that there cannot be.
+    """
+    if not 0 <= magnitude <= 30 or layers < 1:
+        raise UserError(
+            f"RandAugment was asked for {layers} layers of magnitude {magnitude}; there must be at least 1 layer, and "
+            "magnitudes go from 0 to 30."
+        )
+    from torchvision.transforms.v2 import RandAugment  # its import is only for those who want it
+
+    return torchvision_transform(RandAugment(num_ops=layers, magnitude=magnitude), mean=mean, std=std)
+
+
+def torchvision_transform(
+    transform: Callable[[Tensor], Tensor], *, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)
+) -> Augment:
+    """Any transform of torchvision.transforms.v2 that takes uint8 (C, H, W) and keeps that shape, sample by sample.
+
+    `mean` and `std`, one number or one for each channel, are what the loader normalised the images by; the transform
+    gets them as they were before, rounded to 8 bits. Random numbers have to come from torch's generator of the CPU, as those of nearly all transforms do; it
+    is left as it was. On a GPU this waits for the device at every batch.
+    """
+
+    def apply(images: Tensor, random: SampleRandom) -> Tensor:
+        high, low = (random.uniform(2).double() * (1 << 24)).long().unbind(1)
+        shift, scale = (images.new_tensor([255 * value for value in values]).view(-1, 1, 1) for values in (mean, std))
+        pixels = (images * scale + shift).round().clamp(0, 255).to(torch.uint8)
+        changed = []
+        with torch.random.fork_rng(devices=[]):
+            for seed, picture in zip(((high << 24) + low).tolist(), pixels, strict=True):
+                torch.default_generator.manual_seed(seed)
+                changed.append(transform(picture))
+        return (torch.stack(changed).to(images.dtype) - shift) / scale
 
     return apply

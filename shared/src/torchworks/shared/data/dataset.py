@@ -1,6 +1,7 @@
 """What a data set is: named tensors per sample, described by a schema.
 
-Shapes: N samples, C channels, H × W pixels. Images are uint8 (C, H, W) in 0..255, labels int64 ().
+Shapes: N samples, C channels, H × W pixels, K classes. Images are uint8 (C, H, W) in 0..255. A label is int64 (), or,
+if a sample may have several or none, uint8 (K,) of 0 and 1.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Field:
-    """One tensor of every sample. `shape` is without the batch; `classes` names what a label can be."""
+    """One tensor of every sample. `shape` is without the batch: () for a label, (K,) for a set of labels; `classes`
+    names what a label can be."""
 
     name: str
     kind: Literal["image", "label"]
@@ -37,10 +39,11 @@ class Schema:
         return any(item.name == name for item in self.fields)
 
 
-def image_schema(channels: int, image_size: int, classes: Sequence[str] = ()) -> Schema:
-    """An `image` field and, if there are class names, a `label` field."""
+def image_schema(channels: int, image_size: int, classes: Sequence[str] = (), *, multi_label: bool = False) -> Schema:
+    """An `image` field and, if there are class names, a `label` field, of one class or of a set of them."""
     image = Field("image", "image", (channels, image_size, image_size))
-    return Schema((image, Field("label", "label", (), tuple(classes))) if classes else (image,))
+    shape = (len(classes),) if multi_label else ()
+    return Schema((image, Field("label", "label", shape, tuple(classes))) if classes else (image,))
 
 
 class Dataset(Protocol):
@@ -56,8 +59,8 @@ class Dataset(Protocol):
 class TensorDataset:
     """Samples held as whole tensors, one per field, equal in their first dimension.
 
-    Without a schema, a uint8 (N, C, H, W) tensor `image` and an int64 (N,) tensor `label` are described as
-    such and every other tensor is handed on as it is.
+    Without a schema, a uint8 (N, C, H, W) tensor `image` and an int64 (N,) or uint8 (N, K) tensor `label` are described
+    as such and every other tensor is handed on as it is.
     """
 
     def __init__(self, tensors: dict[str, Tensor], schema: Schema | None = None):
@@ -85,6 +88,8 @@ def _describe(tensors: dict[str, Tensor]) -> Schema:
         elif name == "label" and tensor.dtype == torch.int64 and tensor.ndim == 1:
             count = int(tensor.max()) + 1 if len(tensor) else 0
             fields.append(Field(name, "label", (), tuple(map(str, range(count)))))
+        elif name == "label" and tensor.dtype == torch.uint8 and tensor.ndim == 2:
+            fields.append(Field(name, "label", tuple(tensor.shape[1:]), tuple(map(str, range(tensor.shape[1])))))
     return Schema(tuple(fields))
 
 
@@ -150,8 +155,7 @@ def nbytes(dataset: Dataset) -> int:
     """Memory that the data set takes when all of it is held as tensors."""
     if isinstance(dataset, TensorDataset):
         return sum(tensor.nbytes for tensor in dataset.tensors.values())
-    sizes = {"image": 1, "label": 8}
-    return len(dataset) * sum(sizes[item.kind] * prod(item.shape) for item in dataset.schema.fields)
+    return len(dataset) * sum(prod(item.shape) if item.shape else 8 for item in dataset.schema.fields)
 
 
 def resident(dataset: Dataset) -> TensorDataset:

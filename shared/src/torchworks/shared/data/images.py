@@ -1,26 +1,28 @@
 """Image files: decoded safely, upright, grey or colour, at the size asked for; and scanned before they are used.
 
 However a file stores its picture, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
-on white where it is transparent, 16 bits scaled to 8, the first of several frames. To fit the (square) size it
-is cropped at its middle and resampled by an antialiased bicubic filter.
+on white where it is transparent, 16 bits scaled to 8, the first of several frames (`dicom.py` has the rules for DICOM).
+To fit the (square) size it is cropped at its middle and resampled by an antialiased bicubic filter.
 """
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import sys
 import typing
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
@@ -30,7 +32,7 @@ from torchworks.shared.data.dataset import Schema, TensorDataset, gather
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff",
-     ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"}
+     ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".dcm", ".dicom"}
 )  # fmt: skip
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
 PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 256 MiB as RGB
@@ -41,7 +43,8 @@ class Unreadable(Exception):
 
 
 class FileDataset:
-    """Images decoded when asked for. `labels` is int64 (N,) or None; `scans` is what is known of each file."""
+    """Images decoded when asked for. `labels` is int64 (N,), uint8 (N, K) for sets of labels, or None; `scans` is what
+    is known of each file."""
 
     def __init__(
         self,
@@ -83,17 +86,56 @@ def read(path: Path, channels: int, image_size: int) -> Tensor:
 
 def _upright(path: Path, least: int | None = None) -> Image.Image:
     """The picture in grey (L) or colour (RGB). A JPEG may be decoded smaller, with no side below `least`."""
-    try:
+    with _explained(path):
+        if _is_dicom(path):
+            return _dicom().decode(path)
         with Image.open(path, formats=_formats()) as image:
             if image.width * image.height > PIXEL_LIMIT:
                 raise Image.DecompressionBombError
             if least:
                 image.draft(None, (least, least))
             return _plain(ImageOps.exif_transpose(image))
-    except Unreadable:
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """How a file stores its picture, as the fields of a `Scan`; decodes nothing."""
+    with _explained(path):
+        if _is_dicom(path):
+            return _dicom().stored(path)
+        with Image.open(path, formats=_formats()) as image:
+            deep = ";16" in str(image.tile) and ";16" not in image.mode
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            mode, frames = image.mode + ";16" * deep, getattr(image, "n_frames", 1)
+            return {"mode": mode, "frames": frames, "turned": turned}
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Whatever goes wrong with a file becomes `Unreadable`."""
+    try:
+        yield
+    except (Unreadable, UserError):
         raise
-    except Exception as error:  # Pillow's decoders raise almost anything on a damaged file
+    except Exception as error:  # decoders raise almost anything on a damaged file
         raise Unreadable(_reason(path, error)) from error
+
+
+def _is_dicom(path: Path) -> bool:
+    """By the ending, or, if that is no image's, by the mark at byte 128: many DICOM files have no ending at all."""
+    ending = path.suffix.lower()
+    if ending in SUFFIXES:
+        return ending in (".dcm", ".dicom")
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _dicom() -> Any:
+    try:
+        return importlib.import_module("torchworks.shared.data.dicom")
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"DICOM files need {error.name}, which is not installed: install the extra shared[dicom]."
+        ) from error
 
 
 @cache
@@ -135,7 +177,7 @@ def _reason(path: Path, error: Exception) -> str:
         return f"it has more than {PIXEL_LIMIT / 1e6:.0f} million pixels; make it smaller"
     if isinstance(error, UnidentifiedImageError):
         return "it is not an image" if path.stat().st_size else "the file is empty"
-    if "truncated" in str(error).lower():
+    if isinstance(error, EOFError) or "truncated" in str(error).lower():
         return "the file is cut off"
     return f"it is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
 
@@ -167,7 +209,12 @@ class Scan:
     width: int = 0
     height: int = 0
     mode: str = ""
-    """Pillow's name of how the pixels are stored, such as RGB, P or I;16."""
+    """Pillow's name of how the pixels are stored, such as RGB, P or I;16 (RGB;16 if it reads only the upper 8 bits), or
+    DICOM's, such as DICOM MONOCHROME2."""
+    frames: int = 1
+    """Pictures in the file; the first is used."""
+    turned: bool = False
+    """Its EXIF orientation says that it was stored turned or mirrored."""
     grey: bool = False
     blank: bool = False
     """All pixels are alike."""
@@ -204,15 +251,13 @@ def _scan_all(files: Sequence[Path]) -> list[Scan]:
 
 def _scan_one(file: Path) -> Scan:
     try:
-        image = _upright(file)
-        with Image.open(file, formats=_formats()) as stored:
-            mode = stored.mode
+        image, stored = _upright(file), _stored(file)
     except Unreadable as error:
         return Scan(error=str(error))
     colour = image.convert("RGB")
     digest = hashlib.sha256(f"{image.size}".encode() + colour.tobytes()).hexdigest()[:16]
     blank = all(low == high for low, high in typing.cast(tuple, colour.getextrema()))
-    return Scan(digest, image.width, image.height, mode, image.mode == "L", blank)
+    return Scan(digest, image.width, image.height, grey=image.mode == "L", blank=blank, **stored)
 
 
 def _mark(file: Path) -> str:
@@ -227,8 +272,9 @@ def _mark(file: Path) -> str:
 def _load(store: Path | None) -> dict[str, Scan]:
     try:
         found = json.loads(store.read_text()) if store else {}
-        return {mark: Scan(**values) for mark, values in found.items()}
-    except (OSError, ValueError, TypeError):  # none yet, or not one of ours: scan again
+        whole = {item.name for item in fields(Scan)}  # what an older version kept lacks some
+        return {mark: Scan(**values) for mark, values in found.items() if values.keys() == whole}
+    except (OSError, ValueError, AttributeError):  # none yet, or not one of ours: scan again
         return {}
 
 

@@ -6,8 +6,9 @@ report.picture("check.png")
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,12 +17,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data.dataset import Dataset
-from torchworks.shared.data.folders import Listing, list_csv, list_folder, scan_listing, some
+from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
-from torchworks.shared.data.sources import Source, open_source
+from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
+from torchworks.shared.data.sources import Source, check_spec, open_source
+from torchworks.shared.data.tables import list_csv, unnamed_images
 
 FEW = 10
 """Images below which a class is called tiny."""
+UNEVEN = 20
+"""How many times the smallest class the largest may be."""
 _CELL, _CAPTION = 160, 24
 
 
@@ -64,11 +69,12 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
 
     Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table).
     """
-    kind, _, rest = spec.partition(":")
+    kind, rest = check_spec(spec, config)
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
-        listing = list_folder(rest) if kind == "folder" else list_csv(rest)
+        listing = list_folder(rest) if kind == "folder" else list_csv(rest, config.multi_label)
         findings += _of_files(listing, scan_listing(listing, config), config, min_side)
+        findings += _unnamed(listing) if kind == "csv" else []
     source = None
     try:
         source = open_source(spec, replace(config, skip_bad=True), seed)
@@ -102,12 +108,16 @@ def run_check(arguments: _Arguments) -> int:
 def _of_files(listing: Listing, scans: Sequence[Scan], config: LoaderConfig, min_side: int) -> Iterator[Finding]:
     for note in listing.notes:
         yield Finding("warning", note)
+    for fact in listing.facts:
+        yield Finding("fact", fact)
     yield from _unreadable(listing, scans, config)
     good = [i for i, found in enumerate(scans) if not found.error]
     yield from _classes(listing, good)
+    yield from _untested(listing, scans, good)
     yield from _copies(listing, scans, good)
     yield from _sizes(listing, scans, good, config, min_side)
     yield from _modes([scans[i] for i in good])
+    yield from _stored(listing, scans, good)
     blank = [listing.names[i] for i in good if scans[i].blank]
     if blank:
         yield Finding("warning", f"Images of a single flat colour: {_counted(blank)}.")
@@ -128,18 +138,34 @@ def _classes(listing: Listing, good: Sequence[int]) -> Iterator[Finding]:
     if not listing.classes:
         yield Finding("fact", f"Images: {len(good)}, without labels (a flat folder).")
         return
-    counts = Counter(listing.classes[listing.labels[i]] for i in good)
-    sizes = ", ".join(f"{name} {counts[name]}" for name in listing.classes[:20])
-    more = f" and {len(listing.classes) - 20} more" if len(listing.classes) > 20 else ""
-    yield Finding("fact", f"Images: {len(good)}. Classes: {len(listing.classes)} ({sizes}{more}).")
-    if len(listing.classes) == 1:
+    counts = Counter(name for i in good for name in listing.classes_of(i))
+    sizes = some([f"{name} {counts[name]}" for name in listing.classes], 20)
+    without = sum(not listing.classes_of(i) for i in good)
+    none = f" Images without any of them: {without}." if listing.multi_label else ""
+    yield Finding("fact", f"Images: {len(good)}. Classes: {len(listing.classes)} ({sizes}).{none}")
+    if len(listing.classes) == 1 and not listing.multi_label:
         yield Finding("warning", "There is only one class, so there is nothing to classify; generators do not mind.")
     tiny = [f"{name} ({counts[name]})" for name in listing.classes if counts[name] < FEW]
     if tiny:
         yield Finding("warning", f"Classes with fewer than {FEW} images: {_counted(tiny)}.")
     high, low = max(counts.values(), default=0), min(counts.values(), default=0)
-    if low >= FEW and high > 10 * low:
-        yield Finding("warning", f"The largest class has {high} images, the smallest {low}.")
+    if high > UNEVEN * low:
+        text = f"The largest class has {high} images, the smallest {low}, a ratio of {high / low:.0f}:1"
+        advice = "Classifiers tend to ignore the small one; --class-weights balanced makes all classes count the same"
+        yield Finding("warning", f"{text}. {advice}.")
+
+
+def _untested(listing: Listing, scans: Sequence[Scan], good: list[int]) -> Iterator[Finding]:
+    """Classes that the test part lacks, where the data bring one; the opposite is one of the `contradictions`."""
+    trained, tested = classes_by_part(listing, scans, good)
+    lost = [name for name in listing.classes if name in trained - tested]
+    if tested and lost:
+        yield Finding("warning", f"Classes without a test image, so that nothing is known of them: {_counted(lost)}.")
+
+
+def _unnamed(listing: Listing) -> Iterator[Finding]:
+    if names := unnamed_images(listing):
+        yield Finding("warning", f"Images in the folder of the table that none of its lines names: {_counted(names)}.")
 
 
 def _copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
@@ -194,6 +220,24 @@ def _modes(scans: Sequence[Scan]) -> Iterator[Finding]:
         yield Finding("fact", f"Modes: {len(kinds)} ({named}). All become {'grey' if grey else 'RGB'}.")
 
 
+def _stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
+    """What decoding has to change or leave out."""
+
+    def named(chosen: Callable[[Scan], object]) -> list[str]:
+        return [listing.names[i] for i in good if chosen(scans[i])]
+
+    if cmyk := named(lambda found: found.mode == "CMYK"):
+        text = "Images stored in printing colours (CMYK), converted to RGB; colours may differ from what a viewer shows"
+        yield Finding("warning", f"{text}: {_counted(cmyk)}.")
+    if deep := named(lambda found: found.mode == "I" or ";16" in found.mode):
+        yield Finding("warning", f"Images with 16 bits a value, of which the upper 8 are kept: {_counted(deep)}.")
+    if moving := named(lambda found: found.frames > 1):
+        text = "Images of several frames or pages (animated, multi-page), only the first of which is used"
+        yield Finding("warning", f"{text}: {_counted(moving)}.")
+    if turned := named(lambda found: found.turned):
+        yield Finding("fact", f"Images stored turned or mirrored (EXIF), which are put upright: {_counted(turned)}.")
+
+
 # ------------------------------------------------------------------------------------------------------ source
 
 
@@ -228,4 +272,6 @@ def draw_nine(dataset: Dataset, path: Path) -> None:
 def _caption(dataset: Dataset, sample: dict[str, torch.Tensor], row: int) -> str:
     if "label" not in dataset.schema:
         return f"image {row}"
-    return dataset.schema["label"].classes[int(sample["label"])][:20]
+    field, label = dataset.schema["label"], sample["label"]
+    names = compress(field.classes, label) if field.shape else [field.classes[int(label)]]
+    return (", ".join(names) or "no label")[:20]

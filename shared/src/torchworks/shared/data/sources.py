@@ -36,16 +36,28 @@ class Source:
 
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
     """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
+    kind, rest = check_spec(spec, config)
+    return _OPENERS[kind][1](rest, config, seed)
+
+
+def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
+    """The kind of a source and what follows its colon; raises `UserError` if there is no such kind, or `config` does
+    not suit it."""
     _check_config(config)
     kind, _, rest = spec.partition(":")
     if kind not in _OPENERS:
         known = ", ".join(_OPENERS)
         raise UserError(f"There is no data source '{spec}'.{nearest(kind, _OPENERS)} Known: {known}.")
-    wants_rest, opener = _OPENERS[kind]
+    wants_rest = _OPENERS[kind][0]
     if bool(rest) != wants_rest:
         need = f"needs a name or path after it, as in {kind}:…" if wants_rest else "takes nothing after a colon"
         raise UserError(f"The data source '{kind}' {need}; '{spec}' was given.")
-    return opener(rest, config, seed)
+    if config.multi_label and kind != "csv":
+        raise UserError(
+            f"'{spec}' gives each image one label or none, but --multi-label asks for sets of them. Write them to a "
+            "table with the columns path and label (such as effusion|nodule) and use csv:PATH, or leave the option out."
+        )
+    return kind, rest
 
 
 def _check_config(config: LoaderConfig) -> None:
@@ -97,7 +109,7 @@ def _folder(rest: str, config: LoaderConfig, seed: int) -> Source:
 
 
 def _csv(rest: str, config: LoaderConfig, seed: int) -> Source:
-    from torchworks.shared.data.folders import open_csv
+    from torchworks.shared.data.tables import open_csv
 
     return open_csv(rest, config, seed)
 

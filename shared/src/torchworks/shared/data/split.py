@@ -1,10 +1,14 @@
 """Splitting into a training and a test part so that nothing leaks from one to the other."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from itertools import compress
 
 from torch import Tensor
+
+Label = int | Sequence[int]
+"""A class, or a 0 or 1 for each class."""
 
 
 def digests(images: Tensor) -> list[str]:
@@ -18,21 +22,38 @@ def fingerprint(*parts: Sequence[object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def split(digests: Sequence[str], labels: Sequence[int], fraction: float, seed: int) -> tuple[list[int], list[int]]:
+def split(digests: Sequence[str], labels: Sequence[Label], fraction: float, seed: int) -> tuple[list[int], list[int]]:
     """Indices (train, test), each in ascending order.
 
-    Every class gives `fraction` of its samples to the test part, at least one if it has two different ones.
-    Samples with equal digests stay together, with the class of the first. Which samples are chosen depends on
-    their contents and the seed alone, not on their order.
+    Every class, or set of classes, gives `fraction` of its samples to the test part, at least one if it has two
+    different ones. Samples of a set too rare for that go by the rarest class in it. Samples with equal digests stay
+    together, with the label of the first. Which samples are chosen depends on their contents and the seed alone, not
+    on their order.
     """
+    strata = _strata(labels, fraction)
     groups: dict[str, list[int]] = defaultdict(list)
     for i, digest in enumerate(digests):
         groups[digest].append(i)
-    classes: dict[int, list[str]] = defaultdict(list)
+    classes: dict[Hashable, list[str]] = defaultdict(list)
     for digest, members in groups.items():
-        classes[labels[members[0]]].append(digest)
+        classes[strata[members[0]]].append(digest)
     test = {i for names in classes.values() for i in _held_back(names, groups, fraction, seed)}
     return [i for i in range(len(digests)) if i not in test], sorted(test)
+
+
+def _strata(labels: Sequence[Label], fraction: float) -> list[Hashable]:
+    """What to divide evenly for each sample: its class; the classes it has, if at least one sample with just these is
+    to be expected in the test part; else the rarest of them."""
+    found = [label if isinstance(label, int) else tuple(compress(range(len(label)), label)) for label in labels]
+    counts = Counter(found)
+    single = Counter(k for label in found if isinstance(label, tuple) for k in label)
+
+    def stratum(label: int | tuple[int, ...]) -> Hashable:
+        if isinstance(label, int) or not label or fraction * counts[label] >= 1:
+            return label
+        return min(label, key=lambda k: (single[k], k))
+
+    return [stratum(label) for label in found]
 
 
 def _held_back(names: list[str], groups: dict[str, list[int]], fraction: float, seed: int) -> list[int]:

@@ -1,0 +1,171 @@
+"""A list of a user's image files, wherever it comes from, and how it becomes a source: scanned, cleaned, split."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+
+import torch
+
+from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.data.dataset import image_schema
+from torchworks.shared.data.images import FileDataset, Scan, scan
+from torchworks.shared.data.sources import Source
+from torchworks.shared.data.split import fingerprint, split
+
+HELD_OUT = ("test", "val", "valid", "validation")
+"""What a part for testing may be called."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Image files and what is said of each: its name in messages, its label, its part (train, test)."""
+
+    base: Path
+    files: list[Path]
+    names: list[str]
+    labels: list[int] | list[tuple[int, ...]]
+    """Of each file the number of its class or, if it may have several or none, a 0 or 1 for every class."""
+    classes: tuple[str, ...]
+    """Empty for images without labels, whose `labels` are all 0."""
+    parts: list[str]
+    """Empty if the data bring no split."""
+    notes: tuple[str, ...] = ()
+    """What deserves a look."""
+    facts: tuple[str, ...] = ()
+    """What is good to know."""
+
+    @property
+    def multi_label(self) -> bool:
+        return isinstance(self.labels[0], tuple)
+
+    def classes_of(self, i: int) -> tuple[str, ...]:
+        """The classes of file `i`; none without labels."""
+        label = self.labels[i]
+        return self.classes[label : label + 1] if isinstance(label, int) else tuple(compress(self.classes, label))
+
+
+def scan_listing(listing: Listing, config: LoaderConfig) -> list[Scan]:
+    """Each file's `Scan`, remembered between runs below `config.root`."""
+    key = hashlib.sha256(str(listing.base.absolute()).encode()).hexdigest()[:16]
+    return scan(listing.files, config.root.expanduser() / "scans" / f"{key}.json")
+
+
+def open_listing(listing: Listing, config: LoaderConfig, seed: int) -> Source:
+    """Scan, leave out, split. Raises `UserError` for unreadable files (without skip_bad) and for `contradictions`."""
+    scans = scan_listing(listing, config)
+    good, notes = _usable(listing, scans, config.skip_bad)
+    if wrong := contradictions(listing, scans, good):
+        raise UserError(f"{listing.base} cannot be trained on. {' '.join(wrong)}")
+    train, test, more = split_listing(listing, scans, good, config.test_fraction, seed)
+    grey = all(scans[i].grey for i in good)
+    channels = config.channels or (1 if grey else 3)
+    schema = image_schema(channels, config.image_size, listing.classes, multi_label=listing.multi_label)
+    kind = torch.uint8 if listing.multi_label else torch.int64
+
+    def part(rows: list[int]) -> FileDataset:
+        labels = torch.tensor([listing.labels[i] for i in rows], dtype=kind) if listing.classes else None
+        return FileDataset([listing.files[i] for i in rows], labels, schema, [scans[i] for i in rows])
+
+    mark = fingerprint(*([f"{scans[i].digest} {listing.labels[i]}" for i in rows] for rows in (train, test)))
+    if len(listing.classes) == 1 and not listing.multi_label:
+        notes.append(f"There is only one class, '{listing.classes[0]}': the labels tell nothing.")
+    licence = "not stated (your own data)"
+    everything = (*listing.notes, *listing.facts, *notes, *more)
+    return Source(listing.base.stem, licence, part(train), part(test), schema, mark, everything)
+
+
+def _usable(listing: Listing, scans: Sequence[Scan], skip_bad: bool) -> tuple[list[int], list[str]]:
+    """The files that can be read, and a note about the others."""
+    bad = [i for i, found in enumerate(scans) if found.error]
+    if not bad:
+        return list(range(len(scans))), []
+    named = some([f"{listing.names[i]} ({scans[i].error})" for i in bad])
+    if len(bad) == len(scans):
+        raise UserError(f"None of the {len(scans)} images in {listing.base} can be read: {named}.")
+    if not skip_bad:
+        raise UserError(
+            f"{len(bad)} of {len(scans)} images in {listing.base} cannot be read: {named}. Repair or remove them, or "
+            "leave them out with --loader.skip-bad."
+        )
+    note = f"Images that cannot be read were left out: {len(bad)} of {len(scans)} ({named})."
+    return [i for i, found in enumerate(scans) if not found.error], [note]
+
+
+def split_listing(
+    listing: Listing, scans: Sequence[Scan], good: list[int], fraction: float, seed: int
+) -> tuple[list[int], list[int], list[str]]:
+    """The files (train, test) and notes. A given split is kept, but for training images that the test part has too."""
+    if not listing.parts:
+        places = split([scans[i].digest for i in good], [listing.labels[i] for i in good], fraction, seed)
+        train, test = ([good[place] for place in part] for part in places)
+        notes = []
+    else:
+        train, test = _given_parts(listing, scans, good)
+        leaks = len(good) - len(train) - len(test)
+        notes = [f"Training images that are test images too were left out of the training: {leaks}."] * bool(leaks)
+    for rows, name in ((train, "training"), (test, "testing")):
+        if not rows:
+            raise UserError(
+                f"No image in {listing.base} is left for {name}: at least two different ones are needed, in the same "
+                "class or without classes, or a split that gives some to both parts."
+            )
+    return train, test, notes
+
+
+def _given_parts(listing: Listing, scans: Sequence[Scan], good: list[int]) -> tuple[list[int], list[int]]:
+    """The split (train, test) that the data bring, without training images that the test part has too."""
+    test = [i for i in good if listing.parts[i] == "test"]
+    held = {scans[i].digest for i in test}
+    return [i for i in good if listing.parts[i] == "train" and scans[i].digest not in held], test
+
+
+def contradictions(listing: Listing, scans: Sequence[Scan], good: list[int]) -> list[str]:
+    """Sentences about labels that no training can make sense of."""
+    found = []
+    if torn := _torn_files(listing):
+        found.append(
+            f"Files to which the table gives different labels: {len(torn)} ({some(torn)}). Keep one line for each "
+            "file; if it has several labels, write them in one cell, such as effusion|nodule, and use --multi-label."
+        )
+    trained, tested = classes_by_part(listing, scans, good)
+    if trained and (lost := [name for name in listing.classes if name in tested - trained]):
+        named = some([f"'{name}'{nearest(name, trained)}".replace(" Did you", "; did you") for name in lost])
+        found.append(
+            f"Classes in the test part without a single training image: {len(lost)} ({named}). A net cannot learn "
+            "them: give both parts the same class names, or leave these images out."
+        )
+    return found
+
+
+def _torn_files(listing: Listing) -> list[str]:
+    lines: dict[Path, list[int]] = defaultdict(list)
+    for i, file in enumerate(listing.files):
+        lines[file].append(i)
+    torn = [rows for rows in lines.values() if len({listing.labels[i] for i in rows}) > 1]
+    return [" = ".join(listing.names[i] for i in rows[:3]) for rows in torn]
+
+
+def classes_by_part(listing: Listing, scans: Sequence[Scan], good: list[int]) -> tuple[set[str], set[str]]:
+    """The classes with images in the training and in the test part that the data bring; none if they bring no split."""
+    parts = _given_parts(listing, scans, good) if listing.parts else ([], [])
+    trained, tested = ({name for i in rows for name in listing.classes_of(i)} for rows in parts)
+    return trained, tested
+
+
+def some(names: Sequence[str], count: int = 5) -> str:
+    """The first few of many names."""
+    rest = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + rest
+
+
+def natural(name: str) -> tuple[bool, int, str]:
+    """Sorting key: whole numbers by value, then everything else as text."""
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is the system's, not the user's."""
+    return name.startswith((".", "__MACOSX"))

@@ -1,0 +1,144 @@
+"""A user's own images: tables of them.
+
+    path,label,split               CSV, from the file's own folder or absolute; the split (train or test) may be missing
+    1.png,rose,train
+    2.png,tulip,test
+
+With --multi-label a label is a set of names, such as `effusion|nodule`. It may be empty; `No Finding`, as tables of
+chest X-rays have it, means the same.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.data.images import SUFFIXES
+from torchworks.shared.data.listing import HELD_OUT, Listing, is_hidden, natural, open_listing, some
+from torchworks.shared.data.sources import Source
+
+NO_FINDING = "No Finding"
+
+
+def open_csv(path: str, config: LoaderConfig, seed: int) -> Source:
+    """Raises `UserError` naming the lines that are wrong."""
+    return open_listing(list_csv(path, config.multi_label), config, seed)
+
+
+def list_csv(path: str, multi_label: bool = False) -> Listing:
+    """The images that a CSV file lists, in its order. Files that are missing show up when they are scanned."""
+    table = Path(path).expanduser()
+    rows = _rows(table)
+    _check_cells(table, rows, multi_label)
+    cells = [row["label"] for _, row in rows]
+    classes, labels = _sets(table, cells) if multi_label else _classes(cells)
+    has_parts = "split" in rows[0][1]
+    return Listing(
+        base=table,
+        files=[table.parent / row["path"] for _, row in rows],
+        names=[f"line {line}: {row['path']}" for line, row in rows],
+        labels=labels,
+        classes=classes,
+        parts=["train" if row["split"].lower() == "train" else "test" for _, row in rows] if has_parts else [],
+        notes=() if multi_label else _joined(cells),
+        facts=_without_finding(cells) if multi_label else (),
+    )
+
+
+def _classes(cells: list[str]) -> tuple[tuple[str, ...], list[int]]:
+    """Class names, and the number of each cell's class."""
+    classes = sorted(set(cells), key=natural)
+    number = {name: i for i, name in enumerate(classes)}
+    return tuple(classes), [number[cell] for cell in cells]
+
+
+def _sets(table: Path, cells: list[str]) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+    """Class names, and a 0 or 1 for each class of each cell."""
+    sets = [{name for name in map(str.strip, cell.split("|")) if name and not _is_none(name)} for cell in cells]
+    classes = sorted(set().union(*sets), key=natural)
+    if not classes:
+        raise UserError(f"No line of {table} has a label. The column label must name the classes, such as a|b.")
+    return tuple(classes), [tuple(int(name in names) for name in classes) for names in sets]
+
+
+def _is_none(name: str) -> bool:
+    return name.lower() == NO_FINDING.lower()
+
+
+def _without_finding(cells: list[str]) -> tuple[str, ...]:
+    lines = sum(any(_is_none(name.strip()) for name in cell.split("|")) for cell in cells)
+    return (f"'{NO_FINDING}' is taken to mean no label: {lines} lines.",) * bool(lines)
+
+
+def _joined(cells: list[str]) -> tuple[str, ...]:
+    found = sorted({cell for cell in cells if "|" in cell})
+    return (
+        f"Labels with a | are each taken for a class of its own: {len(found)} ({some(found)}). If they are sets of "
+        "labels, use --multi-label.",
+    ) * bool(found)
+
+
+def unnamed_images(listing: Listing) -> list[str]:
+    """Image files in the folder of the table, or below, that none of its lines names."""
+    base = Path(os.path.abspath(listing.base)).parent
+    named = {os.path.abspath(file) for file in listing.files}
+    found: list[str] = []
+    for folder, below, names in os.walk(base):  # passes over what it may not read
+        below[:] = sorted(name for name in below if not is_hidden(name))
+        paths = [os.path.join(folder, name) for name in sorted(names) if not is_hidden(name)]
+        found += [path for path in paths if Path(path).suffix.lower() in SUFFIXES and path not in named]
+    return [os.path.relpath(path, base) for path in found]
+
+
+def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """(line, cells) for every line that is not empty, cells stripped."""
+    if os.path.isdir(table):  # unlike Path.is_dir, not stopped by missing permissions
+        raise UserError(f"{table} is a folder, not a CSV file. Use folder:{table} for a folder of images.")
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"There is no file {table}. Give the path of a CSV file, as csv:PATH.") from None
+    except PermissionError:
+        raise UserError(f"No permission to read {table}.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{table} is not a text file in UTF-8 ({error.reason}). Save it as CSV in UTF-8.") from None
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="", skipinitialspace=True)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+    _check_columns(table, reader.fieldnames)
+    try:
+        rows = [(reader.line_num, {name: cell.strip() for name, cell in row.items() if name}) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{table} is not a CSV file that can be read: line {reader.line_num}, {error}.") from None
+    if not rows:
+        raise UserError(f"{table} has a header, but no line below it.")
+    return rows
+
+
+def _check_columns(table: Path, columns: Sequence[str]) -> None:
+    missing = [name for name in ("path", "label") if name not in columns]
+    if missing:
+        raise UserError(
+            f"{table} lacks the column {' and the column '.join(missing)}.{nearest(missing[0], columns)} "
+            f"Its first line must name the columns path and label, and may name split; it names "
+            f"{', '.join(columns) or 'none'}."
+        )
+
+
+def _check_cells(table: Path, rows: list[tuple[int, dict[str, str]]], multi_label: bool) -> None:
+    hints = {"path": "", "label": " If images may have several labels or none, use --multi-label."}
+    for column in ("path",) if multi_label else ("path", "label"):
+        empty = [f"line {line}" for line, row in rows if not row[column]]
+        if empty:
+            raise UserError(
+                f"{table} has no {column} in {some(empty)}. Fill in the cells or remove the lines.{hints[column]}"
+            )
+    known = ("train", *HELD_OUT)
+    strange = [
+        f"'{row['split']}' in line {line}" for line, row in rows if row.get("split", "train").lower() not in known
+    ]
+    if strange:
+        raise UserError(f"The column split of {table} must say train or test; it says {some(strange)}.")
