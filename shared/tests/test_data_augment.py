@@ -153,7 +153,14 @@ def test_rand_augment_is_torchvision_s():
     high, low = (chance(1).uniform(2).double()[0] * 2**24).long().tolist()
     torch.manual_seed(high << 24 | low)
     pixels = ((images[0] + 1) * 127.5).round().to(torch.uint8)
-    assert torch.equal(result[0], v2.RandAugment(num_ops=3, magnitude=12)(pixels) / 127.5 - 1)
+    expected = v2.RandAugment(num_ops=3, magnitude=12)(pixels)
+    torch.testing.assert_close(result[0], expected / 127.5 - 1)
+    mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+    shifted = ((images + 1) / 2 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    again = random_augment(12, 3, mean=mean, std=std)(shifted, chance(1))[0]
+    torch.testing.assert_close(
+        again * torch.tensor(std).view(3, 1, 1) + torch.tensor(mean).view(3, 1, 1), expected / 255
+    )
 
 
 def test_a_transform_that_does_nothing_keeps_every_value_a_loader_gives():

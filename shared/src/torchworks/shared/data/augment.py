@@ -124,7 +124,8 @@ def random_augment(
     """RandAugment (Cubuk et al. 2020) of torchvision: `layers` of its 14 operations at random, one after the other, as
     strong as `magnitude` (0 to 30) says. On grey pictures its operation Color does nothing.
 
-    `mean` and `std` as for `torchvision_transform`. Raises `UserError` for a magnitude or a number of layers that there cannot be.
+    `mean` and `std` as for `torchvision_transform`. Raises `UserError` for a magnitude or a number of layers that there
+    cannot be.
     """
     if not 0 <= magnitude <= 30 or layers < 1:
         raise UserError(
@@ -142,8 +143,8 @@ def torchvision_transform(
     """Any transform of torchvision.transforms.v2 that takes uint8 (C, H, W) and keeps that shape, sample by sample.
 
     `mean` and `std`, one number or one for each channel, are what the loader normalised the images by; the transform
-    gets them as they were before, rounded to 8 bits. Random numbers have to come from torch's generator of the CPU, as those of nearly all transforms do; it
-    is left as it was. On a GPU this waits for the device at every batch.
+    gets them as they were before, rounded to 8 bits. Random numbers have to come from torch's generator of the CPU, as
+    those of nearly all transforms do; it is left as it was. On a GPU this waits for the device at every batch.
     """
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
