@@ -23,7 +23,7 @@ def classify() -> ClassifierConfig:
 
 
 def transfer() -> TransferConfig:
-    """Three new classes from three images each: a net trained on seven other classes goes on learning.
+    """Three new classes from five images each: a net trained on seven other classes goes on learning.
 
     cnn-vision train transfer
 
@@ -33,15 +33,14 @@ def transfer() -> TransferConfig:
         recipe="transfer",
         model="resnet20",
         classes=("7", "8", "9"),
-        shots=3,
+        shots=5,
         pretrain_classes=("0", "1", "2", "3", "4", "5", "6"),
-        pretrain_steps=400,
+        pretrain_steps=150,
         augment=("shift", "affine"),
         valid_fraction=0.0,
-        rate_decay=0.5,
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=60, batch_size=9),
+        trainer=TrainerConfig(steps=120, batch_size=15),
     )
 
 
