@@ -328,6 +328,13 @@ def test_a_size_that_no_network_has_is_refused_before_anything_is_opened(name, s
         config.experiment()
 
 
+@pytest.mark.parametrize("name", ["cgan", "cyclegan"])
+def test_sets_of_labels_are_refused_with_what_to_do_instead(name):
+    config = replace(tiny(name), loader=LoaderConfig(image_size=16, multi_label=True), data="csv:nowhere")
+    with pytest.raises(UserError, match="Leave out --multi-label"):
+        config.experiment()
+
+
 def test_sizes_are_counted_in_doublings():
     assert [stages_of(size) for size in (16, 32, 64, 128, 256)] == [2, 3, 4, 5, 6]
 

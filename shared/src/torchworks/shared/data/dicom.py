@@ -7,7 +7,6 @@ all frames: the windows of single frames (enhanced CT and MR) are not looked at.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -27,30 +26,30 @@ from torchworks.shared.data.images import PIXEL_LIMIT, Unreadable
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")  # all of them are decoded to RGB
 
 
-def decode(path: Path) -> Image.Image:
-    """The first picture of a file, in grey (L) or colour (RGB). Raises `Unreadable`, or what pydicom raises on a
-    damaged file."""
+def decode(path: Path) -> tuple[Image.Image, str, int]:
+    """The first picture of a file, in grey (L) or colour (RGB), how it is stored, and the number of frames. Raises
+    `Unreadable`, or what pydicom raises on a damaged file."""
     header = _header(path)
+    mode, frames = f"DICOM {header.PhotometricInterpretation}", int(header.get("NumberOfFrames") or 1)
+    return Image.fromarray(np.rint(_brightness(path, header) * 255).astype(np.uint8)), mode, frames
+
+
+def _brightness(path: Path, header: Dataset) -> np.ndarray:
+    """The first frame in [0, 1]: (H, W), or (H, W, 3) as RGB."""
     stored = header.PhotometricInterpretation
     if stored.startswith("MONOCHROME"):
         shown = _shown(apply_modality_lut(_pixels(path, header), header), header)
-        return _image(1 - shown if stored == "MONOCHROME1" else shown)
+        return 1 - shown if stored == "MONOCHROME1" else shown
     if stored == "PALETTE COLOR":
         colours = apply_color_lut(_pixels(path, header), header)
-        return _image(colours / np.iinfo(colours.dtype).max)
+        return colours / np.iinfo(colours.dtype).max
     if stored in _COLOURS:
-        return _image(_pixels(path, header) / (2**header.BitsStored - 1))
+        return _pixels(path, header) / (2**header.BitsStored - 1)
     raise Unreadable(f"its colours are stored as {stored}, which is not known; save it as RGB")
 
 
-def stored(path: Path) -> dict[str, Any]:
-    """How a file stores its picture, as fields of a `Scan`."""
-    header = _header(path)
-    return {"mode": f"DICOM {header.PhotometricInterpretation}", "frames": int(header.get("NumberOfFrames") or 1)}
-
-
 def _header(path: Path) -> Dataset:
-    """All that stands before the pixels, once it is certain that they can be decoded."""
+    """All that stands before the pixels, if it promises a picture and not too large a one."""
     try:
         header = dcmread(path, stop_before_pixels=True)
     except InvalidDicomError as error:
@@ -94,7 +93,3 @@ def _shown(values: np.ndarray, header: Dataset) -> np.ndarray:
         black, white = apply_windowing(np.array([-np.inf, np.inf]), header)
         values = apply_windowing(values, header)
     return (values - black) / (white - black or 1.0)
-
-
-def _image(brightness: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.rint(brightness * 255).astype(np.uint8))

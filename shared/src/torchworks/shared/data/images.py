@@ -86,34 +86,25 @@ def read(path: Path, channels: int, image_size: int) -> Tensor:
 
 def _upright(path: Path, least: int | None = None) -> Image.Image:
     """The picture in grey (L) or colour (RGB). A JPEG may be decoded smaller, with no side below `least`."""
-    with _explained(path):
-        if _is_dicom(path):
-            return _dicom().decode(path)
-        with Image.open(path, formats=_formats()) as image:
-            if image.width * image.height > PIXEL_LIMIT:
-                raise Image.DecompressionBombError
-            if least:
-                image.draft(None, (least, least))
-            return _plain(ImageOps.exif_transpose(image))
-
-
-def _stored(path: Path) -> dict[str, Any]:
-    """How a file stores its picture, as the fields of a `Scan`; decodes nothing."""
-    with _explained(path):
-        if _is_dicom(path):
-            return _dicom().stored(path)
-        with Image.open(path, formats=_formats()) as image:
-            deep = ";16" in str(image.tile) and ";16" not in image.mode
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            mode, frames = image.mode + ";16" * deep, getattr(image, "n_frames", 1)
-            return {"mode": mode, "frames": frames, "turned": turned}
+    with _opened(path) as (image, _, _):
+        if least:
+            image.draft(None, (least, least))
+        return _plain(ImageOps.exif_transpose(image))
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Whatever goes wrong with a file becomes `Unreadable`."""
+def _opened(path: Path) -> Iterator[tuple[Image.Image, str, int]]:
+    """The picture as the file holds it, how it is stored (see `Scan.mode`) and, of DICOM, the number of frames.
+    Whatever goes wrong, in the body too, becomes `Unreadable`."""
     try:
-        yield
+        if _is_dicom(path):
+            yield _dicom().decode(path)
+            return
+        with Image.open(path, formats=_formats()) as image:
+            if image.width * image.height > PIXEL_LIMIT:
+                raise Image.DecompressionBombError
+            deep = ";16" in str(image.tile) and ";16" not in image.mode
+            yield image, image.mode + ";16" * deep, 1
     except (Unreadable, UserError):
         raise
     except Exception as error:  # decoders raise almost anything on a damaged file
@@ -251,13 +242,16 @@ def _scan_all(files: Sequence[Path]) -> list[Scan]:
 
 def _scan_one(file: Path) -> Scan:
     try:
-        image, stored = _upright(file), _stored(file)
+        with _opened(file) as (held, mode, frames):
+            frames = getattr(held, "n_frames", frames)
+            image = _plain(ImageOps.exif_transpose(held))
+            turned = held.getexif().get(ExifTags.Base.Orientation, 1) != 1
     except Unreadable as error:
         return Scan(error=str(error))
     colour = image.convert("RGB")
     digest = hashlib.sha256(f"{image.size}".encode() + colour.tobytes()).hexdigest()[:16]
     blank = all(low == high for low, high in typing.cast(tuple, colour.getextrema()))
-    return Scan(digest, image.width, image.height, grey=image.mode == "L", blank=blank, **stored)
+    return Scan(digest, image.width, image.height, mode, frames, turned, image.mode == "L", blank)
 
 
 def _mark(file: Path) -> str:
