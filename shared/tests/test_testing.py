@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.shared.testing import check_model, check_parity
+from torchworks.shared.testing import check_model, check_parity, differences, randomise
 
 
 class Sound(nn.Module):
@@ -242,12 +242,15 @@ def test_a_different_constant_is_found(ours, complaint):
         check_parity(ours, Reference(), images(), key_map=renamed)
 
 
-def test_a_wrong_gradient_is_found_though_the_output_is_right():
-    class Detached(Reference):
-        def forward(self, x):
-            h = self.norm(self.conv(x))
-            return self.fc((h * h.sigmoid().detach()).mean((2, 3)))
+class Detached(Reference):
+    """The right output with a wrong gradient."""
 
+    def forward(self, x):
+        h = self.norm(self.conv(x))
+        return self.fc((h * h.sigmoid().detach()).mean((2, 3)))
+
+
+def test_a_wrong_gradient_is_found_though_the_output_is_right():
     with pytest.raises(AssertionError, match=r"gradient \(float32, eval\)"):
         check_parity(Detached(), Reference(), images())
 
@@ -255,3 +258,36 @@ def test_a_wrong_gradient_is_found_though_the_output_is_right():
 def test_keys_that_differ_are_found():
     with pytest.raises(AssertionError, match="do not load strictly into ours"):
         check_parity(without_dropout(), Reference(), images())
+
+
+def test_a_quick_check_finds_a_different_constant_and_a_wrong_gradient_too():
+    check_parity(without_dropout(), Reference(), images(), key_map=renamed, quick=True)
+    for ours, complaint in (
+        (changed("body.1.eps", 1.001e-5), r"output \(float64, eval\)"),
+        (changed("body.1.momentum", 0.2), r"state \(float64, train\) body\.1\.running"),
+        (Detached(), r"gradient \(float64, train\)"),
+    ):
+        key_map = None if isinstance(ours, Detached) else renamed
+        with pytest.raises(AssertionError, match=complaint):
+            check_parity(ours, Reference(), images(), key_map=key_map, quick=True)
+
+
+def test_a_net_without_memory_is_given_the_references_weights():
+    with torch.device("meta"):
+        ours = without_dropout()
+    found = list(differences(ours, Reference(), images(), key_map=renamed))
+    assert {(d.kind, d.dtype, d.mode) for d in found} == {
+        (kind, dtype, mode)
+        for kind in ("output", "gradient", "state")
+        for dtype in (torch.float32, torch.float64)
+        for mode in ("eval", "train")
+    }
+    assert max(d.size for d in found if d.dtype == torch.float64) < 1e-12
+
+
+def test_randomised_nets_have_nothing_at_its_start_and_repeat():
+    net, again = randomise(Sound()), randomise(Sound())
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
+    for name, value in net.state_dict().items():
+        assert not value.is_floating_point() or not ((value == 0) | (value == 1)).any(), name
+    assert (net.body[1].running_var > 0).all()

@@ -8,7 +8,7 @@ from torchvision.models.convnext import CNBlockConfig
 
 from torchworks.cnn_vision.models.backbone import Level
 from torchworks.cnn_vision.models.convnext import ConvNeXt, ConvNeXtSize, convnext_tiny
-from torchworks.shared.testing import check_model, check_parity
+from torchworks.shared.testing import check_model, check_parity, randomise
 
 MICRO = ConvNeXtSize(channels=(8, 12, 16, 24), depths=(1, 1, 2, 1))
 
@@ -23,35 +23,9 @@ def torchvisions_micro(stochastic_depth: float) -> nn.Module:
     return torchvision.models.ConvNeXt(stages, stochastic_depth, num_classes=5)
 
 
-@torch.no_grad()
-def randomise(net: nn.Module) -> nn.Module:
-    """No factor, gain or bias stays at its start."""
-    torch.manual_seed(0)
-    for name, parameter in net.named_parameters():
-        if name.endswith("layer_scale"):
-            parameter.uniform_(-1, 1)
-        elif parameter.ndim == 1:
-            parameter.add_(torch.randn_like(parameter), alpha=0.1)
-    return net
-
-
 def test_outputs_and_gradients_of_a_small_net_are_torchvisions_with_blocks_skipped_alike():
     theirs = randomise(torchvisions_micro(stochastic_depth=0.5))
     check_parity(micro(stochastic_depth=0.5), theirs, torch.randn(4, 3, 64, 64))
-
-
-@pytest.mark.slow
-def test_outputs_and_gradients_of_convnext_tiny_are_torchvisions():
-    theirs = randomise(torchvision.models.convnext_tiny(weights=None, num_classes=5))
-    check_parity(convnext_tiny(num_classes=5), theirs, torch.randn(2, 3, 32, 32), modes=["eval"])
-
-
-def test_keys_order_and_shapes_are_torchvisions():
-    with torch.device("meta"):
-        ours, theirs = convnext_tiny(), torchvision.models.convnext_tiny(weights=None)
-    assert [(k, v.shape) for k, v in ours.state_dict().items()] == [
-        (k, v.shape) for k, v in theirs.state_dict().items()
-    ]
 
 
 def test_initial_weights_are_distributed_as_torchvisions():
@@ -64,10 +38,9 @@ def test_initial_weights_are_distributed_as_torchvisions():
         assert ours[key].std() == pytest.approx(spread.item(), rel=0.1, abs=1e-7), key
 
 
-@pytest.mark.parametrize("size", [8, 32])
-def test_small_images_keep_the_contract_of_models(size: int):
+def test_small_images_keep_the_contract_of_models():
     check_model(
-        lambda: micro(small_images=True, in_channels=1, num_classes=10), torch.randn(4, 1, size, size), shapes=(4, 10)
+        lambda: micro(small_images=True, in_channels=1, num_classes=10), torch.randn(4, 1, 8, 8), shapes=(4, 10)
     )
 
 

@@ -8,6 +8,7 @@ from torchworks.cnn_vision import create_model
 from torchworks.cnn_vision.gradcam import grad_cam
 from torchworks.cnn_vision.models.backbone import Backbone, Level
 from torchworks.shared.config import UserError
+from torchworks.shared.testing import randomise
 
 
 class Brightness(Backbone):
@@ -69,7 +70,24 @@ def test_it_leaves_the_net_without_gradients():
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
+def test_a_vit_is_explained_by_the_patches_that_its_class_token_reads_last():
+    torch.manual_seed(0)
+    net = randomise(create_model("vit_b_16", num_classes=5, small_images=True).eval())
+    images, classes = torch.randn(2, 3, 32, 32), torch.tensor([3, 1])
+    (patches,), logits = net.forward_traceable(images)
+    torch.testing.assert_close(logits, net(images))
+    (slope,) = torch.autograd.grad(logits[torch.arange(2), classes].sum(), patches)
+    heat = torch.einsum("nc,nchw->nhw", slope.mean((2, 3)), patches).relu()
+    heat = nn.functional.interpolate(heat[:, None], (32, 32), mode="bilinear")[:, 0]
+    found = grad_cam(net, images, classes)
+    torch.testing.assert_close(found, heat / heat.amax((1, 2), keepdim=True))
+    assert found.amax() == 1
+
+
 def test_a_net_whose_classifier_does_not_read_its_map_is_refused():
-    net = create_model("vit_b_16", num_classes=5, small_images=True).eval()
-    with pytest.raises(UserError, match="reads the class token"):
-        grad_cam(net, torch.randn(1, 3, 32, 32), torch.tensor([0]))
+    class Headless(Brightness):
+        def forward_head(self, features):
+            raise ValueError("the head reads other tokens")
+
+    with pytest.raises(UserError, match="does not allow: the head reads other tokens"):
+        grad_cam(Headless(), spots(), torch.tensor([0, 1]))

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from torchworks.cnn_vision.models.backbone import Level
 from torchworks.cnn_vision.models.mobilenet_v2 import mobilenet_v2
-from torchworks.cnn_vision.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from torchworks.shared.testing import check_model, check_parity
+from torchworks.cnn_vision.models.mobilenet_v3 import Block, MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
+from torchworks.shared.testing import check_model
 
 BUILDERS = [mobilenet_v2, mobilenet_v3_small, mobilenet_v3_large]
 every_builder = pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
@@ -18,35 +18,16 @@ def theirs(build, **options) -> nn.Module:
     return getattr(torchvision.models, build.__name__)(weights=None, **options)
 
 
-def randomised(net: nn.Module) -> nn.Module:
-    """With statistics, gains and biases that are not 0 or 1, so that leaving one out is noticed."""
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-        if getattr(module, "bias", None) is not None:
-            nn.init.normal_(module.bias, std=0.1)
-    return net
-
-
 def images(size: int, channels: int = 3, rows: int = 2) -> Tensor:
     return torch.randn(rows, channels, size, size, generator=torch.Generator().manual_seed(0))
 
 
 @every_builder
-@pytest.mark.parametrize("width", [1.0, 0.35, 1.4])
+@pytest.mark.parametrize("width", [0.35, 1.4])
 def test_state_dict_has_torchvisions_names_order_and_shapes(build, width):
     with torch.device("meta"):
         ours, reference = build(width=width).state_dict(), theirs(build, width_mult=width).state_dict()
     assert [(key, value.shape) for key, value in ours.items()] == [(k, v.shape) for k, v in reference.items()]
-
-
-@every_builder
-def test_outputs_gradients_and_statistics_are_torchvisions(build):
-    """In training too: dropout draws the same numbers. 33 pixels stay odd at each halving."""
-    torch.manual_seed(0)
-    check_parity(build(num_classes=7), randomised(theirs(build, num_classes=7)), images(33))
 
 
 @every_builder
@@ -58,12 +39,19 @@ def test_the_same_seed_gives_torchvisions_initial_weights(build):
     assert all(torch.equal(ours[key], value) for key, value in reference.items())
 
 
-@pytest.mark.parametrize("build", [mobilenet_v2, mobilenet_v3_small], ids=lambda build: build.__name__)
-def test_small_images_keep_the_contract_of_a_model(build):
+def tiny_v3(**options) -> MobileNetV3:
+    """A block with all parts and one with few."""
+    blocks = (Block(3, 16, 16, True, nn.ReLU, 2), Block(5, 24, 16, False, nn.Hardswish, 1))
+    return MobileNetV3(blocks, 32, **options)
+
+
+@pytest.mark.parametrize(("build", "export"), [(mobilenet_v2, False), (tiny_v3, True)], ids=str)
+def test_small_images_keep_the_contract_of_a_model(build, export):
     check_model(
         lambda: build(small_images=True, in_channels=1, num_classes=10, drop_rate=0.0, width=0.5),
         images(8, channels=1, rows=4),
         shapes=(4, 10),
+        export=export,
     )
 
 

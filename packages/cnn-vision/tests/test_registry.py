@@ -58,18 +58,34 @@ def refusal(call: Callable[[], object]) -> str:
 # --------------------------------------------------------------------------------------------------------- names
 
 
-@pytest.mark.parametrize("name", list_models())
-def test_every_listed_name_builds_a_backbone_for_torchvisions_weights(name: str):
+@pytest.mark.parametrize("name", [names[-1] for names in FAMILIES.values()])
+def test_a_name_of_each_family_builds_a_backbone(name: str):
     with torch.device("meta"):
         net = create_model(name, num_classes=7, in_channels=1)
     assert isinstance(net, Backbone)
     assert (net.num_classes, net.in_channels) == (7, 1)
-    assert torchvision.models.get_model_weights(name)["DEFAULT"].url.endswith(".pth")
+
+
+def test_torchvision_publishes_weights_of_every_listed_name_that_it_has():
+    for name in set(list_models()) & set(torchvision.models.list_models(module=torchvision.models)):
+        assert torchvision.models.get_model_weights(name)["DEFAULT"].url.endswith(".pth")
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_an_unknown_option_is_named_with_the_nearest_and_all_that_the_net_has(name: str):
+    text = refusal(lambda: create_model(name, in_chanels=1))
+    assert f"{name} has no option 'in_chanels'. Did you mean 'in_channels'? It has: " in text
+    assert "num_classes, in_channels, small_images" in text
+
+
+def test_what_makes_an_architecture_is_no_option():
+    assert "resnext50_32x4d has no option 'groups'" in refusal(lambda: create_model("resnext50_32x4d", groups=8))
+    assert "vgg11_bn has no option 'batch_norm'" in refusal(lambda: create_model("vgg11_bn", batch_norm=False))
 
 
 def test_names_are_listed_once_and_family_by_family():
     assert list_models() == [name for names in FAMILIES.values() for name in names]
-    assert len(list_models()) == len(set(list_models())) == 36
+    assert len(list_models()) == len(set(list_models())) == 39
 
 
 def test_options_reach_the_net():
@@ -150,7 +166,7 @@ def test_files_from_before_batch_norm_counted_load(tmp_path: Path, published: di
 
 
 def test_the_old_keys_of_densenets_published_files_load(tmp_path: Path):
-    state = torchvision.models.densenet121(weights=None).state_dict()
+    state = create_model("densenet121", num_classes=3).state_dict()
     old = {}
     for key, value in state.items():
         for part in ("norm1", "conv1", "norm2", "conv2") if ".denselayer" in key else ():
@@ -158,7 +174,7 @@ def test_the_old_keys_of_densenets_published_files_load(tmp_path: Path):
         old[key] = value
     assert old.keys() != state.keys()
     torch.save(old, tmp_path / "densenet121.pth")
-    assert_loaded(create_model("densenet121", pretrained=tmp_path / "densenet121.pth"), state)
+    assert_loaded(create_model("densenet121", num_classes=3, pretrained=tmp_path / "densenet121.pth"), state)
 
 
 def test_a_vit_file_fits_another_image_size_and_has_old_keys(tmp_path: Path):
@@ -462,6 +478,13 @@ def test_an_unknown_name_of_timm_suggests_the_nearest_one():
     pytest.importorskip("timm")
     assert "Did you mean 'resnet50d'?" in refusal(lambda: create_model("timm:resnet50_d"))
     assert "no model 'hf_hub:timm/resnet18'" in refusal(lambda: create_model("timm:hf_hub:timm/resnet18"))
+
+
+def test_an_unknown_option_of_timm_is_named():
+    pytest.importorskip("timm")
+    assert "timm:resnet18 does not take one of the options bogus" in refusal(
+        lambda: create_model("timm:resnet18", bogus=1)
+    )
 
 
 def test_timm_has_no_stem_for_small_images():

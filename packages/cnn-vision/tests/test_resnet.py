@@ -6,22 +6,11 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from torchvision.ops import StochasticDepth
 
 from torchworks.cnn_vision.models import resnet
 from torchworks.cnn_vision.models.resnet import ResNet
-from torchworks.shared.testing import check_model, check_parity
-
-FAST = (resnet.resnet18, resnet.resnet50, resnet.resnext50_32x4d)
-SLOW = (
-    resnet.resnet34,  # the same blocks as resnet18
-    resnet.resnet101,
-    resnet.resnet152,
-    resnet.resnext101_32x8d,
-    resnet.resnext101_64x4d,
-    resnet.wide_resnet50_2,
-    resnet.wide_resnet101_2,
-)
+from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
+from torchworks.shared.testing import check_model
 
 Build = Callable[..., ResNet]
 
@@ -30,35 +19,7 @@ def name_of(build: Build) -> str:
     return build.__name__
 
 
-@torch.no_grad()
-def randomise(net: nn.Module) -> nn.Module:
-    """No gain, bias or statistic stays at its start."""
-    torch.manual_seed(0)
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.weight.uniform_(0.5, 1.5)
-            module.bias.normal_(0, 0.1)
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    return net
-
-
-@pytest.mark.parametrize("build", [*FAST, *(pytest.param(b, marks=pytest.mark.slow) for b in SLOW)], ids=name_of)
-def test_outputs_gradients_and_statistics_are_torchvisions(build: Build):
-    torch.manual_seed(0)
-    theirs = randomise(torchvision.models.get_model(build.__name__, weights=None, num_classes=5))
-    check_parity(build(num_classes=5), theirs, torch.randn(2, 3, 64, 64))
-
-
-@pytest.mark.parametrize("build", FAST + SLOW, ids=name_of)
-def test_keys_order_and_shapes_are_torchvisions(build: Build):
-    with torch.device("meta"):
-        ours, theirs = build(), torchvision.models.get_model(build.__name__, weights=None)
-    assert shapes(ours) == shapes(theirs)
-
-
-@pytest.mark.parametrize("zero", [False, True])
-@pytest.mark.parametrize("build", [resnet.resnet18, resnet.resnet50], ids=name_of)
+@pytest.mark.parametrize(("build", "zero"), [(resnet.resnet18, True), (resnet.resnet50, False)], ids=str)
 def test_the_same_seed_gives_torchvisions_initial_weights(build: Build, zero: bool):
     torch.manual_seed(0)
     ours = build(zero_init_residual=zero).state_dict()
@@ -69,13 +30,38 @@ def test_the_same_seed_gives_torchvisions_initial_weights(build: Build, zero: bo
 
 def test_small_images_keep_the_contract_of_models():
     check_model(
-        lambda: resnet.resnet18(small_images=True, in_channels=1, num_classes=10),
+        lambda: resnet.resnet20(in_channels=1, num_classes=10),
         torch.randn(4, 1, 8, 8),
         shapes=(4, 10),
     )
 
 
-@pytest.mark.parametrize("build", FAST + SLOW, ids=name_of)
+@pytest.mark.parametrize(
+    ("build", "paper"), [(resnet.resnet20, 0.27), (resnet.resnet32, 0.46), (resnet.resnet56, 0.85)], ids=str
+)
+def test_the_nets_for_small_images_have_the_papers_parameters_and_two_projections(build: Build, paper: float):
+    """The paper's table 6. Its shortcuts have no parameters; ours are convolutions with their normalisations."""
+    with torch.device("meta"):
+        net = build(num_classes=10)
+    projections = sum(p.numel() for name, p in net.named_parameters() if ".downsample." in name)
+    assert projections == 16 * 32 + 32 * 64 + 2 * (32 + 64)
+    assert round((sum(p.numel() for p in net.parameters()) - projections) / 1e6, 2) == paper
+
+
+def test_the_nets_for_small_images_have_strides_1_2_and_4():
+    net = resnet.resnet20(num_classes=0).eval()
+    maps = net.forward_pyramid(torch.randn(1, 3, 32, 32))
+    assert [level.stride for level in net.pyramid] == [1, 2, 4]
+    assert [tuple(m.shape[1:]) for m in maps] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
+
+
+def test_bottlenecks_in_groups_train_on_images_of_8_pixels():
+    net = ResNet(resnet.Bottleneck, (1, 1), 8, 4, 32, num_classes=5, small_images=True)
+    net(torch.randn(4, 3, 8, 8)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters())
+
+
+@pytest.mark.parametrize("build", [resnet.resnet18, resnet.resnext50_32x4d], ids=name_of)
 @pytest.mark.parametrize("option", [{"small_images": True}, {"in_channels": 1}], ids=str)
 def test_small_images_and_in_channels_change_the_first_convolution_only(build: Build, option: dict):
     with torch.device("meta"):
@@ -99,7 +85,7 @@ def test_the_pyramid_is_as_stated_and_ends_with_the_features(build: Build, small
 
 
 def test_a_new_classifier_keeps_the_features():
-    net = resnet.resnet18(num_classes=10).eval()
+    net = resnet.resnet20(num_classes=10).eval()
     x = torch.randn(2, 3, 32, 32)
     features = net.forward_features(x)
     net.reset_classifier(7)
@@ -109,8 +95,8 @@ def test_a_new_classifier_keeps_the_features():
 
 
 def test_no_classes_give_pooled_features_and_classes_can_come_back():
-    net = resnet.resnet18(num_classes=0, drop_rate=0.9)
-    x = torch.randn(2, 3, 64, 64)
+    net = resnet.resnet20(num_classes=0, drop_rate=0.9)
+    x = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(net(x), net.forward_features(x).mean((2, 3)))
     net.double().reset_classifier(3)
     assert net(x.double()).shape == (2, 3)
@@ -119,8 +105,8 @@ def test_no_classes_give_pooled_features_and_classes_can_come_back():
 @pytest.mark.parametrize("option", ["drop_rate", "stochastic_depth"])
 def test_dropout_and_stochastic_depth_are_on_in_training_only(option: str):
     x = torch.randn(4, 3, 16, 16)
-    net = resnet.resnet18(small_images=True, num_classes=10, **{option: 0.5})
-    plain = resnet.resnet18(small_images=True, num_classes=10)
+    net = resnet.resnet20(num_classes=10, **{option: 0.5})
+    plain = resnet.resnet20(num_classes=10)
     plain.load_state_dict(net.state_dict())
     with torch.no_grad():
         assert not torch.equal(net.train()(x), net(x))
@@ -130,9 +116,10 @@ def test_dropout_and_stochastic_depth_are_on_in_training_only(option: str):
 
 
 def test_stochastic_depth_grows_from_nothing_at_the_first_block_to_its_value_at_the_last():
-    net = resnet.resnet18(stochastic_depth=0.7)
+    with torch.device("meta"):
+        net = resnet.resnet18(stochastic_depth=0.7)
     rates = [module.p for module in net.modules() if isinstance(module, StochasticDepth)]
-    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
 
 
 def shapes(net: nn.Module) -> list[tuple[str, torch.Size]]:

@@ -1,15 +1,17 @@
 """The contract every model is tested against, and the comparison with a reference implementation.
 
     check_model(lambda: DCGANGenerator(image_size=32), torch.randn(4, 64), shapes=(4, 1, 32, 32))
-    check_parity(ResNet(...), torchvision.models.resnet18(), torch.randn(2, 3, 64, 64))
+    check_parity(ResNet(...), randomise(torchvision.models.resnet18()), torch.randn(2, 3, 64, 64))
 
 Both raise `AssertionError` that names what is broken: the promise, the parameter, the size of the difference.
 """
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load, save
@@ -155,67 +157,133 @@ def check_parity(
     fp32_tol: float = 1e-5,
     fp64_tol: float = 1e-9,
     key_map: Callable[[str], str] | None = None,
-    modes: Sequence[str] = ("eval", "train"),
+    quick: bool = False,
 ) -> None:
     """With the reference's weights loaded strictly, `ours` gives its outputs, its gradients and its state after
     the pass; and our weights load back into the reference.
 
-    `key_map` turns a key of the reference's state_dict into ours. Differences are relative to the largest output,
-    and to the largest gradient. Leave "train" out of `modes` if dropout draws other numbers.
+    Differences are relative to the largest output, and to the largest gradient; see `differences` for the rest.
+    """
+    for found in differences(ours, reference, inputs, key_map=key_map, quick=quick):
+        tol = fp32_tol if found.dtype == torch.float32 else fp64_tol
+        assert found.size <= tol, f"{found} differs by {found.size:.2g} of the scale, allowed is {tol:g}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two nets are apart in one pass, where they are farthest."""
+
+    kind: Literal["output", "gradient", "state"]
+    dtype: torch.dtype
+    mode: Literal["eval", "train"]
+    name: str
+    """Of the tensor: the number of the output, or the key of the parameter or buffer in `ours`."""
+    size: float
+    """The largest difference of an element, in units of the largest element of all the reference's of this kind."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({str(self.dtype).removeprefix('torch.')}, {self.mode}) {self.name}"
+
+
+Pass = tuple[torch.dtype, Literal["eval", "train"], bool]
+ALL_PASSES: tuple[Pass, ...] = (
+    (torch.float32, "eval", True),
+    (torch.float32, "train", True),
+    (torch.float64, "eval", True),
+    (torch.float64, "train", True),
+)
+QUICK_PASSES: tuple[Pass, ...] = (
+    (torch.float32, "eval", False),
+    (torch.float64, "eval", False),
+    (torch.float64, "train", True),
+)
+
+
+def differences(
+    ours: nn.Module,
+    reference: nn.Module,
+    inputs: Inputs,
+    *,
+    key_map: Callable[[str], str] | None = None,
+    quick: bool = False,
+) -> Iterator[Difference]:
+    """The differences between `ours` with the reference's weights and the reference, pass by pass.
+
+    `key_map` turns a key of the reference's state_dict into ours. In both precisions, in evaluation and in training,
+    outputs, gradients and state are compared. `quick`, for large nets, takes gradients once, in float64 and training;
+    of float32 it compares the outputs of evaluation alone. Random numbers are drawn from the same seed. Nothing large
+    is copied: `ours`, which may be on the meta device, is given the reference's own tensors, and the reference is
+    left in float64. Raises `AssertionError` if weights do not load strictly both ways.
     """
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     rename = key_map or (lambda key: key)
-    ours, reference = copy.deepcopy(ours), copy.deepcopy(reference)
-    _load(
-        ours, {rename(key): value for key, value in reference.state_dict().items()}, "the reference's weights", "ours"
-    )
-    state = ours.state_dict()
-    back = {key: state[rename(key)] for key in reference.state_dict()}
-    _load(reference, back, "our weights", "the reference")
-    for dtype, tol in ((torch.float32, fp32_tol), (torch.float64, fp64_tol)):
+    for dtype, mode, with_gradients in QUICK_PASSES if quick else ALL_PASSES:
         typed = tuple(value.to(dtype) if value.is_floating_point() else value for value in inputs)
-        for mode in modes:
-            pair = (copy.deepcopy(net).to(dtype).train(mode == "train") for net in (ours, reference))
-            _compare(*pair, typed, rename, tol, f"{str(dtype).removeprefix('torch.')}, {mode}")
+        _share_weights(ours, reference.to(dtype), rename)
+        pair = (net.to(dtype).train(mode == "train") for net in (ours, reference))
+        mine, theirs = (_results(net, typed, with_gradients) for net in pair)
+        for kind in mine:
+            renamed = theirs[kind] if kind == "output" else {rename(name): v for name, v in theirs[kind].items()}
+            yield Difference(kind, dtype, mode, *_farthest(mine[kind], renamed, f"{kind} ({mode})"))
+
+
+def _share_weights(ours: nn.Module, reference: nn.Module, rename: Callable[[str], str]) -> None:
+    """Give `ours` the reference's tensors, and the reference copies of its buffers: a pass in training changes them."""
+    _load(
+        ours, {rename(name): value for name, value in reference.state_dict().items()}, "the reference's weights", "ours"
+    )
+    buffers, state = dict(reference.named_buffers()), ours.state_dict()
+    back = {name: state[rename(name)] for name in reference.state_dict()}
+    back = {name: value.clone() if name in buffers else value for name, value in back.items()}
+    _load(reference, back, "our weights", "the reference")
 
 
 def _load(net: nn.Module, state: dict[str, Tensor], what: str, where: str) -> None:
     try:
-        net.load_state_dict(state, strict=True)
+        net.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise AssertionError(f"{what} do not load strictly into {where}: {error}") from error
 
 
-def _compare(
-    ours: nn.Module,
-    reference: nn.Module,
-    inputs: tuple[Tensor, ...],
-    rename: Callable[[str], str],
-    tol: float,
-    how: str,
-) -> None:
-    outputs, gradients = [], []
-    for net in (ours, reference):
-        torch.manual_seed(0)
-        outputs.append(dict(enumerate(_outputs(net, inputs))))
-        found = _gradients(net, list(outputs[-1].values()))
-        gradients.append({name: gradient for name, gradient in found.items() if gradient is not None})
-    _assert_close(*outputs, tol, f"output ({how})")
-    renamed = {rename(name): gradient for name, gradient in gradients[1].items()}
-    _assert_close(gradients[0], renamed, tol, f"gradient ({how})")
-    state = {rename(name): value for name, value in reference.state_dict().items()}
-    _assert_close(ours.state_dict(), state, tol, f"state ({how})")
+def _results(net: nn.Module, inputs: tuple[Tensor, ...], with_gradients: bool) -> dict[Any, dict[str, Tensor]]:
+    """What one pass gives, by kind and name."""
+    torch.manual_seed(0)
+    with torch.set_grad_enabled(with_gradients):
+        outputs = _outputs(net, inputs)
+    results = {"output": {str(i): output.detach() for i, output in enumerate(outputs)}}
+    if with_gradients:
+        gradients = _gradients(net, outputs)
+        results["gradient"] = {name: gradient for name, gradient in gradients.items() if gradient is not None}
+    return results | {"state": dict(net.named_buffers())}
 
 
-def _assert_close(ours: dict, reference: dict, tol: float, what: str) -> None:
-    assert ours.keys() == reference.keys(), (
-        f"{what}: only one side has {sorted(map(str, ours.keys() ^ reference.keys()))}"
-    )
+def _farthest(ours: dict[str, Tensor], reference: dict[str, Tensor], what: str) -> tuple[str, float]:
+    """Name and size of the largest difference."""
+    assert ours.keys() == reference.keys(), f"{what}: only one side has {sorted(ours.keys() ^ reference.keys())}"
     scale = _scale(reference.values())
+    sizes = {"": 0.0}
     for name, expected in reference.items():
         assert ours[name].shape == expected.shape, f"{what} {name}: {ours[name].shape} instead of {expected.shape}"
-        difference = _difference(ours[name], expected, scale)
-        assert difference <= tol, f"{what} {name} differs by {difference:.2g} of the scale, allowed is {tol:g}"
+        sizes[name] = _difference(ours[name], expected, scale)
+    return max(sizes.items(), key=lambda item: item[1])
+
+
+@torch.no_grad()
+def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
+    """`net` with no gain, bias, token or statistic at 0 or 1, where leaving it out would not be noticed. Weights are
+    as large as He's (He et al. 2015, arXiv:1502.01852), so that outputs stay finite in deep nets."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in net.state_dict().items():
+        if not value.is_floating_point():
+            value.zero_()
+        elif value.ndim > 1:
+            bound = (6 / value[0].numel()) ** 0.5
+            value.uniform_(-bound, bound, generator=generator)
+        elif name.endswith(("weight", "running_var")):
+            value.uniform_(0.5, 1.5, generator=generator)
+        else:
+            value.uniform_(-0.2, 0.2, generator=generator)
+    return net
 
 
 # ------------------------------------------------------------------------------------------------ pieces
@@ -262,15 +330,19 @@ def _all_equal(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
 
 
 def _scale(tensors: Iterable[Tensor]) -> float:
-    return max((float(tensor.detach().abs().max()) for tensor in tensors if tensor.numel()), default=0.0) or 1.0
+    return max((_largest(tensor) for tensor in tensors if tensor.numel()), default=0.0) or 1.0
 
 
 def _difference(a: Tensor, b: Tensor, scale: float) -> float:
     """Largest difference in units of `scale`; NaN counts as infinite."""
     if not a.numel():
         return 0.0
-    largest = float((a.detach().double() - b.detach().double()).abs().max())
+    largest = _largest(a.detach().double() - b.detach().double())
     return float("inf") if largest != largest else largest / scale
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.detach().abs().max())
 
 
 def _mode(training: bool) -> str:

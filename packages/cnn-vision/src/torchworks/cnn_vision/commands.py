@@ -68,9 +68,15 @@ class Explain:
     device: Device = "auto"
 
 
+@configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Models:
     """The architectures that --model knows, with their sizes."""
+
+    parity: bool = False
+    """Also measure how far each is from torchvision's net with the same weights. Takes minutes and up to 6 GB."""
+    readme: Annotated[Path | None, _by_default("FILE", "none")] = None
+    """Also write the table into a Markdown file, between the lines <!-- models --> and <!-- /models -->."""
 
 
 @dataclass(frozen=True)

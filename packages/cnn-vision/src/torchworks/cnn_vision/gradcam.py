@@ -7,7 +7,8 @@ Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gra
     L   = ReLU(Σ_k α_k A_k)                        (2)  where the liked channels are active
 
 What differs: the paper takes the last map. Of a small image that map may be a single place, so this takes the last one
-that still has `LEAST` places along each side.
+that still has `LEAST` places along each side. A ViT's classifier reads no map, but its last attention does: see
+`VisionTransformer.forward_traceable`.
 
 Shape letters: N images, C channels, H height, W width, h × w the map's size.
 """
@@ -29,9 +30,8 @@ def grad_cam(net: Backbone, images: Tensor, classes: Tensor) -> Tensor:
     read its feature map.
     """
     with torch.enable_grad():
-        maps = net.forward_pyramid(images)
         try:
-            logits = net.forward_head(maps[-1])
+            maps, logits = net.forward_traceable(images)
         except ValueError as error:
             raise UserError(
                 f"Grad-CAM follows a class back to a feature map, which this net does not allow: {error}"

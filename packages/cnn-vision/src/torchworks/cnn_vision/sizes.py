@@ -1,16 +1,36 @@
-"""The command `models`: the architectures and their sizes, counted on nets without memory."""
+"""The command `models`: the architectures, their sizes, and how far they are from torchvision's.
 
+Sizes are counted on nets without memory. Parity is measured: both nets get the same random weights, and
+`torchworks.shared.testing.differences` compares what they make of the same random images.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
+import torchvision
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from torchworks.cnn_vision.commands import Models
 from torchworks.cnn_vision.models import create_model, list_models
+from torchworks.cnn_vision.models.backbone import Backbone
+from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
+from torchworks.shared.config import UserError
+from torchworks.shared.testing import differences, randomise
 
 IMAGE_SIZE = 224
+MARKERS = ("<!-- models -->", "<!-- /models -->")
+"""What a generated table lies between."""
+
+SIZES = ("model", "million parameters", "billion multiply-adds")
+PARITY = ("outputs, float32", "outputs, float64", "gradients, float64")
+Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,13 +49,128 @@ def size_of(name: str, image_size: int = IMAGE_SIZE) -> Size:
     return Size(sum(parameter.numel() for parameter in net.parameters()), counter.get_total_flops() // 2)
 
 
+# -------------------------------------------------------------------------------------------------------- parity
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest differences from torchvision's net, in units of the largest output or gradient."""
+
+    fp32_outputs: float
+    fp64_outputs: float
+    fp64_gradients: float
+
+
+def in_torchvision(name: str) -> bool:
+    return name in torchvision.models.list_models(module=torchvision.models)
+
+
+def twins(name: str, **options: Any) -> tuple[Backbone, nn.Module]:
+    """Our net and torchvision's, both without memory. Stochastic depth is off: it would hide whole blocks of the
+    comparison."""
+    with torch.device("meta"):
+        ours = create_model(name, **options)
+        theirs = torchvision.models.get_model(name, weights=None, **options)
+    for module in (*ours.modules(), *theirs.modules()):
+        if isinstance(module, (StochasticDepth, torchvision.ops.StochasticDepth)):
+            module.p = 0.0
+    return ours, theirs
+
+
+def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
+    """A random image (1, 3, 33, 33), odd at most strides and 2×2 at the last, as batch normalisation needs places.
+
+    DenseNet's last map would be a single place: it takes (2, 3, 64, 64). A ViT takes the one size it is built for.
+    """
+    shape = (1, 3, 33, 33)
+    if name.startswith("densenet"):
+        shape = (2, 3, 64, 64)
+    elif name.startswith("vgg"):
+        shape = (2, 3, 33, 33)
+    elif name.startswith("vit"):
+        shape = (1, 3, vit_size, vit_size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def parity_of(name: str) -> Parity:
+    """Of the whole net with 1000 classes. Needs up to 5 GB of memory and, for the largest, half a minute."""
+    ours, theirs = twins(name)
+    found = list(differences(ours, randomise(theirs.to_empty(device="cpu")), images_for(name), quick=True))
+    outputs32, outputs64, gradients64 = (
+        max(difference.size for difference in found if (difference.kind, difference.dtype) == wanted)
+        for wanted in (("output", torch.float32), ("output", torch.float64), ("gradient", torch.float64))
+    )
+    return Parity(outputs32, outputs64, gradients64)
+
+
+# --------------------------------------------------------------------------------------------------------- table
+
+
 def print_models(arguments: Models) -> int:
-    """Print a table of all architectures."""
+    """Print a table of all architectures, and write it into a file if one is named."""
+    if arguments.readme:
+        between_markers(arguments.readme, "")  # a file that cannot be used is better refused before the measuring
+    columns = SIZES + PARITY if arguments.parity else SIZES
+    names = track(list_models(), "measuring", console=Console(stderr=True), disable=not arguments.parity)
+    rows = [(*sizes_row(name), *(parity_row(name) if arguments.parity else ())) for name in names]
     table = Table(title=f"1000 classes, one image of {IMAGE_SIZE} pixels", title_justify="left")
-    for column in ("model", "million parameters", "billion multiply-adds"):
+    for column in columns:
         table.add_column(column, justify="left" if column == "model" else "right")
-    for name in list_models():
-        size = size_of(name)
-        table.add_row(name, f"{size.parameters / 1e6:.1f}", f"{size.multiply_adds / 1e9:.2f}")
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
+    if arguments.readme:
+        text = between_markers(arguments.readme, markdown(columns, rows, arguments))
+        arguments.readme.write_text(text, encoding="utf-8")
     return 0
+
+
+def sizes_row(name: str) -> Row:
+    size = size_of(name)
+    return name, f"{size.parameters / 1e6:.1f}", f"{size.multiply_adds / 1e9:.2f}"
+
+
+def parity_row(name: str) -> Row:
+    if not in_torchvision(name):
+        return ("–",) * len(PARITY)
+    parity = parity_of(name)
+    figures = (parity.fp32_outputs, parity.fp64_outputs, parity.fp64_gradients)
+    return tuple(f"{figure:.1e}" if figure else "0" for figure in figures)
+
+
+def markdown(columns: Row, rows: list[Row], arguments: Models) -> str:
+    """The table with a line above that says how it was made."""
+    option = "--parity " if arguments.parity else ""
+    command = f"cnn-vision models {option}--readme {arguments.readme}"
+    lines = [
+        f"1000 classes; multiply-adds of one image of {IMAGE_SIZE} pixels. Made by `{command}` with torch "
+        f"{torch.__version__} and torchvision {torchvision.__version__}."
+    ]
+    if arguments.parity:
+        lines[0] += (
+            " The last three columns are the largest differences from torchvision's net with the same random weights, "
+            "in units of its largest output or gradient: outputs in evaluation, in float64 also in training, gradients "
+            "in training. – means that torchvision has no such net."
+        )
+    lines += ["", _line(columns), _line(("---", *["---:"] * (len(columns) - 1)))]
+    quoted = [_line((f"`{name}`", *figures)) for name, *figures in rows]
+    return "\n".join([*lines, *quoted])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def between_markers(readme: Path, text: str) -> str:
+    """What `readme` holds, with `text` between its markers. Raises `UserError` if it cannot be read or has none."""
+    try:
+        content = readme.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{readme} cannot be read: {error}. Name a Markdown file that exists.") from error
+    before, begin, rest = content.partition(MARKERS[0])
+    _, end, after = rest.partition(MARKERS[1])
+    if not begin or not end:
+        raise UserError(
+            f"{readme} has no place for the table. Put the lines {MARKERS[0]} and {MARKERS[1]} where it belongs."
+        )
+    return f"{before}{begin}\n{text}\n{end}{after}"

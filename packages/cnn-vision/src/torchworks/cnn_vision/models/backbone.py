@@ -46,6 +46,12 @@ class Backbone(nn.Module):
         """Feature maps from large to small, one for each of `pyramid`."""
         raise NotImplementedError
 
+    def forward_traceable(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Feature maps from large to small that the logits (N, K) were computed from, and the logits: what Grad-CAM
+        follows a class back to. Raises `ValueError` where `forward_head` does."""
+        maps = self.forward_pyramid(x)
+        return maps, self.forward_head(maps[-1])
+
     def reset_classifier(self, num_classes: int) -> None:
         """A newly initialised last layer for `num_classes` classes; 0 takes it away."""
         raise NotImplementedError

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from operator import mul
 
-import torch
 from torch import Tensor, nn
 
 from torchworks.cnn_vision.models.backbone import Backbone, Level
+from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 
 Norm = Callable[[int], nn.Module]
 """From channels to a normalisation: `nn.BatchNorm2d`, or a `partial` of it with another eps and momentum."""
@@ -74,28 +74,6 @@ class SqueezeExcitation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         squeezed = self.activation(self.fc1(x.mean((2, 3), keepdim=True)))  # (N, S, 1, 1)
         return x * self.gate(self.fc2(squeezed))  # (N, C, H, W) × (N, C, 1, 1)
-
-
-class StochasticDepth(nn.Module):
-    """In training, an image's residual branch is left out with probability `rate`.
-
-    Huang et al. 2016 (arXiv:1603.09382). What is kept is divided by 1 - rate, so that the expectation stays and
-    evaluation needs no change.
-    """
-
-    def __init__(self, rate: float):
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        keep = 1 - self.rate
-        mask = torch.empty(len(x), 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(keep)
-        return x * (mask / keep if keep > 0 else mask)
-
-    def extra_repr(self) -> str:
-        return f"rate={self.rate:g}"
 
 
 class MBConv(nn.Module):

@@ -36,9 +36,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from torchworks.cnn_vision.models.backbone import Backbone, Level
+from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Block(nn.Module):
             ChannelsFirst(),  # (N, C, H, W)
         )
         self.layer_scale = nn.Parameter(torch.full((channels, 1, 1), layer_scale))
-        self.stochastic_depth = StochasticDepth(drop_path, "row")
+        self.stochastic_depth = StochasticDepth(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.stochastic_depth(self.layer_scale * self.block(x))

@@ -113,10 +113,10 @@ class EfficientNet(ChainBackbone):
     def __init__(
         self,
         stages: Sequence[Stage],
-        *,
         stem_channels: int,
         last_channels: int,
         norm: Norm = nn.BatchNorm2d,
+        *,
         num_classes: int = 1000,
         in_channels: int = 3,
         small_images: bool = False,

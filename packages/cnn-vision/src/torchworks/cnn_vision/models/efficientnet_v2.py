@@ -34,8 +34,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.models.blocks import ConvNormActivation, Norm, StochasticDepth, divisible_by_8
+from torchworks.cnn_vision.models.blocks import ConvNormActivation, Norm, divisible_by_8
 from torchworks.cnn_vision.models.efficientnet import EfficientNet, Stage
+from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 
 
 class FusedMBConv(nn.Module):

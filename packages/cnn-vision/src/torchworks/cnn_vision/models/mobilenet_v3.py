@@ -107,8 +107,8 @@ class MobileNetV3(ChainBackbone):
     def __init__(
         self,
         blocks: Sequence[Block],
-        *,
         hidden_features: int,
+        *,
         num_classes: int = 1000,
         in_channels: int = 3,
         small_images: bool = False,

@@ -9,6 +9,7 @@ Names are torchvision's. Nothing here imports torch before a net is built, so th
 """
 
 import importlib
+import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,20 @@ def family_of(name: str) -> Any:
     return importlib.import_module(f"torchworks.cnn_vision.models.{_FAMILY[name]}")
 
 
+def options_of(name: str) -> list[str]:
+    """What the architecture `name` can be told: the keyword-only parameters of its class. Those before them are its
+    shape, which the builder knows."""
+    parameters = inspect.signature(inspect.signature(find_builder(name)).return_annotation).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def refuse_unknown_options(name: str, options: dict[str, Any]) -> None:
+    known = options_of(name)
+    for option in options:
+        if option not in known:
+            raise UserError(f"{name} has no option '{option}'.{nearest(option, known)} It has: {', '.join(known)}.")
+
+
 def create_model(
     name: str,
     *,
@@ -86,8 +101,8 @@ def create_model(
 
     `pretrained=True` fetches the published weights (torchvision's, timm's for `timm:`), unless they were fetched
     before; a path reads a file of weights, or the `model.safetensors` of a run's directory. Both are fitted to
-    `num_classes` and `in_channels` as `pretrained.py` says. Raises `UserError` for an unknown name, weights that
-    cannot be had or read, and weights of another architecture.
+    `num_classes` and `in_channels` as `pretrained.py` says. Raises `UserError` for an unknown name or option, weights
+    that cannot be had or read, and weights of another architecture.
     """
     if name.startswith(TIMM):
         from torchworks.cnn_vision.models.timm_model import create_timm_model
@@ -100,6 +115,7 @@ def create_model(
             pretrained=pretrained,
             **options,
         )
+    refuse_unknown_options(name, options)
     build = partial(find_builder(name), small_images=small_images, **options)
     net = build(num_classes=num_classes, in_channels=in_channels)
     if pretrained:

@@ -54,9 +54,9 @@ Shape letters: N images, C channels, H height, W width, K classes, E expansion (
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from torchworks.cnn_vision.models.backbone import Backbone, Level
+from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 
 
 class Block(nn.Module):
@@ -72,7 +72,7 @@ class Block(nn.Module):
     def __init__(self, drop_path: float):
         super().__init__()
         self.relu = nn.ReLU(inplace=True)
-        self.drop_path = StochasticDepth(drop_path, "row") if drop_path else nn.Identity()
+        self.drop_path = StochasticDepth(drop_path)
 
     def residual(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -138,10 +138,10 @@ class ResNet(Backbone):
         self,
         block: BlockType,
         depths: tuple[int, ...],
-        *,
         channels: int = 64,
         groups: int = 1,
         width_per_group: int = 64,
+        *,
         num_classes: int = 1000,
         in_channels: int = 3,
         small_images: bool = False,

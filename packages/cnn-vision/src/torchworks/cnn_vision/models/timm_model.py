@@ -133,13 +133,17 @@ def _timm() -> Any:
 
 
 def _build(timm: Any, name: str, *, num_classes: int, in_channels: int, **options: Any) -> TimmBackbone:
-    return TimmBackbone(timm.create_model(name, num_classes=num_classes, in_chans=in_channels, **options), in_channels)
+    try:
+        net = timm.create_model(name, num_classes=num_classes, in_chans=in_channels, **options)
+    except TypeError as error:
+        raise UserError(f"timm:{name} does not take one of the options {', '.join(options)}: {error}.") from error
+    return TimmBackbone(net, in_channels)
 
 
 def _fetched(name: str, build: Any) -> TimmBackbone:
     try:
         return build()
-    except TypeError:  # an option that the net does not have
+    except UserError:
         raise
     except Exception as error:  # whatever the hub's client and its network library raise
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -59,8 +59,8 @@ class VGG(Backbone):
     def __init__(
         self,
         depths: tuple[int, int, int, int, int],
-        *,
         batch_norm: bool = False,
+        *,
         num_classes: int = 1000,
         in_channels: int = 3,
         small_images: bool = False,

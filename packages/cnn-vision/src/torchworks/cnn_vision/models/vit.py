@@ -36,8 +36,9 @@ Shapes: N images, C channels of the image, D embed_dim, H heads, h × w grid of 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -107,12 +108,22 @@ class VisionTransformer(Backbone):
 
     def forward_tokens(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The map of patch tokens (N, D, h, w) and the class token (N, D), both normalised."""
-        x = self.conv_proj(x)  # (N, D, h, w)
-        grid = x.shape[2:]
-        patches = x.flatten(2).transpose(1, 2)  # (N, L, D)
-        tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), patches], dim=1)  # (N, T, D)
-        tokens = self.encoder(tokens, (grid[0], grid[1]))
-        return tokens[:, 1:].transpose(1, 2).unflatten(2, grid), tokens[:, 0]
+        patches = self.conv_proj(x)  # (N, D, h, w)
+        return split(self.encoder(self._join(patches), patches.shape[2:]), patches.shape[2:])
+
+    def forward_traceable(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The normalised patches that the last block's attention reads, as one map, and the logits.
+
+        The class token learns of the patches there for the last time: what the block writes into them afterwards no
+        longer reaches the classifier.
+        """
+        patches = self.conv_proj(x)
+        grid = patches.shape[2:]
+        last: Any = self.encoder.layers[-1]
+        z = self.encoder.layers[:-1](self.encoder.embed(self._join(patches), grid))
+        traced, class_token = split(last.ln_1(z), grid)
+        z = last.update(z, join(traced, class_token))
+        return [traced], self.forward_head(*split(self.encoder.ln(z), grid))
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The map of patch tokens (N, D, height / patch, width / patch), without the class token."""
@@ -148,6 +159,19 @@ class VisionTransformer(Backbone):
             nn.init.zeros_(head.bias)
             self.heads.add_module("head", head)
 
+    def _join(self, patches: Tensor) -> Tensor:
+        return join(patches, self.class_token[:, 0].expand(patches.shape[0], -1))
+
+
+def join(patches: Tensor, class_token: Tensor) -> Tensor:
+    """A map (N, D, h, w) and a class token (N, D) as tokens (N, T, D)."""
+    return torch.cat([class_token[:, None], patches.flatten(2).transpose(1, 2)], dim=1)
+
+
+def split(tokens: Tensor, grid: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Tokens (N, T, D) as a map (N, D, h, w) and the class token (N, D)."""
+    return tokens[:, 1:].transpose(1, 2).unflatten(2, grid), tokens[:, 0]
+
 
 def patch_embedding(in_channels: int, size: ViTSize) -> nn.Conv2d:
     """E of equation 1: a linear layer over each patch is a convolution whose stride is its kernel."""
@@ -170,9 +194,12 @@ class Encoder(nn.Module):
             self.layers.add_module(f"encoder_layer_{index}", EncoderLayer(size, drop_rate, attention_drop_rate))
         self.ln = nn.LayerNorm(size.embed_dim, eps=1e-6)
 
-    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-        positions = resize_positions(self.pos_embedding, grid)
-        return self.ln(self.layers(self.dropout(tokens + positions)))
+    def forward(self, tokens: Tensor, grid: Sequence[int]) -> Tensor:
+        return self.ln(self.layers(self.embed(tokens, grid)))
+
+    def embed(self, tokens: Tensor, grid: Sequence[int]) -> Tensor:
+        """Equation 1: what the first block is given."""
+        return self.dropout(tokens + resize_positions(self.pos_embedding, grid))
 
 
 class EncoderLayer(nn.Module):
@@ -187,7 +214,11 @@ class EncoderLayer(nn.Module):
         self.mlp = mlp(size.embed_dim, size.mlp_dim, drop_rate)
 
     def forward(self, z: Tensor) -> Tensor:
-        z = z + self.dropout(self.self_attention(self.ln_1(z)))
+        return self.update(z, self.ln_1(z))
+
+    def update(self, z: Tensor, normalised: Tensor) -> Tensor:
+        """`forward` for a `z` that is normalised already."""
+        z = z + self.dropout(self.self_attention(normalised))
         return z + self.mlp(self.ln_2(z))
 
 
@@ -234,17 +265,17 @@ def mlp(embed_dim: int, hidden_dim: int, drop_rate: float) -> nn.Sequential:
     return layers
 
 
-def resize_positions(positions: Tensor, grid: tuple[int, int]) -> Tensor:
+def resize_positions(positions: Tensor, grid: Sequence[int]) -> Tensor:
     """Learned positions (1, 1 + side², D) for another grid (h, w): (1, 1 + h·w, D).
 
     The class token's is kept; the rest is resized as a picture of D channels, bicubic, corners on corners.
     """
     own, places = positions[:, :1], positions[:, 1:]
     side = math.isqrt(places.shape[1])
-    if grid == (side, side):
+    if tuple(grid) == (side, side):
         return positions
     picture = places.transpose(1, 2).unflatten(2, (side, side))  # (1, D, side, side)
-    picture = F.interpolate(picture, size=grid, mode="bicubic", align_corners=True)  # (1, D, h, w)
+    picture = F.interpolate(picture, size=tuple(grid), mode="bicubic", align_corners=True)  # (1, D, h, w)
     return torch.cat([own, picture.flatten(2).transpose(1, 2)], dim=1)
 
 
