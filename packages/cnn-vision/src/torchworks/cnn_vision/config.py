@@ -51,3 +51,32 @@ def check_numbers(config: ClassifierConfig) -> None:
         if value is not None and not (low <= value < (high or float("inf"))):
             limit = f"from {low} to below {high}" if high else f"{low} or more, and finite"
             raise UserError(f"--{name.replace('_', '-')} must be {limit}, but it is {value}.")
+
+
+@dataclass(frozen=True)
+class FindingsConfig(ClassifierConfig):
+    """A net that says of each finding whether an image shows it: none, one or several at once."""
+
+    positive: tuple[str, ...] = ()
+    """Classes that are findings, such as ill. Data with one label an image need it, and its other classes then mean
+    none; data with several labels an image take all of them by default."""
+    sensitivity: float = 0.9
+    """Operating point: the threshold of a finding is the highest at which at least this share of the validation images
+    that have it is found."""
+
+    def experiment(self) -> Any:
+        from torchworks.cnn_vision.findings_experiment import findings_experiment
+
+        return findings_experiment(self)
+
+
+def check_findings_numbers(config: FindingsConfig) -> None:
+    """Raise `UserError` for a number that makes no sense."""
+    check_numbers(config)
+    if not 0 < config.sensitivity <= 1:
+        raise UserError(f"--sensitivity must be above 0 and at most 1, but it is {config.sensitivity}.")
+    if not config.valid_fraction:
+        raise UserError(
+            "--valid-fraction is 0, but the thresholds of the findings are chosen on images held out of the training. "
+            "Hold some out, such as --valid-fraction 0.2."
+        )

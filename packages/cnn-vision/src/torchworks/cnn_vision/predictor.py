@@ -1,15 +1,17 @@
 """A trained classifier as it is used: bytes of images to probabilities.
 
-The builder here rebuilds a predictor from the configuration in `model.json`; it is announced as an entry point in the
+The builders here rebuild a predictor from the configuration in `model.json`; they are announced as entry points in the
 group `torchworks.builders`.
 """
 
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from torchworks.cnn_vision.models import create_model
 from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.signature import Kind
 
 
 class ClassifierPredictor(Predictor):
@@ -35,18 +37,67 @@ def classifier_config(
 
 def build_classifier(config: dict[str, Any]) -> ClassifierPredictor:
     """The predictor of a classifier; builder "cnn-vision-classifier"."""
-    size, channels, classes = config["image_size"], config["channels"], tuple(config["classes"])
+    return ClassifierPredictor(_net(config), _signature(config, "label"))
+
+
+class FindingsPredictor(Predictor):
+    """image (N, C, S, S), uint8 → probability (N, K) of each finding, as common as in the training data.
+
+    A finding is called found where its probability is at least its place in `thresholds` (K,). `log_pos_weight` (K,) is
+    what the weights of the training added to the logits (see `findings.py`).
+    """
+
+    log_pos_weight: Tensor
+
+    def __init__(self, net: nn.Module, signature: Signature, log_pos_weight: Tensor, thresholds: tuple[float, ...]):
+        super().__init__(net, signature)
+        assert len(thresholds) == len(log_pos_weight) == len(signature.outputs[0].labels), "one for each finding"
+        self.thresholds = thresholds
+        self.register_buffer("log_pos_weight", log_pos_weight, persistent=False)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return (self.net(inputs[0].float() / 127.5 - 1).float() - self.log_pos_weight).sigmoid()
+
+    def found(self, probability: Tensor) -> Tensor:
+        """bool (N, K) of `probability` (N, K)."""
+        return probability >= torch.tensor(self.thresholds, device=probability.device)
+
+
+def findings_config(
+    classifier: dict[str, Any], pos_weight: Tensor, thresholds: list[float] | None = None
+) -> dict[str, Any]:
+    """What `build_findings` needs, as plain data: a `classifier_config` whose classes are the findings, and more.
+    Thresholds are 0.5 as long as none were chosen."""
+    chosen = [0.5] * len(pos_weight) if thresholds is None else thresholds
+    return {**classifier, "log_pos_weight": pos_weight.log().tolist(), "thresholds": chosen}
+
+
+def build_findings(config: dict[str, Any]) -> FindingsPredictor:
+    """The predictor of findings; builder "cnn-vision-findings"."""
+    return FindingsPredictor(
+        _net(config),
+        _signature(config, "probabilities"),
+        torch.tensor(config["log_pos_weight"]),
+        tuple(config["thresholds"]),
+    )
+
+
+def _net(config: dict[str, Any]) -> nn.Module:
     options = {} if config["drop_rate"] is None else {"drop_rate": config["drop_rate"]}
-    net = create_model(
+    return create_model(
         config["model"],
-        num_classes=len(classes),
-        in_channels=channels,
+        num_classes=len(config["classes"]),
+        in_channels=config["channels"],
         small_images=config["small_images"],
         **options,
     )
+
+
+def _signature(config: dict[str, Any], kind: Kind) -> Signature:
+    size, channels, classes = config["image_size"], config["channels"], tuple(config["classes"])
     image = TensorSpec("image", "image", "uint8", ("N", channels, size, size))
-    probability = TensorSpec("probability", "label", "float32", ("N", len(classes)), low=0.0, high=1.0, labels=classes)
-    return ClassifierPredictor(net, Signature((image,), (probability,)))
+    probability = TensorSpec("probability", kind, "float32", ("N", len(classes)), low=0.0, high=1.0, labels=classes)
+    return Signature((image,), (probability,))
 
 
 def preprocessing(config: dict[str, Any]) -> dict[str, Any]:
