@@ -34,7 +34,7 @@ def findings_of(label: Field, positive: Sequence[str], source: str) -> tuple[str
     unknown = [name for name in positive if name not in label.classes]
     if unknown:
         raise UserError(
-            f"{source} has no class '{unknown[0]}', which --positive names.{nearest(unknown[0], label.classes)} "
+            f"{source} has no class '{unknown[0]}' to take for a finding.{nearest(unknown[0], label.classes)} "
             f"Its classes: {classes}."
         )
     if label.shape:

@@ -39,5 +39,5 @@ def medical() -> FindingsConfig:
         valid_fraction=0.2,
         loader=LoaderConfig(image_size=48),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=600, batch_size=64, eval_every=100),
+        trainer=TrainerConfig(steps=450, batch_size=32, eval_every=150),
     )
