@@ -9,8 +9,8 @@ Change = Literal["flip", "alternating-flip", "shift", "affine", "randaugment", "
 
 
 @dataclass(frozen=True)
-class ClassifierConfig(Config):
-    """A classifier of images."""
+class VisionConfig(Config):
+    """What every recipe has that teaches a net to read images."""
 
     package: ClassVar[str] = "cnn-vision"
 
@@ -28,14 +28,8 @@ class ClassifierConfig(Config):
     quarter of the layers at a time, the last ones first, during the first half of the steps."""
     rate_decay: float = 1.0
     """Discriminative learning rates: each quarter of the layers has so many times the rate of the one behind it."""
-    classes: tuple[str, ...] = ()
-    """Use the images of these classes only."""
-    shots: int = 0
-    """Use so many training images of each class only, chosen by the seed (0: all)."""
     augment: tuple[Change, ...] = ()
     """Random changes of the training images. No flip for digits and letters."""
-    mixing: Literal["none", "mixup", "cutmix"] = "none"
-    """Two training images in one, with both labels."""
     label_smoothing: float = 0.0
     """Share of the target spread over all classes (Szegedy et al. 2016)."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -46,6 +40,18 @@ class ClassifierConfig(Config):
     """Dropout before the classifier (default: the architecture's own)."""
     valid_fraction: float = 0.1
     """Share of the training images that chooses the best state; 0 keeps the last state and trains on all."""
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(VisionConfig):
+    """A classifier of images."""
+
+    classes: tuple[str, ...] = ()
+    """Use the images of these classes only."""
+    shots: int = 0
+    """Use so many training images of each class only, chosen by the seed (0: all)."""
+    mixing: Literal["none", "mixup", "cutmix"] = "none"
+    """Two training images in one, with both labels."""
 
     def experiment(self) -> Any:
         from torchworks.cnn_vision.experiments import classifier_experiment
@@ -70,7 +76,7 @@ class TransferConfig(ClassifierConfig):
         return transfer_experiment(self)
 
 
-def check_numbers(config: ClassifierConfig) -> None:
+def check_numbers(config: VisionConfig) -> None:
     """Raise `UserError` for a number that makes no sense."""
     for name, low, high in (
         ("label_smoothing", 0, 1),
@@ -80,7 +86,36 @@ def check_numbers(config: ClassifierConfig) -> None:
         ("shots", 0, None),
         ("rate_decay", 0, None),
     ):
-        value = getattr(config, name)
+        value = getattr(config, name, None)  # not every recipe has all of them
         if value is not None and not (low <= value < (high or float("inf"))):
             limit = f"from {low} to below {high}" if high else f"{low} or more, and finite"
             raise UserError(f"--{name.replace('_', '-')} must be {limit}, but it is {value}.")
+
+
+@dataclass(frozen=True)
+class FindingsConfig(VisionConfig):
+    """A net that says of each finding whether an image shows it: none, one or several at once."""
+
+    positive: tuple[str, ...] = ()
+    """Classes that are findings, such as ill. Data with one label an image need it, and its other classes then mean
+    none; data with several labels an image take all of them by default."""
+    sensitivity: float = 0.9
+    """Operating point: the threshold of a finding is the highest at which at least this share of the validation images
+    that have it is found."""
+
+    def experiment(self) -> Any:
+        from torchworks.cnn_vision.findings_experiment import findings_experiment
+
+        return findings_experiment(self)
+
+
+def check_findings_numbers(config: FindingsConfig) -> None:
+    """Raise `UserError` for a number that makes no sense."""
+    check_numbers(config)
+    if not 0 < config.sensitivity <= 1:
+        raise UserError(f"--sensitivity must be above 0 and at most 1, but it is {config.sensitivity}.")
+    if not config.valid_fraction:
+        raise UserError(
+            "--valid-fraction is 0, but the thresholds of the findings are chosen on images held out of the training. "
+            "Hold some out, such as --valid-fraction 0.2."
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchworks.cnn_vision import predictor
 from torchworks.cnn_vision.baseline import logistic_regression
 from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.config import ClassifierConfig, check_numbers
+from torchworks.cnn_vision.config import ClassifierConfig, VisionConfig, check_numbers
 from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
@@ -81,7 +81,8 @@ def classifier_experiment(
         task.watch = None
 
     def package_model(folder: Path) -> None:
-        whole = predictor.classifier(task.model, plain)
+        whole = predictor.build_classifier(plain)
+        whole.net = task.model
         images = torch.stack([source.test[i]["image"] for i in range(min(2, len(source.test)))])
         save_model(
             folder,
@@ -137,13 +138,13 @@ def classes_of(source: Source) -> tuple[str, ...]:
     return classes
 
 
-def wants_small_images(config: ClassifierConfig) -> bool:
+def wants_small_images(config: VisionConfig) -> bool:
     if config.small_images == "auto":
         return config.loader.image_size < SMALL
     return config.small_images == "on"
 
 
-def new_model(config: ClassifierConfig, channels: int, num_classes: int) -> Backbone:
+def new_model(config: VisionConfig, channels: int, num_classes: int) -> Backbone:
     """The net, with pretrained weights if the configuration names some."""
     options = {} if config.drop_rate is None else {"drop_rate": config.drop_rate}
     return create_model(
@@ -156,7 +157,7 @@ def new_model(config: ClassifierConfig, channels: int, num_classes: int) -> Back
     )
 
 
-def normalisation(config: ClassifierConfig, net: Backbone, channels: int) -> tuple[list[float], list[float]]:
+def normalisation(config: VisionConfig, net: Backbone, channels: int) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, of pixels in [0, 1], that the net's inputs are normalised by."""
     mean, std = [0.5] * channels, [0.5] * channels
     if config.normalise == "half":
@@ -174,7 +175,7 @@ def normalisation(config: ClassifierConfig, net: Backbone, channels: int) -> tup
     return list(mean), list(std)
 
 
-def finetuning(config: ClassifierConfig, net: Backbone, device: Device) -> Finetuning | None:
+def finetuning(config: VisionConfig, net: Backbone, device: Device) -> Finetuning | None:
     """None if all layers learn alike from the start."""
     if config.freeze == "none" and config.rate_decay == 1:
         return None

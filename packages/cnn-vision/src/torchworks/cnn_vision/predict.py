@@ -1,4 +1,4 @@
-"""The command `predict`: the classes of a user's images."""
+"""The command `predict`: the classes of a user's images, or the findings in them."""
 
 import csv
 from pathlib import Path
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.commands import Predict
+from torchworks.cnn_vision.inference import CHUNK, probabilities, read_images
+from torchworks.cnn_vision.predictor import FindingsPredictor
 from torchworks.shared.config import UserError
 from torchworks.shared.data.folders import some
-from torchworks.shared.data.images import Unreadable, find_images, read
+from torchworks.shared.data.images import find_images
 from torchworks.shared.finished import FinishedRun, open_run
 from torchworks.shared.outputs import progress
-
-CHUNK = 64  # images computed at once
 
 
 def predict(arguments: Predict) -> int:
@@ -22,7 +22,6 @@ def predict(arguments: Predict) -> int:
     if not arguments.images:
         raise UserError("No images were given. Name image files, or folders of them, after the run.")
     run = open_run(arguments.run, "cnn-vision", arguments.device)
-    labels = run.predictor.signature.outputs[0].labels
     if not arguments.top >= 1:
         raise UserError(f"--top is {arguments.top}; it must be at least 1.")
     files, bad = find_images(arguments.images)
@@ -35,44 +34,38 @@ def predict(arguments: Predict) -> int:
             rows |= dict(zip(found, probabilities(run, torch.stack(list(found.values()))), strict=True))
     width = max((len(str(path)) for path in rows), default=0)
     for path, row in rows.items():
-        print(f"{path!s:<{width}}  {_line(row, labels, arguments.top)}")
+        print(f"{path!s:<{width}}  {line(run, row, arguments.top)}")
     if arguments.csv is not None:
-        _write(arguments.csv, rows, labels)
+        _write(arguments.csv, run, rows)
     if bad:
         named = some([f"{path} ({why})" for path, why in bad.items()], 20)
         raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
     return 0
 
 
-@torch.no_grad()
-def probabilities(run: FinishedRun, images: Tensor) -> Tensor:
-    """(N, K) on the CPU, of images uint8 (N, C, S, S)."""
-    return torch.cat([run.predictor(part.to(run.device)).cpu() for part in images.split(CHUNK)])
-
-
-def read_images(files: list[Path], run: FinishedRun) -> tuple[dict[Path, Tensor], dict[Path, str]]:
-    """The images as the model wants them, and why others cannot be read."""
-    channels, size = (int(n) for n in run.predictor.signature.inputs[0].shape[1:3])
-    images: dict[Path, Tensor] = {}
-    bad: dict[Path, str] = {}
-    for file in files:
-        try:
-            images[file] = read(file, channels, size)
-        except Unreadable as error:
-            bad[file] = str(error)
-    return images, bad
-
-
-def _line(row: Tensor, labels: tuple[str, ...], top: int) -> str:
-    values, places = row.topk(min(top, len(labels)))
+def line(run: FinishedRun, row: Tensor, top: int) -> str:
+    """The `top` likeliest classes of an image with probabilities `row` (K,); of findings also all that are found, and
+    marked so."""
+    labels, found = run.predictor.signature.outputs[0].labels, _found(run, row)
+    values, places = row.sort(descending=True)
     return "  ".join(
-        f"{labels[place]} {value:.1%}" for value, place in zip(values.tolist(), places.tolist(), strict=True)
+        f"{labels[place]} {value:.1%}{' (found)' * found[place]}"
+        for rank, (value, place) in enumerate(zip(values.tolist(), places.tolist(), strict=True))
+        if rank < top or found[place]
     )
 
 
-def _write(path: Path, rows: dict[Path, Tensor], labels: tuple[str, ...]) -> None:
+def _found(run: FinishedRun, row: Tensor) -> list[bool]:
+    """Which findings are found; none of what are classes."""
+    return run.predictor.found(row).tolist() if isinstance(run.predictor, FindingsPredictor) else [False] * len(row)
+
+
+def _write(path: Path, run: FinishedRun, rows: dict[Path, Tensor]) -> None:
+    labels = run.predictor.signature.outputs[0].labels
+    findings = isinstance(run.predictor, FindingsPredictor)
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["path", "label", *labels])
+        table.writerow(["path", *([f"{label}_found" for label in labels] if findings else ["label"]), *labels])
         for image, row in rows.items():
-            table.writerow([image, labels[int(row.argmax())], *(f"{value:.6f}" for value in row.tolist())])
+            said = map(int, _found(run, row)) if findings else [labels[int(row.argmax())]]
+            table.writerow([image, *said, *(f"{value:.6f}" for value in row.tolist())])

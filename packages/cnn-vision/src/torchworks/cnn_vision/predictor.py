@@ -1,6 +1,6 @@
 """A trained classifier as it is used: bytes of images to probabilities.
 
-The builder here rebuilds a predictor from the configuration in `model.json`; it is announced as an entry point in the
+The builders here rebuild a predictor from the configuration in `model.json`; they are announced as entry points in the
 group `torchworks.builders`.
 """
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from torchworks.cnn_vision.models import create_model
 from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.signature import Kind
 
 
 class ClassifierPredictor(Predictor):
@@ -60,23 +61,77 @@ def classifier_config(
 
 def build_classifier(config: dict[str, Any]) -> ClassifierPredictor:
     """The predictor of a classifier, with new weights; builder "cnn-vision-classifier"."""
+    return ClassifierPredictor(_net(config), _signature(config, "label"), config["mean"], config["std"])
+
+
+class FindingsPredictor(ClassifierPredictor):
+    """image (N, C, S, S), uint8 → probability (N, K) of each finding, as common as in the training data.
+
+    A finding is called found where its probability is at least its place in `thresholds` (K,). `log_pos_weight` (K,) is
+    what the weights of the training added to the logits (see `findings.py`).
+    """
+
+    log_pos_weight: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        signature: Signature,
+        mean: Sequence[float],
+        std: Sequence[float],
+        log_pos_weight: Tensor,
+        thresholds: tuple[float, ...],
+    ):
+        super().__init__(net, signature, mean, std)
+        assert len(thresholds) == len(log_pos_weight) == len(signature.outputs[0].labels), "one for each finding"
+        self.thresholds = thresholds
+        self.register_buffer("log_pos_weight", log_pos_weight, persistent=False)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return (self.net(self.normalised(inputs[0])).float() - self.log_pos_weight).sigmoid()
+
+    def found(self, probability: Tensor) -> Tensor:
+        """bool (N, K) of `probability` (N, K)."""
+        return probability >= torch.tensor(self.thresholds, device=probability.device)
+
+
+def findings_config(
+    classifier: dict[str, Any], pos_weight: Tensor, thresholds: list[float] | None = None
+) -> dict[str, Any]:
+    """What `build_findings` needs, as plain data: a `classifier_config` whose classes are the findings, and more.
+    Thresholds are 0.5 as long as none were chosen."""
+    chosen = [0.5] * len(pos_weight) if thresholds is None else thresholds
+    return {**classifier, "log_pos_weight": pos_weight.log().tolist(), "thresholds": chosen}
+
+
+def build_findings(config: dict[str, Any]) -> FindingsPredictor:
+    """The predictor of findings, with new weights; builder "cnn-vision-findings"."""
+    return FindingsPredictor(
+        _net(config),
+        _signature(config, "probabilities"),
+        config["mean"],
+        config["std"],
+        torch.tensor(config["log_pos_weight"]),
+        tuple(config["thresholds"]),
+    )
+
+
+def _net(config: dict[str, Any]) -> nn.Module:
     options = {} if config["drop_rate"] is None else {"drop_rate": config["drop_rate"]}
-    net = create_model(
+    return create_model(
         config["model"],
         num_classes=len(config["classes"]),
         in_channels=config["channels"],
         small_images=config["small_images"],
         **options,
     )
-    return classifier(net, config)
 
 
-def classifier(net: nn.Module, config: dict[str, Any]) -> ClassifierPredictor:
-    """The predictor around a net that is there already."""
+def _signature(config: dict[str, Any], kind: Kind) -> Signature:
     size, channels, classes = config["image_size"], config["channels"], tuple(config["classes"])
     image = TensorSpec("image", "image", "uint8", ("N", channels, size, size))
-    probability = TensorSpec("probability", "label", "float32", ("N", len(classes)), low=0.0, high=1.0, labels=classes)
-    return ClassifierPredictor(net, Signature((image,), (probability,)), config["mean"], config["std"])
+    probability = TensorSpec("probability", kind, "float32", ("N", len(classes)), low=0.0, high=1.0, labels=classes)
+    return Signature((image,), (probability,))
 
 
 def preprocessing(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The recipes of this package: functions that return a configuration. Their docstrings are what `list` prints."""
 
-from torchworks.cnn_vision.config import ClassifierConfig, TransferConfig
+from torchworks.cnn_vision.config import ClassifierConfig, FindingsConfig, TransferConfig
 from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
 
 
@@ -55,4 +55,24 @@ def study() -> ClassifierConfig:
         loader=LoaderConfig(image_size=8),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=250, batch_size=64),
+    )
+
+
+def medical() -> FindingsConfig:
+    """Findings in medical images, none, one or several at once, each with a threshold of chosen sensitivity.
+
+    cnn-vision train medical
+
+    Not yet measured at these settings.
+    """
+    return FindingsConfig(
+        recipe="medical",
+        data="lesions",
+        model="resnet20",
+        augment=("flip", "shift"),
+        class_weights="balanced",
+        valid_fraction=0.2,
+        loader=LoaderConfig(image_size=48),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=450, batch_size=32, eval_every=150),
     )

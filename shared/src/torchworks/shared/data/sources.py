@@ -1,5 +1,8 @@
 """Data sources by name: `digits`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
 
+Installed packages offer more by entry points in the group `torchworks.sources`: a name, and a function like
+`open_source` that gets what stands behind the name's colon, the configuration and the seed.
+
 Every source comes split into a training and a test part. The split follows from the seed and the contents of
 the samples alone; it depends neither on the size images are resized to nor on the order of files.
 """
@@ -7,6 +10,7 @@ the samples alone; it depends neither on the size images are resized to nor on t
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,8 @@ from torchworks.shared.data.dataset import ArrayDataset, Dataset, Field, Schema,
 from torchworks.shared.data.split import digests, fingerprint, split
 
 __all__ = ["Dataset", "Field", "Schema", "Source", "TensorDataset", "open_source"]
+
+GROUP = "torchworks.sources"
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,14 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
+Opener = Callable[[str, LoaderConfig, int], Source]
+
+
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
     """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
     kind, rest = check_spec(spec, config)
-    return _OPENERS[kind][1](rest, config, seed)
+    opener = _OPENERS[kind][1] if kind in _OPENERS else _offered(spec)
+    return opener(rest, config, seed)
 
 
 def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
@@ -46,9 +56,9 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     _check_config(config)
     kind, _, rest = spec.partition(":")
     if kind not in _OPENERS:
-        known = ", ".join(_OPENERS)
-        raise UserError(f"There is no data source '{spec}'.{nearest(kind, _OPENERS)} Known: {known}.")
-    wants_rest = _OPENERS[kind][0]
+        _offered(spec)
+        return kind, rest
+    wants_rest, _ = _OPENERS[kind]
     if bool(rest) != wants_rest:
         need = f"needs a name or path after it, as in {kind}:…" if wants_rest else "takes nothing after a colon"
         raise UserError(f"The data source '{kind}' {need}; '{spec}' was given.")
@@ -58,6 +68,16 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
             "table with the columns path and label (such as effusion|nodule) and use csv:PATH, or leave the option out."
         )
     return kind, rest
+
+
+def _offered(spec: str) -> Opener:
+    """The opener that an installed package announces under the name of `spec`."""
+    kind = spec.partition(":")[0]
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if kind not in points:
+        known = [*_OPENERS, *sorted(points)]
+        raise UserError(f"There is no data source '{spec}'.{nearest(kind, known)} Known: {', '.join(known)}.")
+    return points[kind].load()
 
 
 def _check_config(config: LoaderConfig) -> None:
@@ -120,7 +140,7 @@ def _torchvision(rest: str, config: LoaderConfig, seed: int) -> Source:
     return open_torchvision(rest, config)
 
 
-_OPENERS: dict[str, tuple[bool, Callable[[str, LoaderConfig, int], Source]]] = {
+_OPENERS: dict[str, tuple[bool, Opener]] = {
     "digits": (False, _digits),
     "printed-digits": (False, _printed_digits),
     "folder": (True, _folder),
