@@ -85,7 +85,7 @@ class Muon(Optimizer):
                 self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # ty: ignore[invalid-method-override]
+    def step(self, closure: None = None) -> None:  # ty: ignore[incompatible-method-override]
         """One step; it changes nothing if there is an attribute `found_inf`, a 0-d tensor, and it is not 0."""
         found = getattr(self, "found_inf", None)
         for group in self.param_groups:

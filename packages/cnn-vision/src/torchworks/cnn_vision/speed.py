@@ -105,8 +105,9 @@ def build_speed(config: dict[str, Any]) -> ClassifierPredictor:
     """The predictor of a run of `speed`; builder "cnn-vision-speed"."""
     plain = predictor.build_classifier(config)
     kind = MirroredPredictor if config["tta"] else ClassifierPredictor
-    options = {"num_classes": len(config["classes"]), "in_channels": config["channels"], "small_images": True}
-    return kind(create_model(config["model"], **options, **config["options"]), plain.signature)
+    options: dict[str, Any] = {"num_classes": len(config["classes"]), "in_channels": config["channels"]}
+    net = create_model(config["model"], small_images=True, **options, **config["options"])
+    return kind(net, plain.signature)
 
 
 # ---- experiment ------------------------------------------------------------------------------------------
