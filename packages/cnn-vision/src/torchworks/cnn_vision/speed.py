@@ -19,7 +19,7 @@ from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.config import SpeedConfig
 from torchworks.cnn_vision.experiments import EVALUATION_BATCH, augmentations, classes_of
 from torchworks.cnn_vision.models import create_model
-from torchworks.cnn_vision.models.airbench import AirNet
+from torchworks.cnn_vision.models.airbench import SMALLEST, AirNet
 from torchworks.cnn_vision.predictor import ClassifierPredictor
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Loader, Part, ResidentLoader, open_loader, open_source
@@ -193,5 +193,10 @@ def check_numbers(config: SpeedConfig) -> None:
             raise UserError(f"--{name.replace('_', '-')} must be {limit}, but it is {value}.")
     if min(config.widths) < 1:
         raise UserError(f"--widths are numbers of channels, each 1 or more, but they are {config.widths}.")
+    if config.model == "airbench94" and config.loader.image_size < SMALLEST:
+        raise UserError(
+            f"airbench94 halves an image three times and needs {SMALLEST} pixels or more, but --loader.image-size is "
+            f"{config.loader.image_size}."
+        )
     if config.optimizer == "muon" and config.trainer.strategy == "fsdp":
         raise UserError("Muon needs whole kernels, which --strategy fsdp cuts up. Use --optimizer sgd, or ddp.")

@@ -26,7 +26,7 @@ smoothing are the recipe's (`speed.py`), and there is no Lookahead.
 
 | builder | widths | parameters (M), 10 classes | GFLOPs, 32² |
 |---|---|---|---|
-| `airbench94` | 64, 256, 256 | PARAMETERS | FLOPS |
+| `airbench94` | 64, 256, 256 | 1.97 | 0.118 |
 
 GFLOPs are multiply-adds. The paper's 94.01 % after 9.9 epochs is with its own training, not measured here.
 
@@ -46,9 +46,12 @@ PATCH = 2
 EPS = 1e-4
 """What is added to the variance of a direction: 0.1 % of that of typical images in [-1, 1]."""
 
+SMALLEST = 9
+"""Pixels along a side: fewer leave nothing after three poolings."""
+
 
 class AirNet(Backbone):
-    """Three blocks of `widths` channels on whitened patches, for images of 9 pixels or more.
+    """Three blocks of `widths` channels on whitened patches, for images of `SMALLEST` pixels or more.
 
     The first layer's kernels are not trained: call `whiten` with training images before the training. Without it they
     are random. `train_whitening` says whether its biases get gradients.
