@@ -80,7 +80,7 @@ def parameter_groups(net: nn.Module, config: SpeedConfig) -> list[dict[str, Any]
 
 
 class Mirrored(nn.Module):
-    """Log-probabilities whose softmax is the mean of a net's probabilities for an image and for its mirror image."""
+    """Logits whose softmax is the mean of a net's probabilities for an image and for its mirror image."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -88,7 +88,7 @@ class Mirrored(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         both = torch.stack([self.net(x), self.net(x.flip(-1))])  # (2, N, K)
-        return both.float().softmax(-1).mean(0).log()
+        return both.float().log_softmax(-1).logsumexp(0)
 
 
 # ---- predictor -------------------------------------------------------------------------------------------
