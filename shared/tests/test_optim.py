@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from torchworks.shared.config import OptimConfig, UserError
-from torchworks.shared.optim import EMA, Plateau, adam, adamw, parameter_groups, schedule, sgd
+from torchworks.shared.optim import EMA, Muon, Plateau, adam, adamw, orthogonal, parameter_groups, schedule, sgd
 
 KINDS = ("constant", "cosine", "linear", "step", "one-cycle", "plateau")
 configs = st.builds(
@@ -262,6 +262,113 @@ def test_weight_decay_spares_biases_and_norms():
     optimizer.step()
     assert all(map(torch.equal, before, exempt["params"]))
     assert not torch.equal(decayed["params"][0], net_and_batch()[0][0].weight)
+
+
+# ------------------------------------------------------------------------------------------------- Muon
+
+
+def kernels_and_biases() -> tuple[nn.Module, list[dict]]:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Flatten(), nn.Linear(32, 2))
+    kernels = [parameter for parameter in net.parameters() if parameter.ndim > 1]
+    rest = [parameter for parameter in net.parameters() if parameter.ndim == 1]
+    return net, [{"params": kernels, "orthogonal": True, "lr": 0.02}, {"params": rest, "momentum": 0.8}]
+
+
+def descend(net: nn.Module, optimizer: torch.optim.Optimizer, start: int, stop: int) -> None:
+    for step in range(start, stop):
+        x = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        (net(x) - x.mean((1, 2, 3))[:, None]).square().mean().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("shape", [(12, 30), (30, 12), (7, 7)])
+def test_muon_takes_the_steps_of_torchs_on_a_matrix(shape):
+    torch.manual_seed(0)
+    ours, gradients = nn.Parameter(torch.randn(shape)), torch.randn(5, *shape)
+    theirs = nn.Parameter(ours.detach().clone())
+    settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.2}
+    optimizers = [Muon([{"params": [ours], "orthogonal": True}], **settings), torch.optim.Muon([theirs], **settings)]
+    for gradient in gradients:
+        ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02)  # theirs multiplies in bf16
+
+
+def test_muons_other_groups_take_the_steps_of_nesterovs_sgd():
+    results = []
+    for make in (
+        lambda group: Muon([group], lr=0.1, momentum=0.9, weight_decay=0.01),
+        lambda group: torch.optim.SGD([group], lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+    ):
+        net, x = net_and_batch()
+        optimizer = make({"params": list(net.parameters())})
+        for _ in range(5):
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+        results.append([parameter.detach() for parameter in net.parameters()])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_kernels_step_is_equally_long_in_every_direction(memory_format):
+    torch.manual_seed(0)
+    kernel = nn.Parameter(torch.zeros(8, 4, 3, 3).to(memory_format=memory_format))
+    kernel.grad = torch.randn(8, 4, 3, 3) * torch.logspace(0, -1, 8).view(8, 1, 1, 1)
+    Muon([{"params": [kernel], "orthogonal": True}], lr=1.0).step()
+    lengths = torch.linalg.svdvals(kernel.detach().flatten(1))
+    assert lengths.min() > 0.6
+    assert lengths.max() < 1.3
+    assert torch.linalg.svdvals(kernel.grad.flatten(1)).max() > 5 * torch.linalg.svdvals(kernel.grad.flatten(1)).min()
+    assert (kernel * kernel.grad).sum() < 0
+
+
+def test_orthogonal_keeps_the_directions_of_a_matrix():
+    torch.manual_seed(0)
+    left, _ = torch.linalg.qr(torch.randn(6, 6))
+    right, _ = torch.linalg.qr(torch.randn(20, 6))
+    found = left.T @ orthogonal(left @ torch.diag(torch.linspace(1, 3, 6)) @ right.T) @ right
+    assert (found - torch.diag(found.diag())).abs().max() < 1e-5
+    assert ((found.diag() > 0.6) & (found.diag() < 1.3)).all()
+
+
+def test_muon_resumes_bit_for_bit():
+    straight, groups = kernels_and_biases()
+    descend(straight, Muon(groups, lr=0.1), 0, 6)
+    first, groups = kernels_and_biases()
+    optimizer = Muon(groups, lr=0.1)
+    descend(first, optimizer, 0, 3)
+    second, groups = kernels_and_biases()
+    resumed = Muon(groups, lr=7.0)
+    second.load_state_dict(first.state_dict())
+    resumed.load_state_dict(optimizer.state_dict())
+    descend(second, resumed, 3, 6)
+    assert all(map(torch.equal, straight.parameters(), second.parameters()))
+
+
+def test_a_step_of_muon_that_is_not_to_be_leaves_no_trace():
+    net, groups = kernels_and_biases()
+    optimizer = Muon(groups, lr=0.1)
+    descend(net, optimizer, 0, 1)
+    tensors = [*net.parameters(), *(state["momentum_buffer"] for state in optimizer.state.values())]
+    before = [tensor.detach().clone() for tensor in tensors]
+    for parameter in net.parameters():
+        parameter.grad = torch.full_like(parameter, float("nan"))
+    optimizer.grad_scale, optimizer.found_inf = None, torch.ones(())
+    optimizer.step()
+    assert all(map(torch.equal, before, tensors))
+    optimizer.found_inf = torch.zeros(())
+    descend(net, optimizer, 1, 2)
+    assert not any(map(torch.equal, before, tensors))
+
+
+def test_a_bias_is_nothing_that_muon_can_make_orthogonal():
+    with pytest.raises(ValueError, match=r"matrices or kernels, but one parameter is \(8,\)"):
+        Muon([{"params": [nn.Parameter(torch.zeros(8))], "orthogonal": True}], lr=0.1)
 
 
 # -------------------------------------------------------------------------------------- moving averages

@@ -119,3 +119,43 @@ def check_findings_numbers(config: FindingsConfig) -> None:
             "--valid-fraction is 0, but the thresholds of the findings are chosen on images held out of the training. "
             "Hold some out, such as --valid-fraction 0.2."
         )
+
+
+@dataclass(frozen=True)
+class SpeedConfig(Config):
+    """A classifier of small images, trained in as little time as can be."""
+
+    package: ClassVar[str] = "cnn-vision"
+
+    model: str = "airbench94"
+    """Architecture; the learning rates suit airbench94."""
+    widths: tuple[int, int, int] = (64, 256, 256)
+    """Channels of the three blocks of airbench94; other architectures have their own."""
+    optimizer: Literal["muon", "sgd", "adamw"] = "muon"
+    """muon: kernels by Muon, the rest by SGD; sgd: all by SGD with Nesterov's momentum; adamw: all by AdamW.
+
+    optim.lr is the learning rate of the kernels of convolutions.
+    """
+    head_lr: float | None = None
+    """Learning rate of matrices, which of a CNN is the last layer (default: optim.lr)."""
+    bias_lr: float | None = None
+    """Learning rate of biases (default: optim.lr)."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    kernel_momentum: float = 0.6
+    """Momentum of Muon."""
+    weight_decay: float = 0.0
+    """Decay of kernels and matrices."""
+    label_smoothing: float = 0.2
+    """Share of the target spread over all classes (Szegedy et al. 2016)."""
+    whitening_epochs: float = 3.0
+    """How long the biases of the whitening layer are trained; that they are not makes steps cheaper."""
+    augment: tuple[Change, ...] = ()
+    """Random changes of the training images. No flip for digits and letters."""
+    tta: bool = False
+    """Answer with the mean of an image and its mirror image (test-time augmentation); also when predicting."""
+
+    def experiment(self) -> Any:
+        from torchworks.cnn_vision.speed import speed_experiment
+
+        return speed_experiment(self)

@@ -62,8 +62,9 @@ def evaluate_classes(run: FinishedRun, data: str | None, folder: Path, beside: d
 def test_parts(run: FinishedRun, data: str | None, names: tuple[str, ...]) -> list[Dataset]:
     """The run's test images, or all images of another source whose classes must have the same names."""
     if data is None:
-        assert isinstance(run.config, ClassifierConfig)
-        return [open_classes(run.config).test]
+        own = run.config
+        opened = open_classes(own) if isinstance(own, ClassifierConfig) else open_source(own.data, own.loader)
+        return [opened.test]
     source = open_source(data, run.config.loader)
     classes = classes_of(source)
     if classes != names:

@@ -44,6 +44,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "mobilenet_v3": ("mobilenet_v3_small", "mobilenet_v3_large"),
     "convnext": ("convnext_tiny",),
     "vit": ("vit_b_16",),
+    "airbench": ("airbench94",),
 }
 """Builders of each module of this folder."""
 
