@@ -28,6 +28,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make format             put style right
 ## make types              check types
 ## make bench              measure the trainer's speed beside others
+## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
 ## make doctor             what was found on this machine, what training will use, and what is wrong
 ## make tensorboard        show the curves of runs/ in a browser
 ## make pins               take the newest versions of all dependencies
@@ -88,6 +89,9 @@ types: | $(UV)
 bench: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_trainer.py $(ARGS)
 
+bench-cnn-vision: | $(UV)
+	@$(ISOLATED) --group peers python tests/benchmarks/bench_vision.py $(ARGS)
+
 doctor: | $(UV)
 	@$(RUN) --package shared python -m torchworks.shared.device
 
@@ -105,4 +109,4 @@ clean:
 train-% test-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) test $(TEST) test-gpu lint format types bench doctor tensorboard pins clean
+.PHONY: help setup $(TRAIN) test $(TEST) test-gpu lint format types bench bench-cnn-vision doctor tensorboard pins clean

@@ -12,18 +12,10 @@ with the targets and whether they are met; it never fails because of one. Let th
 """
 
 import argparse
-import contextlib
-import json
-import logging
-import os
-import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gan_step
 import small_net
@@ -31,13 +23,25 @@ import torch
 import waiting
 from gan_step import HAND_GAN, OURS_GAN
 from race import Times, race
+from report import (
+    Target,
+    for_images,
+    how,
+    kind_of_time,
+    print_machine,
+    print_targets,
+    quiet,
+    rates,
+    save,
+    spread,
+    table_of,
+)
 from rich.console import Console
 from rich.table import Table
 from small_net import BARE, OURS, RESIDENT
 
 from torchworks.gans.recipes import dcgan
 from torchworks.shared.device import Device, choose
-from torchworks.shared.machine import affinity, cpu_model
 
 OUT = Path("build/bench/trainer.json")
 RACES = {
@@ -48,14 +52,6 @@ RACES = {
 """Races of the small net and their rounds: many for the first, whose difference is a fiftieth of a step."""
 
 
-@dataclass(frozen=True)
-class Target:
-    name: str
-    measured: str
-    met: bool | None
-    """None: it could not be measured here."""
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=OUT, help=f"where to save the figures (default: {OUT})")
@@ -64,10 +60,9 @@ def main() -> None:
 
     torch.manual_seed(0)
     begun, console = time.monotonic(), Console(highlight=False, width=110)
-    machine = environment()
-    console.print("\n".join(f"{name:<16} {value}" for name, value in machine.items()))
+    machine = print_machine(console)
     device = choose(precision="fp32", convolutional=False)
-    kind = "processor" if device.device.type == "cpu" else "wall"
+    kind = kind_of_time(device)
     races = {}
     for name, (loops, rounds) in RACES.items():
         with quiet():
@@ -81,46 +76,10 @@ def main() -> None:
     console.print(table_of_images(races["dcgan"], kind, device))
 
     targets = [*judged(races, kind), *unsynchronised()]
-    for target in targets:
-        verdict = {True: "met", False: "NOT MET", None: "not measured"}[target.met]
-        console.print(f"{verdict:<13} {target.name}: {target.measured}")
+    print_targets(console, targets)
     seconds = round(time.monotonic() - begun, 1)
     save(given.out, machine=machine, targets=targets, seconds=seconds, seconds_per_step=races)
     console.print(f"{seconds:.0f} s; saved as {given.out}")
-
-
-def for_images() -> Device:
-    """As the recipes choose it; but a GPU without bf16 computes in fp32, as the loop by hand scales no losses."""
-    device = choose()
-    return device if device.dtype is not torch.float16 else choose(precision="fp32")
-
-
-def save(path: Path, **figures: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=2, default=vars) + "\n")
-
-
-def environment() -> dict[str, Any]:
-    return {
-        "processor": f"{cpu_model()}, {affinity()} processors, load {os.getloadavg()[0]:.1f} at the start",
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "threads": 1,
-    }
-
-
-@contextlib.contextmanager
-def quiet():
-    """Progress bars and advice of the peers go nowhere."""
-    logging.disable(logging.WARNING)
-    with (
-        Path(os.devnull).open("w") as nowhere,
-        contextlib.redirect_stderr(nowhere),
-        contextlib.redirect_stdout(nowhere),
-    ):
-        yield
-    logging.disable(logging.NOTSET)
 
 
 def table_of_steps(name: str, times: dict[str, Times], kind: str) -> Table | str:
@@ -128,9 +87,9 @@ def table_of_steps(name: str, times: dict[str, Times], kind: str) -> Table | str
         return "The peers are not installed: uv run --group peers …"
     rounds = len(times[BARE].wall)
     title = f"{name}: µs of {kind} time per step, {rounds} rounds of turns of {small_net.LOG_EVERY} steps"
-    table = _table(title, "over the bare loop")
+    table = table_of(title, "over the bare loop")
     for loop, time_of in times.items():
-        figures = (f"{value * 1e6:.0f}" for value in _spread(time_of, kind))
+        figures = (f"{value * 1e6:.0f}" for value in spread(time_of, kind))
         table.add_row(loop, *figures, "" if loop == BARE else difference(time_of, times[BARE], kind))
     return table
 
@@ -141,26 +100,14 @@ def difference(times: Times, other: Times, kind: str) -> str:
 
 
 def table_of_images(times: dict[str, Times], kind: str, device: Device) -> Table:
-    rounds, how = len(times[OURS_GAN].wall), f"{device.device}, {str(device.dtype).removeprefix('torch.')}"
-    title = f"dcgan ({how}): images per second of {kind} time, {rounds} rounds of turns of 10 steps"
-    table = _table(title, "time by hand = 1")
+    rounds = len(times[OURS_GAN].wall)
+    title = f"dcgan ({how(device)}): images per second of {kind} time, {rounds} rounds of turns of 10 steps"
+    table = table_of(title, "time by hand = 1")
     for loop, time_of in times.items():
-        figures = (f"{dcgan().trainer.batch_size / value:.0f}" for value in _spread(time_of, kind))
-        table.add_row(loop, *figures, f"{time_of.ratio(times[HAND_GAN], kind):.3f}")
+        table.add_row(
+            loop, *rates(time_of, kind, dcgan().trainer.batch_size), f"{time_of.ratio(times[HAND_GAN], kind):.3f}"
+        )
     return table
-
-
-def _table(title: str, compared: str) -> Table:
-    table = Table(title=title, title_justify="left", min_width=100)
-    table.add_column("loop")
-    for name in ("fastest", "quiet", "median", "slowest", compared):
-        table.add_column(name, justify="right")
-    return table
-
-
-def _spread(times: Times, kind: str) -> tuple[float, ...]:
-    values = getattr(times, kind)
-    return min(values), times.quiet(kind), statistics.median(values), max(values)
 
 
 def judged(races: dict[str, dict[str, Times]], kind: str) -> list[Target]:

@@ -6,15 +6,12 @@ can be resumed. There is no evaluation.
 """
 
 import copy
-import os
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from race import Clock, Loop
-from rich.console import Console
 from torch import Tensor, nn
+from training import train
 
 from torchworks.gans import build
 from torchworks.gans.adversarial import GanTask
@@ -24,9 +21,6 @@ from torchworks.gans.losses import hinge_discriminator, raise_logits
 from torchworks.gans.recipes import dcgan
 from torchworks.shared.data import Loader, open_loader, open_source
 from torchworks.shared.device import Device
-from torchworks.shared.metrics import JsonLines
-from torchworks.shared.progress import Progress
-from torchworks.shared.trainer import Trainer
 
 HAND_GAN, OURS_GAN = "loop by hand", "ours"
 CALLS = 2
@@ -60,12 +54,7 @@ def task_of(config: DCGANConfig, clock: Clock | None = None) -> GanTask:
 
 def ours(clock: Clock, device: Device, config: DCGANConfig) -> None:
     settings = replace(config.trainer, steps=clock.steps, eval_every=0)
-    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
-        sinks, progress = [JsonLines(Path(folder) / "metrics.jsonl")], Progress(clock.steps, Console(file=nowhere))
-        Trainer(
-            task_of(config, clock), loader_of(config, device), config=settings, optim=config.optim,
-            sinks=sinks, progress=progress, device=device,
-        ).fit()  # fmt: skip
+    train(task_of(config, clock), loader_of(config, device), settings, device, config.optim)
 
 
 class GlobalRandom:

@@ -3,7 +3,7 @@
 A machine's speed drifts, and other programs come and go. Loops measured one after the other are then compared
 at different speeds; loops that take turns of a fraction of a second meet the same conditions, and the difference
 within each round of turns is what counts. A loop starts once, in its own thread, and sleeps while others run;
-its start-up and its first turns are left out.
+its start-up and its first turns are left out. What is a call and no loop is called in turns likewise (`in_turns`).
 """
 
 import contextlib
@@ -119,6 +119,20 @@ def race(loops: dict[str, Loop], *, rounds: int, length: int, warm_up: int, call
     if failures:
         raise failures[0]
     return {name: _per_step(clock.turns[warm_up:], length) for name, clock in clocks.items()}
+
+
+def in_turns(actions: dict[str, Callable[[], object]], *, rounds: int, warm_up: int = 1) -> dict[str, Times]:
+    """Measure what ends by itself, such as a pass over a folder: in each round every action once, one after the other.
+    Seconds per call."""
+    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
+    for _ in range(warm_up + rounds):
+        for name, action in actions.items():
+            _finish_kernels()
+            begun = time.perf_counter(), time.process_time()
+            action()
+            _finish_kernels()
+            turns[name].append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
+    return {name: _per_step(each[warm_up:], 1) for name, each in turns.items()}
 
 
 def _per_step(turns: list[tuple[float, float]], length: int) -> Times:

@@ -4,28 +4,20 @@ Everybody trains the same net (32 → 64 → 10, batches of 64) with the same fu
 torch's, shuffled, without workers, over 4,096 single samples. Who logs, writes the loss every 50 steps.
 """
 
-import os
-import tempfile
-import warnings
-from pathlib import Path
-
 import torch
 from race import Clock, Loop
-from rich.console import Console
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
+from training import train, train_with_lightning
 
 from torchworks.shared.config import TrainerConfig
 from torchworks.shared.data import ResidentLoader, TensorDataset
 from torchworks.shared.device import Device
-from torchworks.shared.metrics import JsonLines
-from torchworks.shared.progress import Progress
 from torchworks.shared.task import Out, Task
-from torchworks.shared.trainer import Trainer
 
 SAMPLES, FEATURES, CLASSES, BATCH = 4096, 32, 10, 64
-LOG_EVERY = 50
+LOG_EVERY = 50  # as Lightning by default
 
 
 def tensors() -> dict[str, Tensor]:
@@ -157,9 +149,7 @@ def resident_loader(device: Device) -> ResidentLoader:
 
 def ours(clock: Clock, device: Device, loader: DataLoader | ResidentLoader) -> None:
     config = TrainerConfig(steps=clock.steps, batch_size=BATCH, log_every=LOG_EVERY)
-    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
-        sinks, progress = [JsonLines(Path(folder) / "metrics.jsonl")], Progress(clock.steps, Console(file=nowhere))
-        Trainer(SmallTask(clock), loader, config=config, sinks=sinks, progress=progress, device=device).fit()
+    train(SmallTask(clock), loader, config, device)
 
 
 # ---- peers -----------------------------------------------------------------------------------------------
@@ -184,33 +174,8 @@ def with_accelerate(clock: Clock, device: Device) -> None:
 
 
 def with_lightning(clock: Clock, device: Device, *, barebones: bool) -> None:
-    """Defaults (progress bar, `self.log`) with a CSV logger and without checkpoints; or `barebones=True`, with
-    which Lightning switches off everything that can be, to measure its own overhead."""
-    import lightning
-    from lightning.pytorch.loggers import CSVLogger
-
-    class Module(lightning.LightningModule):
-        def __init__(self):
-            super().__init__()
-            self.net = small_net(clock)
-
-        def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
-            loss = cross_entropy(self.net(batch["x"]), batch["label"])
-            if not barebones:
-                self.log("loss", loss)
-            return loss
-
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            return adamw(self.net)
-
-    accelerator = "cpu" if device.device.type == "cpu" else "auto"
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        options = {"barebones": True} if barebones else {
-            "logger": CSVLogger(folder), "log_every_n_steps": LOG_EVERY,
-            "enable_checkpointing": False, "enable_model_summary": False,
-        }  # fmt: skip
-        trainer = lightning.Trainer(
-            accelerator=accelerator, devices=1, max_steps=clock.steps, max_epochs=-1, default_root_dir=folder, **options
-        )
-        trainer.fit(Module(), data_loader())
+    net = small_net(clock)
+    train_with_lightning(
+        net, adamw(net), lambda net, batch: cross_entropy(net(batch["x"]), batch["label"]), data_loader(),
+        steps=clock.steps, device=device, barebones=barebones,
+    )  # fmt: skip
