@@ -29,7 +29,7 @@ def test_it_keeps_the_contract_of_models(size: int):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_whitened_patches_have_no_mean_and_unit_covariance(channels: int):
-    net, images = AirNet(NARROW, in_channels=channels), smooth_images(channels=channels)
+    net, images = AirNet(widths=NARROW, in_channels=channels), smooth_images(channels=channels)
     net.whiten(images)
     half = 4 * channels
     patches = F.conv2d(images, net.whitening.weight, net.whitening.bias).permute(1, 0, 2, 3).flatten(1)  # (8·C, P)
@@ -44,7 +44,7 @@ def test_whitened_patches_have_no_mean_and_unit_covariance(channels: int):
 
 
 def test_images_without_variation_whiten_to_finite_numbers():
-    net = AirNet(NARROW)
+    net = AirNet(widths=NARROW)
     net.whiten(torch.ones(4, 3, 32, 32))
     assert all(parameter.isfinite().all() for parameter in net.parameters())
 

@@ -86,7 +86,7 @@ def test_evaluate_writes_a_report_that_needs_no_other_file(run, capsys):
     assert [row["class"] for row in figures["classes"]] == list("0123456789")
     report = (run / "evaluation" / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 3
-    assert "http" not in report
+    assert "://" not in report
 
 
 def test_data_with_other_classes_are_refused_by_name(run, tmp_path, capsys):
@@ -217,7 +217,7 @@ def test_several_findings_are_evaluated_with_the_place_they_were_seen_in(retina)
         assert 0 < row["pointing_game_chance"] < 1
     report = (retina / "evaluation" / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 4
-    assert "http" not in report
+    assert "://" not in report
 
 
 def test_findings_are_explained_in_ones_own_images_and_those_of_the_test(retina, digit, capsys, tmp_path):

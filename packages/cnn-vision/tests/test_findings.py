@@ -94,7 +94,7 @@ def test_probabilities_of_a_weighted_training_are_as_common_as_the_data():
 
 
 def test_the_predictor_gives_the_tasks_probabilities_and_knows_what_is_found():
-    plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None)
+    plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None, [0.5], [0.5])
     predictor = build_findings(findings_config(plain, WEIGHTS, [0.0, 1.0])).eval()
     ours = Findings(predictor.net, torch.tensor([0, 2]), lr=1e-3, pos_weight=WEIGHTS)
     images = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
@@ -104,7 +104,7 @@ def test_the_predictor_gives_the_tasks_probabilities_and_knows_what_is_found():
 
 
 def test_thresholds_edited_to_another_number_than_the_findings_are_refused():
-    plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None)
+    plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None, [0.5], [0.5])
     with pytest.raises(AssertionError):
         build_findings(findings_config(plain, WEIGHTS, [0.5]))
 

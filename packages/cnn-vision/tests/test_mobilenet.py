@@ -45,7 +45,7 @@ def tiny_v3(**options) -> MobileNetV3:
     return MobileNetV3(blocks, 32, **options)
 
 
-@pytest.mark.parametrize(("build", "export"), [(mobilenet_v2, False), (tiny_v3, True)], ids=str)
+@pytest.mark.parametrize(("build", "export"), [(mobilenet_v2, False), (tiny_v3, True)])
 def test_small_images_keep_the_contract_of_a_model(build, export):
     check_model(
         lambda: build(small_images=True, in_channels=1, num_classes=10, drop_rate=0.0, width=0.5),

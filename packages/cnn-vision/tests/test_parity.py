@@ -15,8 +15,8 @@ FAST = (
 NAMES = [name for name in list_models() if in_torchvision(name)]
 
 
-def test_torchvision_lacks_the_small_resnets_alone():
-    assert sorted(set(list_models()) - set(NAMES)) == ["resnet20", "resnet32", "resnet56"]
+def test_torchvision_lacks_the_nets_for_small_images_alone():
+    assert sorted(set(list_models()) - set(NAMES)) == ["airbench94", "resnet20", "resnet32", "resnet56"]
 
 
 @pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])

@@ -112,7 +112,7 @@ def test_test_time_augmentation_is_the_mean_of_the_probabilities_over_mirror_ima
 
 def test_a_predictor_with_test_time_augmentation_answers_a_mirror_image_alike():
     plain = {"model": "airbench94", "image_size": 16, "channels": 3, "classes": ["a", "b"], "small_images": True,
-             "drop_rate": None, "options": {"widths": list(NARROW)}}  # fmt: skip
+             "drop_rate": None, "mean": [0.5] * 3, "std": [0.5] * 3, "options": {"widths": list(NARROW)}}  # fmt: skip
     images = torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8)
     torch.manual_seed(0)
     mirrored, single = build_speed(plain | {"tta": True}).eval(), build_speed(plain | {"tta": False}).eval()
