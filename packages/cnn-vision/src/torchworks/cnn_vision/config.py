@@ -140,7 +140,7 @@ class SpeedConfig(Config):
     """Learning rate of matrices, which of a CNN is the last layer (default: optim.lr)."""
     bias_lr: float | None = None
     """Learning rate of biases (default: optim.lr)."""
-    momentum: float = 0.9
+    momentum: float = 0.85
     """Momentum of SGD."""
     kernel_momentum: float = 0.6
     """Momentum of Muon."""
