@@ -29,7 +29,7 @@ def test_sizes_and_measured_parity_are_written_between_the_markers(tmp_path: Pat
     assert text.endswith("|\n<!-- /models -->\n\nThe end.\n")
     assert f"`cnn-vision models --parity --readme {path}` with torch 2." in text
     assert text.count("| `mobilenet_v3_small` | 2.5 | 0.06 | 0 | 0 | 0 |\n") == 1
-    assert "| `resnet20` | 0.3 | 2.06 | – | – | – |\n" in text
+    assert "| `resnet20` | 0.3 | 2.00 | – | – | – |\n" in text
     assert "old" not in text
 
 
