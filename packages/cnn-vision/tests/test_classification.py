@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.config import Change, ClassifierConfig
 from torchworks.cnn_vision.experiments import augmentations, balanced, held_out, imbalance
-from torchworks.cnn_vision.scores import accuracy_interval, by_class, confusion, scores
+from torchworks.cnn_vision.scores import by_class, confusion, scores, share_interval
 from torchworks.shared.data import TensorDataset
 from torchworks.shared.random import SampleRandom
 
@@ -123,9 +123,9 @@ def test_scores_of_a_small_case_worked_out_by_hand():
 
 
 def test_the_interval_is_wilsons():
-    low, high = accuracy_interval(355, 360)
+    low, high = share_interval(355, 360)
     assert (round(low, 4), round(high, 4)) == (0.9679, 0.9941)
-    assert accuracy_interval(10, 10)[1] == 1.0
+    assert share_interval(10, 10)[1] == 1.0
 
 
 def test_the_trainings_scores_agree_with_the_reports():

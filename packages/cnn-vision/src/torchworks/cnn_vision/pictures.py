@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchmetrics.functional.classification import binary_roc
 
+from torchworks.cnn_vision.scores import share_interval
+
 MOST_NUMBERED = 25
 """Classes up to which the cells of the confusion matrix hold their numbers."""
 
@@ -43,20 +45,24 @@ def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int =
     above, below = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     _draw_reliability(above, below, confidence, right, bins)
     above.set(ylabel="accuracy")
-    above.legend(["as sure as right", "this classifier"])
+    above.legend(["as sure as right", "this classifier", "95 % interval"])
     below.set(xlabel="confidence", ylabel="images")
     figure.savefig(path, dpi=110)
 
 
 def _draw_reliability(above: Any, below: Any, said: Tensor, true: Tensor, bins: int) -> None:
-    """The share of what is `true` (N,) in each bin of what was `said` (N,), and the bins' sizes."""
+    """The share of what is `true` (N,) in each bin of what was `said` (N,) with Wilson's 95 % interval, and the bins'
+    sizes."""
     place = (said * bins).long().clamp(max=bins - 1)
     count = torch.bincount(place, minlength=bins)
     share = torch.bincount(place, weights=true.float(), minlength=bins) / count.clamp(min=1)
     centre = torch.bincount(place, weights=said, minlength=bins) / count.clamp(min=1)
     seen = count > 0
     above.plot([0, 1], [0, 1], linestyle="--", color="grey")
+    true_count = torch.bincount(place, weights=true.float(), minlength=bins).long()
+    spans = [share_interval(right, n) for right, n in zip(true_count[seen].tolist(), count[seen].tolist(), strict=True)]
     above.plot(centre[seen].numpy(), share[seen].numpy(), marker="o")
+    above.vlines(centre[seen].numpy(), *zip(*spans, strict=True), color="tab:blue", alpha=0.4)
     above.set(xlim=(0, 1), ylim=(0, 1.02))
     below.bar([(i + 0.5) / bins for i in range(bins)], count.numpy(), width=0.9 / bins)
 

@@ -33,7 +33,7 @@ def scores(probability: Tensor, label: Tensor) -> dict[str, float]:
     are more classes, macro figures, expected calibration error, mean negative log-likelihood."""
     n, k = probability.shape
     right = int((probability.argmax(1) == label).sum())
-    low, high = accuracy_interval(right, n)
+    low, high = share_interval(right, n)
     figures = {
         "accuracy": right / n,
         "accuracy_low": low,
@@ -51,7 +51,7 @@ def scores(probability: Tensor, label: Tensor) -> dict[str, float]:
     return figures
 
 
-def accuracy_interval(right: int, n: int) -> tuple[float, float]:
+def share_interval(right: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share of `right` out of `n` (Wilson 1927)."""
     interval = binomtest(right, n).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
@@ -141,7 +141,7 @@ def at_threshold(probability: Tensor, target: Tensor, threshold: float) -> dict[
 
 def _share(name: str, right: Tensor) -> dict[str, float]:
     share = right.float().mean().item()
-    low, high = accuracy_interval(int(right.sum()), len(right)) if len(right) else (nan, nan)
+    low, high = share_interval(int(right.sum()), len(right)) if len(right) else (nan, nan)
     return {name: share, f"{name}_low": low, f"{name}_high": high}
 
 
