@@ -34,6 +34,9 @@ FEW = 10
 """Validation images with a finding below which its threshold is called uncertain."""
 RARE = 0.01
 """Share of positives below which weights are advised."""
+MOST_COLOURED = 64
+"""Side of the grid of pixels whose colours the baseline sees."""
+QUANTILES = torch.tensor([0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0])
 
 
 def findings_experiment(config: FindingsConfig) -> Experiment:
@@ -181,32 +184,45 @@ def chosen_thresholds(task: Findings, validation: Iterable[dict[str, Tensor]], s
 
 
 def logistic_regressions(source: Source, places: Tensor) -> dict[str, float]:
-    """Test scores of scikit-learn's `LogisticRegression` with balanced weights, one for each finding, on the pixels in
-    [-1, 1] of images reduced to 16 pixels; and what chance reaches."""
-    from sklearn.linear_model import LogisticRegression
-
+    """Test scores of scikit-learn's `LogisticRegression` with balanced weights, one for each finding: on the pixels of
+    images reduced to 16 pixels (`_baseline`), and on how colours are spread over the image (`_colour_baseline`); and
+    what chance reaches."""
     spread = range(0, len(source.train), -(-len(source.train) // MOST_IMAGES))
-    (x, target), (x_test, target_test) = (_table(part, places) for part in (Part(source.train, spread), source.test))
-    answers = [
-        LogisticRegression(max_iter=1000, class_weight="balanced").fit(x.numpy(), column).predict_proba(x_test.numpy())
-        for column in target.T.numpy()
-    ]
-    probability = torch.stack([torch.from_numpy(answer[:, 1]) for answer in answers], 1).float()
-    reached = findings_scores(probability, target_test.long())
+    (pixels, colours, target), (test_pixels, test_colours, test_target) = (
+        _table(part, places) for part in (Part(source.train, spread), source.test)
+    )
+    from_pixels = _regression(pixels, target, test_pixels, test_target)
+    mean, std = colours.mean(0), colours.std(0).clamp(min=1e-6)
+    from_colours = _regression((colours - mean) / std, target, (test_colours - mean) / std, test_target)
     return {
-        "auroc_baseline": reached["auroc"],
+        "auroc_baseline": from_pixels["auroc"],
+        "auroc_colour_baseline": from_colours["auroc"],
         "auroc_chance": 0.5,
-        "average_precision_baseline": reached["average_precision"],
-        "average_precision_chance": target_test.mean().item(),
+        "average_precision_baseline": from_pixels["average_precision"],
+        "average_precision_colour_baseline": from_colours["average_precision"],
+        "average_precision_chance": test_target.mean().item(),
     }
 
 
-def _table(dataset: Dataset, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixels (N, D) and targets (N, K)."""
-    rows, labels = [], []
+def _regression(x: Tensor, target: Tensor, test_x: Tensor, test_target: Tensor) -> dict[str, float]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000, class_weight="balanced")
+    answers = [model.fit(x.numpy(), column).predict_proba(test_x.numpy())[:, 1] for column in target.T.numpy()]
+    return findings_scores(torch.stack([torch.from_numpy(answer) for answer in answers], 1), test_target.long())
+
+
+def _table(dataset: Dataset, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixels (N, D), colours (N, 10 C) and targets (N, K). Colours are nine quantiles of each channel, relative to its
+    median, and that median."""
+    pixels, colours, labels = [], [], []
     for batch in open_loader(dataset, LoaderConfig(), EVALUATION_BATCH, train=False):
         images = batch["image"]
         side = min(MOST_PIXELS, images.shape[-1])
-        rows.append(F.interpolate(images, (side, side), mode="area").flatten(1))
+        pixels.append(F.interpolate(images, (side, side), mode="area").flatten(1))
+        step = -(-images.shape[-1] // MOST_COLOURED)
+        quantiles = images[..., ::step, ::step].flatten(2).quantile(QUANTILES, dim=2).permute(1, 2, 0)  # (N, C, 9)
+        median = quantiles[:, :, 4:5]
+        colours.append(torch.cat([quantiles - median, median], 2).flatten(1))
         labels.append(targets(batch["label"], places))
-    return torch.cat(rows), torch.cat(labels)
+    return torch.cat(pixels), torch.cat(colours), torch.cat(labels)

@@ -5,7 +5,8 @@ scikit-image ships, and three kinds of drawn lesions that are named after what t
 and outlines are exact. Sizes, shapes, strengths and blur vary down to lesions that no one could see.
 
 What it is not: a diagnosis, or any measure of one. There is one eye, one camera and no patient variety; planted lesions
-are simpler than grown ones. Patches of a part may overlap each other, so intervals that take them for independent are
+are simpler than grown ones: a regression on how a patch's colours are spread already tells them well (it is one of the
+recipe's baselines). Patches of a part may overlap each other, so intervals that take them for independent are
 too narrow, and images held out of the training part share tissue with the rest of it.
 
 The rule of the split: training patches lie wholly above row `BORDER` of the photograph and test patches wholly below,
