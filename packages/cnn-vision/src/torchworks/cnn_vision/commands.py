@@ -22,15 +22,15 @@ def _by_default(metavar: str, text: str) -> object:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Predict:
-    """Tell the classes of images, by a finished run."""
+    """Tell the class of images, or what is found in them, by a finished run."""
 
     run: Run
     images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help_behavior_hint="")]
     """Image files, or folders of them."""
     top: Annotated[int, arg(metavar="N")] = 3
-    """How many classes to name for each image, the likeliest first."""
+    """How many classes or findings to name for each image, the likeliest first; what was found is always named."""
     csv: Annotated[Path | None, _by_default("FILE", "none")] = None
-    """Also write a table with the probability of every class."""
+    """Also write a table with the probability of every class or finding."""
     device: Device = "auto"
 
 
@@ -39,7 +39,8 @@ class Predict:
 class Evaluate:
     """Score a run on its test images or on other data, and write a report.
 
-    Writes evaluation.json, confusion.png, calibration.png, mistakes.png, and report.html, which holds them all.
+    Writes evaluation.json, pictures (confusion matrix or ROC curves, calibration, the worst mistakes), and report.html,
+    which holds them all.
     """
 
     run: Run
@@ -53,7 +54,7 @@ class Evaluate:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Explain:
-    """Draw what in an image speaks for the class that is read in it (Grad-CAM).
+    """Draw what in an image speaks for the class that is read in it, or for a finding (Grad-CAM).
 
     Without IMAGES: the run's most confident mistakes on its test images, and its surest right answers.
     """
