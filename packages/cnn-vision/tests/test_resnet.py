@@ -19,12 +19,14 @@ def name_of(build: Build) -> str:
     return build.__name__
 
 
-@pytest.mark.parametrize(("build", "zero"), [(resnet.resnet18, True), (resnet.resnet50, False)])
-def test_the_same_seed_gives_torchvisions_initial_weights(build: Build, zero: bool):
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("block", ["BasicBlock", "Bottleneck"])
+def test_the_same_seed_gives_torchvisions_initial_weights(block: str, zero: bool):
     torch.manual_seed(0)
-    ours = build(zero_init_residual=zero).state_dict()
+    ours = ResNet(getattr(resnet, block), (1, 1, 1, 1), zero_init_residual=zero).state_dict()
     torch.manual_seed(0)
-    theirs = torchvision.models.get_model(build.__name__, weights=None, zero_init_residual=zero).state_dict()
+    block = getattr(torchvision.models.resnet, block)
+    theirs = torchvision.models.ResNet(block, [1, 1, 1, 1], zero_init_residual=zero).state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
@@ -37,7 +39,7 @@ def test_small_images_keep_the_contract_of_models():
 
 
 @pytest.mark.parametrize(
-    ("build", "paper"), [(resnet.resnet20, 0.27), (resnet.resnet32, 0.46), (resnet.resnet56, 0.85)]
+    ("build", "paper"), [(resnet.resnet20, 0.27), (resnet.resnet32, 0.46), (resnet.resnet56, 0.85)], ids=str
 )
 def test_the_nets_for_small_images_have_the_papers_parameters_and_two_projections(build: Build, paper: float):
     """The paper's table 6. Its shortcuts have no parameters; ours are convolutions with their normalisations."""
@@ -70,10 +72,10 @@ def test_small_images_and_in_channels_change_the_first_convolution_only(build: B
     assert [a[0] for a, b in zip(special, plain, strict=True) if a != b] == ["conv1.weight"]
 
 
-@pytest.mark.parametrize("build", [resnet.resnet18, resnet.resnet50], ids=name_of)
+@pytest.mark.parametrize("block", [resnet.BasicBlock, resnet.Bottleneck])
 @pytest.mark.parametrize(("small_images", "size"), [(False, 64), (True, 32)])
-def test_the_pyramid_is_as_stated_and_ends_with_the_features(build: Build, small_images: bool, size: int):
-    net = build(small_images=small_images, num_classes=0).eval()
+def test_the_pyramid_is_as_stated_and_ends_with_the_features(block: type, small_images: bool, size: int):
+    net = ResNet(block, (1, 1, 1, 1), 8, small_images=small_images, num_classes=0).eval()
     x = torch.randn(1, 3, size, size)
     with torch.no_grad():
         maps, features = net.forward_pyramid(x), net.forward_features(x)
