@@ -39,7 +39,7 @@ def test_small_images_keep_the_contract_of_models():
 
 
 @pytest.mark.parametrize(
-    ("build", "paper"), [(resnet.resnet20, 0.27), (resnet.resnet32, 0.46), (resnet.resnet56, 0.85)], ids=str
+    ("build", "paper"), [(resnet.resnet20, 0.27), (resnet.resnet32, 0.46), (resnet.resnet56, 0.85)]
 )
 def test_the_nets_for_small_images_have_the_papers_parameters_and_two_projections(build: Build, paper: float):
     """The paper's table 6. Its shortcuts have no parameters; ours are convolutions with their normalisations."""
