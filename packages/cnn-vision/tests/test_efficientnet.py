@@ -74,9 +74,8 @@ def test_the_pyramid_is_as_stated_and_ends_in_the_features(build, small, size, s
     assert net.pyramid[-1].channels == net.num_features
 
 
-@one_of_each
-def test_a_new_classifier_leaves_the_features_as_they_are(build):
-    net, x = build(num_classes=5, small_images=True).eval(), images(16)
+def test_a_new_classifier_leaves_the_features_as_they_are():
+    net, x = efficientnet_b0(num_classes=5, small_images=True).eval(), images(16)
     features = net.forward_features(x)
     net.reset_classifier(3)
     assert net(x).shape == (2, 3)
@@ -107,19 +106,17 @@ def test_stochastic_depth_of_one_leaves_nothing_and_no_nan():
     assert not StochasticDepth(1.0)(torch.ones(4, 2, 3, 3)).any()
 
 
-@one_of_each
-def test_stochastic_depth_acts_on_every_shortcut_in_training_only(build):
-    net, x = build(num_classes=5, small_images=True, drop_rate=0.0, stochastic_depth=0.9).eval(), images(16)
+def test_stochastic_depth_acts_on_every_shortcut_in_training_only():
+    net, x = efficientnet_b0(num_classes=5, small_images=True, drop_rate=0.0, stochastic_depth=0.9).eval(), images(16)
     assert torch.equal(net(x), net(x))
     for module in net.modules():  # batch statistics stay those of evaluation
         module.training = isinstance(module, StochasticDepth)
     assert not torch.equal(net(x), net(x))
 
 
-@one_of_each
-def test_input_channels_change_the_first_convolution_only(build):
+def test_input_channels_change_the_first_convolution_only():
     with torch.device("meta"):
-        three, five = build().state_dict(), build(in_channels=5).state_dict()
+        three, five = efficientnet_b0().state_dict(), efficientnet_b0(in_channels=5).state_dict()
     assert [key for key in three if three[key].shape != five[key].shape] == ["features.0.0.weight"]
 
 

@@ -93,7 +93,7 @@ def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
 
 
 def parity_of(name: str) -> Parity:
-    """Of the whole net with 1000 classes. Needs up to 5 GB of memory and, for the largest, half a minute."""
+    """Of the whole net with 1000 classes; the largest need almost 6 GB of memory."""
     ours, theirs = twins(name)
     found = list(differences(ours, randomise(theirs.to_empty(device="cpu")), images_for(name), quick=True))
     outputs32, outputs64, gradients64 = (

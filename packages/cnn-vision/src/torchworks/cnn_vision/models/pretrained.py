@@ -111,6 +111,8 @@ def _failures_explained(name: str, url: str, file: Path) -> Generator[None]:
     try:
         yield
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the server's answer itself, with a socket
         reason = error.reason if type(error) is urllib.error.URLError else error
         raise UserError(
             f"The weights of {name} could not be fetched: {reason}. Is there a network? If not, {remedy}; "

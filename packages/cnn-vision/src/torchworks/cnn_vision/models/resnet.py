@@ -21,9 +21,10 @@ Wide ResNet doubles its channels, which runs faster on a GPU than doubling the d
     image → conv 7×7 /2 → max-pool /2 → layer1 (/4) → layer2 (/8) → layer3 (/16) → layer4 (/32) → mean → classes
 
 What differs from the papers, as in torchvision: the bottleneck's stride is in its 3×3 rather than its first 1×1 (known
-as v1.5, about half a point better); of Wide ResNet there are the two nets for ImageNet, which are bottlenecks. New
-here, and off unless asked for: dropout before the classifier, and stochastic depth (Huang et al. 2016,
-arXiv:1603.09382), which leaves out whole F's at random, the later the likelier.
+as v1.5, of which NVIDIA reports about 0.5 % more top-1: https://pytorch.org/hub/nvidia_deeplearningexamples_resnet50/);
+of Wide ResNet there are the two nets for ImageNet, which are bottlenecks. New here, and off unless asked for: dropout
+before the classifier, and stochastic depth (stochastic_depth.py), which leaves out whole F's at random, the later the
+likelier.
 
 resnet20 to resnet56 are the nets of the paper's section 4.2, for images of 32 pixels and below: 16 channels at the
 start, three layers, basic blocks (6n + 2 convolutions with a layer's n blocks). torchvision has none of them. Where the
@@ -45,7 +46,8 @@ shape changes they take the 1×1 projection too, for which the paper pads with z
 | `resnet32` | 0.47 with 10 classes | 0.069 at 32² | – | – |
 | `resnet56` | 0.86 with 10 classes | 0.126 at 32² | – | – |
 
-GFLOPs are multiply-adds; all figures are those of `torchvision.models.ResNet50_Weights.IMAGENET1K_V1.meta` and so on.
+GFLOPs are multiply-adds; figures are those of `torchvision.models.ResNet50_Weights.IMAGENET1K_V1.meta` and so on, for
+resnet20 to resnet56 counted as `cnn-vision models` counts.
 V2 is the same net trained longer with stronger augmentation: three to five points from training alone.
 
 Shape letters: N images, C channels, H height, W width, K classes, E expansion (1 basic, 4 bottleneck).
@@ -129,9 +131,8 @@ class ResNet(Backbone):
     `conv1.weight` has another shape.
 
     `drop_rate` is dropout before the classifier; `stochastic_depth` the probability to leave out the last block,
-    falling linearly to 0 at the first. `zero_init_residual` starts every block as
-    "do nothing" (Goyal et al. 2017, arXiv:1706.02677). `groups` and `width_per_group` make
-    ResNeXt and Wide ResNet out of bottlenecks.
+    falling linearly to 0 at the first. `zero_init_residual` starts every block as "do nothing" (Goyal et al. 2017,
+    arXiv:1706.02677). `groups` and `width_per_group` make ResNeXt and Wide ResNet out of bottlenecks.
     """
 
     def __init__(
@@ -174,7 +175,7 @@ class ResNet(Backbone):
         x = self._stem(x)
         for layer in self._layers():
             x = layer(x)
-        return x  # (N, 512·E, H/32, W/32)
+        return x  # (N, 512·E, H/32, W/32), of the small nets (N, 64, H/4, W/4)
 
     def forward_head(self, features: Tensor) -> Tensor:
         pooled = features.mean((2, 3))  # (N, 512·E)

@@ -11,7 +11,7 @@ timm is an extra (`cnn-vision[timm]`); it is imported when a net is asked for, a
 - plain transformers give tokens: those in front (class token, registers) are cut off and the rest laid out as a map.
   What is cut off is what their head reads, so `forward_head` refuses the map of these; call the net itself.
 
-Calling the net works for all of timm. Features and pyramids were tried with nets of some 20 families; those that give
+Calling the net works for all of timm. Features and pyramids are tested with nets of six families; those that give
 several lists of tokens (CoaT) have no map, and `forward_head` does not take the map of token nets without a class token
 (MLP-Mixer, LeViT, EfficientFormer).
 

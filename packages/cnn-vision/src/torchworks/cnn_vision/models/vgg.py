@@ -17,7 +17,8 @@ multiply-adds are in the convolutions.
 What differs from the paper, as in torchvision: the map is pooled to 7×7 whatever the image's size (the paper slides
 its dense layers over larger images); weights start as He's normal distribution, so that 19 layers train from scratch
 (the paper starts them from a trained vgg11); the `_bn` nets add batch normalisation, which is younger than the
-paper and trains faster and more reliably: take those if you train from scratch.
+paper and lets a net train at higher rates and with less care for its start (Ioffe & Szegedy 2015, arXiv:1502.03167):
+take those if you train from scratch.
 
 | builder | paper's name | parameters (M) | GFLOPs, 224² | ImageNet top-1 of torchvision's weights |
 |---|---|---|---|---|
