@@ -89,14 +89,14 @@ def train(console: Console, device: Device, rounds: int) -> dict[str, dict[str, 
     for terms, loops in TERMS.items():
         for name, job in vision_step.jobs(device).items():
             with quiet():
-                times = race(_installed(loops(job, device)), length=job.length, warm_up=1, rounds=rounds)
+                times = race(installed(loops(job, device)), length=job.length, warm_up=1, rounds=rounds)
             races[f"{terms}: {name}"] = times
             title = f"training {name}, {terms} ({how(device)}, batch {job.batch}"
             _print_rates(console, title, times, kind_of_time(device), job.batch, OURS)
     return races
 
 
-def _installed(loops: dict[str, Any]) -> dict[str, Any]:
+def installed(loops: dict[str, Any]) -> dict[str, Any]:
     """The loops without those of peers that are not installed."""
     packages = {name: name.split("'")[0].split(",")[0].lower() for name in loops if name != OURS}
     missing = [name for name, package in packages.items() if not _importable(package)]
@@ -111,10 +111,12 @@ def _importable(package: str) -> bool:
     return True
 
 
-def _print_rates(console: Console, title: str, times: dict[str, Times], kind: str, amount: int, compared: str) -> None:
+def _print_rates(
+    console: Console, title: str, times: dict[str, Times], kind: str, amount: int, compared: str, what: str = "loop"
+) -> None:
     rounds = len(times[compared].wall)
     title = f"{title}): images per second of {kind} time, {rounds} rounds"
-    table = table_of(title, f"time, {compared} = 1")
+    table = table_of(title, f"time, {compared} = 1", what=what)
     for name, time_of in times.items():
         ratio = "" if name == compared else relative(time_of, times[compared], kind)
         table.add_row(name, *rates(time_of, kind, amount), ratio)
@@ -138,18 +140,18 @@ def load(
     size, passes = photos.make_folder(folder), {}
     console.print(f"{photos.COUNT} photos of {photos.WIDTH}×{photos.HEIGHT} pixels, {size:.0f} KiB each")
     for image_size in IMAGE_SIZES:
-        for workers in (0, _workers()):
+        for workers in (0, count_workers()):
             name = f"{image_size} pixels, {workers} workers"
             passes[name] = in_turns(photos.passes(folder, image_size, workers, device), rounds=rounds)
-            _print_rates(console, f"loading ({name}", passes[name], "wall", photos.COUNT, photos.OURS)
+            _print_rates(console, f"loading ({name}", passes[name], "wall", photos.COUNT, photos.OURS, "loader")
     job = bottleneck(device)
-    times = race(photos.trainings(folder, job, _workers(), device), length=job.length, warm_up=1, rounds=rounds)
-    title = f"training ResNet-18, 224×224 ({how(device)}, batch {job.batch}, {_workers()} workers"
-    _print_rates(console, title, times, "wall", job.batch, RESIDENT)
+    times = race(photos.trainings(folder, job, count_workers(), device), length=job.length, warm_up=1, rounds=rounds)
+    title = f"training ResNet-18, 224×224 ({how(device)}, batch {job.batch}, {count_workers()} workers"
+    _print_rates(console, title, times, "wall", job.batch, RESIDENT, "data")
     return passes, times
 
 
-def _workers() -> int:
+def count_workers() -> int:
     return max(2, affinity())
 
 
@@ -226,16 +228,16 @@ def faster_loader(passes: dict[str, dict[str, Times]]) -> list[Target]:
 def unhindered(passes: dict[str, dict[str, Times]], streamed: dict[str, Times], job: Job) -> Target:
     """Whether photos slow down a net that needs longer for a batch than the loader."""
     title = "training from photos within 5 % of synthetic data when the net is the bottleneck (synthetic = 1)"
-    name = f"{IMAGE_SIZES[-1]} pixels, {_workers()} workers"
+    name = f"{IMAGE_SIZES[-1]} pixels, {count_workers()} workers"
     loads = photos.COUNT / statistics.median(passes[name][photos.OURS].wall)
     trains = job.batch / statistics.median(streamed[RESIDENT].wall)
-    rates = f"the loader gives {loads:.0f} images per second, the net takes {trains:.0f}"
+    speeds = f"the loader gives {loads:.0f} images per second, the net takes {trains:.0f}"
     if loads < trains:
-        return Target(title, f"the loader is the bottleneck here: {rates}", None)
+        return Target(title, f"the loader is the bottleneck here: {speeds}", None)
     ratio = streamed[STREAMED].ratio(streamed[RESIDENT], "wall")
     own = streamed[STREAMED].ratio(streamed[RESIDENT], "processor")
     both = f"{relative(streamed[STREAMED], streamed[RESIDENT], 'wall')} on the wall, {own:.3f} of processor time"
-    return Target(title, f"{both}; {rates}", ratio <= 1.05)
+    return Target(title, f"{both}; {speeds}", ratio <= 1.05)
 
 
 if __name__ == "__main__":

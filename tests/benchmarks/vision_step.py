@@ -52,9 +52,9 @@ class Job:
             clock.watch(net)
         return net
 
-    def data(self, batches: int = BATCHES) -> TensorDataset:
+    def data(self) -> TensorDataset:
         """Noise of the right shape, uint8, in main memory."""
-        generator, count = torch.Generator().manual_seed(0), batches * self.batch
+        generator, count = torch.Generator().manual_seed(0), BATCHES * self.batch
         shape = (count, 3, self.image_size, self.image_size)
         images = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
         return TensorDataset({"image": images, "label": torch.randint(self.num_classes, (count,), generator=generator)})
@@ -69,12 +69,15 @@ def jobs(device: Device) -> dict[str, Job]:
     }
 
 
+def resident(job: Job, device: Device) -> ResidentLoader:
+    return ResidentLoader(job.data(), job.batch, device=device.device)
+
+
 class Ready:
     """The same few batches again and again, normalised and on the device: fetching one costs nothing."""
 
     def __init__(self, job: Job, device: Device, steps: int):
-        loader = ResidentLoader(job.data(), job.batch, device=device.device)
-        self._batches, self._steps = list(itertools.islice(loader.iter_from(0), BATCHES)), steps
+        self._batches, self._steps = list(itertools.islice(resident(job, device).iter_from(0), BATCHES)), steps
 
     def __iter__(self) -> Iterator[Batch]:
         return itertools.islice(itertools.cycle(self._batches), self._steps)
@@ -96,7 +99,7 @@ def loops_at_their_best(job: Job, device: Device) -> dict[str, Loop]:
     spared all loading; Lightning without logging and all else that it can leave out."""
     best = replace(device, channels_last=True)
     return {
-        OURS: lambda clock: ours(clock, job, best, ResidentLoader(job.data(), job.batch, device=best.device)),
+        OURS: lambda clock: ours(clock, job, best, resident(job, best)),
         "torchvision's loop": lambda clock: torchvision_style(clock, job, best),
         "timm's loop": lambda clock: timm_style(clock, job, best),
         "Lightning, barebones": lambda clock: with_lightning(clock, job, best, barebones=True),
