@@ -175,10 +175,11 @@ def _scale(values: list[float]) -> str:
 
 
 def _drawn(scores: list[dict[str, Any]]) -> list[str]:
-    """Scores with a curve of their own, eight at most: not the numbers of samples, nor the totals of other scores."""
+    """Scores with a curve of their own, eight at most: not the numbers of samples, nor the totals of other scores or
+    the ends of their intervals."""
     names = sorted({name for line in scores for name in line} - {"kind", "step"})
-    totals = tuple(f"{name}_of" for name in names)
-    return [name for name in names if not name.startswith("n_") and name not in totals][:8]
+    beside = {f"{name}_{what}" for name in names for what in ("of", "low", "high")}
+    return [name for name in names if not name.startswith("n_") and name not in beside][:8]
 
 
 def _curve(axis: Any, lines: list[dict[str, Any]], name: str, **style: Any) -> None:
@@ -203,7 +204,8 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
         "## Scores",
         "| figure | value |\n|---|---|\n" + "\n".join(rows),
         "Scores are of one run with one seed, on the part of the data held back for testing; figures that end in "
-        "`_floor`, `_real` or `_baseline` are what the score should be read against.",
+        "`_floor`, `_real` or `_baseline` are what the score should be read against, `_low` and `_high` the ends of "
+        "its 95 % interval.",
         "![curves](curves.png)",
         *([f"![last samples]({pictures[-1].relative_to(folder)})"] if pictures else []),
         "## Data and their licence",

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics import Metric
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassCalibrationError,
@@ -17,18 +18,41 @@ from torchmetrics.classification import (
 
 from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.mixing import MIXINGS
+from torchworks.cnn_vision.scores import share_interval
 from torchworks.shared.optim import adamw, parameter_groups
 from torchworks.shared.task import Out, Task
 
 TOP = 5
 
 
+class Accuracy(Metric):
+    """`accuracy`, and the ends of its 95 % interval as `accuracy_low` and `accuracy_high` (Wilson 1927)."""
+
+    right: Tensor
+    total: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("right", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, probability: Tensor, label: Tensor) -> None:
+        """`probability` (N, K), `label` int64 (N,)."""
+        self.right += (probability.argmax(1) == label).sum()
+        self.total += len(label)
+
+    def compute(self) -> dict[str, float]:
+        right, total = int(self.right), int(self.total)
+        low, high = share_interval(right, total)
+        return {"accuracy": right / total, "accuracy_low": low, "accuracy_high": high}
+
+
 class Classification(Task):
     """Trains `model` (images (N, C, S, S) → logits (N, K)) by cross-entropy.
 
     `class_weights` (K,) weigh the loss of each class; `mixing` is "mixup", "cutmix" or "none"; `finetuning` says which
-    layers of a pretrained model change. Scores: accuracy; top-5 accuracy where there are more classes; balanced
-    accuracy (the mean over classes); macro F1; expected calibration error; mean negative log-likelihood.
+    layers of a pretrained model change. Scores: accuracy with its interval; top-5 accuracy where there are more
+    classes; balanced accuracy (the mean over classes); macro F1; expected calibration error; mean negative log-likelihood.
     """
 
     watch, watch_mode = "accuracy", "max"
@@ -49,7 +73,7 @@ class Classification(Task):
         self.lr, self.weight_decay, self.label_smoothing = lr, weight_decay, label_smoothing
         self.class_weights, self.mixing, self.finetuning = class_weights, MIXINGS.get(mixing), finetuning
         self.metrics = {
-            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+            "accuracy": Accuracy(),
             "balanced_accuracy": MulticlassAccuracy(num_classes, average="macro"),
             "f1": MulticlassF1Score(num_classes, average="macro"),
             "calibration_error": MulticlassCalibrationError(num_classes, n_bins=15),
