@@ -52,7 +52,8 @@ class Classification(Task):
 
     `class_weights` (K,) weigh the loss of each class; `mixing` is "mixup", "cutmix" or "none"; `finetuning` says which
     layers of a pretrained model change. Scores: accuracy with its interval; top-5 accuracy where there are more
-    classes; balanced accuracy (the mean over classes); macro F1; expected calibration error; mean negative log-likelihood.
+    classes; balanced accuracy (the mean over classes); macro F1; expected calibration error; mean negative
+    log-likelihood.
     """
 
     watch, watch_mode = "accuracy", "max"

@@ -20,8 +20,8 @@ before the last three (LayerNorm first, which keeps training stable where the re
 
 What differs: nothing in the arithmetic. 1 × 1 convolutions are linear layers on maps with channels last, as in the
 authors' code (which notes that this is slightly faster in PyTorch) and torchvision's. torchvision's default for
-stochastic depth, 0.1, is the paper's for this size. `drop_rate` (dropout before the classifier, 0 in the paper) is offered
-besides.
+stochastic depth, 0.1, is the paper's for this size. `drop_rate` (dropout before the classifier, 0 in the paper) is
+offered besides.
 
 | builder | parameters (M) | GFLOPs at 224 | ImageNet top-1 (%) |
 |---|---|---|---|
