@@ -1,5 +1,6 @@
 """A person's own folder with what goes wrong in such folders, from `check` to `explain`."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -108,3 +109,35 @@ def test_evaluate_refuses_a_table_with_other_classes_and_takes_one_with_the_same
     (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows]).replace(",cross", ",star"))
     assert vision("evaluate", run, "--data", f"csv:{tmp_path / 'table.csv'}", "--out", tmp_path / "other") == 2
     assert "unknown to it star; lacking cross" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_table_of_sets_of_labels_is_learnt_evaluated_and_predicted(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    rows = ["path,label"]
+    for number in range(160):
+        pixels, found = random.integers(0, 60, (16, 16), dtype=np.uint8), []
+        if random.random() < 0.4:
+            found.append("stripe")
+            pixels[random.integers(2, 14)] = 255
+        if random.random() < 0.4:
+            found.append("spot")
+            y, x = random.integers(2, 12, 2)
+            pixels[y : y + 3, x : x + 3] = 255
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'|'.join(found) or 'No Finding'}")
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    data = ["--data", f"csv:{tmp_path / 'table.csv'}", "--multi-label", "--loader.image-size", "16"]
+    assert (
+        vision("check", f"csv:{tmp_path / 'table.csv'}", "--loader.multi-label", "--picture", tmp_path / "nine.png")
+        == 0
+    )
+    assert "No Finding" in capsys.readouterr().out
+    run = tmp_path / "run"
+    assert vision("train", "medical", *data, "--steps", "60", "--device", "cpu", "--out", run) == 0
+    result = json.loads((run / "result.json").read_text())
+    assert result["auroc"] > 0.85
+    assert json.loads((run / "model.json").read_text())["labels"] == ["spot", "stripe"]
+    assert vision("evaluate", run) == 0
+    assert "sensitivity" in capsys.readouterr().out
+    assert vision("predict", run, tmp_path / "0.png") == 0
+    assert "spot" in capsys.readouterr().out
