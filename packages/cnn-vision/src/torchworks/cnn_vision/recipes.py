@@ -86,10 +86,13 @@ def speed() -> SpeedConfig:
 
     cnn-vision train speed --data folder:cifar10 --augment flip shift --tta --max-minutes 5
 
-    The steps are fixed, since the learning rate falls to 0 along them: on a slower or faster machine, say --steps. On a
-    GPU take the paper's net and larger batches (from the paper, not yet run here): --widths 64 256 256 --compile
-    --trainer.batch-size 2000 --steps 200 --optim.lr 0.24 --head-lr 1.7 --bias-lr 100. The plain alternative is
-    --optimizer sgd --optim.lr 0.75 --head-lr 0.75 --bias-lr 48 --optim.warmup 80 --weight-decay 0.001.
+    The steps are fixed, since the learning rate falls to 0 along them: on a slower or faster machine, say --steps. The
+    plain alternative is --optimizer sgd --optim.lr 0.75 --head-lr 0.75 --bias-lr 48 --optim.warmup 80
+    --weight-decay 0.001.
+
+    On a GPU take the paper's net and larger batches (not yet run there): --widths 64 256 256 --trainer.batch-size 2000
+    --steps 200 --optim.lr 0.24 --head-lr 1.7 --bias-lr 100 --compile --whitening-epochs 0, the last because a net that
+    changes half way is compiled twice.
 
     Without --data the bundled digits show that it runs; they are no match for it.
 
