@@ -25,7 +25,7 @@ from torchworks.shared.outputs import make_folder
 from torchworks.shared.trainer import Trainer
 
 RUNGS = 9
-"""Evaluations of a trial that is never stopped: after the 1st and the 3rd most trials end."""
+"""Evaluations of a trial that goes to its end; most are stopped after the 1st or the 3rd."""
 REDUCTION = 3
 HELD_OUT = 0.2
 """Share of the training images that trials are judged by, if the recipe holds out none."""
@@ -42,7 +42,7 @@ def tune(arguments: Tune) -> int:
     config = replace(
         config,
         valid_fraction=config.valid_fraction or HELD_OUT,
-        trainer=replace(config.trainer, eval_every=max(1, config.trainer.steps // RUNGS), patience=0),
+        trainer=replace(config.trainer, eval_every=max(1, -(-config.trainer.steps // RUNGS)), patience=0),
     )
     folder = arguments.out or run.create(config.package, "tune", config.data)
     make_folder(folder)
@@ -104,7 +104,7 @@ class Rungs:
         if kind == "eval":
             self.evaluations += 1
             self.trial.report(figures["accuracy"], self.evaluations)
-            if self.trial.should_prune():
+            if self.evaluations < RUNGS and self.trial.should_prune():
                 raise self.pruned
 
     def close(self) -> None:
@@ -171,22 +171,9 @@ def _report(study: Any, config: ClassifierConfig, folder: Path) -> int:
     trials = [{"number": t.number + 1, "state": t.state.name, "accuracy": t.value, **t.params} for t in study.trials]
     run.write_json(folder / "tune.json", {"best": complete[0].params, "trials": trials})
     _draw(folder / "tune.png", study.trials)
-    print(f"train with them:\n  {command(complete[0].params, config)}")
+    print(f"train with them:\n  {run.command(suggested(complete[0], config))}")
     print(folder)
     return 0
-
-
-def command(params: dict[str, Any], config: ClassifierConfig) -> str:
-    """The command line that trains with a trial's settings."""
-    words = [
-        "cnn-vision train",
-        config.recipe,
-        f"--data {config.data} --model {config.model} --loader.image-size {config.loader.image_size}",
-        f"--steps {config.trainer.steps} --optim.lr {params['lr']:.3g} --weight-decay {params['weight_decay']:.3g}",
-    ]
-    if params["augment"] != "none":
-        words.append(f"--augment {params['augment'].replace('+', ' ')}")
-    return " ".join(words)
 
 
 def _draw(path: Path, trials: list[Any]) -> None:
