@@ -3,7 +3,6 @@
 Shape letters: N images, C channels, S pixels, K classes.
 """
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,8 +18,8 @@ from torchmetrics.classification import (
 from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.mixing import MIXINGS
 from torchworks.cnn_vision.scores import share_interval
-from torchworks.shared.optim import adamw, parameter_groups
-from torchworks.shared.task import Out, Task
+from torchworks.cnn_vision.task import VisionTask
+from torchworks.shared.task import Out
 
 TOP = 5
 
@@ -47,7 +46,7 @@ class Accuracy(Metric):
         return {"accuracy": right / total, "accuracy_low": low, "accuracy_high": high}
 
 
-class Classification(Task):
+class Classification(VisionTask):
     """Trains `model` (images (N, C, S, S) → logits (N, K)) by cross-entropy.
 
     `class_weights` (K,) weigh the loss of each class; `mixing` is "mixup", "cutmix" or "none"; `finetuning` says which
@@ -70,9 +69,8 @@ class Classification(Task):
         mixing: str = "none",
         finetuning: Finetuning | None = None,
     ):
-        self.model = model
-        self.lr, self.weight_decay, self.label_smoothing = lr, weight_decay, label_smoothing
-        self.class_weights, self.mixing, self.finetuning = class_weights, MIXINGS.get(mixing), finetuning
+        super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=finetuning)
+        self.label_smoothing, self.class_weights, self.mixing = label_smoothing, class_weights, MIXINGS.get(mixing)
         self.metrics = {
             "accuracy": Accuracy(),
             "balanced_accuracy": MulticlassAccuracy(num_classes, average="macro"),
@@ -82,29 +80,16 @@ class Classification(Task):
         if num_classes > TOP:
             self.metrics[f"top{TOP}_accuracy"] = MulticlassAccuracy(num_classes, top_k=TOP, average="micro")
 
-    def nets(self) -> dict[str, nn.Module]:
-        return {"model": self.model}
-
-    def optimizer(self, net: str) -> torch.optim.Optimizer:
-        groups = self.finetuning.groups if self.finetuning else partial(parameter_groups, self.model)
-        return adamw(groups(self.lr, self.weight_decay), lr=self.lr)
-
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        if self.finetuning:
-            self.finetuning.apply(self.step)
         images, labels = batch["image"], batch["label"]
         if self.mixing is None:
-            logits = self.model(images).float()
+            logits = self.logits(images)
             losses, weights = self._losses(logits, labels)
         else:
             images, share = self.mixing(images, self.random)
-            logits = self.model(images).float()
-            (losses, weights), (others, other_weights) = (
-                self._losses(logits, labels),
-                self._losses(logits, labels.flip(0)),
-            )
-            losses = share * losses + (1 - share) * others
-            weights = share * weights + (1 - share) * other_weights
+            logits = self.logits(images)
+            both = zip(self._losses(logits, labels), self._losses(logits, labels.flip(0)), strict=True)
+            losses, weights = (share * own + (1 - share) * other for own, other in both)
         right = {"accuracy": (logits.argmax(1) == labels).float().mean()}
         if self.class_weights is None:
             return Out(losses.mean(), logs=right)
@@ -113,9 +98,9 @@ class Classification(Task):
     def _losses(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Of each image its weighted loss and its weight, (N,) each."""
         losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=self.label_smoothing)
-        weights = (
-            torch.ones_like(losses) if self.class_weights is None else self.class_weights.to(labels.device)[labels]
-        )
+        if self.class_weights is None:
+            return losses, torch.ones_like(losses)
+        weights = self.class_weights.to(labels.device)[labels]
         return weights * losses, weights
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.subset import labels_of, with_classes, with_shots
-from torchworks.shared.config import UserError
+from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import (
     Augment,
     Dataset,
@@ -38,7 +38,7 @@ from torchworks.shared.data import (
 from torchworks.shared.data.split import digests, split
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.predict import MANIFEST, read_manifest, save_model
+from torchworks.shared.predict import MANIFEST, read_manifest
 
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
@@ -83,35 +83,16 @@ def classifier_experiment(
     def package_model(folder: Path) -> None:
         whole = predictor.build_classifier(plain)
         whole.net = task.model
-        images = torch.stack([source.test[i]["image"] for i in range(min(2, len(source.test)))])
-        save_model(
-            folder,
-            whole,
-            package=config.package,
-            recipe=config.recipe,
-            builder="cnn-vision-classifier",
-            config=plain,
-            golden={"image": images},
-            preprocessing=predictor.preprocessing(plain),
-            labels=classes,
-        )
+        predictor.save(folder, whole, builder="cnn-vision-classifier", plain=plain, config=config, test=source.test)
 
-    def loader(dataset: Dataset, batch_size: int, **options: Any) -> Loader:
-        return open_loader(
-            dataset, config.loader, batch_size, seed=config.seed, device=device.device, mean=mean, std=std, **options
-        )
-
+    changes = augmentations(config.augment, size, mean, std)
+    select = train if valid is None else valid
+    training, selection, test = open_loaders(config, device, train, (select, source.test), changes, mean, std)
     return Experiment(
         task=task,
-        train=loader(
-            train,
-            settings.batch_size,
-            rank=device.rank,
-            world=device.world,
-            augment=augmentations(config.augment, size, mean, std),
-        ),
-        select=loader(train if valid is None else valid, EVALUATION_BATCH, train=False),
-        test=loader(source.test, EVALUATION_BATCH, train=False),
+        train=training,
+        select=selection,
+        test=test,
         sources=(replace(source, notes=(*source.notes, *imbalance(train, classes, config.class_weights))),),
         package_model=package_model,
         baselines=lambda: logistic_regression(source.train, source.test),
@@ -202,6 +183,26 @@ def balanced(dataset: Dataset, num_classes: int) -> Tensor:
     """Weights (K,) under which all classes count the same, with a mean of 1 over the samples."""
     counts = torch.bincount(labels_of(dataset), minlength=num_classes).clamp(min=1)
     return len(dataset) / (num_classes * counts)
+
+
+def open_loaders(
+    config: Config,
+    device: Device,
+    train: Dataset,
+    scored: Sequence[Dataset],
+    augment: Sequence[Augment],
+    mean: Sequence[float] = (0.5,),
+    std: Sequence[float] = (0.5,),
+) -> list[Loader]:
+    """The loader of the training images, and one for each of those that are scored, in order and not augmented."""
+
+    def loader(dataset: Dataset, batch_size: int, **options: Any) -> Loader:
+        common = {"seed": config.seed, "device": device.device, "mean": mean, "std": std}
+        return open_loader(dataset, config.loader, batch_size, **common, **options)
+
+    place = {"rank": device.rank, "world": device.world}
+    first = loader(train, config.trainer.batch_size, augment=augment, **place)
+    return [first, *(loader(dataset, EVALUATION_BATCH, train=False) for dataset in scored)]
 
 
 def imbalance(dataset: Dataset, classes: tuple[str, ...], class_weights: str) -> list[str]:

@@ -9,7 +9,6 @@ Shape letters: N images, C channels, S pixels, K findings.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from math import ceil
 from typing import Any
 
@@ -21,10 +20,10 @@ from torchmetrics.utilities import dim_zero_cat
 
 from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.scores import findings_scores
+from torchworks.cnn_vision.task import VisionTask
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.dataset import Field
-from torchworks.shared.optim import adamw, parameter_groups
-from torchworks.shared.task import Out, Task
+from torchworks.shared.task import Out
 
 # ---- labels ----------------------------------------------------------------------------------------------
 
@@ -63,12 +62,11 @@ def targets(label: Tensor, places: Tensor) -> Tensor:
 # ---- the task --------------------------------------------------------------------------------------------
 
 
-class Findings(Task):
+class Findings(VisionTask):
     """Trains `model` (images (N, C, S, S) → logits (N, K)) for the findings at `places` (K,) among the classes.
 
     `pos_weight` (K,) weighs the positives of each finding; `finetuning` says which layers of a pretrained model change.
-    Scores: macro ROC-AUC, macro average precision, mean
-    expected calibration error.
+    Scores: macro ROC-AUC, macro average precision, mean expected calibration error.
     """
 
     watch, watch_mode = "auroc", "max"
@@ -84,23 +82,13 @@ class Findings(Task):
         pos_weight: Tensor | None = None,
         finetuning: Finetuning | None = None,
     ):
-        self.model, self.places = model, places
-        self.lr, self.weight_decay, self.label_smoothing = lr, weight_decay, label_smoothing
+        super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=finetuning)
+        self.places, self.label_smoothing = places, label_smoothing
         self.pos_weight = torch.ones(len(places)) if pos_weight is None else pos_weight
-        self.finetuning = finetuning
         self.scores = FindingsScores()
 
-    def nets(self) -> dict[str, nn.Module]:
-        return {"model": self.model}
-
-    def optimizer(self, net: str) -> torch.optim.Optimizer:
-        groups = self.finetuning.groups if self.finetuning else partial(parameter_groups, self.model)
-        return adamw(groups(self.lr, self.weight_decay), lr=self.lr)
-
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        if self.finetuning:
-            self.finetuning.apply(self.step)
-        logits, target = self.model(batch["image"]).float(), self.targets(batch["label"])
+        logits, target = self.logits(batch["image"]), self.targets(batch["label"])
         smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
         loss = F.binary_cross_entropy_with_logits(logits, smooth, pos_weight=self.pos_weight.to(logits.device))
         return Out(loss, logs={"accuracy": ((logits > 0) == target.bool()).float().mean()})

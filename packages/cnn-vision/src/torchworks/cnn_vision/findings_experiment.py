@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,17 +17,17 @@ from torchworks.cnn_vision.experiments import (
     finetuning,
     new_model,
     normalisation,
+    open_loaders,
     wants_small_images,
 )
 from torchworks.cnn_vision.findings import Findings, findings_of, targets, thresholds_for
 from torchworks.cnn_vision.scores import findings_scores
 from torchworks.cnn_vision.subset import labels_of
 from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Dataset, Loader, Part, Source, open_loader, open_source, resident
+from torchworks.shared.data import Dataset, Part, Source, open_loader, open_source, resident
 from torchworks.shared.data.split import digests, split
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.predict import save_model
 
 FEW = 10
 """Validation images with a finding below which its threshold is called uncertain."""
@@ -70,40 +69,21 @@ def findings_experiment(config: FindingsConfig) -> Experiment:
         finetuning=finetuning(config, model, device),
     )
 
-    def loader(dataset: Dataset, batch_size: int, **options: Any) -> Loader:
-        return open_loader(
-            dataset, config.loader, batch_size, seed=config.seed, device=device.device, mean=mean, std=std, **options
-        )
-
-    select = loader(Part(source.train, valid), EVALUATION_BATCH, train=False)
+    changes = augmentations(config.augment, size, mean, std)
+    scored = Part(source.train, valid), source.test
+    train, select, test = open_loaders(config, device, Part(source.train, rest), scored, changes, mean, std)
 
     def package_model(folder: Path) -> None:
         whole = predictor.findings_config(plain, pos_weight, chosen_thresholds(task, select, config.sensitivity))
         finished = predictor.build_findings(whole)
         finished.net = task.model
-        save_model(
-            folder,
-            finished,
-            package=config.package,
-            recipe=config.recipe,
-            builder="cnn-vision-findings",
-            config=whole,
-            golden={"image": torch.stack([source.test[i]["image"] for i in range(min(2, len(source.test)))])},
-            preprocessing=predictor.preprocessing(plain),
-            labels=names,
-        )
+        predictor.save(folder, finished, builder="cnn-vision-findings", plain=whole, config=config, test=source.test)
 
     return Experiment(
         task=task,
-        train=loader(
-            Part(source.train, rest),
-            config.trainer.batch_size,
-            rank=device.rank,
-            world=device.world,
-            augment=augmentations(config.augment, size, mean, std),
-        ),
+        train=train,
         select=select,
-        test=loader(source.test, EVALUATION_BATCH, train=False),
+        test=test,
         sources=(replace(source, notes=(*source.notes, *notes)),),
         package_model=package_model,
         baselines=lambda: logistic_regressions(source, places),

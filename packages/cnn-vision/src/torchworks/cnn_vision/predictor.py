@@ -5,13 +5,16 @@ group `torchworks.builders`.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from torchworks.cnn_vision.models import create_model
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.config import Config
+from torchworks.shared.data import Dataset
+from torchworks.shared.predict import Predictor, Signature, TensorSpec, save_model
 from torchworks.shared.signature import Kind
 
 
@@ -132,6 +135,24 @@ def _signature(config: dict[str, Any], kind: Kind) -> Signature:
     image = TensorSpec("image", "image", "uint8", ("N", channels, size, size))
     probability = TensorSpec("probability", kind, "float32", ("N", len(classes)), low=0.0, high=1.0, labels=classes)
     return Signature((image,), (probability,))
+
+
+def save(
+    folder: Path, whole: ClassifierPredictor, *, builder: str, plain: dict[str, Any], config: Config, test: Dataset
+) -> None:
+    """Write the predictor that `builder` makes of `plain` as the model of a run of `config`; two images of `test` are
+    its golden example."""
+    save_model(
+        folder,
+        whole,
+        package=config.package,
+        recipe=config.recipe,
+        builder=builder,
+        config=plain,
+        golden={"image": torch.stack([test[i]["image"] for i in range(min(2, len(test)))])},
+        preprocessing=preprocessing(plain),
+        labels=plain["classes"],
+    )
 
 
 def preprocessing(config: dict[str, Any]) -> dict[str, Any]:

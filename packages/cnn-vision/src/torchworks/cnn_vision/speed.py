@@ -17,16 +17,15 @@ from torchworks.cnn_vision import predictor
 from torchworks.cnn_vision.baseline import logistic_regression
 from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.config import SpeedConfig
-from torchworks.cnn_vision.experiments import EVALUATION_BATCH, augmentations, classes_of
+from torchworks.cnn_vision.experiments import augmentations, classes_of, open_loaders
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.airbench import SMALLEST, AirNet
 from torchworks.cnn_vision.predictor import ClassifierPredictor
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, Loader, Part, ResidentLoader, open_loader, open_source
-from torchworks.shared.device import Device, choose
+from torchworks.shared.data import Dataset, Part, ResidentLoader, open_source
+from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.optim import Muon, adamw, sgd
-from torchworks.shared.predict import save_model
 from torchworks.shared.scoring import swapped
 from torchworks.shared.task import Out
 
@@ -128,24 +127,14 @@ def speed_experiment(config: SpeedConfig) -> Experiment:
 
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
-    train = training_loader(config, device, source.train, size)
+    changes = augmentations(config.augment, size // 2)  # half the usual: few epochs need little change (2 pixels)
+    train, test = open_loaders(config, device, source.train, [source.test], changes)
     task = Speed(whole.net, len(classes), config, config.whitening_epochs * train.batches)
 
     def package_model(folder: Path) -> None:
         whole.net = task.model
-        save_model(
-            folder,
-            whole,
-            package=config.package,
-            recipe=config.recipe,
-            builder=BUILDER,
-            config=plain,
-            golden={"image": torch.stack([source.test[i]["image"] for i in range(min(2, len(source.test)))])},
-            preprocessing=predictor.preprocessing(plain),
-            labels=classes,
-        )
+        predictor.save(folder, whole, builder=BUILDER, plain=plain, config=config, test=source.test)
 
-    test = open_loader(source.test, config.loader, EVALUATION_BATCH, device=device.device, train=False)
     return Experiment(
         task=task,
         train=train,
@@ -162,19 +151,6 @@ def some_images(dataset: Dataset) -> Tensor:
     spread = range(0, len(dataset), -(-len(dataset) // WHITENING_IMAGES))
     (batch,) = ResidentLoader(Part(dataset, spread), WHITENING_IMAGES, train=False)
     return batch["image"]
-
-
-def training_loader(config: SpeedConfig, device: Device, dataset: Dataset, size: int) -> Loader:
-    return open_loader(
-        dataset,
-        config.loader,
-        config.trainer.batch_size,
-        seed=config.seed,
-        device=device.device,
-        rank=device.rank,
-        world=device.world,
-        augment=augmentations(config.augment, size // 2),  # half the usual: few epochs need little change (2 pixels)
-    )
 
 
 def check_numbers(config: SpeedConfig) -> None:
