@@ -1,6 +1,6 @@
 """How fast vision nets train, load and predict, beside the loops and loaders that people know.
 
-    make bench-cnn-vision            about six minutes on two cores; ARGS="--quick" for a first look
+    make bench-cnn-vision            some minutes; ARGS="--quick" for a first look
     uv run --group peers python tests/benchmarks/bench_vision.py --out FILE
 
 Prints and saves as JSON: training a ResNet by our trainer, torchvision's loop, timm's and Lightning (vision_step.py),

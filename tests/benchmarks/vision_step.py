@@ -64,7 +64,7 @@ def jobs(device: Device) -> dict[str, Job]:
     """Small batches and turns for a processor, as a step takes seconds there."""
     gpu = device.device.type == "cuda"
     return {
-        "ResNet-18, 32×32": Job("resnet18", 32, 10, *((512, 20) if gpu else (8, 2))),
+        "ResNet-18, 32×32": Job("resnet18", 32, 10, *((512, 20) if gpu else (8, 1))),
         "ResNet-50, 224×224": Job("resnet50", 224, 1000, *((128, 10) if gpu else (4, 1))),
     }
 
