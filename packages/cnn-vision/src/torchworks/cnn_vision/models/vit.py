@@ -71,8 +71,8 @@ class VisionTransformer(Backbone):
 
     `small_images` is not only another stem here but another net, with the same names of parameters: patches of 4
     pixels (one of 16 would be a quarter of a 32 × 32 image), and the width of DeiT-Tiny (Touvron et al. 2020,
-    2012.12877) with half its layers, 2.7 M parameters with 10 classes. The base size has nothing to learn 86 M parameters from where
-    images are this small.
+    2012.12877) with half its layers, 2.7 M parameters with 10 classes. The base size has nothing to learn 86 M
+    parameters from where images are this small.
 
     `pool` is what the classifier reads: "token" is the paper's and torchvision's class token; "mean" is the mean of
     the patch tokens (Beyer et al. 2022, 2205.01580), with which `forward_head` needs the map alone.
