@@ -80,7 +80,8 @@ def twins(name: str, **options: Any) -> tuple[Backbone, nn.Module]:
 def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
     """A random image (1, 3, 33, 33), odd at most strides and 2×2 at the last, as batch normalisation needs places.
 
-    DenseNet's last map would be a single place: it takes (2, 3, 64, 64). A ViT takes the one size it is built for.
+    A DenseNet or VGG rounds down where it halves, to a single place: these take more. A ViT takes the one size it is
+    built for.
     """
     shape = (1, 3, 33, 33)
     if name.startswith("densenet"):

@@ -19,9 +19,8 @@ The net: a stem that cuts the image into 4 × 4 patches, and four stages of bloc
 before the last three (LayerNorm first, which keeps training stable where the resolution changes).
 
 What differs: nothing in the arithmetic. 1 × 1 convolutions are linear layers on maps with channels last, as in the
-authors' code (which notes that this is slightly faster in PyTorch) and torchvision's. torchvision's default for
-stochastic depth, 0.1, is the paper's for this size. `drop_rate` (dropout before the classifier, 0 in the paper) is
-offered besides.
+authors' code (which notes that this is slightly faster in PyTorch) and in torchvision's. Stochastic depth of 0.1 is the
+paper's for this size. `drop_rate` (dropout before the classifier, 0 in the paper) is offered besides.
 
 | builder | parameters (M) | GFLOPs at 224 | ImageNet top-1 (%) |
 |---|---|---|---|
