@@ -10,6 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from torchworks.cnn_vision import create_model
+from torchworks.shared.metrics import read_lines
+
 TRAIN = ["-m", "torchworks.cnn_vision", "train", "classify", "--device", "cpu", "--trainer.log-every", "1"]
 CLASSIFIER = [
     "--model", "resnet20", "--shots", "20", "--augment", "shift", "affine", "randaugment", "--mixing", "cutmix",
@@ -33,15 +36,12 @@ def finish(process):
 def test_a_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(start(*CLASSIFIER, "--out", whole))
-    for steps in (6, 23):
-        resumed = ["--resume", killed] if killed.exists() else [*CLASSIFIER, "--out", killed]
-        process = start(*resumed)
-        log = killed / "metrics.jsonl"
-        while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < steps):
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        process.stdout.close()
+    process, log = start(*CLASSIFIER, "--out", killed), killed / "metrics.jsonl"
+    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
     finish(start("--resume", killed))
     ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
     assert ours.keys() == theirs.keys()
@@ -50,13 +50,27 @@ def test_a_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_pat
 
 @pytest.mark.slow
 def test_two_processes_train_a_classifier_like_one_with_the_doubled_batch(tmp_path):
-    """A net without batch norm, which would normalise each process's part of the batch by itself."""
-    common = ["--model", "convnext_tiny", "--trainer.steps", "4", "--augment", "shift", "--optim.schedule", "constant"]
+    """A net without batch norm, which would normalise each process's part of the batch by itself. Adam divides
+    gradients by their size, so weights whose gradients are next to nothing may differ by more than rounding."""
+    common = [
+        "--model", "vit_b_16", "--trainer.steps", "6", "--trainer.ema", "0", "--augment", "shift",
+        "--loader.image-size", "8", "--optim.schedule", "constant", "--optim.lr", "1e-3",
+    ]  # fmt: skip
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     finish(start(*common, "--trainer.batch-size", 8, "--out", tmp_path / "two", launcher=torchrun))
     finish(start(*common, "--trainer.batch-size", 16, "--out", tmp_path / "one"))
-    two, one = (load_file(tmp_path / name / "model.safetensors") for name in ("two", "one"))
-    for name, value in one.items():
-        torch.testing.assert_close(
-            two[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-        )
+    one, two = (read_lines(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
+    losses, theirs = ([line["train/loss"] for line in lines if line["kind"] == "train"] for lines in (one, two))
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+    assert losses == pytest.approx(theirs, rel=1e-5)
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    moved, apart = (torch.cat([value.flatten() for value in values]).norm() for values in (
+        [one[name] - value for name, value in untrained().items()], [one[name] - two[name] for name in one],
+    ))  # fmt: skip
+    assert apart < 1e-3 * moved
+
+
+def untrained():
+    torch.manual_seed(0)
+    return create_model("vit_b_16", num_classes=10, in_channels=1, small_images=True).state_dict()
