@@ -40,6 +40,13 @@ def test_a_study_in_the_folder_of_another_is_refused(tmp_path, capsys, monkeypat
     assert "holds a run with other settings" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("command", ["study-augmentation", "study-transfer"])
+def test_a_study_has_at_least_one_seed(command, tmp_path, capsys):
+    assert vision(command, "--seeds", "0", "--out", tmp_path / "study") == 2
+    assert "--seeds is 0; it must be at least 1" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "study").exists()
+
+
 def test_every_way_of_transfer_starts_from_the_same_net_of_its_seed(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "TRANSFERS", {name: study.TRANSFERS[name] for name in ("from scratch", "linear probe")})
     assert vision("study-transfer", *SHORT, "--pretrain-steps", "2", "--seeds", "1", "--out", tmp_path) == 0

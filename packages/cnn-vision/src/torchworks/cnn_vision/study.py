@@ -65,7 +65,7 @@ class Row:
 def study_augmentation(arguments: StudyAugmentation) -> int:
     """Train the same net with each augmentation, and print a table."""
     config = replace(arguments.config, augment=(), mixing="none", label_smoothing=0.0)
-    folder = _folder(arguments.out, "study-augmentation", config)
+    folder = _folder(arguments, "study-augmentation")
     jobs = [
         (name, replace(config, seed=seed, **change), _path(folder, name, seed))
         for name, change in AUGMENTATIONS.items()
@@ -78,7 +78,7 @@ def study_transfer(arguments: StudyTransfer) -> int:
     """Fine-tune the same pretrained net in each way, and print a table."""
     config, seeds = arguments.config, range(arguments.seeds)
     check_pretraining(config)
-    folder = _folder(arguments.out, "study-transfer", config)
+    folder = _folder(arguments, "study-transfer")
     if not config.pretrained:
         first = pretraining(config)
         _trained([("pretrained", replace(first, seed=seed), _path(folder, "pretrained", seed)) for seed in seeds])
@@ -92,8 +92,10 @@ def study_transfer(arguments: StudyTransfer) -> int:
     return _report(folder, "accuracy by way of fine-tuning", _trained(jobs))
 
 
-def _folder(out: Path | None, name: str, config: ClassifierConfig) -> Path:
-    folder = out or run.create(config.package, name, config.data)
+def _folder(arguments: StudyAugmentation | StudyTransfer, name: str) -> Path:
+    if arguments.seeds < 1:
+        raise UserError(f"--seeds is {arguments.seeds}; it must be at least 1.")
+    folder = arguments.out or run.create(arguments.config.package, name, arguments.config.data)
     make_folder(folder)
     return folder
 
