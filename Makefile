@@ -64,10 +64,10 @@ $(TRAIN): train-%: | $(UV)
 # One thread a worker: two workers with all threads each are slower than one.
 test $(TEST): export OMP_NUM_THREADS := 1
 test: | $(UV)
-	@$(RUN) pytest -n 2 -m 'not gpu' $(ARGS)
+	@$(RUN) pytest -n 2 --dist worksteal -m 'not gpu' $(ARGS)
 
 $(TEST): test-%: | $(UV)
-	@$(ISOLATED) --package $* --group test pytest -n 2 -m 'not gpu' $(wildcard $*/tests packages/$*/tests) $(ARGS)
+	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m 'not gpu' $(wildcard $*/tests packages/$*/tests) $(ARGS)
 
 test-gpu: | $(UV)
 	@$(RUN) python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
