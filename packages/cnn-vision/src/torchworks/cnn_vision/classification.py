@@ -17,11 +17,9 @@ from torchmetrics.classification import (
 
 from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.mixing import MIXINGS
-from torchworks.cnn_vision.scores import share_interval
+from torchworks.cnn_vision.scores import BINS, TOP, share_interval
 from torchworks.cnn_vision.task import VisionTask
 from torchworks.shared.task import Out
-
-TOP = 5
 
 
 class Accuracy(Metric):
@@ -75,7 +73,7 @@ class Classification(VisionTask):
             "accuracy": Accuracy(),
             "balanced_accuracy": MulticlassAccuracy(num_classes, average="macro"),
             "f1": MulticlassF1Score(num_classes, average="macro"),
-            "calibration_error": MulticlassCalibrationError(num_classes, n_bins=15),
+            "calibration_error": MulticlassCalibrationError(num_classes, n_bins=BINS),
         }
         if num_classes > TOP:
             self.metrics[f"top{TOP}_accuracy"] = MulticlassAccuracy(num_classes, top_k=TOP, average="micro")

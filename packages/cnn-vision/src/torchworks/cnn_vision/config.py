@@ -76,22 +76,6 @@ class TransferConfig(ClassifierConfig):
         return transfer_experiment(self)
 
 
-def check_numbers(config: VisionConfig) -> None:
-    """Raise `UserError` for a number that makes no sense."""
-    for name, low, high in (
-        ("label_smoothing", 0, 1),
-        ("weight_decay", 0, None),
-        ("drop_rate", 0, 1),
-        ("valid_fraction", 0, 1),
-        ("shots", 0, None),
-        ("rate_decay", 0, None),
-    ):
-        value = getattr(config, name, None)  # not every recipe has all of them
-        if value is not None and not (low <= value < (high or float("inf"))):
-            limit = f"from {low} to below {high}" if high else f"{low} or more, and finite"
-            raise UserError(f"--{name.replace('_', '-')} must be {limit}, but it is {value}.")
-
-
 @dataclass(frozen=True)
 class FindingsConfig(VisionConfig):
     """A net that says of each finding whether an image shows it: none, one or several at once."""
@@ -107,18 +91,6 @@ class FindingsConfig(VisionConfig):
         from torchworks.cnn_vision.findings_experiment import findings_experiment
 
         return findings_experiment(self)
-
-
-def check_findings_numbers(config: FindingsConfig) -> None:
-    """Raise `UserError` for a number that makes no sense."""
-    check_numbers(config)
-    if not 0 < config.sensitivity <= 1:
-        raise UserError(f"--sensitivity must be above 0 and at most 1, but it is {config.sensitivity}.")
-    if not config.valid_fraction:
-        raise UserError(
-            "--valid-fraction is 0, but the thresholds of the findings are chosen on images held out of the training. "
-            "Hold some out, such as --valid-fraction 0.2."
-        )
 
 
 @dataclass(frozen=True)
@@ -159,3 +131,40 @@ class SpeedConfig(Config):
         from torchworks.cnn_vision.speed import speed_experiment
 
         return speed_experiment(self)
+
+
+SHARE, POSITIVE = (0, 1), (0, float("inf"))
+"""Ranges that a number may be from: the lower end belongs to it, the upper does not."""
+
+
+def check_ranges(config: Config, **ranges: tuple[float, float]) -> None:
+    """Raise `UserError` for a field outside of its range; None is in any."""
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        if value is not None and not low <= value < high:
+            limit = f"{low} or more, and finite" if high == float("inf") else f"from {low} to below {high}"
+            raise UserError(f"--{name.replace('_', '-')} must be {limit}, but it is {value}.")
+
+
+def check_numbers(config: VisionConfig) -> None:
+    """Raise `UserError` for a number that makes no sense."""
+    check_ranges(
+        config,
+        label_smoothing=SHARE,
+        weight_decay=POSITIVE,
+        drop_rate=SHARE,
+        valid_fraction=SHARE,
+        rate_decay=POSITIVE,
+    )
+
+
+def check_findings_numbers(config: FindingsConfig) -> None:
+    """Raise `UserError` for a number that makes no sense."""
+    check_numbers(config)
+    if not 0 < config.sensitivity <= 1:
+        raise UserError(f"--sensitivity must be above 0 and at most 1, but it is {config.sensitivity}.")
+    if not config.valid_fraction:
+        raise UserError(
+            "--valid-fraction is 0, but the thresholds of the findings are chosen on images held out of the training. "
+            "Hold some out, such as --valid-fraction 0.2."
+        )

@@ -11,11 +11,11 @@ from torch import Tensor
 from torchworks.cnn_vision import predictor
 from torchworks.cnn_vision.baseline import logistic_regression
 from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.config import ClassifierConfig, VisionConfig, check_numbers
+from torchworks.cnn_vision.config import POSITIVE, ClassifierConfig, VisionConfig, check_numbers, check_ranges
 from torchworks.cnn_vision.finetune import Finetuning
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
-from torchworks.cnn_vision.subset import labels_of, with_classes, with_shots
+from torchworks.cnn_vision.subset import digests_of, labels_of, with_classes, with_shots
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import (
     Augment,
@@ -32,10 +32,10 @@ from torchworks.shared.data import (
     open_loader,
     open_source,
     random_augment,
-    resident,
     shift,
 )
-from torchworks.shared.data.split import digests, split
+from torchworks.shared.data.report import UNEVEN
+from torchworks.shared.data.split import split
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.predict import MANIFEST, read_manifest
@@ -43,8 +43,6 @@ from torchworks.shared.predict import MANIFEST, read_manifest
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
 EVALUATION_BATCH = 256
-RATIO = 20
-"""Between the largest and the smallest class, above which a training says so."""
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's pixels, by which torchvision's weights were trained."""
 
@@ -55,6 +53,7 @@ def classifier_experiment(
     """A net that tells the classes of a source apart; `net` is a pretrained one to use instead of a new one, `device`
     where to train if not where the configuration says."""
     check_numbers(config)
+    check_ranges(config, shots=POSITIVE)
     source = open_classes(config)
     classes = classes_of(source)
     channels, size = source.schema["image"].shape[:2]
@@ -145,7 +144,7 @@ def normalisation(config: VisionConfig, net: Backbone, channels: int) -> tuple[l
         return mean, std
     if config.normalise == "imagenet":
         mean, std = IMAGENET
-    elif Path(config.pretrained, MANIFEST).is_file() and config.pretrained:
+    elif config.pretrained and Path(config.pretrained, MANIFEST).is_file():
         trained = read_manifest(Path(config.pretrained)).config
         mean, std = trained["mean"], trained["std"]
     elif config.pretrained:
@@ -173,9 +172,7 @@ def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     fraction of 0."""
     if not fraction:
         return train, None
-    scans = getattr(train, "scans", ())
-    names = [scan.digest for scan in scans] if scans else digests(resident(train).tensors["image"])
-    rest, valid = split(names, labels_of(train).tolist(), fraction, seed)
+    rest, valid = split(digests_of(train), labels_of(train).tolist(), fraction, seed)
     return Part(train, rest), Part(train, valid)
 
 
@@ -209,7 +206,7 @@ def imbalance(dataset: Dataset, classes: tuple[str, ...], class_weights: str) ->
     """A sentence about classes that are far rarer than others, unless weights make up for it."""
     counts = torch.bincount(labels_of(dataset), minlength=len(classes))
     least, most = int(counts.argmin()), int(counts.argmax())
-    if class_weights == "balanced" or counts[most] <= RATIO * counts[least]:
+    if class_weights == "balanced" or counts[most] <= UNEVEN * counts[least]:
         return []
     return [
         f"The class '{classes[most]}' has {counts[most]} training images and '{classes[least]}' has {counts[least]}: a "

@@ -14,8 +14,8 @@ from torchworks.cnn_vision.inference import answers, heat, probabilities, read_i
 from torchworks.cnn_vision.predictor import FindingsPredictor
 from torchworks.cnn_vision.subset import labels_of
 from torchworks.shared.config import UserError
-from torchworks.shared.data.folders import some
 from torchworks.shared.data.images import find_images
+from torchworks.shared.data.listing import some
 from torchworks.shared.finished import FinishedRun, open_run
 from torchworks.shared.outputs import file_name, make_folder
 

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from torchworks.cnn_vision import predictor
-from torchworks.cnn_vision.baseline import MOST_IMAGES, MOST_PIXELS
+from torchworks.cnn_vision.baseline import logistic_regressions
 from torchworks.cnn_vision.config import FindingsConfig, check_findings_numbers
 from torchworks.cnn_vision.experiments import (
-    EVALUATION_BATCH,
     augmentations,
     finetuning,
     new_model,
@@ -21,11 +19,10 @@ from torchworks.cnn_vision.experiments import (
     wants_small_images,
 )
 from torchworks.cnn_vision.findings import Findings, findings_of, targets, thresholds_for
-from torchworks.cnn_vision.scores import findings_scores
-from torchworks.cnn_vision.subset import labels_of
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Dataset, Part, Source, open_loader, open_source, resident
-from torchworks.shared.data.split import digests, split
+from torchworks.cnn_vision.subset import digests_of, labels_of
+from torchworks.shared.config import UserError
+from torchworks.shared.data import Dataset, Part, Source, open_source
+from torchworks.shared.data.split import split
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 
@@ -33,9 +30,6 @@ FEW = 10
 """Validation images with a finding below which its threshold is called uncertain."""
 RARE = 0.01
 """Share of positives below which weights are advised."""
-MOST_COLOURED = 64
-"""Side of the grid of pixels whose colours the baseline sees."""
-QUANTILES = torch.tensor([0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0])
 
 
 def findings_experiment(config: FindingsConfig) -> Experiment:
@@ -109,11 +103,9 @@ def findings_in(source: Source, positive: Sequence[str]) -> tuple[tuple[str, ...
 def held_out(train: Dataset, target: Tensor, fraction: float, seed: int) -> tuple[list[int], list[int]]:
     """Indices (rest, held out), equal images on one side. An image counts for its rarest finding by `target` (N, K), so
     that rare ones are shared out too."""
-    scans = getattr(train, "scans", ())
-    names = [scan.digest for scan in scans] if scans else digests(resident(train).tensors["image"])
     rarity = target / target.sum(0).clamp(min=1)  # 0 where an image has not the finding
     stratum = torch.where(target.any(1), rarity.argmax(1), target.shape[1])
-    return split(names, stratum.tolist(), fraction, seed)
+    return split(digests_of(train), stratum.tolist(), fraction, seed)
 
 
 def check_parts(names: Sequence[str], parts: dict[str, Tensor]) -> list[str]:
@@ -161,48 +153,3 @@ def chosen_thresholds(task: Findings, validation: Iterable[dict[str, Tensor]], s
     answers = [(task.probability(batch["image"]).cpu(), task.targets(batch["label"]).cpu()) for batch in validation]
     probability, target = (torch.cat(part) for part in zip(*answers, strict=True))
     return thresholds_for(probability, target, sensitivity)
-
-
-def logistic_regressions(source: Source, places: Tensor) -> dict[str, float]:
-    """Test scores of scikit-learn's `LogisticRegression` with balanced weights, one for each finding: on the pixels of
-    images reduced to 16 pixels (`_baseline`), and on how colours are spread over the image (`_colour_baseline`); and
-    what chance reaches."""
-    spread = range(0, len(source.train), -(-len(source.train) // MOST_IMAGES))
-    (pixels, colours, target), (test_pixels, test_colours, test_target) = (
-        _table(part, places) for part in (Part(source.train, spread), source.test)
-    )
-    from_pixels = _regression(pixels, target, test_pixels, test_target)
-    mean, std = colours.mean(0), colours.std(0).clamp(min=1e-6)
-    from_colours = _regression((colours - mean) / std, target, (test_colours - mean) / std, test_target)
-    return {
-        "auroc_baseline": from_pixels["auroc"],
-        "auroc_colour_baseline": from_colours["auroc"],
-        "auroc_chance": 0.5,
-        "average_precision_baseline": from_pixels["average_precision"],
-        "average_precision_colour_baseline": from_colours["average_precision"],
-        "average_precision_chance": test_target.mean().item(),
-    }
-
-
-def _regression(x: Tensor, target: Tensor, test_x: Tensor, test_target: Tensor) -> dict[str, float]:
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(max_iter=1000, class_weight="balanced")
-    answers = [model.fit(x.numpy(), column).predict_proba(test_x.numpy())[:, 1] for column in target.T.numpy()]
-    return findings_scores(torch.stack([torch.from_numpy(answer) for answer in answers], 1), test_target.long())
-
-
-def _table(dataset: Dataset, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels (N, D), colours (N, 10 C) and targets (N, K). Colours are nine quantiles of each channel, relative to its
-    median, and that median."""
-    pixels, colours, labels = [], [], []
-    for batch in open_loader(dataset, LoaderConfig(), EVALUATION_BATCH, train=False):
-        images = batch["image"]
-        side = min(MOST_PIXELS, images.shape[-1])
-        pixels.append(F.interpolate(images, (side, side), mode="area").flatten(1))
-        step = -(-images.shape[-1] // MOST_COLOURED)
-        quantiles = images[..., ::step, ::step].flatten(2).quantile(QUANTILES, dim=2).permute(1, 2, 0)  # (N, C, 9)
-        median = quantiles[:, :, 4:5]
-        colours.append(torch.cat([quantiles - median, median], 2).flatten(1))
-        labels.append(targets(batch["label"], places))
-    return torch.cat(pixels), torch.cat(colours), torch.cat(labels)

@@ -10,8 +10,8 @@ from torchworks.cnn_vision.commands import Predict
 from torchworks.cnn_vision.inference import CHUNK, probabilities, read_images
 from torchworks.cnn_vision.predictor import FindingsPredictor
 from torchworks.shared.config import UserError
-from torchworks.shared.data.folders import some
 from torchworks.shared.data.images import find_images
+from torchworks.shared.data.listing import some
 from torchworks.shared.finished import FinishedRun, open_run
 from torchworks.shared.outputs import progress
 

@@ -5,7 +5,6 @@ few hundred large steps along a linear schedule, Muon's steps for kernels, large
 layer, label smoothing, and an answer averaged over an image and its mirror image.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch.optim import Optimizer
 from torchworks.cnn_vision import predictor
 from torchworks.cnn_vision.baseline import logistic_regression
 from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.config import SpeedConfig
+from torchworks.cnn_vision.config import POSITIVE, SHARE, SpeedConfig, check_ranges
 from torchworks.cnn_vision.experiments import augmentations, classes_of, open_loaders
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.airbench import SMALLEST, AirNet
@@ -155,19 +154,16 @@ def some_images(dataset: Dataset) -> Tensor:
 
 def check_numbers(config: SpeedConfig) -> None:
     """Raise `UserError` for a number that makes no sense."""
-    for name, low, high in (
-        ("head_lr", 0, math.inf),
-        ("bias_lr", 0, math.inf),
-        ("momentum", 0, 1),
-        ("kernel_momentum", 0, 1),
-        ("weight_decay", 0, math.inf),
-        ("label_smoothing", 0, 1),
-        ("whitening_epochs", 0, math.inf),
-    ):
-        value = getattr(config, name)
-        if value is not None and not low <= value < high:
-            limit = f"from {low} to below {high}" if high < math.inf else f"{low} or more, and finite"
-            raise UserError(f"--{name.replace('_', '-')} must be {limit}, but it is {value}.")
+    check_ranges(
+        config,
+        head_lr=POSITIVE,
+        bias_lr=POSITIVE,
+        momentum=SHARE,
+        kernel_momentum=SHARE,
+        weight_decay=POSITIVE,
+        label_smoothing=SHARE,
+        whitening_epochs=POSITIVE,
+    )
     if min(config.widths) < 1:
         raise UserError(f"--widths are numbers of channels, each 1 or more, but they are {config.widths}.")
     if config.model == "airbench94" and config.loader.image_size < SMALLEST:

@@ -1,4 +1,5 @@
-"""A part of a source: some of its classes, or a few training images of each."""
+"""What is known of a data set without decoding it, and parts of a source: some of its classes, or a few training images
+of each."""
 
 from dataclasses import replace
 
@@ -6,9 +7,10 @@ import torch
 from torch import Tensor
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.data import Dataset, Part, Schema, Source, TensorDataset
+from torchworks.shared.data import Dataset, Part, Schema, Source, TensorDataset, resident
 from torchworks.shared.data.dataset import image_schema
-from torchworks.shared.data.folders import some
+from torchworks.shared.data.listing import some
+from torchworks.shared.data.split import digests
 from torchworks.shared.random import mix
 
 
@@ -36,6 +38,12 @@ def labels_of(dataset: Dataset) -> Tensor:
     if labels is None and isinstance(dataset, Part):
         labels = labels_of(dataset.dataset)[dataset.indices]
     return labels if labels is not None else torch.stack([dataset[i]["label"] for i in range(len(dataset))])
+
+
+def digests_of(dataset: Dataset) -> list[str]:
+    """What identifies the pixels of each image: as the files were scanned, else of the images as they are held."""
+    scans = getattr(dataset, "scans", ())
+    return [scan.digest for scan in scans] if scans else digests(resident(dataset).tensors["image"])
 
 
 def with_classes(source: Source, classes: tuple[str, ...]) -> Source:

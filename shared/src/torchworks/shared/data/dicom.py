@@ -20,6 +20,7 @@ from pydicom.pixels import (
     get_decoder,
     pixel_array,
 )
+from pydicom.uid import UID
 
 from torchworks.shared.data.images import PIXEL_LIMIT, Unreadable
 
@@ -64,15 +65,13 @@ def _header(path: Path) -> Dataset:
 def _pixels(path: Path, header: Dataset) -> np.ndarray:
     """The first frame as it is stored: (H, W), or (H, W, 3) as RGB."""
     compression = header.file_meta.TransferSyntaxUID
-    try:
-        if not get_decoder(compression).is_available:
-            raise NotImplementedError
-        return pixel_array(path, index=0)
-    except NotImplementedError as error:
+    if not _decodes(compression):
         raise Unreadable(
             f"nothing is installed that can decompress it ({compression.name}); save it uncompressed, or install "
             "pylibjpeg or gdcm"
-        ) from error
+        )
+    try:
+        return pixel_array(path, index=0)
     except RuntimeError as error:  # a line for each decoder that was tried
         raise Unreadable(f"its pixels cannot be decoded ({str(error).splitlines()[-1].strip()})") from error
     except AttributeError as error:
@@ -81,6 +80,13 @@ def _pixels(path: Path, header: Dataset) -> np.ndarray:
         if any(sign in str(error) for sign in ("reshape", "buffer size")):  # numpy's words for too few bytes
             raise Unreadable("it has fewer pixels than it says: the file is cut off") from error
         raise
+
+
+def _decodes(compression: UID) -> bool:
+    try:
+        return get_decoder(compression).is_available
+    except NotImplementedError:  # pydicom knows none
+        return False
 
 
 def _shown(values: np.ndarray, header: Dataset) -> np.ndarray:
