@@ -36,6 +36,8 @@ def test_it_starts_from_the_weights_of_a_run_and_normalises_as_that_did(tmp_path
     assert vision("train", "transfer", *SHORT, *words, "--out", second) == 0
     ours, theirs = (json.loads((run / "model.json").read_text()) for run in (second, first))
     assert ours["preprocessing"]["image"]["mean"] == theirs["preprocessing"]["image"]["mean"] != [0.5]
+    by_file = TransferConfig(pretrained=str(first / "model.safetensors"))
+    assert normalisation(by_file, None, 1)[0] == theirs["preprocessing"]["image"]["mean"]
 
 
 def test_published_weights_get_the_pixels_they_were_trained_on():
@@ -57,6 +59,7 @@ def test_the_first_training_sees_all_images_of_its_classes_and_trains_all_layers
     [
         (["--pretrain-classes"], "Transfer starts from a trained net"),
         (["--classes", "6", "7"], "both name 6"),
+        (["--classes"], "Name them by --classes"),
         (["--classes", "8", "x"], "has no class 'x'"),
         (["--rate-decay", "-1"], "--rate-decay must be 0 or more"),
         (["--shots", "-1"], "--shots must be 0 or more"),

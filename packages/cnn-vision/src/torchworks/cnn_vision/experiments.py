@@ -38,7 +38,7 @@ from torchworks.shared.data.report import UNEVEN
 from torchworks.shared.data.split import split
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.predict import MANIFEST, read_manifest
+from torchworks.shared.predict import MANIFEST, WEIGHTS, read_manifest
 
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
@@ -102,12 +102,18 @@ def open_classes(config: ClassifierConfig) -> Source:
     """The source, with the classes and the training images that the configuration asks for."""
     source = open_source(config.data, config.loader)
     if config.classes:
+        classes_of(source)
         source = with_classes(source, config.classes)
     return with_shots(source, config.shots, config.seed) if config.shots else source
 
 
 def classes_of(source: Source) -> tuple[str, ...]:
-    """The class names; raises `UserError` if there are fewer than two."""
+    """The class names; raises `UserError` if there are fewer than two, or an image may have several."""
+    if "label" in source.schema and source.schema["label"].shape:
+        raise UserError(
+            f"A classifier gives each image one class, but those of {source.name} may have several or none. Train the "
+            "recipe medical, which tells of each whether it is there."
+        )
     classes = source.schema["label"].classes if "label" in source.schema else ()
     if len(classes) < 2:
         found = f"only the class '{classes[0]}'" if classes else "no labels"
@@ -144,8 +150,8 @@ def normalisation(config: VisionConfig, net: Backbone, channels: int) -> tuple[l
         return mean, std
     if config.normalise == "imagenet":
         mean, std = IMAGENET
-    elif config.pretrained and Path(config.pretrained, MANIFEST).is_file():
-        trained = read_manifest(Path(config.pretrained)).config
+    elif run := run_of(config.pretrained):
+        trained = read_manifest(run).config
         mean, std = trained["mean"], trained["std"]
     elif config.pretrained:
         timm = getattr(getattr(net, "model", None), "pretrained_cfg", {})
@@ -153,6 +159,13 @@ def normalisation(config: VisionConfig, net: Backbone, channels: int) -> tuple[l
     if len(mean) != channels:  # the kernels were summed over, or repeated over the channels
         mean, std = [sum(mean) / len(mean)] * channels, [sum(std) / len(std)] * channels
     return list(mean), list(std)
+
+
+def run_of(pretrained: str) -> Path | None:
+    """The run's directory that `pretrained` names, or whose weights it names."""
+    path = Path(pretrained).expanduser()
+    folder = path.parent if path.name == WEIGHTS else path
+    return folder if pretrained and (folder / MANIFEST).is_file() else None
 
 
 def finetuning(config: VisionConfig, net: Backbone, device: Device) -> Finetuning | None:

@@ -39,6 +39,11 @@ def check_pretraining(config: TransferConfig) -> None:
             "Transfer starts from a trained net. Name one by --pretrained (imagenet, a file of weights, or the "
             "directory of a run), or classes of the data to train one on first by --pretrain-classes."
         )
+    if not config.pretrained and not config.classes:
+        raise UserError(
+            "--pretrain-classes names classes to train on first, but nothing says which are to be learnt after them. "
+            "Name them by --classes."
+        )
     both = set(config.pretrain_classes) & set(config.classes)
     if both and not config.pretrained:
         raise UserError(
