@@ -1,5 +1,6 @@
 """The device and precision are what the machine has, and a wrong wish is answered with what is there."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -409,3 +410,27 @@ def test_half_of_what_torchrun_sets_is_told(monkeypatch, size):
     monkeypatch.setenv("WORLD_SIZE", size)
     with pytest.raises(UserError, match="torchrun"):
         choose("cpu")
+
+
+KEEPING = """
+import resource, sys
+import torch
+from torchworks.shared.device import keep_memory
+if sys.argv[1] == "keep":
+    keep_memory()
+for _ in range(3):
+    torch.ones(1 << 24).sum()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    torch.ones(1 << 24).sum()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+def test_memory_that_is_kept_is_not_fetched_again():
+    fetched = {
+        how: int(subprocess.run([sys.executable, "-c", KEEPING, how], capture_output=True, check=True).stdout)
+        for how in ("leave", "keep")
+    }
+    assert fetched["keep"] < fetched["leave"] / 10

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+from torchworks.shared.device import keep_memory
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 Loop = Callable[["Clock"], None]
 """Trains for `clock.steps` steps a net that it has shown to `clock.watch`."""
@@ -84,7 +86,7 @@ def race(loops: dict[str, Loop], *, rounds: int, length: int, warm_up: int, call
 
     `calls` is how often a step calls the net that the clock watches.
     """
-    _keep_memory()
+    _one_pool()
     gc.collect()
     gc.freeze()  # or now and then somebody's turn pays for going through all that was ever imported
     turns = rounds + warm_up
@@ -140,14 +142,12 @@ def _per_step(turns: list[tuple[float, float]], length: int) -> Times:
     return Times(tuple(turn / length for turn in wall), tuple(turn / length for turn in processor))
 
 
-def _keep_memory() -> None:
-    """Let the C library keep memory that tensors give back, in one pool for all threads. Else it returns some of it
-    to the system and fetches it again in every step, and how much differs from thread to thread by a tenth of the
-    time of a DCGAN step."""
+def _one_pool() -> None:
+    """Let all threads take memory from one pool that the C library keeps, as our trainer does for itself. Else how much
+    it fetches anew in every step differs from thread to thread, by a tenth of the time of a DCGAN step."""
+    keep_memory()
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, value in ((M_TRIM_THRESHOLD, 1 << 30), (M_MMAP_THRESHOLD, 1 << 25), (M_ARENA_MAX, 1)):
-            mallopt(option, value)
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _finish_kernels() -> None:

@@ -4,6 +4,8 @@
 problems.
 """
 
+import contextlib
+import ctypes
 import os
 import random
 import shutil
@@ -25,6 +27,7 @@ from torchworks.shared.machine import GIB, affinity, cpu_flags, cpu_quota, proce
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 _PLAIN = nullcontext()  # one for all steps
 
@@ -221,6 +224,15 @@ def limit_threads() -> int:
         allowed = min(affinity(), int(cpu_quota() or affinity()))
         torch.set_num_threads(max(1, min(allowed, torch.get_num_threads())))
     return torch.get_num_threads()
+
+
+def keep_memory() -> None:
+    """Let the C library keep up to a GiB that tensors give back, where it is glibc. It returns large blocks to the
+    system at once, else, and fetches them again, page by page, in every step of a training on a processor."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)
+        mallopt(M_MMAP_MAX, 0)
 
 
 def start_processes(device: Device) -> None:

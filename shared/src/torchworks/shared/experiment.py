@@ -13,6 +13,7 @@ from torchworks.shared.data import Source
 from torchworks.shared.device import (
     Device,
     choose,
+    keep_memory,
     limit_threads,
     seed_everything,
     start_processes,
@@ -53,6 +54,8 @@ def train(config: Config, *, out: Path | None = None, resume: Path | None = None
     preflight.check_config(settings)
     optim.check(config.optim)
     device = choose(settings.device, settings.precision, settings.channels_last)
+    if device.device.type == "cpu":
+        keep_memory()
     start_processes(device)
     try:
         if settings.dry_run:
