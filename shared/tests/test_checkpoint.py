@@ -16,6 +16,7 @@ import torch
 from torchworks.shared import checkpoint
 from torchworks.shared.checkpoint import Checkpoint, Damaged
 from torchworks.shared.guard import TrainingFailed
+from torchworks.shared.manifest import sha256
 from torchworks.shared.rng import rng_state, set_rng_state
 
 CPU = torch.device("cpu")
@@ -131,7 +132,7 @@ def test_a_checkpoint_cannot_run_code(folder, tmp_path):
     torch.save({"state": Evil()}, path / "state.pt")
     manifest = json.loads((path / "manifest.json").read_text())
     manifest["files"]["state.pt"] = {
-        "bytes": (path / "state.pt").stat().st_size, "sha256": checkpoint.sha256(path / "state.pt")
+        "bytes": (path / "state.pt").stat().st_size, "sha256": sha256(path / "state.pt")
     }  # fmt: skip
     (path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(pickle.UnpicklingError):

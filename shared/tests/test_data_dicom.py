@@ -9,7 +9,8 @@ import torch
 
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import check, open_source
-from torchworks.shared.data.images import Unreadable, find_images, read, scan
+from torchworks.shared.data.images import find_images, read, scan
+from torchworks.shared.pictures import Unreadable
 
 pydicom = pytest.importorskip("pydicom")
 

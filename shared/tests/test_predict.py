@@ -9,9 +9,11 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 from torch import nn
 
-from torchworks.shared.checkpoint import sha256
+from torchworks.shared import predict
 from torchworks.shared.config import UserError, from_dict, to_dict
+from torchworks.shared.data import TensorDataset
 from torchworks.shared.guard import TrainingFailed
+from torchworks.shared.manifest import sha256
 from torchworks.shared.predict import (
     Predictor,
     Signature,
@@ -19,6 +21,7 @@ from torchworks.shared.predict import (
     check_golden,
     load_predictor,
     read_manifest,
+    samples_of,
     save_model,
 )
 
@@ -432,3 +435,18 @@ def test_a_signature_survives_json():
 def test_an_impossible_spec_cannot_be_made(name, shape):
     with pytest.raises(UserError):
         TensorSpec(name, "features", "float32", shape)
+
+
+def test_test_data_are_kept_with_a_model_evenly_spread_and_only_so_many(tmp_path, monkeypatch):
+    images = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(10, 1, 8, 8)
+    dataset = TensorDataset({"image": images.clone(), "label": torch.arange(10)})
+    assert samples_of(dataset)["label"].tolist() == list(range(10))
+    monkeypatch.setattr(predict, "SAMPLE_BYTES", 5 * (64 + 8))
+    samples = samples_of(dataset)
+    assert samples["label"].tolist() == [0, 2, 4, 6, 8]
+
+    folder = save(tmp_path / "run", samples={"image": samples["image"]}, targets={"probabilities": samples["label"]})
+    kept = load_file(folder / "samples.safetensors")
+    assert kept["target.probabilities"].tolist() == [0, 2, 4, 6, 8]
+    assert kept["input.image"].shape == (5, 1, 8, 8)
+    assert "samples.safetensors" in {entry.name for entry in read_manifest(folder).files}

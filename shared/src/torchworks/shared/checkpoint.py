@@ -4,7 +4,6 @@ A checkpoint is a directory `step-00001000` with one `*.safetensors` per net, a 
 tensors (read with `weights_only=True`), and a `manifest.json` with the size and SHA-256 of each file.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from torchworks.shared.guard import TrainingFailed
+from torchworks.shared.manifest import sha256
 
 FORMAT = 1
 
@@ -38,12 +38,6 @@ class Checkpoint:
 def path_of(folder: Path, step: int) -> Path:
     """Where the checkpoint of `step` is kept in `folder`."""
     return folder / f"step-{step:08d}"
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:

@@ -7,7 +7,8 @@ import torch
 
 from torchworks.shared.config import Config, UserError, nearest
 from torchworks.shared.device import choose, limit_threads
-from torchworks.shared.predict import MANIFEST, Predictor, load_predictor, read_manifest
+from torchworks.shared.manifest import MANIFEST, read_manifest
+from torchworks.shared.predict import Predictor, load_predictor
 from torchworks.shared.saved import load_config
 
 

@@ -4,16 +4,16 @@
     predictor.signature.check({"latent": latent})
     images = predictor(latent)
 
-A folder holds `model.json` (the `Manifest` below), `model.safetensors` and `golden.safetensors`. Nothing in it is
-code: `model.json` names a builder, a function from a configuration to a `Predictor` that an installed package
-offers in the entry-point group `torchworks.builders`.
+A folder holds `model.json` (see `manifest.py`), `model.safetensors`, `golden.safetensors` and perhaps
+`samples.safetensors`, test data by which an exported copy can be judged. Nothing in it is code: `model.json` names a
+builder, a function from a configuration to a `Predictor` that an installed package offers in the entry-point group
+`torchworks.builders`.
 """
 
 import copy
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,28 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from torchworks.shared.checkpoint import sha256, sync
-from torchworks.shared.config import UserError, from_dict, nearest, to_dict
+from torchworks.shared.checkpoint import sync
+from torchworks.shared.config import UserError, nearest, to_dict
+from torchworks.shared.data import Dataset, Source
 from torchworks.shared.guard import TrainingFailed
-from torchworks.shared.signature import Signature, TensorSpec, check_name
+from torchworks.shared.manifest import (
+    FORMAT,
+    GOLDEN,
+    MANIFEST,
+    SAMPLES,
+    WEIGHTS,
+    DataEntry,
+    FileEntry,
+    Manifest,
+    read_manifest,
+)
+from torchworks.shared.signature import Signature, TensorSpec
 
 __all__ = ["Manifest", "Predictor", "Signature", "TensorSpec", "check_golden", "load_predictor", "save_model"]
 
-FORMAT = 1
 BUILDERS = "torchworks.builders"
-WEIGHTS, GOLDEN, MANIFEST = "model.safetensors", "golden.safetensors", "model.json"
+SAMPLE_BYTES = 1 << 26
+"""Most that the samples of a model may take."""
 
 
 class Predictor(nn.Module):
@@ -60,43 +72,6 @@ class Predictor(nn.Module):
         return outputs
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """A file beside `model.json`."""
-
-    name: str
-    bytes: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        check_name("file name", self.name)  # a path could name a file outside the folder
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The content of `model.json`.
-
-    `config` is the builder's; `preprocessing` says in plain data what the predictor does to its inputs; `labels`
-    are class names; the golden example replays within `tolerance`, absolute plus relative, in float32 on a CPU.
-    """
-
-    format: int
-    package: str
-    recipe: str
-    builder: str
-    config: dict
-    signature: Signature
-    preprocessing: dict
-    labels: tuple[str, ...]
-    tolerance: float
-    torch: str
-    files: tuple[FileEntry, ...]
-
-    def __post_init__(self) -> None:
-        for field in ("package", "recipe", "builder"):
-            check_name(field, getattr(self, field))
-
-
 # -------------------------------------------------------------------------------------------------- save
 
 
@@ -111,11 +86,16 @@ def save_model(
     golden: dict[str, Tensor],
     preprocessing: dict[str, Any] | None = None,
     labels: Sequence[str] = (),
+    data: Iterable[Source] = (),
+    samples: dict[str, Tensor] | None = None,
+    targets: dict[str, Tensor] | None = None,
     tolerance: float = 1e-4,
 ) -> None:
     """Write `predictor` into `folder`, after the copy just written was loaded and replayed the golden example.
 
-    `golden` are example inputs by name, on any device; their outputs are computed here. Raises `UserError` if the
+    `golden` are example inputs by name, on any device; their outputs are computed here. `samples` are inputs that the
+    model has not learnt from, `targets` what the outputs of that name should be: class numbers (N,) or sets of labels
+    (N, K) for probabilities, pixels for images (see `samples_of`). Raises `UserError` if the
     model does not fit its signature or does not load and replay, `TrainingFailed` if the disk refuses it.
     """
     predictor = copy.deepcopy(predictor).cpu().float()
@@ -124,6 +104,8 @@ def save_model(
         WEIGHTS: predictor.net.state_dict(),
         GOLDEN: _prefixed("input", golden) | _prefixed("output", predictor.predict(golden)),
     }
+    if samples:
+        tensors[SAMPLES] = _prefixed("input", samples) | _prefixed("target", targets or {})
     aside = folder / ".writing-model"
     try:
         shutil.rmtree(aside, ignore_errors=True)
@@ -132,6 +114,7 @@ def save_model(
         manifest = Manifest(
             FORMAT, package, recipe, builder, config, predictor.signature,
             preprocessing or {}, tuple(labels), tolerance, str(torch.__version__), entries,
+            tuple(DataEntry(source.name, source.licence) for source in data),
         )  # fmt: skip
         (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n")
         check_golden(aside)
@@ -148,13 +131,21 @@ def save_model(
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def samples_of(dataset: Dataset) -> dict[str, Tensor]:
+    """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each."""
+    row = sum(value.nbytes for value in dataset[0].values())
+    count = max(1, min(len(dataset), SAMPLE_BYTES // row))
+    chosen = [dataset[i * len(dataset) // count] for i in range(count)]
+    return {name: torch.stack([sample[name] for sample in chosen]) for name in chosen[0]}
+
+
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> FileEntry:
     save_file({key: value.detach().clone().contiguous() for key, value in tensors.items()}, path)
-    return FileEntry(path.name, path.stat().st_size, sha256(path))
+    return FileEntry.of(path)
 
 
 # -------------------------------------------------------------------------------------------------- load
@@ -165,7 +156,7 @@ def load_predictor(folder: Path) -> Predictor:
     without a model, damaged or foreign files, a builder that is not installed, and weights that do not fit."""
     manifest = read_manifest(folder)
     for entry in manifest.files:
-        _verify(folder, entry)
+        entry.verify(folder)
     predictor = _build(manifest, folder)
     try:
         predictor.net.load_state_dict(_read_tensors(folder / WEIGHTS, manifest))
@@ -175,34 +166,6 @@ def load_predictor(folder: Path) -> Predictor:
             "They were saved by another version of the package; install that one, or train again."
         ) from error
     return predictor.eval()
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """`model.json` of `folder`; raises `UserError` if it is missing, damaged or of a newer format."""
-    path = folder / MANIFEST
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no model in {folder}: it has no {MANIFEST}. Name the directory of a finished run."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}. Restore it from a copy, or train again.") from error
-    found = values.get("format") if isinstance(values, dict) else None
-    if isinstance(found, int) and found != FORMAT:
-        raise UserError(f"{path} has format {found}, but this version reads format {FORMAT}: update Torchworks.")
-    return from_dict(Manifest, values, where=str(path))
-
-
-def _verify(folder: Path, entry: FileEntry) -> None:
-    path = folder / entry.name
-    if not path.is_file():
-        raise UserError(f"{path} is missing, though {MANIFEST} names it. Restore it from a copy, or train again.")
-    if path.stat().st_size != entry.bytes or sha256(path) != entry.sha256:
-        raise UserError(
-            f"{path} is not the file that was saved: its SHA-256 differs from the one in {MANIFEST}. "
-            "It was cut short or changed; restore it from a copy, or train again."
-        )
 
 
 def _read_tensors(path: Path, manifest: Manifest) -> dict[str, Tensor]:

@@ -5,15 +5,15 @@
         outputs=(TensorSpec("image", "image", "float32", ("N", 1, 32, 32), low=0, high=1),),
     )
 
-It is plain data, so that a service can check a request and describe itself before any model is loaded.
+It is plain data, so that a service can check a request and describe itself before any model is loaded. It checks
+tensors of torch and arrays of NumPy alike, and imports neither.
 """
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import Any, Literal, Protocol
 
 from torchworks.shared.config import UserError, nearest
 
@@ -22,6 +22,20 @@ Kind = Literal[
 ]  # fmt: skip
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+class Array(Protocol):
+    """What a tensor of torch and an array of NumPy have in common."""
+
+    @property
+    def dtype(self) -> Any: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def min(self) -> Any: ...
+
+    def max(self) -> Any: ...
 
 
 def check_name(what: str, name: str) -> None:
@@ -49,31 +63,30 @@ class TensorSpec:
             if not (size >= 1 if isinstance(size, int) else size.isidentifier()):
                 raise UserError(f"'{self.name}' cannot have the size {size!r}: sizes are names or numbers from 1 on.")
 
-    def check(self, tensor: Tensor, sizes: dict[str, int]) -> None:
+    def check(self, tensor: Array, sizes: dict[str, int]) -> None:
         """Raise `UserError` unless `tensor` fits; `sizes` are the named sizes met so far and gains new ones."""
-        if tensor.dtype is not getattr(torch, self.dtype):
-            given = str(tensor.dtype).removeprefix("torch.")
-            raise UserError(f"'{self.name}' must be {self.dtype}, but it is {given}.")
-        wanted, given = self._written(self.shape), self._written(tuple(tensor.shape))
-        if tensor.ndim != len(self.shape):
+        if (dtype := str(tensor.dtype).removeprefix("torch.")) != self.dtype:
+            raise UserError(f"'{self.name}' must be {self.dtype}, but it is {dtype}.")
+        shape = tuple(tensor.shape)
+        wanted, given = self._written(self.shape), self._written(shape)
+        if len(shape) != len(self.shape):
             raise UserError(f"'{self.name}' must have the shape {wanted}, but it has {given}.")
-        for expected, size in zip(self.shape, tensor.shape, strict=True):
+        for expected, size in zip(self.shape, shape, strict=True):
             limit = sizes.setdefault(expected, size) if isinstance(expected, str) else expected
             if size != limit:
                 where = f" with {expected} = {limit}" if isinstance(expected, str) else ""
                 raise UserError(f"'{self.name}' must have the shape {wanted}{where}, but it has {given}.")
-        if tensor.numel() == 0:
+        if 0 in shape:
             raise UserError(f"'{self.name}' holds nothing: its shape is {given}, but each size must be at least 1.")
-        self._check_values(tensor)
+        self._check_values(tensor.min().item(), tensor.max().item())
 
     @staticmethod
     def _written(shape: tuple[int | str, ...]) -> str:
         return f"({', '.join(map(str, shape))})"
 
-    def _check_values(self, tensor: Tensor) -> None:
-        if not torch.isfinite(tensor).all():
+    def _check_values(self, smallest: float, largest: float) -> None:
+        if not (math.isfinite(smallest) and math.isfinite(largest)):  # one NaN makes both NaN
             raise UserError(f"'{self.name}' holds values that are not finite (NaN or infinity).")
-        smallest, largest = tensor.min().item(), tensor.max().item()
         if self.low is not None and smallest < self.low:
             raise UserError(f"'{self.name}' must be at least {self.low:g}, but it holds {smallest:g}.")
         if self.high is not None and largest > self.high:
@@ -87,16 +100,16 @@ class Signature:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
-    def check(self, tensors: dict[str, Tensor]) -> dict[str, int]:
+    def check(self, tensors: Mapping[str, Array]) -> dict[str, int]:
         """The named sizes of these inputs. Raises `UserError` naming the value and the limit it breaks."""
         return _check_all(self.inputs, tensors, {})
 
-    def check_outputs(self, tensors: dict[str, Tensor], sizes: dict[str, int]) -> None:
+    def check_outputs(self, tensors: Mapping[str, Array], sizes: dict[str, int]) -> None:
         """Raise `UserError` unless these outputs fit; `sizes` is what `check` returned for the inputs."""
         _check_all(self.outputs, tensors, dict(sizes))
 
 
-def _check_all(specs: tuple[TensorSpec, ...], tensors: dict[str, Tensor], sizes: dict[str, int]) -> dict[str, int]:
+def _check_all(specs: tuple[TensorSpec, ...], tensors: Mapping[str, Array], sizes: dict[str, int]) -> dict[str, int]:
     names = [spec.name for spec in specs]
     for name in tensors:
         if name not in names:

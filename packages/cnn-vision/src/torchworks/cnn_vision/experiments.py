@@ -38,7 +38,7 @@ from torchworks.shared.data.report import UNEVEN
 from torchworks.shared.data.split import split
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.predict import MANIFEST, WEIGHTS, read_manifest
+from torchworks.shared.manifest import MANIFEST, WEIGHTS, read_manifest
 
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
@@ -82,7 +82,7 @@ def classifier_experiment(
     def package_model(folder: Path) -> None:
         whole = predictor.build_classifier(plain)
         whole.net = task.model
-        predictor.save(folder, whole, builder="cnn-vision-classifier", plain=plain, config=config, test=source.test)
+        predictor.save(folder, whole, builder="cnn-vision-classifier", plain=plain, config=config, source=source)
 
     changes = augmentations(config.augment, size, mean, std)
     select = train if valid is None else valid

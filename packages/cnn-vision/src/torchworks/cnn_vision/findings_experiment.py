@@ -71,7 +71,7 @@ def findings_experiment(config: FindingsConfig) -> Experiment:
         whole = predictor.findings_config(plain, pos_weight, chosen_thresholds(task, select, config.sensitivity))
         finished = predictor.build_findings(whole)
         finished.net = task.model
-        predictor.save(folder, finished, builder="cnn-vision-findings", plain=whole, config=config, test=source.test)
+        predictor.save(folder, finished, builder="cnn-vision-findings", plain=whole, config=config, source=source)
 
     return Experiment(
         task=task,

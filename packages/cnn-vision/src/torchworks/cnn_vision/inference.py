@@ -12,8 +12,9 @@ from torchworks.cnn_vision.gradcam import grad_cam
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.predictor import ClassifierPredictor
 from torchworks.shared.data import Dataset
-from torchworks.shared.data.images import Unreadable, read
+from torchworks.shared.data.images import read
 from torchworks.shared.finished import FinishedRun
+from torchworks.shared.pictures import Unreadable
 
 CHUNK = 64  # images computed at once
 

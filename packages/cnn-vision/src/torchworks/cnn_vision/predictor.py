@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from torchworks.cnn_vision.models import create_model
 from torchworks.shared.config import Config
-from torchworks.shared.data import Dataset
-from torchworks.shared.predict import Predictor, Signature, TensorSpec, save_model
+from torchworks.shared.data import Source
+from torchworks.shared.predict import Predictor, Signature, TensorSpec, samples_of, save_model
 from torchworks.shared.signature import Kind
 
 
@@ -138,10 +138,11 @@ def _signature(config: dict[str, Any], kind: Kind) -> Signature:
 
 
 def save(
-    folder: Path, whole: ClassifierPredictor, *, builder: str, plain: dict[str, Any], config: Config, test: Dataset
+    folder: Path, whole: ClassifierPredictor, *, builder: str, plain: dict[str, Any], config: Config, source: Source
 ) -> None:
-    """Write the predictor that `builder` makes of `plain` as the model of a run of `config`; two images of `test` are
-    its golden example."""
+    """Write the predictor that `builder` makes of `plain` as the model of a run of `config`, with test images of
+    `source`; the first two are its golden example."""
+    samples = samples_of(source.test)
     save_model(
         folder,
         whole,
@@ -149,9 +150,12 @@ def save(
         recipe=config.recipe,
         builder=builder,
         config=plain,
-        golden={"image": torch.stack([test[i]["image"] for i in range(min(2, len(test)))])},
+        golden={"image": samples["image"][:2]},
         preprocessing=preprocessing(plain),
         labels=plain["classes"],
+        data=(source,),
+        samples={"image": samples["image"]},
+        targets={"probability": samples["label"]},
     )
 
 

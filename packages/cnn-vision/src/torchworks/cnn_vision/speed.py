@@ -132,7 +132,7 @@ def speed_experiment(config: SpeedConfig) -> Experiment:
 
     def package_model(folder: Path) -> None:
         whole.net = task.model
-        predictor.save(folder, whole, builder=BUILDER, plain=plain, config=config, test=source.test)
+        predictor.save(folder, whole, builder=BUILDER, plain=plain, config=config, source=source)
 
     return Experiment(
         task=task,

@@ -20,7 +20,7 @@ from torchworks.shared.data import Dataset, Loader, Source, Together, open_loade
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.fidelity import Fidelity, Judge, features_of, floor, gaussian, judge_for
-from torchworks.shared.predict import Predictor, save_model
+from torchworks.shared.predict import Predictor, samples_of, save_model
 from torchworks.shared.random import sample_normal
 
 EVALUATION_BATCH = 256
@@ -98,7 +98,7 @@ def gan_experiment(config: GanConfig) -> Experiment:
     def package_model(folder: Path) -> None:
         latents = to_latent(sample_normal(config.seed, range(2), task.latent_dim), task.latent)
         golden = {"latent": latents} | ({"label": torch.tensor([0, 1])} if classes else {})
-        _save(folder, config, "gans-generator", plain, task.generator, golden, labels=classes)
+        _save(folder, config, "gans-generator", plain, task.generator, golden, data=(source,), labels=classes)
 
     return Experiment(
         task=task,
@@ -173,8 +173,9 @@ def cyclegan_experiment(config: CycleGANConfig) -> Experiment:
     train = [source.train for source in sources]
 
     def package_model(folder: Path) -> None:
-        golden = {"image": predictor.to_bytes(_stacked(sources[0].test, 2))}
-        _save(folder, config, "gans-translator", plain, task.translators, golden)
+        samples = {"image": samples_of(sources[0].test)["image"]}
+        golden = {"image": samples["image"][:2]}
+        _save(folder, config, "gans-translator", plain, task.translators, golden, data=sources, samples=samples)
 
     return Experiment(
         task=task,
@@ -222,8 +223,11 @@ def pix2pix_experiment(config: Pix2PixConfig) -> Experiment:
     plain = predictor.translator_config(config.net, size, in_channels, out_channels)
 
     def package_model(folder: Path) -> None:
-        golden = {"image": predictor.to_bytes(task.pair(examples)[0][:2])}
-        _save(folder, config, "gans-translator", plain, task.generator, golden)
+        given, wanted = (predictor.to_bytes(images) for images in task.pair(examples))
+        _save(
+            folder, config, "gans-translator", plain, task.generator, {"image": given[:2]}, data=sources,
+            samples={"image": given}, targets={"image": wanted},
+        )  # fmt: skip
 
     return Experiment(
         task=task,
@@ -284,9 +288,9 @@ def _save(
     plain: dict[str, Any],
     net: torch.nn.Module,
     golden: dict[str, Tensor],
-    labels: tuple[str, ...] = (),
+    **about: Any,
 ) -> None:
-    """Write `net` as the model that `builder` rebuilds from `plain`."""
+    """Write `net` as the model that `builder` rebuilds from `plain`; `about` goes to `save_model`."""
     build_predictor = predictor.BUILDERS[builder]
     whole: Predictor = build_predictor(plain)
     whole.net = net
@@ -299,5 +303,5 @@ def _save(
         config=plain,
         golden=golden,
         preprocessing=predictor.preprocessing(whole.signature),
-        labels=labels,
+        **about,
     )

@@ -8,9 +8,10 @@ from torch import Tensor
 from torchworks.gans.commands import Translate
 from torchworks.gans.finished import CHUNK, Translator, open_translator
 from torchworks.shared.config import UserError
-from torchworks.shared.data.images import Unreadable, find_images, read
+from torchworks.shared.data.images import find_images, read
 from torchworks.shared.data.listing import some
 from torchworks.shared.outputs import picture, prepare, progress
+from torchworks.shared.pictures import Unreadable
 
 
 def translate(arguments: Translate) -> int:

@@ -1,8 +1,6 @@
 """Image files: decoded safely, upright, grey or colour, at the size asked for; and scanned before they are used.
 
-However a file stores its picture, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
-on white where it is transparent, 16 bits scaled to 8, the first of several frames (`dicom.py` has the rules for DICOM).
-To fit the (square) size it is cropped at its middle and resampled by an antialiased bicubic filter.
+What becomes of a picture is in `torchworks.shared.pictures`; `dicom.py` has the rules for DICOM.
 """
 
 import contextlib
@@ -20,15 +18,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.dataset import Schema, TensorDataset, gather
+from torchworks.shared.pictures import Unreadable, square, upright
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff",
@@ -36,10 +34,6 @@ SUFFIXES = frozenset(
 )  # fmt: skip
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
 PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 256 MiB as RGB
-
-
-class Unreadable(Exception):
-    """Why a file cannot be used, in a few words."""
 
 
 class FileDataset:
@@ -78,18 +72,8 @@ class FileDataset:
 
 def read(path: Path, channels: int, image_size: int) -> Tensor:
     """The picture in a file as uint8 (channels, image_size, image_size); raises `Unreadable`."""
-    image = _upright(path, least=2 * image_size).convert("L" if channels == 1 else "RGB")
-    image = ImageOps.fit(image, (image_size, image_size), method=Image.Resampling.BICUBIC)
-    values = torch.from_numpy(np.array(image))
-    return values[None] if channels == 1 else values.permute(2, 0, 1).contiguous()
-
-
-def _upright(path: Path, least: int | None = None) -> Image.Image:
-    """The picture in grey (L) or colour (RGB). A JPEG may be decoded smaller, with no side below `least`."""
     with _opened(path) as (image, _, _):
-        if least:
-            image.draft(None, (least, least))
-        return _plain(ImageOps.exif_transpose(image))
+        return torch.from_numpy(square(image, channels, image_size))
 
 
 @contextlib.contextmanager
@@ -134,26 +118,6 @@ def _formats() -> tuple[str, ...]:
     """What to take a file for, whatever its name. Pillow knows more, and some it gives to other programs to run."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """8-bit grey (L) or colour (RGB) from whatever mode."""
-    if image.mode == "F":
-        raise Unreadable("its pixels are 32-bit floats without an agreed range; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_16_bits(np.asarray(image))
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
-        above = image.convert("RGBA")
-        grey = image.mode in ("L", "LA", "1")
-        below = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(below, above).convert("L" if grey else "RGB")
-    return image.convert("L" if image.mode in ("L", "1") else "RGB")
-
-
-def _from_16_bits(values: np.ndarray) -> Image.Image:
-    if values.min() < 0 or values.max() > 65535:
-        raise Unreadable("its pixels go beyond 16 bits; save it with 8 or 16 bits")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -244,7 +208,7 @@ def _scan_one(file: Path) -> Scan:
     try:
         with _opened(file) as (held, mode, frames):
             frames = getattr(held, "n_frames", frames)
-            image = _plain(ImageOps.exif_transpose(held))
+            image = upright(held)
             turned = held.getexif().get(ExifTags.Base.Orientation, 1) != 1
     except Unreadable as error:
         return Scan(error=str(error))

@@ -1,0 +1,138 @@
+"""A bundle: a folder with a model, ready to be served, and everything that is known about it.
+
+    bundle = open_bundle(Path("bundles/classify-digits"))     # every file is compared with its hash
+    bundle.manifest.signature
+
+| file | content |
+|---|---|
+| `serving.json` | the `BundleManifest` below |
+| `model.onnx`, `model.pt2`, `model.ts` or `model.safetensors` with `model.json` | the model |
+| `golden.safetensors` | example inputs and the outputs that they must give |
+| `reference.json` | how inputs and outputs are spread over test data, to notice drift by |
+| `PARITY.md` | how the exported model compares with the one that was trained: outputs, size, speed, score |
+
+Imports no torch.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from torchworks.shared.config import UserError, from_dict
+from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry
+from torchworks.shared.signature import Signature, check_name
+
+FORMAT = 1
+BUNDLE, PARITY, REFERENCE = "serving.json", "PARITY.md", "reference.json"
+
+Form = Literal["onnx", "torchscript", "pt2", "aoti", "safetensors"]
+MODEL_FILES: dict[str, str] = {
+    "onnx": "model.onnx",
+    "torchscript": "model.ts",
+    "pt2": "model.pt2",
+    "aoti": "model.pt2",
+    "safetensors": "model.safetensors",
+}
+CODE_FORMS = ("pt2", "aoti", "torchscript")
+"""Forms whose files can run code when they are opened: only from whom one trusts, and only when asked to."""
+
+
+@dataclass(frozen=True)
+class BundleManifest:
+    """The content of `serving.json`.
+
+    `name` and `version` are the model's address in a service; the version is made from the hashes of the model's
+    files. `score` names what the model was judged by; `scores` has it as trained ("eager") and as exported
+    ("exported"), each over `scored` samples. `versions` are those of the libraries that made the files; `legacy` marks
+    forms that PyTorch is about to drop.
+    """
+
+    format: int
+    name: str
+    version: str
+    created: str
+    form: Form
+    legacy: bool
+    package: str
+    recipe: str
+    builder: str
+    quantize: str
+    pruned: float
+    signature: Signature
+    preprocessing: dict
+    labels: tuple[str, ...]
+    tolerance: float
+    score: str
+    scored: int
+    scores: dict
+    data: tuple[DataEntry, ...]
+    versions: dict
+    files: tuple[FileEntry, ...]
+
+    def __post_init__(self) -> None:
+        for field in ("name", "version", "package", "recipe", "builder"):
+            check_name(field, getattr(self, field))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose files are those that its manifest names."""
+
+    folder: Path
+    manifest: BundleManifest
+
+    @property
+    def model(self) -> Path:
+        return self.folder / MODEL_FILES[self.manifest.form]
+
+    def golden(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Example inputs, and the outputs that the model must give for them."""
+        try:
+            tensors = load_file(self.folder / GOLDEN)
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{self.folder / GOLDEN} cannot be read: {error}. {RESTORE}") from error
+        return _part(tensors, "input."), _part(tensors, "output.")
+
+    def reference(self) -> dict[str, Any]:
+        """How inputs and outputs were spread over test data; empty if that is not known."""
+        path = self.folder / REFERENCE
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """The bundle in `folder`, after each of its files was compared with its hash. Raises `UserError` for a folder that
+    is none, is damaged, or is of a newer format."""
+    bundle = Bundle(folder, read_bundle(folder))
+    named = {entry.name for entry in bundle.manifest.files}
+    for needed in (bundle.model.name, GOLDEN):
+        if needed not in named:
+            raise UserError(f"{folder / BUNDLE} does not name {needed}, so it cannot be verified or used. {RESTORE}")
+    for entry in bundle.manifest.files:
+        entry.verify(folder, BUNDLE)
+    return bundle
+
+
+def read_bundle(folder: Path) -> BundleManifest:
+    """`serving.json` of `folder`; raises `UserError` if it is missing, damaged or of a newer format."""
+    path = folder / BUNDLE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"There is no bundle in {folder}: it has no {BUNDLE}. Make one of a finished run by `serving export RUN`."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}. {RESTORE}") from error
+    found = values.get("format") if isinstance(values, dict) else None
+    if isinstance(found, int) and found != FORMAT:
+        raise UserError(f"{path} has format {found}, but this version reads format {FORMAT}: update Torchworks.")
+    return from_dict(BundleManifest, values, where=str(path))

@@ -1,0 +1,58 @@
+"""What runs a model: ONNX Runtime, or PyTorch, which is imported only for the forms that need it.
+
+engine = open_engine(bundle, threads=2)
+outputs = engine.run({"image": images})        # arrays by the names of the signature
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from torchworks.serving.bundle import CODE_FORMS, Bundle
+from torchworks.shared.config import UserError
+
+
+class Engine(Protocol):
+    """A loaded model. `run` may be called from one thread at a time; arrays have the signature's names, types and
+    shapes."""
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+
+def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_code: bool = False) -> Engine:
+    """The engine for the form of `bundle`. Raises `UserError` for a model that does not open, a library that is not
+    installed, and, without `trust_code`, for forms that can run code when opened."""
+    form = bundle.manifest.form
+    if form in CODE_FORMS and not trust_code:
+        raise UserError(
+            f"{bundle.model} is a model of the form {form}, and opening one can run code that its maker put there. If "
+            "you trust whoever made it, add --trust-code; else export the run as onnx or safetensors."
+        )
+    if form == "onnx":
+        from torchworks.serving.onnx_engine import OnnxEngine
+
+        return OnnxEngine(bundle, threads=threads, device=device)
+    from torchworks.serving.torch_engine import TorchEngine
+
+    return TorchEngine(bundle, threads=threads, device=device)
+
+
+def check_golden(bundle: Bundle, engine: Engine) -> float:
+    """Run the golden example; returns the largest difference. Raises `UserError` beyond the bundle's tolerance."""
+    inputs, wanted = bundle.golden()
+    outputs = engine.run(inputs)
+    return max(_difference(bundle, name, outputs.get(name), value) for name, value in wanted.items())
+
+
+def _difference(bundle: Bundle, name: str, found: np.ndarray | None, wanted: np.ndarray) -> float:
+    if found is None or found.shape != wanted.shape:
+        raise UserError(f"The model in {bundle.folder} gives no output '{name}' of the shape {wanted.shape}.")
+    difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    allowed = bundle.manifest.tolerance * (1 + np.abs(wanted.astype(np.float64)))
+    if not (difference <= allowed).all():  # NaN is not less than anything
+        raise UserError(
+            f"The model in {bundle.folder} does not replay its golden example: '{name}' differs by "
+            f"{difference.max():.3g}, allowed is {bundle.manifest.tolerance:g}. The file is not what was exported, or "
+            "this machine computes differently."
+        )
+    return float(difference.max())
