@@ -48,12 +48,13 @@ class Check:
 CHECK = Command(Check, "torchworks.shared.data:run_check")
 
 
-def main(package: str, default: str, commands: dict[str, Command], arguments: list[str] | None = None) -> int:
-    """Run one command of `package` and return the exit code. `default` is the recipe that `train` takes."""
+def main(package: str, default: str | None, commands: dict[str, Command], arguments: list[str] | None = None) -> int:
+    """Run one command of `package` and return the exit code. `default` is the recipe that `train` takes; a package
+    without recipes has none, and has no commands but its own."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    known = {"check": CHECK, **commands}
+    known = commands if default is None else {"check": CHECK, **commands}
     try:
         return _dispatch(package, default, known, words)
     except SystemExit as exit:
@@ -64,20 +65,20 @@ def main(package: str, default: str, commands: dict[str, Command], arguments: li
         return _explain(error)
 
 
-def _dispatch(package: str, default: str, commands: dict[str, Command], words: list[str]) -> int:
+def _dispatch(package: str, default: str | None, commands: dict[str, Command], words: list[str]) -> int:
     name, rest = (words[0], words[1:]) if words else ("--help", [])
     if name in ("-h", "--help", "help"):
         print(_overview(package, default, commands))
-    elif name == "list":
+    elif name == "list" and default is not None:
         print(_recipes(package, default))
-    elif name == "train":
+    elif name == "train" and default is not None:
         _train(package, default, rest)
     elif name in commands:
         command = commands[name]
         parsed = tyro.cli(command.arguments, args=rest, prog=f"{package} {name}")
         return _load(command.call)(parsed) or 0
     else:
-        known = ["list", "train", *commands]
+        known = [*commands] if default is None else ["list", "train", *commands]
         raise UserError(f"{package} has no command '{name}'.{nearest(name, known)} Commands: {', '.join(known)}.")
     return 0
 
@@ -87,18 +88,19 @@ def _load(call: str) -> Callable[[Any], int | None]:
     return getattr(importlib.import_module(module), function)
 
 
-def _overview(package: str, default: str, commands: dict[str, Command]) -> str:
-    rows = {
+def _overview(package: str, default: str | None, commands: dict[str, Command]) -> str:
+    training = {
         "list": "The recipes, with what each was measured to reach.",
         f"train [RECIPE={default}]": "Train a recipe, or continue a run with --resume RUN.",
-        **{name: command.summary for name, command in commands.items()},
     }
+    rows = ({} if default is None else training) | {name: command.summary for name, command in commands.items()}
     width = max(map(len, rows)) + 2
     body = "\n".join(f"  {name:<{width}}{text}" for name, text in rows.items())
-    names = ", ".join(recipes(package))
+    usage = f"usage: {package} COMMAND [options]\n\n{body}\n\n"
+    if default is None:
+        return f"{usage}`{package} COMMAND --help` explains a command; --debug shows tracebacks."
     return (
-        f"usage: {package} COMMAND [options]\n\n{body}\n\n"
-        f"recipes: {names}\n"
+        f"{usage}recipes: {', '.join(recipes(package))}\n"
         f"`{package} COMMAND --help` explains a command, `{package} train RECIPE --help` a recipe's options; "
         "--debug shows tracebacks."
     )

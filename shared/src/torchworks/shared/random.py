@@ -8,19 +8,7 @@ or another batch size then changes the run. Here a number is a function of (seed
 import torch
 from torch import Tensor
 
-_MASK = (1 << 64) - 1
-
-
-def mix(*parts: int | str) -> int:
-    """A well-spread 63-bit seed from integers and names (splitmix64, Steele et al. 2014)."""
-    state = 0
-    for part in parts:
-        for value in (*part.encode(), -1) if isinstance(part, str) else (part,):
-            state = (state ^ (value & _MASK)) + 0x9E3779B97F4A7C15 & _MASK
-            state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & _MASK
-            state = (state ^ state >> 27) * 0x94D049BB133111EB & _MASK
-            state ^= state >> 31
-    return state >> 1
+from torchworks.shared.seeds import mix
 
 
 class StepRandom:

@@ -1,0 +1,65 @@
+"""The service as an ASGI application, for uvicorn or any other server.
+
+registry = Registry(settings)
+registry.add(ServedModel.load(Path("bundles/classify-digits"), settings))
+app = create_app(registry, settings)
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from torchworks.serving import describe, errors
+from torchworks.serving.gate import Gate
+from torchworks.serving.limits import Settings
+from torchworks.serving.registry import Registry
+from torchworks.serving.routes import admin, docs, health, models, predict, v2
+from torchworks.serving.service import Service
+
+
+class ServingApp(FastAPI):
+    """FastAPI behind the gate, with an OpenAPI document that follows the models."""
+
+    def __init__(self, service: Service):
+        super().__init__(
+            title="Torchworks serving",
+            version="0.1.0",
+            description="Models that answer over HTTP. `/docs` shows how to ask each.",
+            max_body_size=service.settings.limits.body_bytes,
+            docs_url=None,
+            redoc_url=None,
+            lifespan=_lifespan,
+        )
+        self.service = self.state.service = service
+        self._described: tuple[int, dict[str, Any]] | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Gate(super().build_middleware_stack(), self.service)
+
+    def openapi(self) -> dict[str, Any]:
+        registry = self.service.registry
+        if self._described is None or self._described[0] != registry.generation:
+            champions = [registry.choose(name) for name in registry.names()]
+            document = describe.openapi(self, champions, self.service.settings.limits)
+            self._described = (registry.generation, document)
+        return self._described[1]
+
+
+def create_app(registry: Registry, settings: Settings) -> ServingApp:
+    """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
+    closed with the app."""
+    app = ServingApp(Service(registry, settings))
+    errors.install(app)
+    routers = [health.router, models.router, predict.router, v2.router, v2.infer_router, docs.router]
+    for router in routers if settings.admin_token is None else [*routers, admin.router]:
+        app.include_router(router)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.service.close()

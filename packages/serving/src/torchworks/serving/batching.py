@@ -1,0 +1,361 @@
+"""Requests of many callers computed together, by rows: dispatched when the model is idle, collected while it is busy.
+
+    batcher = Batcher(engine.run, signature, limits)
+    answer = await batcher.submit(inputs, deadline)       # deadline by time.monotonic()
+
+What decides who is in which batch runs in the event loop, so it needs no locks. One thread a model computes: it joins
+the inputs of a batch, runs the model, and cuts the outputs apart by the rows that each request brought.
+
+What a caller can rely on:
+- an answer is made of the caller's own rows, whatever happens to the others of its batch;
+- a request is refused at once if the queue is full (429), and as soon as its deadline has passed (504);
+- a model that fails on a batch is tried on each of its requests alone, and only those on which it fails get a 500;
+- rows of a caller that went away, or whose time is over, are not computed, unless that had begun;
+- if the thread dies, everybody who waits is told at once (503), and another one is started.
+"""
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+import numpy as np
+
+from torchworks.serving.errors import Refusal, stopping, too_late
+from torchworks.serving.limits import Limits
+from torchworks.shared.config import UserError
+from torchworks.shared.signature import Signature
+
+Arrays = dict[str, np.ndarray]
+log = logging.getLogger("torchworks.serving")
+
+
+def model_failed() -> Refusal:
+    return Refusal(500, "model_failed", "The model failed on this input. The service's log has the details.")
+
+
+def restarting() -> Refusal:
+    return Refusal(503, "restarting", "The model stopped and is being started again: try again soon.", retry_after=2)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Outputs of one request, and the seconds that it waited and that its batch was computed."""
+
+    outputs: Arrays
+    queue: float
+    run: float
+
+
+Outcome = Answer | Refusal
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A request in the queue. `sizes` are the signature's named sizes; `kind` are those that all requests of a batch
+    must have in common, or None for a request that goes with no other."""
+
+    inputs: Arrays
+    rows: int
+    sizes: dict[str, int]
+    kind: dict[str, int] | None
+    deadline: float
+    future: asyncio.Future[Answer]
+    entered: float = field(default_factory=time.monotonic)
+    waiting: bool = True
+
+    def goes_with(self, other: "Ticket") -> bool:
+        return self.kind is not None and self.kind == other.kind
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell the caller, if there still is one."""
+        if self.future.done():
+            return
+        if isinstance(outcome, Refusal):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class Batcher:
+    """One model's queue. `prepare` is called in the model's thread each time that one starts, before anything is
+    computed; whoever builds a batcher waits for it and gets what it raises."""
+
+    RESTART_SECONDS = 1.0
+    """Pause before a thread that died is replaced; it doubles each time."""
+
+    def __init__(
+        self,
+        run: Callable[[Arrays], Arrays],
+        signature: Signature,
+        limits: Limits,
+        prepare: Callable[[], object] = lambda: None,
+        name: str = "model",
+    ):
+        self.signature, self.limits, self.name = signature, limits, name
+        self.rows_name = rows_name(signature)
+        self.rows_per_second = math.inf  # until it was measured
+        self.queued_rows = self.deaths = 0
+        self._computer = Computer(run, signature, self.rows_name)
+        self._prepare = prepare
+        self._queue: deque[Ticket] = deque()
+        self._running: list[Ticket] = []
+        self._began = 0.0
+        self._open = True
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = self._start()
+        self._thread.started.wait()
+        if self._thread.error is not None:
+            raise self._thread.error
+
+    # ---- callers -----------------------------------------------------------------------------------------
+
+    async def submit(self, inputs: Arrays, deadline: float) -> Answer:
+        """The model's answer to inputs that fit its signature. Raises `Refusal`."""
+        self._loop = asyncio.get_running_loop()
+        ticket = self._ticket(inputs, deadline, self._loop.create_future())
+        self._admit(ticket)
+        self._queue.append(ticket)
+        self.queued_rows += ticket.rows
+        self._loop.call_soon(self._dispatch)  # not at once: others may arrive in the same turn of the loop
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await ticket.future
+        except TimeoutError:
+            raise too_late() from None
+        finally:
+            if ticket.waiting:
+                self._queue.remove(ticket)
+                self._left(ticket)
+
+    def _ticket(self, inputs: Arrays, deadline: float, future: asyncio.Future[Answer]) -> Ticket:
+        sizes = self.signature.check(inputs)
+        if self.rows_name is None:
+            return Ticket(inputs, 1, sizes, None, deadline, future)
+        others = {name: size for name, size in sizes.items() if name != self.rows_name}
+        return Ticket(inputs, sizes[self.rows_name], sizes, others, deadline, future)
+
+    def _admit(self, ticket: Ticket) -> None:
+        if not self._open:
+            raise stopping()
+        if not self.ready:
+            raise restarting()
+        wait = self.queued_rows / self.rows_per_second
+        full = self.queued_rows + ticket.rows > max(self.limits.queue_rows, ticket.rows)
+        if full or wait > ticket.deadline - time.monotonic():
+            message = "More requests are waiting than this model can answer in time."
+            raise Refusal(429, "busy", message, retry_after=max(1, math.ceil(wait)))
+
+    # ---- batches -----------------------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        """Hand the next batch to the thread, if that is idle."""
+        if not self._running and self.ready and (batch := self._next_batch()):
+            self._running, self._began = batch, time.monotonic()
+            self._thread.jobs.put(batch)
+
+    def _next_batch(self) -> list[Ticket]:
+        """The oldest request that can still be answered in time, and those behind it that go with it and fit. Of one
+        kind, nobody overtakes."""
+        batch: list[Ticket] = []
+        passed: list[Ticket] = []
+        rows = 0
+        while self._queue:
+            ticket = self._queue.popleft()
+            if batch and not ticket.goes_with(batch[0]):
+                passed.append(ticket)
+            elif batch and rows + ticket.rows > self.limits.batch_rows:
+                passed.append(ticket)
+                break
+            elif self._wanted(ticket):
+                batch.append(ticket)
+                rows += ticket.rows
+        self._queue.extendleft(reversed(passed))
+        return batch
+
+    def _wanted(self, ticket: Ticket) -> bool:
+        """Whether to compute this ticket, which has just left the queue."""
+        self._left(ticket)
+        if ticket.deadline <= time.monotonic():
+            ticket.settle(too_late())
+        return not ticket.future.done()
+
+    def _left(self, ticket: Ticket) -> None:
+        ticket.waiting = False
+        self.queued_rows -= ticket.rows
+
+    def _finished(self, outcomes: list[Outcome], seconds: float) -> None:
+        """A batch was computed, in so many seconds."""
+        batch, self._running = self._running, []
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            ticket.settle(outcome)
+        measured = sum(ticket.rows for ticket in batch) / max(seconds, 1e-6)
+        known = math.isfinite(self.rows_per_second)
+        self.rows_per_second = 0.8 * self.rows_per_second + 0.2 * measured if known else measured
+        self._dispatch()
+
+    # ---- its life ----------------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread lives and gets on."""
+        stuck = self._running and time.monotonic() - self._began > self.limits.stuck_seconds
+        return self._thread.thread.is_alive() and not stuck
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are computed."""
+        return self.alive and self._thread.started.is_set() and not self._thread.over
+
+    @property
+    def idle(self) -> bool:
+        return not self._running and not self._queue
+
+    async def drain(self) -> None:
+        """Take no more requests, and return when those that were taken are answered."""
+        self._open = False
+        while not self.idle:
+            await asyncio.sleep(0.01)
+
+    def close(self) -> None:
+        """End the thread after its present batch."""
+        self._open = False
+        self._thread.jobs.put(None)
+        self._thread.thread.join(self.limits.stuck_seconds)
+
+    def _start(self) -> "ModelThread":
+        return ModelThread(self._computer.outcomes, self._prepare, self._tell_finished, self._tell_died, self.name)
+
+    def _tell_finished(self, outcomes: list[Outcome], seconds: float) -> None:
+        self._tell(self._finished, outcomes, seconds)
+
+    def _tell_died(self) -> None:
+        self._tell(self._died)
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        """From the thread to the event loop."""
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(what, *arguments)
+        except RuntimeError:  # the loop was closed, so nobody waits any more
+            self._running = []
+
+    def _died(self) -> None:
+        """The thread ended by something worse than an exception of the model's."""
+        waiting, self._running = [*self._running, *self._queue], []
+        for ticket in waiting:
+            ticket.settle(restarting())
+        if self._open:
+            pause = self.RESTART_SECONDS * 2 ** min(self.deaths, 5)
+            self.deaths += 1
+            log.error("the thread of %s died; another one starts in %g s", self.name, pause)
+            asyncio.get_running_loop().call_later(pause, self._restart)
+
+    def _restart(self) -> None:
+        if self._open:
+            self._thread = self._start()
+
+
+# ---------------------------------------------------------------------------------------------- in the thread
+
+
+class ModelThread:
+    """Computes one batch after the other. `started` is set when `prepare` has returned, or failed with `error`."""
+
+    def __init__(
+        self,
+        compute: Callable[[list[Ticket]], list[Outcome]],
+        prepare: Callable[[], object],
+        finished: Callable[[list[Outcome], float], None],
+        died: Callable[[], None],
+        name: str,
+    ):
+        self.compute, self.prepare, self.finished, self.died = compute, prepare, finished, died
+        self.jobs: SimpleQueue[list[Ticket] | None] = SimpleQueue()
+        self.started = threading.Event()
+        self.error: BaseException | None = None
+        self.over = False
+        self.thread = threading.Thread(target=self._main, name=f"serving-{name}", daemon=True)
+        self.thread.start()
+
+    def _main(self) -> None:
+        try:
+            self.prepare()
+            self.started.set()
+            while (batch := self.jobs.get()) is not None:
+                began = time.monotonic()
+                outcomes = self.compute(batch)
+                self.finished(outcomes, time.monotonic() - began)
+                del batch, outcomes  # else they live until the next batch comes
+        except BaseException as error:
+            self.error, self.over = error, True
+            if self.started.is_set():
+                log.exception("the thread %s ends", self.thread.name)
+            self.died()
+        finally:
+            self.started.set()
+
+
+class Computer:
+    """Joins the rows of several requests, runs the model, and cuts its outputs apart."""
+
+    def __init__(self, run: Callable[[Arrays], Arrays], signature: Signature, rows_name: str | None):
+        self.run, self.signature, self.rows_name = run, signature, rows_name
+
+    def outcomes(self, batch: list[Ticket]) -> list[Outcome]:
+        """One for each ticket, in their order."""
+        if len(batch) > 1:
+            try:
+                return self._together(batch)
+            except Exception as error:
+                log.warning("a batch of %d requests failed, so each is tried alone: %r", len(batch), error)
+        return [self._alone(ticket) for ticket in batch]
+
+    def _alone(self, ticket: Ticket) -> Outcome:
+        try:
+            return self._together([ticket])[0]
+        except Exception:
+            log.exception("the model failed on a request of %d rows", ticket.rows)
+            return model_failed()
+
+    def _together(self, batch: list[Ticket]) -> list[Outcome]:
+        began = time.monotonic()
+        names = [spec.name for spec in self.signature.inputs]
+        outputs = self.run({name: _joined([ticket.inputs[name] for ticket in batch]) for name in names})
+        rows = sum(ticket.rows for ticket in batch)
+        if self.rows_name and any(len(value) != rows for value in outputs.values()):
+            raise ValueError(f"{rows} rows went in, and {[value.shape for value in outputs.values()]} came out")
+        seconds = time.monotonic() - began
+        outcomes, start = [], 0
+        for ticket in batch:
+            # A copy: a view would keep the outputs of the whole batch alive.
+            part = {name: value[start : start + ticket.rows].copy() for name, value in outputs.items()}
+            outcomes.append(self._checked(ticket, part if self.rows_name else outputs, began, seconds))
+            start += ticket.rows
+        return outcomes
+
+    def _checked(self, ticket: Ticket, outputs: Arrays, began: float, seconds: float) -> Outcome:
+        """NaN, infinity and wrong shapes are a failure of the model's."""
+        try:
+            self.signature.check_outputs(outputs, ticket.sizes)
+        except UserError as error:
+            log.error("the model's outputs break its signature: %s", error)
+            return model_failed()
+        return Answer(outputs, began - ticket.entered, seconds)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def rows_name(signature: Signature) -> str | None:
+    """The size that counts rows: the first of every input and output, if they have one in common."""
+    specs = (*signature.inputs, *signature.outputs)
+    firsts = {spec.shape[0] if spec.shape else 0 for spec in specs}
+    name = firsts.pop()
+    return name if isinstance(name, str) and not firsts else None

@@ -1,0 +1,308 @@
+"""What clients send and get: JSON, pictures and forms to arrays by a model's signature, and arrays back.
+
+    codec = Codec(manifest, limits)
+    inputs = codec.from_json(b'{"inputs": {"image": "iVBORw0K…"}}')      # {"image": uint8 (1, 1, 28, 28)}
+    codec.to_json(outputs)                                               # {"probability": [{"label": "7", …}]}
+
+| input | as JSON |
+|---|---|
+| any | nested lists of numbers, of the signature's shape |
+| image of bytes | also PNG, JPEG or WEBP as base64 (or a data: address), one or a list |
+| label with names | also names; a single one holds for all rows |
+| latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
+
+A picture becomes exactly the pixels that training would read from its file. Whatever does not fit raises `Refusal`.
+"""
+
+import base64
+import binascii
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pydantic_core import from_json
+
+from torchworks.serving.bundle import BundleManifest
+from torchworks.serving.errors import Refusal
+from torchworks.serving.latents import draw
+from torchworks.serving.limits import Limits
+from torchworks.shared.config import UserError, nearest
+from torchworks.shared.pictures import Unreadable, square
+from torchworks.shared.signature import TensorSpec
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+DRAWN = ("seed", "n")
+"""Beside the inputs of a model that draws its own latents."""
+_DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
+_FAMILIES = {"float32": "fiu", "float16": "fiu", "bool": "b", "int64": "iu", "int32": "iu", "uint8": "iu"}
+
+
+def invalid(message: str) -> Refusal:
+    """The request can be read, but does not fit the model."""
+    return Refusal(422, "invalid", message)
+
+
+def parse(body: bytes | str) -> Any:
+    """JSON without NaN and infinity; raises `Refusal`."""
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refusal(400, "bad_json", "The body is not JSON.") from error
+
+
+class Codec:
+    """Of one model version."""
+
+    def __init__(self, manifest: BundleManifest, limits: Limits):
+        self.limits, self.signature = limits, manifest.signature
+        self.specs = {spec.name: spec for spec in self.signature.inputs}
+        self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
+        self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
+
+    # ---- in ----------------------------------------------------------------------------------------------
+
+    def from_json(self, body: bytes) -> dict[str, np.ndarray]:
+        """The arrays of `{"inputs": {name: value}}`."""
+        document = parse(body)
+        given = document.get("inputs") if isinstance(document, dict) else None
+        if not isinstance(given, dict) or len(document) > 1:
+            raise invalid('The body must be a JSON object with one field, "inputs": an object of the model\'s inputs.')
+        return self.from_values(given)
+
+    def from_picture(self, data: bytes) -> dict[str, np.ndarray]:
+        """The arrays of a body that is a picture; only for a model whose one input is one."""
+        if self.picture is None or len(self.specs) > 1:
+            names = ", ".join(self.specs)
+            raise Refusal(415, "wrong_type", f"This model's inputs are {names}, not one picture: send them as JSON.")
+        return self.checked({self.picture.name: read_picture(data, self.picture, self.limits)[None]})
+
+    def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> dict[str, np.ndarray]:
+        """The arrays of a form: files are pictures, texts are JSON or class names; parts of one name are rows."""
+        given: dict[str, list[Any]] = {}
+        for name, part in parts:
+            given.setdefault(name, []).append(part if isinstance(part, bytes) else _loose(part))
+        return self.from_values({name: part[0] if len(part) == 1 else part for name, part in given.items()})
+
+    def from_values(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Arrays of what the inputs' names stand for."""
+        draws = self.latent is not None and self.latent.name not in given
+        extra = DRAWN if draws else ()
+        for name in given:
+            if name not in self.specs and name not in extra:
+                raise invalid(f"The model has no such input.{nearest(name, self.specs)} Its inputs: {self._inputs()}.")
+        arrays = {name: self.array(self.specs[name], given[name]) for name in self.specs if name in given}
+        return self.checked(self._with_latent(arrays, given) if draws else arrays)
+
+    def _inputs(self) -> str:
+        return ", ".join([*self.specs, *(DRAWN if self.latent else ())])
+
+    def checked(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays, if they fit the signature and the limit of rows."""
+        for name, array in arrays.items():
+            if array.ndim and len(array) > self.limits.rows:
+                raise Refusal(413, "too_many_rows", f"'{name}' has more rows than the {self.limits.rows} of a request.")
+        try:
+            self.signature.check(arrays)
+        except UserError as error:
+            raise invalid(str(error)) from error
+        return arrays
+
+    def array(self, spec: TensorSpec, value: Any) -> np.ndarray:
+        """One input."""
+        if takes_pictures(spec) and (pictures := _pictures(value)):
+            if len(pictures) > self.limits.rows:
+                raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} pictures.")
+            return np.stack([read_picture(_bytes(picture), spec, self.limits) for picture in pictures])
+        if spec.kind == "label" and spec.labels:
+            value = _named(spec, value)
+        return numbers(spec, value)
+
+    def _with_latent(self, arrays: dict[str, np.ndarray], given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Draw the latents that were left out, and for what else was left out take all classes in turn."""
+        assert self.latent is not None
+        size = self.latent.shape[-1]
+        if len(self.latent.shape) != 2 or not isinstance(size, int):
+            raise invalid(f"'{self.latent.name}' cannot be drawn by its shape, so it must be given.")
+        rows = max((len(array) for array in arrays.values() if array.ndim), default=1)
+        n, seed = _whole("n", given.get("n", rows), 1, self.limits.rows), _whole("seed", given.get("seed", 0), 0, 2**63)
+        drawn = draw(seed, range(n), size, uniform=self.latent.low is not None)
+        for spec in self.signature.inputs:
+            if spec.kind == "label" and spec.labels and spec.name not in arrays:
+                arrays[spec.name] = (np.arange(n) % len(spec.labels)).astype(spec.dtype)
+            elif spec.name in arrays and len(arrays[spec.name]) == 1:
+                arrays[spec.name] = np.repeat(arrays[spec.name], n, axis=0)
+        return {**arrays, self.latent.name: drawn}
+
+    # ---- out ---------------------------------------------------------------------------------------------
+
+    def to_json(self, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Outputs for people: classes by name, images as base64 PNG, anything else as nested lists."""
+        return {spec.name: _readable(spec, outputs[spec.name]) for spec in self.signature.outputs}
+
+    def to_png(self, outputs: Mapping[str, np.ndarray]) -> bytes:
+        """The one image that the model gives, as a file; raises `Refusal` if it gives something else."""
+        (name, array), *others = outputs.items()
+        spec = self.signature.outputs[0]
+        if others or not gives_pictures(spec) or len(array) > 1:
+            raise invalid("Accept: image/png is for models that give one image, and for one row. Ask for JSON instead.")
+        return png(spec, outputs[name][0])
+
+    def heavy(self, outputs: Mapping[str, np.ndarray]) -> bool:
+        """Whether writing them takes long enough to be done beside the event loop."""
+        return (
+            any(gives_pictures(spec) for spec in self.signature.outputs) or sum(map(np.size, outputs.values())) > 4096
+        )
+
+
+# ------------------------------------------------------------------------------------------------------ numbers
+
+
+def numbers(spec: TensorSpec, value: Any) -> np.ndarray:
+    """Nested lists as an array of the input's type; raises `Refusal` for anything but numbers that fit into it."""
+    try:
+        array = np.array(value)
+    except (ValueError, OverflowError) as error:
+        raise invalid(f"'{spec.name}' must be nested lists of numbers, all of one length at each level.") from error
+    if array.size and array.dtype.kind not in _FAMILIES.get(spec.dtype, ""):
+        raise invalid(f"'{spec.name}' must be nested lists of {spec.dtype} values.")
+    if spec.dtype in ("int64", "int32", "uint8") and array.size:
+        range_ = np.iinfo(spec.dtype)
+        if array.min() < range_.min or array.max() > range_.max:
+            raise invalid(f"'{spec.name}' holds values that do not fit into {spec.dtype}.")
+    with np.errstate(over="ignore"):  # too large for a float becomes infinite, which the signature refuses
+        return array.astype(spec.dtype)
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise invalid(f"'{name}' must be a whole number from {low} to {high}.")
+    return value
+
+
+def _named(spec: TensorSpec, value: Any) -> Any:
+    """Class names as their numbers; a single one as a list."""
+    values = value if isinstance(value, list) else [value]
+    known = {label: number for number, label in enumerate(spec.labels)}
+    if any(isinstance(item, str) and item not in known for item in values):
+        shown = ", ".join(spec.labels[:20]) + (", …" if len(spec.labels) > 20 else "")
+        raise invalid(f"'{spec.name}' names a class that the model does not know. Its classes: {shown}.")
+    return [known[item] if isinstance(item, str) else item for item in values]
+
+
+def _loose(text: str) -> Any:
+    """A part of a form: JSON if it is, else the text itself."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return text
+
+
+# ------------------------------------------------------------------------------------------------------ pictures
+
+
+def takes_pictures(spec: TensorSpec) -> bool:
+    """Whether a picture file can become this input: uint8 (N, 1 or 3, S, S)."""
+    return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _square(spec)
+
+
+def gives_pictures(spec: TensorSpec) -> bool:
+    """Whether this output can be written as picture files: (N, 1 or 3, H, W)."""
+    return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[1] in (1, 3)
+
+
+def _square(spec: TensorSpec) -> bool:
+    _, channels, height, width = spec.shape
+    return channels in (1, 3) and height == width and isinstance(width, int)
+
+
+def _pictures(value: Any) -> list[Any]:
+    """One encoded picture, or a list of them, as a list; empty for anything else."""
+    values = value if isinstance(value, list) else [value]
+    return values if values and all(isinstance(item, str | bytes) for item in values) else []
+
+
+def _bytes(picture: str | bytes) -> bytes:
+    if isinstance(picture, bytes):
+        return picture
+    try:
+        return base64.b64decode(_DATA_URL.sub("", picture, count=1), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid("A picture in JSON must be a file's bytes in base64.") from error
+
+
+def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
+    """A picture file's pixels as training reads them, uint8 (C, S, S)."""
+    channels, size = int(spec.shape[1]), int(spec.shape[3])
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image, limits)
+            return square(image, channels, size)
+    except Refusal:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise Refusal(415, "wrong_type", "A picture must be a PNG, JPEG or WEBP file.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(limits) from error
+    except Unreadable as error:
+        raise Refusal(422, "bad_picture", f"The picture cannot be used: {error}.") from error
+    except Exception as error:  # decoders raise almost anything on a damaged file
+        raise Refusal(422, "bad_picture", "The picture is damaged or cut off.") from error
+
+
+def _check_size(image: Image.Image, limits: Limits) -> None:
+    """Before any pixel is decoded."""
+    if image.width * image.height > limits.image_pixels:
+        raise _too_many_pixels(limits)
+    frames = getattr(image, "n_frames", 1)
+    if frames > limits.image_frames and image.format != "MPO":  # phones put a preview into their JPEG files
+        raise Refusal(422, "too_many_frames", f"A picture may have {limits.image_frames} frame, not {frames}.")
+
+
+def _too_many_pixels(limits: Limits) -> Refusal:
+    most = limits.image_pixels / 1e6
+    return Refusal(413, "too_many_pixels", f"A picture may have {most:g} million pixels: make it smaller.")
+
+
+def pixels(spec: TensorSpec, image: np.ndarray) -> np.ndarray:
+    """An output (C, H, W) within the signature's limits as uint8 (C, H, W)."""
+    if image.dtype == np.uint8:
+        return image
+    low, high = spec.low or 0.0, 1.0 if spec.high is None else spec.high
+    return ((image - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+
+
+def png(spec: TensorSpec, image: np.ndarray) -> bytes:
+    """An output (C, H, W) as a PNG file."""
+    values = pixels(spec, image)
+    picture = Image.fromarray(values[0] if len(values) == 1 else np.ascontiguousarray(values.transpose(1, 2, 0)))
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)  # it is read once, and not kept
+    return file.getvalue()
+
+
+# ------------------------------------------------------------------------------------------------------- answers
+
+
+def _readable(spec: TensorSpec, array: np.ndarray) -> list[Any]:
+    named = spec.labels and array.ndim == 2 and array.shape[1] == len(spec.labels)
+    if named and spec.kind == "label":
+        return [_class(spec.labels, row) for row in array.tolist()]
+    if named and spec.kind == "probabilities":
+        return [dict(zip(spec.labels, row, strict=True)) for row in array.tolist()]
+    if gives_pictures(spec):
+        return [base64.b64encode(png(spec, image)).decode("ascii") for image in array]
+    return array.tolist()
+
+
+def _class(labels: tuple[str, ...], row: list[float]) -> dict[str, Any]:
+    """One row of probabilities."""
+    best = max(range(len(row)), key=row.__getitem__)
+    return {
+        "label": labels[best],
+        "probability": row[best],
+        "probabilities": dict(zip(labels, row, strict=True)),
+    }

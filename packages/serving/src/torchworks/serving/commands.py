@@ -1,0 +1,75 @@
+"""What the commands of this package can be told. Imports neither torch nor FastAPI, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
+
+from torchworks.shared.cli import Command
+
+Models = Annotated[
+    tuple[Path, ...],
+    Positional,
+    arg(
+        metavar="BUNDLE|RUN", help="Bundles, or finished runs, which are exported to RUN/bundle.", help_behavior_hint=""
+    ),
+]
+Threads = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the processors granted, shared out)")]
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Serve:
+    """Answer requests to models over HTTP.
+
+    Each model is verified, opened, warmed up, and must replay its golden example before anything is answered. SIGTERM
+    and Ctrl+C let the requests that have come be answered first.
+    """
+
+    models: Models = ()
+    host: str = "127.0.0.1"
+    """Address to listen at. Any but this machine's own needs --api-key-file."""
+    port: int = 8000
+    """Port to listen at; 0 takes a free one."""
+    api_key_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: no key)")] = None
+    """File with the key that callers must send in X-API-Key, or as a bearer token."""
+    admin_token_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: no /admin)")] = None
+    """File with the token for /admin, which is open to this machine only."""
+    bundles: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: none)")] = None
+    """Folder whose bundles may be loaded through /admin, by the names of their folders."""
+    insecure_listen: bool = False
+    """Listen beyond this machine without a key: whoever reaches the port may use the models."""
+    threads: Threads = None
+    """Threads that compute each model."""
+    device: Annotated[str, arg(metavar="cpu|cuda")] = "cpu"
+    """What computes."""
+    trust_code: bool = False
+    """Also open forms that can run their maker's code: pt2, aoti and torchscript."""
+    max_body: Annotated[int, arg(metavar="BYTES")] = 16 << 20
+    """Largest body of a request."""
+    queue: Annotated[int, arg(metavar="ROWS")] = 512
+    """Rows that may wait for one model; further requests get 429."""
+    batch: Annotated[int, arg(metavar="ROWS")] = 32
+    """Rows that a model computes at once."""
+    deadline: Annotated[float, arg(metavar="SECONDS")] = 10.0
+    """Longest that a request may take; later it gets 504."""
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class CheckBundle:
+    """Verify a bundle, open it, replay its golden example, and say what it is."""
+
+    bundle: Annotated[Path, Positional, arg(metavar="BUNDLE", help_behavior_hint="")]
+    """Directory of a bundle."""
+    device: Annotated[str, arg(metavar="cpu|cuda")] = "cpu"
+    """What computes."""
+    trust_code: bool = False
+    """Also open forms that can run their maker's code: pt2, aoti and torchscript."""
+
+
+COMMANDS = {
+    "serve": Command(Serve, "torchworks.serving.serve:serve"),
+    "check": Command(CheckBundle, "torchworks.serving.serve:check"),
+}

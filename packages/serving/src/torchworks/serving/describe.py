@@ -1,0 +1,243 @@
+"""The service described by what it serves: JSON schemas and examples from each model's signature, as OpenAPI."""
+
+import base64
+import math
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from torchworks.serving.batching import rows_name
+from torchworks.serving.codecs import IMAGE_TYPES, gives_pictures, png, takes_pictures
+from torchworks.serving.limits import Limits
+from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.served import ServedModel
+from torchworks.shared.signature import TensorSpec
+
+Schema = dict[str, Any]
+INTEGERS = ("int64", "int32", "uint8")
+EXAMPLE_VALUES = 4096
+"""An example with more numbers would be no help; it is left out where pictures can be sent instead."""
+REFUSED = {
+    "400": "The request cannot be read.",
+    "401": "The service wants a key.",
+    "404": "There is no such model or version.",
+    "408": "The request came too slowly.",
+    "413": "The request is larger than a limit.",
+    "415": "The body's type is none that the model takes.",
+    "422": "The request does not fit the model.",
+    "429": "Too many requests are waiting; Retry-After says how many seconds to wait.",
+    "500": "The model failed on this input.",
+    "503": "The service is stopping, or the model is being started again.",
+    "504": "There was no answer in time.",
+}
+ERROR: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "request_id"],
+            "properties": {name: {"type": "string"} for name in ("code", "message", "request_id")},
+        }
+    },
+}
+
+
+def openapi(app: FastAPI, models: list[ServedModel], limits: Limits) -> Schema:
+    """The OpenAPI document of an app that serves these models."""
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    document.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    document["components"]["schemas"].pop("HTTPValidationError", None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"] = {"200": operation["responses"]["200"], **_refusals()}
+    for served in models:
+        for address, operation in _operations(served, limits).items():
+            document["paths"][address] = {"post": operation}
+    document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+    document["security"] = [{"key": []}, {}]
+    return document
+
+
+def _refusals() -> Schema:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {status: {"description": text, "content": content} for status, text in REFUSED.items()}
+
+
+def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
+    name = served.name
+    predict = {
+        "tags": [name],
+        "operationId": f"predict_{name}",
+        "summary": f"Ask {name}",
+        "requestBody": {"required": True, "content": _bodies(served, limits)},
+        "responses": {"200": {"description": "The answer.", "content": _answers(served)}, **_refusals()},
+    }
+    infer = {
+        "tags": [name],
+        "operationId": f"infer_{name}",
+        "summary": f"Ask {name} by the Open Inference Protocol",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _v2_schema(served), "example": v2_example(served)}},
+        },
+        "responses": {"200": {"description": "The outputs as tensors."}, **_refusals()},
+    }
+    return {f"/v1/models/{name}/predict": predict, f"/v2/models/{name}/infer": infer}
+
+
+def _bodies(served: ServedModel, limits: Limits) -> Schema:
+    codec = served.codec
+    shown = {str(number): {"value": example} for number, example in enumerate(examples(served), 1)}
+    bodies: Schema = {"application/json": {"schema": request_schema(served, limits), "examples": shown}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    if codec.picture is not None:
+        parts = {spec.name: binary["schema"] if takes_pictures(spec) else {} for spec in codec.specs.values()}
+        bodies["multipart/form-data"] = {"schema": {"type": "object", "required": list(parts), "properties": parts}}
+        if len(codec.specs) == 1:
+            bodies |= dict.fromkeys(IMAGE_TYPES, binary)
+    return bodies
+
+
+def _answers(served: ServedModel) -> Schema:
+    outputs = {spec.name: _output_schema(spec) for spec in served.manifest.signature.outputs}
+    names = {name: {"type": "string"} for name in ("model", "version", "request_id")}
+    schema = {
+        "type": "object",
+        "required": [*names, "outputs"],
+        "properties": {**names, "outputs": {"type": "object", "required": list(outputs), "properties": outputs}},
+    }
+    answers: Schema = {"application/json": {"schema": schema}}
+    if len(outputs) == 1 and gives_pictures(served.manifest.signature.outputs[0]):
+        answers["image/png"] = {"schema": {"type": "string", "format": "binary"}}
+    return answers
+
+
+# ----------------------------------------------------------------------------------------------------- schemas
+
+
+def request_schema(served: ServedModel, limits: Limits) -> Schema:
+    """Of the JSON that `predict` takes."""
+    codec = served.codec
+    inputs = {spec.name: input_schema(spec, limits) for spec in codec.specs.values()}
+    required = list(inputs)
+    if codec.latent is not None:
+        optional = [spec.name for spec in codec.specs.values() if spec.kind in ("latent", "label")]
+        required = [name for name in inputs if name not in optional]
+        inputs["seed"] = {"type": "integer", "minimum": 0, "default": 0}
+        inputs["n"] = {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1}
+    inner = {"type": "object", "required": required, "properties": inputs, "additionalProperties": False}
+    return {"type": "object", "required": ["inputs"], "properties": {"inputs": inner}, "additionalProperties": False}
+
+
+def input_schema(spec: TensorSpec, limits: Limits) -> Schema:
+    """Of one input."""
+    value = _value_schema(spec)
+    if spec.kind == "label" and spec.labels:
+        value = {"anyOf": [value, {"type": "string", "enum": list(spec.labels)}]}
+        return {"anyOf": [value, _list(value, None, limits.rows)]}
+    for size in reversed(spec.shape[1:]):
+        value = _list(value, size if isinstance(size, int) else None)
+    nested = _list(value, None, limits.rows) if spec.shape else value
+    if not takes_pictures(spec):
+        return nested
+    picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}
+    return {"anyOf": [picture, _list(picture, None, limits.rows), nested]}
+
+
+def _value_schema(spec: TensorSpec) -> Schema:
+    if spec.dtype == "bool":
+        return {"type": "boolean"}
+    low, high = spec.low, spec.high
+    if spec.dtype in INTEGERS:
+        range_ = np.iinfo(spec.dtype)
+        low, high = int(range_.min if low is None else low), int(range_.max if high is None else high)
+    limits = {"minimum": low, "maximum": high}
+    kind = "integer" if spec.dtype in INTEGERS else "number"
+    return {"type": kind} | {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _list(items: Schema, size: int | None, most: int | None = None) -> Schema:
+    if size is not None:
+        return {"type": "array", "items": items, "minItems": size, "maxItems": size}
+    return {"type": "array", "items": items, "minItems": 1} | ({} if most is None else {"maxItems": most})
+
+
+def _output_schema(spec: TensorSpec) -> Schema:
+    number: Schema = {"type": "number"}
+    by_name = {"type": "object", "properties": dict.fromkeys(spec.labels, number)}
+    if spec.kind == "label" and spec.labels:
+        label = {"type": "string", "enum": list(spec.labels)}
+        fields = {"label": label, "probability": number, "probabilities": by_name}
+        return {"type": "array", "items": {"type": "object", "required": list(fields), "properties": fields}}
+    if spec.kind == "probabilities" and spec.labels:
+        return {"type": "array", "items": by_name}
+    if gives_pictures(spec):
+        return {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
+    return {"type": "array"}
+
+
+def _v2_schema(served: ServedModel) -> Schema:
+    tensors = [
+        {"name": {"const": spec.name}, "datatype": {"enum": [DATATYPES[spec.dtype], "BYTES"]}}
+        for spec in served.codec.specs.values()
+    ]
+    shared = {"shape": {"type": "array", "items": {"type": "integer", "minimum": 1}}, "data": {"type": "array"}}
+    items = [
+        {"type": "object", "required": ["name", "shape", "datatype", "data"], "properties": tensor | shared}
+        for tensor in tensors
+    ]
+    inputs = {"type": "array", "items": {"anyOf": items}, "minItems": len(items), "maxItems": len(items)}
+    return {"type": "object", "required": ["inputs"], "properties": {"id": {"type": "string"}, "inputs": inputs}}
+
+
+# ----------------------------------------------------------------------------------------------------- examples
+
+
+def examples(served: ServedModel) -> list[Schema]:
+    """Requests as JSON that the model answers: its golden example's first row, pictures as files first."""
+    codec = served.codec
+    made = []
+    if codec.latent is not None:
+        labels = [spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels]
+        made.append({"seed": 0, "n": 2} | {spec.name: spec.labels[0] for spec in labels})
+    if codec.picture is not None:
+        made.append(_first_row(served, as_pictures=True))
+    if not made or sum(value.size // len(value) for value in served.golden.values() if value.ndim) <= EXAMPLE_VALUES:
+        made.append(_first_row(served, as_pictures=False))
+    return [{"inputs": inputs} for inputs in made]
+
+
+def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
+    row: Schema = {}
+    for spec in served.codec.specs.values():
+        value = _example(served, spec.name)
+        if as_pictures and takes_pictures(spec):
+            row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
+        elif spec.kind == "label" and spec.labels:
+            row[spec.name] = [spec.labels[number] for number in value.tolist()]
+        else:
+            row[spec.name] = value.tolist()
+    return row
+
+
+def _example(served: ServedModel, name: str) -> np.ndarray:
+    """The golden input, of one row if it has rows."""
+    value = served.golden[name]
+    return value[:1] if rows_name(served.manifest.signature) else value
+
+
+def v2_example(served: ServedModel) -> Schema:
+    """A request of the Open Inference Protocol that the model answers."""
+    tensors = []
+    for spec in served.codec.specs.values():
+        value = _example(served, spec.name)
+        tensor: Schema = {"name": spec.name, "shape": list(value.shape), "datatype": DATATYPES[spec.dtype]}
+        if takes_pictures(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
+            picture = base64.b64encode(png(spec, value[0])).decode("ascii")
+            tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [picture]})
+        else:
+            tensors.append(tensor | {"data": value.reshape(-1).tolist()})
+    return {"inputs": tensors}

@@ -1,0 +1,106 @@
+"""What each request passes before any route sees it: its id, the key, and whether there is room for it.
+
+The gate stands outside all of FastAPI's own layers, because these answer some requests in their own words.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from torchworks.serving import errors
+from torchworks.serving.errors import Refusal
+from torchworks.serving.service import Service
+
+OPEN = ("/livez", "/readyz")
+"""Addresses that need no key and always have room: whoever watches the service asks them."""
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+log = logging.getLogger("torchworks.serving")
+
+
+class Gate:
+    """ASGI middleware. The request's id is in `scope["state"]["request_id"]` and in the answer's X-Request-ID."""
+
+    def __init__(self, app: ASGIApp, service: Service):
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers.get("x-request-id"))
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(send, request_id)
+        if refusal := self._refusal(scope["path"], headers):
+            await errors.respond(refusal, request_id)(scope, receive, answer)
+            return
+        self.service.active += 1
+        try:
+            await self._call(scope, receive, answer)
+        finally:
+            self.service.active -= 1
+
+    async def _call(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        request_id = scope["state"]["request_id"]
+        try:
+            await self.app(scope, receive, answer)
+        except asyncio.CancelledError:
+            if not scope["state"].get("gone"):
+                raise
+            log.info("the client of request %s went away", request_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            if not answer.started:
+                await errors.respond(errors.failed(), request_id)(scope, receive, answer)
+
+    def _refusal(self, path: str, headers: Headers) -> Refusal | None:
+        """Why not to let the request in."""
+        if path in OPEN:
+            return None
+        settings = self.service.settings
+        if settings.api_key is not None and not same_secret(_key(headers), settings.api_key):
+            return Refusal(401, "no_key", "This service wants a key, in the header X-API-Key or as a bearer token.")
+        if self.service.draining:
+            return errors.stopping()
+        if self.service.active >= settings.limits.concurrent:
+            return Refusal(429, "busy", "The service is answering as many requests as it can.", retry_after=1)
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > settings.limits.body_bytes:
+            return errors.body_too_large(settings.limits.body_bytes)
+        return None
+
+
+class _Answer:
+    """`send`, with the request's id in the headers."""
+
+    def __init__(self, send: Send, request_id: str):
+        self.send, self.request_id, self.started = send, request_id, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+        await self.send(message)
+
+
+def _request_id(given: str | None) -> str:
+    return given if given and ID.fullmatch(given) else secrets.token_hex(12)
+
+
+def _key(headers: Headers) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def same_secret(given: str, wanted: str) -> bool:
+    """In a time that tells nothing about where they differ, or how long they are."""
+    digests = [hashlib.sha256(value.encode(errors="surrogateescape")).digest() for value in (given, wanted)]
+    return hmac.compare_digest(*digests)

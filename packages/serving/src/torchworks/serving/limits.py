@@ -1,0 +1,54 @@
+"""What a service allows, and how it runs its models. Every limit is on by default."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on what one request, and all of them together, can take."""
+
+    body_bytes: int = 16 << 20
+    """Bytes of a request's body, whether its length was announced or not."""
+    image_pixels: int = 16_000_000
+    """Pixels of one picture, known before it is decoded."""
+    image_frames: int = 1
+    """Frames of one picture: films are refused."""
+    rows: int = 64
+    """Rows of one request."""
+    fields: int = 32
+    """Parts of a form, and tensors of a request."""
+    batch_rows: int = 32
+    """Rows that the model computes at once; a larger request is a batch of its own."""
+    queue_rows: int = 512
+    """Rows that wait for one model."""
+    concurrent: int = 256
+    """Requests that are being answered at one time."""
+    deadline: float = 10.0
+    """Seconds from a request's last byte to its answer."""
+    receive_seconds: float = 20.0
+    """Seconds that a client may take to send a request."""
+    send_seconds: float = 20.0
+    """Seconds that a client may leave a full connection unread."""
+    stuck_seconds: float = 60.0
+    """Seconds after which a batch that still runs counts as stuck: the service is neither ready nor alive."""
+    decode_threads: int = 2
+    """Pictures that are decoded at one time."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a service runs. Without `api_key` everybody who reaches it may use it; without `admin_token` nobody may
+    administer it. `models` is the folder whose bundles may be loaded by name while it runs."""
+
+    limits: Limits = field(default_factory=Limits)
+    threads: int = 1
+    device: str = "cpu"
+    trust_code: bool = False
+    api_key: str | None = field(default=None, repr=False)
+    admin_token: str | None = field(default=None, repr=False)
+    models: Path | None = None
+    trial_requests: int = 50
+    """Requests by which a new champion is judged."""
+    trial_failures: float = 0.1
+    """Share of them that may fail; with more, the former champion comes back."""

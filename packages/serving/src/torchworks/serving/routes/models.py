@@ -1,0 +1,53 @@
+"""What is served: the models, their signatures, limits, versions and examples."""
+
+import dataclasses
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from torchworks.serving.describe import examples
+from torchworks.serving.registry import Registry
+from torchworks.serving.service import Service
+from torchworks.shared.config import to_dict
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("")
+async def models(request: Request) -> dict[str, list[dict[str, Any]]]:
+    """All models, with their versions and who gets them."""
+    registry: Registry = request.app.state.service.registry
+    return {"models": [_summary(registry, name) for name in registry.names()]}
+
+
+@router.get("/{name}")
+async def model(request: Request, name: str) -> dict[str, Any]:
+    """A model's signature, labels, limits, versions, aliases, and example requests."""
+    service: Service = request.app.state.service
+    served = service.registry.choose(name)
+    manifest = served.manifest
+    return _summary(service.registry, name) | {
+        "version": served.version,
+        "signature": to_dict(manifest.signature),
+        "preprocessing": manifest.preprocessing,
+        "labels": list(manifest.labels),
+        "limits": dataclasses.asdict(service.settings.limits),
+        "score": {"name": manifest.score, "samples": manifest.scored, **manifest.scores},
+        "data": [to_dict(entry) for entry in manifest.data],
+        "created": manifest.created,
+        "form": manifest.form,
+        "examples": examples(served),
+    }
+
+
+def _summary(registry: Registry, name: str) -> dict[str, Any]:
+    entry = registry.entry(name)
+    versions = [{"version": version, "ready": served.ready} for version, served in sorted(entry.versions.items())]
+    return {
+        "name": name,
+        "package": entry.versions[entry.aliases["champion"]].manifest.package,
+        "recipe": entry.versions[entry.aliases["champion"]].manifest.recipe,
+        "versions": versions,
+        "aliases": entry.aliases,
+        "share": entry.share,
+    }

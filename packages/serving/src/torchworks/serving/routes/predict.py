@@ -1,0 +1,75 @@
+"""Asking a model: JSON, a picture, or a form in; JSON or a picture out."""
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
+
+from torchworks.serving.codecs import IMAGE_TYPES
+from torchworks.serving.errors import Refusal
+from torchworks.serving.handling import Arrays, Decode, respond
+from torchworks.serving.limits import Limits
+from torchworks.serving.served import ServedModel
+
+router = APIRouter(include_in_schema=False)  # the OpenAPI document has each model's own addresses instead
+
+
+@router.post("/v1/models/{name}/predict")
+async def predict(request: Request, name: str) -> Response:
+    return await respond(request, name, None, "predict", read, partial(encode, request))
+
+
+@router.post("/v1/models/{name}/versions/{version}/predict")
+async def predict_version(request: Request, name: str, version: str) -> Response:
+    return await respond(request, name, version, "predict", read, partial(encode, request))
+
+
+async def read(request: Request, served: ServedModel) -> Decode:
+    """The body, and what decodes it by its type."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return partial(served.codec.from_json, await request.body())
+    if kind in IMAGE_TYPES:
+        return partial(served.codec.from_picture, await request.body())
+    if kind == "multipart/form-data":
+        return partial(served.codec.from_form, await _parts(request, served.codec.limits))
+    raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(IMAGE_TYPES)}.")
+
+
+async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | str]]:
+    """The parts of a form, by name, kept in memory: the limit of a body's size bounds them."""
+    parser = MultiPartParser(
+        request.headers,
+        request.stream(),
+        max_files=limits.fields + limits.rows,
+        max_fields=limits.fields + limits.rows,
+        max_part_size=limits.body_bytes,
+    )
+    parser.spool_max_size = limits.body_bytes
+    try:
+        form = await parser.parse()
+    except Exception as error:
+        if isinstance(error, (Refusal, TimeoutError)) or hasattr(error, "status_code"):
+            raise
+        raise Refusal(400, "bad_form", "The form cannot be read.") from error
+    parts: list[tuple[str, bytes | str]] = []
+    for name, part in form.multi_items():
+        parts.append((name, await part.read() if isinstance(part, UploadFile) else part))
+    await form.close()
+    return parts
+
+
+def encode(request: Request, served: ServedModel, outputs: Arrays) -> Response:
+    """A picture for those who accept nothing else, JSON for all others."""
+    if request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
+        return Response(served.codec.to_png(outputs), media_type="image/png")
+    answer = {
+        "model": served.name,
+        "version": served.version,
+        "request_id": request.state.request_id,
+        "outputs": served.codec.to_json(outputs),
+    }
+    return Response(to_json(answer), media_type="application/json")

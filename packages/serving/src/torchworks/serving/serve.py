@@ -1,0 +1,207 @@
+"""The commands `serve` and `check`."""
+
+import asyncio
+import importlib
+import ipaddress
+import logging
+import signal
+import socket
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from torchworks.serving.app import ServingApp, create_app
+from torchworks.serving.bundle import BUNDLE, open_bundle
+from torchworks.serving.commands import CheckBundle, Serve
+from torchworks.serving.connection import patient
+from torchworks.serving.engine import check_golden, open_engine
+from torchworks.serving.limits import Limits, Settings
+from torchworks.serving.registry import Registry
+from torchworks.serving.served import ServedModel
+from torchworks.shared import machine
+from torchworks.shared.config import UserError
+from torchworks.shared.manifest import MANIFEST
+
+SHORTEST_SECRET = 16
+log = logging.getLogger("torchworks.serving")
+
+
+def serve(arguments: Serve) -> int:
+    """Listen until a signal comes; prints the address when requests are answered."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = _settings(arguments)
+    _check_host(arguments, settings)
+    if not arguments.models and arguments.bundles is None:
+        raise UserError("Name at least one bundle or run to serve, or a folder of them by --bundles DIR.")
+    with _listen(arguments.host, arguments.port) as listener:
+        registry = Registry(settings)
+        for folder in arguments.models:
+            registry.add(ServedModel.load(bundle_of(folder), settings))
+        app = create_app(registry, settings)
+        Server(app, settings.limits).serve_at(listener)
+    return 0
+
+
+def _settings(arguments: Serve) -> Settings:
+    limits = replace(
+        Limits(decode_threads=processors()),
+        body_bytes=arguments.max_body,
+        queue_rows=arguments.queue,
+        batch_rows=arguments.batch,
+        deadline=arguments.deadline,
+    )
+    for option in ("max_body", "queue", "batch", "deadline"):
+        if getattr(arguments, option) <= 0:
+            raise UserError(f"--{option.replace('_', '-')} must be above 0, but it is {getattr(arguments, option)}.")
+    if arguments.threads is not None and arguments.threads < 1:
+        raise UserError(f"--threads must be at least 1, but it is {arguments.threads}.")
+    return Settings(
+        limits=limits,
+        threads=arguments.threads or max(1, processors() // max(1, len(arguments.models))),
+        device=arguments.device,
+        trust_code=arguments.trust_code,
+        api_key=_secret("--api-key-file", arguments.api_key_file),
+        admin_token=_secret("--admin-token-file", arguments.admin_token_file),
+        models=arguments.bundles,
+    )
+
+
+def processors() -> int:
+    """Whole processors that this process may use."""
+    quota = machine.cpu_quota()
+    return max(1, min(machine.affinity(), round(quota) if quota else machine.affinity()))
+
+
+def _secret(option: str, path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{option} names {path}, which cannot be read: {error}.") from error
+    if len(secret) < SHORTEST_SECRET or not secret.isascii():
+        raise UserError(
+            f"The secret in {path} must have at least {SHORTEST_SECRET} ASCII characters. Make one by "
+            "`python -c 'import secrets; print(secrets.token_urlsafe())'`."
+        )
+    return secret
+
+
+def _check_host(arguments: Serve, settings: Settings) -> None:
+    if settings.api_key is None and not arguments.insecure_listen and not _is_loopback(arguments.host):
+        raise UserError(
+            f"--host {arguments.host} lets other machines use the models, and no key is set. Add --api-key-file FILE, "
+            "or --insecure-listen if whatever stands in front of this service already decides who may."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on, so that a port in use is known before a model is loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"Cannot listen at {host}:{port}: {error}. If another program uses the port, stop it or choose another "
+            "one by --port N (0 takes a free one)."
+        ) from error
+    return listener
+
+
+def bundle_of(folder: Path) -> Path:
+    """The folder itself if it is a bundle; that of a finished run is made first."""
+    if (folder / BUNDLE).is_file() or not (folder / MANIFEST).is_file():
+        return folder
+    try:
+        export = importlib.import_module("torchworks.serving.export.run")
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{folder} is a run, and exporting it needs {error.name}, which is not installed. Install the extra "
+            "serving[export] and the package that made the run, or give a bundle that `serving export` made elsewhere."
+        ) from error
+    return export.export_for_serving(folder)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends well: after a signal new requests get 503 until the others are answered, then it exits with 0."""
+
+    def __init__(self, app: ServingApp, limits: Limits):
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http=patient(limits.receive_seconds + 5, limits.send_seconds),  # after the route has said what is wrong
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=int(limits.deadline) + 5,
+        )
+        super().__init__(config)
+        self.service, self.limits = app.service, limits
+
+    def serve_at(self, listener: socket.socket) -> None:
+        """Serve until a signal comes."""
+        before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self.run([listener])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        host, port = (sockets or [])[0].getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
+        print(f"Serving at http://{host}:{port}  (how to ask: http://{host}:{port}/docs)", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping: %d requests are still being answered", self.service.active)
+        await self.service.drained(self.limits.deadline + self.limits.receive_seconds)
+        await super().shutdown(sockets)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """uvicorn raises the signals that it caught once more when it has ended; without this they would kill the process."""
+
+
+def check(arguments: CheckBundle) -> int:
+    """Print a bundle's facts, if it passes."""
+    bundle = open_bundle(arguments.bundle)
+    engine = open_engine(bundle, threads=processors(), device=arguments.device, trust_code=arguments.trust_code)
+    difference = check_golden(bundle, engine)
+    manifest = bundle.manifest
+    size = sum(entry.bytes for entry in manifest.files)
+    facts = {
+        "name": manifest.name,
+        "version": manifest.version,
+        "form": manifest.form + (" (legacy)" if manifest.legacy else ""),
+        "made from": f"{manifest.recipe} ({manifest.package}) on {', '.join(entry.name for entry in manifest.data)}",
+        "inputs": ", ".join(_written(spec) for spec in manifest.signature.inputs),
+        "outputs": ", ".join(_written(spec) for spec in manifest.signature.outputs),
+        "classes": ", ".join(manifest.labels[:10]) + (", …" if len(manifest.labels) > 10 else "") or "none",
+        "size": f"{size / 1e6:.2f} MB in {len(manifest.files)} files, all as they were made",
+        "golden": f"replayed, largest difference {difference:.2g}, allowed {manifest.tolerance:g}",
+    }
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        print(f"{name:<{width}}{value}")
+    return 0
+
+
+def _written(spec) -> str:
+    return f"{spec.name}: {spec.kind} {spec.dtype} ({', '.join(map(str, spec.shape))})"

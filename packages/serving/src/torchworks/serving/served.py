@@ -1,0 +1,94 @@
+"""A model that answers: a bundle that was verified, opened, warmed up and has replayed its golden example.
+
+served = ServedModel.load(Path("bundles/classify-digits"), settings)
+outputs = await served.predict({"image": images}, deadline=time.monotonic() + 1)
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from torchworks.serving.batching import Answer, Batcher, rows_name
+from torchworks.serving.bundle import Bundle, open_bundle
+from torchworks.serving.codecs import Codec
+from torchworks.serving.engine import Engine, check_golden, open_engine
+from torchworks.serving.limits import Limits, Settings
+from torchworks.shared.config import UserError
+
+log = logging.getLogger("torchworks.serving")
+Arrays = dict[str, np.ndarray]
+
+
+class ServedModel:
+    """One version of a model. Whoever uses it over several steps takes a `lease`, and it is not closed before all of
+    these have ended."""
+
+    def __init__(self, bundle: Bundle, engine: Engine, limits: Limits):
+        self.bundle, self.manifest, self.engine = bundle, bundle.manifest, engine
+        self.name, self.version = bundle.manifest.name, bundle.manifest.version
+        self.codec = Codec(bundle.manifest, limits)
+        self.golden, _ = bundle.golden()
+        self.leases = 0
+        self.batcher = Batcher(
+            engine.run, bundle.manifest.signature, limits, self._prepare, f"{self.name}-{self.version}"
+        )
+
+    @classmethod
+    def load(cls, bundle: Path | Bundle, settings: Settings) -> "ServedModel":
+        """From a bundle's folder, or a bundle that was opened already. Raises `UserError` for one that is damaged, does
+        not open, or does not give its golden outputs."""
+        bundle = open_bundle(bundle) if isinstance(bundle, Path) else bundle
+        engine = open_engine(bundle, threads=settings.threads, device=settings.device, trust_code=settings.trust_code)
+        return cls(bundle, engine, settings.limits)
+
+    def _prepare(self) -> None:
+        """In the model's own thread: the golden example, then batches of the sizes at both ends, so that no request
+        pays for what an engine does once."""
+        difference = check_golden(self.bundle, self.engine)
+        limits = self.codec.limits
+        for rows in (1, limits.batch_rows) if rows_name(self.manifest.signature) else ():
+            try:
+                self.engine.run({name: _rows(value, rows) for name, value in self.golden.items()})
+            except Exception as error:
+                raise UserError(f"The model in {self.bundle.folder} fails on {rows} rows: {error}.") from error
+        log.info("%s %s is ready; its golden example differs by %.2g", self.name, self.version, difference)
+
+    @property
+    def ready(self) -> bool:
+        return self.batcher.ready
+
+    async def predict(self, inputs: Arrays, deadline: float) -> Arrays:
+        """Outputs for inputs that fit the signature; `deadline` is by `time.monotonic()`. Raises `Refusal`."""
+        return (await self.answer(inputs, deadline)).outputs
+
+    async def answer(self, inputs: Arrays, deadline: float) -> Answer:
+        """The same with the seconds that it took."""
+        return await self.batcher.submit(inputs, deadline)
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator["ServedModel"]:
+        """Keeps the model open."""
+        self.leases += 1
+        try:
+            yield self
+        finally:
+            self.leases -= 1
+
+    async def drain(self) -> None:
+        """Return when nobody uses the model any more."""
+        while self.leases:
+            await asyncio.sleep(0.01)
+        await self.batcher.drain()
+
+    def close(self) -> None:
+        """End its thread."""
+        self.batcher.close()
+
+
+def _rows(value: np.ndarray, rows: int) -> np.ndarray:
+    """The first rows, over and over."""
+    return np.resize(value, (rows, *value.shape[1:]))

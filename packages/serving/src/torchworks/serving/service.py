@@ -1,0 +1,48 @@
+"""What all routes of a service share."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from torchworks.serving.limits import Settings
+from torchworks.serving.registry import Registry
+
+T = TypeVar("T")
+log = logging.getLogger("torchworks.serving")
+
+
+class Service:
+    """`active` requests are being answered; once `draining`, no new ones are taken."""
+
+    def __init__(self, registry: Registry, settings: Settings):
+        self.registry, self.settings, self.monitor = registry, settings, registry.monitor
+        self.active = 0
+        self.draining = False
+        self._pool = ThreadPoolExecutor(settings.limits.decode_threads, thread_name_prefix="serving-decode")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def beside(self, work: Callable[..., T], *arguments: object) -> T:
+        """`work` done in a thread beside the event loop; left out if nobody waits any more before it has begun."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    def spawn(self, task: asyncio.Task[None]) -> None:
+        """Keep a task that nobody waits for."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drained(self, seconds: float) -> None:
+        """Take no new requests, and return when the others are answered, or after so many seconds."""
+        self.draining = True
+        end = asyncio.get_running_loop().time() + seconds
+        while self.active and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.registry.close()
+        self._pool.shutdown()
+        self.monitor.close()
