@@ -37,6 +37,8 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 DRAWN = ("seed", "n")
 """Beside the inputs of a model that draws its own latents."""
+QUICK_VALUES = 4096
+"""So few numbers are written where they are, without a thread."""
 _DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
 _FAMILIES = {"float32": "fiu", "float16": "fiu", "bool": "b", "int64": "iu", "int32": "iu", "uint8": "iu"}
 
@@ -153,9 +155,8 @@ class Codec:
 
     def heavy(self, outputs: Mapping[str, np.ndarray]) -> bool:
         """Whether writing them takes long enough to be done beside the event loop."""
-        return (
-            any(gives_pictures(spec) for spec in self.signature.outputs) or sum(map(np.size, outputs.values())) > 4096
-        )
+        pictures = any(gives_pictures(spec) for spec in self.signature.outputs)
+        return pictures or sum(value.size for value in outputs.values()) > QUICK_VALUES
 
 
 # ------------------------------------------------------------------------------------------------------ numbers

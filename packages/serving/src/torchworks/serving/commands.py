@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
@@ -42,7 +42,7 @@ class Serve:
     """Listen beyond this machine without a key: whoever reaches the port may use the models."""
     threads: Threads = None
     """Threads that compute each model."""
-    device: Annotated[str, arg(metavar="cpu|cuda")] = "cpu"
+    device: Literal["cpu", "cuda"] = "cpu"
     """What computes."""
     trust_code: bool = False
     """Also open forms that can run their maker's code: pt2, aoti and torchscript."""
@@ -63,7 +63,7 @@ class CheckBundle:
 
     bundle: Annotated[Path, Positional, arg(metavar="BUNDLE", help_behavior_hint="")]
     """Directory of a bundle."""
-    device: Annotated[str, arg(metavar="cpu|cuda")] = "cpu"
+    device: Literal["cpu", "cuda"] = "cpu"
     """What computes."""
     trust_code: bool = False
     """Also open forms that can run their maker's code: pt2, aoti and torchscript."""

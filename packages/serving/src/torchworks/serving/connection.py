@@ -13,7 +13,7 @@ def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtoc
         _receiving: asyncio.TimerHandle | None = None
         _sending: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # ty: ignore[invalid-method-override]
+        def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self._receiving = self._cut_after(receive_seconds, self._receiving)
 

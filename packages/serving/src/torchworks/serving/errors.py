@@ -15,8 +15,8 @@ log = logging.getLogger("torchworks.serving")
 
 
 class Refusal(Exception):
-    """Why a request gets no answer: HTTP status, a code for programs, and a sentence that holds nothing of the server's.
-    `retry_after` is in seconds."""
+    """Why a request gets no answer: HTTP status, a code for programs, and a sentence that tells nothing of the server's
+    insides. `retry_after` is in seconds."""
 
     def __init__(self, status: int, code: str, message: str, retry_after: int | None = None):
         super().__init__(message)
@@ -58,18 +58,19 @@ def respond(refusal: Refusal, request_id: str) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Turn whatever a route raises into the constant body. Exceptions that nobody expected are the gate's."""
+    """Turn whatever a route raises into the constant body. What nobody expected is then logged by the gate."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _standard)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unexpected)
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return respond(error, request.state.request_id)
 
 
-def _standard(request: Request, error: Exception) -> Response:
+async def _standard(request: Request, error: Exception) -> Response:
     """FastAPI's and Starlette's own: unknown routes, wrong methods, unreadable forms."""
     assert isinstance(error, HTTPException)
     code, message = STANDARD.get(error.status_code, ("http_error", HTTPStatus(error.status_code).phrase + "."))
@@ -78,6 +79,10 @@ def _standard(request: Request, error: Exception) -> Response:
     return response
 
 
-def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     log.info("request %s is invalid: %s", request.state.request_id, type(error).__name__)
     return respond(Refusal(422, *STANDARD[422]), request.state.request_id)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return respond(failed(), request.state.request_id)

@@ -56,8 +56,6 @@ class Gate:
             log.info("the client of request %s went away", request_id)
         except Exception:
             log.exception("request %s failed", request_id)
-            if not answer.started:
-                await errors.respond(errors.failed(), request_id)(scope, receive, answer)
 
     def _refusal(self, path: str, headers: Headers) -> Refusal | None:
         """Why not to let the request in."""
@@ -80,11 +78,10 @@ class _Answer:
     """`send`, with the request's id in the headers."""
 
     def __init__(self, send: Send, request_id: str):
-        self.send, self.request_id, self.started = send, request_id, False
+        self.send, self.request_id = send, request_id
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"

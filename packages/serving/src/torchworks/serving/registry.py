@@ -87,7 +87,7 @@ class Registry:
             version = CHALLENGER if entry.share and _place(name, sticky or "") < entry.share else CHAMPION
         version = entry.aliases.get(version, version)
         if not NAME.fullmatch(version) or version not in entry.versions:
-            raise Refusal(404, "no_such_version", f"There is no such version; /v1/models/{name} lists those there are.")
+            raise Refusal(404, "no_such_version", f"There is no such version; /v1/models/{name} lists them.")
         return entry.versions[version]
 
     def alias(self, served: ServedModel) -> str:

@@ -1,6 +1,5 @@
 """The commands `serve` and `check`."""
 
-import asyncio
 import importlib
 import ipaddress
 import logging
@@ -23,8 +22,11 @@ from torchworks.serving.served import ServedModel
 from torchworks.shared import machine
 from torchworks.shared.config import UserError
 from torchworks.shared.manifest import MANIFEST
+from torchworks.shared.signature import TensorSpec
 
-SHORTEST_SECRET = 16
+SHORTEST_SECRET, BACKLOG = 16, 2048
+HEAD_START = 5.0
+"""Seconds that a route has to say that a request came too slowly, before its connection is cut."""
 log = logging.getLogger("torchworks.serving")
 
 
@@ -106,13 +108,13 @@ def _is_loopback(host: str) -> bool:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on, so that a port in use is known before a model is loaded."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
+        listener.close()
         raise UserError(
             f"Cannot listen at {host}:{port}: {error}. If another program uses the port, stop it or choose another "
             "one by --port N (0 takes a free one)."
@@ -135,13 +137,13 @@ def bundle_of(folder: Path) -> Path:
 
 
 class Server(uvicorn.Server):
-    """uvicorn that ends well: after a signal new requests get 503 until the others are answered, then it exits with 0."""
+    """uvicorn that ends well: after a signal new requests get 503 until the others are answered; then it returns."""
 
     def __init__(self, app: ServingApp, limits: Limits):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=patient(limits.receive_seconds + 5, limits.send_seconds),  # after the route has said what is wrong
+            http=patient(limits.receive_seconds + HEAD_START, limits.send_seconds),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -176,7 +178,7 @@ class Server(uvicorn.Server):
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """uvicorn raises the signals that it caught once more when it has ended; without this they would kill the process."""
+    """uvicorn raises the signals that it caught again when it has ended; without this they would kill the process."""
 
 
 def check(arguments: CheckBundle) -> int:
@@ -203,5 +205,5 @@ def check(arguments: CheckBundle) -> int:
     return 0
 
 
-def _written(spec) -> str:
+def _written(spec: TensorSpec) -> str:
     return f"{spec.name}: {spec.kind} {spec.dtype} ({', '.join(map(str, spec.shape))})"

@@ -50,7 +50,8 @@ def _model(served: ServedModel, base: str) -> str:
         for spec in specs
     )
     commands = "".join(f"<pre>{html.escape(command)}</pre>" for command in _commands(served, base))
-    return f"<h2>{html.escape(served.name)}</h2><p>Version {html.escape(served.version)}.</p><table>{rows}</table>{commands}"
+    head = f"<h2>{html.escape(served.name)}</h2><p>Version {html.escape(served.version)}.</p>"
+    return f"{head}<table>{rows}</table>{commands}"
 
 
 def _commands(served: ServedModel, base: str) -> list[str]:
