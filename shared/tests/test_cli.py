@@ -76,6 +76,25 @@ def test_help_and_slips_answer_without_importing_torch(toy_path, words):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_package_without_recipes_has_its_own_commands_only(capsys):
+    @dataclasses.dataclass(frozen=True)
+    class Greet:
+        """Say something."""
+
+    def call(*words):
+        code = cli.main("polite", None, {"greet": cli.Command(Greet, "builtins:print")}, list(words))
+        told = capsys.readouterr()
+        return code, told.out, " ".join(told.err.split())
+
+    code, out, _ = call()
+    assert (code, "greet  Say something." in out) == (0, True)
+    assert not [word for word in ("train", "list", "recipes", "check") if word in out]
+    assert call("greet")[:2] == (0, "test_a_package_without_recipes_has_its_own_commands_only.<locals>.Greet()\n")
+    for word in ("train", "list", "check"):
+        code, _, err = call(word)
+        assert (code, err.endswith("Commands: greet.")) == (2, True)
+
+
 # ---- slips -------------------------------------------------------------------------------------------------
 
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -151,7 +149,8 @@ def test_a_signal_lets_requests_that_have_come_be_answered_and_ends_with_0(bundl
     with server(bundles / "root") as (process, address):
         host, port = address.removeprefix("http://").split(":")
         body = json.dumps({"inputs": {"series": [[16.0]]}}).encode()
-        head = f"POST /v1/models/root/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = "POST /v1/models/root/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
         with socket.create_connection((host, int(port))) as slow:
             slow.sendall(head.encode() + body[:5])
             while ask(address, "/livez") != {"alive": True}:

@@ -121,8 +121,8 @@ class Registry:
         """Serve another version. Raises `Refusal` if it is there already."""
         if not NAME.fullmatch(served.name) or not NAME.fullmatch(served.version) or served.version in ALIASES:
             raise UserError(
-                f"The bundle {served.bundle.folder} is called '{served.name}' '{served.version}'. A service needs names "
-                "of at most 64 lower-case letters, digits, '.', '_' and '-', other than its aliases."
+                f"The bundle {served.bundle.folder} is called '{served.name}' '{served.version}'. A service needs "
+                "names of at most 64 lower-case letters, digits, '.', '_' and '-', other than its aliases."
             )
         entry = self._models.setdefault(served.name, Entry())
         if served.version in entry.versions:
