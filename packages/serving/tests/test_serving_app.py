@@ -272,6 +272,16 @@ def test_a_thread_that_dies_is_noticed_and_replaced(serving, monkeypatch, caplog
     assert "died" in caplog.text
 
 
+def test_a_model_that_is_stuck_does_not_keep_the_service_from_stopping(serving):
+    client = serving("root", limits={"deadline": 0.1})
+    batcher = client.app.service.registry.choose("root").batcher
+    hold = threading.Event()
+    batcher._computer.run = lambda inputs: hold.wait(30)
+    error_of(client.post("/v1/models/root/predict", json={"inputs": {"series": [[1]]}}), 504, "too_late")
+    client.portal.call(client.app.service.close)
+    hold.set()
+
+
 # ---- administration ----------------------------------------------------------------------------------------
 
 TOKEN = {"X-Admin-Token": "a-long-enough-token"}

@@ -223,10 +223,10 @@ class Batcher:
             await asyncio.sleep(0.01)
 
     def close(self) -> None:
-        """End the thread after its present batch."""
+        """End the thread after its present batch; one that is stuck is left behind, and ends with the process."""
         self._open = False
         self._thread.jobs.put(None)
-        self._thread.thread.join(self.limits.stuck_seconds)
+        self._thread.thread.join(self.limits.deadline)
 
     def _start(self) -> "ModelThread":
         return ModelThread(self._computer.outcomes, self._prepare, self._tell_finished, self._tell_died, self.name)

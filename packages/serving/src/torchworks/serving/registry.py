@@ -15,6 +15,7 @@ Everything here runs in the event loop, so a request sees either what was before
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
@@ -229,8 +230,10 @@ class Registry:
             entry.trial = None
 
     async def close(self) -> None:
-        """Answer what was taken, and end all threads."""
-        await asyncio.gather(*(served.drain() for served in self.served()), *self._closing)
+        """Answer what was taken, but wait no longer than a request may take, and end all threads."""
+        drains = [served.drain() for served in self.served()]
+        with contextlib.suppress(TimeoutError):  # a model that is stuck
+            await asyncio.wait_for(asyncio.gather(*drains, *self._closing), self.settings.limits.deadline)
         for served in self.served():
             served.close()
 
