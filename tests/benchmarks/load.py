@@ -9,8 +9,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,16 +59,22 @@ class Connections:
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def ask(self, message: bytes) -> tuple[int, bytes]:
+        """Status and body. Raises what asyncio raises when the connection breaks."""
         async with self._free:
-            pair = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+            stays = False
             try:
-                yield pair
-            except BaseException:
-                pair[1].close()
-                raise
-            self._idle.append(pair)
+                writer.write(message)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                body = await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
+                stays = b"connection: close" not in head
+            finally:
+                if stays:
+                    self._idle.append((reader, writer))
+                else:
+                    writer.close()
+            return int(head[9:12]), body
 
     async def close(self) -> None:
         for _, writer in self._idle:
@@ -78,17 +83,8 @@ class Connections:
 
 async def send(connections: Connections, call: Call, due: float) -> Outcome:
     try:
-        async with asyncio.timeout(GIVE_UP), connections.one() as (reader, writer):
-            writer.write(call.message)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            status = int(head[9:12])
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            body = await reader.readexactly(length)
-            if b"connection: close" in head:
-                raise ConnectionResetError  # not to be used again, though this answer came
-    except ConnectionResetError:
-        if "body" not in locals():
-            return Outcome(due, time.perf_counter(), 0, False)
+        async with asyncio.timeout(GIVE_UP):
+            status, body = await connections.ask(call.message)
     except (OSError, EOFError, TimeoutError, IndexError):
         return Outcome(due, time.perf_counter(), 0, False)
     return Outcome(due, time.perf_counter(), status, status == 200 and call.right(body))
