@@ -1,0 +1,46 @@
+// Makes elements. Text never becomes markup, whoever wrote it.
+
+export function el(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  return fill(element, props, children);
+}
+
+export function svg(tag, props = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
+}
+
+function fill(element, props, children) {
+  for (const [name, value] of Object.entries(props)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child != null));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+export function share(value, digits = 1) {
+  return `${(100 * value).toFixed(digits)} %`;
+}
+
+export function milliseconds(seconds) {
+  const ms = 1000 * seconds;
+  return ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : ms.toFixed(0);
+}
+
+export function figures(pairs) {
+  return pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+}
+
+// A table of rows of cells; a cell is text, or {text, kind} with a class name.
+export function table(names, rows) {
+  const kinds = names.map((name) => (name.startsWith("#") ? "number" : null));
+  const head = names.map((name, i) => el("th", { scope: "col", class: kinds[i] }, name.replace("#", "")));
+  const body = rows.map((row) => el("tr", {}, row.map((cell, i) => {
+    const kind = [kinds[i], cell?.kind].filter(Boolean).join(" ");
+    return el("td", { class: kind || null }, cell?.text ?? cell);
+  })));
+  return [el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)];
+}

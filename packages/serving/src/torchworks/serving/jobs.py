@@ -1,0 +1,189 @@
+"""Work that takes longer than a request may: it is cut into parts, done beside the requests, and kept for a while.
+
+    job = jobs.submit(served, inputs)
+    async for event in jobs.events(job.id): ...     # {"state": "running", "done": 64, "rows": 1000}
+    jobs.get(job.id).outputs()
+
+Each part is a request like any other to the model's batcher, one at a time, so that a job takes turns with the
+requests and never fills the queue.
+"""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from torchworks.serving.errors import Refusal
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+OVER: tuple[State, ...] = ("done", "failed", "cancelled")
+
+
+class Model(Protocol):
+    """What a job needs of a served model."""
+
+    async def predict(self, inputs: dict[str, np.ndarray], deadline: float) -> dict[str, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """How much work jobs may be."""
+
+    rows: int = 4096
+    """Rows of one job."""
+    part: int = 16
+    """Rows that are done at a time."""
+    waiting: int = 16
+    """Jobs that wait or run at one time; further ones are refused."""
+    running: int = 1
+    """Jobs that run at one time."""
+    kept: int = 64
+    """Finished jobs whose results are kept."""
+    keep_bytes: int = 1 << 28
+    """Bytes that all kept results may take; the oldest go first."""
+    keep_seconds: float = 900.0
+    """How long a result is kept."""
+    part_seconds: float = 60.0
+    """Time that one part may take."""
+
+
+@dataclass
+class Job:
+    """One piece of work and what has become of it. `error` is a sentence for whoever asked."""
+
+    id: str
+    name: str
+    version: str
+    rows: int
+    created: float
+    state: State = "queued"
+    done: int = 0
+    error: str = ""
+    finished: float | None = None
+    parts: list[dict[str, np.ndarray]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task | None = None
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        """All rows together; raises `Refusal` unless the job is done."""
+        if self.state != "done":
+            raise Refusal(409, "not_done", self.error or f"This job is {self.state}: it has no result.")
+        return {name: np.concatenate([part[name] for part in self.parts]) for name in self.parts[0]}
+
+    def status(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "job": self.id,
+            "model": self.name,
+            "version": self.version,
+            "state": self.state,
+            "rows": self.rows,
+            "done": self.done,
+            "created": self.created,
+            "finished": self.finished,
+            "error": self.error,
+        }
+
+    def bytes(self) -> int:
+        return sum(value.nbytes for part in self.parts for value in part.values())
+
+    def tell(self) -> None:
+        """Wake whoever watches."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Jobs:
+    """All jobs of a service, within `limits`."""
+
+    def __init__(self, limits: JobLimits | None = None):
+        self.limits = limits or JobLimits()
+        self._jobs: dict[str, Job] = {}
+        self._turn = asyncio.Semaphore(self.limits.running)
+
+    def submit(self, served: Model, inputs: dict[str, np.ndarray], *, name: str, version: str) -> Job:
+        """Start a job of as many rows as the inputs have. Raises `Refusal` beyond a limit."""
+        self._forget()
+        rows = len(next(iter(inputs.values())))
+        if rows > self.limits.rows:
+            raise Refusal(413, "too_large", f"A job may have {self.limits.rows} rows, and this one has {rows}.")
+        if sum(job.state not in OVER for job in self._jobs.values()) >= self.limits.waiting:
+            raise Refusal(429, "busy", "Too many jobs are waiting already: try again later.", retry_after=5)
+        job = Job(secrets.token_urlsafe(16), name, version, rows, time.time())
+        self._jobs[job.id] = job
+        job.task = asyncio.create_task(self._run(job, served, inputs))
+        return job
+
+    def get(self, id: str) -> Job:
+        """Raises `Refusal` for a job that is not there, or no longer."""
+        self._forget()
+        if id not in self._jobs:
+            raise Refusal(404, "no_such_job", "There is no such job, or its result is no longer kept.")
+        return self._jobs[id]
+
+    def cancel(self, id: str) -> Job:
+        """Stop a job, or forget its result."""
+        job = self.get(id)
+        if job.state in OVER:
+            del self._jobs[id]
+        elif job.task is not None:
+            job.task.cancel()
+        return job
+
+    async def events(self, id: str) -> AsyncIterator[dict[str, Any]]:
+        """The status now and after each change, until the job is over."""
+        job = self.get(id)
+        while True:
+            changed = job.changed
+            yield job.status()
+            if job.state in OVER:
+                return
+            await changed.wait()
+
+    async def close(self) -> None:
+        """Cancel what has not ended."""
+        tasks = [job.task for job in self._jobs.values() if job.task is not None and not job.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, job: Job, served: Model, inputs: dict[str, np.ndarray]) -> None:
+        try:
+            async with self._turn:
+                job.state = "running"
+                async for part in in_parts(served, inputs, self.limits.part, self.limits.part_seconds):
+                    job.parts.append(part)
+                    job.done += len(next(iter(part.values())))
+                    job.tell()
+            job.state = "done"
+        except asyncio.CancelledError:
+            job.state, job.error, job.parts = "cancelled", "This job was cancelled.", []
+        except Refusal as refusal:
+            job.state, job.error, job.parts = "failed", refusal.message, []
+        finally:
+            job.finished = time.time()
+            job.tell()
+
+    def _forget(self) -> None:
+        """Drop results that are too old, too many or too large together, the oldest first."""
+        over = sorted((job for job in self._jobs.values() if job.finished), key=lambda job: job.finished or 0)
+        sizes = list(itertools.accumulate(job.bytes() for job in reversed(over)))[::-1]
+        for place, (job, size) in enumerate(zip(over, sizes, strict=True)):
+            old = time.time() - (job.finished or 0) > self.limits.keep_seconds
+            if old or len(over) - place > self.limits.kept or size > self.limits.keep_bytes:
+                del self._jobs[job.id]
+
+
+async def in_parts(
+    served: Model, inputs: dict[str, np.ndarray], rows: int, seconds: float
+) -> AsyncIterator[dict[str, np.ndarray]]:
+    """Outputs of `rows` rows at a time; each part may take so many seconds."""
+    whole = len(next(iter(inputs.values())))
+    for start in range(0, whole, rows):
+        part = {name: value[start : start + rows] for name, value in inputs.items()}
+        yield await served.predict(part, time.monotonic() + seconds)

@@ -1,0 +1,146 @@
+"""Sends requests to a service: as fast as it answers (closed loop), or at times that do not wait for it (open loop).
+
+A closed loop hides overload, as each caller waits for its answer before it asks again. In the open loop requests come
+at random times, as from many people (Poisson), and a request's time runs from when it was due, not from when a busy
+client came to send it ("coordinated omission").
+"""
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+MOST_CONNECTIONS = 256
+GIVE_UP = 30.0  # seconds after which an answer is lost
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, and whether the body of a 200 is the right answer to it."""
+
+    message: bytes
+    right: Callable[[bytes], bool]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`status` is 0 for an answer that never came. Times in seconds of `time.perf_counter`."""
+
+    due: float
+    ended: float
+    status: int
+    right: bool
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.due
+
+
+def message(url: str, body: bytes, content_type: str) -> bytes:
+    """A POST as it goes over the wire."""
+    parts = urlsplit(url)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {content_type}\r\n"
+        f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Connections:
+    """Connections to one server that are used again, at most `MOST_CONNECTIONS` at a time."""
+
+    def __init__(self, url: str):
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname, parts.port
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    async def ask(self, message: bytes) -> tuple[int, bytes]:
+        """Status and body. Raises what asyncio raises when the connection breaks."""
+        async with self._free:
+            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+            stays = False
+            try:
+                writer.write(message)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                body = await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
+                stays = b"connection: close" not in head
+            finally:
+                if stays:
+                    self._idle.append((reader, writer))
+                else:
+                    writer.close()
+            return int(head[9:12]), body
+
+    async def close(self) -> None:
+        for _, writer in self._idle:
+            writer.close()
+
+
+async def send(connections: Connections, call: Call, due: float) -> Outcome:
+    try:
+        async with asyncio.timeout(GIVE_UP):
+            status, body = await connections.ask(call.message)
+    except (OSError, EOFError, TimeoutError, IndexError):
+        return Outcome(due, time.perf_counter(), 0, False)
+    return Outcome(due, time.perf_counter(), status, status == 200 and call.right(body))
+
+
+async def closed_loop(url: str, calls: list[Call], callers: int, seconds: float) -> list[Outcome]:
+    """As many callers as `callers`, each asking again as soon as it is answered."""
+    connections, outcomes = Connections(url), []
+    end = time.perf_counter() + seconds
+
+    async def caller(number: int) -> None:
+        turn = number
+        while (now := time.perf_counter()) < end:
+            outcomes.append(await send(connections, calls[turn % len(calls)], now))
+            turn += callers
+
+    await asyncio.gather(*(caller(number) for number in range(callers)))
+    await connections.close()
+    return outcomes
+
+
+async def open_loop(url: str, calls: list[Call], rate: float, seconds: float, seed: int = 0) -> list[Outcome]:
+    """Requests at random times, `rate` a second on average."""
+    connections, chance, tasks = Connections(url), random.Random(seed), []
+    due = begun = time.perf_counter()
+    while due < begun + seconds:
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(send(connections, calls[len(tasks) % len(calls)], due)))
+        due += chance.expovariate(rate)
+    outcomes = await asyncio.gather(*tasks)
+    await connections.close()
+    return outcomes
+
+
+def summary(outcomes: list[Outcome], limit: float) -> dict[str, Any]:
+    """`goodput` are right answers within `limit` seconds, per second; milliseconds are those of right answers, and of
+    refusals (429 and 503)."""
+    span = max(outcome.ended for outcome in outcomes) - min(outcome.due for outcome in outcomes)
+    right = [outcome.seconds for outcome in outcomes if outcome.right]
+    refused = [outcome.seconds for outcome in outcomes if outcome.status in (429, 503)]
+    return {
+        "requests": len(outcomes),
+        "throughput": len(right) / span,
+        "goodput": sum(seconds <= limit for seconds in right) / span,
+        "p50_ms": _percentile(right, 50),
+        "p99_ms": _percentile(right, 99),
+        "refused": len(refused),
+        "refused_p99_ms": _percentile(refused, 99),
+        "wrong": sum(outcome.status == 200 and not outcome.right for outcome in outcomes),
+        "failed": sum(outcome.status not in (200, 429, 503) for outcome in outcomes),
+    }
+
+
+def _percentile(seconds: list[float], percent: int) -> float | None:
+    if not seconds:
+        return None
+    if len(seconds) == 1:
+        return 1000 * seconds[0]
+    return 1000 * statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1]
