@@ -259,7 +259,7 @@ class Monitor:
         rows, allowed = len(next(iter(inputs.values()))), int(watched.allowance)
         if rows > allowed:
             chosen = np.sort(self._rng.choice(rows, allowed, replace=False))
-            inputs, outputs = ({name: part[chosen] for name, part in side.items()} for side in (inputs, outputs))
+            inputs, outputs = (_rows(side, chosen, rows) for side in (inputs, outputs))
         watched.allowance -= min(rows, allowed)
         if allowed:
             watched.window.add(inputs, outputs)
@@ -334,3 +334,8 @@ def _alike(predictions: Iterable[Prediction]) -> list[tuple[Key, list[Prediction
 def _joined(tensors: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Rows of several requests, tensor by tensor."""
     return {name: np.concatenate([each[name] for each in tensors]) for name in tensors[0]}
+
+
+def _rows(tensors: Mapping[str, np.ndarray], chosen: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+    """The `chosen` ones of `rows`; a tensor that has another number is not by rows and stays."""
+    return {name: part[chosen] if len(part) == rows else part for name, part in tensors.items()}

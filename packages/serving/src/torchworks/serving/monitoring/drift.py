@@ -29,7 +29,7 @@ FORMAT = 1
 CELLS = 10
 MAX_FINDINGS = 64
 """Of how many findings the probabilities are followed, from the first on."""
-LEAST_EXPECTED = 5
+LEAST_BETWEEN_EDGES, LEAST_OF_CATEGORY = 2, 5
 """Cells in which fewer rows are to be expected are counted as one, for the χ² to hold (Cochran 1954)."""
 
 Column = tuple[np.ndarray, tuple[str, ...]]
@@ -130,6 +130,14 @@ class Spread:
         """How many of `cells` are which."""
         return np.bincount(cells, minlength=len(self.categories) or len(self.edges) + 1)
 
+    def distance(self, now: np.ndarray) -> "Distance":
+        """To the counts `now`. Which cells are rare must not be chosen in a way that makes the sides differ: edges were
+        laid such that the reference's counts are not by chance, categories are chosen by both sides together."""
+        m, n = self.counts.sum(), now.sum()
+        if self.categories:
+            return distance(self.counts, now, (self.counts + now) * min(m, n) / (m + n) < LEAST_OF_CATEGORY)
+        return distance(self.counts, now, self.counts * n / m < LEAST_BETWEEN_EDGES)
+
 
 def _edges(values: np.ndarray, cells: int) -> np.ndarray:
     """Between `cells` cells of about as many values each; fewer where values repeat."""
@@ -166,15 +174,13 @@ class Distance:
         return self.scale * chi2_isf(p, self.freedom) if self.freedom else 0.0
 
 
-def distance(before: np.ndarray, now: np.ndarray) -> Distance:
-    """Between counts in the same cells, of which rare ones are first counted as one."""
-    m, n = before.sum(), now.sum()
-    both = before + now  # which cells are rare may not depend on one side alone: that would make sides differ
-    rare = both * min(m, n) / (m + n) < LEAST_EXPECTED
+def distance(before: np.ndarray, now: np.ndarray, rare: np.ndarray) -> Distance:
+    """Between counts in the same cells, of which the `rare` ones are counted as one."""
     before, now = (np.append(counts[~rare], counts[rare].sum()) for counts in (before, now))
     kept = before + now > 0
     p, q = (_shares(counts[kept]) for counts in (before, now))
-    return Distance(float(((p - q) * np.log(p / q)).sum()), float(1 / n + 1 / m), int(kept.sum()) - 1)
+    scale = 1 / before.sum() + 1 / now.sum()
+    return Distance(float(((p - q) * np.log(p / q)).sum()), float(scale), int(kept.sum()) - 1)
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
@@ -257,7 +263,7 @@ class Window:
 
     def _compare(self, last: np.ndarray, rate: float) -> dict[str, dict[str, Any]]:
         counts = [spread.count(cells) for spread, cells in zip(self.spreads.values(), last, strict=True)]
-        distances = [distance(spread.counts, now) for spread, now in zip(self.spreads.values(), counts, strict=True)]
+        distances = [spread.distance(now) for spread, now in zip(self.spreads.values(), counts, strict=True)]
         chance = step_up([found.p for found in distances], rate)
         return {
             name: {

@@ -117,7 +117,7 @@ class PredictionLog:
                 arrays = [(row, name, _packed(array)) for name, array in entry.inputs.items()]
                 file.executemany("INSERT INTO inputs VALUES (?, ?, ?)", arrays)
         if PAGE * _number(file, "PRAGMA page_count") > self.max_bytes // 2:
-            file.execute("PRAGMA incremental_vacuum").fetchall()
+            file.executescript("PRAGMA incremental_vacuum")  # `execute` would free a single page
 
     def _trim(self, file: sqlite3.Connection, coming: int) -> None:
         """Delete the oldest rows, so that with `coming` new ones the limits hold; rows may fill half of `max_bytes`."""
@@ -153,7 +153,7 @@ class PredictionLog:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = sqlite3.connect(self.path, timeout=1, isolation_level=None, check_same_thread=False)
+        file = sqlite3.connect(self.path, timeout=0.05, isolation_level=None, check_same_thread=False)
         try:
             file.execute(f"PRAGMA page_size = {PAGE}")
             version = _number(file, "PRAGMA user_version")
