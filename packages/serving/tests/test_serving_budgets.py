@@ -1,6 +1,7 @@
 """How much failure the objectives allow, how much of it is used, and how fast."""
 
 import pytest
+
 from torchworks.serving.monitoring.budgets import ALERTS, Budget, Objectives
 
 START = 1_700_000_000.0

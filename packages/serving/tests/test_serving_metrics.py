@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
 from torchworks.serving.monitoring.metrics import Metrics, Sample
 from torchworks.serving.monitoring.record import Prediction
 

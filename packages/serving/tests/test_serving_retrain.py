@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from torchworks.serving.monitoring import MonitorSettings
 from torchworks.serving.monitoring.retrain import Retrainer
 

@@ -120,11 +120,13 @@ class Monitor:
     def note(self, prediction: Prediction) -> None:
         """A request was answered or refused. Returns at once; a prediction for which there is no room in the queue is
         counted in the metrics all the same."""
-        with self._counted("note a prediction"):
+        try:
             self._metrics.count(prediction)
             if prediction.model in self._recent:
                 self._spend(prediction)
                 self._put(prediction)
+        except Exception as error:
+            self._failed("note a prediction", error)
 
     def note_batch(self, name: str, version: str, rows: int) -> None:
         """A batch of so many rows was run."""
@@ -294,13 +296,17 @@ class Monitor:
 
     @contextmanager
     def _counted(self, what: str) -> Iterator[None]:
-        """Whatever fails within is counted, and said the first time; the service goes on."""
+        """Whatever fails within harms no more than that."""
         try:
             yield
         except Exception as error:
-            self._failures[what] += 1
-            if self._failures[what] == 1:
-                logger.error("Monitoring could not %s; the service goes on.", what, exc_info=error)
+            self._failed(what, error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        """Count it, and say it the first time."""
+        self._failures[what] += 1
+        if self._failures[what] == 1:
+            logger.error("Monitoring could not %s; the service goes on.", what, exc_info=error)
 
     def _samples(self) -> Iterator[Sample]:
         for (name, version), watched in self._watching():
