@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from torchworks.serving.monitoring import MonitorSettings
 from torchworks.serving.monitoring.retrain import Retrainer
+from torchworks.serving.monitoring.settings import MonitorSettings
 
 KEY = ("digits", "v1")
 START = 1_700_000_000.0

@@ -56,7 +56,7 @@ class Budget:
         self.objectives = objectives
         self._minutes = objectives.days * DAY
         self._counts = np.zeros((4, self._minutes), np.uint32)
-        self._cells = memoryview(self._counts)  # single numbers change faster by it
+        self._cells = self._counts.data  # single numbers change faster by it
         self._first = self._newest = 0
         self._lock = threading.Lock()
 

@@ -152,7 +152,7 @@ class PredictionLog:
         return self._file
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = sqlite3.connect(self.path, timeout=0.05, isolation_level=None, check_same_thread=False)
         try:
             file.execute(f"PRAGMA page_size = {PAGE}")

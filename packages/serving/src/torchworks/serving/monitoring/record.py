@@ -25,8 +25,8 @@ class Prediction:
     """"predict", "v2" or "job"."""
     status: int
     """HTTP status."""
-    rows: int
-    seconds: dict[str, float]
+    rows: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
     """Of the stages decode, queue, run and encode, and in total."""
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     """As decoded; empty when the request was refused."""
