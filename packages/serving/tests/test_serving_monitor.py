@@ -15,6 +15,7 @@ import pytest
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.monitoring.commands import Register
 from torchworks.serving.monitoring.drift import reference
+from torchworks.serving.monitoring.mlflow_registry import run
 from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.monitoring.record import Prediction, answer
 from torchworks.serving.monitoring.settings import MonitorSettings
@@ -341,21 +342,33 @@ def test_it_imports_no_torch():
     subprocess.run([sys.executable, "-c", f"import sys, {names}; assert 'torch' not in sys.modules"], check=True)
 
 
+def bundle(parent: Path) -> Path:
+    """A folder that looks like one."""
+    folder = parent / "bundle"
+    folder.mkdir()
+    for name in ("model.onnx", "golden.safetensors"):
+        (folder / name).write_text(name)
+    files = tuple(FileEntry.of(folder / name) for name in ("model.onnx", "golden.safetensors"))
+    (folder / "serving.json").write_text(json.dumps(to_dict(manifest(files=files))))
+    return folder
+
+
+def test_registering_without_mlflow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow.exceptions", None)
+    with pytest.raises(UserError, match=r"serving\[mlflow\]"):
+        run(Register(bundle(tmp_path), uri="sqlite:///mlflow.db"))
+    with pytest.raises(UserError, match="There is no bundle"):
+        run(Register(tmp_path, uri="sqlite:///mlflow.db"))
+
+
 @pytest.mark.slow  # MLflow takes seconds to start
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow about SQLAlchemy
 def test_a_bundle_is_registered_in_mlflow_offline(tmp_path, capsys, monkeypatch):
     pytest.importorskip("mlflow")
     from mlflow import MlflowClient
 
-    from torchworks.serving.monitoring.mlflow_registry import run
-
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "bundle"
-    folder.mkdir()
-    for name in ("model.onnx", "golden.safetensors"):
-        (folder / name).write_text(name)
-    files = tuple(FileEntry.of(folder / name) for name in ("model.onnx", "golden.safetensors"))
-    (folder / "serving.json").write_text(json.dumps(to_dict(manifest(files=files))))
+    folder = bundle(tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     for _ in range(2):
         run(Register(folder, uri=uri, alias="champion"))

@@ -13,7 +13,7 @@ class Register:
 
     bundle: Annotated[Path, Positional, arg(metavar="BUNDLE", help="Folder that `serving export` wrote.")]
     uri: Annotated[str, arg(metavar="URI")]
-    """MLflow's tracking server, such as https://mlflow.example, or a file: sqlite:///mlflow.db."""
+    """MLflow's tracking server, such as https://mlflow.example, or sqlite:///mlflow.db (files then go to ./mlruns)."""
     name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the bundle's name)")] = None
     """Name of the registered model."""
     experiment: Annotated[str, arg(metavar="NAME")] = "serving"

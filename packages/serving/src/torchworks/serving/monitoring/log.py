@@ -4,7 +4,7 @@
 
 It may be read while it is written (write-ahead log). A killed service loses what it had not yet written, at most a
 fraction of a second. What cannot be written is counted and dropped, and said once; a file that is damaged or of another
-version is set aside, as the one that ends in `.aside`.
+version is set aside, as the one that ends in `.aside` (of which there is one, as large as the limit at most).
 """
 
 import io
@@ -185,12 +185,13 @@ class PredictionLog:
             logger.warning("Predictions cannot be logged to %s: %s. They are answered all the same.", self.path, error)
 
     def _set_aside(self, why: str) -> None:
-        """Rename the file, over one that was set aside before."""
+        """Rename the file and its side files, over what was set aside before."""
         logger.warning("The log %s cannot be continued: %s. It is kept as %s.aside.", self.path, why, self.path.name)
         try:
-            self.path.replace(f"{self.path}.aside")
-            for ending in ("-wal", "-shm"):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+            for ending in ("-wal", "-shm", ""):
+                Path(f"{self.path}.aside{ending}").unlink(missing_ok=True)
+                if (file := Path(f"{self.path}{ending}")).exists():
+                    file.replace(f"{self.path}.aside{ending}")
         except OSError as error:
             logger.warning("The log %s cannot be renamed: %s.", self.path, error)
 

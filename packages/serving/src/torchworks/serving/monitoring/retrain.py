@@ -107,7 +107,7 @@ class Retrainer:
         try:
             with self._output(model, now) as output:
                 self._process = subprocess.Popen(
-                    [sys.executable, guardian.__file__, *self.settings.retrain],
+                    [sys.executable, "-I", guardian.__file__, *self.settings.retrain],
                     stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
                     env=environment, start_new_session=True,
                 )  # fmt: skip
