@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Monitor:
         self._recent: dict[str, deque[dict[str, Any]]] = {}
         self._failures: Counter[str] = Counter()
         self._metrics = Metrics(self._samples)
-        self._queue: deque[tuple[Prediction, int]] = deque()
+        self._queue: deque[Prediction] = deque()
         self._queued_bytes = self._full = 0
         self._lock = threading.Lock()
         self._rng = np.random.default_rng()
@@ -140,11 +140,8 @@ class Monitor:
 
     def drift(self, model: str) -> dict[str, dict[str, Any]]:
         """For each version, what `Window.judge` returns."""
-        settings = self.settings
-        windows = {key[1]: watched.window for key, watched in self._watching() if key[0] == model}
-        return {
-            version: window.judge(settings.false_alarms, settings.least_rows) for version, window in windows.items()
-        }
+        watching = self._watching()
+        return {version: self._judge(watched) for (name, version), watched in watching if name == model}
 
     def budgets(self, model: str) -> dict[str, Any]:
         """What `Budget.report` returns; empty for a model that is not watched."""
@@ -178,14 +175,16 @@ class Monitor:
             self._budgets[prediction.model].add(prediction.time, failed=prediction.status >= 500, seconds=seconds)
 
     def _put(self, prediction: Prediction) -> None:
+        """Into the queue; without its arrays where these are too much."""
         size = prediction.nbytes
         with self._lock:
-            fits = len(self._queue) < self.settings.queue and self._queued_bytes + size <= self.settings.queue_bytes
-            if fits:
-                self._queue.append((prediction, size))
-                self._queued_bytes += size
-            else:
+            if len(self._queue) >= self.settings.queue:
                 self._full += 1
+                return
+            if self._queued_bytes + size > self.settings.queue_bytes:
+                prediction, size = replace(prediction, inputs={}, outputs={}), 0
+            self._queue.append(prediction)
+            self._queued_bytes += size
 
     # ---------------------------------------------------------------------------------------- on the own thread
 
@@ -199,7 +198,7 @@ class Monitor:
         """Empty the queue."""
         with self._handling:
             with self._lock:
-                predictions = [prediction for prediction, _ in self._queue]
+                predictions = list(self._queue)
                 self._queue.clear()
                 self._queued_bytes = 0
             with self._counted("keep predictions"):

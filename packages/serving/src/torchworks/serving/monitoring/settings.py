@@ -20,7 +20,7 @@ class MonitorSettings:
     queue: int = 8192
     """Predictions that may wait to be noted; further ones are dropped and counted."""
     queue_bytes: int = 64 << 20
-    """Bytes of arrays that may wait to be noted."""
+    """Bytes of arrays that may wait to be noted; further predictions are noted without theirs."""
     window: int = 1000
     """Rows of each version that are compared with the reference: the last ones."""
     least_rows: int = 100
