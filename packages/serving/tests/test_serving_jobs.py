@@ -1,6 +1,7 @@
 """A job's rows all come back, in order; it can be watched and cancelled, and the service keeps only so much of them."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -14,8 +15,13 @@ from torchworks.serving.jobs import Job, JobLimits, Jobs
 class Doubler:
     """Doubles numbers, refuses 13, and takes its time for 99."""
 
+    name, version = "doubler", "1"
+
     def __init__(self) -> None:
         self.together = self.most = 0
+
+    def lease(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     async def predict(self, inputs: dict[str, np.ndarray], deadline: float) -> dict[str, np.ndarray]:
         assert deadline > time.monotonic()
@@ -42,7 +48,7 @@ def run(action: Callable[[Jobs, Doubler], Awaitable[None]], **limits) -> None:
 
 
 def submit(jobs: Jobs, model: Doubler, values) -> Job:
-    return jobs.submit(model, {"x": np.asarray(values, np.int64)}, name="doubler", version="1")
+    return jobs.submit(model, {"x": np.asarray(values, np.int64)})
 
 
 async def finished(jobs: Jobs, job: Job) -> list[dict]:

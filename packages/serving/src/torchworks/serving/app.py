@@ -16,7 +16,7 @@ from torchworks.serving import describe, errors
 from torchworks.serving.gate import Gate
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
-from torchworks.serving.routes import admin, docs, health, models, predict, v2
+from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, predict, v2, watch
 from torchworks.serving.service import Service
 
 
@@ -53,7 +53,8 @@ def create_app(registry: Registry, settings: Settings) -> ServingApp:
     closed with the app."""
     app = ServingApp(Service(registry, settings))
     errors.install(app)
-    routers = [health.router, models.router, predict.router, v2.router, v2.infer_router, docs.router]
+    routers = [health.router, models.router, predict.router, v2.router, v2.infer_router, jobs.router, watch.router]
+    routers += [docs.router, dashboard.router]
     for router in routers if settings.admin_token is None else [*routers, admin.router]:
         app.include_router(router)
     return app

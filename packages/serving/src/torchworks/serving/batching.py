@@ -101,6 +101,7 @@ class Batcher:
         self.rows_name = rows_name(signature)
         self.rows_per_second = math.inf  # until it was measured
         self.queued_rows = self.deaths = 0
+        self.computed: Callable[[int], object] = lambda rows: None  # told of the rows of each batch
         self._computer = Computer(run, signature, self.rows_name)
         self._prepare = prepare
         self._queue: deque[Ticket] = deque()
@@ -194,7 +195,9 @@ class Batcher:
         batch, self._running = self._running, []
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.settle(outcome)
-        measured = sum(ticket.rows for ticket in batch) / max(seconds, 1e-6)
+        rows = sum(ticket.rows for ticket in batch)
+        self.computed(rows)
+        measured = rows / max(seconds, 1e-6)
         known = math.isfinite(self.rows_per_second)
         self.rows_per_second = 0.8 * self.rows_per_second + 0.2 * measured if known else measured
         self._dispatch()
@@ -211,6 +214,10 @@ class Batcher:
     def ready(self) -> bool:
         """Whether requests are computed."""
         return self.alive and self._thread.started.is_set() and not self._thread.over
+
+    @property
+    def running_rows(self) -> int:
+        return sum(ticket.rows for ticket in self._running)
 
     @property
     def idle(self) -> bool:

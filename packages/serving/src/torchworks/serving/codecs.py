@@ -17,6 +17,7 @@ A picture becomes exactly the pixels that training would read from its file. Wha
 import base64
 import binascii
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,6 +38,8 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 DRAWN = ("seed", "n")
 """Beside the inputs of a model that draws its own latents."""
+SMALLEST_SHOWN, GAP, GREY = 64, 2, 128
+"""Of a grid: pixels that images are enlarged to, between them, and what is there."""
 QUICK_VALUES = 4096
 """So few numbers are written where they are, without a thread."""
 _DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
@@ -278,7 +281,24 @@ def pixels(spec: TensorSpec, image: np.ndarray) -> np.ndarray:
 
 def png(spec: TensorSpec, image: np.ndarray) -> bytes:
     """An output (C, H, W) as a PNG file."""
-    values = pixels(spec, image)
+    return _file(pixels(spec, image))
+
+
+def grid(spec: TensorSpec, images: np.ndarray) -> bytes:
+    """Outputs (N, C, H, W) side by side, in nearly a square, as one PNG file; small ones enlarged by a whole factor."""
+    count, channels, height, width = images.shape
+    factor, columns = -(-SMALLEST_SHOWN // max(height, width)), math.ceil(math.sqrt(count))
+    rows, high, wide = -(-count // columns), factor * height + GAP, factor * width + GAP
+    sheet = np.full((channels, rows * high - GAP, columns * wide - GAP), GREY, np.uint8)
+    for place, image in enumerate(images):
+        top, left = high * (place // columns), wide * (place % columns)
+        large = pixels(spec, image).repeat(factor, 1).repeat(factor, 2)
+        sheet[:, top : top + high - GAP, left : left + wide - GAP] = large
+    return _file(sheet)
+
+
+def _file(values: np.ndarray) -> bytes:
+    """uint8 (C, H, W) as PNG."""
     picture = Image.fromarray(values[0] if len(values) == 1 else np.ascontiguousarray(values.transpose(1, 2, 0)))
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=1)  # it is read once, and not kept

@@ -22,6 +22,10 @@ class Refusal(Exception):
         super().__init__(message)
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
 
+    def body(self, request_id: str) -> dict[str, dict[str, str]]:
+        """As JSON."""
+        return {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
+
 
 def stopping() -> Refusal:
     return Refusal(503, "stopping", "The service is stopping: ask another replica.", retry_after=1)
@@ -53,8 +57,7 @@ def respond(refusal: Refusal, request_id: str) -> Response:
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"error": {"code": refusal.code, "message": refusal.message, "request_id": request_id}}
-    return JSONResponse(body, refusal.status, headers)
+    return JSONResponse(refusal.body(request_id), refusal.status, headers)
 
 
 def install(app: FastAPI) -> None:

@@ -19,6 +19,8 @@ from torchworks.serving.service import Service
 
 OPEN = ("/livez", "/readyz")
 """Addresses that need no key and always have room: whoever watches the service asks them."""
+PAGE = re.compile(r"/|/dashboard/[a-z.]*")
+"""The page for people needs no key to be shown; what it asks the service does."""
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 log = logging.getLogger("torchworks.serving")
 
@@ -62,7 +64,8 @@ class Gate:
         if path in OPEN:
             return None
         settings = self.service.settings
-        if settings.api_key is not None and not same_secret(_key(headers), settings.api_key):
+        shown = PAGE.fullmatch(path)
+        if settings.api_key is not None and not shown and not same_secret(_key(headers), settings.api_key):
             return Refusal(401, "no_key", "This service wants a key, in the header X-API-Key or as a bearer token.")
         if self.service.draining:
             return errors.stopping()

@@ -1,6 +1,6 @@
 """Work that takes longer than a request may: it is cut into parts, done beside the requests, and kept for a while.
 
-    job = jobs.submit(served, inputs)
+    job = jobs.submit(served, inputs)       # served: a ServedModel
     async for event in jobs.events(job.id): ...     # {"state": "running", "done": 64, "rows": 1000}
     jobs.get(job.id).outputs()
 
@@ -12,7 +12,8 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -25,7 +26,12 @@ OVER: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
 class Model(Protocol):
-    """What a job needs of a served model."""
+    """What a job needs of a served model. A `lease` keeps it open."""
+
+    name: str
+    version: str
+
+    def lease(self) -> AbstractContextManager[Any]: ...
 
     async def predict(self, inputs: dict[str, np.ndarray], deadline: float) -> dict[str, np.ndarray]: ...
 
@@ -106,17 +112,20 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._turn = asyncio.Semaphore(self.limits.running)
 
-    def submit(self, served: Model, inputs: dict[str, np.ndarray], *, name: str, version: str) -> Job:
-        """Start a job of as many rows as the inputs have. Raises `Refusal` beyond a limit."""
+    def submit(
+        self, served: Model, inputs: dict[str, np.ndarray], ended: Callable[[Job], object] = lambda job: None
+    ) -> Job:
+        """Start a job of as many rows as the inputs have; `ended` is called when it is over. Raises `Refusal` beyond a
+        limit."""
         self._forget()
         rows = len(next(iter(inputs.values())))
         if rows > self.limits.rows:
             raise Refusal(413, "too_large", f"A job may have {self.limits.rows} rows, and this one has {rows}.")
         if sum(job.state not in OVER for job in self._jobs.values()) >= self.limits.waiting:
             raise Refusal(429, "busy", "Too many jobs are waiting already: try again later.", retry_after=5)
-        job = Job(secrets.token_urlsafe(16), name, version, rows, time.time())
+        job = Job(secrets.token_urlsafe(16), served.name, served.version, rows, time.time())
         self._jobs[job.id] = job
-        job.task = asyncio.create_task(self._run(job, served, inputs))
+        job.task = asyncio.create_task(self._run(job, served, inputs, ended))
         return job
 
     def get(self, id: str) -> Job:
@@ -152,14 +161,12 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, job: Job, served: Model, inputs: dict[str, np.ndarray]) -> None:
+    async def _run(
+        self, job: Job, served: Model, inputs: dict[str, np.ndarray], ended: Callable[[Job], object]
+    ) -> None:
         try:
-            async with self._turn:
-                job.state = "running"
-                async for part in in_parts(served, inputs, self.limits.part, self.limits.part_seconds):
-                    job.parts.append(part)
-                    job.done += len(next(iter(part.values())))
-                    job.tell()
+            with served.lease():
+                await self._turns(job, served, inputs)
             job.state = "done"
         except asyncio.CancelledError:
             job.state, job.error, job.parts = "cancelled", "This job was cancelled.", []
@@ -168,6 +175,15 @@ class Jobs:
         finally:
             job.finished = time.time()
             job.tell()
+            ended(job)
+
+    async def _turns(self, job: Job, served: Model, inputs: dict[str, np.ndarray]) -> None:
+        async with self._turn:
+            job.state = "running"
+            async for part in in_parts(served, inputs, self.limits):
+                job.parts.append(part)
+                job.done += len(next(iter(part.values())))
+                job.tell()
 
     def _forget(self) -> None:
         """Drop results that are too old, too many or too large together, the oldest first."""
@@ -180,10 +196,10 @@ class Jobs:
 
 
 async def in_parts(
-    served: Model, inputs: dict[str, np.ndarray], rows: int, seconds: float
+    served: Model, inputs: dict[str, np.ndarray], limits: JobLimits
 ) -> AsyncIterator[dict[str, np.ndarray]]:
-    """Outputs of `rows` rows at a time; each part may take so many seconds."""
+    """Outputs of some rows at a time, in order."""
     whole = len(next(iter(inputs.values())))
-    for start in range(0, whole, rows):
-        part = {name: value[start : start + rows] for name, value in inputs.items()}
-        yield await served.predict(part, time.monotonic() + seconds)
+    for start in range(0, whole, limits.part):
+        part = {name: value[start : start + limits.part] for name, value in inputs.items()}
+        yield await served.predict(part, time.monotonic() + limits.part_seconds)

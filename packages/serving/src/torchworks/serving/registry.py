@@ -21,11 +21,13 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from torchworks.serving.errors import Refusal
 from torchworks.serving.limits import Settings
-from torchworks.serving.monitor import Monitor, NullMonitor
+from torchworks.serving.monitoring.monitor import Monitor
+from torchworks.serving.monitoring.settings import MonitorSettings
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError
 
@@ -62,10 +64,10 @@ def conflict(message: str) -> Refusal:
 
 
 class Registry:
-    """`generation` counts the changes."""
+    """`generation` counts the changes. Without a `monitor`, one that writes nothing is made."""
 
     def __init__(self, settings: Settings, monitor: Monitor | None = None):
-        self.settings, self.monitor = settings, monitor or NullMonitor()
+        self.settings, self.monitor = settings, monitor or Monitor(MonitorSettings(), None)
         self.generation = 0
         self._models: dict[str, Entry] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -130,8 +132,14 @@ class Registry:
             raise conflict("This version of the model is served already.")
         entry.versions[served.version] = served
         entry.aliases.setdefault(CHAMPION, served.version)
-        self.monitor.watch(served.name, served.manifest, served.bundle.reference())
+        self._watch(served)
         self._changed("%s %s is served", served.name, served.version)
+
+    def _watch(self, served: ServedModel) -> None:
+        name, version, batcher = served.name, served.version, served.batcher
+        self.monitor.watch(name, served.manifest, served.bundle.reference())
+        self.monitor.watch_queue(name, version, lambda: batcher.queued_rows, lambda: batcher.running_rows)
+        batcher.computed = partial(self.monitor.note_batch, name, version)
 
     async def load(self, folder_name: str) -> ServedModel:
         """Load a bundle of the models' folder by the name of its folder, beside what goes on, and serve it."""
@@ -251,6 +259,7 @@ class Registry:
 
     def _retire(self, entry: Entry, version: str) -> None:
         served = entry.versions.pop(version)
+        self.monitor.forget(served.name, version)
         task = asyncio.get_running_loop().create_task(_drain(served))
         self._closing.add(task)  # else it may be collected before it is done
         task.add_done_callback(self._closing.discard)

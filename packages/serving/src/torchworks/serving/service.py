@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from torchworks.serving.jobs import Jobs
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 
@@ -18,6 +19,7 @@ class Service:
 
     def __init__(self, registry: Registry, settings: Settings):
         self.registry, self.settings, self.monitor = registry, settings, registry.monitor
+        self.jobs = Jobs()
         self.active = 0
         self.draining = False
         self._pool = ThreadPoolExecutor(settings.limits.decode_threads, thread_name_prefix="serving-decode")
@@ -43,6 +45,7 @@ class Service:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.jobs.close()
         await self.registry.close()
         self._pool.shutdown()
         self.monitor.close()

@@ -99,8 +99,8 @@ function showLive({ seconds }) {
 
 function showVersions(about, live) {
   const rows = about.versions.map((version) => [
-    el("code", {}, version.version), version.alias || "–", version.form, version.score ? `${version.score} ${version.value.toFixed(4)}` : "–",
-    version.share == null ? "–" : share(version.share, 0), version.created.slice(0, 16).replace("T", " "),
+    el("code", {}, version.version), version.alias || "–", version.form, scoreOf(version.score), share(version.share, 0),
+    version.created.slice(0, 16).replace("T", " "),
   ]);
   byId("versions").replaceChildren(...table(["version", "alias", "form", "score", "#requests", "made"], rows));
   const split = about.versions.filter((version) => version.share > 0);
@@ -110,28 +110,32 @@ function showVersions(about, live) {
     return part;
   })));
   const { budgets } = live;
-  byId("budgets").replaceChildren(...figures(budgets.map(({ name, left }) => [`${name} budget left`, share(left)])));
+  const left = ["errors", "latency"].filter((name) => budgets[name]).map((name) => [`${name} budget left`, share(budgets[name].left)]);
+  byId("budgets").replaceChildren(...figures(left));
   byId("about").textContent = `${about.name} · ${about.data.map(({ name, licence }) => `${name} (${licence})`).join(", ")}`;
 }
 
-function showDrift({ features }) {
-  const rows = features.map((feature) => {
-    const most = 2 * feature.threshold;
-    const judged = feature.n >= feature.least;
-    const verdict = !judged ? { text: `too few yet (${feature.n} of ${feature.least})` }
-      : feature.drifted ? { text: "drifted", kind: "bad" } : { text: "as in training", kind: "good" };
-    return [feature.name, judged ? bar(feature.statistic / most, { mark: 0.5, bad: feature.drifted }) : "",
-      judged ? feature.statistic.toFixed(3) : "–", judged ? feature.threshold.toFixed(3) : "–", String(feature.n), verdict];
-  });
-  const shown = rows.length ? el("table", {}, table(["feature", "", "#PSI", "#threshold", "#rows", "verdict"], rows))
-    : el("p", { class: "hint" }, "This bundle brings no reference to compare with.");
-  byId("drift").replaceChildren(shown);
+function scoreOf({ name, exported }) {
+  return exported == null ? "–" : `${name} ${exported.toFixed(4)}`;
+}
+
+// Bars in a fixed scale: half of each is the threshold.
+function showDrift(drift) {
+  const { rows, least, judged, features } = drift[model.aliases.champion] ?? {};
+  const found = Object.entries(features ?? {}).map(([name, { statistic, threshold, drifted }]) => [
+    name, bar(statistic / (2 * threshold), { mark: 0.5, bad: drifted }), statistic.toFixed(3), threshold.toFixed(3),
+    drifted ? { text: "drifted", kind: "bad" } : { text: "as in training", kind: "good" },
+  ]);
+  const note = judged ? `The last ${rows} rows.` : rows ? `Judged from ${least} rows on; so far ${rows} have come.`
+    : "No rows have come yet, or this bundle brings no reference to compare with.";
+  byId("drift").replaceChildren(el("p", { class: "hint" }, note),
+    ...(judged ? [el("table", {}, table(["feature", "", "#PSI", "#threshold", "verdict"], found))] : []));
 }
 
 function showRecent({ predictions }) {
   const rows = predictions.map((row) => [
     new Date(1000 * row.time).toLocaleTimeString(), el("code", {}, row.version), row.alias || "–", row.answer || "–",
-    milliseconds(row.seconds), { text: String(row.status), kind: row.status < 400 ? "good" : "bad" }, el("code", {}, row.request_id),
+    row.milliseconds == null ? "–" : row.milliseconds.toFixed(1), { text: String(row.status), kind: row.status < 400 ? "good" : "bad" }, el("code", {}, row.request_id),
   ]);
   byId("recent").replaceChildren(...table(["time", "version", "alias", "answer", "#ms", "status", "request"], rows));
 }

@@ -7,6 +7,7 @@
 | `record` | `Prediction`: what is noted of a request |
 | `log` | the SQLite file |
 | `drift` | `reference`, written at export, and what is compared with it |
+| `live` | the last minute, second by second |
 | `budgets` | objectives and how fast their budgets burn |
 | `metrics` | what Prometheus sees |
 | `retrain`, `guardian` | the command that is run when drift stays |

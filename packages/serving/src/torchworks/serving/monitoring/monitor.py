@@ -23,6 +23,7 @@ import numpy as np
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.monitoring.budgets import Budget, Objectives
 from torchworks.serving.monitoring.drift import Window
+from torchworks.serving.monitoring.live import Live
 from torchworks.serving.monitoring.log import Entry, PredictionLog
 from torchworks.serving.monitoring.metrics import (
     Key,
@@ -71,6 +72,7 @@ class Monitor:
         self._watched: dict[Key, _Watched] = {}
         self._budgets: dict[str, Budget] = {}
         self._recent: dict[str, deque[dict[str, Any]]] = {}
+        self._lives: dict[str, Live] = {}
         self._failures: Counter[str] = Counter()
         self._metrics = Metrics(self._samples)
         self._queue: deque[Prediction] = deque()
@@ -93,6 +95,7 @@ class Monitor:
             self._watched.pop(key, None)
             self._watched[key] = watched
             self._budgets.setdefault(name, Budget(self._objectives(name)))
+            self._lives.setdefault(name, Live())
             versions = [known for known in self._watched if known[0] == name]
         self._metrics.watch(key)
         for old in versions[:-VERSIONS]:
@@ -138,6 +141,11 @@ class Monitor:
             rows = list(self._recent.get(model, ()))
         return rows[::-1][: max(0, limit)]
 
+    def live(self, model: str) -> list[dict[str, Any]]:
+        """The last minute, second by second (see `Live.report`); empty for a model that is not watched."""
+        live = self._lives.get(model)
+        return live.report(time.time()) if live else []
+
     def drift(self, model: str) -> dict[str, dict[str, Any]]:
         """For each version, what `Window.judge` returns."""
         watching = self._watching()
@@ -168,11 +176,12 @@ class Monitor:
     # ------------------------------------------------------------------------------------ on the caller's thread
 
     def _spend(self, prediction: Prediction) -> None:
-        """Count for the budgets, unless it was a copy that no user waited for."""
+        """Count for the budgets and the last minute, unless it was a copy that no user waited for."""
         if prediction.alias != "shadow":
             waited = prediction.answered and prediction.route != "job"
             seconds = prediction.seconds.get("total") if waited else None
             self._budgets[prediction.model].add(prediction.time, failed=prediction.status >= 500, seconds=seconds)
+            self._lives[prediction.model].add(prediction.time, failed=not prediction.answered, seconds=seconds)
 
     def _put(self, prediction: Prediction) -> None:
         """Into the queue; without its arrays where these are too much."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from torchworks.serving.describe import examples
 from torchworks.serving.registry import Registry
+from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.config import to_dict
 
@@ -42,12 +43,27 @@ async def model(request: Request, name: str) -> dict[str, Any]:
 
 def _summary(registry: Registry, name: str) -> dict[str, Any]:
     entry = registry.entry(name)
-    versions = [{"version": version, "ready": served.ready} for version, served in sorted(entry.versions.items())]
     return {
         "name": name,
+        "ready": registry.choose(name, "champion").ready,
         "package": entry.versions[entry.aliases["champion"]].manifest.package,
         "recipe": entry.versions[entry.aliases["champion"]].manifest.recipe,
-        "versions": versions,
+        "versions": [_version(registry, served) for _, served in sorted(entry.versions.items())],
         "aliases": entry.aliases,
         "share": entry.share,
+    }
+
+
+def _version(registry: Registry, served: ServedModel) -> dict[str, Any]:
+    """`share` is the part of the callers that get it."""
+    manifest, alias = served.manifest, registry.alias(served)
+    share = registry.entry(served.name).share
+    return {
+        "version": served.version,
+        "alias": alias,
+        "share": {"champion": 1 - share, "challenger": share}.get(alias, 0.0),
+        "ready": served.ready,
+        "form": manifest.form,
+        "created": manifest.created,
+        "score": {"name": manifest.score, "samples": manifest.scored, **manifest.scores},
     }

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 
-from torchworks.serving.codecs import IMAGE_TYPES
+from torchworks.serving.codecs import IMAGE_TYPES, Codec
 from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Arrays, Decode, respond
 from torchworks.serving.limits import Limits
@@ -28,14 +28,18 @@ async def predict_version(request: Request, name: str, version: str) -> Response
 
 
 async def read(request: Request, served: ServedModel) -> Decode:
+    return await read_body(request, served.codec)
+
+
+async def read_body(request: Request, codec: Codec) -> Decode:
     """The body, and what decodes it by its type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return partial(served.codec.from_json, await request.body())
+        return partial(codec.from_json, await request.body())
     if kind in IMAGE_TYPES:
-        return partial(served.codec.from_picture, await request.body())
+        return partial(codec.from_picture, await request.body())
     if kind == "multipart/form-data":
-        return partial(served.codec.from_form, await _parts(request, served.codec.limits))
+        return partial(codec.from_form, await _parts(request, codec.limits))
     raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(IMAGE_TYPES)}.")
 
 

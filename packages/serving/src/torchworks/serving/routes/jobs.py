@@ -1,0 +1,129 @@
+"""Work that takes longer than a request may: asked for, watched, fetched and cancelled; and answers as they come."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic_core import to_json
+
+from torchworks.serving.codecs import Codec, gives_pictures, grid
+from torchworks.serving.errors import Refusal
+from torchworks.serving.handling import Arrays, Call, received_in_time
+from torchworks.serving.jobs import Job, Jobs, in_parts
+from torchworks.serving.routes.predict import read_body
+from torchworks.serving.service import Service
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+
+@router.post("/models/{name}/jobs", status_code=202)
+async def submit(request: Request, name: str) -> dict[str, Any]:
+    """Start a job: the same body as for predict, with many more rows. Watch it at `events`, fetch its `result`."""
+    call = await _call(request, name)
+    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call)))
+
+
+@router.post("/models/{name}/stream")
+async def stream(request: Request, name: str) -> StreamingResponse:
+    """The same body, answered in parts as they are computed, as server-sent events: {"start", "outputs"}, and at the
+    end {"rows"} or an error."""
+    call = await _call(request, name)
+    return StreamingResponse(_parts(call), media_type="text/event-stream")
+
+
+async def _call(request: Request, name: str) -> Call:
+    """What is asked, decoded."""
+    service: Service = request.app.state.service
+    served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
+    limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
+    async with received_in_time(limits.receive_seconds):
+        decode = await read_body(request, Codec(served.manifest, limits))
+    return Call(service, request, "job", served, inputs=await service.beside(decode))
+
+
+async def _parts(call: Call) -> AsyncIterator[bytes]:
+    start, status = 0, 499
+    try:
+        with call.served.lease():
+            async for part in in_parts(call.served, call.inputs, call.service.jobs.limits):
+                yield _event({"start": start, "outputs": await call.service.beside(call.served.codec.to_json, part)})
+                start += len(next(iter(part.values())))
+        status = 200
+        yield _event({"rows": start})
+    except Refusal as refusal:
+        status = refusal.status
+        yield _event(refusal.body(call.request.state.request_id))
+    finally:
+        call.note(status)
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + to_json(value) + b"\n\n"
+
+
+@router.get("/jobs/{job}")
+async def status(request: Request, job: str) -> dict[str, Any]:
+    """How far a job is."""
+    return _links(_jobs(request).get(job))
+
+
+@router.get("/jobs/{job}/events")
+async def events(request: Request, job: str) -> StreamingResponse:
+    """The status after each part, as server-sent events, until the job is over."""
+    _jobs(request).get(job)
+    return StreamingResponse(_stream(_jobs(request), job), media_type="text/event-stream")
+
+
+@router.get("/jobs/{job}/result")
+async def result(request: Request, job: str) -> Response:
+    """All outputs of a job that is done; with Accept: image/png, all its images in one grid."""
+    service: Service = request.app.state.service
+    found = service.jobs.get(job)
+    outputs = found.outputs()
+    wants_grid = request.headers.get("accept", "").partition(";")[0].strip() == "image/png"
+    codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
+    return await service.beside(_picture if wants_grid else _json, codec, found, outputs)
+
+
+@router.delete("/jobs/{job}")
+async def cancel(request: Request, job: str) -> dict[str, Any]:
+    """Stop a job, or forget the result of one that is over."""
+    return _links(_jobs(request).cancel(job))
+
+
+def _jobs(request: Request) -> Jobs:
+    return request.app.state.service.jobs
+
+
+def _links(job: Job) -> dict[str, Any]:
+    address = f"/v1/jobs/{job.id}"
+    return job.status() | {"links": {"status": address, "events": f"{address}/events", "result": f"{address}/result"}}
+
+
+async def _stream(jobs: Jobs, id: str) -> AsyncIterator[bytes]:
+    async for event in jobs.events(id):
+        yield _event(event)
+
+
+def _note(call: Call, job: Job) -> None:
+    """Tell the monitor what became of a job."""
+    if job.state == "done":
+        call.outputs = job.outputs()
+    call.seconds["run"] = time.time() - job.created
+    call.note({"done": 200, "cancelled": 499}.get(job.state, 500))
+
+
+def _json(codec: Codec, job: Job, outputs: Arrays) -> Response:
+    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": codec.to_json(outputs)}
+    return Response(to_json(answer), media_type="application/json")
+
+
+def _picture(codec: Codec, job: Job, outputs: Arrays) -> Response:
+    specs = [spec for spec in codec.signature.outputs if gives_pictures(spec)]
+    if len(specs) != 1:
+        raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Ask for JSON instead.")
+    return Response(grid(specs[0], outputs[specs[0].name]), media_type="image/png")

@@ -1,0 +1,35 @@
+"""What the service has seen of late, for the dashboard and for programs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from torchworks.serving.service import Service
+
+router = APIRouter(prefix="/v1/models/{name}", tags=["monitoring"])
+
+
+@router.get("/live")
+async def live(request: Request, name: str) -> dict[str, Any]:
+    """Requests, failures and latency of each second of the last minute, and how much of the budgets is left."""
+    monitor = _service(request, name).monitor
+    return {"seconds": monitor.live(name), "budgets": monitor.budgets(name)}
+
+
+@router.get("/drift")
+async def drift(request: Request, name: str) -> dict[str, Any]:
+    """For each version, how far each feature of inputs and outputs has moved from the test data of the training."""
+    return _service(request, name).monitor.drift(name)
+
+
+@router.get("/recent")
+async def recent(request: Request, name: str, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> dict[str, Any]:
+    """The last predictions, the newest first, without what was asked."""
+    return {"predictions": _service(request, name).monitor.recent(name, limit)}
+
+
+def _service(request: Request, name: str) -> Service:
+    """Raises `Refusal` for a model that is not served."""
+    service: Service = request.app.state.service
+    service.registry.entry(name)
+    return service
