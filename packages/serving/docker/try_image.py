@@ -77,11 +77,10 @@ def mounted(image: str) -> Iterator[Path]:
 
 def inside(root: Path, bundle: Path, config: dict, command: list[str]) -> subprocess.Popen[bytes]:
     """The command, started in the container as the image's user."""
-    environment = [*config["Env"], f"SERVING_API_KEY={KEY}"]
     values = {"root": root, "bundle": bundle.resolve(), "user": config["User"]}
     script = ENTER.format(
         **{name: shlex.quote(str(value)) for name, value in values.items()},
-        environment=shlex.join(environment),
+        environment=shlex.join(config["Env"]),
         command=shlex.join(command),
     )
     return subprocess.Popen(["unshare", "--mount", "sh", "-ec", script])
@@ -97,6 +96,8 @@ def ask(path: str) -> bytes:
 def try_image(root: Path, bundle: Path, config: dict) -> None:
     """Start, watch, ask and stop the service as the image's configuration says."""
     (root / "models").mkdir()
+    (root / "run/secrets").mkdir(parents=True)
+    (root / "run/secrets/api_key").write_text(KEY)
     health = config["Healthcheck"]
     service = inside(root, bundle, config, config["Entrypoint"] + config["Cmd"])
     try:

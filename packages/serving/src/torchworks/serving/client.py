@@ -143,8 +143,8 @@ class Client:
         return self._carry_out(_models(self.timeout))
 
     def model(self, name: str, version: str | None = None) -> "Model":
-        """The model `name`, in whatever version (or alias) the service chooses unless one is given."""
-        return Model(self._carry_out(_card(name, version, self.timeout)), version, self)
+        """The model `name`: as the service chooses among its versions, or always the given version or alias."""
+        return Model(self._carry_out(_card(name, self.timeout)), version, self)
 
     def close(self) -> None:
         """Close the connection."""
@@ -193,7 +193,7 @@ class AsyncClient:
 
     async def model(self, name: str, version: str | None = None) -> "AsyncModel":
         """As of `Client`."""
-        return AsyncModel(await self._carry_out(_card(name, version, self.timeout)), version, self)
+        return AsyncModel(await self._carry_out(_card(name, self.timeout)), version, self)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -240,8 +240,8 @@ class Model:
         **named: Value,
     ) -> Prediction[Any]:
         """Run the model on inputs by name, given as keywords or as a mapping. A latent input may be left out: the
-        service then draws `n` rows of it, from `seed` if given. Raises `UserError` for inputs that do not fit the
-        signature, and `ServiceError`."""
+        service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Raises
+        `UserError` for inputs that do not fit the signature, and `ServiceError`."""
         asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n)
         return self.client._carry_out(_predict(asked, self.client.timeout))
 
@@ -280,8 +280,8 @@ def _models(timeout: float) -> Plan[list[str]]:
     return [model["name"] for model in answer["models"]]
 
 
-def _card(name: str, version: str | None, timeout: float) -> Plan[Card]:
-    about = yield from _answer(Call("GET", _address(name, version)), timeout)
+def _card(name: str, timeout: float) -> Plan[Card]:
+    about = yield from _answer(Call("GET", _address(name)), timeout)
     return Card(
         about["name"],
         about["version"],
@@ -292,7 +292,7 @@ def _card(name: str, version: str | None, timeout: float) -> Plan[Card]:
     )
 
 
-def _address(name: str, version: str | None) -> str:
+def _address(name: str, version: str | None = None) -> str:
     part = f"/versions/{quote(version, safe='')}" if version else ""
     return f"/v1/models/{quote(name, safe='')}{part}"
 
@@ -363,20 +363,22 @@ def _body(asked: _Request) -> dict[str, Any]:
     rows = _check_limits(asked, values)
     if rows == 1 and all(spec.kind == "image" for spec in specs.values()):
         return _pictures({name: value[0] for name, value in values.items()})
-    drawn = {"n": rows, "seed": asked.seed} if len(values) < len(specs) else {}
-    inputs = {name: [_plain(row) for row in rows] for name, rows in values.items()}
-    return {"json": {"inputs": inputs, **{name: value for name, value in drawn.items() if value is not None}}}
+    inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()}
+    if len(values) < len(specs):  # "n" and "seed" stand for what is left out
+        inputs |= {"n": rows} | ({} if asked.seed is None else {"seed": asked.seed})
+    return {"json": {"inputs": inputs}}
 
 
 def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
     for name in asked.inputs:
         if name not in specs:
             raise UserError(f"'{asked.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
-    left_out = {name: spec for name, spec in specs.items() if name not in asked.inputs}
-    for name, spec in left_out.items():
-        if spec.kind != "latent":
-            raise UserError(f"'{asked.card.name}' needs the input '{name}' ({spec.kind}).")
-    if asked.seed is not None and not left_out:
+    left_out = [spec for name, spec in specs.items() if name not in asked.inputs]
+    drawn = any(spec.kind == "latent" for spec in left_out)
+    for spec in left_out:
+        if not drawn or spec.kind not in ("latent", "label"):
+            raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
+    if asked.seed is not None and not drawn:
         raise UserError("'seed' is for inputs that the service draws, and none is left out.")
 
 
@@ -465,7 +467,7 @@ def _plain(value: Any) -> Any:
 
 def _row(spec: TensorSpec, value: Any) -> Any:
     """One row of an output, from what the service sent."""
-    if spec.kind == "image":
+    if isinstance(value, str):
         return Image.open(io.BytesIO(base64.b64decode(value)), formats=["PNG"])
     if spec.kind == "probabilities" and spec.labels:
         return Findings(value)
@@ -490,7 +492,7 @@ def stub(manifest: BundleManifest) -> str:
         literals="".join(_literal(spec) for spec in inputs if spec.labels),
         takes=", ".join(map(_written, inputs)),
         gives=", ".join(map(_written, outputs)),
-        given=", ".join([*map(_parameter, ordered), *drawn]),
+        given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn]),
         row=_row_type(outputs[0]) if len(outputs) == 1 else "dict[str, Any]",
         inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
         sent="{name: value for name, value in inputs.items() if value is not None}" if latent else "inputs",
@@ -554,15 +556,15 @@ def _literal(spec: TensorSpec) -> str:
     return f"{_identifier(spec.name).capitalize()}Class = Literal[{', '.join(map(repr, spec.labels))}]\n"
 
 
-def _parameter(spec: TensorSpec) -> str:
+def _parameter(spec: TensorSpec, drawn: bool) -> str:
     name, array = _identifier(spec.name), "ndarray"
     if spec.kind == "latent":
         return f"{name}: {array} | None = None"
     if spec.kind == "image":
         return f"{name}: Picture | Sequence[Picture]"
     if spec.kind == "label" and spec.labels:
-        one = f"{name.capitalize()}Class | int"
-        return f"{name}: {one} | Sequence[{one}]"
+        one, optional = f"{name.capitalize()}Class | int", " | None = None" if drawn else ""
+        return f"{name}: {one} | Sequence[{one}]{optional}"
     return f"{name}: {array}"
 
 
