@@ -19,12 +19,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 DEBIAN, PACKAGES = "bookworm", "ca-certificates,python3,python3-venv"
 BASE = f"localhost/python:{DEBIAN}"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-KEY = "key-of-a-trial"
+KEY = "the-key-of-a-trial"
 ENTER = """
 mount --make-rprivate /
 mount --bind {root} {root}
@@ -75,7 +76,7 @@ def mounted(image: str) -> Iterator[Path]:
         run("buildah", "rm", container)
 
 
-def inside(root: Path, bundle: Path, config: dict, command: list[str]) -> subprocess.Popen[bytes]:
+def inside(root: Path, bundle: Path, config: dict, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """The command, started in the container as the image's user."""
     values = {"root": root, "bundle": bundle.resolve(), "user": config["User"]}
     script = ENTER.format(
@@ -83,7 +84,7 @@ def inside(root: Path, bundle: Path, config: dict, command: list[str]) -> subpro
         environment=shlex.join(config["Env"]),
         command=shlex.join(command),
     )
-    return subprocess.Popen(["unshare", "--mount", "sh", "-ec", script])
+    return subprocess.Popen(["unshare", "--mount", "sh", "-ec", script], **options)
 
 
 def ask(path: str) -> bytes:
@@ -98,11 +99,11 @@ def try_image(root: Path, bundle: Path, config: dict) -> None:
     (root / "models").mkdir()
     (root / "run/secrets").mkdir(parents=True)
     (root / "run/secrets/api_key").write_text(KEY)
-    health = config["Healthcheck"]
+    health = config["Healthcheck"]["Test"][1:]
     service = inside(root, bundle, config, config["Entrypoint"] + config["Cmd"])
     try:
         began = time.monotonic()
-        while inside(root, bundle, config, health["Test"][1:]).wait() != 0:
+        while inside(root, bundle, config, health, stderr=subprocess.DEVNULL).wait() != 0:
             assert service.poll() is None, f"the service ended with exit code {service.returncode}"
             assert time.monotonic() - began < 60, "HEALTHCHECK did not pass within 60 s"
             time.sleep(0.5)
