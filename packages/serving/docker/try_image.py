@@ -4,8 +4,8 @@
 
 Needs Linux, root, and Debian's packages buildah and debootstrap. The base is a minimal Debian made on the spot, or
 `--base IMAGE`. The container's file system is mounted read-only but for /tmp; the service runs as the image's user with
-the image's environment, and the host's network. Then: the image's HEALTHCHECK must pass, a prediction must come back,
-and the image's stop signal must end the service with exit code 0.
+the image's environment, and the host's network. Then the image's HEALTHCHECK must pass, the golden example must be
+answered, and SIGTERM must end the service with exit code 0.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from torchworks.serving.bundle import Bundle, open_bundle
 
 ROOT = Path(__file__).resolve().parents[3]
 DEBIAN, PACKAGES = "bookworm", "ca-certificates,python3,python3-venv"
@@ -87,11 +89,14 @@ def inside(root: Path, bundle: Path, config: dict, command: list[str], **options
     return subprocess.Popen(["unshare", "--mount", "sh", "-ec", script], **options)
 
 
-def ask(path: str) -> bytes:
-    """What the service answers."""
-    request = urllib.request.Request(f"http://127.0.0.1:8000{path}", headers={"Authorization": f"Bearer {KEY}"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return answer.read()
+def predict(bundle: Bundle) -> str:
+    """What the service answers to the inputs of the golden example."""
+    inputs = {name: value.tolist() for name, value in bundle.golden()[0].items()}
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    address = f"http://127.0.0.1:8000/v1/models/{bundle.manifest.name}/predict"
+    request = urllib.request.Request(address, json.dumps({"inputs": inputs}).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
 
 
 def try_image(root: Path, bundle: Path, config: dict) -> None:
@@ -108,15 +113,15 @@ def try_image(root: Path, bundle: Path, config: dict) -> None:
             assert time.monotonic() - began < 60, "HEALTHCHECK did not pass within 60 s"
             time.sleep(0.5)
         print(f"HEALTHCHECK passed after {time.monotonic() - began:.1f} s")
-        print("models:", ask("/v1/models").decode())
-        (uids,) = [line for line in Path(f"/proc/{service.pid}/status").read_text().splitlines() if line[:4] == "Uid:"]
-        assert uids.split()[1] == config["User"].partition(":")[0], uids
-        print("runs as", uids)
+        print("answered", predict(open_bundle(bundle))[:200])
+        user = str(Path(f"/proc/{service.pid}").stat().st_uid)
+        assert user == config["User"].partition(":")[0], user
+        print("runs as user", user)
     finally:
         service.terminate()
     code = service.wait(timeout=60)
-    assert code == 0, f"{config['StopSignal']} ended the service with exit code {code}"
-    print(f"{config['StopSignal']} ended it with exit code 0")
+    assert code == 0, f"SIGTERM ended the service with exit code {code}"
+    print("SIGTERM ended it with exit code 0")
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ import tiny_bundles
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/flask.md"
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("flask") is None, reason="needs flask: uv run --with flask pytest")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("flask") is None, reason="needs flask: uv run --with flask pytest"
+)
 
 
 @pytest.fixture
