@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def client(tmp_path, monkeypatch):
-    tiny_bundles.write("classifier", tmp_path / "bundles/classify-digits")
+    tiny_bundles.write("classifier", tmp_path / "bundles/classify")
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     names: dict = {"__name__": "app"}

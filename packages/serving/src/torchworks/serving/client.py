@@ -1,7 +1,7 @@
 """A typed client of the service (needs the extra `serving[client]`). Imports no torch.
 
     with Client("http://127.0.0.1:8000") as client:
-        digits = client.model("classify-digits")
+        digits = client.model("classify")
         digits.predict(image=Path("seven.png"))[0].label                    # "7"
         [row.label for row in digits.predict(image=["1.png", "2.png"])]     # one request
 

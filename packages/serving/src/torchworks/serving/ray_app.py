@@ -1,7 +1,7 @@
 """The same service on Ray Serve, for several machines (needs the extra `serving[ray]`).
 
     ray.init()                                        # or ray.init("auto") on a machine of a cluster
-    run([Path("bundles/classify-digits")], replicas=4)
+    run([Path("bundles/classify")], replicas=4)
 
 Each replica opens the bundles itself, at the same paths on every machine, and is the whole service: batching, limits
 and monitoring are its own. Who may reach Ray's own ports may run any code there: keep these in a network of their own.
