@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import importlib.util
 import io
 import socket
 import subprocess
@@ -17,6 +18,8 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from PIL import Image
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -40,17 +43,43 @@ def bundles(tmp_path_factory) -> dict[str, Bundle]:
     return {bundle.manifest.name: bundle for bundle in made}
 
 
-def small_service(bundles: dict[str, Bundle]) -> FastAPI:
-    """What the client needs of the service's addresses, and `app.state.seen`: the bodies that came."""
+class Watched:
+    """A service that notes type and length of the bodies that come, and first gives `refusals`."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+        self.seen: list[tuple[str, int]] = []
+        self.refusals: list[JSONResponse] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if "content-type" in headers:
+            self.seen.append((headers["content-type"], int(headers["content-length"])))
+        app = self.refusals.pop(0) if self.refusals and scope["type"] == "http" else self.app
+        await app(scope, receive, send)
+
+
+def real_service(bundles: dict[str, Bundle]) -> ASGIApp:
+    from torchworks.serving.app import create_app
+    from torchworks.serving.limits import Limits, Settings
+    from torchworks.serving.registry import Registry
+    from torchworks.serving.served import ServedModel
+
+    settings = Settings(limits=Limits(rows=4, body_bytes=10_000), api_key=KEY)
+    registry = Registry(settings)
+    for bundle in bundles.values():
+        registry.add(ServedModel.load(bundle.folder, settings))
+    return create_app(registry, settings)
+
+
+def small_service(bundles: dict[str, Bundle]) -> ASGIApp:
+    """What the client needs of the service's addresses, as long as there is no real one."""
     app = FastAPI()
-    app.state.seen = []
-    app.state.refusals = []  # answers to give before real ones
 
     @app.middleware("http")
     async def guard(request: Request, call_next):
-        if request.headers.get("Authorization") != f"Bearer {KEY}":
-            return refusal(401, "unauthorised")
-        return app.state.refusals.pop(0) if app.state.refusals else await call_next(request)
+        known = request.headers.get("Authorization") == f"Bearer {KEY}"
+        return await call_next(request) if known else refusal(401, "no_key")
 
     @app.get("/v1/models")
     def models():
@@ -68,7 +97,6 @@ def small_service(bundles: dict[str, Bundle]) -> FastAPI:
     @app.post("/v1/models/{name}/versions/{version}/predict")
     async def predict(name: str, request: Request, version: str = "1"):
         body, kind = await request.body(), request.headers["Content-Type"]
-        app.state.seen.append((kind, len(body)))
         asked = {"inputs": {"image": [body]}} if kind.startswith("image/") else await request.json()
         return answer(bundles[name], asked)
 
@@ -115,7 +143,7 @@ def encode(spec: TensorSpec, row: np.ndarray):
 
 
 @contextmanager
-def listening(app: FastAPI):
+def listening(app: ASGIApp):
     """The address of `app`, served by uvicorn in a thread."""
     taken = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -131,7 +159,8 @@ def listening(app: FastAPI):
 
 @pytest.fixture(scope="module")
 def app(bundles):
-    return small_service(bundles)
+    real = importlib.util.find_spec("torchworks.serving.app") is not None
+    return Watched(real_service(bundles) if real else small_service(bundles))
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +177,8 @@ def client(url):
 
 @pytest.fixture
 def seen(app):
-    app.state.seen.clear()
-    return app.state.seen
+    app.seen.clear()
+    return app.seen
 
 
 def png(label: int) -> bytes:
@@ -193,7 +222,8 @@ def test_one_picture_is_sent_as_it_is_and_several_in_one_request(client, seen):
 
 def test_an_answer_says_which_version_gave_it_under_which_request(client):
     prediction = client.model("tiny-classifier").predict(image=png(0))
-    assert (prediction.model, prediction.version, prediction.request_id) == ("tiny-classifier", "1", "r2")
+    assert (prediction.model, prediction.version) == ("tiny-classifier", "1")
+    assert prediction.request_id
     assert len(prediction) == 1
     assert prediction[:1] == prediction.rows
 
@@ -225,7 +255,8 @@ def test_what_does_not_fit_the_signature_is_refused_before_anything_is_sent(clie
         (classifier, {"imag": b""}, "no input 'imag'. Did you mean 'image'?"),
         (classifier, {}, "needs the input 'image'"),
         (classifier, {"image": b"GIF89a"}, "must be a PNG, JPEG or WEBP file"),
-        (classifier, {"image": "missing.png"}, "cannot be read"),
+        (classifier, {"image": "missing.png"}, "cannot be used"),
+        (classifier, {"image": Image.new("CMYK", (8, 8))}, "cannot be used"),
         (classifier, {"image": np.zeros((1, 9, 9), np.uint8)}, r"must have the shape \(N, 1, 8, 8\)"),
         (classifier, {"image": np.zeros((1, 8, 8))}, "must be uint8"),
         (classifier, {"image": []}, "takes 1 to 4 rows"),
@@ -244,9 +275,10 @@ def test_what_does_not_fit_the_signature_is_refused_before_anything_is_sent(clie
 
 
 def test_a_refusal_names_its_code_and_the_request(client, url):
-    with pytest.raises(ServiceError, match=r"One sentence\. \(404 not_found, request r1\)") as caught:
+    with pytest.raises(ServiceError, match=r"\. \(404 \w+, request \w+\)") as caught:
         client.model("other")
-    assert (caught.value.status, caught.value.code, caught.value.request_id) == (404, "not_found", "r1")
+    assert caught.value.status == 404
+    assert caught.value.request_id
     with Client(url) as stranger, pytest.raises(ServiceError) as caught:
         stranger.models()
     assert caught.value.status == 401
@@ -255,7 +287,7 @@ def test_a_refusal_names_its_code_and_the_request(client, url):
 def test_a_busy_service_is_asked_again_until_it_answers(client, app, monkeypatch):
     waits = []
     monkeypatch.setattr(client_module.time, "sleep", waits.append)
-    app.state.refusals += [refusal(429, "busy", Retry_After="2"), refusal(503, "stopping"), refusal(503, "stopping")]
+    app.refusals += [refusal(429, "busy", Retry_After="2"), refusal(503, "stopping"), refusal(503, "stopping")]
     assert client.models()
     assert 2 <= waits[0] <= 3
     assert 0.2 <= waits[1] <= 0.3
@@ -264,10 +296,10 @@ def test_a_busy_service_is_asked_again_until_it_answers(client, app, monkeypatch
 
 def test_nothing_is_asked_again_beyond_the_deadline_or_after_another_error(client, app):
     for status, code, after in ((429, "busy", "60"), (500, "internal", "0"), (504, "too_late", "0")):
-        app.state.refusals += [refusal(status, code, Retry_After=after)]
+        app.refusals += [refusal(status, code, Retry_After=after)]
         with pytest.raises(ServiceError, match=code):
             client.models()
-        assert app.state.refusals == []
+        assert app.refusals == []
 
 
 def test_a_service_that_is_not_there_or_silent_or_another_is_told_apart(url):
@@ -277,19 +309,20 @@ def test_a_service_that_is_not_there_or_silent_or_another_is_told_apart(url):
             client.models()
     with Client(address, timeout=2) as client, pytest.raises(ServiceError, match="no answer unreachable"):
         client.models()
-    other = httpx.MockTransport(lambda request: httpx.Response(502, text="<html>"))
-    with Client("http://proxy", transport=other) as client, pytest.raises(ServiceError, match="proxy answered 502 Bad"):
-        client.models()
+    for status, reason in ((502, "502 Bad Gateway"), (200, "200 OK")):
+        other = httpx.MockTransport(lambda request, status=status: httpx.Response(status, text="<html>"))
+        with Client("http://proxy", transport=other) as client, pytest.raises(ServiceError, match=f"answered {reason}"):
+            client.models()
 
 
 def test_the_client_for_asyncio_does_the_same(url, app):
     async def use() -> list[str]:
         async with AsyncClient(url, api_key=KEY) as client:
-            app.state.refusals += [refusal(429, "busy", Retry_After="0")]
+            app.refusals += [refusal(429, "busy", Retry_After="0")]
             assert "tiny-classifier" in await client.models()
             model = await client.model("tiny-classifier")
             answers = await asyncio.gather(*(model.predict(image=png(label)) for label in (0, 1, 2)))
-            with pytest.raises(ServiceError, match="not_found"):
+            with pytest.raises(ServiceError, match="404"):
                 await client.model("other")
             return [answer[0].label for answer in answers]
 

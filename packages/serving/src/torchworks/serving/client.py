@@ -125,7 +125,8 @@ Plan = Generator[Call | float, Outcome, T]
 
 
 class Client:
-    """A connection to the service at `url`. `timeout` seconds are the limit of a call with all its repetitions."""
+    """A connection to the service at `url`. The service may be silent for `timeout` seconds, and a call that found it
+    busy is not repeated after them."""
 
     def __init__(
         self,
@@ -307,7 +308,7 @@ def _answer(call: Call, timeout: float) -> Plan[Any]:
             raise ServiceError(0, "timeout", f"The service did not answer within {timeout:g} s.") from outcome
         if not isinstance(outcome, httpx.Response):
             raise ServiceError(0, "unreachable", f"The service cannot be reached: {outcome}.") from outcome
-        if outcome.is_success:
+        if outcome.is_success and outcome.headers.get("Content-Type") == "application/json":
             return outcome.json()
         pause = _pause(outcome, wait)
         if outcome.status_code not in BUSY or time.monotonic() + pause >= end:
@@ -328,7 +329,8 @@ def _refusal(response: httpx.Response) -> ServiceError:
         error = response.json()["error"]
         return ServiceError(response.status_code, error["code"], error["message"], error["request_id"])
     except (ValueError, KeyError, TypeError):  # not our service, or a proxy before it
-        text = f"{response.request.url.host} answered {response.status_code} {response.reason_phrase}."
+        url = response.request.url
+        text = f"{url} answered {response.status_code} {response.reason_phrase}, which is no answer of this service."
         return ServiceError(response.status_code, "unexpected", text, response.headers.get("X-Request-ID", ""))
 
 
@@ -438,18 +440,22 @@ def _picture(spec: TensorSpec, value: Picture) -> bytes:
     if isinstance(value, np.ndarray):
         spec.check(value[None], {})
         value = Image.fromarray(value[0] if len(value) == 1 else value.transpose(1, 2, 0))
-    if isinstance(value, Image.Image):
-        file = io.BytesIO()
-        value.save(file, "PNG", compress_level=1)
-        return file.getvalue()
     try:
+        if isinstance(value, Image.Image):
+            return _png(value)
         content = value if isinstance(value, bytes) else Path(value).read_bytes()
     except OSError as error:
-        raise UserError(f"The picture for '{spec.name}' cannot be read: {error}.") from error
+        raise UserError(f"The picture for '{spec.name}' cannot be used: {error}.") from error
     if not _format(content):
         named = "these bytes are" if isinstance(value, bytes) else f"{value} is"
         raise UserError(f"'{spec.name}' must be a PNG, JPEG or WEBP file, but {named} none.")
     return content
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def _format(content: bytes) -> str:

@@ -31,14 +31,13 @@ def application(bundles: Sequence[Path], settings: Settings, *, replicas: int = 
             registry.add(ServedModel.load(folder, settings))
         return create_app(registry, settings)
 
-    deployment = serve.deployment(
-        serve.ingress(build)(),
+    deploy = serve.deployment(
         name="serving",
         num_replicas=replicas,
         max_ongoing_requests=settings.limits.concurrent,  # Ray's few would leave nothing to batch
         ray_actor_options={"num_cpus": settings.threads * len(folders)},
     )
-    return deployment.bind()
+    return deploy(serve.ingress(build)()).bind()
 
 
 def run(
