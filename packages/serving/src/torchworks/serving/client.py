@@ -1,0 +1,582 @@
+"""A typed client of the service (needs the extra `serving[client]`). Imports no torch.
+
+    with Client("http://127.0.0.1:8000") as client:
+        digits = client.model("classify")
+        digits.predict(image=Path("seven.png"))[0].label                    # "7"
+        [row.label for row in digits.predict(image=["1.png", "2.png"])]     # one request
+
+Inputs are checked against the model's signature before anything is sent. `AsyncClient` has the same methods to await.
+Each call is a plan: a generator that yields what is to be sent, or seconds to wait, and gets what came back. The two
+clients differ only in how they carry a plan out.
+"""
+
+import asyncio
+import base64
+import io
+import keyword
+import random
+import re
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from torchworks.serving.bundle import BundleManifest
+from torchworks.shared.config import UserError, from_dict, nearest
+from torchworks.shared.signature import Signature, TensorSpec
+
+BUSY = (429, 503)
+FIRST_WAIT = 0.1  # seconds before the second try, if the service names none; it doubles with each try
+TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+
+Picture = str | Path | bytes | Image.Image | np.ndarray
+"""A PNG, JPEG or WEBP file by its path or content, a picture of Pillow's, or uint8 (C, S, S) as in the signature."""
+Value = Any
+"""A `Picture` or several, a class by its name or number or several, or an array."""
+
+Row = TypeVar("Row", covariant=True)
+T = TypeVar("T")
+
+
+class ServiceError(Exception):
+    """The service refused, or did not answer. `status` is that of HTTP, 0 without an answer; `code` is one word such
+    as "too_large", "timeout" or "unreachable"; `request_id` finds the request in the service's log."""
+
+    def __init__(self, status: int, code: str, message: str, request_id: str = ""):
+        super().__init__(message)
+        self.status, self.code, self.message, self.request_id = status, code, message, request_id
+
+    def __str__(self) -> str:
+        number = f", request {self.request_id}" if self.request_id else ""
+        return f"{self.message} ({self.status or 'no answer'} {self.code}{number})"
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The likeliest class of one row, and the probability of each."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The probability of each finding in one row; any number of them may be there."""
+
+    probabilities: dict[str, float]
+
+    def above(self, threshold: float = 0.5) -> list[str]:
+        """Names of the findings that are at least so probable."""
+        return [name for name, probability in self.probabilities.items() if probability >= threshold]
+
+
+@dataclass(frozen=True)
+class Prediction(Sequence[Row], Generic[Row]):
+    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a picture (Pillow) or an
+    array; for a model with several outputs a dictionary of these by the outputs' names."""
+
+    model: str
+    version: str
+    request_id: str
+    rows: tuple[Row, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the service says about a model. `about` is all of it as it came."""
+
+    name: str
+    version: str
+    signature: Signature
+    labels: tuple[str, ...]
+    limits: dict[str, Any]
+    about: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to send, within `timeout` seconds."""
+
+    method: str
+    path: str
+    timeout: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+Outcome = httpx.Response | httpx.HTTPError | None
+Plan = Generator[Call | float, Outcome, T]
+
+
+class Client:
+    """A connection to the service at `url`. The service may be silent for `timeout` seconds, and a call that found it
+    busy is not repeated after them."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ):
+        self.timeout = timeout
+        self._http = httpx.Client(base_url=url, headers=_headers(api_key), transport=transport)
+
+    def models(self) -> list[str]:
+        """Names of the models. Raises `ServiceError`, as every call."""
+        return self._carry_out(_models(self.timeout))
+
+    def model(self, name: str, version: str | None = None) -> "Model":
+        """The model `name`: as the service chooses among its versions, or always the given version or alias."""
+        return Model(self._carry_out(_card(name, self.timeout)), version, self)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _carry_out(self, plan: Plan[T]) -> T:
+        outcome = None
+        try:
+            while True:
+                outcome = self._act(plan.send(outcome))
+        except StopIteration as done:
+            return done.value
+
+    def _act(self, step: Call | float) -> Outcome:
+        if not isinstance(step, Call):
+            return time.sleep(step)
+        try:
+            return self._http.request(step.method, step.path, timeout=step.timeout, **step.options)
+        except httpx.HTTPError as error:
+            return error
+
+
+class AsyncClient:
+    """`Client` for asyncio."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ):
+        self.timeout = timeout
+        self._http = httpx.AsyncClient(base_url=url, headers=_headers(api_key), transport=transport)
+
+    async def models(self) -> list[str]:
+        """As of `Client`."""
+        return await self._carry_out(_models(self.timeout))
+
+    async def model(self, name: str, version: str | None = None) -> "AsyncModel":
+        """As of `Client`."""
+        return AsyncModel(await self._carry_out(_card(name, self.timeout)), version, self)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _carry_out(self, plan: Plan[T]) -> T:
+        outcome = None
+        try:
+            while True:
+                outcome = await self._act(plan.send(outcome))
+        except StopIteration as done:
+            return done.value
+
+    async def _act(self, step: Call | float) -> Outcome:
+        if not isinstance(step, Call):
+            return await asyncio.sleep(step)
+        try:
+            return await self._http.request(step.method, step.path, timeout=step.timeout, **step.options)
+        except httpx.HTTPError as error:
+            return error
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a service."""
+
+    card: Card
+    version: str | None
+    client: Client = field(repr=False)
+
+    def predict(
+        self,
+        inputs: Mapping[str, Value] | None = None,
+        /,
+        *,
+        seed: int | None = None,
+        n: int | None = None,
+        **named: Value,
+    ) -> Prediction[Any]:
+        """Run the model on inputs by name, given as keywords or as a mapping. A latent input may be left out: the
+        service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Raises
+        `UserError` for inputs that do not fit the signature, and `ServiceError`."""
+        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n)
+        return self.client._carry_out(_predict(asked, self.client.timeout))
+
+
+@dataclass(frozen=True)
+class AsyncModel:
+    """One model of a service, for asyncio."""
+
+    card: Card
+    version: str | None
+    client: AsyncClient = field(repr=False)
+
+    async def predict(
+        self,
+        inputs: Mapping[str, Value] | None = None,
+        /,
+        *,
+        seed: int | None = None,
+        n: int | None = None,
+        **named: Value,
+    ) -> Prediction[Any]:
+        """As of `Model`."""
+        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n)
+        return await self.client._carry_out(_predict(asked, self.client.timeout))
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+# What is asked, whichever client asks.
+
+
+def _models(timeout: float) -> Plan[list[str]]:
+    answer = yield from _answer(Call("GET", "/v1/models"), timeout)
+    return [model["name"] for model in answer["models"]]
+
+
+def _card(name: str, timeout: float) -> Plan[Card]:
+    about = yield from _answer(Call("GET", _address(name)), timeout)
+    return Card(
+        about["name"],
+        about["version"],
+        from_dict(Signature, about["signature"], where=f"signature of {name}"),
+        tuple(about["labels"]),
+        about["limits"],
+        about,
+    )
+
+
+def _address(name: str, version: str | None = None) -> str:
+    part = f"/versions/{quote(version, safe='')}" if version else ""
+    return f"/v1/models/{quote(name, safe='')}{part}"
+
+
+def _answer(call: Call, timeout: float) -> Plan[Any]:
+    """The JSON that answers `call`. Repeats it while the service is busy, as long as `timeout` seconds allow."""
+    end, wait = time.monotonic() + timeout, FIRST_WAIT
+    while True:
+        left = end - time.monotonic()
+        outcome = yield Call(call.method, call.path, left, call.options)
+        if isinstance(outcome, httpx.TimeoutException):
+            raise ServiceError(0, "timeout", f"The service did not answer within {timeout:g} s.") from outcome
+        if not isinstance(outcome, httpx.Response):
+            raise ServiceError(0, "unreachable", f"The service cannot be reached: {outcome}.") from outcome
+        if outcome.is_success and outcome.headers.get("Content-Type") == "application/json":
+            return outcome.json()
+        pause = _pause(outcome, wait)
+        if outcome.status_code not in BUSY or time.monotonic() + pause >= end:
+            raise _refusal(outcome)
+        yield pause
+        wait *= 2
+
+
+def _pause(response: httpx.Response, wait: float) -> float:
+    """Seconds to wait: those that the service names (in whole seconds) or `wait`, and up to half as many more, so that
+    clients refused together do not return together."""
+    named = response.headers.get("Retry-After", "")
+    return (float(named) if named.isdecimal() else wait) * random.uniform(1, 1.5)
+
+
+def _refusal(response: httpx.Response) -> ServiceError:
+    try:
+        error = response.json()["error"]
+        return ServiceError(response.status_code, error["code"], error["message"], error["request_id"])
+    except (ValueError, KeyError, TypeError):  # not our service, or a proxy before it
+        url = response.request.url
+        text = f"{url} answered {response.status_code} {response.reason_phrase}, which is no answer of this service."
+        return ServiceError(response.status_code, "unexpected", text, response.headers.get("X-Request-ID", ""))
+
+
+# From values to a request.
+
+
+@dataclass(frozen=True)
+class _Request:
+    card: Card
+    version: str | None
+    inputs: dict[str, Value]
+    seed: int | None
+    n: int | None
+
+
+def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
+    call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked))
+    answer = yield from _answer(call, timeout)
+    outputs = asked.card.signature.outputs
+    columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    single = [row[outputs[0].name] for row in rows] if len(outputs) == 1 else rows
+    return Prediction(answer["model"], answer["version"], answer["request_id"], tuple(single))
+
+
+def _body(asked: _Request) -> dict[str, Any]:
+    """The request as options of httpx: a picture alone as it is, a picture for each of several inputs as a form,
+    anything else as JSON."""
+    specs = {spec.name: spec for spec in asked.card.signature.inputs}
+    _check_names(asked, specs)
+    values = {name: _rows(specs[name], value, asked.n) for name, value in asked.inputs.items()}
+    rows = _check_limits(asked, values)
+    if rows == 1 and all(spec.kind == "image" for spec in specs.values()):
+        return _pictures({name: value[0] for name, value in values.items()})
+    inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()}
+    if len(values) < len(specs):  # "n" and "seed" stand for what is left out
+        inputs |= {"n": rows} | ({} if asked.seed is None else {"seed": asked.seed})
+    return {"json": {"inputs": inputs}}
+
+
+def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
+    for name in asked.inputs:
+        if name not in specs:
+            raise UserError(f"'{asked.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
+    left_out = [spec for name, spec in specs.items() if name not in asked.inputs]
+    drawn = any(spec.kind == "latent" for spec in left_out)
+    for spec in left_out:
+        if not drawn or spec.kind not in ("latent", "label"):
+            raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
+    if asked.seed is not None and not drawn:
+        raise UserError("'seed' is for inputs that the service draws, and none is left out.")
+
+
+def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
+    """The number of rows; raises `UserError` for more, or more bytes, than the service takes."""
+    name, limits = asked.card.name, asked.card.limits
+    counts = {name: len(rows) for name, rows in values.items()} | ({"n": asked.n} if asked.n is not None else {})
+    if len(set(counts.values())) > 1:
+        raise UserError(f"All inputs must have the same number of rows, but they have {counts}.")
+    rows = next(iter(counts.values()), 1)
+    if not 1 <= rows <= limits["rows"]:
+        raise UserError(f"'{name}' takes 1 to {limits['rows']} rows at once, but {rows} are given.")
+    size = sum(len(row) for rows in values.values() for row in rows if isinstance(row, bytes))
+    if size > limits["body_bytes"]:
+        raise UserError(f"'{name}' takes {limits['body_bytes']:,} bytes at once, but the pictures have {size:,}.")
+    return rows
+
+
+def _pictures(pictures: dict[str, bytes]) -> dict[str, Any]:
+    types = {name: TYPES[_format(content)] for name, content in pictures.items()}
+    if len(pictures) == 1:
+        ((name, content),) = pictures.items()
+        return {"content": content, "headers": {"Content-Type": types[name]}}
+    return {"files": {name: (name, content, types[name]) for name, content in pictures.items()}}
+
+
+def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
+    """The rows of an input: bytes of pictures, names or numbers of classes, or nested lists. One class stands for all
+    `n` rows."""
+    if spec.kind == "image":
+        several = list(value) if isinstance(value, (list, tuple)) or _batch(spec, value) else [value]
+        return [_picture(spec, item) for item in several]
+    if spec.kind == "label":
+        several = [value] * (1 if n is None else n) if isinstance(value, (str, int)) else list(value)
+        return [_label(spec, item) for item in several]
+    array = np.asarray(value, spec.dtype)
+    array = array[None] if array.ndim == len(spec.shape) - 1 else array
+    spec.check(array, {})
+    return array.tolist()
+
+
+def _batch(spec: TensorSpec, value: Value) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == len(spec.shape)
+
+
+def _label(spec: TensorSpec, value: str | int) -> str | int:
+    if isinstance(value, str) and value not in spec.labels:
+        raise UserError(f"'{spec.name}' has no class '{value}'.{nearest(value, spec.labels)} Known: {[*spec.labels]}.")
+    if not isinstance(value, str):
+        value = int(value)
+        spec.check(np.array([value], spec.dtype), {})
+    return value
+
+
+def _picture(spec: TensorSpec, value: Picture) -> bytes:
+    """The content of a PNG, JPEG or WEBP file."""
+    if isinstance(value, np.ndarray):
+        spec.check(value[None], {})
+        value = Image.fromarray(value[0] if len(value) == 1 else value.transpose(1, 2, 0))
+    try:
+        if isinstance(value, Image.Image):
+            return _png(value)
+        content = value if isinstance(value, bytes) else Path(value).read_bytes()
+    except OSError as error:
+        raise UserError(f"The picture for '{spec.name}' cannot be used: {error}.") from error
+    if not _format(content):
+        named = "these bytes are" if isinstance(value, bytes) else f"{value} is"
+        raise UserError(f"'{spec.name}' must be a PNG, JPEG or WEBP file, but {named} none.")
+    return content
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _format(content: bytes) -> str:
+    """The format of a picture file by how it starts; empty for one that the service does not take."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    return "WEBP" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else ""
+
+
+def _plain(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _row(spec: TensorSpec, value: Any) -> Any:
+    """One row of an output, from what the service sent."""
+    if isinstance(value, str):
+        return Image.open(io.BytesIO(base64.b64decode(value)), formats=["PNG"])
+    if spec.kind == "probabilities" and spec.labels:
+        return Findings(value)
+    if spec.kind == "label" and spec.labels:
+        return Classification(value["label"], value["probability"], value["probabilities"])
+    return np.asarray(value, spec.dtype)
+
+
+# A module for one model.
+
+
+def stub(manifest: BundleManifest) -> str:
+    """The source of a module with a class for this model alone, whose `predict` names its inputs, their classes and
+    the type of its rows, for editors and type checkers."""
+    inputs, outputs = manifest.signature.inputs, manifest.signature.outputs
+    latent = any(spec.kind == "latent" for spec in inputs)
+    drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
+    ordered = sorted(inputs, key=lambda spec: spec.kind == "latent")
+    body = CLASS.format(
+        name=_class_name(manifest.name),
+        model=manifest.name,
+        literals="".join(_literal(spec) for spec in inputs if spec.labels),
+        takes=", ".join(map(_written, inputs)),
+        gives=", ".join(map(_written, outputs)),
+        given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn]),
+        row=_row_type(outputs[0]) if len(outputs) == 1 else "dict[str, Any]",
+        inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
+        sent="{name: value for name, value in inputs.items() if value is not None}" if latent else "inputs",
+        drawn=", seed=seed, n=n" if latent else "",
+    )
+    title = f'"""The model {manifest.name}, version {manifest.version}. Written by torchworks.serving.client.stub."""'
+    return "\n".join([title, "", *_imports(body), body])
+
+
+CLASS = '''
+{literals}
+
+@dataclass(frozen=True)
+class {name}:
+    """{takes} → {gives}."""
+
+    model: Model
+
+    @classmethod
+    def at(cls, client: Client) -> "{name}":
+        """The model as this service has it."""
+        return cls(client.model({model!r}))
+
+    def predict(self, *, {given}) -> Prediction[{row}]:
+        """A row for each row of the inputs."""
+        inputs: dict[str, Any] = {{{inputs}}}
+        return self.model.predict({sent}{drawn})
+'''
+IMPORTS = {
+    "collections.abc": ("Sequence",),
+    "dataclasses": ("dataclass",),
+    "typing": ("Any", "Literal"),
+    "numpy": ("ndarray",),
+    "PIL": ("Image",),
+    "torchworks.serving.client": ("Classification", "Client", "Findings", "Model", "Picture", "Prediction"),
+}
+
+
+def _imports(body: str) -> list[str]:
+    """Those that `body` needs."""
+    used = {module: [name for name in names if re.search(rf"\b{name}\b", body)] for module, names in IMPORTS.items()}
+    return [f"from {module} import {', '.join(names)}" for module, names in used.items() if names]
+
+
+def _class_name(model: str) -> str:
+    name = "".join(part.capitalize() for part in re.split(r"[-._]", model))
+    return name if name[0].isalpha() else f"Model{name}"
+
+
+def _identifier(name: str) -> str:
+    """A name of a model or tensor as Python can write it."""
+    plain = name.replace("-", "_").replace(".", "_")
+    return f"{plain}_" if keyword.iskeyword(plain) or not plain.isidentifier() else plain
+
+
+def _written(spec: TensorSpec) -> str:
+    return f"{spec.name} ({', '.join(map(str, spec.shape))}), {spec.dtype}"
+
+
+def _literal(spec: TensorSpec) -> str:
+    return f"{_identifier(spec.name).capitalize()}Class = Literal[{', '.join(map(repr, spec.labels))}]\n"
+
+
+def _parameter(spec: TensorSpec, drawn: bool) -> str:
+    name, array = _identifier(spec.name), "ndarray"
+    if spec.kind == "latent":
+        return f"{name}: {array} | None = None"
+    if spec.kind == "image":
+        return f"{name}: Picture | Sequence[Picture]"
+    if spec.kind == "label" and spec.labels:
+        one, optional = f"{name.capitalize()}Class | int", " | None = None" if drawn else ""
+        return f"{name}: {one} | Sequence[{one}]{optional}"
+    return f"{name}: {array}"
+
+
+def _row_type(spec: TensorSpec) -> str:
+    if spec.kind == "image":
+        return "Image.Image"
+    if not spec.labels:
+        return "ndarray"
+    return {"probabilities": "Findings", "label": "Classification"}.get(spec.kind, "ndarray")
