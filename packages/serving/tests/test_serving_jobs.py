@@ -69,7 +69,7 @@ def test_all_rows_come_back_in_order_and_progress_can_be_watched():
 
 def test_jobs_take_turns():
     async def action(jobs, model):
-        several = [submit(jobs, model, range(20)) for _ in range(4)]
+        several = [submit(jobs, model, range(100, 120)) for _ in range(4)]
         for job in several:
             await finished(jobs, job)
         assert model.most == 1

@@ -52,7 +52,8 @@ def openapi(app: FastAPI, models: list[ServedModel], limits: Limits) -> Schema:
     document["components"]["schemas"].pop("HTTPValidationError", None)
     for path in document["paths"].values():
         for operation in path.values():
-            operation["responses"] = {"200": operation["responses"]["200"], **_refusals()}
+            fine = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+            operation["responses"] = fine | _refusals()
     for served in models:
         for address, operation in _operations(served, limits).items():
             document["paths"][address] = {"post": operation}
