@@ -1,0 +1,128 @@
+"""A predictor as a file: one function for each form of bundle.
+
+ONNX, pt2 and aoti begin with the same graph, captured by `torch.export` with every named size of the signature left
+open, so that a model takes any number of rows.
+"""
+
+import io
+import json
+import os
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from torchworks.serving.bundle import MODEL_FILES, Form
+from torchworks.shared.config import UserError, to_dict
+from torchworks.shared.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
+from torchworks.shared.predict import Predictor
+from torchworks.shared.signature import Signature
+
+OPSET = 20
+"""The version of ONNX's operators: ONNX Runtime knows it since 1.17."""
+LARGEST = 1 << 31
+"""Bytes that an ONNX file can have; more needs a second file, which a bundle refuses."""
+
+Inputs = tuple[Tensor, ...]
+
+
+def write_form(form: Form, folder: Path, predictor: Predictor, manifest: Manifest, inputs: Inputs) -> None:
+    """Write `predictor` into `folder` as `form`; `inputs` are examples to trace it by, of at least 2 rows. Raises
+    `UserError` where it cannot be made."""
+    path = folder / MODEL_FILES[form]
+    if form == "safetensors":
+        _write_safetensors(folder, predictor, manifest)
+    elif form == "torchscript":
+        _write_torchscript(path, predictor, inputs)
+    else:
+        WRITERS[form](path, _captured(predictor, inputs), predictor.signature)
+
+
+def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -> None:
+    path = folder / MODEL_FILES["safetensors"]
+    path.write_bytes(save({name: value.contiguous() for name, value in predictor.net.state_dict().items()}))
+    files = (FileEntry.of(path), FileEntry.of(folder / GOLDEN))
+    (folder / MANIFEST).write_text(json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n")
+
+
+def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated: PARITY.md and --help say so
+        traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
+        torch.jit.save(traced, file)
+    path.write_bytes(file.getvalue())
+
+
+def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
+    sizes: dict[str, Any] = {}
+    for spec in predictor.signature.inputs:
+        sizes |= {size: torch.export.Dim(size, min=1) for size in spec.shape if isinstance(size, str)}
+    try:
+        return torch.export.export(predictor, inputs, dynamic_shapes=_shapes(predictor.signature, sizes))
+    except Exception as error:  # torch.export's own exceptions share no other base
+        raise UserError(
+            f"torch.export cannot capture this model as a graph for any number of rows: {_first_line(error)} "
+            "Export it as safetensors."
+        ) from error
+
+
+def _shapes(signature: Signature, sizes: dict[str, Any]) -> tuple[tuple[dict[int, Any], ...]]:
+    """What each named size of each input is called; one tuple deeper, for `forward` takes them as `*inputs`."""
+    return (
+        tuple(
+            {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs
+        ),
+    )
+
+
+def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    named = {size: size for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
+    made = torch.onnx.export(
+        program,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=[spec.name for spec in signature.inputs],
+        output_names=[spec.name for spec in signature.outputs],
+        dynamic_shapes=_shapes(signature, named),
+        external_data=False,
+        verbose=False,
+    )
+    assert made is not None, "torch.onnx.export(dynamo=True) returns a program"
+    model = made.model_proto
+    if model.ByteSize() >= LARGEST:
+        raise UserError("The model has 2 GB or more, which one ONNX file cannot hold. Export it as safetensors.")
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def _write_pt2(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    path.write_bytes(file.getvalue())
+
+
+def _write_aoti(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+
+
+WRITERS = {"onnx": _write_onnx, "pt2": _write_pt2, "aoti": _write_aoti}
+
+
+def check_compiler() -> None:
+    """Raise `UserError` if there is no C++ compiler where PyTorch looks for one."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise UserError(
+            f"The form aoti is compiled, and there is no C++ compiler '{compiler}' here. Install one (package g++), "
+            "name yours in the variable CXX, or export as onnx."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
