@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.export.passes import move_to_device_pass
 
 from torchworks.serving.bundle import Bundle
 from torchworks.shared.config import UserError
@@ -78,7 +79,7 @@ def _open_torchscript(bundle: Bundle, content: bytes, device: str) -> Callable[.
 
 def _open_pt2(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
     program = torch.export.load(io.BytesIO(content))
-    return torch.export.passes.move_to_device_pass(program, device).module()
+    return move_to_device_pass(program, device).module()
 
 
 def _open_aoti(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:

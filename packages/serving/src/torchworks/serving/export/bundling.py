@@ -33,8 +33,6 @@ from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.formats import OPSET, check_compiler, write_form
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of, within
-from torchworks.serving.export.prune import parameters, pruned
-from torchworks.serving.export.quantize import Quantised, quantise
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
 from torchworks.serving.export.trained import (
@@ -44,6 +42,7 @@ from torchworks.serving.export.trained import (
     drawn_by,
     open_samples,
     open_trained,
+    parameters,
     tensors_of,
 )
 from torchworks.serving.torch_engine import TorchEngine
@@ -105,8 +104,8 @@ def check(settings: Export) -> None:
         )
     if settings.prune and form == "safetensors":
         raise UserError(
-            "A pruned net has other shapes than the ones that its builder makes, so its weights alone cannot be loaded. "
-            "Give --prune another --format, such as onnx."
+            "A pruned net has other shapes than the ones that its builder makes, so its weights alone cannot be "
+            "loaded. Give --prune another --format, such as onnx."
         )
     if form == "aoti":
         check_compiler()
@@ -167,7 +166,7 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         bundle, how = integers(work, folder / "int8", bundle)
         label = f"{candidates[-1].label}, int8"
         candidates.append(judge(work, label, bundle, trained.outputs, candidates[-1].parameters))
-        notes += how.notes
+        notes += how
     check_loss(work, trained.score, candidates[-1].score)
 
     step("Measuring speed")
@@ -227,6 +226,8 @@ def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
 
 def smaller(work: Work) -> Predictor:
     """The trained predictor with fewer channels."""
+    from torchworks.serving.export.prune import pruned  # slow to import, and seldom needed
+
     predictor, samples = work.trained.predictor, work.calibration.batches(BATCH)
     return pruned(
         predictor,
@@ -244,8 +245,11 @@ def prune_notes(share: float, rows: int) -> list[str]:
     ]
 
 
-def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, Quantised]:
-    """The ONNX model of `plain` with 8-bit integers, in a new folder, with its own golden example."""
+def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str, ...]]:
+    """The ONNX model of `plain` with 8-bit integers, in a new folder, with its own golden example; and how it was
+    made."""
+    from torchworks.serving.export.quantize import quantise  # slow to import, and seldom needed
+
     folder.mkdir()
     before = calibration_outputs(work, plain)
 
@@ -304,7 +308,9 @@ def check_loss(work: Work, trained: Score, exported: Score) -> None:
 def draft(work: Work, folder: Path) -> BundleManifest:
     """What `serving.json` says, of the files that `folder` has by now; without figures."""
     settings, made = work.settings, work.trained.manifest
-    name = settings.name or f"{made.recipe}-{settings.direction}" if settings.direction else settings.name or made.recipe
+    name = (
+        settings.name or f"{made.recipe}-{settings.direction}" if settings.direction else settings.name or made.recipe
+    )
     entries = tuple(FileEntry.of(path) for path in sorted(folder.iterdir()) if path.name not in (BUNDLE, PARITY))
     model = next((entry for entry in entries if entry.name == MODEL_FILES[settings.format]), None)
     return BundleManifest(

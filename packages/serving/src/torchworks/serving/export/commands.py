@@ -38,9 +38,7 @@ class Export:
     """Share of the weights to remove, in whole channels; the net really gets smaller."""
     max_loss: Annotated[float, arg(metavar="LOSS")] = 0.005
     """How much of its score the model may lose by --quantize and --prune: 0.005 is half a point of accuracy."""
-    direction: Annotated[
-        Literal["ab", "ba"] | None, arg(help_behavior_hint="(default: as trained, ab)")
-    ] = None
+    direction: Annotated[Literal["ab", "ba"] | None, arg(help_behavior_hint="(default: as trained, ab)")] = None
     """Of a model that translates between two kinds of images: from A to B, or back."""
     seconds: Annotated[float, arg(metavar="S")] = 1.0
     """How long to measure the speed of each model at each batch size."""

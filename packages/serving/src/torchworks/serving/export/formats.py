@@ -16,7 +16,7 @@ from typing import Any
 import onnx
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchworks.serving.bundle import MODEL_FILES, Form
 from torchworks.shared.config import UserError, to_dict
@@ -63,8 +63,14 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
     sizes: dict[str, Any] = {}
     for spec in predictor.signature.inputs:
         sizes |= {size: torch.export.Dim(size, min=1) for size in spec.shape if isinstance(size, str)}
+    shapes = tuple(
+        {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)}
+        for spec in predictor.signature.inputs
+    )
     try:
-        return torch.export.export(predictor, inputs, dynamic_shapes=_shapes(predictor.signature, sizes))
+        with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
+            warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
+            return torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
     except Exception as error:  # torch.export's own exceptions share no other base
         raise UserError(
             f"torch.export cannot capture this model as a graph for any number of rows: {_first_line(error)} "
@@ -72,24 +78,44 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
         ) from error
 
 
-def _shapes(signature: Signature, sizes: dict[str, Any]) -> tuple[tuple[dict[int, Any], ...]]:
-    """What each named size of each input is called; one tuple deeper, for `forward` takes them as `*inputs`."""
-    return (
-        tuple(
-            {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs
-        ),
-    )
+class Positional(nn.Module):
+    """A predictor whose inputs have no names but an order, whatever its `forward` calls them."""
+
+    def __init__(self, predictor: Predictor):
+        super().__init__()
+        self.predictor = predictor
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        return self.predictor(*inputs)
+
+
+def _axis_names(signature: Signature) -> tuple[tuple[dict[int, str | None], ...]]:
+    """What the open sizes of each input are called. Each name stands once, at its first place: it is known elsewhere by
+    then, and the exporter warns of names that it is told twice."""
+    seen: set[str] = set()
+    names = []
+    for spec in signature.inputs:
+        new = {i: size for i, size in enumerate(spec.shape) if isinstance(size, str) and size not in seen}
+        seen |= set(new.values())
+        names.append(new or {0: None})
+    return (tuple(names),)
+
+
+def _output_names(signature: Signature) -> list[str]:
+    """In a graph no output may have the name of an input, as both of a translator are an image. Who runs it takes
+    outputs in their order."""
+    taken = {spec.name for spec in signature.inputs}
+    return [f"{spec.name}.out" if spec.name in taken else spec.name for spec in signature.outputs]
 
 
 def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
-    named = {size: size for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
     made = torch.onnx.export(
         program,
         dynamo=True,
         opset_version=OPSET,
         input_names=[spec.name for spec in signature.inputs],
-        output_names=[spec.name for spec in signature.outputs],
-        dynamic_shapes=_shapes(signature, named),
+        output_names=_output_names(signature),
+        dynamic_shapes=_axis_names(signature),
         external_data=False,
         verbose=False,
     )

@@ -62,10 +62,15 @@ def within(wanted: Arrays, found: Arrays, tolerance: float) -> bool:
 
 def _agreement(spec: TensorSpec, wanted: np.ndarray, found: np.ndarray) -> float | None:
     if spec.kind == "label":
-        return float((wanted.argmax(1) == found.argmax(1)).mean())
+        return float((_classes(wanted) == _classes(found)).mean())
     if spec.kind == "probabilities":
         return float(((wanted >= 0.5) == (found >= 0.5)).mean())
     return None
+
+
+def _classes(outputs: np.ndarray) -> np.ndarray:
+    """(N,) of probabilities (N, K), or of classes (N,)."""
+    return outputs if outputs.ndim == 1 else outputs.argmax(1)
 
 
 def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: Arrays) -> Score:
@@ -81,7 +86,7 @@ def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: A
 
 def _judged(spec: TensorSpec, found: torch.Tensor, target: torch.Tensor) -> Score:
     if spec.kind == "label":
-        value = multiclass_accuracy(found, target.long(), num_classes=found.shape[1], average="micro")
+        value = multiclass_accuracy(found, target.long(), num_classes=max(2, len(spec.labels)), average="micro")
         return Score("accuracy", float(value), 1)
     if spec.kind == "probabilities":
         both = target.bool().any(0) & ~target.bool().all(0)  # the curve needs images with and without the finding

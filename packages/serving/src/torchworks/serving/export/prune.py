@@ -13,6 +13,7 @@ import torch
 import torch_pruning
 from torch import Tensor, nn
 
+from torchworks.serving.export.trained import parameters
 from torchworks.shared.config import UserError
 from torchworks.shared.predict import Predictor
 
@@ -26,11 +27,6 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.Con
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 Inputs = tuple[Tensor, ...]
-
-
-def parameters(net: nn.Module) -> int:
-    """How many numbers were trained."""
-    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def pruned(predictor: Predictor, share: float, inputs: Inputs, samples: Iterable[Inputs]) -> Predictor:

@@ -13,7 +13,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
@@ -38,27 +37,21 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 DYNAMIC = ("MatMul", "Gemm", "Attention", "LSTM")
 
 
-@dataclass(frozen=True)
-class Quantised:
-    """How it was done, in sentences for PARITY.md."""
-
-    method: str
-    notes: tuple[str, ...]
-
-
 def quantise(
     source: Path, target: Path, calibration: Iterable[Arrays], good_enough: Callable[[Path], bool]
-) -> Quantised:
-    """Write the ONNX model `source` with 8-bit integers as `target`. A static one keeps its first layer in floating
-    point, and its last one too unless it is `good_enough` without. Raises `UserError` for a model with hardly any
-    weights that could become integers."""
+) -> tuple[str, ...]:
+    """Write the ONNX model `source` with 8-bit integers as `target`; returns how it was done, in sentences.
+
+    A static one keeps its first layer in floating point, and its last one too unless it is `good_enough` without.
+    Raises `UserError` for a model with hardly any weights that could become integers.
+    """
     prepared = target.with_name("prepared.onnx")
     with _quiet():
         quant_pre_process(source, prepared, skip_symbolic_shape=True)  # folds batch normalisation, infers shapes
     try:
         graph = Graph(onnx.load(prepared).graph)
-        graph.check_worth()
-        reason = graph.computed_by_rows()
+        reason = graph.why_dynamic()
+        graph.check_worth([n for n in graph.nodes if n.op_type in DYNAMIC] if reason else graph.layers[1:])
         if reason:
             return _dynamic(prepared, target, reason)
         return _static(prepared, target, list(calibration), graph, good_enough)
@@ -68,7 +61,7 @@ def quantise(
 
 def _static(
     source: Path, target: Path, calibration: list[Arrays], graph: "Graph", good_enough: Callable[[Path], bool]
-) -> Quantised:
+) -> tuple[str, ...]:
     reduced = not VNNI & cpu_flags()
     for last_too in (False, True):
         kept = graph.kept(last_too)
@@ -88,39 +81,32 @@ def _static(
             break
     rows = sum(len(next(iter(batch.values()))) for batch in calibration)
     layers = "the first and the last layer" if last_too else "the first layer"
-    return Quantised(
-        "int8, static",
-        (
-            f"Static, because the graph is convolutional: ranges of activations were measured over {rows} samples "
-            "that are not among those of the score.",
-            f"Activations have 8 bits without sign, weights {7 if reduced else 8} bits with sign and a scale for each "
-            "output channel. " + _range_note(reduced),
-            f"Kept in floating point: what normalises the input and makes the output of the net's numbers, and "
-            f"{layers}.",
-        ),
+    return (
+        f"8-bit integers, static, because the graph is convolutional: the ranges of activations were measured over "
+        f"{rows} samples that are not among those of the score.",
+        f"Activations have 8 bits without sign, weights {7 if reduced else 8} bits with sign and a scale for each "
+        "output channel. " + _range_note(reduced),
+        f"Kept in floating point: what comes before and after the net's layers, and {layers}.",
     )
 
 
-def _dynamic(source: Path, target: Path, reason: str) -> Quantised:
+def _dynamic(source: Path, target: Path, reason: str) -> tuple[str, ...]:
     reduced = not VNNI & cpu_flags()
     with _quiet():
         quantize_dynamic(
             source, target, op_types_to_quantize=list(DYNAMIC), per_channel=True, reduce_range=reduced,
             weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True},
         )  # fmt: skip
-    return Quantised(
-        "int8, dynamic",
-        (
-            f"Dynamic, because {reason}: the range of activations is taken anew at each call. Convolutions stay in "
-            "floating point.",
-            f"Weights have {7 if reduced else 8} bits and a scale for each output channel. " + _range_note(reduced),
-        ),
+    return (
+        f"8-bit integers, dynamic, because {reason}: the range of activations is taken anew at each call. Convolutions "
+        "stay in floating point.",
+        f"Weights have {7 if reduced else 8} bits and a scale for each output channel. " + _range_note(reduced),
     )
 
 
 def _range_note(reduced: bool) -> str:
     if reduced:
-        return "7, because this processor has no VNNI and could overflow with 8; where there is VNNI it is as exact."
+        return "They have 7 because this processor has no VNNI, without which sums of products of 8 bits can overflow."
     return "This processor has VNNI. One without can overflow with 8: quantise there for there."
 
 
@@ -130,7 +116,7 @@ class Reader(CalibrationDataReader):
     def __init__(self, batches: list[Arrays]):
         self.batches = iter(batches)
 
-    def get_next(self) -> Arrays | None:  # ty: ignore[invalid-method-override]
+    def get_next(self) -> Arrays | None:  # ty: ignore[incompatible-method-override]
         return next(self.batches, None)
 
 
@@ -145,21 +131,21 @@ class Graph:
     def _weights_of(self, node: onnx.NodeProto) -> int:
         return sum(self.weights.get(name, 0) for name in node.input)
 
-    def check_worth(self) -> None:
-        """Raise `UserError` unless most weights are in operators that have integer kernels."""
-        by_type: dict[str, int] = defaultdict(int)
+    def check_worth(self, integer: list[onnx.NodeProto]) -> None:
+        """Raise `UserError` unless most weights are in the nodes that can become `integer`."""
+        by_kind: dict[str, int] = defaultdict(int)
         for node in self.nodes:
-            by_type[node.op_type] += self._weights_of(node)
-        total, able = sum(by_type.values()), sum(by_type[kind] for kind in (*HEAVY, *RECURRENT))
+            by_kind[node.op_type] += self._weights_of(node)
+        able, total = sum(map(self._weights_of, integer)), sum(by_kind.values())
         if 2 * able < total:
-            largest = max(by_type, key=lambda kind: by_type[kind])
+            shares = ", ".join(f"{kind} {count / total:.0%}" for kind, count in by_kind.items() if count > total / 100)
             raise UserError(
-                f"int8 is of no use for this model: {by_type[largest] / total:.0%} of its weights are in operators of "
-                f"the kind {largest}, for which ONNX Runtime has no integer kernel on processors, so it would not get "
-                "faster. Leave out --quantize."
+                f"8-bit integers are of no use for this model: only {able / total:.0%} of its weights are in layers "
+                f"that ONNX Runtime can run with integers on a processor (weights by operator: {shares}). Transposed "
+                "convolutions have no such kernel, and the first layer stays in floating point. Leave out --quantize."
             )
 
-    def computed_by_rows(self) -> str:
+    def why_dynamic(self) -> str:
         """Why ranges of activations must be taken at each call; empty if they need not."""
         kinds = sorted({node.op_type for node in self.nodes} & set(RECURRENT))
         if kinds:

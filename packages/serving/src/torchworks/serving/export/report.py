@@ -44,6 +44,9 @@ class Candidate:
     speeds: tuple[Speed, ...] = ()
 
 
+Cell = Callable[[Candidate], str]
+
+
 @dataclass(frozen=True)
 class Report:
     """The models that were measured, first the trained and last the bundle's, and what is to be said about them.
@@ -89,7 +92,7 @@ class Report:
         """The whole of PARITY.md."""
         manifest = self.manifest
         title = f"# {manifest.name}: {self.exported.label} beside the model that was trained"
-        parts = [title, self._verdict(), self._table(), self._method()]
+        parts = [title, self._verdict(), self._answers(), self._speed(), self._method()]
         if self.notes:
             parts.append("## How it was made smaller\n\n" + "\n".join(f"- {note}" for note in self.notes))
         if manifest.legacy:
@@ -103,48 +106,56 @@ class Report:
             return f"{same} over {len(self.samples)} samples; {self.manifest.tolerance:g} is allowed."
         plain = self.candidates[1]
         return (
-            f"{exported.score.name.capitalize()} {_number(trained.score.value)} became "
-            f"{_number(exported.score.value)} over {len(self.samples)} samples. The file has "
-            f"{exported.size / plain.size:.0%} of the size of the same form uncompressed{self._faster(plain)}."
+            f"{trained.score.name.capitalize()} over {len(self.samples)} samples: {_score(exported.score)}, of the "
+            f"trained model {_score(trained.score)}. The file has {exported.size / plain.size:.0%} of the size that "
+            f"{plain.label} has without{self._faster(plain)}."
         )
 
     def _faster(self, plain: Candidate) -> str:
         ratios = [a.p50 / b.p50 for a, b in zip(plain.speeds, self.exported.speeds, strict=True)]
         if not ratios:
             return ""
-        times = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        return f", and answers {times} times as fast (batches of {_listed(BATCHES)})"
+        times = _listed([f"{ratio:.2f}" for ratio in ratios])
+        return f"; at batches of {_listed(BATCHES)} it is {times} times as fast"
 
-    def _table(self) -> str:
-        head = ["", *(candidate.label for candidate in self.candidates)]
+    def _answers(self) -> str:
+        return self._table("", self._rows())
+
+    def _speed(self) -> str:
+        rows: list[tuple[str, Cell]] = []
+        for i, batch in enumerate(BATCHES):
+            rows += [
+                (f"batch of {batch}: median", lambda c, i=i: _milliseconds(c.speeds[i].p50)),
+                ("99th percentile", lambda c, i=i: _milliseconds(c.speeds[i].p99)),
+                ("rows per second", lambda c, i=i: f"{c.speeds[i].rows_per_second:,.0f}"),
+            ]
+        return "## Speed\n\n" + self._table(self.manifest.machine, rows)
+
+    def _table(self, corner: str, rows: Sequence[tuple[str, Cell]]) -> str:
+        head = [corner, *(candidate.label for candidate in self.candidates)]
         lines = [head, ["---", *("---:" for _ in self.candidates)]]
-        lines += [[name, *(cell(candidate) for candidate in self.candidates)] for name, cell in self._rows()]
+        lines += [[name, *(cell(candidate) for candidate in self.candidates)] for name, cell in rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
-    def _rows(self) -> list[tuple[str, Callable[[Candidate], str]]]:
+    def _rows(self) -> list[tuple[str, Cell]]:
         first = self.candidates[0]
 
-        def beside(cell: Callable[[Candidate], str]) -> Callable[[Candidate], str]:
+        def beside(cell: Cell) -> Cell:
             return lambda candidate: "–" if candidate is first else cell(candidate)
 
         rows = [
-            (first.score.name, lambda c: _number(c.score.value)),
+            (first.score.name, lambda c: _score(c.score)),
             ("largest difference of an output", beside(lambda c: f"{c.closeness.largest:.1e}")),
             ("mean difference", beside(lambda c: f"{c.closeness.mean:.1e}")),
         ]
         if first.closeness.agreement is not None:
             rows.append(("same answer as trained", beside(lambda c: f"{c.closeness.agreement or 0:.2%}")))
-        rows += [
+        return [
+            *rows,
             ("parameters", lambda c: f"{c.parameters:,}"),
             ("file", lambda c: _bytes(c.size)),
-            ("time to load", lambda c: f"{1000 * c.load_seconds:.0f} ms"),
+            ("time to load", lambda c: _milliseconds(c.load_seconds)),
         ]
-        for i, batch in enumerate(BATCHES):
-            rows += [
-                (f"batch {batch}: median, 99th percentile", lambda c, i=i: _times(c.speeds[i])),
-                (f"batch {batch}: rows per second", lambda c, i=i: f"{c.speeds[i].rows_per_second:,.0f}"),
-            ]
-        return rows
 
     def _method(self) -> str:
         manifest = self.manifest
@@ -165,11 +176,13 @@ class Report:
         return "## How it was measured\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _number(value: float) -> str:
-    return f"{value:.4f}"
+def _score(score: Score) -> str:
+    if score.better < 0:
+        return f"{score.value:.2g}"
+    return f"{score.value:.2%}" if score.name == "accuracy" else f"{score.value:.4f}"
 
 
-def _listed(values: Sequence[int]) -> str:
+def _listed(values: Sequence[Any]) -> str:
     return f"{', '.join(map(str, values[:-1]))} and {values[-1]}"
 
 
@@ -177,5 +190,5 @@ def _bytes(size: int) -> str:
     return f"{size / 1e6:.2f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
-def _times(speed: Speed) -> str:
-    return f"{1000 * speed.p50:.2f}, {1000 * speed.p99:.2f} ms"
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:,.0f} ms"

@@ -37,8 +37,7 @@ def export(settings: Export):
 def export_for_serving(run: Path) -> Path:
     """`RUN/bundle`, an ONNX bundle of the run as it is now; made anew only if the run's model has changed since."""
     folder = run / "bundle"
-    if (folder / BUNDLE).is_file() and (run / MANIFEST).is_file():
-        if read_bundle(folder).source == sha256(run / MANIFEST):
-            return folder
-    export(Export(run=run, out=folder, overwrite=True))
+    both = (folder / BUNDLE).is_file() and (run / MANIFEST).is_file()
+    if not both or read_bundle(folder).source != sha256(run / MANIFEST):
+        export(Export(run=run, out=folder, overwrite=True))
     return folder

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchworks.shared.config import UserError
 from torchworks.shared.manifest import GOLDEN, MANIFEST, RESTORE, SAMPLES, Manifest, read_manifest
-from torchworks.shared.predict import Predictor, load_predictor
+from torchworks.shared.predict import Predictor, find_builder, load_predictor
 from torchworks.shared.signature import Signature, TensorSpec
 
 Arrays = dict[str, np.ndarray]
@@ -47,7 +47,8 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
         if not manifest.config.get("direction"):
             raise UserError(f"The model in {folder} translates in one direction only. Leave out --direction.")
         manifest = replace(manifest, config={**manifest.config, "direction": direction})
-        predictor.direction = direction
+        net, predictor = predictor.net, find_builder(manifest.builder, manifest.package)(manifest.config)
+        predictor.net = net
     return Trained(folder, manifest, predictor)
 
 
@@ -57,11 +58,17 @@ def _check_folder(folder: Path) -> None:
     if (folder / "config.json").exists():
         package = json.loads((folder / "config.json").read_text()).get("package", "PACKAGE")
         raise UserError(
-            f"The run {folder} is not finished: it has no model yet. Finish it with `{package} train --resume {folder}`."
+            f"The run {folder} is not finished: it has no model yet. Finish it with "
+            f"`{package} train --resume {folder}`."
         )
     inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     near = f" Did you mean {inside[-1]}?" if inside else " Give the path that `train` printed last."
     raise UserError(f"{folder} is not the directory of a run.{near}")
+
+
+def parameters(net: nn.Module) -> int:
+    """How many numbers were trained."""
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 # ---- samples ---------------------------------------------------------------------------------------------
@@ -126,14 +133,14 @@ def _draw(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
     shape = (DRAWN, *(size for size in spec.shape[1:] if isinstance(size, int)))
     if spec.kind == "label":
         return (np.arange(DRAWN) % max(1, len(spec.labels))).astype(spec.dtype)
-    if drawn_by(spec) == "uniform":
+    if spec.low is not None and spec.high is not None:
         return random.uniform(spec.low, spec.high, shape).astype(spec.dtype)
     return random.standard_normal(shape).astype(spec.dtype)
 
 
 def drawn_by(spec: TensorSpec) -> str:
     """The distribution of a latent input: uniform where it has limits, else normal."""
-    return "normal" if spec.low is None else "uniform"
+    return "normal" if spec.low is None or spec.high is None else "uniform"
 
 
 def tensors_of(signature: Signature, arrays: Arrays, rows: int = 2) -> tuple[Tensor, ...]:
