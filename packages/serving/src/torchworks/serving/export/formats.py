@@ -89,15 +89,15 @@ class Positional(nn.Module):
         return self.predictor(*inputs)
 
 
-def _axis_names(signature: Signature) -> tuple[tuple[dict[int, str | None], ...]]:
+def _axis_names(signature: Signature) -> tuple[tuple[dict[int, str | None], ...], ...]:
     """What the open sizes of each input are called. Each name stands once, at its first place: it is known elsewhere by
     then, and the exporter warns of names that it is told twice."""
     seen: set[str] = set()
-    names = []
+    names: list[dict[int, str | None]] = []
     for spec in signature.inputs:
         new = {i: size for i, size in enumerate(spec.shape) if isinstance(size, str) and size not in seen}
         seen |= set(new.values())
-        names.append(new or {0: None})
+        names.append({**new} or {0: None})
     return (tuple(names),)
 
 

@@ -53,7 +53,7 @@ def shrink(predictor: Predictor, share: float, inputs: Inputs) -> None:
     before = parameters(predictor)
     pruner = torch_pruning.pruner.BasePruner(
         predictor,
-        inputs,
+        inputs,  # ty: ignore[invalid-argument-type] (several are allowed, its annotation is too narrow)
         importance=torch_pruning.importance.LAMPImportance(),
         global_pruning=True,
         pruning_ratio=1.0,

@@ -49,7 +49,7 @@ def quantise(
     with _quiet():
         quant_pre_process(source, prepared, skip_symbolic_shape=True)  # folds batch normalisation, infers shapes
     try:
-        graph = Graph(onnx.load(prepared).graph)
+        graph = Graph(_without_shapes_of_weights(prepared).graph)
         reason = graph.why_dynamic()
         graph.check_worth([n for n in graph.nodes if n.op_type in DYNAMIC] if reason else graph.layers[1:])
         if reason:
@@ -57,6 +57,18 @@ def quantise(
         return _static(prepared, target, list(calibration), graph, good_enough)
     finally:
         prepared.unlink(missing_ok=True)
+
+
+def _without_shapes_of_weights(path: Path) -> onnx.ModelProto:
+    """The model in `path`, changed there too. PyTorch's exporter states the shapes of weights once more, and the dynamic
+    quantiser, which transposes some weights, calls the model wrong for it."""
+    model = onnx.load(path)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    stated = [value for value in model.graph.value_info if value.name not in weights]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(stated)
+    onnx.save(model, path)
+    return model
 
 
 def _static(
