@@ -367,7 +367,7 @@ def finish(work: Work, bundle: Bundle, report: Report) -> None:
 def write_reference(work: Work, folder: Path, outputs: Arrays) -> None:
     """How inputs and outputs are spread over the samples, for the service to notice drift by."""
     try:
-        from torchworks.serving.monitoring.drift import reference  # ty: ignore[unresolved-import]
+        from torchworks.serving.monitoring.drift import reference  # ty: ignore[import-not-found]
     except ModuleNotFoundError:
         return
     found = reference(work.trained.signature, work.scored.inputs, outputs)

@@ -60,8 +60,8 @@ def quantise(
 
 
 def _without_shapes_of_weights(path: Path) -> onnx.ModelProto:
-    """The model in `path`, changed there too. PyTorch's exporter states the shapes of weights once more, and the dynamic
-    quantiser, which transposes some weights, calls the model wrong for it."""
+    """The model in `path`, changed there too. PyTorch's exporter states the shapes of weights once more, and the
+    dynamic quantiser, which transposes some weights, calls the model wrong for it."""
     model = onnx.load(path)
     weights = {tensor.name for tensor in model.graph.initializer}
     stated = [value for value in model.graph.value_info if value.name not in weights]

@@ -106,7 +106,7 @@ class Report:
             return f"{same} over {len(self.samples)} samples; {self.manifest.tolerance:g} is allowed."
         plain = self.candidates[1]
         return (
-            f"{trained.score.name.capitalize()} over {len(self.samples)} samples: {_score(exported.score)}, of the "
+            f"{trained.score.name[0].upper()}{trained.score.name[1:]} over {len(self.samples)} samples: {_score(exported.score)}, of the "
             f"trained model {_score(trained.score)}. The file has {exported.size / plain.size:.0%} of the size that "
             f"{plain.label} has without{self._faster(plain)}."
         )
