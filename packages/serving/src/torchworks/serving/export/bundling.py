@@ -308,14 +308,12 @@ def check_loss(work: Work, trained: Score, exported: Score) -> None:
 def draft(work: Work, folder: Path) -> BundleManifest:
     """What `serving.json` says, of the files that `folder` has by now; without figures."""
     settings, made = work.settings, work.trained.manifest
-    name = (
-        settings.name or f"{made.recipe}-{settings.direction}" if settings.direction else settings.name or made.recipe
-    )
+    name = "-".join(filter(None, (made.recipe, settings.direction)))
     entries = tuple(FileEntry.of(path) for path in sorted(folder.iterdir()) if path.name not in (BUNDLE, PARITY))
     model = next((entry for entry in entries if entry.name == MODEL_FILES[settings.format]), None)
     return BundleManifest(
         format=FORMAT,
-        name=name,
+        name=settings.name or name,
         version=model.sha256[:12] if model else "none",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         form=settings.format,

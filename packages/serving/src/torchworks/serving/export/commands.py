@@ -32,13 +32,15 @@ class Export:
     """Replace the bundle that is there already."""
     name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe)")] = None
     """The model's name in a service."""
-    quantize: Annotated[Literal["int8"] | None, arg(help_behavior_hint="(default: none)")] = None
+    quantize: Annotated[Literal["int8"] | None, arg(metavar="int8", help_behavior_hint="(default: none)")] = None
     """Compute with 8-bit integers (onnx only)."""
     prune: Annotated[float, arg(metavar="SHARE")] = 0.0
     """Share of the weights to remove, in whole channels; the net really gets smaller."""
     max_loss: Annotated[float, arg(metavar="LOSS")] = 0.005
     """How much of its score the model may lose by --quantize and --prune: 0.005 is half a point of accuracy."""
-    direction: Annotated[Literal["ab", "ba"] | None, arg(help_behavior_hint="(default: as trained, ab)")] = None
+    direction: Annotated[
+        Literal["ab", "ba"] | None, arg(metavar="ab|ba", help_behavior_hint="(default: as trained, ab)")
+    ] = None
     """Of a model that translates between two kinds of images: from A to B, or back."""
     seconds: Annotated[float, arg(metavar="S")] = 1.0
     """How long to measure the speed of each model at each batch size."""

@@ -105,10 +105,11 @@ class Report:
             same = f"No output differs by more than {exported.closeness.largest:.1e} from the trained model's"
             return f"{same} over {len(self.samples)} samples; {self.manifest.tolerance:g} is allowed."
         plain = self.candidates[1]
+        name = trained.score.name
         return (
-            f"{trained.score.name[0].upper()}{trained.score.name[1:]} over {len(self.samples)} samples: {_score(exported.score)}, of the "
-            f"trained model {_score(trained.score)}. The file has {exported.size / plain.size:.0%} of the size that "
-            f"{plain.label} has without{self._faster(plain)}."
+            f"{name[0].upper()}{name[1:]} over {len(self.samples)} samples: {_score(exported.score)}, of the trained "
+            f"model {_score(trained.score)}. Beside the uncompressed {plain.label}, the file has "
+            f"{exported.size / plain.size:.0%} of the size{self._faster(plain)}."
         )
 
     def _faster(self, plain: Candidate) -> str:
@@ -116,7 +117,7 @@ class Report:
         if not ratios:
             return ""
         times = _listed([f"{ratio:.2f}" for ratio in ratios])
-        return f"; at batches of {_listed(BATCHES)} it is {times} times as fast"
+        return f" and answers {times} times as fast, at batches of {_listed(BATCHES)}"
 
     def _answers(self) -> str:
         return self._table("", self._rows())
@@ -125,9 +126,9 @@ class Report:
         rows: list[tuple[str, Cell]] = []
         for i, batch in enumerate(BATCHES):
             rows += [
-                (f"batch of {batch}: median", lambda c, i=i: _milliseconds(c.speeds[i].p50)),
-                ("99th percentile", lambda c, i=i: _milliseconds(c.speeds[i].p99)),
-                ("rows per second", lambda c, i=i: f"{c.speeds[i].rows_per_second:,.0f}"),
+                (f"batch {batch}: median", lambda c, i=i: _milliseconds(c.speeds[i].p50)),
+                (f"batch {batch}: 99th percentile", lambda c, i=i: _milliseconds(c.speeds[i].p99)),
+                (f"batch {batch}: rows per second", lambda c, i=i: f"{c.speeds[i].rows_per_second:,.0f}"),
             ]
         return "## Speed\n\n" + self._table(self.manifest.machine, rows)
 
@@ -154,7 +155,7 @@ class Report:
             *rows,
             ("parameters", lambda c: f"{c.parameters:,}"),
             ("file", lambda c: _bytes(c.size)),
-            ("time to load", lambda c: _milliseconds(c.load_seconds)),
+            ("time to load", lambda c: f"{1000 * c.load_seconds:,.0f} ms"),
         ]
 
     def _method(self) -> str:
@@ -191,4 +192,4 @@ def _bytes(size: int) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:,.0f} ms"
+    return f"{1000 * seconds:,.2f} ms"
