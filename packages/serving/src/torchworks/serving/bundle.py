@@ -1,6 +1,6 @@
 """A bundle: a folder with a model, ready to be served, and everything that is known about it.
 
-    bundle = open_bundle(Path("bundles/classify-digits"))     # every file is compared with its hash
+    bundle = open_bundle(Path("bundles/classify-digits"))     # every file that is used is compared with its hash
     bundle.manifest.signature
 
 | file | content |
@@ -28,6 +28,7 @@ from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry
 from torchworks.shared.signature import Signature, check_name
 
 FORMAT = 1
+LONGEST_NAME = 64
 BUNDLE, PARITY, REFERENCE = "serving.json", "PARITY.md", "reference.json"
 
 Form = Literal["onnx", "torchscript", "pt2", "aoti", "safetensors"]
@@ -46,10 +47,17 @@ CODE_FORMS = ("pt2", "aoti", "torchscript")
 class BundleManifest:
     """The content of `serving.json`.
 
-    `name` and `version` are the model's address in a service; the version is made from the hashes of the model's
-    files. `score` names what the model was judged by; `scores` has it as trained ("eager") and as exported
-    ("exported"), each over `scored` samples. `versions` are those of the libraries that made the files; `legacy` marks
-    forms that PyTorch is about to drop.
+    `name` and `version` are the model's address in a service; the version is made from the hash of the model's file.
+    `source` is the SHA-256 of the `model.json` that it was exported from. `direction` is set for a model that could
+    translate the other way too. `defaults` are the inputs that may be left out, and the distribution, "normal" or
+    "uniform", that they are then drawn from. `max_rows` is the largest batch that was run at export.
+
+    `score` names what the model was judged by; `scores` has it as trained ("eager") and as exported ("exported"), each
+    over `scored` samples. `parity` has the figures of `PARITY.md`: differences of outputs, and for each model that was
+    compared its size in bytes, its seconds to load and its speed. `machine` is where they were measured. `versions`
+    are those of the libraries that made the files; `instructions` are the processor's that compiled code needs;
+    `legacy` marks forms that PyTorch is about to drop. The golden example replays within `tolerance`, absolute plus
+    relative.
     """
 
     format: int
@@ -63,20 +71,35 @@ class BundleManifest:
     builder: str
     quantize: str
     pruned: float
+    source: str
+    direction: str
     signature: Signature
+    defaults: dict
+    max_rows: int
     preprocessing: dict
     labels: tuple[str, ...]
     tolerance: float
     score: str
     scored: int
     scores: dict
+    parity: dict
+    machine: str
     data: tuple[DataEntry, ...]
     versions: dict
+    instructions: tuple[str, ...]
     files: tuple[FileEntry, ...]
 
     def __post_init__(self) -> None:
-        for field in ("name", "version", "package", "recipe", "builder"):
+        for field in ("version", "package", "recipe", "builder"):
             check_name(field, getattr(self, field))
+        check_model_name(self.name)
+
+
+def check_model_name(name: str) -> None:
+    """Raise `UserError` unless `name` can stand in an address."""
+    check_name("model's name", name)
+    if len(name) > LONGEST_NAME:
+        raise UserError(f"The model's name '{name}' has {len(name)} letters; at most {LONGEST_NAME} are allowed.")
 
 
 @dataclass(frozen=True)

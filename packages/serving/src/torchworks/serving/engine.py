@@ -32,9 +32,14 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
         from torchworks.serving.onnx_engine import OnnxEngine
 
         return OnnxEngine(bundle, threads=threads, device=device)
-    from torchworks.serving.torch_engine import TorchEngine
-
-    return TorchEngine(bundle, threads=threads, device=device)
+    try:
+        from torchworks.serving.torch_engine import open_torch
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{bundle.model} is a model of the form {form}, which needs PyTorch, and '{error.name}' is not installed. "
+            "Install serving[export], or use a bundle of the form onnx."
+        ) from error
+    return open_torch(bundle, threads=threads, device=device)
 
 
 def check_golden(bundle: Bundle, engine: Engine) -> float:

@@ -26,5 +26,5 @@ class OnnxEngine:
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name; may be called from several threads."""
-        arrays = cast(list[np.ndarray], self.session.run(self.outputs, inputs))
+        arrays = cast(list[np.ndarray], self.session.run(None, inputs))  # in the order of the signature
         return dict(zip(self.outputs, arrays, strict=True))

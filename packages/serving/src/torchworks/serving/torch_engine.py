@@ -1,25 +1,100 @@
-"""Runs a bundle's model by PyTorch: weights and the builder that the training package offers."""
+"""Runs a bundle's model by PyTorch: weights with the builder that the training package offers, or a program.
+
+Programs (torchscript, pt2, aoti) can run code when they are opened: pt2 falls back to unpickling, aoti holds a shared
+library. So their bytes are read once, compared with the hash in `serving.json`, and those very bytes are opened.
+"""
+
+import hashlib
+import io
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch.export.passes import move_to_device_pass
 
 from torchworks.serving.bundle import Bundle
+from torchworks.shared.config import UserError
+from torchworks.shared.machine import cpu_flags
+from torchworks.shared.manifest import RESTORE
 from torchworks.shared.predict import load_predictor
+from torchworks.shared.signature import Signature
 
 
 class TorchEngine:
-    """An `Engine` on a processor or a GPU."""
+    """An `Engine`: `program` takes the tensors of `signature` in their order, on `device`."""
 
-    def __init__(self, bundle: Bundle, *, threads: int, device: str):
-        torch.set_num_threads(threads)
-        self.device = torch.device(device)
-        self.signature = bundle.manifest.signature
-        self.model = load_predictor(bundle.folder).to(self.device)
+    def __init__(self, program: Callable[..., Any], signature: Signature, device: str):
+        self.program, self.signature, self.device = program, signature, torch.device(device)
 
     @torch.inference_mode()
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name."""
         given = [torch.from_numpy(inputs[spec.name]).to(self.device) for spec in self.signature.inputs]
-        found = self.model(*given)
-        answers = found if isinstance(found, tuple) else (found,)
+        found = self.program(*given)
+        answers = found if isinstance(found, tuple | list) else (found,)
         return {spec.name: answer.cpu().numpy() for spec, answer in zip(self.signature.outputs, answers, strict=True)}
+
+
+def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
+    """The engine of a bundle that needs PyTorch. Raises `UserError` for a file that is not the one that was exported,
+    or does not open here. For a program, ask whether its maker is trusted before."""
+    torch.set_num_threads(threads)
+    form = bundle.manifest.form
+    if form == "safetensors":
+        return TorchEngine(load_predictor(bundle.folder).to(device), bundle.manifest.signature, device)
+    content = _verified(bundle)
+    try:
+        program = OPENERS[form](bundle, content, device)
+    except UserError:
+        raise
+    except Exception as error:  # each loader raises what it likes
+        made = bundle.manifest.versions.get("torch", "another version")
+        raise UserError(
+            f"PyTorch {torch.__version__} cannot open {bundle.model}, which torch {made} made: {error}. Install that "
+            "version, or export the run again."
+        ) from error
+    return TorchEngine(program, bundle.manifest.signature, device)
+
+
+def _verified(bundle: Bundle) -> bytes:
+    """The bytes of the model's file, if they are those that the manifest names."""
+    content = bundle.model.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in {entry.sha256 for entry in bundle.manifest.files if entry.name == bundle.model.name}:
+        raise UserError(
+            f"{bundle.model} is not the file that was exported: its SHA-256 differs, so it was not opened. {RESTORE}"
+        )
+    return content
+
+
+def _open_torchscript(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated: `serving export --help` and PARITY.md say so
+        return torch.jit.load(io.BytesIO(content), map_location=device).eval()
+
+
+def _open_pt2(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
+    program = torch.export.load(io.BytesIO(content))
+    return move_to_device_pass(program, device).module()
+
+
+def _open_aoti(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
+    if not device.startswith("cpu"):
+        raise UserError(f"{bundle.model} was compiled for a processor, not for {device}. Use --device cpu.")
+    missing = sorted(set(bundle.manifest.instructions) - cpu_flags())
+    if missing:
+        raise UserError(
+            f"{bundle.model} was compiled for a processor with instructions that this one lacks: {', '.join(missing)}. "
+            "Export the run on this machine."
+        )
+    with tempfile.TemporaryDirectory() as folder:  # opens files only
+        copy = Path(folder) / bundle.model.name
+        copy.write_bytes(content)
+        return torch._inductor.aoti_load_package(str(copy))
+
+
+OPENERS = {"torchscript": _open_torchscript, "pt2": _open_pt2, "aoti": _open_aoti}

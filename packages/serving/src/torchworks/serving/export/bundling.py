@@ -1,0 +1,372 @@
+"""Makes a bundle: converts, compresses, compares each step with the trained model, and writes all of it down.
+
+Everything is written into a folder beside the target, which is renamed at the end; if anything fails, nothing is left.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save
+
+from torchworks.serving.bundle import (
+    BUNDLE,
+    FORMAT,
+    MODEL_FILES,
+    PARITY,
+    REFERENCE,
+    Bundle,
+    BundleManifest,
+    check_model_name,
+    open_bundle,
+)
+from torchworks.serving.engine import Engine, check_golden, open_engine
+from torchworks.serving.export.commands import Export
+from torchworks.serving.export.formats import OPSET, check_compiler, write_form
+from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of, within
+from torchworks.serving.export.report import Candidate, Report
+from torchworks.serving.export.speed import race
+from torchworks.serving.export.trained import (
+    Arrays,
+    Samples,
+    Trained,
+    drawn_by,
+    open_samples,
+    open_trained,
+    parameters,
+    tensors_of,
+)
+from torchworks.serving.torch_engine import TorchEngine
+from torchworks.shared.config import UserError, to_dict
+from torchworks.shared.device import limit_threads
+from torchworks.shared.machine import cpu_flags, cpu_model
+from torchworks.shared.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
+from torchworks.shared.predict import Predictor, load_predictor
+
+INT8_TOLERANCE = 0.02
+"""Of the golden example of 8-bit models: where a number lies between two steps, another processor may round it to the
+other one."""
+INSTRUCTIONS = ("avx", "amx", "fma", "f16c", "bmi")
+"""Beginnings of the names of those instructions that a compiler may use where it finds them."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step of an export needs."""
+
+    settings: Export
+    trained: Trained
+    scored: Samples
+    calibration: Samples
+    threads: int
+    target: Path
+
+
+def make_bundle(settings: Export, target: Path) -> Report:
+    """Make the bundle `target`. Raises `UserError` if it cannot be made as asked, answers differently from the trained
+    model, or loses too much of its score."""
+    check(settings)
+    check_target(target, settings.overwrite)
+    trained = open_trained(settings.run, settings.direction)
+    threads = limit_threads()
+    work = Work(settings, trained, *open_samples(trained).split(), threads, target)
+    with workshop(target) as folder:
+        bundle, report = build(work, folder)
+        finish(work, bundle, report)
+        publish(bundle.folder, target)
+    return report
+
+
+# ---- before anything is made -----------------------------------------------------------------------------
+
+
+def check(settings: Export) -> None:
+    """Raise `UserError` for options that do not go together."""
+    form = settings.format
+    if form not in MODEL_FILES:
+        raise UserError(f"There is no form '{form}'. Forms: {', '.join(MODEL_FILES)}.")
+    if settings.name is not None:
+        check_model_name(settings.name)
+    if not 0 <= settings.prune < 1:
+        raise UserError(f"--prune is the share of weights to remove, from 0 to below 1, but it is {settings.prune:g}.")
+    if settings.quantize and form != "onnx":
+        raise UserError(
+            f"8-bit integers are made by ONNX Runtime, so --quantize needs --format onnx, but it is {form}."
+        )
+    if settings.prune and form == "safetensors":
+        raise UserError(
+            "A pruned net has other shapes than the ones that its builder makes, so its weights alone cannot be "
+            "loaded. Give --prune another --format, such as onnx."
+        )
+    if form == "aoti":
+        check_compiler()
+
+
+def check_target(target: Path, overwrite: bool) -> None:
+    """Raise `UserError` if there is something at `target` that may not be replaced."""
+    if not target.exists():
+        return
+    if not (target / BUNDLE).is_file():
+        raise UserError(f"{target} exists and is not a bundle, so it is left alone. Give another --out.")
+    if not overwrite:
+        raise UserError(f"There is a bundle in {target} already. Add --overwrite to replace it, or give another --out.")
+
+
+@contextmanager
+def workshop(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that is gone afterwards."""
+    folder = target.with_name(f".{target.name}-{os.getpid()}")
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(made: Path, target: Path) -> None:
+    """Put the folder `made` in the place of `target`."""
+    if target.exists():
+        target.rename(made.with_name("replaced"))
+    made.rename(target)
+
+
+# ---- the model -------------------------------------------------------------------------------------------
+
+
+def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
+    """The model as asked for, in a folder below `folder`, without its papers; each step compared with the one before
+    and with the trained model."""
+    form, share = work.settings.format, work.settings.prune
+    trained = of_trained(work)
+    candidates, notes = [trained], []
+
+    step(f"Converting to {form}")
+    bundle = convert(work, folder / "plain", work.trained.predictor)
+    candidates.append(judge(work, form, bundle, trained.outputs, trained.parameters))
+    check_same(work, candidates[-1].outputs, trained.outputs)
+    if share:
+        step(f"Removing {share:.0%} of the weights")
+        predictor = smaller(work)
+        bundle = convert(work, folder / "pruned", predictor)
+        candidates.append(judge(work, f"{form}, pruned", bundle, trained.outputs, parameters(predictor)))
+        eager = outputs_of(engine_of(work, predictor), work.scored)
+        check_same(work, candidates[-1].outputs, eager)
+        notes += prune_notes(share, len(work.calibration))
+    if work.settings.quantize:
+        step("Quantising")
+        bundle, how = integers(work, folder / "int8", bundle)
+        label = f"{candidates[-1].label}, int8"
+        candidates.append(judge(work, label, bundle, trained.outputs, candidates[-1].parameters))
+        notes += how
+    check_loss(work, trained.score, candidates[-1].score)
+
+    step("Measuring speed")
+    speeds = race([candidate.engine for candidate in candidates], work.scored, work.settings.seconds)
+    timed = [replace(candidate, speeds=tuple(found)) for candidate, found in zip(candidates, speeds, strict=True)]
+    return bundle, Report(draft(work, bundle.folder), timed, work.scored, tuple(notes), load=os.getloadavg()[0])
+
+
+def step(text: str) -> None:
+    """Say what is being done, for it can take minutes."""
+    print(f"{text} …", file=sys.stderr, flush=True)
+
+
+def of_trained(work: Work) -> Candidate:
+    """The model as it was trained, run by PyTorch."""
+    start = time.perf_counter()
+    load_predictor(work.trained.folder)
+    seconds = time.perf_counter() - start
+    engine = engine_of(work, work.trained.predictor)
+    outputs = outputs_of(engine, work.scored)
+    return Candidate(
+        "trained",
+        engine,
+        outputs,
+        score_of(work.trained.signature, outputs, work.scored, outputs),
+        closeness(work.trained.signature, outputs, outputs),
+        (work.trained.folder / WEIGHTS).stat().st_size,
+        seconds,
+        parameters(work.trained.predictor),
+    )
+
+
+def judge(work: Work, label: str, bundle: Bundle, trained: Arrays, count: int) -> Candidate:
+    """What an exported model, of `count` parameters, gives for the samples, beside the outputs of the trained one."""
+    start = time.perf_counter()
+    engine = open_engine(bundle, threads=work.threads, trust_code=True)
+    seconds = time.perf_counter() - start
+    outputs = outputs_of(engine, work.scored)
+    signature = work.trained.signature
+    score = score_of(signature, outputs, work.scored, trained)
+    size = bundle.model.stat().st_size
+    return Candidate(label, engine, outputs, score, closeness(signature, trained, outputs), size, seconds, count)
+
+
+def engine_of(work: Work, predictor: Predictor) -> Engine:
+    return TorchEngine(predictor.eval(), work.trained.signature, "cpu")
+
+
+def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
+    """`predictor` in the form asked for, with its golden example, in a new folder."""
+    folder.mkdir()
+    inputs = work.scored.inputs
+    write_golden(work, folder, engine_of(work, predictor))
+    write_form(work.settings.format, folder, predictor, work.trained.manifest, tensors_of(predictor.signature, inputs))
+    return Bundle(folder, draft(work, folder))
+
+
+def smaller(work: Work) -> Predictor:
+    """The trained predictor with fewer channels."""
+    from torchworks.serving.export.prune import pruned  # slow to import, and seldom needed
+
+    predictor, samples = work.trained.predictor, work.calibration.batches(BATCH)
+    return pruned(
+        predictor,
+        work.settings.prune,
+        tensors_of(predictor.signature, work.scored.inputs),
+        [tensors_of(predictor.signature, batch, BATCH) for batch in samples],
+    )
+
+
+def prune_notes(share: float, rows: int) -> list[str]:
+    return [
+        f"Pruned: whole channels were removed, by the size of their weights (LAMP), until at least {share:.0%} of the "
+        f"weights were gone; batch normalisation was re-estimated over {rows} samples that are not among those of the "
+        "score. Nothing was trained again."
+    ]
+
+
+def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str, ...]]:
+    """The ONNX model of `plain` with 8-bit integers, in a new folder, with its own golden example; and how it was
+    made."""
+    from torchworks.serving.export.quantize import quantise  # slow to import, and seldom needed
+
+    folder.mkdir()
+    before = calibration_outputs(work, plain)
+
+    def good_enough(_: Path) -> bool:
+        found = calibration_outputs(work, Bundle(folder, draft(work, folder)))
+        scores = [score_of(work.trained.signature, outputs, work.calibration, before) for outputs in (before, found)]
+        return scores[0].loss_of(scores[1]) <= work.settings.max_loss
+
+    how = quantise(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
+    bundle = Bundle(folder, draft(work, folder))
+    write_golden(work, folder, open_engine(bundle, threads=work.threads))
+    return bundle, how
+
+
+def calibration_outputs(work: Work, bundle: Bundle) -> Arrays:
+    return outputs_of(open_engine(bundle, threads=work.threads), work.calibration)
+
+
+def write_golden(work: Work, folder: Path, engine: Engine) -> None:
+    """Two rows of inputs with the answers of `engine`."""
+    inputs = work.scored.rows(slice(2)).inputs
+    parts = {"input": inputs, "output": engine.run(inputs)}
+    tensors = {f"{prefix}.{name}": value for prefix, part in parts.items() for name, value in part.items()}
+    (folder / GOLDEN).write_bytes(save(tensors))
+
+
+# ---- gates -----------------------------------------------------------------------------------------------
+
+
+def check_same(work: Work, found: Arrays, wanted: Arrays) -> None:
+    """Raise `UserError` unless a converted model answers as the one that it was made from."""
+    tolerance = work.trained.manifest.tolerance
+    if not within(wanted, found, tolerance):
+        largest = closeness(work.trained.signature, wanted, found).largest
+        raise UserError(
+            f"As {work.settings.format} the model answers differently: over {len(work.scored)} samples an output "
+            f"differs by {largest:.3g} from the trained model's, allowed is {tolerance:g}. Nothing was written. Try "
+            "another --format; safetensors always answers as trained."
+        )
+
+
+def check_loss(work: Work, trained: Score, exported: Score) -> None:
+    """Raise `UserError` if the exported model has lost more of its score than it may."""
+    loss, allowed = trained.loss_of(exported), work.settings.max_loss
+    if not loss <= allowed:  # NaN is not less than anything
+        raise UserError(
+            f"The smaller model is too much worse: its {trained.name} over {len(work.scored)} samples is "
+            f"{exported.value:.4f}, the trained model's {trained.value:.4f}; it may lose {allowed:g}. Nothing was "
+            f"written. Allow more by --max-loss, remove less by --prune, or leave --quantize out."
+        )
+
+
+# ---- papers ----------------------------------------------------------------------------------------------
+
+
+def draft(work: Work, folder: Path) -> BundleManifest:
+    """What `serving.json` says, of the files that `folder` has by now; without figures."""
+    settings, made = work.settings, work.trained.manifest
+    name = "-".join(filter(None, (made.recipe, settings.direction)))
+    entries = tuple(FileEntry.of(path) for path in sorted(folder.iterdir()) if path.name not in (BUNDLE, PARITY))
+    model = next((entry for entry in entries if entry.name == MODEL_FILES[settings.format]), None)
+    return BundleManifest(
+        format=FORMAT,
+        name=settings.name or name,
+        version=model.sha256[:12] if model else "none",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        form=settings.format,
+        legacy=settings.format == "torchscript",
+        package=made.package,
+        recipe=made.recipe,
+        builder=made.builder,
+        quantize=settings.quantize or "",
+        pruned=settings.prune,
+        source=sha256(work.trained.folder / MANIFEST),
+        direction=made.config.get("direction", ""),
+        signature=made.signature,
+        defaults={spec.name: drawn_by(spec) for spec in made.signature.inputs if spec.kind == "latent"},
+        max_rows=BATCH,
+        preprocessing=made.preprocessing,
+        labels=made.labels,
+        tolerance=INT8_TOLERANCE if settings.quantize else made.tolerance,
+        score="",
+        scored=len(work.scored),
+        scores={},
+        parity={},
+        machine=f"{cpu_model()}, {work.threads} thread{'s' * (work.threads > 1)}",
+        data=made.data,
+        versions=versions(settings),
+        instructions=tuple(sorted(flag for flag in cpu_flags() if flag.startswith(INSTRUCTIONS)))
+        if settings.format == "aoti"
+        else (),
+        files=entries,
+    )
+
+
+def versions(settings: Export) -> dict[str, Any]:
+    """Of what made the files."""
+    known = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
+    return known | ({"opset": str(OPSET)} if settings.format == "onnx" else {})
+
+
+def finish(work: Work, bundle: Bundle, report: Report) -> None:
+    """Write the bundle's papers, then open it as anybody would and replay its golden example."""
+    folder = bundle.folder
+    write_reference(work, folder, report.candidates[-1].outputs)
+    (folder / PARITY).write_text(report.markdown(), encoding="utf-8")
+    manifest = replace(draft(work, folder), **report.figures())
+    (folder / BUNDLE).write_text(json.dumps(to_dict(manifest), indent=2) + "\n", encoding="utf-8")
+    made = open_bundle(folder)
+    check_golden(made, open_engine(made, threads=work.threads, trust_code=True))
+
+
+def write_reference(work: Work, folder: Path, outputs: Arrays) -> None:
+    """How inputs and outputs are spread over the samples, for the service to notice drift by."""
+    try:
+        from torchworks.serving.monitoring.drift import reference  # ty: ignore[import-not-found]
+    except ModuleNotFoundError:
+        return
+    found = reference(work.trained.signature, work.scored.inputs, outputs)
+    (folder / REFERENCE).write_text(json.dumps(found) + "\n")

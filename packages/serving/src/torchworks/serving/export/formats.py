@@ -1,0 +1,154 @@
+"""A predictor as a file: one function for each form of bundle.
+
+ONNX, pt2 and aoti begin with the same graph, captured by `torch.export` with every named size of the signature left
+open, so that a model takes any number of rows.
+"""
+
+import io
+import json
+import os
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from torchworks.serving.bundle import MODEL_FILES, Form
+from torchworks.shared.config import UserError, to_dict
+from torchworks.shared.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
+from torchworks.shared.predict import Predictor
+from torchworks.shared.signature import Signature
+
+OPSET = 20
+"""The version of ONNX's operators: ONNX Runtime knows it since 1.17."""
+LARGEST = 1 << 31
+"""Bytes that an ONNX file can have; more needs a second file, which a bundle refuses."""
+
+Inputs = tuple[Tensor, ...]
+
+
+def write_form(form: Form, folder: Path, predictor: Predictor, manifest: Manifest, inputs: Inputs) -> None:
+    """Write `predictor` into `folder` as `form`; `inputs` are examples to trace it by, of at least 2 rows. Raises
+    `UserError` where it cannot be made."""
+    path = folder / MODEL_FILES[form]
+    if form == "safetensors":
+        _write_safetensors(folder, predictor, manifest)
+    elif form == "torchscript":
+        _write_torchscript(path, predictor, inputs)
+    else:
+        WRITERS[form](path, _captured(predictor, inputs), predictor.signature)
+
+
+def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -> None:
+    path = folder / MODEL_FILES["safetensors"]
+    path.write_bytes(save({name: value.contiguous() for name, value in predictor.net.state_dict().items()}))
+    files = (FileEntry.of(path), FileEntry.of(folder / GOLDEN))
+    (folder / MANIFEST).write_text(json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n")
+
+
+def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated: PARITY.md and --help say so
+        traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
+        torch.jit.save(traced, file)
+    path.write_bytes(file.getvalue())
+
+
+def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
+    sizes: dict[str, Any] = {}
+    for spec in predictor.signature.inputs:
+        sizes |= {size: torch.export.Dim(size, min=1) for size in spec.shape if isinstance(size, str)}
+    shapes = tuple(
+        {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)}
+        for spec in predictor.signature.inputs
+    )
+    try:
+        with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
+            warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
+            return torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
+    except Exception as error:  # torch.export's own exceptions share no other base
+        raise UserError(
+            f"torch.export cannot capture this model as a graph for any number of rows: {_first_line(error)} "
+            "Export it as safetensors."
+        ) from error
+
+
+class Positional(nn.Module):
+    """A predictor whose inputs have no names but an order, whatever its `forward` calls them."""
+
+    def __init__(self, predictor: Predictor):
+        super().__init__()
+        self.predictor = predictor
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        return self.predictor(*inputs)
+
+
+def _axis_names(signature: Signature) -> tuple[tuple[dict[int, str | None], ...], ...]:
+    """What the open sizes of each input are called. Each name stands once, at its first place: it is known elsewhere by
+    then, and the exporter warns of names that it is told twice."""
+    seen: set[str] = set()
+    names: list[dict[int, str | None]] = []
+    for spec in signature.inputs:
+        new = {i: size for i, size in enumerate(spec.shape) if isinstance(size, str) and size not in seen}
+        seen |= set(new.values())
+        names.append({**new} or {0: None})
+    return (tuple(names),)
+
+
+def _output_names(signature: Signature) -> list[str]:
+    """In a graph no output may have the name of an input, as both of a translator are an image. Who runs it takes
+    outputs in their order."""
+    taken = {spec.name for spec in signature.inputs}
+    return [f"{spec.name}.out" if spec.name in taken else spec.name for spec in signature.outputs]
+
+
+def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    made = torch.onnx.export(
+        program,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=[spec.name for spec in signature.inputs],
+        output_names=_output_names(signature),
+        dynamic_shapes=_axis_names(signature),
+        external_data=False,
+        verbose=False,
+    )
+    assert made is not None, "torch.onnx.export(dynamo=True) returns a program"
+    model = made.model_proto
+    if model.ByteSize() >= LARGEST:
+        raise UserError("The model has 2 GB or more, which one ONNX file cannot hold. Export it as safetensors.")
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def _write_pt2(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    path.write_bytes(file.getvalue())
+
+
+def _write_aoti(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+
+
+WRITERS = {"onnx": _write_onnx, "pt2": _write_pt2, "aoti": _write_aoti}
+
+
+def check_compiler() -> None:
+    """Raise `UserError` if there is no C++ compiler where PyTorch looks for one."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise UserError(
+            f"The form aoti is compiled, and there is no C++ compiler '{compiler}' here. Install one (package g++), "
+            "name yours in the variable CXX, or export as onnx."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,43 @@
+"""The command `serving export`, and the export that `serving serve RUN` makes. Imports no torch until it works."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from torchworks.serving.bundle import BUNDLE, read_bundle
+from torchworks.serving.export.commands import Export
+from torchworks.shared.config import UserError
+from torchworks.shared.manifest import MANIFEST, sha256
+
+LIBRARIES = ("torch", "torchmetrics", "onnx", "onnxscript", "torch_pruning")
+
+
+def run(settings: Export) -> None:
+    """Export, say how near the bundle is to the trained model, and print its folder last."""
+    print("\n".join((*export(settings).lines(), str(folder_of(settings)))))
+
+
+def folder_of(settings: Export) -> Path:
+    """Where the bundle goes."""
+    return settings.out or settings.run / f"bundle-{settings.format}"
+
+
+def export(settings: Export):
+    """Make the bundle and return the `Report` on it. Raises `UserError`; then nothing is left behind."""
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"Exporting needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            "Install serving[export]; serving a bundle of the form onnx needs none of them."
+        )
+    from torchworks.serving.export.bundling import make_bundle
+
+    return make_bundle(settings, folder_of(settings))
+
+
+def export_for_serving(run: Path) -> Path:
+    """`RUN/bundle`, an ONNX bundle of the run as it is now; made anew only if the run's model has changed since."""
+    folder = run / "bundle"
+    both = (folder / BUNDLE).is_file() and (run / MANIFEST).is_file()
+    if not both or read_bundle(folder).source != sha256(run / MANIFEST):
+        export(Export(run=run, out=folder, overwrite=True))
+    return folder

@@ -1,0 +1,148 @@
+"""The model of a finished run, and the data by which an exported copy of it is judged."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from torch import Tensor, nn
+
+from torchworks.shared.config import UserError
+from torchworks.shared.manifest import GOLDEN, MANIFEST, RESTORE, SAMPLES, Manifest, read_manifest
+from torchworks.shared.predict import Predictor, find_builder, load_predictor
+from torchworks.shared.signature import Signature, TensorSpec
+
+Arrays = dict[str, np.ndarray]
+
+MOST_SAMPLES = 2048
+"""Rows that a model is judged by, at the most."""
+DRAWN = 256
+"""Rows that are drawn for a model whose inputs are noise and labels."""
+CALIBRATION = 4
+"""Every so many samples one is for calibration and the others are for scoring."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model of the run in `folder`."""
+
+    folder: Path
+    manifest: Manifest
+    predictor: Predictor
+
+    @property
+    def signature(self) -> Signature:
+        return self.manifest.signature
+
+
+def open_trained(folder: Path, direction: str | None) -> Trained:
+    """The model of the finished run in `folder`, translating in `direction` if one is given. Raises `UserError` for a
+    folder that is no finished run, a damaged one, a package that is not installed, and a model without directions."""
+    _check_folder(folder)
+    manifest, predictor = read_manifest(folder), load_predictor(folder)
+    if direction is not None:
+        if not manifest.config.get("direction"):
+            raise UserError(f"The model in {folder} translates in one direction only. Leave out --direction.")
+        manifest = replace(manifest, config={**manifest.config, "direction": direction})
+        net, predictor = predictor.net, find_builder(manifest.builder, manifest.package)(manifest.config)
+        predictor.net = net
+    return Trained(folder, manifest, predictor)
+
+
+def _check_folder(folder: Path) -> None:
+    if (folder / MANIFEST).exists():
+        return
+    if (folder / "config.json").exists():
+        package = json.loads((folder / "config.json").read_text()).get("package", "PACKAGE")
+        raise UserError(
+            f"The run {folder} is not finished: it has no model yet. Finish it with "
+            f"`{package} train --resume {folder}`."
+        )
+    inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    near = f" Did you mean {inside[-1]}?" if inside else " Give the path that `train` printed last."
+    raise UserError(f"{folder} is not the directory of a run.{near}")
+
+
+def parameters(net: nn.Module) -> int:
+    """How many numbers were trained."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+# ---- samples ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of inputs and, where they are known, what the outputs should be (`targets`). `origin` says in words where
+    they are from."""
+
+    inputs: Arrays
+    targets: Arrays
+    origin: str
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def rows(self, chosen: np.ndarray | slice) -> "Samples":
+        """Those that an index chooses."""
+        inputs, targets = ({k: v[chosen] for k, v in part.items()} for part in (self.inputs, self.targets))
+        return Samples(inputs, targets, self.origin)
+
+    def batches(self, size: int) -> list[Arrays]:
+        """The inputs, `size` rows at a time."""
+        return [self.rows(slice(i, i + size)).inputs for i in range(0, len(self), size)]
+
+    def split(self) -> tuple["Samples", "Samples"]:
+        """For scoring, and for calibration; the same rows only where there are too few to share."""
+        if len(self) < 2 * CALIBRATION:
+            return self, self
+        calibration = np.arange(len(self)) % CALIBRATION == CALIBRATION - 1
+        return self.rows(~calibration), self.rows(calibration)
+
+
+def open_samples(trained: Trained) -> Samples:
+    """The test data that the run kept; else noise and labels for a generator, and for others the golden example."""
+    named = {entry.name: entry for entry in trained.manifest.files}
+    specs = trained.signature.inputs
+    if SAMPLES in named:
+        named[SAMPLES].verify(trained.folder)
+        samples = _read(trained.folder / SAMPLES, "test data of the run")
+        return samples.rows(np.linspace(0, len(samples) - 1, min(len(samples), MOST_SAMPLES)).astype(int))
+    if all(spec.kind in ("latent", "label") for spec in specs):
+        random = np.random.default_rng(0)
+        return Samples({spec.name: _draw(spec, random) for spec in specs}, {}, "noise drawn for this")
+    return _read(trained.folder / GOLDEN, "the run's golden example, for it kept no test data")
+
+
+def _read(path: Path, origin: str) -> Samples:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read: {error}. {RESTORE}") from error
+    inputs, targets = (
+        {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        for prefix in ("input.", "target.")
+    )
+    return Samples(inputs, targets, origin)
+
+
+def _draw(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
+    shape = (DRAWN, *(size for size in spec.shape[1:] if isinstance(size, int)))
+    if spec.kind == "label":
+        return (np.arange(DRAWN) % max(1, len(spec.labels))).astype(spec.dtype)
+    if spec.low is not None and spec.high is not None:
+        return random.uniform(spec.low, spec.high, shape).astype(spec.dtype)
+    return random.standard_normal(shape).astype(spec.dtype)
+
+
+def drawn_by(spec: TensorSpec) -> str:
+    """The distribution of a latent input: uniform where it has limits, else normal."""
+    return "normal" if spec.low is None or spec.high is None else "uniform"
+
+
+def tensors_of(signature: Signature, arrays: Arrays, rows: int = 2) -> tuple[Tensor, ...]:
+    """The first `rows` of inputs as `forward` takes them."""
+    return tuple(torch.from_numpy(arrays[spec.name][:rows].copy()) for spec in signature.inputs)
