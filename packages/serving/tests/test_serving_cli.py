@@ -77,7 +77,7 @@ def test_serving_has_no_recipes_and_offers_no_training(call):
     assert "train" not in out
     assert "recipes" not in out
     code, _, err = call("train")
-    assert (code, "Commands: serve, check" in err) == (2, True)
+    assert (code, "Commands: export, check, serve, register" in err) == (2, True)
 
 
 def test_check_says_what_a_bundle_is(call, bundles):

@@ -1,8 +1,6 @@
 """Promises of the Python client, tried on a service over a real socket."""
 
 import asyncio
-import base64
-import importlib.util
 import io
 import socket
 import subprocess
@@ -15,7 +13,6 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from PIL import Image
 from starlette.datastructures import Headers
@@ -26,11 +23,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_bundles
 
 from torchworks.serving import client as client_module
+from torchworks.serving.app import create_app
 from torchworks.serving.bundle import Bundle, BundleManifest, open_bundle
 from torchworks.serving.client import AsyncClient, Classification, Client, Findings, ServiceError, stub
-from torchworks.serving.engine import open_engine
+from torchworks.serving.limits import Limits, Settings
+from torchworks.serving.registry import Registry
+from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError, from_dict, to_dict
-from torchworks.shared.signature import TensorSpec
 
 CLASSES = tiny_bundles.CLASSES
 KEY = "a key"
@@ -60,11 +59,6 @@ class Watched:
 
 
 def real_service(bundles: dict[str, Bundle]) -> ASGIApp:
-    from torchworks.serving.app import create_app
-    from torchworks.serving.limits import Limits, Settings
-    from torchworks.serving.registry import Registry
-    from torchworks.serving.served import ServedModel
-
     settings = Settings(limits=Limits(rows=4, body_bytes=10_000), api_key=KEY)
     registry = Registry(settings)
     for bundle in bundles.values():
@@ -72,74 +66,9 @@ def real_service(bundles: dict[str, Bundle]) -> ASGIApp:
     return create_app(registry, settings)
 
 
-def small_service(bundles: dict[str, Bundle]) -> ASGIApp:
-    """What the client needs of the service's addresses, as long as there is no real one."""
-    app = FastAPI()
-
-    @app.middleware("http")
-    async def guard(request: Request, call_next):
-        known = request.headers.get("Authorization") == f"Bearer {KEY}"
-        return await call_next(request) if known else refusal(401, "no_key")
-
-    @app.get("/v1/models")
-    def models():
-        return {"models": [{"name": name} for name in bundles]}
-
-    @app.get("/v1/models/{name}")
-    def model(name: str):
-        if name not in bundles:
-            return refusal(404, "not_found")
-        manifest = to_dict(bundles[name].manifest)
-        limits = {"rows": 4, "body_bytes": 10_000}
-        return {key: manifest[key] for key in ("name", "version", "signature", "labels")} | {"limits": limits}
-
-    @app.post("/v1/models/{name}/predict")
-    @app.post("/v1/models/{name}/versions/{version}/predict")
-    async def predict(name: str, request: Request, version: str = "1"):
-        body, kind = await request.body(), request.headers["Content-Type"]
-        asked = {"inputs": {"image": [body]}} if kind.startswith("image/") else await request.json()
-        return answer(bundles[name], asked)
-
-    return app
-
-
 def refusal(status: int, code: str, **headers: str) -> JSONResponse:
     body = {"error": {"code": code, "message": "One sentence.", "request_id": "r1"}}
     return JSONResponse(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
-
-
-def answer(bundle: Bundle, asked: dict) -> dict:
-    inputs = {}
-    for spec in bundle.manifest.signature.inputs:
-        if spec.kind == "latent" and spec.name not in asked["inputs"]:
-            random = np.random.default_rng(asked["inputs"].get("seed"))
-            inputs[spec.name] = random.normal(size=(asked["inputs"]["n"], 4)).astype(np.float32)
-        else:
-            rows = asked["inputs"].get(spec.name, [number % 3 for number in range(asked["inputs"].get("n", 0))])
-            inputs[spec.name] = np.array([decoded(spec, row) for row in rows], spec.dtype)
-    outputs = open_engine(bundle).run(inputs)
-    specs = bundle.manifest.signature.outputs
-    encoded = {spec.name: [encode(spec, row) for row in outputs[spec.name]] for spec in specs}
-    return {"model": bundle.manifest.name, "version": "1", "request_id": "r2", "outputs": encoded}
-
-
-def decoded(spec: TensorSpec, row):
-    if spec.kind == "image":
-        content = row if isinstance(row, bytes) else base64.b64decode(row)
-        return np.asarray(Image.open(io.BytesIO(content)).convert("L").resize((8, 8)))[None]
-    return spec.labels.index(row) if isinstance(row, str) else row
-
-
-def encode(spec: TensorSpec, row: np.ndarray):
-    if spec.kind == "image":
-        file = io.BytesIO()
-        Image.fromarray((row[0] * 255).round().astype(np.uint8)).save(file, "PNG")
-        return base64.b64encode(file.getvalue()).decode()
-    named = dict(zip(spec.labels, row.tolist(), strict=True))
-    best = max(named, key=lambda name: named[name])
-    return (
-        named if spec.kind == "probabilities" else {"label": best, "probability": named[best], "probabilities": named}
-    )
 
 
 @contextmanager
@@ -159,8 +88,7 @@ def listening(app: ASGIApp):
 
 @pytest.fixture(scope="module")
 def app(bundles):
-    real = importlib.util.find_spec("torchworks.serving.app") is not None
-    return Watched(real_service(bundles) if real else small_service(bundles))
+    return Watched(real_service(bundles))
 
 
 @pytest.fixture(scope="module")

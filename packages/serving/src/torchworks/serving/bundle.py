@@ -15,7 +15,7 @@ Imports no torch.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,33 +65,33 @@ class BundleManifest:
     version: str
     created: str
     form: Form
-    legacy: bool
     package: str
     recipe: str
     builder: str
-    quantize: str
-    pruned: float
-    source: str
-    direction: str
     signature: Signature
-    defaults: dict
-    max_rows: int
-    preprocessing: dict
-    labels: tuple[str, ...]
     tolerance: float
-    score: str
-    scored: int
-    scores: dict
-    parity: dict
-    machine: str
-    data: tuple[DataEntry, ...]
-    versions: dict
-    instructions: tuple[str, ...]
     files: tuple[FileEntry, ...]
+    legacy: bool = False
+    quantize: str = ""
+    pruned: float = 0.0
+    source: str = ""
+    direction: str = ""
+    defaults: dict = field(default_factory=dict)
+    max_rows: int = 32
+    preprocessing: dict = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    score: str = ""
+    scored: int = 0
+    scores: dict = field(default_factory=dict)
+    parity: dict = field(default_factory=dict)
+    machine: str = ""
+    data: tuple[DataEntry, ...] = ()
+    versions: dict = field(default_factory=dict)
+    instructions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("version", "package", "recipe", "builder"):
-            check_name(field, getattr(self, field))
+        for name in ("version", "package", "recipe", "builder"):
+            check_name(name, getattr(self, name))
         check_model_name(self.name)
 
 

@@ -66,6 +66,7 @@ class Codec:
         self.limits, self.signature = limits, manifest.signature
         self.specs = {spec.name: spec for spec in self.signature.inputs}
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
+        self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
 
     # ---- in ----------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ class Codec:
             raise invalid(f"'{self.latent.name}' cannot be drawn by its shape, so it must be given.")
         rows = max((len(array) for array in arrays.values() if array.ndim), default=1)
         n, seed = _whole("n", given.get("n", rows), 1, self.limits.rows), _whole("seed", given.get("seed", 0), 0, 2**63)
-        drawn = draw(seed, range(n), size, uniform=self.latent.low is not None)
+        drawn = draw(seed, range(n), size, uniform=self.uniform)
         for spec in self.signature.inputs:
             if spec.kind == "label" and spec.labels and spec.name not in arrays:
                 arrays[spec.name] = (np.arange(n) % len(spec.labels)).astype(spec.dtype)

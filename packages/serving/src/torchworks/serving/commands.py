@@ -1,11 +1,14 @@
 """What the commands of this package can be told. Imports neither torch nor FastAPI, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
+from torchworks.serving.export.commands import Export
+from torchworks.serving.monitoring.commands import Register
+from torchworks.serving.monitoring.settings import MonitorSettings
 from torchworks.shared.cli import Command
 
 Models = Annotated[
@@ -54,6 +57,9 @@ class Serve:
     """Rows that a model computes at once."""
     deadline: Annotated[float, arg(metavar="SECONDS")] = 10.0
     """Longest that a request may take; later it gets 504."""
+    log: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: in memory only)")] = None
+    """Folder for the log of predictions and what the retraining command prints."""
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
 
 
 @configure(FlagCreatePairsOff)
@@ -70,6 +76,8 @@ class CheckBundle:
 
 
 COMMANDS = {
-    "serve": Command(Serve, "torchworks.serving.serve:serve"),
+    "export": Command(Export, "torchworks.serving.export.run:run"),
     "check": Command(CheckBundle, "torchworks.serving.serve:check"),
+    "serve": Command(Serve, "torchworks.serving.serve:serve"),
+    "register": Command(Register, "torchworks.serving.monitoring.mlflow_registry:run"),
 }

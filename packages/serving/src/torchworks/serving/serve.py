@@ -17,6 +17,7 @@ from torchworks.serving.commands import CheckBundle, Serve
 from torchworks.serving.connection import patient
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.limits import Limits, Settings
+from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
 from torchworks.shared import machine
@@ -38,7 +39,7 @@ def serve(arguments: Serve) -> int:
     if not arguments.models and arguments.bundles is None:
         raise UserError("Name at least one bundle or run to serve, or a folder of them by --bundles DIR.")
     with _listen(arguments.host, arguments.port) as listener:
-        registry = Registry(settings)
+        registry = Registry(settings, Monitor(arguments.monitor, arguments.log))
         for folder in arguments.models:
             registry.add(ServedModel.load(bundle_of(folder), settings))
         app = create_app(registry, settings)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ class ServedModel:
     these have ended."""
 
     def __init__(self, bundle: Bundle, engine: Engine, limits: Limits):
+        limits = replace(limits, batch_rows=min(limits.batch_rows, bundle.manifest.max_rows))
         self.bundle, self.manifest, self.engine = bundle, bundle.manifest, engine
         self.name, self.version = bundle.manifest.name, bundle.manifest.version
         self.codec = Codec(bundle.manifest, limits)

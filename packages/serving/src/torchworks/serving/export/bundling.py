@@ -45,6 +45,7 @@ from torchworks.serving.export.trained import (
     parameters,
     tensors_of,
 )
+from torchworks.serving.monitoring.drift import reference
 from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.device import limit_threads
@@ -364,9 +365,5 @@ def finish(work: Work, bundle: Bundle, report: Report) -> None:
 
 def write_reference(work: Work, folder: Path, outputs: Arrays) -> None:
     """How inputs and outputs are spread over the samples, for the service to notice drift by."""
-    try:
-        from torchworks.serving.monitoring.drift import reference  # ty: ignore[import-not-found]
-    except ModuleNotFoundError:
-        return
     found = reference(work.trained.signature, work.scored.inputs, outputs)
     (folder / REFERENCE).write_text(json.dumps(found) + "\n")
