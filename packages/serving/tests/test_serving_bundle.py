@@ -9,8 +9,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from torchworks.serving import bundle as bundles
-from torchworks.serving.bundle import BUNDLE, MODEL_FILES, BundleManifest, open_bundle, read_bundle
+from torchworks.serving.bundle import BUNDLE, BundleManifest, open_bundle, read_bundle
 from torchworks.serving.engine import check_golden, open_engine
+from torchworks.serving.forms import CODE_FORMS, MODEL_FILES
 from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.manifest import GOLDEN, FileEntry
 from torchworks.shared.signature import Signature, TensorSpec
@@ -130,14 +131,14 @@ def test_a_models_name_can_stand_in_an_address(name):
 # ---- forms that can run code -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", bundles.CODE_FORMS)
+@pytest.mark.parametrize("form", CODE_FORMS)
 def test_a_form_that_can_run_code_is_opened_only_when_asked_to(tmp_path, form):
     bundle = open_bundle(write(tmp_path / "bundle", form, b"whatever"))
     with pytest.raises(UserError, match=f"of the form {form}, .* add --trust-code"):
         open_engine(bundle)
 
 
-@pytest.mark.parametrize("form", bundles.CODE_FORMS)
+@pytest.mark.parametrize("form", CODE_FORMS)
 def test_a_program_that_was_changed_is_refused_before_it_is_opened(tmp_path, monkeypatch, form):
     """Even when it was changed after the bundle was verified."""
     torch_engine = pytest.importorskip("torchworks.serving.torch_engine")
@@ -148,7 +149,7 @@ def test_a_program_that_was_changed_is_refused_before_it_is_opened(tmp_path, mon
         open_engine(bundle, trust_code=True)
 
 
-@pytest.mark.parametrize("form", bundles.CODE_FORMS)
+@pytest.mark.parametrize("form", CODE_FORMS)
 def test_a_program_that_does_not_open_is_one_paragraph(tmp_path, form):
     pytest.importorskip("torch")
     bundle = open_bundle(write(tmp_path / "bundle", form, b"whatever", versions={"torch": "2.11.0"}))

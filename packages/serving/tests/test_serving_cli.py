@@ -74,7 +74,7 @@ def test_serving_has_no_recipes_and_offers_no_training(call):
     code, out, _ = call()
     assert code == 0
     assert "serve" in out
-    assert "train" not in out
+    assert "train [RECIPE" not in out
     assert "recipes" not in out
     code, _, err = call("train")
     assert (code, "Commands: export, check, serve, register" in err) == (2, True)

@@ -17,12 +17,13 @@ Imports no torch.
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from torchworks.serving.forms import MODEL_FILES, Form
 from torchworks.shared.config import UserError, from_dict
 from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry
 from torchworks.shared.signature import Signature, check_name
@@ -30,17 +31,6 @@ from torchworks.shared.signature import Signature, check_name
 FORMAT = 1
 LONGEST_NAME = 64
 BUNDLE, PARITY, REFERENCE = "serving.json", "PARITY.md", "reference.json"
-
-Form = Literal["onnx", "torchscript", "pt2", "aoti", "safetensors"]
-MODEL_FILES: dict[str, str] = {
-    "onnx": "model.onnx",
-    "torchscript": "model.ts",
-    "pt2": "model.pt2",
-    "aoti": "model.pt2",
-    "safetensors": "model.safetensors",
-}
-CODE_FORMS = ("pt2", "aoti", "torchscript")
-"""Forms whose files can run code when they are opened: only from whom one trusts, and only when asked to."""
 
 
 @dataclass(frozen=True)

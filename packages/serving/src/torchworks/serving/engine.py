@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from torchworks.serving.bundle import CODE_FORMS, Bundle
+from torchworks.serving.bundle import Bundle
+from torchworks.serving.forms import CODE_FORMS
 from torchworks.shared.config import UserError
 
 

@@ -21,7 +21,6 @@ from safetensors.numpy import save
 from torchworks.serving.bundle import (
     BUNDLE,
     FORMAT,
-    MODEL_FILES,
     PARITY,
     REFERENCE,
     Bundle,
@@ -45,6 +44,7 @@ from torchworks.serving.export.trained import (
     parameters,
     tensors_of,
 )
+from torchworks.serving.forms import MODEL_FILES
 from torchworks.serving.monitoring.drift import reference
 from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.serving.bundle import Form
+from torchworks.serving.forms import Form
 
 
 @configure(FlagCreatePairsOff)

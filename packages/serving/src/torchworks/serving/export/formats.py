@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from torchworks.serving.bundle import MODEL_FILES, Form
+from torchworks.serving.forms import MODEL_FILES, Form
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
 from torchworks.shared.predict import Predictor
