@@ -3,7 +3,7 @@
 import { answerOf, bar } from "./answer.js";
 import { call, setKey } from "./api.js";
 import { draw } from "./charts.js";
-import { byId, el, figures, milliseconds, share, table } from "./dom.js";
+import { byId, el, figures, milliseconds, number, share, table } from "./dom.js";
 import { inputFor } from "./input.js";
 
 const EVERY = 2000; // milliseconds between two looks at the service
@@ -93,7 +93,7 @@ function showLive({ seconds }) {
     ["p99, ms", last ? milliseconds(last.p99) : "–"],
   ]));
   const line = (kind, value) => ({ kind, values: seconds.map(value) });
-  draw(byId("throughput"), [line("requests", (s) => s.requests - s.errors), line("errors", (s) => s.errors)], "/s");
+  draw(byId("throughput"), [line("requests", (s) => s.requests - s.errors), line("errors", (s) => s.errors || null)], "/s");
   draw(byId("latency"), [line("p50", (s) => s.p50 && 1000 * s.p50), line("p99", (s) => s.p99 && 1000 * s.p99)], "ms");
 }
 
@@ -116,7 +116,7 @@ function showVersions(about, live) {
 }
 
 function scoreOf({ name, exported }) {
-  return exported == null ? "–" : `${name} ${exported.toFixed(4)}`;
+  return exported == null ? "–" : `${name} ${number(exported)}`;
 }
 
 // Bars in a fixed scale: half of each is the threshold.

@@ -15,11 +15,15 @@ function fill(element, props, children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child != null));
+  element.append(...children.flat(Infinity).filter((child) => child != null));
   return element;
 }
 
 export const byId = (id) => document.getElementById(id);
+
+export function number(value) {
+  return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(4);
+}
 
 export function share(value, digits = 1) {
   return `${(100 * value).toFixed(digits)} %`;

@@ -54,8 +54,8 @@ function imageInput(model, spec, send) {
 
 function latentInput(model, inputs) {
   const label = inputs.find((spec) => spec.kind === "label");
-  const seed = el("input", { type: "number", min: 0, value: 0, style: "width: 7rem" });
-  const n = el("input", { type: "number", min: 1, max: Math.min(64, model.limits?.rows ?? 64), value: 16, style: "width: 5rem" });
+  const seed = el("input", { type: "number", min: 0, value: 0, class: "seed" });
+  const n = el("input", { type: "number", min: 1, max: Math.min(64, model.limits?.rows ?? 64), value: 16, class: "count" });
   const classes = label && el("select", {}, el("option", { value: "" }, "all, in turn"), label.labels.map((name) => el("option", {}, name)));
   const elements = [
     el("div", { class: "row" }, el("label", {}, "Images ", n), el("label", {}, "Seed ", seed), classes && el("label", {}, "Class ", classes)),
