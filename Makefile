@@ -1,7 +1,8 @@
 # Every entry point that a person or CI uses. `make help` explains them; uv does the work.
 
 PACKAGES := $(sort $(notdir $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))))
-TRAIN := $(PACKAGES:%=train-%)
+TRAINED := $(notdir $(patsubst %/pyproject.toml,%,$(shell awk '/torchworks.recipes/ { print FILENAME; nextfile }' packages/*/pyproject.toml)))
+TRAIN := $(TRAINED:%=train-%)
 TEST := test-shared $(PACKAGES:%=test-%)
 PYTHON ?= python3
 
@@ -12,7 +13,7 @@ endif
 # Without hard links between the cache and .venv uv copies anyway; this spares its warning.
 COPY = $(shell cache=$$($(UV) cache dir 2>/dev/null) && mkdir -p "$$cache" && df -P "$$cache" . \
 	| awk 'NR > 1 && !seen[$$1]++ { devices++ } END { if (devices > 1) print "--link-mode copy" }')
-RUN = $(UV) run $(COPY)
+UVRUN = $(UV) run $(COPY)
 # A fresh environment with what one member declares and nothing else.
 ISOLATED = $(UV) run --isolated
 # uv would warn that it does not use the first; with the second each start compiles torch's modules afresh.
@@ -21,6 +22,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make                    this help
 ## make setup              install everything into .venv (the other commands do it by themselves)
 ## make train-<package>    train; options: RECIPE=cgan DATA=folder:PATH ARGS="--trainer.steps 200"
+## make serve RUN=<run>    answer requests to a finished run's model over HTTP, and show a page to try it
 ## make test               all tests, two at a time
 ## make test-<package>     the tests of one package, or of shared, in an environment of its own
 ## make test-gpu           the tests that need a CUDA device
@@ -36,13 +38,13 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 help:
 	@echo; sed -n 's/^## /  /p' Makefile
 	@printf '\n  packages and their recipes\n'
-	@for package in $(PACKAGES); do \
+	@for package in $(TRAINED); do \
 		recipes=$$(awk '/^\[/ { on = /torchworks\.recipes/ } on && /=/ { printf "%s%s", comma, $$1; comma = ", " }' \
 			packages/$$package/pyproject.toml); \
 		printf '    %-20s %s\n' "$$package" "$$recipes"; \
 	done
 	@printf '\n  for example\n'
-	@$(foreach package,$(PACKAGES),printf '    %s\n' 'make train-$(package)' 'make test-$(package)';) echo
+	@$(foreach package,$(TRAINED),printf '    %s\n' 'make train-$(package)' 'make test-$(package)';) echo
 
 no-python = Torchworks needs Python 3.11 or newer, but '$(PYTHON)' is missing or older. \
 	Install one, or name the one to use: make PYTHON=/path/to/python3.12 ...
@@ -56,34 +58,38 @@ no-venv = '$(PYTHON)' cannot make virtual environments. \
 
 setup: | $(UV)
 	@$(UV) sync --inexact $(COPY)
-	@echo "Ready. Try: make train-$(firstword $(PACKAGES))"
+	@echo "Ready. Try: make train-$(firstword $(TRAINED))"
 
 $(TRAIN): train-%: | $(UV)
-	@$(RUN) --package $* python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
+	@$(UVRUN) --package $* python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+serve: | $(UV)
+	@[ -n '$(RUN)' ] || { echo "Name a finished run: make serve RUN=runs/cnn-vision/classify-digits/001" >&2; exit 2; }
+	@$(UVRUN) serving serve '$(RUN)' $(ARGS)
 
 # One thread a worker: two workers with all threads each are slower than one.
 test $(TEST): export OMP_NUM_THREADS := 1
 test: | $(UV)
-	@$(RUN) pytest -n 2 --dist worksteal -m 'not gpu' $(ARGS)
+	@$(UVRUN) pytest -n 2 --dist worksteal -m 'not gpu' $(ARGS)
 
 $(TEST): test-%: | $(UV)
 	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m 'not gpu' $(wildcard $*/tests packages/$*/tests) $(ARGS)
 
 test-gpu: | $(UV)
-	@$(RUN) python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+	@$(UVRUN) python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
 		{ echo "make test-gpu needs a CUDA device and finds none here; 'make doctor' says more." >&2; exit 2; }
-	@$(RUN) pytest -m gpu $(ARGS)
+	@$(UVRUN) pytest -m gpu $(ARGS)
 
 lint: | $(UV)
-	@$(RUN) --only-group lint ruff check $(ARGS)
-	@$(RUN) --only-group lint ruff format --check
+	@$(UVRUN) --only-group lint ruff check $(ARGS)
+	@$(UVRUN) --only-group lint ruff format --check
 
 format: | $(UV)
-	@$(RUN) --only-group lint ruff check --fix
-	@$(RUN) --only-group lint ruff format
+	@$(UVRUN) --only-group lint ruff check --fix
+	@$(UVRUN) --only-group lint ruff format
 
 types: | $(UV)
-	@$(RUN) ty check $(ARGS)
+	@$(UVRUN) ty check $(ARGS)
 
 # In an environment of its own, so that the peers never reach .venv.
 bench: | $(UV)
@@ -93,10 +99,10 @@ bench-cnn-vision: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_vision.py $(ARGS)
 
 doctor: | $(UV)
-	@$(RUN) --package shared python -m torchworks.shared.device
+	@$(UVRUN) --package shared python -m torchworks.shared.device
 
 tensorboard: | $(UV)
-	@$(RUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)
+	@$(UVRUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)
 
 pins: | $(UV)
 	@$(UV) run --no-project python tools/pin.py $(ARGS)
@@ -109,4 +115,4 @@ clean:
 train-% test-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) test $(TEST) test-gpu lint format types bench bench-cnn-vision doctor tensorboard pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) test-gpu lint format types bench bench-cnn-vision doctor tensorboard pins clean

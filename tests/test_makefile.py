@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
+MANIFESTS = {path.parent.name: path.read_text() for path in sorted(ROOT.glob("packages/*/pyproject.toml"))}
+PACKAGES = list(MANIFESTS)
+TRAINED = [package for package, text in MANIFESTS.items() if "torchworks.recipes" in text]
 
 
 @pytest.fixture
@@ -44,11 +46,11 @@ def test_help_is_the_default_and_lists_every_package(bare_path, clone):
     done = make(cwd=clone, path=bare_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    for package in PACKAGES:
+    for package in TRAINED:
         assert f"make train-{package}\n" in done.stdout
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", TRAINED)
 def test_help_names_the_recipes_of_a_package(package, clone):
     manifest = clone / f"packages/{package}/pyproject.toml"
     group = f'[project.entry-points."torchworks.recipes.{package.replace("-", "_")}"]'
@@ -70,6 +72,15 @@ def test_train_passes_recipe_data_and_options_on():
     done = make("-n", "train-gans", "RECIPE=cgan", "DATA=folder:my pictures", "ARGS=--trainer.steps 200")
     assert done.stdout.rstrip().endswith(
         "-m torchworks.gans train cgan --data 'folder:my pictures' --trainer.steps 200"
+    )
+
+
+def test_serve_takes_a_run_and_says_so():
+    done = make("serve")
+    assert done.returncode == 2
+    assert "make serve RUN=" in done.stderr
+    assert (
+        make("-n", "serve", "RUN=runs/my run", "ARGS=--port 0").stdout.rstrip().endswith("serve 'runs/my run' --port 0")
     )
 
 

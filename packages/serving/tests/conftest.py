@@ -84,12 +84,12 @@ def translator() -> tuple[Signature, list[onnx.NodeProto], dict[str, np.ndarray]
     return signature, nodes, {"white": np.float32(255), "one": np.float32(1)}
 
 
-def root() -> tuple[Signature, list[onnx.NodeProto], dict[str, np.ndarray]]:
+def sqrt() -> tuple[Signature, list[onnx.NodeProto], dict[str, np.ndarray]]:
     """series (N, T) → its square roots (N, T); NaN for what is negative."""
     signature = Signature(
-        (TensorSpec("series", "series", "float32", ("N", "T")),), (TensorSpec("root", "series", "float32", ("N", "T")),)
+        (TensorSpec("series", "series", "float32", ("N", "T")),), (TensorSpec("sqrt", "series", "float32", ("N", "T")),)
     )
-    return signature, [helper.make_node("Sqrt", ["series"], ["root"])], {}
+    return signature, [helper.make_node("Sqrt", ["series"], ["sqrt"])], {}
 
 
 MODELS: dict[str, Callable[[], tuple]] = {
@@ -98,7 +98,7 @@ MODELS: dict[str, Callable[[], tuple]] = {
     "classifier-2": lambda: classifier(seed=2),
     "generator": generator,
     "translator": translator,
-    "root": root,
+    "sqrt": sqrt,
 }
 
 

@@ -151,13 +151,13 @@ def test_cut_off_and_huge_pictures_and_films_are_refused(serving, picture):
 
 
 def test_a_model_that_gives_nan_fails_only_that_request(serving, caplog):
-    client = serving("root")
-    bad = client.post("/v1/models/root/predict", json={"inputs": {"series": [[-1.0]]}})
+    client = serving("sqrt")
+    bad = client.post("/v1/models/sqrt/predict", json={"inputs": {"series": [[-1.0]]}})
     message = error_of(bad, 500, "model_failed")
     assert "NaN" not in message
     assert "not finite" in caplog.text
-    good = client.post("/v1/models/root/predict", json={"inputs": {"series": [[4.0]]}})
-    assert good.json()["outputs"]["root"] == [[2.0]]
+    good = client.post("/v1/models/sqrt/predict", json={"inputs": {"series": [[4.0]]}})
+    assert good.json()["outputs"]["sqrt"] == [[2.0]]
 
 
 def test_what_nobody_expected_is_in_the_log_and_not_in_the_answer(serving, picture, caplog, monkeypatch):
@@ -209,16 +209,16 @@ def test_more_requests_at_a_time_than_allowed_are_told_to_come_again(serving):
 
 
 def test_a_slow_model_gets_504_and_answers_others_later(serving, monkeypatch):
-    client = serving("root", limits={"deadline": 0.2})
-    served = client.app.service.registry.choose("root")
+    client = serving("sqrt", limits={"deadline": 0.2})
+    served = client.app.service.registry.choose("sqrt")
     engine = served.batcher._computer.run
     hold = threading.Event()
     monkeypatch.setattr(served.batcher._computer, "run", lambda inputs: hold.wait(10) and engine(inputs))
-    error_of(client.post("/v1/models/root/predict", json={"inputs": {"series": [[1]]}}), 504, "too_late")
+    error_of(client.post("/v1/models/sqrt/predict", json={"inputs": {"series": [[1]]}}), 504, "too_late")
     hold.set()
     while not served.batcher.idle:
         client.get("/livez")
-    assert client.post("/v1/models/root/predict", json={"inputs": {"series": [[1]]}}).status_code == 200
+    assert client.post("/v1/models/sqrt/predict", json={"inputs": {"series": [[1]]}}).status_code == 200
 
 
 # ---- keys and health ---------------------------------------------------------------------------------------
@@ -253,8 +253,8 @@ def test_while_it_stops_new_requests_are_sent_elsewhere(serving):
 
 
 def test_a_thread_that_dies_is_noticed_and_replaced(serving, monkeypatch, caplog):
-    client = serving("root")
-    batcher = client.app.service.registry.choose("root").batcher
+    client = serving("sqrt")
+    batcher = client.app.service.registry.choose("sqrt").batcher
     engine, batcher.RESTART_SECONDS = batcher._computer.run, 0.3
 
     def die(_):
@@ -262,22 +262,22 @@ def test_a_thread_that_dies_is_noticed_and_replaced(serving, monkeypatch, caplog
 
     monkeypatch.setattr(batcher._computer, "run", die)
     ask = {"inputs": {"series": [[9]]}}
-    error_of(client.post("/v1/models/root/predict", json=ask), 503, "restarting")
+    error_of(client.post("/v1/models/sqrt/predict", json=ask), 503, "restarting")
     assert client.get("/readyz").status_code == 503
     monkeypatch.setattr(batcher._computer, "run", engine)
     end = time.monotonic() + 10
     while client.get("/readyz").status_code != 200 and time.monotonic() < end:
         time.sleep(0.02)
-    assert client.post("/v1/models/root/predict", json=ask).json()["outputs"]["root"] == [[3.0]]
+    assert client.post("/v1/models/sqrt/predict", json=ask).json()["outputs"]["sqrt"] == [[3.0]]
     assert "died" in caplog.text
 
 
 def test_a_model_that_is_stuck_does_not_keep_the_service_from_stopping(serving):
-    client = serving("root", limits={"deadline": 0.1})
-    batcher = client.app.service.registry.choose("root").batcher
+    client = serving("sqrt", limits={"deadline": 0.1})
+    batcher = client.app.service.registry.choose("sqrt").batcher
     hold = threading.Event()
     batcher._computer.run = lambda inputs: hold.wait(30)
-    error_of(client.post("/v1/models/root/predict", json={"inputs": {"series": [[1]]}}), 504, "too_late")
+    error_of(client.post("/v1/models/sqrt/predict", json={"inputs": {"series": [[1]]}}), 504, "too_late")
     client.portal.call(client.app.service.close)
     hold.set()
 
@@ -381,9 +381,9 @@ def test_the_monitor_is_told_of_every_request_to_a_model(serving, picture):
 
 
 def test_a_client_that_goes_away_takes_its_rows_out_of_the_queue(serving):
-    client = serving("root")
+    client = serving("sqrt")
     app, service = client.app, client.app.service
-    batcher = service.registry.choose("root").batcher
+    batcher = service.registry.choose("sqrt").batcher
     engine, hold = batcher._computer.run, threading.Event()
     computed = []
 
@@ -409,7 +409,7 @@ def test_a_client_that_goes_away_takes_its_rows_out_of_the_queue(serving):
         async def send(message):
             sent.append(message)
 
-        path = "/v1/models/root/predict"
+        path = "/v1/models/sqrt/predict"
         scope = {
             "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
             "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1), "http_version": "1.1",

@@ -8,7 +8,6 @@ import onnxruntime
 import pytest
 from safetensors.numpy import save_file
 
-from torchworks.serving import bundle as bundles
 from torchworks.serving.bundle import BUNDLE, BundleManifest, open_bundle, read_bundle
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.forms import CODE_FORMS, MODEL_FILES

@@ -32,7 +32,7 @@ def server(bundles, **limits) -> Iterator[tuple[str, int]]:
     """A real server in a thread."""
     settings = Settings(limits=dataclasses.replace(Limits(), **limits))
     registry = Registry(settings)
-    registry.add(ServedModel.load(bundles / "root", settings))
+    registry.add(ServedModel.load(bundles / "sqrt", settings))
     with _listen("127.0.0.1", 0) as listener:
         one: uvicorn.Server = Server(create_app(registry, settings), settings.limits)
         thread = threading.Thread(target=one.run, args=([listener],))
@@ -54,7 +54,7 @@ def closed_after(connection: socket.socket) -> float:
     return time.monotonic() - began
 
 
-HEAD = b"POST /v1/models/root/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /livez HT", HEAD])

@@ -3,7 +3,7 @@
 import jsonschema_rs
 import pytest
 
-MODELS = ("classifier", "findings", "generator", "translator", "root")
+MODELS = ("classifier", "findings", "generator", "translator", "sqrt")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_only_what_a_model_takes_is_offered(document):
         model: set(document["paths"][f"/v1/models/{model}/predict"]["post"]["requestBody"]["content"])
         for model in MODELS
     }
-    assert content["root"] == content["generator"] == {"application/json"}
+    assert content["sqrt"] == content["generator"] == {"application/json"}
     assert content["classifier"] >= {"application/json", "multipart/form-data", "image/png"}
 
 
@@ -65,11 +65,11 @@ def test_the_document_follows_the_models(client):
     before = client.get("/openapi.json").json()["paths"]
 
     async def unload():
-        client.app.service.registry.unload("root", "v1")
+        client.app.service.registry.unload("sqrt", "v1")
 
     client.portal.call(unload)
     after = client.get("/openapi.json").json()["paths"]
-    assert set(before) - set(after) == {"/v1/models/root/predict", "/v2/models/root/infer"}
+    assert set(before) - set(after) == {"/v1/models/sqrt/predict", "/v2/models/sqrt/infer"}
 
 
 def test_the_page_needs_nothing_from_elsewhere(client):

@@ -81,7 +81,7 @@ def test_a_share_of_the_callers_gets_the_challenger_and_each_the_same_every_time
 
 
 def test_versions_with_another_signature_do_not_take_each_others_places(registry, make_bundle, tmp_path):
-    folder = make_bundle(tmp_path / "other", "root", name="classifier", version="v9")
+    folder = make_bundle(tmp_path / "other", "sqrt", name="classifier", version="v9")
     registry.add(ServedModel.load(folder, registry.settings))
     for change in (
         lambda: registry.promote("classifier", "v9"),
