@@ -227,6 +227,7 @@ def test_a_generator_is_compared_over_noise_and_says_how_to_draw_it(tmp_path, li
 # ---- for serving -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_for_serving_once_and_again_when_its_model_has_changed(tmp_path):
     folder = reader(tmp_path / "run")
     bundle = export_for_serving(folder)
@@ -250,6 +251,7 @@ def test_int8_is_smaller_and_loses_at_most_half_a_point(digits, plain, tmp_path)
     assert "BatchNormalization" not in kinds
 
 
+@pytest.mark.slow
 def test_int8_of_a_recurrent_net_is_dynamic(tmp_path):
     folder = reader(tmp_path / "run", "Series", steps=40)
     small = made(folder, quantize="int8", max_loss=0.05)
@@ -263,6 +265,7 @@ def test_int8_is_refused_where_it_would_not_help(tmp_path):
         made(folder, quantize="int8")
 
 
+@pytest.mark.slow
 def test_a_pruned_model_really_has_smaller_tensors(digits, plain, tmp_path):
     small = made(digits, prune=0.3, max_loss=1, out=tmp_path / "small")
     sizes = [sum(int(np.prod(t.dims)) for t in onnx.load(b / "model.onnx").graph.initializer) for b in (small, plain)]
@@ -317,7 +320,7 @@ def test_a_model_that_is_no_graph_is_refused_with_the_reason(tmp_path):
         ({"format": "pt2", "quantize": "int8"}, "--quantize needs --format onnx"),
         ({"format": "safetensors", "prune": 0.3}, "other shapes than the ones that its builder makes"),
         ({"prune": 1.5}, "from 0 to below 1, but it is 1.5"),
-        ({"prune": 0.97}, "of this net's weights can be removed"),
+        pytest.param({"prune": 0.97}, "of this net's weights can be removed", marks=pytest.mark.slow),
         ({"format": "tensorrt"}, "There is no form 'tensorrt'. Forms: onnx, "),
         ({"name": "../up"}, "must be lower-case letters"),
         ({"name": "a" * 65}, "at most 64"),
@@ -393,5 +396,5 @@ def test_an_export_that_is_stopped_leaves_nothing(digits, monkeypatch, tmp_path)
 
     monkeypatch.setattr(bundling, "race", stopped)
     with pytest.raises(KeyboardInterrupt):
-        export(Export(digits, out=tmp_path / "bundle"))
+        export(Export(digits, out=tmp_path / "bundle", seconds=QUICK))
     assert list(tmp_path.iterdir()) == []

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.numpy import save
+from torch import Tensor
 
 from torchworks.serving.bundle import (
     BUNDLE,
@@ -158,7 +159,9 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         step(f"Removing {share:.0%} of the weights")
         predictor = smaller(work)
         bundle = convert(work, folder / "pruned", predictor)
-        candidates.append(judge(work, f"{form}, pruned", bundle, trained.outputs, parameters(predictor)))
+        candidates.append(
+            judge(work, f"{form}, pruned", bundle, trained.outputs, parameters(predictor, examples(work)))
+        )
         eager = outputs_of(engine_of(work, predictor), work.scored)
         check_same(work, candidates[-1].outputs, eager)
         notes += prune_notes(share, len(work.calibration))
@@ -196,7 +199,7 @@ def of_trained(work: Work) -> Candidate:
         closeness(work.trained.signature, outputs, outputs),
         (work.trained.folder / WEIGHTS).stat().st_size,
         seconds,
-        parameters(work.trained.predictor),
+        parameters(work.trained.predictor, examples(work)),
     )
 
 
@@ -216,12 +219,16 @@ def engine_of(work: Work, predictor: Predictor) -> Engine:
     return TorchEngine(predictor.eval(), work.trained.signature, "cpu")
 
 
+def examples(work: Work) -> tuple[Tensor, ...]:
+    """Two rows to trace a net by."""
+    return tensors_of(work.trained.signature, work.scored.inputs, 2)
+
+
 def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
     """`predictor` in the form asked for, with its golden example, in a new folder."""
     folder.mkdir()
-    inputs = work.scored.inputs
     write_golden(work, folder, engine_of(work, predictor))
-    write_form(work.settings.format, folder, predictor, work.trained.manifest, tensors_of(predictor.signature, inputs))
+    write_form(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
     return Bundle(folder, draft(work, folder))
 
 
@@ -233,7 +240,7 @@ def smaller(work: Work) -> Predictor:
     return pruned(
         predictor,
         work.settings.prune,
-        tensors_of(predictor.signature, work.scored.inputs),
+        examples(work),
         [tensors_of(predictor.signature, batch, BATCH) for batch in samples],
     )
 

@@ -24,6 +24,7 @@ MOST = 0.9
 BLOCK = 8
 """Channels are left in multiples of this, the width of the kernels that run them."""
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 Inputs = tuple[Tensor, ...]
@@ -33,6 +34,11 @@ def pruned(predictor: Predictor, share: float, inputs: Inputs, samples: Iterable
     """A copy without at least `share` (0 to 1) of the parameters; batch normalisation is re-estimated over `samples`.
     Raises `UserError` if the net cannot be taken apart."""
     smaller = copy.deepcopy(predictor).eval()
+    hooks = [
+        module.register_forward_pre_hook(_fit_instance_norm)
+        for module in smaller.modules()
+        if isinstance(module, INSTANCE_NORMS)
+    ]
     try:
         shrink(smaller, share, inputs)
         with torch.no_grad():
@@ -44,13 +50,21 @@ def pruned(predictor: Predictor, share: float, inputs: Inputs, samples: Iterable
             f"This net cannot be pruned: the dependencies between its channels are not understood ({error}). Leave out "
             "--prune."
         ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
     reestimate(smaller, samples)
     return smaller
 
 
+def _fit_instance_norm(norm: nn.InstanceNorm2d, inputs: Inputs) -> None:
+    """Without weights it has nothing to shrink, but it remembers the number of channels and warns of another one."""
+    norm.num_features = inputs[0].shape[1]
+
+
 def shrink(predictor: Predictor, share: float, inputs: Inputs) -> None:
     """Take channels out of `predictor` until `share` of its parameters are gone."""
-    before = parameters(predictor)
+    before = parameters(predictor, inputs)
     pruner = torch_pruning.pruner.BasePruner(
         predictor,
         inputs,  # ty: ignore[invalid-argument-type] (several are allowed, its annotation is too narrow)
@@ -64,9 +78,9 @@ def shrink(predictor: Predictor, share: float, inputs: Inputs) -> None:
     )
     for _ in range(STEPS):
         pruner.step()
-        if parameters(predictor) <= (1 - share) * before:
+        if parameters(predictor, inputs) <= (1 - share) * before:
             return
-    gone = 1 - parameters(predictor) / before
+    gone = 1 - parameters(predictor, inputs) / before
     raise UserError(f"Only {gone:.0%} of this net's weights can be removed in whole channels. Ask for less by --prune.")
 
 

@@ -2,12 +2,18 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchworks.serving.bundle import BUNDLE, read_bundle
 from torchworks.serving.export.commands import Export
 from torchworks.shared.config import UserError
 from torchworks.shared.manifest import MANIFEST, sha256
 
+if TYPE_CHECKING:
+    from torchworks.serving.export.report import Report
+
+HASTE = 0.1
+"""Seconds to measure each model's speed for where somebody waits for the service to start."""
 LIBRARIES = ("torch", "torchmetrics", "onnx", "onnxscript", "torch_pruning")
 
 
@@ -21,7 +27,7 @@ def folder_of(settings: Export) -> Path:
     return settings.out or settings.run / f"bundle-{settings.format}"
 
 
-def export(settings: Export):
+def export(settings: Export) -> "Report":
     """Make the bundle and return the `Report` on it. Raises `UserError`; then nothing is left behind."""
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
@@ -39,5 +45,5 @@ def export_for_serving(run: Path) -> Path:
     folder = run / "bundle"
     both = (folder / BUNDLE).is_file() and (run / MANIFEST).is_file()
     if not both or read_bundle(folder).source != sha256(run / MANIFEST):
-        export(Export(run=run, out=folder, overwrite=True))
+        export(Export(run=run, out=folder, overwrite=True, seconds=HASTE))
     return folder

@@ -66,9 +66,14 @@ def _check_folder(folder: Path) -> None:
     raise UserError(f"{folder} is not the directory of a run.{near}")
 
 
-def parameters(net: nn.Module) -> int:
-    """How many numbers were trained."""
-    return sum(parameter.numel() for parameter in net.parameters())
+def parameters(net: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    """How many trained numbers the outputs for `inputs` depend on: of a net for two directions, those of one."""
+    with torch.enable_grad():
+        outputs = net(*inputs)
+        floating = [o.sum() for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
+        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad(floating, trained, allow_unused=True)
+    return sum(parameter.numel() for parameter, found in zip(trained, gradients, strict=True) if found is not None)
 
 
 # ---- samples ---------------------------------------------------------------------------------------------
@@ -143,6 +148,6 @@ def drawn_by(spec: TensorSpec) -> str:
     return "normal" if spec.low is None or spec.high is None else "uniform"
 
 
-def tensors_of(signature: Signature, arrays: Arrays, rows: int = 2) -> tuple[Tensor, ...]:
+def tensors_of(signature: Signature, arrays: Arrays, rows: int) -> tuple[Tensor, ...]:
     """The first `rows` of inputs as `forward` takes them."""
     return tuple(torch.from_numpy(arrays[spec.name][:rows].copy()) for spec in signature.inputs)
