@@ -87,6 +87,14 @@ def test_it_never_runs_twice_at_a_time_and_ends_with_the_service(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
 def test_it_ends_even_when_the_service_is_killed(tmp_path):
     child = tmp_path / "child"
     command = f"import os, time; open({str(child)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
@@ -103,7 +111,7 @@ time.sleep(600)
             time.sleep(0.01)
         os.kill(service.pid, signal.SIGKILL)
     pid = int(child.read_text())
-    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+    while runs(pid):
         time.sleep(0.01)
 
 
