@@ -68,8 +68,8 @@ def medical() -> FindingsConfig:
 
     Patches of a photographed retina with three kinds of lesions drawn into it, each in 15 % of them; three seeds: test
     ROC-AUC 0.976 ± 0.008 (logistic regression on the spread of colours 0.936, on the pixels 0.626), average precision
-    0.935 ± 0.018 (0.848, 0.256), calibration error 0.023 ± 0.004; 451 to 529 s (torch
-    2.14.1, one core of an AMD EPYC, beside other work).
+    0.935 ± 0.018 (0.848, 0.256), calibration error 0.023 ± 0.004; 378 s (torch 2.14.1,
+    two cores of an AMD EPYC, beside other work).
     """
     return FindingsConfig(
         recipe="medical",
@@ -99,8 +99,8 @@ def speed() -> SpeedConfig:
 
     Without --data the bundled digits show that it runs; they are no match for it.
 
-    CIFAR-10 as JPEG files (a re-encoding, so no published score compares), one seed: accuracy 85.0 % after 228 s of
-    training, logistic regression on the pixels 38.9 % (torch 2.14.1, two cores of an AMD EPYC).
+    CIFAR-10 as JPEG files (a re-encoding, so no published score compares), three seeds: accuracy 84.8 ± 0.3 % after
+    228 s of training, logistic regression on the pixels 38.8 % (torch 2.14.1, two cores of an AMD EPYC).
     """
     return SpeedConfig(
         recipe="speed",
