@@ -306,8 +306,7 @@ def test_a_loss_beyond_the_limit_fails_and_leaves_nothing(digits):
 
 def test_a_model_that_answers_differently_once_converted_fails_and_leaves_nothing(tmp_path):
     folder = reader(tmp_path / "run", "Moody", steps=20)
-    with pytest.warns(torch.jit.TracerWarning):
-        refused("answers differently: over 298 samples", Export(folder, format="torchscript"))
+    refused("answers differently: over 298 samples", Export(folder, format="torchscript"))
 
 
 def test_a_model_that_is_no_graph_is_refused_with_the_reason(tmp_path):

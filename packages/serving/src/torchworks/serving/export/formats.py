@@ -54,6 +54,7 @@ def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -
 def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # deprecated: PARITY.md and --help say so
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # a trace is judged by its answers
         traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
         torch.jit.save(traced, file)
     path.write_bytes(file.getvalue())
