@@ -32,7 +32,7 @@ class FileEntry:
     sha256: str
 
     def __post_init__(self) -> None:
-        check_name("file name", self.name)  # a path could name a file outside the folder
+        check_name("file name", self.name.lower())  # a path could name a file outside the folder
 
     @classmethod
     def of(cls, path: Path) -> "FileEntry":

@@ -317,7 +317,7 @@ def draft(work: Work, folder: Path) -> BundleManifest:
     """What `serving.json` says, of the files that `folder` has by now; without figures."""
     settings, made = work.settings, work.trained.manifest
     name = "-".join(filter(None, (made.recipe, settings.direction)))
-    entries = tuple(FileEntry.of(path) for path in sorted(folder.iterdir()) if path.name not in (BUNDLE, PARITY))
+    entries = tuple(FileEntry.of(path) for path in sorted(folder.iterdir()) if path.name != BUNDLE)
     model = next((entry for entry in entries if entry.name == MODEL_FILES[settings.format]), None)
     return BundleManifest(
         format=FORMAT,
