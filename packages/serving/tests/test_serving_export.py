@@ -172,7 +172,7 @@ def test_a_bundle_replays_its_golden_example_and_names_the_files_it_uses(plain):
     bundle = open_bundle(plain)
     assert check_golden(bundle, open_engine(bundle)) < 1e-5
     named = {entry.name for entry in bundle.manifest.files}
-    assert named | {BUNDLE, PARITY} == {path.name for path in plain.iterdir()}
+    assert named | {BUNDLE} == {path.name for path in plain.iterdir()}
 
 
 def test_a_bundle_knows_its_scores_figures_and_origin(plain):
