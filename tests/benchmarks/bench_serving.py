@@ -2,9 +2,9 @@
 
     make bench-serving               some minutes; ARGS="--quick" for a first look, --bundle DIR for another classifier
 
-The same ONNX model behind three services (serving_peers.py), asked with the same pictures by the same callers
-(load.py), in turns within one run; a service whose turn it is not is stopped, so that it takes no processor. An answer
-counts when its class and its probabilities are those of the model called directly. It ends with the targets and
+The same ONNX model behind three services (fastapi_peer.py, litserve_peer.py), asked with the same pictures by the same
+callers (load.py), in turns within one run; a service whose turn it is not is stopped, so that it takes no processor. An
+answer counts when its class and its probabilities are those of the model called directly. It ends with the targets and
 whether they are met; it never fails because of one. Let the machine do nothing else meanwhile.
 
 closed loop: 64 callers who wait for their answers; the rate is the service's capacity. open loop: requests at random
@@ -13,6 +13,7 @@ times, at half, once and twice that capacity. goodput: right answers within a se
 
 import argparse
 import asyncio
+import base64
 import io
 import json
 import os
@@ -24,18 +25,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
+from fastapi_peer import Reader
 from load import Call, Connections, Outcome, closed_loop, message, open_loop, summary
 from PIL import Image
 from report import Target, print_machine, print_targets, save
 from rich.console import Console
 from rich.table import Table
-from serving_peers import Reader
 
 from torchworks.cnn_vision.predictor import build_classifier, classifier_config
 from torchworks.serving.bundle import open_bundle
@@ -62,8 +63,11 @@ def main() -> None:
     rounds, seconds = (1, 2.0) if given.quick else (5, 4.0)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bundle = given.bundle or make_bundle(Path(folder))
-        services = {name: stack.enter_context(started(name, bundle)) for name in (OURS, FASTAPI, LITSERVE)}
-        calls = {name: make_calls(bundle, services[name].url) for name in services}
+        services = {
+            name: stack.enter_context(started(name, bundle, stack.enter_context(tempfile.TemporaryFile())))
+            for name in (OURS, FASTAPI, LITSERVE)
+        }
+        calls = {name: make_calls(bundle, services[name].url, name) for name in services}
         direct = direct_seconds(bundle, calls[OURS])
         alone = {name: alone_seconds(service, calls[name]) for name, service in services.items()}
         closed = measure_closed(services, calls, rounds, seconds)
@@ -108,12 +112,14 @@ def pictures(channels: int) -> list[bytes]:
     return files
 
 
-def make_calls(bundle: Path, url: str) -> list[Call]:
+def make_calls(bundle: Path, url: str, name: str) -> list[Call]:
     reader = Reader(open_bundle(bundle), threads=1)
     found = []
     for body in pictures(int(reader.channels)):
         wanted = reader.run(reader.decode(body)[None])[0]
-        found.append(Call(message(url, body, "image/png"), _right(reader, wanted)))
+        encoded = json.dumps({"image": base64.b64encode(body).decode()}).encode()
+        sent = message(url, encoded, "application/json") if name == LITSERVE else message(url, body, "image/png")
+        found.append(Call(sent, _right(reader, wanted)))
     return found
 
 
@@ -148,29 +154,30 @@ class Service:
 
 
 @contextmanager
-def started(name: str, bundle: Path) -> Iterator[Service]:
+def started(name: str, bundle: Path, said: IO[bytes]) -> Iterator[Service]:
+    """What it prints goes into the file `said`."""
     port = free_port()
     here = Path(__file__).parent
-    peer = {FASTAPI: "fastapi", LITSERVE: "litserve"}
-    words = [str(here / "serving_peers.py"), peer[name], str(bundle), str(port)] if name in peer else [
+    peer = {FASTAPI: "fastapi_peer.py", LITSERVE: "litserve_peer.py"}
+    words = [str(here / peer[name]), str(bundle), str(port)] if name in peer else [
         "-m", "torchworks.serving", "serve", str(bundle), "--port", str(port),
     ]  # fmt: skip
     path = "/predict" if name in peer else f"/v1/models/{open_bundle(bundle).manifest.name}/predict"
-    process = subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen([sys.executable, *words], stdout=said, stderr=said, start_new_session=True)
     service = Service(process, f"http://127.0.0.1:{port}{path}")
     try:
-        wait_for(port, process)
-        asyncio.run(closed_loop(service.url, make_calls(bundle, service.url), 8, 1.0))  # warm
+        if not answers(port, process):
+            said.seek(0)
+            raise SystemExit(f"{name} does not start:\n{said.read().decode()[-2000:]}")
+        asyncio.run(closed_loop(service.url, make_calls(bundle, service.url, name), 8, 1.0))  # warm
         os.killpg(process.pid, signal.SIGSTOP)
         yield service
     finally:
-        for number in (signal.SIGCONT, signal.SIGTERM):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):  # it has ended by itself
+            for number in (signal.SIGCONT, signal.SIGTERM):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(15)
             os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -179,14 +186,15 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_for(port: int, process: subprocess.Popen, seconds: float = 60.0) -> None:
+def answers(port: int, process: subprocess.Popen, seconds: float = 60.0) -> bool:
+    """Whether something listens there within the time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as asked:
             if asked.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return True
         time.sleep(0.1)
-    raise SystemExit(f"The service at port {port} does not start.")
+    return False
 
 
 # ---- measuring -------------------------------------------------------------------------------------------
@@ -195,7 +203,7 @@ def wait_for(port: int, process: subprocess.Popen, seconds: float = 60.0) -> Non
 def direct_seconds(bundle: Path, calls: list[Call]) -> list[float]:
     """Of decoding and running one picture without any service."""
     reader, seconds = Reader(open_bundle(bundle), threads=1), []
-    bodies = [call.message.partition(b"\r\n\r\n")[2] for call in calls]
+    bodies = [call.message.partition(b"\r\n\r\n")[2] for call in calls]  # of `ours`: the files themselves
     for turn in range(300):
         begun = time.perf_counter()
         reader.answer(reader.run(reader.decode(bodies[turn % len(bodies)])[None])[0])
@@ -252,7 +260,9 @@ def measure_open(
 
 
 def print_closed(console: Console, closed: dict[str, list[dict[str, Any]]], overhead: dict[str, float]) -> None:
-    table = Table(title=f"closed loop, {CALLERS} callers; median (lowest to highest) of the rounds", title_justify="left")
+    table = Table(
+        title=f"closed loop, {CALLERS} callers; median (lowest to highest) of the rounds", title_justify="left"
+    )
     for name in ("service", "right answers / s", "p50 ms", "p99 ms", "wrong", "failed", "overhead alone, ms"):
         table.add_column(name, justify="left" if name == "service" else "right")
     for name, rounds in closed.items():
@@ -268,7 +278,17 @@ def print_closed(console: Console, closed: dict[str, list[dict[str, Any]]], over
 
 def print_open(console: Console, opened: dict[str, dict[str, dict[str, Any]]]) -> None:
     table = Table(title="open loop", title_justify="left")
-    for name in ("load", "service", "asked / s", "goodput / s", "p50 ms", "p99 ms", "refused", "refused p99 ms", "failed"):
+    for name in (
+        "load",
+        "service",
+        "asked / s",
+        "goodput / s",
+        "p50 ms",
+        "p99 ms",
+        "refused",
+        "refused p99 ms",
+        "failed",
+    ):
         table.add_column(name, justify="left" if name in ("load", "service") else "right")
     for title in next(iter(opened.values())):
         for name, loads in opened.items():

@@ -1,10 +1,9 @@
-"""The services that ours is measured beside: the same ONNX model behind FastAPI as one writes it by hand, and LitServe.
+"""A service that ours is measured beside: the same ONNX model behind FastAPI, as one writes it by hand.
 
-    python serving_peers.py fastapi BUNDLE PORT
-    python serving_peers.py litserve BUNDLE PORT
+    python fastapi_peer.py BUNDLE PORT
 
-Both take an image file as the body of POST /predict, decode it with our own `square`, run the model with ONNX Runtime
-under the same options, and answer with the likeliest class and all probabilities.
+It takes an image file as the body of POST /predict, decodes it with our own `square`, runs the model with ONNX Runtime
+under the same options, and answers with the likeliest class and all probabilities. So does litserve_peer.py.
 """
 
 import io
@@ -57,37 +56,6 @@ def fastapi(bundle: Bundle, port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
-def litserve(bundle: Bundle, port: int) -> None:
-    """With its batching, and one worker a processor, as its documentation advises for small models."""
-    import os
-
-    from fastapi import Request
-    from litserve import LitAPI, LitServer
-
-    class Api(LitAPI):
-        def setup(self, device: str) -> None:
-            self.reader = Reader(bundle, threads=1)
-
-        async def decode_request(self, request: Request) -> np.ndarray:
-            return self.reader.decode(await request.body())
-
-        def batch(self, inputs: list[np.ndarray]) -> np.ndarray:
-            return np.stack(inputs)
-
-        def predict(self, images: np.ndarray) -> np.ndarray:
-            return self.reader.run(images)
-
-        def unbatch(self, output: np.ndarray) -> list[np.ndarray]:
-            return list(output)
-
-        def encode_response(self, row: np.ndarray) -> dict:
-            return self.reader.answer(row)
-
-    workers = len(os.sched_getaffinity(0))
-    server = LitServer(Api(max_batch_size=16, batch_timeout=0.002), accelerator="cpu", workers_per_device=workers)
-    server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="warning")
-
-
 if __name__ == "__main__":
-    name, folder, port = sys.argv[1:]
-    {"fastapi": fastapi, "litserve": litserve}[name](open_bundle(Path(folder)), int(port))
+    folder, port = sys.argv[1:]
+    fastapi(open_bundle(Path(folder)), int(port))
