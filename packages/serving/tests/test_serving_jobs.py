@@ -67,6 +67,18 @@ def test_all_rows_come_back_in_order_and_progress_can_be_watched():
     run(action, part=5)
 
 
+def test_who_watches_slowly_sees_the_end_too():
+    async def action(jobs, model):
+        job = submit(jobs, model, range(100, 110))
+        seen = []
+        async for event in jobs.events(job.id):
+            seen.append(event["state"])
+            await asyncio.sleep(0.01)  # meanwhile it goes on
+        assert seen[-1] == "done"
+
+    run(action, part=5)
+
+
 def test_jobs_take_turns():
     async def action(jobs, model):
         several = [submit(jobs, model, range(100, 120)) for _ in range(4)]

@@ -148,9 +148,9 @@ class Jobs:
         """The status now and after each change, until the job is over."""
         job = self.get(id)
         while True:
-            changed = job.changed
-            yield job.status()
-            if job.state in OVER:
+            changed, status = job.changed, job.status()
+            yield status
+            if status["state"] in OVER:  # not the job's present one: whoever watches has not seen that yet
                 return
             await changed.wait()
 
