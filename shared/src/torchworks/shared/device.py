@@ -227,8 +227,8 @@ def limit_threads() -> int:
 
 
 def keep_memory() -> None:
-    """Let the C library keep up to a GiB that tensors give back, where it is glibc. It returns large blocks to the
-    system at once, else, and fetches them again, page by page, in every step of a training on a processor."""
+    """Let glibc, where that is the C library, keep up to a GiB of memory that tensors give back. Otherwise it returns
+    large blocks to the system at once, and each step of a training on a processor fetches them anew, page by page."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_TRIM_THRESHOLD, 1 << 30)

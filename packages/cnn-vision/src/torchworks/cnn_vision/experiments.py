@@ -102,7 +102,7 @@ def open_classes(config: ClassifierConfig) -> Source:
     """The source, with the classes and the training images that the configuration asks for."""
     source = open_source(config.data, config.loader)
     if config.classes:
-        classes_of(source)
+        classes_of(source)  # with_classes can only choose among single labels
         source = with_classes(source, config.classes)
     return with_shots(source, config.shots, config.seed) if config.shots else source
 

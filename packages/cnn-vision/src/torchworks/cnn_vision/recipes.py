@@ -68,8 +68,8 @@ def medical() -> FindingsConfig:
 
     Patches of a photographed retina with three kinds of lesions drawn into it, each in 15 % of them; three seeds: test
     ROC-AUC 0.976 ± 0.008 (logistic regression on the spread of colours 0.936, on the pixels 0.626), average precision
-    0.935 ± 0.018 (0.848, 0.256), calibration error 0.023 ± 0.004; 378 s (torch 2.14.1,
-    two cores of an AMD EPYC, beside other work).
+    0.935 ± 0.018 (0.848, 0.256), calibration error 0.023 ± 0.004; 378 s (torch 2.14.1, two cores of an AMD EPYC, beside
+    other work).
     """
     return FindingsConfig(
         recipe="medical",
