@@ -276,7 +276,7 @@ def test_a_request_that_cannot_be_answered_in_time_is_not_taken(model, batcher):
 
     async def main():
         first = await busy(model, one)
-        one.rows_per_second = 1.0
+        one.pace.rate = 1.0
         second = asyncio.create_task(answered(one, rows(*range(8))))
         await waiting(one, 8)
         refusal = await answered(one, rows(1), soon(5))

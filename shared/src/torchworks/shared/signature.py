@@ -104,6 +104,11 @@ class Signature:
         """The named sizes of these inputs. Raises `UserError` naming the value and the limit it breaks."""
         return _check_all(self.inputs, tensors, {})
 
+    def sizes(self, tensors: Mapping[str, Array]) -> dict[str, int]:
+        """The named sizes of inputs that `check` has let pass."""
+        pairs = (pair for spec in self.inputs for pair in zip(spec.shape, tensors[spec.name].shape, strict=True))
+        return {name: size for name, size in pairs if isinstance(name, str)}
+
     def check_outputs(self, tensors: Mapping[str, Array], sizes: dict[str, int]) -> None:
         """Raise `UserError` unless these outputs fit; `sizes` is what `check` returned for the inputs."""
         _check_all(self.outputs, tensors, dict(sizes))

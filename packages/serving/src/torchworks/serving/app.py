@@ -13,10 +13,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from torchworks.serving import describe, errors
+from torchworks.serving.asking import Asking
 from torchworks.serving.gate import Gate
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
-from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, predict, v2, watch
+from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, v2, watch
 from torchworks.serving.service import Service
 
 
@@ -37,7 +38,7 @@ class ServingApp(FastAPI):
         self._described: tuple[int, dict[str, Any]] | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Gate(super().build_middleware_stack(), self.service)
+        return Gate(Asking(super().build_middleware_stack()), self.service)
 
     def openapi(self) -> dict[str, Any]:
         registry = self.service.registry
@@ -53,7 +54,7 @@ def create_app(registry: Registry, settings: Settings) -> ServingApp:
     closed with the app."""
     app = ServingApp(Service(registry, settings))
     errors.install(app)
-    routers = [health.router, models.router, predict.router, v2.router, v2.infer_router, jobs.router, watch.router]
+    routers = [health.router, models.router, v2.router, jobs.router, watch.router]
     routers += [docs.router, dashboard.router]
     for router in routers if settings.admin_token is None else [*routers, admin.router]:
         app.include_router(router)

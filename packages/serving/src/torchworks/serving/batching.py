@@ -8,7 +8,7 @@ the inputs of a batch, runs the model, and cuts the outputs apart by the rows th
 
 What a caller can rely on:
 - an answer is made of the caller's own rows, whatever happens to the others of its batch;
-- a request is refused at once if the queue is full (429), and as soon as its deadline has passed (504);
+- a request is refused at once if it would wait too long (429), and as soon as its deadline has passed (504);
 - a model that fails on a batch is tried on each of its requests alone, and only those on which it fails get a 500;
 - rows of a caller that went away, or whose time is over, are not computed, unless that had begun;
 - if the thread dies, everybody who waits is told at once (503), and another one is started.
@@ -28,11 +28,18 @@ import numpy as np
 
 from torchworks.serving.errors import Refusal, stopping, too_late
 from torchworks.serving.limits import Limits
+from torchworks.serving.pace import Pace
 from torchworks.shared.config import UserError
 from torchworks.shared.signature import Signature
 
 Arrays = dict[str, np.ndarray]
 log = logging.getLogger("torchworks.serving")
+
+
+def busy(wait: float) -> Refusal:
+    """`wait` in seconds."""
+    message = "More requests are waiting than this model can answer in time."
+    return Refusal(429, "busy", message, retry_after=max(1, math.ceil(wait)))
 
 
 def model_failed() -> Refusal:
@@ -82,12 +89,35 @@ class Ticket:
             self.future.set_result(outcome)
 
 
+class Arrival:
+    """Counts a request among those that come before others, until it is submitted or given up."""
+
+    def __init__(self, batcher: "Batcher"):
+        self._batcher: Batcher | None = batcher
+        batcher.arriving += 1
+
+    def over(self) -> None:
+        """From now on it is counted by its rows, or no more."""
+        if self._batcher is not None:
+            self._batcher.arriving -= 1
+            self._batcher = None
+
+    def __enter__(self) -> "Arrival":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.over()
+
+
 class Batcher:
     """One model's queue. `prepare` is called in the model's thread each time that one starts, before anything is
-    computed; whoever builds a batcher waits for it and gets what it raises."""
+    computed; whoever builds a batcher waits for it and gets what it raises. `batch_rows` and `pace` may be set to what
+    was measured."""
 
     RESTART_SECONDS = 1.0
     """Pause before a thread that died is replaced; it doubles each time."""
+    PATIENCE = 4
+    """Batches that may always wait, however long they take: a slow model's callers know that it is slow."""
 
     def __init__(
         self,
@@ -99,8 +129,8 @@ class Batcher:
     ):
         self.signature, self.limits, self.name = signature, limits, name
         self.rows_name = rows_name(signature)
-        self.rows_per_second = math.inf  # until it was measured
-        self.queued_rows = self.deaths = 0
+        self.batch_rows, self.pace = limits.batch_rows, Pace()
+        self.arriving = self.queued_rows = self.deaths = 0
         self.computed: Callable[[int], object] = lambda rows: None  # told of the rows of each batch
         self._computer = Computer(run, signature, self.rows_name)
         self._prepare = prepare
@@ -116,26 +146,34 @@ class Batcher:
 
     # ---- callers -----------------------------------------------------------------------------------------
 
+    def arrival(self) -> "Arrival":
+        """A request that has come, and will be submitted when it is read and decoded. Raises `Refusal` if too many are
+        before it."""
+        before = self.arriving + self.queued_rows + self.running_rows
+        bound = max(self.pace.rate * self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
+        if before >= bound:
+            raise busy(self.pace.seconds(before))
+        return Arrival(self)
+
     async def submit(self, inputs: Arrays, deadline: float) -> Answer:
         """The model's answer to inputs that fit its signature. Raises `Refusal`."""
-        self._loop = asyncio.get_running_loop()
-        ticket = self._ticket(inputs, deadline, self._loop.create_future())
+        self._loop = loop = asyncio.get_running_loop()
+        ticket = self._ticket(inputs, deadline, loop.create_future())
         self._admit(ticket)
         self._queue.append(ticket)
         self.queued_rows += ticket.rows
-        self._loop.call_soon(self._dispatch)  # not at once: others may arrive in the same turn of the loop
+        loop.call_soon(self._dispatch)  # not at once: others may arrive in the same turn of the loop
+        late = loop.call_later(deadline - ticket.entered, ticket.settle, too_late())
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                return await ticket.future
-        except TimeoutError:
-            raise too_late() from None
+            return await ticket.future
         finally:
+            late.cancel()
             if ticket.waiting:
                 self._queue.remove(ticket)
                 self._left(ticket)
 
     def _ticket(self, inputs: Arrays, deadline: float, future: asyncio.Future[Answer]) -> Ticket:
-        sizes = self.signature.check(inputs)
+        sizes = self.signature.sizes(inputs)
         if self.rows_name is None:
             return Ticket(inputs, 1, sizes, None, deadline, future)
         others = {name: size for name, size in sizes.items() if name != self.rows_name}
@@ -146,11 +184,10 @@ class Batcher:
             raise stopping()
         if not self.ready:
             raise restarting()
-        wait = self.queued_rows / self.rows_per_second
+        wait = self.pace.seconds(self.queued_rows + self.running_rows)
         full = self.queued_rows + ticket.rows > max(self.limits.queue_rows, ticket.rows)
-        if full or wait > ticket.deadline - time.monotonic():
-            message = "More requests are waiting than this model can answer in time."
-            raise Refusal(429, "busy", message, retry_after=max(1, math.ceil(wait)))
+        if full or wait > ticket.deadline - ticket.entered:
+            raise busy(wait)
 
     # ---- batches -----------------------------------------------------------------------------------------
 
@@ -170,7 +207,7 @@ class Batcher:
             ticket = self._queue.popleft()
             if batch and not ticket.goes_with(batch[0]):
                 passed.append(ticket)
-            elif batch and rows + ticket.rows > self.limits.batch_rows:
+            elif batch and rows + ticket.rows > self.batch_rows:
                 passed.append(ticket)
                 break
             elif self._wanted(ticket):
@@ -190,16 +227,14 @@ class Batcher:
         ticket.waiting = False
         self.queued_rows -= ticket.rows
 
-    def _finished(self, outcomes: list[Outcome], seconds: float) -> None:
-        """A batch was computed, in so many seconds."""
+    def _finished(self, outcomes: list[Outcome]) -> None:
+        """A batch was computed."""
         batch, self._running = self._running, []
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.settle(outcome)
         rows = sum(ticket.rows for ticket in batch)
         self.computed(rows)
-        measured = rows / max(seconds, 1e-6)
-        known = math.isfinite(self.rows_per_second)
-        self.rows_per_second = 0.8 * self.rows_per_second + 0.2 * measured if known else measured
+        self.pace.answered(rows, self.arriving + self.queued_rows, self.batch_rows, time.monotonic())
         self._dispatch()
 
     # ---- its life ----------------------------------------------------------------------------------------
@@ -238,8 +273,8 @@ class Batcher:
     def _start(self) -> "ModelThread":
         return ModelThread(self._computer.outcomes, self._prepare, self._tell_finished, self._tell_died, self.name)
 
-    def _tell_finished(self, outcomes: list[Outcome], seconds: float) -> None:
-        self._tell(self._finished, outcomes, seconds)
+    def _tell_finished(self, outcomes: list[Outcome]) -> None:
+        self._tell(self._finished, outcomes)
 
     def _tell_died(self) -> None:
         self._tell(self._died)
@@ -278,7 +313,7 @@ class ModelThread:
         self,
         compute: Callable[[list[Ticket]], list[Outcome]],
         prepare: Callable[[], object],
-        finished: Callable[[list[Outcome], float], None],
+        finished: Callable[[list[Outcome]], None],
         died: Callable[[], None],
         name: str,
     ):
@@ -295,9 +330,8 @@ class ModelThread:
             self.prepare()
             self.started.set()
             while (batch := self.jobs.get()) is not None:
-                began = time.monotonic()
                 outcomes = self.compute(batch)
-                self.finished(outcomes, time.monotonic() - began)
+                self.finished(outcomes)
                 del batch, outcomes  # else they live until the next batch comes
         except BaseException as error:
             self.error, self.over = error, True
@@ -338,22 +372,26 @@ class Computer:
         if self.rows_name and any(len(value) != rows for value in outputs.values()):
             raise ValueError(f"{rows} rows went in, and {[value.shape for value in outputs.values()]} came out")
         seconds = time.monotonic() - began
-        outcomes, start = [], 0
+        sound = self._sound(outputs, batch[0].sizes | ({self.rows_name: rows} if self.rows_name else {}))
+        outcomes: list[Outcome] = []
+        start = 0
         for ticket in batch:
             # A copy: a view would keep the outputs of the whole batch alive.
             part = {name: value[start : start + ticket.rows].copy() for name, value in outputs.items()}
-            outcomes.append(self._checked(ticket, part if self.rows_name else outputs, began, seconds))
+            part = part if self.rows_name else outputs
+            fine = sound or self._sound(part, ticket.sizes)
+            outcomes.append(Answer(part, began - ticket.entered, seconds) if fine else model_failed())
             start += ticket.rows
         return outcomes
 
-    def _checked(self, ticket: Ticket, outputs: Arrays, began: float, seconds: float) -> Outcome:
+    def _sound(self, outputs: Arrays, sizes: dict[str, int]) -> bool:
         """NaN, infinity and wrong shapes are a failure of the model's."""
         try:
-            self.signature.check_outputs(outputs, ticket.sizes)
+            self.signature.check_outputs(outputs, sizes)
         except UserError as error:
             log.error("the model's outputs break its signature: %s", error)
-            return model_failed()
-        return Answer(outputs, began - ticket.entered, seconds)
+            return False
+        return True
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

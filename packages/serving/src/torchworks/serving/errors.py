@@ -61,31 +61,26 @@ def respond(refusal: Refusal, request_id: str) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Turn whatever a route raises into the constant body. What nobody expected is then logged by the gate."""
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(HTTPException, _standard)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
+    """Turn whatever a route raises into the constant body."""
+    for error in (Refusal, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(error, _handle)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return respond(error, request.state.request_id)
+async def _handle(request: Request, error: Exception) -> Response:
+    return answer_to(error, request.state.request_id)
 
 
-async def _standard(request: Request, error: Exception) -> Response:
-    """FastAPI's and Starlette's own: unknown routes, wrong methods, unreadable forms."""
-    assert isinstance(error, HTTPException)
-    code, message = STANDARD.get(error.status_code, ("http_error", HTTPStatus(error.status_code).phrase + "."))
-    response = respond(Refusal(error.status_code, code, message), request.state.request_id)
-    response.headers.update(error.headers or {})  # Allow, of a wrong method
-    return response
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    log.info("request %s is invalid: %s", request.state.request_id, type(error).__name__)
-    return respond(Refusal(422, *STANDARD[422]), request.state.request_id)
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    return respond(failed(), request.state.request_id)
+def answer_to(error: Exception, request_id: str) -> Response:
+    """The constant body for whatever was raised. What nobody expected is logged."""
+    match error:
+        case Refusal():
+            return respond(error, request_id)
+        case HTTPException():  # FastAPI's and Starlette's own: unknown routes, wrong methods
+            code, message = STANDARD.get(error.status_code, ("http_error", f"{HTTPStatus(error.status_code).phrase}."))
+            response = respond(Refusal(error.status_code, code, message), request_id)
+            response.headers.update(error.headers or {})  # Allow, of a wrong method
+            return response
+        case RequestValidationError():
+            return respond(Refusal(422, *STANDARD[422]), request_id)
+    log.error("request %s failed", request_id, exc_info=error)
+    return respond(failed(), request_id)

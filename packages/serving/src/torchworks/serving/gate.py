@@ -6,11 +6,12 @@ The gate stands outside all of FastAPI's own layers, because these answer some r
 import asyncio
 import hashlib
 import hmac
+import itertools
 import logging
 import re
 import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from torchworks.serving import errors
@@ -21,6 +22,7 @@ OPEN = ("/livez", "/readyz")
 """Addresses that need no key and always have room: whoever watches the service asks them."""
 PAGE = re.compile(r"/|/dashboard/[a-z.]*")
 """The page for people needs no key to be shown; what it asks the service does."""
+START, _numbers = secrets.token_hex(8), itertools.count()
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 log = logging.getLogger("torchworks.serving")
 
@@ -56,8 +58,8 @@ class Gate:
             if not scope["state"].get("gone"):
                 raise
             log.info("the client of request %s went away", request_id)
-        except Exception:
-            log.exception("request %s failed", request_id)
+        except Exception:  # its answer has been sent, or can be no more; Starlette raises it again for servers to log
+            log.debug("request %s ended by an exception", request_id, exc_info=True)
 
     def _refusal(self, path: str, headers: Headers) -> Refusal | None:
         """Why not to let the request in."""
@@ -85,14 +87,14 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self.request_id
-            headers["X-Content-Type-Options"] = "nosniff"
+            added = [(b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff")]
+            message["headers"] = [*message["headers"], *added]
         await self.send(message)
 
 
 def _request_id(given: str | None) -> str:
-    return given if given and ID.fullmatch(given) else secrets.token_hex(12)
+    """Without asking the system for chance each time: ids must differ, and need not be secret."""
+    return given if given and ID.fullmatch(given) else f"{START}{next(_numbers):08x}"
 
 
 def _key(headers: Headers) -> str:

@@ -14,13 +14,15 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from torchworks.serving.errors import Refusal, too_late
+from torchworks.serving.errors import Refusal, body_too_large, too_late
+from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
 CLIENT_GONE = 499  # nginx's number for it; nobody receives it
 KEY_LENGTH = 256
+LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
 Decode = Callable[[], Arrays]
 Read = Callable[[Request, ServedModel], Awaitable[Decode]]
@@ -40,20 +42,22 @@ class Call:
     inputs: Arrays = field(default_factory=dict)
     outputs: Arrays = field(default_factory=dict)
 
-    async def run(self, decode: Decode, encode: Encode) -> Response:
-        """Decode, compute and encode, within the time that a request may take."""
-        deadline = time.monotonic() + self.service.settings.limits.deadline
-        try:
-            async with gone_cancels(self.request), asyncio.timeout(deadline - time.monotonic()):
+    async def run(self, read: Read, encode: Encode) -> Response:
+        """Take the body, decode, compute and encode."""
+        limits = self.service.settings.limits
+        with self.served.lease(), self.served.batcher.arrival() as arrival:
+            async with received_in_time(limits.receive_seconds):
+                decode = await read(self.request, self.served)
+            deadline = time.monotonic() + limits.deadline
+            async with answered_in_time(limits.deadline), gone_cancels(self.request):
                 with self._timed("decode"):
                     self.inputs = await self.service.beside(decode)
+                arrival.over()
                 answer = await self.served.answer(self.inputs, deadline)
                 self.outputs = answer.outputs
                 self.seconds |= {"queue": answer.queue, "run": answer.run}
                 with self._timed("encode"):
                     return await self._encoded(encode)
-        except TimeoutError:
-            raise too_late() from None
 
     async def _encoded(self, encode: Encode) -> Response:
         if self.served.codec.heavy(self.outputs):
@@ -96,10 +100,7 @@ async def respond(request: Request, name: str, version: str | None, route: str, 
     call = Call(service, request, route, served)
     status = 500
     try:
-        with served.lease():
-            async with received_in_time(service.settings.limits.receive_seconds):
-                decode = await read(request, served)
-            response = await call.run(decode, encode)
+        response = await call.run(read, encode)
         status = response.status_code
     except Refusal as refusal:
         status = refusal.status
@@ -143,15 +144,28 @@ async def received_in_time(seconds: float) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
+async def answered_in_time(seconds: float) -> AsyncIterator[None]:
+    """Refuse to answer later."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise too_late() from None
+
+
+@contextlib.asynccontextmanager
 async def gone_cancels(request: Request) -> AsyncIterator[None]:
-    """Cancel the body of the `with` when the client, whose request has been read, goes away."""
-    task = asyncio.current_task()
+    """Cancel the body of the `with` when the client, whose request has been read, goes away. Nobody looks out for that
+    in the first moment: most answers are ready sooner than a task that waits would be."""
+    task, loop, watchers = asyncio.current_task(), asyncio.get_running_loop(), []
     assert task is not None
-    watcher = asyncio.create_task(_watch(request, task))
+    later = loop.call_later(LOOK_OUT_AFTER, lambda: watchers.append(loop.create_task(_watch(request, task))))
     try:
         yield
     finally:
-        watcher.cancel()
+        later.cancel()
+        for watcher in watchers:
+            watcher.cancel()
 
 
 async def _watch(request: Request, task: asyncio.Task[Response]) -> None:
@@ -159,3 +173,18 @@ async def _watch(request: Request, task: asyncio.Task[Response]) -> None:
         pass
     request.state.gone = True
     task.cancel()
+
+
+async def body_of(request: Request, limits: Limits) -> bytes:
+    """The whole body; raises `Refusal` as soon as it is too large."""
+    return b"".join([part async for part in limited(request, limits)])
+
+
+async def limited(request: Request, limits: Limits) -> AsyncIterator[bytes]:
+    """The body as it comes; raises `Refusal` as soon as it is too large."""
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limits.body_bytes:
+            raise body_too_large(limits.body_bytes)
+        yield part

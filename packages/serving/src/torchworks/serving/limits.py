@@ -19,9 +19,11 @@ class Limits:
     fields: int = 32
     """Parts of a form, and tensors of a request."""
     batch_rows: int = 32
-    """Rows that the model computes at once; a larger request is a batch of its own."""
+    """Rows that the model computes at once, at most; a larger request is a batch of its own."""
     queue_rows: int = 512
     """Rows that wait for one model."""
+    wait_seconds: float = 0.5
+    """Seconds that a request may expect to wait for its model; but for a slow one, some batches may always wait."""
     concurrent: int = 256
     """Requests that are being answered at one time."""
     deadline: float = 10.0

@@ -7,6 +7,7 @@ outputs = await served.predict({"image": images}, deadline=time.monotonic() + 1)
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.limits import Limits, Settings
+from torchworks.serving.warmup import Best, best_batch
 from torchworks.shared.config import UserError
 
 log = logging.getLogger("torchworks.serving")
@@ -35,9 +37,11 @@ class ServedModel:
         self.codec = Codec(bundle.manifest, limits)
         self.golden, _ = bundle.golden()
         self.leases = 0
+        self.best = Best(1, math.inf)
         self.batcher = Batcher(
             engine.run, bundle.manifest.signature, limits, self._prepare, f"{self.name}-{self.version}"
         )
+        self.batcher.batch_rows, self.batcher.pace.rate = self.best.rows, self.best.rate
 
     @classmethod
     def load(cls, bundle: Path | Bundle, settings: Settings) -> "ServedModel":
@@ -48,16 +52,21 @@ class ServedModel:
         return cls(bundle, engine, settings.limits)
 
     def _prepare(self) -> None:
-        """In the model's own thread: the golden example, then batches of the sizes at both ends, so that no request
-        pays for what an engine does once."""
+        """In the model's own thread: the golden example, then batches of all sizes."""
         difference = check_golden(self.bundle, self.engine)
-        limits = self.codec.limits
-        for rows in (1, limits.batch_rows) if rows_name(self.manifest.signature) else ():
-            try:
-                self.engine.run({name: _rows(value, rows) for name, value in self.golden.items()})
-            except Exception as error:
-                raise UserError(f"The model in {self.bundle.folder} fails on {rows} rows: {error}.") from error
-        log.info("%s %s is ready; its golden example differs by %.2g", self.name, self.version, difference)
+        if rows_name(self.manifest.signature):
+            self.best = best_batch(self._run_golden, self.codec.limits.batch_rows)
+        log.info(
+            "%s %s is ready; its golden example differs by %.2g, and it computes %.4g rows a second, %d at a time",
+            self.name, self.version, difference, self.best.rate, self.best.rows,
+        )  # fmt: skip
+
+    def _run_golden(self, rows: int) -> None:
+        """The golden example, over and over."""
+        try:
+            self.engine.run({name: np.resize(value, (rows, *value.shape[1:])) for name, value in self.golden.items()})
+        except Exception as error:
+            raise UserError(f"The model in {self.bundle.folder} fails on {rows} rows: {error}.") from error
 
     @property
     def ready(self) -> bool:
@@ -89,8 +98,3 @@ class ServedModel:
     def close(self) -> None:
         """End its thread."""
         self.batcher.close()
-
-
-def _rows(value: np.ndarray, rows: int) -> np.ndarray:
-    """The first rows, over and over."""
-    return np.resize(value, (rows, *value.shape[1:]))

@@ -2,10 +2,10 @@
 
     monitor = Monitor(MonitorSettings(), Path("monitoring"))
     monitor.watch("digits", bundle.manifest, bundle.reference())
-    monitor.note(prediction)          # of each request; tens of microseconds
+    monitor.note(prediction)          # of each request; some microseconds
     monitor.drift("digits"), monitor.budgets("digits"), monitor.recent("digits", 20), monitor.metrics()
 
-Whoever notes a prediction only counts it and leaves it in a bounded queue; a thread of its own does the rest.
+Whoever notes a prediction only leaves it; a thread of its own, or whoever asks for figures, does the rest.
 """
 
 import logging
@@ -75,9 +75,11 @@ class Monitor:
         self._lives: dict[str, Live] = {}
         self._failures: Counter[str] = Counter()
         self._metrics = Metrics(self._samples)
+        self._noted: deque[Prediction] = deque()
+        self._noted_bytes = 0
         self._queue: deque[Prediction] = deque()
         self._queued_bytes = self._full = 0
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._rng = np.random.default_rng()
         self._ended = threading.Event()
         self._handling = threading.Lock()
@@ -121,12 +123,12 @@ class Monitor:
         """A request was answered or refused. Returns at once; a prediction for which there is no room in the queue is
         counted in the metrics all the same."""
         try:
-            self._metrics.count(prediction)
-            if prediction.model in self._recent:
-                self._spend(prediction)
-                self._put(prediction)
+            self._noted_bytes += prediction.nbytes
+            self._noted.append(prediction)
         except Exception as error:
             self._failed("note a prediction", error)
+        if len(self._noted) > self.settings.queue or self._noted_bytes > self.settings.queue_bytes:
+            self._count()
 
     def note_batch(self, name: str, version: str, rows: int) -> None:
         """A batch of so many rows was run."""
@@ -143,6 +145,7 @@ class Monitor:
 
     def live(self, model: str) -> list[dict[str, Any]]:
         """The last minute, second by second (see `Live.report`); empty for a model that is not watched."""
+        self._count()
         live = self._lives.get(model)
         return live.report(time.time()) if live else []
 
@@ -153,11 +156,13 @@ class Monitor:
 
     def budgets(self, model: str) -> dict[str, Any]:
         """What `Budget.report` returns; empty for a model that is not watched."""
+        self._count()
         budget = self._budgets.get(model)
         return budget.report(time.time()) if budget else {}
 
     def metrics(self) -> bytes:
         """All metrics in Prometheus' text format."""
+        self._count()
         return self._metrics.text()
 
     def flush(self) -> None:
@@ -173,7 +178,21 @@ class Monitor:
         if self._log:
             self._log.close()
 
-    # ------------------------------------------------------------------------------------ on the caller's thread
+    # --------------------------------------------------------------------------------------- on whichever thread
+
+    def _count(self) -> None:
+        """What was noted since the last time: into the figures and the queue."""
+        with self._counting:
+            self._noted_bytes = 0
+            while self._noted:
+                prediction = self._noted.popleft()
+                try:
+                    self._metrics.count(prediction)
+                    if prediction.model in self._recent:
+                        self._spend(prediction)
+                        self._put(prediction)
+                except Exception as error:
+                    self._failed("note a prediction", error)
 
     def _spend(self, prediction: Prediction) -> None:
         """Count for the budgets and the last minute, unless it was a copy that no user waited for."""
@@ -205,6 +224,7 @@ class Monitor:
 
     def _handle(self) -> None:
         """Empty the queue."""
+        self._count()
         with self._handling:
             with self._lock:
                 predictions = list(self._queue)

@@ -2,28 +2,22 @@
 
 from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from torchworks.serving.codecs import IMAGE_TYPES, Codec
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Decode, respond
+from torchworks.serving.handling import Arrays, Decode, body_of, limited, respond
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
 
-router = APIRouter(include_in_schema=False)  # the OpenAPI document has each model's own addresses instead
 
-
-@router.post("/v1/models/{name}/predict")
-async def predict(request: Request, name: str) -> Response:
-    return await respond(request, name, None, "predict", read, partial(encode, request))
-
-
-@router.post("/v1/models/{name}/versions/{version}/predict")
-async def predict_version(request: Request, name: str, version: str) -> Response:
+async def answer(request: Request, name: str, version: str | None) -> Response:
+    """What the model gives for the body."""
     return await respond(request, name, version, "predict", read, partial(encode, request))
 
 
@@ -35,9 +29,9 @@ async def read_body(request: Request, codec: Codec) -> Decode:
     """The body, and what decodes it by its type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return partial(codec.from_json, await request.body())
+        return partial(codec.from_json, await body_of(request, codec.limits))
     if kind in IMAGE_TYPES:
-        return partial(codec.from_picture, await request.body())
+        return partial(codec.from_picture, await body_of(request, codec.limits))
     if kind == "multipart/form-data":
         return partial(codec.from_form, await _parts(request, codec.limits))
     raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(IMAGE_TYPES)}.")
@@ -47,7 +41,7 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
     """The parts of a form, by name, kept in memory: the limit of a body's size bounds them."""
     parser = MultiPartParser(
         request.headers,
-        request.stream(),
+        limited(request, limits),
         max_files=limits.fields + limits.rows,
         max_fields=limits.fields + limits.rows,
         max_part_size=limits.body_bytes,
@@ -55,9 +49,9 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
     parser.spool_max_size = limits.body_bytes
     try:
         form = await parser.parse()
+    except (Refusal, ClientDisconnect):
+        raise
     except Exception as error:
-        if isinstance(error, (Refusal, TimeoutError)) or hasattr(error, "status_code"):
-            raise
         raise Refusal(400, "bad_form", "The form cannot be read.") from error
     parts: list[tuple[str, bytes | str]] = []
     for name, part in form.multi_items():

@@ -13,13 +13,12 @@ from pydantic_core import to_json
 
 from torchworks.serving.codecs import Codec, invalid, numbers, parse
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Decode, respond
+from torchworks.serving.handling import Arrays, Decode, body_of, respond
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.signature import TensorSpec
 
 router = APIRouter(tags=["open inference protocol"])
-infer_router = APIRouter(include_in_schema=False)  # the OpenAPI document has each model's own addresses instead
 DATATYPES = {
     "float32": "FP32", "float16": "FP16", "bfloat16": "BF16", "int64": "INT64", "int32": "INT32", "uint8": "UINT8",
     "bool": "BOOL",
@@ -56,16 +55,6 @@ async def version_ready(request: Request, name: str, version: str) -> Response:
     return _ready(request.app.state.service, name, version)
 
 
-@infer_router.post("/v2/models/{name}/infer")
-async def infer(request: Request, name: str) -> Response:
-    return await _infer(request, name, None)
-
-
-@infer_router.post("/v2/models/{name}/versions/{version}/infer")
-async def infer_version(request: Request, name: str, version: str) -> Response:
-    return await _infer(request, name, version)
-
-
 def _metadata(service: Service, name: str, version: str | None) -> dict[str, Any]:
     served = service.registry.choose(name, version)
     signature = served.manifest.signature
@@ -88,7 +77,8 @@ def _ready(service: Service, name: str, version: str | None) -> Response:
     return JSONResponse({"name": served.name, "ready": served.ready}, 200 if served.ready else 503)
 
 
-async def _infer(request: Request, name: str, version: str | None) -> Response:
+async def infer(request: Request, name: str, version: str | None) -> Response:
+    """The outputs that are asked for."""
     asked: dict[str, Any] = {}  # filled when the body is decoded, read when the answer is written
     return await respond(request, name, version, "v2", partial(_read, asked), partial(_encode, asked))
 
@@ -96,7 +86,7 @@ async def _infer(request: Request, name: str, version: str | None) -> Response:
 async def _read(asked: dict[str, Any], request: Request, served: ServedModel) -> Decode:
     if request.headers.get("content-type", "application/json").partition(";")[0].strip() != "application/json":
         raise Refusal(415, "wrong_type", "Send tensors as application/json; their binary form is not offered.")
-    return partial(_decode, asked, served.codec, await request.body())
+    return partial(_decode, asked, served.codec, await body_of(request, served.codec.limits))
 
 
 def _decode(asked: dict[str, Any], codec: Codec, body: bytes) -> Arrays:
