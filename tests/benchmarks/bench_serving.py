@@ -32,7 +32,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 from fastapi_peer import Reader
-from load import Call, Connections, Outcome, closed_loop, message, open_loop, summary
+from load import Call, Connections, Outcome, allow_connections, closed_loop, message, open_loop, summary
 from PIL import Image
 from report import Target, print_machine, print_targets, save
 from rich.console import Console
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="an ONNX bundle of a classifier (default: a new ResNet-20)")
     parser.add_argument("--quick", action="store_true", help="one short round")
     given = parser.parse_args()
+    allow_connections()
 
     begun, console = time.monotonic(), Console(highlight=False, width=120)
     machine = print_machine(console)

@@ -6,7 +6,9 @@ client came to send it ("coordinated omission").
 """
 
 import asyncio
+import functools
 import random
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-MOST_CONNECTIONS = 256
+MOST_CONNECTIONS = 4000
 GIVE_UP = 30.0  # seconds after which an answer is lost
 
 
@@ -33,7 +35,13 @@ class Outcome:
     due: float
     ended: float
     status: int
-    right: bool
+    body: bytes
+    call: Call
+
+    @functools.cached_property
+    def right(self) -> bool:
+        """Looked at when the load is over: until then the services need the processor."""
+        return self.status == 200 and self.call.right(self.body)
 
     @property
     def seconds(self) -> float:
@@ -48,6 +56,13 @@ def message(url: str, body: bytes, content_type: str) -> bytes:
         f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def allow_connections() -> None:
+    """To this process and those it starts: a connection is an open file to both ends."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
 class Connections:
@@ -86,8 +101,8 @@ async def send(connections: Connections, call: Call, due: float) -> Outcome:
         async with asyncio.timeout(GIVE_UP):
             status, body = await connections.ask(call.message)
     except (OSError, EOFError, TimeoutError, IndexError):
-        return Outcome(due, time.perf_counter(), 0, False)
-    return Outcome(due, time.perf_counter(), status, status == 200 and call.right(body))
+        return Outcome(due, time.perf_counter(), 0, b"", call)
+    return Outcome(due, time.perf_counter(), status, body, call)
 
 
 async def closed_loop(url: str, calls: list[Call], callers: int, seconds: float) -> list[Outcome]:

@@ -287,6 +287,40 @@ def test_a_request_that_cannot_be_answered_in_time_is_not_taken(model, batcher):
     assert asyncio.run(main()) == "busy"
 
 
+def test_who_would_wait_too_long_is_refused_on_arrival(model, batcher):
+    one = batcher(wait_seconds=0.5)
+    one.batch_rows, one.pace.rate = 1, 10.0
+
+    async def main():
+        first = await busy(model, one)
+        second = asyncio.create_task(answered(one, rows(1, 2)))
+        await waiting(one, 2)
+        taken = [one.arrival(), one.arrival()]  # with one that runs and two that wait: half a second
+        with pytest.raises(Refusal, match="More requests are waiting") as refused:
+            one.arrival()
+        taken[0].over()
+        taken[0].over()  # counted once all the same
+        one.arrival().over()
+        model.gate.set()
+        await asyncio.gather(first, second)
+        return refused.value
+
+    refusal = asyncio.run(main())
+    assert (refusal.status, refusal.code, refusal.retry_after) == (429, "busy", 1)
+
+
+def test_some_batches_may_wait_for_a_slow_model(batcher):
+    one = batcher(wait_seconds=0.5)
+    one.batch_rows, one.pace.rate = 2, 0.1
+    taken = [one.arrival() for _ in range(one.PATIENCE * 2)]
+    with pytest.raises(Refusal) as refused:
+        one.arrival()
+    assert refused.value.retry_after == 80
+    for arrival in taken:
+        arrival.over()
+    assert one.arriving == 0
+
+
 def test_what_waited_too_long_is_refused_and_never_computed(model, batcher):
     one = batcher()
 

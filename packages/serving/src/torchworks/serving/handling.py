@@ -6,7 +6,7 @@ Every way of asking (JSON, a picture, a form, the Open Inference Protocol) goes 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,9 +24,16 @@ CLIENT_GONE = 499  # nginx's number for it; nobody receives it
 KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
-Decode = Callable[[], Arrays]
-Read = Callable[[Request, ServedModel], Awaitable[Decode]]
+Read = Callable[[Request, ServedModel], Awaitable["Decode"]]
 Encode = Callable[[ServedModel, Arrays], Response]
+
+
+@dataclass(frozen=True)
+class Decode:
+    """What makes arrays of a body; `quick` if a thread is not worth while."""
+
+    work: Callable[[], Arrays]
+    quick: bool = False
 
 
 @dataclass
@@ -51,7 +58,7 @@ class Call:
             deadline = time.monotonic() + limits.deadline
             async with answered_in_time(limits.deadline), gone_cancels(self.request):
                 with self._timed("decode"):
-                    self.inputs = await self.service.beside(decode)
+                    self.inputs = decode.work() if decode.quick else await self.service.beside(decode.work)
                 arrival.over()
                 answer = await self.served.answer(self.inputs, deadline)
                 self.outputs = answer.outputs
@@ -180,7 +187,7 @@ async def body_of(request: Request, limits: Limits) -> bytes:
     return b"".join([part async for part in limited(request, limits)])
 
 
-async def limited(request: Request, limits: Limits) -> AsyncIterator[bytes]:
+async def limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
     """The body as it comes; raises `Refusal` as soon as it is too large."""
     size = 0
     async for part in request.stream():

@@ -42,7 +42,7 @@ async def _call(request: Request, name: str) -> Call:
     limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
     async with received_in_time(limits.receive_seconds):
         decode = await read_body(request, Codec(served.manifest, limits))
-    return Call(service, request, "job", served, inputs=await service.beside(decode))
+    return Call(service, request, "job", served, inputs=await service.beside(decode.work))
 
 
 async def _parts(call: Call) -> AsyncIterator[bytes]:

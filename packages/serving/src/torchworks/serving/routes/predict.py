@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from torchworks.serving.codecs import IMAGE_TYPES, Codec
+from torchworks.serving.codecs import IMAGE_TYPES, Codec, is_small
 from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Arrays, Decode, body_of, limited, respond
 from torchworks.serving.limits import Limits
@@ -29,11 +29,12 @@ async def read_body(request: Request, codec: Codec) -> Decode:
     """The body, and what decodes it by its type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return partial(codec.from_json, await body_of(request, codec.limits))
+        return Decode(partial(codec.from_json, await body_of(request, codec.limits)))
     if kind in IMAGE_TYPES:
-        return partial(codec.from_picture, await body_of(request, codec.limits))
+        body = await body_of(request, codec.limits)
+        return Decode(partial(codec.from_picture, body), quick=is_small(body))
     if kind == "multipart/form-data":
-        return partial(codec.from_form, await _parts(request, codec.limits))
+        return Decode(partial(codec.from_form, await _parts(request, codec.limits)))
     raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(IMAGE_TYPES)}.")
 
 

@@ -86,7 +86,7 @@ async def infer(request: Request, name: str, version: str | None) -> Response:
 async def _read(asked: dict[str, Any], request: Request, served: ServedModel) -> Decode:
     if request.headers.get("content-type", "application/json").partition(";")[0].strip() != "application/json":
         raise Refusal(415, "wrong_type", "Send tensors as application/json; their binary form is not offered.")
-    return partial(_decode, asked, served.codec, await body_of(request, served.codec.limits))
+    return Decode(partial(_decode, asked, served.codec, await body_of(request, served.codec.limits)))
 
 
 def _decode(asked: dict[str, Any], codec: Codec, body: bytes) -> Arrays:
