@@ -343,7 +343,7 @@ def test_options_that_cannot_be_are_refused_with_the_reason(digits, options, mat
 
 
 def test_a_run_that_is_none_is_refused_with_the_reason(tmp_path):
-    refused("is not the directory of a run", Export(tmp_path / "nowhere"))
+    refused("There is no run directory", Export(tmp_path / "nowhere"))
     (tmp_path / "config.json").write_text(json.dumps({"package": "gans"}))
     refused("Finish it with `gans train --resume", Export(tmp_path))
     (tmp_path / "config.json").unlink()
