@@ -6,7 +6,7 @@ app = create_app(registry, settings)
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from torchworks.serving import describe, errors
 from torchworks.serving.gate import Gate
+from torchworks.serving.hosts import Hosts
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, predict, v2, watch
@@ -23,7 +24,7 @@ from torchworks.serving.service import Service
 class ServingApp(FastAPI):
     """FastAPI behind the gate, with an OpenAPI document that follows the models."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, allowed_hosts: Sequence[str]):
         super().__init__(
             title="Torchworks serving",
             version="0.1.0",
@@ -34,10 +35,12 @@ class ServingApp(FastAPI):
             lifespan=_lifespan,
         )
         self.service = self.state.service = service
+        self._allowed_hosts = allowed_hosts
         self._described: tuple[int, dict[str, Any]] | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Gate(super().build_middleware_stack(), self.service)
+        keyed = self.service.settings.api_key is not None
+        return Gate(Hosts(super().build_middleware_stack(), self._allowed_hosts, keyed=keyed), self.service)
 
     def openapi(self) -> dict[str, Any]:
         registry = self.service.registry
@@ -48,10 +51,10 @@ class ServingApp(FastAPI):
         return self._described[1]
 
 
-def create_app(registry: Registry, settings: Settings) -> ServingApp:
+def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[str] = ()) -> ServingApp:
     """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
-    closed with the app."""
-    app = ServingApp(Service(registry, settings))
+    closed with the app. Give `allowed_hosts` (see `Hosts`) to an app without a key that a browser can reach."""
+    app = ServingApp(Service(registry, settings), allowed_hosts)
     errors.install(app)
     routers = [health.router, models.router, predict.router, v2.router, v2.infer_router, jobs.router, watch.router]
     routers += [docs.router, dashboard.router]
