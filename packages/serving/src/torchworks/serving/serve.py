@@ -178,7 +178,9 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = (sockets or [])[0].getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
-        print(f"Serving at http://{host}:{port}  (how to ask: http://{host}:{port}/docs)", flush=True)
+        keyed = self.service.settings.api_key is not None
+        how = "give the key there to see how to ask" if keyed else f"how to ask: http://{host}:{port}/docs"
+        print(f"Serving at http://{host}:{port}  ({how})", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping: %d requests are still being answered", self.service.active)
