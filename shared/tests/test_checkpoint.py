@@ -62,6 +62,15 @@ def test_everything_comes_back_as_it_was(tmp_path):
     assert saved.state["findings"] == state["findings"]
 
 
+def test_a_checkpoint_can_be_read_by_whom_the_umask_lets_read(tmp_path):
+    before = os.umask(0o022)
+    try:
+        saved = checkpoint.save(tmp_path, sample(1))
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in saved.iterdir()} == {0o644}
+
+
 def test_random_generators_go_on_where_they_were():
     saved = copy.deepcopy(rng_state(CPU))
     drawn = [random.random(), np.random.rand(), torch.rand(()).item(), random.gauss(0, 1), np.random.randn()]

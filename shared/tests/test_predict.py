@@ -1,6 +1,7 @@
 """A saved model is whole, verified and replays its golden example, or it is refused with the reason."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -219,11 +220,21 @@ def test_a_full_disk_is_a_failure_that_harms_nothing(saved, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = (saved / "model.json").read_bytes()
-    monkeypatch.setattr("torchworks.shared.predict.save_file", full)
+    monkeypatch.setattr("torchworks.shared.predict.write_tensors", full)
     with pytest.raises(TrainingFailed, match="No space left on device"):
         save(saved)
     assert (saved / "model.json").read_bytes() == before
     check_golden(saved)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_a_model_can_be_read_by_whom_the_umask_lets_read(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        folder = save(tmp_path / "run")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o666 & ~umask}
 
 
 # ---------------------------------------------------------------------------------- refused when loading

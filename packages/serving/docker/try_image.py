@@ -3,21 +3,22 @@
     python packages/serving/docker/try_image.py packages/serving/docker/Dockerfile.cpu BUNDLE
 
 Needs Linux, root, and Debian's packages buildah and debootstrap. The base is a minimal Debian made on the spot, or
-`--base IMAGE`. The container's file system is mounted read-only but for /tmp; the service runs as the image's user with
-the image's environment, and the host's network. Then the image's HEALTHCHECK must pass, the golden example must be
-answered, and SIGTERM must end the service with exit code 0.
+`--base IMAGE`. The container's file system is mounted read-only but for /tmp and /log; the service runs as the image's
+user with the image's environment, and the host's network. Then the image's HEALTHCHECK must pass, the golden example
+must be answered and stand in the log, and SIGTERM must end the service with exit code 0.
 """
 
 import argparse
 import json
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ mount -o remount,ro,bind {root}
 mount --bind {bundle} {root}/models
 mount -o remount,ro,bind {root}/models
 mount -t tmpfs tmpfs {root}/tmp
+mount --bind {log} {root}/log
 mount -t proc proc {root}/proc
 mount --bind /dev {root}/dev
 exec chroot --userspec={user} {root} env -i {environment} {command}
@@ -78,9 +80,19 @@ def mounted(image: str) -> Iterator[Path]:
         run("buildah", "rm", container)
 
 
+def volume(root: Path) -> Path:
+    """A folder beside the container's root to mount at /log, with the owner and mode that the image gives that one, as
+    Docker makes a volume."""
+    path, image = root.with_name("log-of-the-trial"), (root / "log").stat()
+    path.mkdir(exist_ok=True)
+    os.chown(path, image.st_uid, image.st_gid)
+    path.chmod(image.st_mode & 0o777)
+    return path
+
+
 def inside(root: Path, bundle: Path, config: dict, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """The command, started in the container as the image's user."""
-    values = {"root": root, "bundle": bundle.resolve(), "user": config["User"]}
+    values = {"root": root, "bundle": bundle.resolve(), "user": config["User"], "log": volume(root)}
     script = ENTER.format(
         **{name: shlex.quote(str(value)) for name, value in values.items()},
         environment=shlex.join(config["Env"]),
@@ -105,7 +117,7 @@ def try_image(root: Path, bundle: Path, config: dict) -> None:
     (root / "run/secrets").mkdir(parents=True)
     (root / "run/secrets/api_key").write_text(KEY)
     health = config["Healthcheck"]["Test"][1:]
-    service = inside(root, bundle, config, config["Entrypoint"] + config["Cmd"])
+    service = inside(root, bundle, config, [*config["Entrypoint"], *config["Cmd"], "--log", "/log"])
     try:
         began = time.monotonic()
         while inside(root, bundle, config, health, stderr=subprocess.DEVNULL).wait() != 0:
@@ -122,6 +134,11 @@ def try_image(root: Path, bundle: Path, config: dict) -> None:
     code = service.wait(timeout=60)
     assert code == 0, f"SIGTERM ended the service with exit code {code}"
     print("SIGTERM ended it with exit code 0")
+    (log,) = volume(root).glob("*.sqlite")
+    with closing(sqlite3.connect(log)) as predictions:
+        count = predictions.execute("SELECT count(*) FROM predictions").fetchone()[0]
+    assert count == 1, f"the log has {count} predictions"
+    print("the log has the prediction")
 
 
 def main() -> None:

@@ -80,6 +80,36 @@ def test_a_file_that_onnx_runtime_cannot_read_is_refused_in_a_sentence(tmp_path)
         open_engine(bundle)
 
 
+def test_a_device_that_onnx_runtime_is_not_built_for_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    bundle = open_bundle(write(tmp_path / "bundle", "onnx", doubler()))
+    with pytest.raises(UserError, match=r"built without CUDA\. Install onnxruntime-gpu in the place of onnxruntime"):
+        open_engine(bundle, device="cuda")
+
+
+def test_a_device_that_onnx_runtime_cannot_start_is_not_replaced_by_the_processor(tmp_path, monkeypatch):
+    """ONNX Runtime itself opens the model on the processor then, and only prints that it did."""
+    opened = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(
+        onnxruntime,
+        "InferenceSession",
+        lambda path, options, **_: opened(path, options, providers=["CPUExecutionProvider"]),
+    )
+    bundle = open_bundle(write(tmp_path / "bundle", "onnx", doubler()))
+    with pytest.raises(UserError, match="could not start it"):
+        open_engine(bundle, device="cuda")
+
+
+@pytest.mark.parametrize("form", ["safetensors", *CODE_FORMS])
+def test_a_device_that_pytorch_does_not_find_is_refused(tmp_path, monkeypatch, form):
+    torch_engine = pytest.importorskip("torchworks.serving.torch_engine")
+    monkeypatch.setattr(torch_engine, "without_cuda", lambda: "there is none")
+    bundle = open_bundle(write(tmp_path / "bundle", form, b"whatever"))
+    with pytest.raises(UserError, match=r"cannot be used: there is none\. Use --device cpu"):
+        open_engine(bundle, device="cuda", trust_code=True)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", GOLDEN])
 def test_a_changed_byte_is_noticed_before_anything_is_opened(tmp_path, monkeypatch, name):
     folder = write(tmp_path / "bundle", "onnx", doubler())

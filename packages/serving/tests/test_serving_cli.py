@@ -149,7 +149,7 @@ def test_a_signal_lets_requests_that_have_come_be_answered_and_ends_with_0(bundl
     with server(bundles / "sqrt") as (process, address):
         host, port = address.removeprefix("http://").split(":")
         body = json.dumps({"inputs": {"series": [[16.0]]}}).encode()
-        head = "POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = "POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += f"Content-Length: {len(body)}\r\n\r\n"
         with socket.create_connection((host, int(port))) as slow:
             slow.sendall(head.encode() + body[:5])

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import uvicorn
@@ -238,7 +238,7 @@ def test_a_service_that_is_not_there_or_silent_or_another_is_told_apart(url):
     with Client(address, timeout=2) as client, pytest.raises(ServiceError, match="no answer unreachable"):
         client.models()
     for status, reason in ((502, "502 Bad Gateway"), (200, "200 OK")):
-        other = httpx.MockTransport(lambda request, status=status: httpx.Response(status, text="<html>"))
+        other = httpx2.MockTransport(lambda request, status=status: httpx2.Response(status, text="<html>"))
         with Client("http://proxy", transport=other) as client, pytest.raises(ServiceError, match=f"answered {reason}"):
             client.models()
 

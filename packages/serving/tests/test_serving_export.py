@@ -175,6 +175,18 @@ def test_a_bundle_replays_its_golden_example_and_names_the_files_it_uses(plain):
     assert named | {BUNDLE} == {path.name for path in plain.iterdir()}
 
 
+@pytest.mark.parametrize("form", ["onnx", "safetensors"])
+def test_every_file_of_a_bundle_can_be_read_by_whom_the_umask_lets_read(digits, tmp_path, form):
+    """A container runs as another user than the one who exported."""
+    before = os.umask(0o022)
+    try:
+        folder = made(digits, format=form, out=tmp_path / "bundle")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"bundle": 0o755} | {path.name: 0o644 for path in folder.iterdir()}
+
+
 def test_a_bundle_knows_its_scores_figures_and_origin(plain):
     manifest = read_bundle(plain)
     assert manifest.score == "accuracy"
@@ -331,7 +343,7 @@ def test_options_that_cannot_be_are_refused_with_the_reason(digits, options, mat
 
 
 def test_a_run_that_is_none_is_refused_with_the_reason(tmp_path):
-    refused("is not the directory of a run", Export(tmp_path / "nowhere"))
+    refused("There is no run directory", Export(tmp_path / "nowhere"))
     (tmp_path / "config.json").write_text(json.dumps({"package": "gans"}))
     refused("Finish it with `gans train --resume", Export(tmp_path))
     (tmp_path / "config.json").unlink()

@@ -127,6 +127,27 @@ def test_a_container_can_do_no_more_than_it_must(pod, container):
     assert manifest("networkpolicy")["spec"]["egress"] == []
 
 
+def test_the_log_of_predictions_can_be_written_though_nothing_else_can(pod, container, compose):
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert f"--log={mounts['log']}" in container["args"]
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+    (volume,) = [volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "log"]
+    service = compose["services"]["serving"]
+    (named,) = [volume for volume in service["volumes"] if isinstance(volume, str)]
+    name, _, path = named.partition(":")
+    assert f"--log={path}" in service["command"]
+    assert name in compose["volumes"]
+    settings = pytest.importorskip("torchworks.serving.monitoring.settings").MonitorSettings()
+    assert int(volume["sizeLimit"].removesuffix("Mi")) << 20 >= 2 * settings.log_bytes
+    assert path in image()["COPY"].split()
+
+
+def test_a_composed_service_is_asked_for_the_same_key_as_the_image_would(compose):
+    words = json.loads(image()["CMD"])
+    given = [word for argument in compose["services"]["serving"]["command"] for word in argument.split("=")]
+    assert given[: len(words)] == words
+
+
 def test_the_settings_and_the_key_of_a_pod_are_there(pod, container):
     given = {*manifest("configmap")["data"]}
     assert set(re.findall(r"\$\((\w+)\)", " ".join(container["args"]))) == given

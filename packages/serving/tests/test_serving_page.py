@@ -1,6 +1,7 @@
 """The page, jobs and streams, and what the service tells of itself, asked for as a browser and a program would."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -105,7 +106,7 @@ def test_the_page_needs_nothing_from_elsewhere(serving):
     client = serving("classifier")
     page = client.get("/")
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
-    assert {"index.html", "app.js", "style.css", "pad.js"} <= FILES.keys()
+    assert {"index.html", "app.js", "style.css", "docs.css", "pad.js"} <= FILES.keys()
     for name in FILES:
         text = client.get(f"/dashboard/{name}").text
         assert set(re.findall(r"(?:https?:|@import|url\()\S*", text)) <= {'http://www.w3.org/2000/svg",'}, name
@@ -115,6 +116,16 @@ def test_the_page_is_shown_without_a_key_and_its_questions_are_not_answered(serv
     client = serving("classifier", api_key="a-key-of-some-length")
     assert client.get("/dashboard/").status_code == client.get("/dashboard/app.js").status_code == 200
     assert client.get("/v1/models").status_code == client.get("/docs").status_code == 401
+
+
+def test_how_to_ask_is_told_to_who_has_the_key_with_commands_that_send_one(serving):
+    key = {"X-API-Key": "a-key-of-some-length"}
+    page = serving("classifier", api_key=key["X-API-Key"]).get("/docs", headers=key).text
+    commands = re.findall(r"<pre>(curl .*?)</pre>", page, re.DOTALL)
+    assert len(commands) >= 3
+    assert all(html.unescape(command).startswith('curl -H "X-API-Key: $(cat api-key)" -H ') for command in commands)
+    assert key["X-API-Key"] not in page
+    assert "X-API-Key" not in serving("classifier").get("/docs").text
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "__init__.py", "..%2Fapp.py", "%2e%2e/gate.py"])

@@ -63,7 +63,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 def _write_files(aside: Path, checkpoint: Checkpoint) -> None:
     for name, tensors in checkpoint.nets.items():
-        save_file({key: value.contiguous() for key, value in tensors.items()}, aside / f"{name}.safetensors")
+        write_tensors(aside / f"{name}.safetensors", {key: value.contiguous() for key, value in tensors.items()})
     with (aside / "state.pt").open("wb") as file:
         torch.save(checkpoint.state, file)
     files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in sorted(aside.iterdir())}
@@ -83,6 +83,13 @@ def _replace(final: Path, aside: Path) -> None:
     aside.rename(final)
     sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """A safetensors file as readable as the folder it is in. safetensors itself lets nobody but its maker read it,
+    whatever the umask, and then the user that a container runs as could not open a model."""
+    save_file(tensors, path)
+    path.chmod(path.parent.stat().st_mode & 0o666)
 
 
 def sync(path: Path) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from torchworks.shared.checkpoint import sync
+from torchworks.shared.checkpoint import sync, write_tensors
 from torchworks.shared.config import UserError, nearest, to_dict
 from torchworks.shared.data import Dataset, Source
 from torchworks.shared.guard import TrainingFailed
@@ -144,7 +144,7 @@ def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> FileEntry:
-    save_file({key: value.detach().clone().contiguous() for key, value in tensors.items()}, path)
+    write_tensors(path, {key: value.detach().clone().contiguous() for key, value in tensors.items()})
     return FileEntry.of(path)
 
 

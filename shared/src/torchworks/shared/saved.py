@@ -1,10 +1,30 @@
-"""Reading a run's configuration back, without importing torch."""
+"""What is in the directory of a run, without importing torch: whether it is finished, and its configuration."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from torchworks.shared.config import Config, UserError, find_recipe, from_dict
+from torchworks.shared.config import Config, UserError, find_recipe, from_dict, nearest
+from torchworks.shared.manifest import MANIFEST
+
+
+def check_finished(folder: Path) -> None:
+    """Raise `UserError` unless `folder` is the directory of a run that has a model."""
+    if not folder.is_dir():
+        near = nearest(folder.name, [path.name for path in folder.parent.glob("*")])
+        raise UserError(f"There is no run directory {folder}.{near} Give the path that `train` printed last.")
+    if (folder / MANIFEST).exists():
+        return
+    inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if inside:
+        raise UserError(f"{folder} holds runs, but is none itself. Did you mean {inside[-1]}?")
+    if (folder / "config.json").exists():
+        package = read_json(folder / "config.json").get("package", "PACKAGE")
+        raise UserError(
+            f"The run {folder} is not finished: it has no model yet. Finish it with "
+            f"`{package} train --resume {folder}`."
+        )
+    raise UserError(f"{folder} is not a run directory. Give the path that `train` printed last.")
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,7 @@ app = create_app(registry, settings)
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from torchworks.serving import describe, errors
 from torchworks.serving.asking import Asking
 from torchworks.serving.gate import Gate
+from torchworks.serving.hosts import Hosts
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, v2, watch
@@ -24,7 +25,7 @@ from torchworks.serving.service import Service
 class ServingApp(FastAPI):
     """FastAPI behind the gate, with an OpenAPI document that follows the models."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, allowed_hosts: Sequence[str]):
         super().__init__(
             title="Torchworks serving",
             version="0.1.0",
@@ -35,10 +36,13 @@ class ServingApp(FastAPI):
             lifespan=_lifespan,
         )
         self.service = self.state.service = service
+        self._allowed_hosts = allowed_hosts
         self._described: tuple[int, dict[str, Any]] | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Gate(Asking(super().build_middleware_stack()), self.service)
+        asking = Asking(super().build_middleware_stack())
+        keyed = self.service.settings.api_key is not None
+        return Gate(Hosts(asking, self._allowed_hosts, keyed=keyed), self.service)
 
     def openapi(self) -> dict[str, Any]:
         registry = self.service.registry
@@ -49,10 +53,10 @@ class ServingApp(FastAPI):
         return self._described[1]
 
 
-def create_app(registry: Registry, settings: Settings) -> ServingApp:
+def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[str] = ()) -> ServingApp:
     """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
-    closed with the app."""
-    app = ServingApp(Service(registry, settings))
+    closed with the app. Give `allowed_hosts` (see `Hosts`) to an app without a key that a browser can reach."""
+    app = ServingApp(Service(registry, settings), allowed_hosts)
     errors.install(app)
     routers = [health.router, models.router, v2.router, jobs.router, watch.router]
     routers += [docs.router, dashboard.router]

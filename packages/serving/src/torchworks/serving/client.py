@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import numpy as np
 from PIL import Image
 
@@ -120,7 +120,7 @@ class Call:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-Outcome = httpx.Response | httpx.HTTPError | None
+Outcome = httpx2.Response | httpx2.HTTPError | None
 Plan = Generator[Call | float, Outcome, T]
 
 
@@ -134,10 +134,10 @@ class Client:
         *,
         api_key: str | None = None,
         timeout: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ):
         self.timeout = timeout
-        self._http = httpx.Client(base_url=url, headers=_headers(api_key), transport=transport)
+        self._http = httpx2.Client(base_url=url, headers=_headers(api_key), transport=transport)
 
     def models(self) -> list[str]:
         """Names of the models. Raises `ServiceError`, as every call."""
@@ -170,7 +170,7 @@ class Client:
             return time.sleep(step)
         try:
             return self._http.request(step.method, step.path, timeout=step.timeout, **step.options)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return error
 
 
@@ -183,10 +183,10 @@ class AsyncClient:
         *,
         api_key: str | None = None,
         timeout: float = 30.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ):
         self.timeout = timeout
-        self._http = httpx.AsyncClient(base_url=url, headers=_headers(api_key), transport=transport)
+        self._http = httpx2.AsyncClient(base_url=url, headers=_headers(api_key), transport=transport)
 
     async def models(self) -> list[str]:
         """As of `Client`."""
@@ -219,7 +219,7 @@ class AsyncClient:
             return await asyncio.sleep(step)
         try:
             return await self._http.request(step.method, step.path, timeout=step.timeout, **step.options)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return error
 
 
@@ -304,9 +304,9 @@ def _answer(call: Call, timeout: float) -> Plan[Any]:
     while True:
         left = end - time.monotonic()
         outcome = yield Call(call.method, call.path, left, call.options)
-        if isinstance(outcome, httpx.TimeoutException):
+        if isinstance(outcome, httpx2.TimeoutException):
             raise ServiceError(0, "timeout", f"The service did not answer within {timeout:g} s.") from outcome
-        if not isinstance(outcome, httpx.Response):
+        if not isinstance(outcome, httpx2.Response):
             raise ServiceError(0, "unreachable", f"The service cannot be reached: {outcome}.") from outcome
         if outcome.is_success and outcome.headers.get("Content-Type") == "application/json":
             return outcome.json()
@@ -317,14 +317,14 @@ def _answer(call: Call, timeout: float) -> Plan[Any]:
         wait *= 2
 
 
-def _pause(response: httpx.Response, wait: float) -> float:
+def _pause(response: httpx2.Response, wait: float) -> float:
     """Seconds to wait: those that the service names (in whole seconds) or `wait`, and up to half as many more, so that
     clients refused together do not return together."""
     named = response.headers.get("Retry-After", "")
     return (float(named) if named.isdecimal() else wait) * random.uniform(1, 1.5)
 
 
-def _refusal(response: httpx.Response) -> ServiceError:
+def _refusal(response: httpx2.Response) -> ServiceError:
     try:
         error = response.json()["error"]
         return ServiceError(response.status_code, error["code"], error["message"], error["request_id"])
@@ -357,7 +357,7 @@ def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
 
 
 def _body(asked: _Request) -> dict[str, Any]:
-    """The request as options of httpx: a picture alone as it is, a picture for each of several inputs as a form,
+    """The request as options of httpx2: a picture alone as it is, a picture for each of several inputs as a form,
     anything else as JSON."""
     specs = {spec.name: spec for spec in asked.card.signature.inputs}
     _check_names(asked, specs)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg, configure
 
 from torchworks.serving.export.commands import Export
 from torchworks.serving.monitoring.commands import Register
@@ -17,6 +17,11 @@ Models = Annotated[
     arg(
         metavar="BUNDLE|RUN", help="Bundles, or finished runs, which are exported to RUN/bundle.", help_behavior_hint=""
     ),
+]
+AllowedHosts = Annotated[
+    tuple[str, ...],
+    UseAppendAction,
+    arg(metavar="NAME", help_behavior_hint="(default: this machine's own; with a key or beyond this machine any)"),
 ]
 Threads = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the processors granted, shared out)")]
 
@@ -41,6 +46,8 @@ class Serve:
     """File with the token for /admin, which is open to this machine only."""
     bundles: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: none)")] = None
     """Folder whose bundles may be loaded through /admin, by the names of their folders."""
+    allowed_hosts: AllowedHosts = ()
+    """Name that requests may ask by, such as models.example.org, *.example.org, or * for any; repeat it for more."""
     insecure_listen: bool = False
     """Listen beyond this machine without a key: whoever reaches the port may use the models."""
     threads: Threads = None

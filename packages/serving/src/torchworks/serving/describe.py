@@ -22,10 +22,12 @@ EXAMPLE_VALUES = 4096
 REFUSED = {
     "400": "The request cannot be read.",
     "401": "The service wants a key.",
+    "403": "A page of another site asks, and no key is set.",
     "404": "There is no such model or version.",
     "408": "The request came too slowly.",
     "413": "The request is larger than a limit.",
     "415": "The body's type is none that the model takes.",
+    "421": "The service does not answer under the host name that it was asked by.",
     "422": "The request does not fit the model.",
     "429": "Too many requests are waiting; Retry-After says how many seconds to wait.",
     "500": "The model failed on this input.",

@@ -19,7 +19,8 @@ TIMES = 5
 
 class OnnxEngine:
     """An `Engine`, on at most so many `threads`: on one, if more hardly help. Threads do not spin between two runs, as
-    they would take the processor from decoding."""
+    they would take the processor from decoding. Raises `UserError` for a model that does not open, and for a `device`
+    that ONNX Runtime would silently do without."""
 
     def __init__(self, bundle: Bundle, *, threads: int, device: str):
         self.outputs = [spec.name for spec in bundle.manifest.signature.outputs]
@@ -36,13 +37,28 @@ class OnnxEngine:
 
 
 def _session(bundle: Bundle, threads: int, device: str) -> onnxruntime.InferenceSession:
+    wanted = PROVIDERS[device][0]
+    if wanted not in onnxruntime.get_available_providers():
+        raise UserError(
+            f"--device {device} was asked for, but the installed ONNX Runtime {onnxruntime.__version__} is built "
+            "without CUDA. Install onnxruntime-gpu in the place of onnxruntime, or use --device cpu."
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(bundle.model), options, providers=PROVIDERS[device])
+        session = onnxruntime.InferenceSession(
+            str(bundle.model), options, providers=PROVIDERS[device], enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime's own exceptions share no other base
         raise UserError(f"ONNX Runtime cannot open {bundle.model}: {error}. Export the run again.") from error
+    if wanted not in session.get_providers():
+        raise UserError(
+            f"--device {device} was asked for, but ONNX Runtime could not start it, and says why above: mostly "
+            "CUDA, cuDNN or the driver are missing or of another version than onnxruntime-gpu "
+            f"{onnxruntime.__version__} needs. Install them, or use --device cpu."
+        )
+    return session
 
 
 def _seconds(bundle: Bundle, session: onnxruntime.InferenceSession) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ray import serve
 
 from torchworks.serving.app import ServingApp, create_app
+from torchworks.serving.hosts import LOCAL
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
@@ -21,7 +22,9 @@ from torchworks.shared.config import UserError
 LOOPBACK = "127.0.0.1"
 
 
-def application(bundles: Sequence[Path], settings: Settings, *, replicas: int = 1) -> serve.Application:
+def application(
+    bundles: Sequence[Path], settings: Settings, *, replicas: int = 1, allowed_hosts: Sequence[str] = ()
+) -> serve.Application:
     """The service as an application of Ray Serve. A replica takes `settings.threads` processors for each bundle."""
     folders = [folder.resolve() for folder in bundles]
 
@@ -29,7 +32,7 @@ def application(bundles: Sequence[Path], settings: Settings, *, replicas: int = 
         registry = Registry(settings)
         for folder in folders:
             registry.add(ServedModel.load(folder, settings))
-        return create_app(registry, settings)
+        return create_app(registry, settings, allowed_hosts)
 
     deploy = serve.deployment(
         name="serving",
@@ -54,4 +57,5 @@ def run(
     if host != LOOPBACK and settings.api_key is None:
         raise UserError(f"The host {host} lets other machines use the models, and no key is set: give Settings one.")
     serve.start(http_options={"host": host, "port": port})
-    serve.run(application(bundles, settings, replicas=replicas), name="serving", route_prefix="/")
+    hosts = LOCAL if settings.api_key is None else ()
+    serve.run(application(bundles, settings, replicas=replicas, allowed_hosts=hosts), name="serving", route_prefix="/")

@@ -1,8 +1,8 @@
 """The commands `serve` and `check`."""
 
 import importlib
-import ipaddress
 import logging
+import re
 import signal
 import socket
 from dataclasses import replace
@@ -16,6 +16,7 @@ from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
 from torchworks.serving.connection import patient
 from torchworks.serving.engine import check_golden, open_engine
+from torchworks.serving.hosts import LOCAL, is_loopback
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.registry import Registry
@@ -28,6 +29,7 @@ from torchworks.shared.signature import TensorSpec
 SHORTEST_SECRET, BACKLOG = 16, 2048
 HEAD_START = 5.0
 """Seconds that a route has to say that a request came too slowly, before its connection is cut."""
+HOST = re.compile(r"[A-Za-z0-9_.*-]+|[0-9A-Fa-f:]+")
 log = logging.getLogger("torchworks.serving")
 
 
@@ -36,13 +38,14 @@ def serve(arguments: Serve) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = _settings(arguments)
     _check_host(arguments, settings)
+    allowed_hosts = _allowed_hosts(arguments, settings)
     if not arguments.models and arguments.bundles is None:
         raise UserError("Name at least one bundle or run to serve, or a folder of them by --bundles DIR.")
     with _listen(arguments.host, arguments.port) as listener:
         registry = Registry(settings, Monitor(arguments.monitor, arguments.log))
         for folder in arguments.models:
             registry.add(ServedModel.load(bundle_of(folder), settings))
-        app = create_app(registry, settings)
+        app = create_app(registry, settings, allowed_hosts)
         Server(app, settings.limits).serve_at(listener)
     return 0
 
@@ -93,18 +96,23 @@ def _secret(option: str, path: Path | None) -> str | None:
 
 
 def _check_host(arguments: Serve, settings: Settings) -> None:
-    if settings.api_key is None and not arguments.insecure_listen and not _is_loopback(arguments.host):
+    if settings.api_key is None and not arguments.insecure_listen and not is_loopback(arguments.host):
         raise UserError(
             f"--host {arguments.host} lets other machines use the models, and no key is set. Add --api-key-file FILE, "
             "or --insecure-listen if whatever stands in front of this service already decides who may."
         )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _allowed_hosts(arguments: Serve, settings: Settings) -> tuple[str, ...]:
+    """What a service answers to that listens on this machine without a key is this machine's names."""
+    for name in arguments.allowed_hosts:
+        if not HOST.fullmatch(name):
+            raise UserError(
+                f"--allowed-hosts takes a name such as models.example.org or *.example.org, without http:// and "
+                f"without a port, but it is '{name}'."
+            )
+    guarded = settings.api_key is not None or not is_loopback(arguments.host)
+    return arguments.allowed_hosts or (() if guarded else LOCAL)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -170,7 +178,9 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = (sockets or [])[0].getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
-        print(f"Serving at http://{host}:{port}  (how to ask: http://{host}:{port}/docs)", flush=True)
+        keyed = self.service.settings.api_key is not None
+        how = "give the key there to see how to ask" if keyed else f"how to ask: http://{host}:{port}/docs"
+        print(f"Serving at http://{host}:{port}  ({how})", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping: %d requests are still being answered", self.service.active)

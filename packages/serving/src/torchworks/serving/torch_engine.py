@@ -18,6 +18,7 @@ from torch.export.passes import move_to_device_pass
 
 from torchworks.serving.bundle import Bundle
 from torchworks.shared.config import UserError
+from torchworks.shared.device import without_cuda
 from torchworks.shared.machine import cpu_flags
 from torchworks.shared.manifest import RESTORE
 from torchworks.shared.predict import load_predictor
@@ -40,8 +41,10 @@ class TorchEngine:
 
 
 def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
-    """The engine of a bundle that needs PyTorch. Raises `UserError` for a file that is not the one that was exported,
-    or does not open here. For a program, ask whether its maker is trusted before."""
+    """The engine of a bundle that needs PyTorch. Raises `UserError` for a file that is not the one that was exported or
+    does not open here, and for a device that is not there. For a program, ask whether its maker is trusted before."""
+    if device == "cuda" and (missing := without_cuda()):
+        raise UserError(f"--device cuda was asked for, but it cannot be used: {missing}. Use --device cpu.")
     torch.set_num_threads(threads)
     form = bundle.manifest.form
     if form == "safetensors":

@@ -13,13 +13,20 @@ export function setKey(key) {
   sessionStorage.setItem("key", key);
 }
 
-export async function call(path, { method = "GET", body, type } = {}) {
+export function hasKey() {
+  return sessionStorage.getItem("key") !== null;
+}
+
+export function ask(path, { method = "GET", body, type } = {}) {
   const headers = {};
-  const key = sessionStorage.getItem("key");
-  if (key) headers["X-API-Key"] = key;
+  if (hasKey()) headers["X-API-Key"] = sessionStorage.getItem("key");
   if (type) headers["Content-Type"] = type;
+  return fetch(new URL(path, ROOT), { method, headers, body });
+}
+
+export async function call(path, options) {
   const begun = performance.now();
-  const response = await fetch(new URL(path, ROOT), { method, headers, body });
+  const response = await ask(path, options);
   const answer = await response.json();
   if (!response.ok) {
     const { code, message, request_id: id } = answer.error ?? {};

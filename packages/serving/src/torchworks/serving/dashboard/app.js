@@ -5,11 +5,13 @@ import { call, setKey } from "./api.js";
 import { draw } from "./charts.js";
 import { byId, el, figures, milliseconds, number, share, table } from "./dom.js";
 import { inputFor } from "./input.js";
+import { followWithKey } from "./links.js";
 
 const EVERY = 2000; // milliseconds between two looks at the service
 let model = null, input = null, pending = 0;
 
 async function start() {
+  followWithKey();
   byId("key").addEventListener("submit", (event) => {
     event.preventDefault();
     setKey(event.target.elements.key.value);

@@ -1,6 +1,5 @@
 """The model of a finished run, and the data by which an exported copy of it is judged."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from torchworks.shared.config import UserError
-from torchworks.shared.manifest import GOLDEN, MANIFEST, RESTORE, SAMPLES, Manifest, read_manifest
+from torchworks.shared.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
 from torchworks.shared.predict import Predictor, find_builder, load_predictor
+from torchworks.shared.saved import check_finished
 from torchworks.shared.signature import Signature, TensorSpec
 
 Arrays = dict[str, np.ndarray]
@@ -41,7 +41,7 @@ class Trained:
 def open_trained(folder: Path, direction: str | None) -> Trained:
     """The model of the finished run in `folder`, translating in `direction` if one is given. Raises `UserError` for a
     folder that is no finished run, a damaged one, a package that is not installed, and a model without directions."""
-    _check_folder(folder)
+    check_finished(folder)
     manifest, predictor = read_manifest(folder), load_predictor(folder)
     if direction is not None:
         if not manifest.config.get("direction"):
@@ -50,20 +50,6 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
         net, predictor = predictor.net, find_builder(manifest.builder, manifest.package)(manifest.config)
         predictor.net = net
     return Trained(folder, manifest, predictor)
-
-
-def _check_folder(folder: Path) -> None:
-    if (folder / MANIFEST).exists():
-        return
-    if (folder / "config.json").exists():
-        package = json.loads((folder / "config.json").read_text()).get("package", "PACKAGE")
-        raise UserError(
-            f"The run {folder} is not finished: it has no model yet. Finish it with "
-            f"`{package} train --resume {folder}`."
-        )
-    inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-    near = f" Did you mean {inside[-1]}?" if inside else " Give the path that `train` printed last."
-    raise UserError(f"{folder} is not the directory of a run.{near}")
 
 
 def parameters(net: nn.Module, inputs: tuple[Tensor, ...]) -> int:

@@ -1,6 +1,5 @@
 """Changing what is served while requests come in: for callers on this machine who know the token."""
 
-import ipaddress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from torchworks.serving.errors import Refusal
 from torchworks.serving.gate import same_secret
+from torchworks.serving.hosts import is_loopback
 from torchworks.serving.registry import Registry
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -18,18 +18,11 @@ def admitted(request: Request) -> Registry:
     """The registry, for somebody on this machine with the token."""
     settings = request.app.state.service.settings
     proxied = any(name in request.headers for name in FORWARDED)  # then the client's address is the proxy's
-    if proxied or not _loopback(request.client.host if request.client else ""):
+    if proxied or request.client is None or not is_loopback(request.client.host):
         raise Refusal(403, "not_here", "The service is administered from its own machine only.")
     if not same_secret(request.headers.get("x-admin-token", ""), settings.admin_token or ""):
         raise Refusal(401, "no_token", "These addresses want the administrator's token in the header X-Admin-Token.")
     return request.app.state.service.registry
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 Admitted = Annotated[Registry, Depends(admitted)]

@@ -12,15 +12,10 @@ from torchworks.serving.service import Service
 
 router = APIRouter(include_in_schema=False)
 LONGEST = 600
+KEYED = 'curl -H "X-API-Key: $(cat api-key)"'
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-pre {{ overflow-x: auto; padding: .8rem; border: 1px solid #8886; border-radius: .4rem; font-size: .85rem; }}
-table {{ border-collapse: collapse; }} td, th {{ padding: .2rem .8rem .2rem 0; text-align: left; }}
-</style></head><body>
+<title>{title}</title><link rel="stylesheet" href="dashboard/docs.css"></head><body>
 <h1>{title}</h1>
 <p>The whole description, for programs, is <a href="openapi.json">openapi.json</a>.</p>
 {models}
@@ -34,14 +29,14 @@ table {{ border-collapse: collapse; }} td, th {{ padding: .2rem .8rem .2rem 0; t
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     service: Service = request.app.state.service
-    base = str(request.base_url).rstrip("/")
-    models = "".join(_model(service.registry.choose(name), base) for name in service.registry.names())
+    base, curl = str(request.base_url).rstrip("/"), "curl" if service.settings.api_key is None else KEYED
+    models = "".join(_model(service.registry.choose(name), base, curl) for name in service.registry.names())
     return HTMLResponse(
         PAGE.format(title=html.escape(request.app.title), models=models or "<p>No model is served.</p>")
     )
 
 
-def _model(served: ServedModel, base: str) -> str:
+def _model(served: ServedModel, base: str, curl: str) -> str:
     signature = served.manifest.signature
     rows = "".join(
         f"<tr><td>{side}</td><td>{html.escape(spec.name)}</td><td>{spec.kind}</td><td>{spec.dtype}</td>"
@@ -49,24 +44,24 @@ def _model(served: ServedModel, base: str) -> str:
         for side, specs in (("in", signature.inputs), ("out", signature.outputs))
         for spec in specs
     )
-    commands = "".join(f"<pre>{html.escape(command)}</pre>" for command in _commands(served, base))
+    commands = "".join(f"<pre>{html.escape(command)}</pre>" for command in _commands(served, base, curl))
     head = f"<h2>{html.escape(served.name)}</h2><p>Version {html.escape(served.version)}.</p>"
     return f"{head}<table>{rows}</table>{commands}"
 
 
-def _commands(served: ServedModel, base: str) -> list[str]:
+def _commands(served: ServedModel, base: str, curl: str) -> list[str]:
     """Commands for a shell that ask the model, each in one way."""
     address = f"{base}/v1/models/{served.name}/predict"
     codec = served.codec
     found = []
     if codec.picture is not None and len(codec.specs) == 1:
-        found.append(f"curl -H 'Content-Type: image/png' --data-binary @picture.png {address}")
-    found += [_post(address, example) for example in examples(served)]
-    return [*found, _post(f"{base}/v2/models/{served.name}/infer", v2_example(served))]
+        found.append(f"{curl} -H 'Content-Type: image/png' --data-binary @picture.png {address}")
+    found += [_post(curl, address, example) for example in examples(served)]
+    return [*found, _post(curl, f"{base}/v2/models/{served.name}/infer", v2_example(served))]
 
 
-def _post(address: str, body: object) -> str:
+def _post(curl: str, address: str, body: object) -> str:
     text = json.dumps(body, ensure_ascii=False)
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … (whole in openapi.json)"
     quoted = text.replace("'", "'\\''")
-    return f"curl -H 'Content-Type: application/json' {address} \\\n  -d '{quoted}'"
+    return f"{curl} -H 'Content-Type: application/json' {address} \\\n  -d '{quoted}'"

@@ -1,8 +1,9 @@
-"""The Open Inference Protocol (https://github.com/kserve/open-inference-protocol), with tensors as JSON.
+"""The Open Inference Protocol (https://github.com/kserve/open-inference-protocol), with tensors as JSON or as bytes.
 
-Beside the protocol's numbers, an image may be given as BYTES: picture files in base64.
+Beside the protocol's numbers, an image may be given as BYTES: picture files, in base64 where they stand in JSON.
 """
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
+from torchworks.serving import binary
 from torchworks.serving.codecs import Codec, invalid, numbers, parse
 from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Arrays, Decode, body_of, respond
@@ -28,7 +30,7 @@ DATATYPES = {
 @router.get("/v2")
 async def server() -> dict[str, Any]:
     """What this server is."""
-    return {"name": "torchworks-serving", "version": "0.1.0", "extensions": []}
+    return {"name": "torchworks-serving", "version": "0.1.0", "extensions": ["binary_tensor_data"]}
 
 
 @router.get("/v2/models/{name}")
@@ -77,69 +79,96 @@ def _ready(service: Service, name: str, version: str | None) -> Response:
     return JSONResponse({"name": served.name, "ready": served.ready}, 200 if served.ready else 503)
 
 
+@dataclass
+class Wish:
+    """What a request says of its answer: known when its body is decoded, read when the answer is written."""
+
+    id: Any = None
+    outputs: dict[str, bool] = field(default_factory=dict)
+    """Names of outputs, and whether as bytes."""
+
+
 async def infer(request: Request, name: str, version: str | None) -> Response:
     """The outputs that are asked for."""
-    asked: dict[str, Any] = {}  # filled when the body is decoded, read when the answer is written
-    return await respond(request, name, version, "v2", partial(_read, asked), partial(_encode, asked))
+    wish = Wish()
+    return await respond(request, name, version, "v2", partial(_read, wish), partial(_encode, wish))
 
 
-async def _read(asked: dict[str, Any], request: Request, served: ServedModel) -> Decode:
-    if request.headers.get("content-type", "application/json").partition(";")[0].strip() != "application/json":
-        raise Refusal(415, "wrong_type", "Send tensors as application/json; their binary form is not offered.")
-    return Decode(partial(_decode, asked, served.codec, await body_of(request, served.codec.limits)))
+async def _read(wish: Wish, request: Request, served: ServedModel) -> Decode:
+    length = request.headers.get(binary.HEADER)
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if kind != "application/json" and (kind != binary.CONTENT_TYPE or length is None):
+        raise Refusal(
+            415, "wrong_type", f"Send tensors as application/json, or as {binary.CONTENT_TYPE} with {binary.HEADER}."
+        )
+    return Decode(partial(_decode, wish, served.codec, await body_of(request, served.codec.limits), length))
 
 
-def _decode(asked: dict[str, Any], codec: Codec, body: bytes) -> Arrays:
-    document = parse(body)
+def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays:
+    text, rest = (body, memoryview(b"")) if length is None else binary.split(body, length)
+    document = parse(text)
     if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
         raise invalid('The body must be a JSON object with a list of tensors, "inputs".')
-    asked["id"], asked["outputs"] = document.get("id"), _wanted(codec, document.get("outputs"))
+    wish.id, wish.outputs = document.get("id"), _wanted(codec, document)
     if len(document["inputs"]) > codec.limits.fields:
         raise Refusal(413, "too_many_fields", f"A request may have {codec.limits.fields} tensors.")
     arrays = {}
-    for tensor in document["inputs"]:
-        spec, array = _array(codec, tensor)
+    for tensor, part in zip(document["inputs"], binary.dealt(document["inputs"], rest), strict=True):
+        spec, array = _array(codec, tensor, part)
         arrays[spec.name] = array
     return codec.checked(arrays)
 
 
-def _wanted(codec: Codec, outputs: Any) -> list[str]:
+def _wanted(codec: Codec, document: dict[str, Any]) -> dict[str, bool]:
+    """Names of the outputs, and whether as bytes."""
     known = [spec.name for spec in codec.signature.outputs]
-    if not outputs:
-        return known
+    all_binary = binary.parameter(document, "binary_data_output") is True
+    outputs = document.get("outputs") or [{"name": name} for name in known]
     if not isinstance(outputs, list) or not all(
         isinstance(item, dict) and item.get("name") in known for item in outputs
     ):
         raise invalid(f'"outputs" must be a list of objects with the name of an output: {", ".join(known)}.')
-    return [item["name"] for item in outputs]
+    asked = {item["name"]: binary.parameter(item, "binary_data") for item in outputs}
+    return {name: all_binary if one is None else one is True for name, one in asked.items()}
 
 
-def _array(codec: Codec, tensor: Any) -> tuple[TensorSpec, np.ndarray]:
-    """One input with its specification."""
-    if not isinstance(tensor, dict) or not {"name", "shape", "datatype", "data"} <= tensor.keys():
+def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSpec, np.ndarray]:
+    """One input with its specification; `part` are its bytes if it came as such."""
+    wanted = {"name", "shape", "datatype"} | ({"data"} if part is None else set())
+    if not isinstance(tensor, dict) or not wanted <= tensor.keys():
         raise invalid("Each tensor must be an object with name, shape, datatype and data.")
+    if part is not None and "data" in tensor:
+        raise invalid('A tensor has either data or a "binary_data_size".')
     if not isinstance(tensor["name"], str) or tensor["name"] not in codec.specs:
         raise invalid(f"The model has no such input. Its inputs: {', '.join(codec.specs)}.")
     spec, shape = codec.specs[tensor["name"]], tensor["shape"]
     if tensor["datatype"] == "BYTES":
-        return spec, codec.array(spec, tensor["data"])
+        given = tensor["data"] if part is None else binary.elements(spec, part, codec.limits.rows)
+        return spec, codec.array(spec, given)
     if tensor["datatype"] != DATATYPES[spec.dtype]:
         raise invalid(f"'{spec.name}' must have the datatype {DATATYPES[spec.dtype]}.")
     if not isinstance(shape, list) or not all(type(size) is int and 0 < size < 2**31 for size in shape):
         raise invalid(f"The shape of '{spec.name}' must be a list of whole numbers from 1 on.")
-    values = numbers(spec, tensor["data"])
+    values = numbers(spec, tensor["data"]) if part is None else binary.array(spec, part)
     if values.size != int(np.prod(shape, dtype=object)):
         raise invalid(f"'{spec.name}' has another number of values than its shape says.")
     return spec, values.reshape(shape)
 
 
-def _encode(asked: dict[str, Any], served: ServedModel, outputs: Arrays) -> Response:
+def _encode(wish: Wish, served: ServedModel, outputs: Arrays) -> Response:
     specs = {spec.name: spec for spec in served.manifest.signature.outputs}
-    tensors = [
-        {**_tensor(specs[name]), "shape": list(outputs[name].shape), "data": outputs[name].reshape(-1).tolist()}
-        for name in asked["outputs"]
-    ]
+    tensors, parts = [], []
+    for name, as_bytes in wish.outputs.items():
+        tensor = {**_tensor(specs[name]), "shape": list(outputs[name].shape)}
+        if as_bytes:
+            parts.append(binary.packed(outputs[name]))
+            tensors.append(tensor | {"parameters": {"binary_data_size": len(parts[-1])}})
+        else:
+            tensors.append(tensor | {"data": outputs[name].reshape(-1).tolist()})
     answer = {"model_name": served.name, "model_version": served.version, "outputs": tensors}
-    if isinstance(asked["id"], str):
-        answer["id"] = asked["id"][:64]
-    return Response(to_json(answer), media_type="application/json")
+    if isinstance(wish.id, str):
+        answer["id"] = wish.id[:64]
+    text = to_json(answer)
+    if not parts:
+        return Response(text, media_type="application/json")
+    return Response(b"".join([text, *parts]), media_type=binary.CONTENT_TYPE, headers={binary.HEADER: str(len(text))})
