@@ -164,7 +164,7 @@ def write_bundle(folder: Path, model: str, *, name: str | None = None, version: 
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory) -> Path:
-    """A folder with a bundle of each of `MODELS`; "broken" is a damaged one; those that end in -2 are other versions."""
+    """A folder with bundles of all `MODELS`; "broken" is a damaged one, those that end in -2 are other versions."""
     folder = tmp_path_factory.mktemp("bundles")
     for model in MODELS:
         version = "v2" if model.endswith("-2") else "v1"

@@ -25,9 +25,8 @@ from processes import LONG, Service, administered, started
 CALLERS, LEAVERS = 48, 4
 POISON_EVERY = 211
 SHIFT = {"v1": 0.25, "v2": 0.5}
-PREDICT, CHAMPION, INFER = (
-    f"/{path}" for path in ("v1/models/echo/predict", "v1/models/echo/versions/champion/predict", "v2/models/echo/infer")
-)
+PREDICT, CHAMPION = (f"/v1/models/echo{part}/predict" for part in ("", "/versions/champion"))
+INFER = "/v2/models/echo/infer"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 DRAWN = ("seed", "n")
 """Beside the inputs of a model that draws its own latents."""
+LARGEST_SEED = 2**63
 SMALLEST_SHOWN, GAP, GREY = 64, 2, 128
 """Of a grid: pixels that images are enlarged to, between them, and what is there."""
 QUICK_VALUES = 4096
@@ -134,7 +135,8 @@ class Codec:
         if len(self.latent.shape) != 2 or not isinstance(size, int):
             raise invalid(f"'{self.latent.name}' cannot be drawn by its shape, so it must be given.")
         rows = max((len(array) for array in arrays.values() if array.ndim), default=1)
-        n, seed = _whole("n", given.get("n", rows), 1, self.limits.rows), _whole("seed", given.get("seed", 0), 0, 2**63)
+        n = _whole("n", given.get("n", rows), 1, self.limits.rows)
+        seed = _whole("seed", given.get("seed", 0), 0, LARGEST_SEED)
         drawn = draw(seed, range(n), size, uniform=self.uniform)
         for spec in self.signature.inputs:
             if spec.kind == "label" and spec.labels and spec.name not in arrays:
@@ -172,7 +174,8 @@ def numbers(spec: TensorSpec, value: Any) -> np.ndarray:
         array = np.array(value)
     except (ValueError, OverflowError) as error:
         raise invalid(f"'{spec.name}' must be nested lists of numbers, all of one length at each level.") from error
-    if array.size and array.dtype.kind not in _FAMILIES.get(spec.dtype, ""):
+    truths = spec.dtype != "bool" and _holds_truths(value)  # among numbers NumPy takes them for 0 and 1
+    if array.size and (truths or array.dtype.kind not in _FAMILIES.get(spec.dtype, "")):
         raise invalid(f"'{spec.name}' must be nested lists of {spec.dtype} values.")
     if spec.dtype in ("int64", "int32", "uint8") and array.size:
         range_ = np.iinfo(spec.dtype)
@@ -180,6 +183,15 @@ def numbers(spec: TensorSpec, value: Any) -> np.ndarray:
             raise invalid(f"'{spec.name}' holds values that do not fit into {spec.dtype}.")
     with np.errstate(over="ignore"):  # too large for a float becomes infinite, which the signature refuses
         return array.astype(spec.dtype)
+
+
+def _holds_truths(value: Any) -> bool:
+    """Whether true or false is in nested lists that are all of one length at each level."""
+    if not isinstance(value, list):
+        return isinstance(value, bool)
+    if value and isinstance(value[0], list):
+        return any(map(_holds_truths, value))
+    return bool in set(map(type, value))
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 log = logging.getLogger("torchworks.serving")
 
@@ -78,8 +79,18 @@ async def _standard(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, message = STANDARD.get(error.status_code, ("http_error", HTTPStatus(error.status_code).phrase + "."))
     response = respond(Refusal(error.status_code, code, message), request.state.request_id)
-    response.headers.update(error.headers or {})  # Allow, of a wrong method
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """What an address takes: Starlette itself names the methods of the first of its routes only."""
+    scopes = {method: dict(request.scope) | {"method": method} for method in ("GET", "HEAD", "POST", "DELETE")}
+    routes = request.app.routes
+    return [
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

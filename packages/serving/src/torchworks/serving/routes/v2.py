@@ -103,12 +103,16 @@ def _decode(asked: dict[str, Any], codec: Codec, body: bytes) -> Arrays:
     document = parse(body)
     if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
         raise invalid('The body must be a JSON object with a list of tensors, "inputs".')
+    if not isinstance(document.get("id"), str | None):
+        raise invalid('"id" must be a string.')
     asked["id"], asked["outputs"] = document.get("id"), _wanted(codec, document.get("outputs"))
     if len(document["inputs"]) > codec.limits.fields:
         raise Refusal(413, "too_many_fields", f"A request may have {codec.limits.fields} tensors.")
     arrays = {}
     for tensor in document["inputs"]:
         spec, array = _array(codec, tensor)
+        if spec.name in arrays:
+            raise invalid(f"'{spec.name}' is given twice.")
         arrays[spec.name] = array
     return codec.checked(arrays)
 
@@ -150,6 +154,6 @@ def _encode(asked: dict[str, Any], served: ServedModel, outputs: Arrays) -> Resp
         for name in asked["outputs"]
     ]
     answer = {"model_name": served.name, "model_version": served.version, "outputs": tensors}
-    if isinstance(asked["id"], str):
+    if asked["id"] is not None:
         answer["id"] = asked["id"][:64]
     return Response(to_json(answer), media_type="application/json")
