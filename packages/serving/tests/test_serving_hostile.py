@@ -9,7 +9,7 @@ import contextlib
 import gzip
 import io
 import json
-import os
+import random
 import socket
 import struct
 import sys
@@ -24,7 +24,7 @@ from PIL import Image, PngImagePlugin
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import LONG, Answer, Service, started
+from processes import Answer, Service, started, until
 
 PREDICT = "/v1/models/classifier/predict"
 MIB = 1 << 20
@@ -112,15 +112,15 @@ def bombs() -> Iterator[tuple[str, Hostile]]:
     yield "png with 20,000 chunks", ("image/png", png(8, 8, *[chunk(b"tEXt", b"a\0b")] * 20_000), (*OK, *DAMAGED))
     yield "jpeg of 65535 x 65535", ("image/jpeg", jpeg_of(65535, 65535), TOO_LARGE)
     frames = [Image.new("L", (8, 8), shade % 256) for shade in range(500)]
-    for form in ("PNG", "WEBP", "GIF"):
-        film = saved(frames[0], form, save_all=True, append_images=frames[1:], duration=1)
-        yield f"film of 500 frames as {form}", (f"image/{form.lower()}", film, DAMAGED_OR_OTHER)
+    for written in ("PNG", "WEBP", "GIF"):
+        film = saved(frames[0], written, save_all=True, append_images=frames[1:], duration=1)
+        yield f"film of 500 frames as {written}", (f"image/{written.lower()}", film, DAMAGED_OR_OTHER)
     yield "apng that says it has 2**31 frames", (
         "image/png", png(8, 8, chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))), DAMAGED,
     )  # fmt: skip
     large = png(4000, 4000, data=zeros(4001 * 4000))
     yield "form with 60 pictures of 16 million pixels", (
-        "multipart/form-data; boundary=x", form([("image", large)] * 60), (*OK, 413, 504),
+        "multipart/form-data; boundary=x", form([("image", large)] * 60), TOO_LARGE,
     )  # fmt: skip
 
 
@@ -242,105 +242,85 @@ def texts() -> Iterator[tuple[str, Hostile]]:
         ("null", b"null", (422,)),
     ]:
         yield name, ("application/json", body, statuses)
-    part = ("image", saved(noise()))
-    yield "a form of 5,000 parts", ("multipart/form-data; boundary=x", form([part] * 5000), (400, 413, 422))
-    yield (
-        "a form of 100 names",
-        ("multipart/form-data; boundary=x", form([(f"i{i}", b"") for i in range(90)]), (400, 422)),
-    )
-    yield "a form without a boundary", ("multipart/form-data", form([part]), (400,))
-    yield "a form with another boundary", ("multipart/form-data; boundary=y", form([part]), (400, 422))
-    yield (
-        "a form with a huge boundary",
-        (f"multipart/form-data; boundary={'x' * 30_000}", form([part], "x" * 30_000), (400,)),
-    )
-    yield "a form that never ends", ("multipart/form-data; boundary=x", form([part])[:-20], (400, 422))
-    headers = b"".join(b"X-%d: 1\r\n" % i for i in range(20_000))
-    yield (
-        "a part of 20,000 headers",
-        ("multipart/form-data; boundary=x", b"--x\r\n" + headers + b"\r\n\r\n--x--", (400, 422)),
-    )
-    long = b'--x\r\nContent-Disposition: form-data; name="' + b"n" * 200_000 + b'"\r\n\r\n1\r\n--x--\r\n'
-    yield "a part with a long name", ("multipart/form-data; boundary=x", long, (400, 422))
-    yield "a part without a name", ("multipart/form-data; boundary=x", b"--x\r\n\r\n1\r\n--x--\r\n", (400, 422))
-    path = (
-        b'--x\r\nContent-Disposition: form-data; name="image"; filename="../../etc/x"\r\n\r\n'
-        + part[1]
-        + b"\r\n--x--\r\n"
-    )
-    yield "a file name that climbs", ("multipart/form-data; boundary=x", path, OK)
     yield "gzip as json", ("application/json", gzip.compress(bytes(MIB)), (400,))
 
 
+def forms() -> Iterator[tuple[str, Hostile]]:
+    file, multipart = saved(noise()), "multipart/form-data"
+    whole, long = form([("image", file)]), "x" * 30_000
+    disposition = b"--x\r\nContent-Disposition: form-data; name="
+    headers = b"".join(b"X-%d: 1\r\n" % i for i in range(20_000))
+    yield "no boundary", (multipart, whole, (400,))
+    yield "another boundary", (f"{multipart}; boundary=y", whole, (400, 422))
+    yield "a huge boundary", (f"{multipart}; boundary={long}", form([("image", file)], long), (400,))
+    for name, body, statuses in [
+        ("5,000 parts", form([("image", file)] * 5000), (400, 413, 422)),
+        ("90 names", form([(f"i{i}", b"") for i in range(90)]), (400, 422)),
+        ("no end", whole[:-20], (400, 422)),
+        ("20,000 headers", b"--x\r\n" + headers + b"\r\n\r\n--x--", (400, 422)),
+        ("a long name", disposition + b'"' + b"n" * 200_000 + b'"\r\n\r\n1\r\n--x--\r\n', (400, 422)),
+        ("no name", b"--x\r\n\r\n1\r\n--x--\r\n", (400, 422)),
+        ("a path", disposition + b'"image"; filename="../../x"\r\n\r\n' + file + b"\r\n--x--\r\n", OK),
+    ]:
+        yield f"a form with {name}", (f"{multipart}; boundary=x", body, statuses)
+
+
 def hostile() -> dict[str, Hostile]:
-    return dict(case for make in (bombs, damaged, disguised, unusual, texts) for case in make())
+    return dict(case for make in (bombs, damaged, disguised, unusual, texts, forms) for case in make())
 
 
 # ---- requests on the wire ----------------------------------------------------------------------------------
 
-JSON = b"Content-Type: application/json\r\n"
-POST = b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 BODY = b'{"inputs": {"image": []}}'
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+ZIPPED = gzip.compress(BODY)
 WIRE: dict[str, tuple[bytes, tuple[int, ...]]] = {
-    "content-length and transfer-encoding": (POST + JSON + LENGTH + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (400,)),
-    "two lengths": (POST + JSON + LENGTH + b"Content-Length: 3\r\n\r\n" + BODY, (400,)),
-    "a negative length": (POST + JSON + b"Content-Length: -5\r\n\r\n", (400,)),
-    "a length that is no number": (POST + JSON + b"Content-Length: 1e3\r\n\r\n", (400,)),
-    "a length beyond all limits": (POST + JSON + b"Content-Length: 99999999999999\r\n\r\n", (413,)),
-    "a length beyond 64 bits": (POST + JSON + b"Content-Length: 99999999999999999999999\r\n\r\n", (400, 413)),
-    "an unknown transfer-encoding": (POST + JSON + b"Transfer-Encoding: gzip, identity\r\n\r\n", (400,)),
-    "a chunk size that is no number": (POST + JSON + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", (400,)),
-    "a chunk of 2**63 bytes": (POST + JSON + b"Transfer-Encoding: chunked\r\n\r\n8000000000000000\r\n", (400, 413)),
-    "gzip as content-encoding": (
-        POST + JSON + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(gzip.compress(BODY)) + gzip.compress(BODY),
-        (400, 415),
-    ),
+    "content-length and transfer-encoding": (POST + LENGTH + CHUNKED + b"\r\n0\r\n\r\n", (400,)),
+    "two lengths": (POST + LENGTH + b"Content-Length: 3\r\n\r\n" + BODY, (400,)),
+    "a negative length": (POST + b"Content-Length: -5\r\n\r\n", (400,)),
+    "a length that is no number": (POST + b"Content-Length: 1e3\r\n\r\n", (400,)),
+    "a length beyond all limits": (POST + b"Content-Length: 99999999999999\r\n\r\n", (413,)),
+    "a length beyond 64 bits": (POST + b"Content-Length: 99999999999999999999999\r\n\r\n", (400, 413)),
+    "an unknown transfer-encoding": (POST + b"Transfer-Encoding: gzip, identity\r\n\r\n", (400,)),
+    "a chunk size that is no number": (POST + CHUNKED + b"\r\nzz\r\n", (400,)),
+    "a chunk size beyond 64 bits": (POST + CHUNKED + b"\r\n10000000000000000\r\n", (400,)),
+    "gzip": (POST + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(ZIPPED) + ZIPPED, (400, 415)),
     "a request line of 100 kB": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404, 414, 431)),
-    "a header of 100 kB": (b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n", (200, 400, 431)),
-    "10,000 headers": (
-        b"GET /v1/models HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(10_000)) + b"\r\n",
-        (200, 400, 431),
-    ),
-    "a zero byte in the path": (b"GET /v1/models/a\0b HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404)),
-    "an encoded zero byte in the path": (b"GET /v1/models/a%00b HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404)),
-    "a path that is no UTF-8": (b"GET /v1/models/%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404)),
-    "raw bytes in the path": (b"GET /v1/models/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404)),
-    "a path that climbs": (b"GET /v1/models/../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", (404,)),
-    "a name that climbs": (b"GET /v1/models/..%2f..%2fetc%2fpasswd HTTP/1.1\r\nHost: x\r\n\r\n", (404,)),
-    "a page that climbs": (b"GET /dashboard/..%2f..%2fserve.py HTTP/1.1\r\nHost: x\r\n\r\n", (404,)),
-    "a name with a backslash": (b"GET /v1/models/..\\..\\x HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404)),
+    "a header of 100 kB": (GET + b"X-A: " + b"a" * 100_000 + b"\r\n\r\n", (200, 400, 431)),
+    "10,000 headers": (GET + b"".join(b"X-%d: 1\r\n" % i for i in range(10_000)) + b"\r\n", (200, 400, 431)),
     "an absolute address": (b"GET http://example.org/v1/models HTTP/1.1\r\nHost: x\r\n\r\n", (200, 400, 404)),
     "connect": (b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404, 405)),
     "an unknown method": (b"BREW /v1/models HTTP/1.1\r\nHost: x\r\n\r\n", (400, 405)),
     "an unknown version": (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", (400, 505)),
     "no host": (b"GET /v1/models HTTP/1.1\r\n\r\n", (200, 400)),
-    "a header without a colon": (b"GET /v1/models HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n", (400,)),
-    "a header that goes on": (b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n 2\r\n\r\n", (200, 400)),
-    "a header with a zero byte": (b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n", (400,)),
-    "an id that splits": (b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Request-ID: a%0d%0aX-B: 1\r\n\r\n", (200,)),
-    "an upgrade": (
-        b"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-        (200, 400, 404),
-    ),
+    "a header without a colon": (GET + b"bad header\r\n\r\n", (400,)),
+    "a header that goes on": (GET + b"X-A: 1\r\n 2\r\n\r\n", (200, 400)),
+    "a header with a zero byte": (GET + b"X-A: a\0b\r\n\r\n", (400,)),
+    "an id that splits": (GET + b"X-Request-ID: a%0d%0aX-B: 1\r\n\r\n", (200,)),
+    "an upgrade": (GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", (200, 400, 404)),
     "http/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 404, 405)),
     "tls": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), (400,)),
-    "noise": (os.urandom(1000) + b"\r\n\r\n", (400,)),
-}  # fmt: skip
+    "noise": (random.Random(0).randbytes(1000) + b"\r\n\r\n", (400,)),
+}
+PATHS = (
+    b"/v1/models/a\0b", b"/v1/models/a%00b", b"/v1/models/%ff%fe", b"/v1/models/\xff\xfe", b"/v1/models/..\\..\\x",
+    b"/v1/models/../../../etc/passwd", b"/v1/models/..%2f..%2fetc%2fpasswd", b"/dashboard/..%2f..%2fserve.py",
+)  # fmt: skip
+WIRE |= {repr(path): (b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404)) for path in PATHS}
 
 
 def sent(service: Service, data: bytes) -> bytes:
-    """Whatever comes back until the service is done, or waits for more."""
+    """All that comes back until the service ends the connection, or a moment after its first answer."""
     with service.connect() as connection:
-        connection.settimeout(LONG)
         answer = b""
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        with contextlib.suppress(ConnectionError, TimeoutError):
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionResetError):
             while part := connection.recv(65536):
                 answer += part
+                connection.settimeout(0.2)
         return answer
 
 
@@ -384,7 +364,7 @@ def healthy(service: Service) -> None:
     assert service.ask("POST", PREDICT, png, Content_Type="image/png").status == 200
 
 
-@pytest.mark.parametrize("make", [bombs, damaged, disguised, unusual, texts], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [bombs, damaged, disguised, unusual, texts, forms], ids=lambda make: make.__name__)
 def test_hostile_pictures_and_bodies_are_refused_and_unusual_ones_answered(service, make: Callable):
     assert ask_all(service, dict(make())) == {}
     healthy(service)
@@ -403,13 +383,32 @@ def test_hostile_requests_are_refused(service):
 def test_nothing_of_a_smuggled_request_is_answered(service):
     inner = b"GET /v1/models/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
     for first in (
-        POST + JSON + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" % (5 + len(inner)) + inner,
-        POST + JSON + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n1\r\nZ\r\n0\r\n\r\n" + inner,
-        POST + JSON + b"Content-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(inner) + inner,
+        POST + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" % (5 + len(inner)) + inner,
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n1\r\nZ\r\n0\r\n\r\n" + inner,
+        POST + b"Content-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(inner) + inner,
     ):
         answer = sent(service, first)
         assert answer.count(b"HTTP/1.1 ") == 1, answer
         assert b"HTTP/1.1 400" in answer, answer
+
+
+@pytest.mark.xfail(reason="a head has no limit but the time that it may take", strict=True)
+def test_a_head_that_never_ends_is_not_kept(service):
+    before = service.memory
+    with service.connect() as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(GET + b"X-A: ")
+        for _ in range(16):
+            connection.sendall(b"a" * MIB)
+        until(lambda: service.memory > before + 8 * MIB or not still_open(connection), "the head is read")
+        assert service.memory <= before + 8 * MIB
+
+
+def still_open(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
 
 
 @pytest.mark.slow

@@ -16,10 +16,11 @@ A picture becomes exactly the pixels that training would read from its file. Wha
 
 import base64
 import binascii
+import contextlib
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 DRAWN = ("seed", "n")
 """Beside the inputs of a model that draws its own latents."""
 LARGEST_SEED = 2**63
+TOGETHER = 8
+"""Largest pictures that one request may hold: a small body could else unpack to minutes of work."""
 SMALLEST_SHOWN, GAP, GREY = 64, 2, 128
 """Of a grid: pixels that images are enlarged to, between them, and what is there."""
 QUICK_VALUES = 4096
@@ -123,7 +126,7 @@ class Codec:
         if takes_pictures(spec) and (pictures := _pictures(value)):
             if len(pictures) > self.limits.rows:
                 raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} pictures.")
-            return np.stack([read_picture(_bytes(picture), spec, self.limits) for picture in pictures])
+            return read_pictures(map(_bytes, pictures), spec, self.limits)
         if spec.kind == "label" and spec.labels:
             value = _named(spec, value)
         return numbers(spec, value)
@@ -253,11 +256,28 @@ def _bytes(picture: str | bytes) -> bytes:
 
 def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
     """A picture file's pixels as training reads them, uint8 (C, S, S)."""
+    return read_pictures([data], spec, limits)[0]
+
+
+def read_pictures(files: Iterable[bytes], spec: TensorSpec, limits: Limits) -> np.ndarray:
+    """The same of several, uint8 (N, C, S, S)."""
     channels, size = int(spec.shape[1]), int(spec.shape[3])
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    rows, left = [], TOGETHER * limits.image_pixels
+    for data in files:
+        with _refusing(limits), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, limits)
-            return square(image, channels, size)
+            left -= image.width * image.height
+            if left < 0:
+                raise _too_many_pixels(limits)
+            rows.append(square(image, channels, size))
+    return np.stack(rows)
+
+
+@contextlib.contextmanager
+def _refusing(limits: Limits) -> Iterator[None]:
+    """Whatever a decoder raises as a refusal."""
+    try:
+        yield
     except Refusal:
         raise
     except Image.UnidentifiedImageError as error:
@@ -280,8 +300,9 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
 
 
 def _too_many_pixels(limits: Limits) -> Refusal:
-    most = limits.image_pixels / 1e6
-    return Refusal(413, "too_many_pixels", f"A picture may have {most:g} million pixels: make it smaller.")
+    one, all_ = limits.image_pixels / 1e6, TOGETHER * limits.image_pixels / 1e6
+    message = f"A picture may have {one:g} million pixels, and all of a request {all_:g} million: make them smaller."
+    return Refusal(413, "too_many_pixels", message)
 
 
 def pixels(spec: TensorSpec, image: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 log = logging.getLogger("torchworks.serving")
@@ -64,6 +65,7 @@ def respond(refusal: Refusal, request_id: str) -> Response:
 def install(app: FastAPI) -> None:
     """Turn whatever a route raises into the constant body. What nobody expected is then logged by the gate."""
     app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(HTTPException, _standard)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
@@ -72,6 +74,12 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return respond(error, request.state.request_id)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """A client that went away before its request was complete; nobody receives this."""
+    log.info("the client of request %s went away", request.state.request_id)
+    return Response(status_code=499)
 
 
 async def _standard(request: Request, error: Exception) -> Response:
