@@ -17,6 +17,10 @@ from typing import Any
 TOKEN = "a-long-enough-token"
 LONG = 60.0
 """Seconds within which anything here must have happened, on however busy a machine."""
+MAIN = """
+from torchworks.serving.__main__ import main
+main()
+"""
 LAUNCH = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it dies with whoever started it, however that dies
@@ -58,6 +62,9 @@ class Service:
     def admin(self, path: str = "", **body: Any) -> Answer:
         data = json.dumps(body).encode()
         return self.ask("POST", f"/admin/models{path}", data, Content_Type="application/json", X_Admin_Token=TOKEN)
+
+    def unload(self, model: str, version: str) -> Answer:
+        return self.ask("DELETE", f"/admin/models/{model}/versions/{version}", X_Admin_Token=TOKEN)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=LONG)
@@ -102,12 +109,13 @@ class Service:
 
 
 @contextlib.contextmanager
-def started(said: Path, *words: object) -> Iterator[Service]:
-    """`serving serve WORDS…`, ready to answer; it logs into the file `said`."""
-    serve = ["-m", "torchworks.serving", "serve", "--port", "0", *map(str, words)]
-    with said.open("w") as file, subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, *serve], stdout=subprocess.PIPE, stderr=file, text=True
-    ) as process:  # fmt: skip
+def started(said: Path, *words: object, before: str = "") -> Iterator[Service]:
+    """`serving serve WORDS…`, ready to answer; it logs into the file `said`. `before` is Python that runs first."""
+    command = [sys.executable, "-c", LAUNCH, "-c", before + MAIN, "serve", "--port", "0", *map(str, words)]
+    with (
+        said.open("w") as file,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
             line = process.stdout.readline()  # empty if the process ends before it listens

@@ -426,4 +426,5 @@ def test_all_of_it_fifty_times_leaves_no_memory_threads_or_descriptors_behind(bu
     memory = [each[0] for each in seen]
     print(f"\n{len(cases) + len(WIRE)} cases; MiB by round: {[each // MIB for each in memory]}; last: {seen[-1][1:]}")
     assert max(memory[-5:]) <= 1.05 * max(memory[4:10])
-    assert seen[-1][1:] <= seen[4][1:]
+    for held in (1, 2):  # the least of some rounds: a connection may be about to close
+        assert min(each[held] for each in seen[-5:]) <= min(each[held] for each in seen[4:10])

@@ -83,3 +83,8 @@ def test_the_page_needs_nothing_from_elsewhere(client):
 
 def test_administration_is_not_described_where_it_is_not_offered(document):
     assert not [path for path in document["paths"] if path.startswith("/admin")]
+
+
+def test_a_method_that_an_address_does_not_take_is_answered_by_all_that_it_takes(client):
+    assert client.put("/v1/jobs/x").headers["Allow"] == "GET, DELETE"
+    assert client.get("/v1/models/sqrt/predict").headers["Allow"] == "POST"
