@@ -32,6 +32,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench              measure the trainer's speed beside others
 ## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
 ## make bench-serving      measure the service beside others
+## make soak-serving       see whether the service grows while it is used; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
 ## make tensorboard        show the curves of runs/ in a browser
 ## make pins               take the newest versions of all dependencies
@@ -102,6 +103,9 @@ bench-cnn-vision: | $(UV)
 bench-serving: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_serving.py $(ARGS)
 
+soak-serving: | $(UV)
+	@$(UVRUN) python tests/benchmarks/soak.py $(ARGS)
+
 doctor: | $(UV)
 	@$(UVRUN) --package shared python -m torchworks.shared.device
 
@@ -119,4 +123,4 @@ clean:
 train-% test-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) test-gpu lint format types bench bench-cnn-vision bench-serving doctor tensorboard pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard pins clean

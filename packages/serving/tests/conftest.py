@@ -92,6 +92,21 @@ def sqrt() -> tuple[Signature, list[onnx.NodeProto], dict[str, np.ndarray]]:
     return signature, [helper.make_node("Sqrt", ["series"], ["sqrt"])], {}
 
 
+def echo(shift: float) -> tuple[Signature, list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """series (N, T) → the same plus `shift` (N, T), so that an answer tells what was asked and who answered. It raises
+    unless the last number of each row lies in [0, 1)."""
+    signature = Signature(
+        (TensorSpec("series", "series", "float32", ("N", "T")),), (TensorSpec("echo", "series", "float32", ("N", "T")),)
+    )
+    nodes = [
+        helper.make_node("Gather", ["series", "last"], ["number"], axis=1),
+        helper.make_node("Cast", ["number"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["shifts", "index"], ["shift"]),
+        helper.make_node("Add", ["series", "shift"], ["echo"]),
+    ]
+    return signature, nodes, {"last": np.array([-1]), "shifts": np.array([shift], np.float32)}
+
+
 MODELS: dict[str, Callable[[], tuple]] = {
     "classifier": classifier,
     "findings": lambda: classifier("probabilities"),
@@ -99,6 +114,8 @@ MODELS: dict[str, Callable[[], tuple]] = {
     "generator": generator,
     "translator": translator,
     "sqrt": sqrt,
+    "echo": lambda: echo(0.25),
+    "echo-2": lambda: echo(0.5),
 }
 
 
@@ -147,11 +164,11 @@ def write_bundle(folder: Path, model: str, *, name: str | None = None, version: 
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory) -> Path:
-    """A folder with a bundle of each of `MODELS`; "broken" is a damaged one, "classifier-2" another version."""
+    """A folder with bundles of all `MODELS`; "broken" is a damaged one, those that end in -2 are other versions."""
     folder = tmp_path_factory.mktemp("bundles")
     for model in MODELS:
-        again = model == "classifier-2"
-        write_bundle(folder / model, model, name="classifier" if again else None, version="v2" if again else "v1")
+        version = "v2" if model.endswith("-2") else "v1"
+        write_bundle(folder / model, model, name=model.removesuffix("-2"), version=version)
     broken = write_bundle(folder / "broken", "classifier", version="v3")
     with (broken / "model.onnx").open("ab") as file:
         file.write(b"x")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from torchworks.serving.bundle import read_bundle
-from torchworks.serving.codecs import Codec, numbers, read_picture
+from torchworks.serving.codecs import Codec, numbers, read_picture, read_pictures
 from torchworks.serving.errors import Refusal
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
@@ -79,6 +79,16 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
     assert (refused.value.status, refused.value.code) == (413, "too_many_pixels")
 
 
+def test_small_files_that_are_many_pixels_together_are_refused_before_all_are_unpacked():
+    file = io.BytesIO()
+    Image.new("1", (100, 100)).save(file, "PNG")
+    limits = Limits(image_pixels=10_000)
+    assert read_pictures([file.getvalue()] * 8, GREY, limits).shape[0] == 8
+    with pytest.raises(Refusal) as refused:
+        read_pictures([file.getvalue()] * 9, GREY, limits)
+    assert (refused.value.status, refused.value.code) == (413, "too_many_pixels")
+
+
 # ---- numbers -----------------------------------------------------------------------------------------------
 
 
@@ -90,6 +100,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
         ("uint8", [[1, 2], "ab"]), ("uint8", [[1], {"a": 1}]), ("uint8", "ab"), ("uint8", {"a": 1}),
         ("int64", [[2**63]]), ("float32", [["a"]]),
         ("float32", [[1], [2, 3]]), ("float32", {"a": 1}), ("bool", [[1]]),
+        ("uint8", [[1], [True]]), ("float32", [[0.5], [False]]),
     ],
 )  # fmt: skip
 def test_numbers_of_another_type_are_refused_and_never_bent(dtype, value):

@@ -180,6 +180,17 @@ def test_a_file_damaged_in_its_middle_is_set_aside_when_that_shows(path, caplog)
     assert "kept as" in caplog.text
 
 
+def test_a_file_that_is_deleted_while_it_is_used_is_begun_anew(path, caplog):
+    log = PredictionLog(path, max_rows=100, max_bytes=MIB)
+    log.write([entry(0)])
+    for file in path.parent.iterdir():
+        file.unlink()
+    log.write([entry(1)])
+    assert log.last("digits", 9) == [entry(1).row]
+    assert "was deleted; another one is begun" in caplog.text
+    log.close()
+
+
 def test_a_file_of_another_version_is_set_aside_whole(path, caplog):
     path.parent.mkdir()
     with sqlite3.connect(path) as file:

@@ -69,7 +69,8 @@ def test_the_document_follows_the_models(client):
 
     client.portal.call(unload)
     after = client.get("/openapi.json").json()["paths"]
-    assert set(before) - set(after) == {"/v1/models/sqrt/predict", "/v2/models/sqrt/infer"}
+    addresses = {f"/v1/models/sqrt/{verb}" for verb in ("predict", "jobs", "stream")}
+    assert set(before) - set(after) == addresses | {"/v2/models/sqrt/infer"}
 
 
 def test_the_page_needs_nothing_from_elsewhere(client):
@@ -82,3 +83,8 @@ def test_the_page_needs_nothing_from_elsewhere(client):
 
 def test_administration_is_not_described_where_it_is_not_offered(document):
     assert not [path for path in document["paths"] if path.startswith("/admin")]
+
+
+def test_a_method_that_an_address_does_not_take_is_answered_by_all_that_it_takes(client):
+    assert client.put("/v1/jobs/x").headers["Allow"] == "GET, DELETE"
+    assert client.get("/v1/models/sqrt/predict").headers["Allow"] == "POST"

@@ -1,13 +1,11 @@
 """The requests that ask a model. They pass none of FastAPI's layers, which take longer than many a model does."""
 
-import logging
 import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,7 +17,6 @@ ANSWERS: dict[tuple[str, str], Callable[[Request, str, str | None], Awaitable[Re
     ("v1", "predict"): predict.answer,
     ("v2", "infer"): v2.infer,
 }
-log = logging.getLogger("torchworks.serving")
 
 
 class Asking:
@@ -39,9 +36,6 @@ class Asking:
             if request.method != "POST":
                 raise HTTPException(405, headers={"Allow": "POST"})
             response = await answer(request, found[2], found[3])
-        except ClientDisconnect:
-            log.info("the client of request %s went away", request.state.request_id)
-            return
         except Exception as error:
             response = errors.answer_to(error, request.state.request_id)
         await response(scope, receive, send)

@@ -112,9 +112,14 @@ class Bundle:
         return _part(tensors, "input."), _part(tensors, "output.")
 
     def reference(self) -> dict[str, Any]:
-        """How inputs and outputs were spread over test data; empty if that is not known."""
-        path = self.folder / REFERENCE
-        return json.loads(path.read_text()) if path.is_file() else {}
+        """How inputs and outputs were spread over test data; empty if that is not known. Raises `UserError` for a file
+        that cannot be read."""
+        if not any(entry.name == REFERENCE for entry in self.manifest.files):
+            return {}
+        try:
+            return json.loads((self.folder / REFERENCE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.folder / REFERENCE} cannot be read: {error}. {RESTORE}") from error
 
 
 def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

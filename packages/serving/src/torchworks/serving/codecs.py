@@ -16,10 +16,11 @@ A picture becomes exactly the pixels that training would read from its file. Wha
 
 import base64
 import binascii
+import contextlib
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -39,6 +40,9 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 DRAWN = ("seed", "n")
 """Beside the inputs of a model that draws its own latents."""
+LARGEST_SEED = 2**63
+TOGETHER = 8
+"""Largest pictures that one request may hold: a small body could else unpack to minutes of work."""
 SMALLEST_SHOWN, GAP, GREY = 64, 2, 128
 """Of a grid: pixels that images are enlarged to, between them, and what is there."""
 QUICK_VALUES = 4096
@@ -125,7 +129,7 @@ class Codec:
         if takes_pictures(spec) and (pictures := _pictures(value)):
             if len(pictures) > self.limits.rows:
                 raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} pictures.")
-            return np.stack([read_picture(_bytes(picture), spec, self.limits) for picture in pictures])
+            return read_pictures(map(_bytes, pictures), spec, self.limits)
         if spec.kind == "label" and spec.labels:
             value = _named(spec, value)
         return numbers(spec, value)
@@ -137,7 +141,8 @@ class Codec:
         if len(self.latent.shape) != 2 or not isinstance(size, int):
             raise invalid(f"'{self.latent.name}' cannot be drawn by its shape, so it must be given.")
         rows = max((len(array) for array in arrays.values() if array.ndim), default=1)
-        n, seed = _whole("n", given.get("n", rows), 1, self.limits.rows), _whole("seed", given.get("seed", 0), 0, 2**63)
+        n = _whole("n", given.get("n", rows), 1, self.limits.rows)
+        seed = _whole("seed", given.get("seed", 0), 0, LARGEST_SEED)
         drawn = draw(seed, range(n), size, uniform=self.uniform)
         for spec in self.signature.inputs:
             if spec.kind == "label" and spec.labels and spec.name not in arrays:
@@ -177,7 +182,8 @@ def numbers(spec: TensorSpec, value: Any) -> np.ndarray:
         array = np.array(value)
     except (ValueError, OverflowError) as error:
         raise invalid(f"'{spec.name}' must be nested lists of numbers, all of one length at each level.") from error
-    if array.size and array.dtype.kind not in _FAMILIES.get(spec.dtype, ""):
+    truths = spec.dtype != "bool" and _holds_truths(value)  # among numbers NumPy takes them for 0 and 1
+    if array.size and (truths or array.dtype.kind not in _FAMILIES.get(spec.dtype, "")):
         raise invalid(f"'{spec.name}' must be nested lists of {spec.dtype} values.")
     if spec.dtype in ("int64", "int32", "uint8") and array.size:
         range_ = np.iinfo(spec.dtype)
@@ -195,9 +201,18 @@ def _small(value: Any) -> np.ndarray | None:
             (size,) = {len(row) for row in values}
             shape.append(size)
             values = list(chain.from_iterable(values))
-        return None if type(values[0]) is bool else np.frombuffer(bytearray(values), np.uint8).reshape(shape)
+        return None if bool in set(map(type, values)) else np.frombuffer(bytearray(values), np.uint8).reshape(shape)
     except (IndexError, TypeError, ValueError):
         return None
+
+
+def _holds_truths(value: Any) -> bool:
+    """Whether true or false is in nested lists that are all of one length at each level."""
+    if not isinstance(value, list):
+        return isinstance(value, bool)
+    if value and isinstance(value[0], list):
+        return any(map(_holds_truths, value))
+    return bool in set(map(type, value))
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
@@ -259,11 +274,28 @@ def _bytes(picture: str | bytes) -> bytes:
 
 def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
     """A picture file's pixels as training reads them, uint8 (C, S, S)."""
+    return read_pictures([data], spec, limits)[0]
+
+
+def read_pictures(files: Iterable[bytes], spec: TensorSpec, limits: Limits) -> np.ndarray:
+    """The same of several, uint8 (N, C, S, S)."""
     channels, size = int(spec.shape[1]), int(spec.shape[3])
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    rows, left = [], TOGETHER * limits.image_pixels
+    for data in files:
+        with _refusing(limits), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, limits)
-            return square(image, channels, size)
+            left -= image.width * image.height
+            if left < 0:
+                raise _too_many_pixels(limits)
+            rows.append(square(image, channels, size))
+    return np.stack(rows)
+
+
+@contextlib.contextmanager
+def _refusing(limits: Limits) -> Iterator[None]:
+    """Whatever a decoder raises as a refusal."""
+    try:
+        yield
     except Refusal:
         raise
     except Image.UnidentifiedImageError as error:
@@ -297,8 +329,9 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
 
 
 def _too_many_pixels(limits: Limits) -> Refusal:
-    most = limits.image_pixels / 1e6
-    return Refusal(413, "too_many_pixels", f"A picture may have {most:g} million pixels: make it smaller.")
+    one, all_ = limits.image_pixels / 1e6, TOGETHER * limits.image_pixels / 1e6
+    message = f"A picture may have {one:g} million pixels, and all of a request {all_:g} million: make them smaller."
+    return Refusal(413, "too_many_pixels", message)
 
 
 def pixels(spec: TensorSpec, image: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from torchworks.serving.batching import rows_name
-from torchworks.serving.codecs import IMAGE_TYPES, gives_pictures, png, takes_pictures
+from torchworks.serving.codecs import IMAGE_TYPES, LARGEST_SEED, gives_pictures, png, takes_pictures
+from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes.v2 import DATATYPES
 from torchworks.serving.served import ServedModel
@@ -25,6 +27,7 @@ REFUSED = {
     "403": "A page of another site asks, and no key is set.",
     "404": "There is no such model or version.",
     "408": "The request came too slowly.",
+    "409": "What was asked for does not go with the state of things.",
     "413": "The request is larger than a limit.",
     "415": "The body's type is none that the model takes.",
     "421": "The service does not answer under the host name that it was asked by.",
@@ -33,6 +36,17 @@ REFUSED = {
     "500": "The model failed on this input.",
     "503": "The service is stopping, or the model is being started again.",
     "504": "There was no answer in time.",
+}
+JOB: Schema = {
+    "type": "object",
+    "required": ["job", "model", "version", "state", "rows", "done", "created", "finished", "error", "links"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("job", "model", "version", "state", "error")},
+        **{name: {"type": "integer"} for name in ("rows", "done")},
+        "created": {"type": "number"},
+        "finished": {"type": ["number", "null"]},
+        "links": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
 }
 ERROR: Schema = {
     "type": "object",
@@ -50,12 +64,12 @@ ERROR: Schema = {
 def openapi(app: FastAPI, models: list[ServedModel], limits: Limits) -> Schema:
     """The OpenAPI document of an app that serves these models."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    document.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    document.setdefault("components", {}).setdefault("schemas", {}).update(Error=ERROR, Job=JOB)
     document["components"]["schemas"].pop("HTTPValidationError", None)
+    names = [served.name for served in models]
     for path in document["paths"].values():
         for operation in path.values():
-            fine = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
-            operation["responses"] = fine | _refusals()
+            _complete(operation, names)
     for served in models:
         for address, operation in _operations(served, limits).items():
             document["paths"][address] = {"post": operation}
@@ -64,41 +78,55 @@ def openapi(app: FastAPI, models: list[ServedModel], limits: Limits) -> Schema:
     return document
 
 
+def _complete(operation: Schema, names: list[str]) -> None:
+    """What FastAPI cannot know: how requests are refused, and which models there are."""
+    fine = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    operation["responses"] = fine | _refusals()
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "name" and names:
+            parameter["schema"] = {"type": "string", "enum": names}
+
+
 def _refusals() -> Schema:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {status: {"description": text, "content": content} for status, text in REFUSED.items()}
 
 
 def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
-    name = served.name
-    predict = {
-        "tags": [name],
-        "operationId": f"predict_{name}",
-        "summary": f"Ask {name}",
-        "requestBody": {"required": True, "content": _bodies(served, limits)},
-        "responses": {"200": {"description": "The answer.", "content": _answers(served)}, **_refusals()},
+    name, many = served.name, replace(limits, rows=JobLimits().rows)
+    bodies, larger, answers = _bodies(served, limits), _bodies(served, many), _answers(served)
+    shown = {str(number): {"value": example} for number, example in enumerate(examples(served), 1)}
+    bodies["application/json"]["examples"] = shown
+    tensors: Schema = {"application/json": {"schema": _v2_schema(served), "example": v2_example(served)}}
+    outputs: Schema = {"application/json": {"schema": _v2_answer(served)}}
+    job: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
+    events: Schema = {"text/event-stream": {}}
+    by_protocol = f"Ask {name} by the Open Inference Protocol"
+    return {
+        f"/v1/models/{name}/predict": _post(name, "predict", f"Ask {name}", bodies, "200", answers),
+        f"/v1/models/{name}/jobs": _post(name, "jobs", f"Ask {name} for many rows, as a job", larger, "202", job),
+        f"/v1/models/{name}/stream": _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
+        f"/v2/models/{name}/infer": _post(name, "infer", by_protocol, tensors, "200", outputs),
     }
-    infer = {
+
+
+def _post(name: str, verb: str, summary: str, bodies: Schema, status: str, answers: Schema) -> Schema:
+    return {
         "tags": [name],
-        "operationId": f"infer_{name}",
-        "summary": f"Ask {name} by the Open Inference Protocol",
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _v2_schema(served), "example": v2_example(served)}},
-        },
-        "responses": {"200": {"description": "The outputs as tensors."}, **_refusals()},
+        "operationId": f"{verb}_{name}",
+        "summary": summary,
+        "requestBody": {"required": True, "content": bodies},
+        "responses": {status: {"description": "The answer.", "content": answers}, **_refusals()},
     }
-    return {f"/v1/models/{name}/predict": predict, f"/v2/models/{name}/infer": infer}
 
 
 def _bodies(served: ServedModel, limits: Limits) -> Schema:
     codec = served.codec
-    shown = {str(number): {"value": example} for number, example in enumerate(examples(served), 1)}
-    bodies: Schema = {"application/json": {"schema": request_schema(served, limits), "examples": shown}}
+    bodies: Schema = {"application/json": {"schema": request_schema(served, limits)}}
     binary = {"schema": {"type": "string", "format": "binary"}}
     if codec.picture is not None:
         parts = {spec.name: binary["schema"] if takes_pictures(spec) else {} for spec in codec.specs.values()}
-        bodies["multipart/form-data"] = {"schema": {"type": "object", "required": list(parts), "properties": parts}}
+        bodies["multipart/form-data"] = {"schema": _object(parts, list(parts))}
         if len(codec.specs) == 1:
             bodies |= dict.fromkeys(IMAGE_TYPES, binary)
     return bodies
@@ -125,14 +153,24 @@ def request_schema(served: ServedModel, limits: Limits) -> Schema:
     """Of the JSON that `predict` takes."""
     codec = served.codec
     inputs = {spec.name: input_schema(spec, limits) for spec in codec.specs.values()}
-    required = list(inputs)
+    inner = _object(inputs, list(inputs))
     if codec.latent is not None:
-        optional = [spec.name for spec in codec.specs.values() if spec.kind in ("latent", "label")]
-        required = [name for name in inputs if name not in optional]
-        inputs["seed"] = {"type": "integer", "minimum": 0, "default": 0}
-        inputs["n"] = {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1}
-    inner = {"type": "object", "required": required, "properties": inputs, "additionalProperties": False}
-    return {"type": "object", "required": ["inputs"], "properties": {"inputs": inner}, "additionalProperties": False}
+        inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
+    return _object({"inputs": inner}, ["inputs"])
+
+
+def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
+    """Of the inputs if the latents are left out."""
+    others = [spec for spec in served.codec.specs.values() if spec is not served.codec.latent]
+    properties = {spec.name: inputs[spec.name] for spec in others} | {
+        "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
+        "n": {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1},
+    }
+    return _object(properties, [spec.name for spec in others if not (spec.kind == "label" and spec.labels)])
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
 def input_schema(spec: TensorSpec, limits: Limits) -> Schema:
@@ -183,17 +221,32 @@ def _output_schema(spec: TensorSpec) -> Schema:
 
 
 def _v2_schema(served: ServedModel) -> Schema:
-    tensors = [
-        {"name": {"const": spec.name}, "datatype": {"enum": [DATATYPES[spec.dtype], "BYTES"]}}
-        for spec in served.codec.specs.values()
-    ]
-    shared = {"shape": {"type": "array", "items": {"type": "integer", "minimum": 1}}, "data": {"type": "array"}}
-    items = [
-        {"type": "object", "required": ["name", "shape", "datatype", "data"], "properties": tensor | shared}
-        for tensor in tensors
-    ]
-    inputs = {"type": "array", "items": {"anyOf": items}, "minItems": len(items), "maxItems": len(items)}
-    return {"type": "object", "required": ["inputs"], "properties": {"id": {"type": "string"}, "inputs": inputs}}
+    specs = list(served.codec.specs.values())
+    tensors = [_tensor(spec, DATATYPES[spec.dtype], _value_schema(spec)) for spec in specs]
+    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in specs if takes_pictures(spec)]
+    inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": len(specs), "maxItems": len(specs)}
+    properties = {"id": {"type": ["string", "null"]}, "inputs": inputs}
+    return {"type": "object", "required": ["inputs"], "properties": properties}
+
+
+def _v2_answer(served: ServedModel) -> Schema:
+    specs = served.manifest.signature.outputs
+    outputs = {"type": "array", "items": {"anyOf": [_tensor(spec, DATATYPES[spec.dtype], {}) for spec in specs]}}
+    names = {name: {"type": "string"} for name in ("model_name", "model_version")}
+    properties = names | {"id": {"type": "string"}, "outputs": outputs}
+    return {"type": "object", "required": [*names, "outputs"], "properties": properties}
+
+
+def _tensor(spec: TensorSpec, datatype: str, value: Schema) -> Schema:
+    """Of the Open Inference Protocol."""
+    dimensions = 1 if datatype == "BYTES" else len(spec.shape)
+    properties = {
+        "name": {"const": spec.name},
+        "datatype": {"const": datatype},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": dimensions},
+        "data": {"type": "array", "items": value},
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 # ----------------------------------------------------------------------------------------------------- examples

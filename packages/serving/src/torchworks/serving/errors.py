@@ -10,7 +10,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
+CLIENT_GONE = 499  # nginx's number for it
 log = logging.getLogger("torchworks.serving")
 
 
@@ -62,12 +65,24 @@ def respond(refusal: Refusal, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Turn whatever a route raises into the constant body."""
-    for error in (Refusal, HTTPException, RequestValidationError, Exception):
+    for error in (Refusal, ClientDisconnect, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(error, _handle)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    return answer_to(error, request.state.request_id)
+    response = answer_to(error, request.state.request_id)
+    if response.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods(request))
+    return response
+
+
+def _methods(request: Request) -> list[str]:
+    """What an address takes: Starlette itself names the methods of the first of its routes only."""
+    scopes = {method: dict(request.scope) | {"method": method} for method in ("GET", "HEAD", "POST", "DELETE")}
+    routes = request.app.routes
+    return [
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 def answer_to(error: Exception, request_id: str) -> Response:
@@ -75,10 +90,13 @@ def answer_to(error: Exception, request_id: str) -> Response:
     match error:
         case Refusal():
             return respond(error, request_id)
+        case ClientDisconnect():  # before the request was complete; nobody receives this
+            log.info("the client of request %s went away", request_id)
+            return Response(status_code=CLIENT_GONE)
         case HTTPException():  # FastAPI's and Starlette's own: unknown routes, wrong methods
             code, message = STANDARD.get(error.status_code, ("http_error", f"{HTTPStatus(error.status_code).phrase}."))
             response = respond(Refusal(error.status_code, code, message), request_id)
-            response.headers.update(error.headers or {})  # Allow, of a wrong method
+            response.headers.update(error.headers or {})
             return response
         case RequestValidationError():
             return respond(Refusal(422, *STANDARD[422]), request_id)

@@ -14,13 +14,12 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from torchworks.serving.errors import Refusal, body_too_large, too_late
+from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, too_late
 from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
-CLIENT_GONE = 499  # nginx's number for it; nobody receives it
 KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]

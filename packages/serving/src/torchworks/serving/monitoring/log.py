@@ -143,6 +143,9 @@ class PredictionLog:
     # --------------------------------------------------------------------------------------------- opening
 
     def _opened(self) -> sqlite3.Connection | None:
+        if self._file is not None and not self.path.exists():  # else rows go on into a file without a name
+            logger.warning("The log %s was deleted; another one is begun.", self.path)
+            self.close()
         if self._file is None and time.monotonic() >= self._retry_at:
             try:
                 self._file = self._open()
@@ -171,12 +174,14 @@ class PredictionLog:
 
     def _failed(self, error: sqlite3.Error | OSError) -> None:
         self.failures += 1
-        self._retry_at = time.monotonic() + RETRY_SECONDS
+        code = getattr(error, "sqlite_errorcode", 0)
+        busy = code & 0xFF == sqlite3.SQLITE_BUSY  # another service writes the same file: only for a moment
+        self._retry_at = 0.0 if busy else time.monotonic() + RETRY_SECONDS
         try:
             self.close()
         except sqlite3.Error:  # a file that cannot even be closed is given up
             self._file = None
-        if getattr(error, "sqlite_errorcode", None) in DAMAGED:
+        if code in DAMAGED:
             self._set_aside(str(error))
             self._retry_at = 0.0
         kind = getattr(error, "sqlite_errorname", type(error).__name__)

@@ -1,7 +1,7 @@
 """Whether the service lives and can answer, and its figures."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from torchworks.serving.service import Service
@@ -33,7 +33,7 @@ async def v2_ready(request: Request) -> Response:
     return _state("ready", _ready(request))
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     return Response(request.app.state.service.monitor.metrics(), media_type=CONTENT_TYPE_LATEST)

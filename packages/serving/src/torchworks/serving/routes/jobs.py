@@ -18,16 +18,20 @@ from torchworks.serving.routes.predict import read_body
 from torchworks.serving.service import Service
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
-@router.post("/models/{name}/jobs", status_code=202)
+@router.post("/models/{name}/jobs", status_code=202, include_in_schema=False)  # each model's own addresses are
 async def submit(request: Request, name: str) -> dict[str, Any]:
     """Start a job: the same body as for predict, with many more rows. Watch it at `events`, fetch its `result`."""
     call = await _call(request, name)
     return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call)))
 
 
-@router.post("/models/{name}/stream")
+@router.post("/models/{name}/stream", include_in_schema=False)
 async def stream(request: Request, name: str) -> StreamingResponse:
     """The same body, answered in parts as they are computed, as server-sent events: {"start", "outputs"}, and at the
     end {"rows"} or an error."""
@@ -71,14 +75,14 @@ async def status(request: Request, job: str) -> dict[str, Any]:
     return _links(_jobs(request).get(job))
 
 
-@router.get("/jobs/{job}/events")
+@router.get("/jobs/{job}/events", response_class=StreamingResponse, responses=EVENTS)
 async def events(request: Request, job: str) -> StreamingResponse:
     """The status after each part, as server-sent events, until the job is over."""
     _jobs(request).get(job)
     return StreamingResponse(_stream(_jobs(request), job), media_type="text/event-stream")
 
 
-@router.get("/jobs/{job}/result")
+@router.get("/jobs/{job}/result", responses=PICTURE)
 async def result(request: Request, job: str) -> Response:
     """All outputs of a job that is done; with Accept: image/png, all its images in one grid."""
     service: Service = request.app.state.service

@@ -83,7 +83,7 @@ def _ready(service: Service, name: str, version: str | None) -> Response:
 class Wish:
     """What a request says of its answer: known when its body is decoded, read when the answer is written."""
 
-    id: Any = None
+    id: str | None = None
     outputs: dict[str, bool] = field(default_factory=dict)
     """Names of outputs, and whether as bytes."""
 
@@ -109,12 +109,16 @@ def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays
     document = parse(text)
     if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
         raise invalid('The body must be a JSON object with a list of tensors, "inputs".')
+    if not isinstance(document.get("id"), str | None):
+        raise invalid('"id" must be a string.')
     wish.id, wish.outputs = document.get("id"), _wanted(codec, document)
     if len(document["inputs"]) > codec.limits.fields:
         raise Refusal(413, "too_many_fields", f"A request may have {codec.limits.fields} tensors.")
     arrays = {}
     for tensor, part in zip(document["inputs"], binary.dealt(document["inputs"], rest), strict=True):
         spec, array = _array(codec, tensor, part)
+        if spec.name in arrays:
+            raise invalid(f"'{spec.name}' is given twice.")
         arrays[spec.name] = array
     return codec.checked(arrays)
 
@@ -166,7 +170,7 @@ def _encode(wish: Wish, served: ServedModel, outputs: Arrays) -> Response:
         else:
             tensors.append(tensor | {"data": outputs[name].reshape(-1).tolist()})
     answer = {"model_name": served.name, "model_version": served.version, "outputs": tensors}
-    if isinstance(wish.id, str):
+    if wish.id is not None:
         answer["id"] = wish.id[:64]
     text = to_json(answer)
     if not parts:
