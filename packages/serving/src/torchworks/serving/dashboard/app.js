@@ -38,7 +38,7 @@ async function look() {
 async function refresh() {
   const { models } = await call("v1/models");
   byId("key").hidden = true;
-  byId("content").hidden = false;
+  byId("which").hidden = byId("content").hidden = false;
   byId("links").hidden = hasKey(); // a browser would ask for them without it
   const chosen = byId("model").value;
   renew(byId("model"), ...models.map(({ name }) => el("option", {}, name)));
@@ -72,7 +72,7 @@ async function watch(summary) {
 
 function wantKey() {
   state("a key is wanted", "bad");
-  byId("content").hidden = true;
+  byId("which").hidden = byId("content").hidden = byId("links").hidden = true;
   byId("key-refused").hidden = !hasKey();
   byId("key").hidden = false;
   byId("key").elements.key.focus();
