@@ -102,15 +102,19 @@ TINY: dict[str, Callable[[], Tiny]] = {
 
 def write(name: str, folder: Path) -> Path:
     """The bundle of the tiny model `name`, in a folder to be made."""
-    tiny = TINY[name]()
+    return write_tiny(TINY[name](), f"tiny-{name}", folder)
+
+
+def write_tiny(tiny: Tiny, name: str, folder: Path) -> Path:
+    """The bundle of any model of one picture or latent, called `name`, in a folder to be made."""
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model(tiny).SerializeToString())
     session = InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     outputs = dict(zip((spec.name for spec in tiny.signature.outputs), session.run(None, tiny.golden), strict=True))
-    tensors = {f"input.{name}": value for name, value in tiny.golden.items()}
-    tensors |= {f"output.{name}": np.asarray(value) for name, value in outputs.items()}
+    tensors = {f"input.{key}": value for key, value in tiny.golden.items()}
+    tensors |= {f"output.{key}": np.asarray(value) for key, value in outputs.items()}
     (folder / GOLDEN).write_bytes(save(tensors))  # save_file would make it unreadable for other users
-    write_manifest(f"tiny-{name}", tiny.signature, folder)
+    write_manifest(name, tiny.signature, folder)
     return folder
 
 
@@ -135,7 +139,7 @@ def write_manifest(name: str, signature: Signature, folder: Path) -> None:
         "builder": "tiny",
         "signature": to_dict(signature),
         "preprocessing": {"image": {"size": SIZE, "mode": "L", "range": [0, 255]}},
-        "labels": CLASSES,
+        "labels": signature.outputs[0].labels or CLASSES,
         "tolerance": 1e-5,
         "files": [to_dict(FileEntry.of(folder / file)) for file in ("model.onnx", GOLDEN)],
     }

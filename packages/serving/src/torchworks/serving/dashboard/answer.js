@@ -1,36 +1,40 @@
 // What a model answered: class names with their probabilities, pictures, or the plain JSON.
 
-import { el, milliseconds, share } from "./dom.js";
+import { el, share } from "./dom.js";
 
 const SHOWN = 10;
 
-export function answerOf(model, answer, seconds) {
-  const parts = model.signature.outputs.map((spec) => output(spec, answer.outputs[spec.name]));
-  const note = `${answer.model} ${answer.version}, ${milliseconds(seconds)} ms here and back`;
-  return [...parts, el("p", { class: "hint" }, note)];
-}
-
-function output(spec, value) {
-  if (spec.kind === "image") return pictures(value);
-  if (spec.kind === "label" && value[0]?.probabilities) return classification(value[0]);
-  if (spec.kind === "probabilities" && spec.labels.length) return bars(value[0], Object.keys(value[0]).length);
-  return el("pre", {}, JSON.stringify(value, null, 1));
+// Elements that show the outputs of all rows.
+export function answerOf(model, { outputs }) {
+  return model.signature.outputs.map(({ name, kind }) => {
+    const rows = outputs[name];
+    if (kind === "image" && typeof rows[0] === "string") return pictures(name, rows);
+    if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
+    if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));
+    return el("pre", { tabindex: 0 }, JSON.stringify(rows, null, 1));
+  });
 }
 
 function classification({ label, probabilities }) {
-  return el("div", {}, el("p", { class: "winner", id: "label" }, label), bars(probabilities, SHOWN));
+  return [el("p", { class: "winner" }, label), bars(probabilities, SHOWN)];
 }
 
 function bars(probabilities, most) {
   const rows = Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, most);
   return el("div", { class: "bars" }, rows.map(([name, p]) => [
-    el("span", {}, name), bar(p), el("span", {}, share(p)),
+    el("span", {}, name), bar(p), el("span", { class: "number" }, share(p)),
   ]));
 }
 
-function pictures(images) {
-  const shown = images.map((data, i) => el("img", { src: `data:image/png;base64,${data}`, alt: `image ${i + 1} of ${images.length}` }));
-  return el("div", { class: images.length === 1 ? "pictures one" : "pictures" }, shown);
+function pictures(name, images) {
+  const address = (data) => `data:image/png;base64,${data}`;
+  const shown = images.map((data, i) => el("img", { src: address(data), alt: `${name} ${i + 1} of ${images.length}` }));
+  if (images.length > 1) return el("div", { class: "pictures" }, shown);
+  return el("div", {}, el("div", { class: "pictures one" }, shown), download(address(images[0]), `${name}.png`, "Download"));
+}
+
+export function download(address, file, text) {
+  return el("p", {}, el("a", { href: address, download: file }, text));
 }
 
 // A bar of the share `value`, with a mark at `mark`; both in [0, 1].

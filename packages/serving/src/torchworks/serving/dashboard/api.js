@@ -3,36 +3,43 @@
 const ROOT = new URL("..", import.meta.url);
 
 export class Refused extends Error {
-  constructor(status, code, message, requestId) {
+  constructor(message, { status = 0, code, request_id: requestId } = {}) {
     super(message);
     Object.assign(this, { status, code, requestId });
   }
 }
 
-export function setKey(key) {
-  sessionStorage.setItem("key", key);
+export const hasKey = () => sessionStorage.getItem("key") !== null;
+export const setKey = (key) => sessionStorage.setItem("key", key);
+
+export const modelPath = (name) => `v1/models/${encodeURIComponent(name)}`;
+
+export async function call(path, request) {
+  return (await ask(path, request)).json();
 }
 
-export function hasKey() {
-  return sessionStorage.getItem("key") !== null;
+// The response, if it is a good one.
+export async function ask(path, { method = "GET", body, type, accept } = {}) {
+  const given = { "X-API-Key": sessionStorage.getItem("key"), "Content-Type": type, "Accept": accept };
+  const headers = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
+  const response = await fetch(new URL(path, ROOT), { method, headers, body }).catch(() => { throw unreachable(); });
+  if (response.ok) return response;
+  const { error = {} } = await response.json().catch(() => ({})); // a proxy may have answered instead
+  throw new Refused(error.message ?? `The answer was status ${response.status}.`, { ...error, status: response.status });
 }
 
-export function ask(path, { method = "GET", body, type } = {}) {
-  const headers = {};
-  if (hasKey()) headers["X-API-Key"] = sessionStorage.getItem("key");
-  if (type) headers["Content-Type"] = type;
-  return fetch(new URL(path, ROOT), { method, headers, body });
-}
-
-export async function call(path, options) {
-  const begun = performance.now();
-  const response = await ask(path, options);
-  const answer = await response.json();
-  if (!response.ok) {
-    const { code, message, request_id: id } = answer.error ?? {};
-    throw new Refused(response.status, code, message ?? response.statusText, id);
+// What a stream of server-sent events tells.
+export async function* events(path) {
+  const reader = (await ask(path)).body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; ;) {
+    const { value, done } = await reader.read().catch(() => { throw unreachable(); });
+    if (done) return;
+    const whole = (text + value).split("\n\n");
+    text = whole.pop();
+    for (const event of whole) yield JSON.parse(event.replace("data: ", ""));
   }
-  return { answer, seconds: (performance.now() - begun) / 1000 };
 }
 
-export const predictPath = (model) => `v1/models/${encodeURIComponent(model)}/predict`;
+export function unreachable() {
+  return new Refused("The service does not answer. It may have been stopped.");
+}

@@ -10,7 +10,7 @@ export function draw(chart, lines, unit) {
   const most = nice(Math.max(...known, 0));
   const point = (value, i, count) => `${(i / Math.max(1, count - 1)) * WIDTH},${HEIGHT - (value / most) * (HEIGHT - TOP)}`;
   const drawn = lines.flatMap(({ kind, values }) => runs(values).map((run) => svg("polyline", {
-    class: kind, points: run.map(([i, value]) => point(value, i, values.length)).join(" "),
+    class: run.length > 1 ? kind : `${kind} dot`, points: [...run, run.at(-1)].map(([i, value]) => point(value, i, values.length)).join(" "),
   })));
   chart.replaceChildren(...drawn);
   chart.parentElement.querySelector("figcaption").dataset.most = `${most} ${unit}`;
@@ -24,7 +24,7 @@ function runs(values) {
     if (i === 0 || values[i - 1] == null) found.push([]);
     found.at(-1).push([i, value]);
   });
-  return found.map((run) => (run.length === 1 ? [run[0], [run[0][0] + 0.5, run[0][1]]] : run));
+  return found;
 }
 
 function nice(value) {

@@ -1,8 +1,7 @@
 // Makes elements. Text never becomes markup, whoever wrote it.
 
 export function el(tag, props = {}, ...children) {
-  const element = document.createElement(tag);
-  return fill(element, props, children);
+  return fill(document.createElement(tag), props, children);
 }
 
 export function svg(tag, props = {}, ...children) {
@@ -21,6 +20,15 @@ function fill(element, props, children) {
 
 export const byId = (id) => document.getElementById(id);
 
+// Gives an element new children only where they differ: what is selected in it stays so, and nothing is read out again.
+export function renew(element, ...children) {
+  const next = element.cloneNode(false);
+  next.append(...children);
+  if (!next.isEqualNode(element)) element.replaceChildren(...next.childNodes);
+}
+
+export const hint = (text) => el("p", { class: "hint" }, text);
+
 export function number(value) {
   return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(4);
 }
@@ -38,7 +46,7 @@ export function figures(pairs) {
   return pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
 }
 
-// A table of rows of cells; a cell is text, or {text, kind} with a class name.
+// A table of rows of cells; a cell is text, or {text, kind} with a class name. "#name" is a column of numbers.
 export function table(names, rows) {
   const kinds = names.map((name) => (name.startsWith("#") ? "number" : null));
   const head = names.map((name, i) => el("th", { scope: "col", class: kinds[i] }, name.replace("#", "")));
@@ -46,5 +54,5 @@ export function table(names, rows) {
     const kind = [kinds[i], cell?.kind].filter(Boolean).join(" ");
     return el("td", { class: kind || null }, cell?.text ?? cell);
   })));
-  return [el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)];
+  return el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, body));
 }

@@ -1,4 +1,4 @@
-// A link cannot send the key. Where the service wants one, what a link leads to is fetched with it and shown in the page.
+// A link cannot send the key. Where one is used, what a link leads to is fetched with it and shown in the page.
 
 import { ask, hasKey } from "./api.js";
 import { byId, el } from "./dom.js";
@@ -6,25 +6,27 @@ import { byId, el } from "./dom.js";
 export function followWithKey() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest("nav a, #shown a");
-    if (!link || !(hasKey() || !byId("key").hidden)) return;
+    if (!link || !hasKey()) return;
     event.preventDefault();
-    show(link);
+    show(link.href);
   });
 }
 
-async function show(link) {
-  const response = await ask(link.href);
-  byId("key").hidden = response.status !== 401;
-  if (!byId("key").hidden) return byId("key").elements.key.focus();
-  const text = await response.text();
-  const page = response.headers.get("Content-Type").startsWith("text/html") ? parts(text, response.url) : [el("pre", {}, text)];
-  byId("shown").replaceChildren(el("button", { onclick: hide }, "Close"), ...page);
+async function show(address) {
+  const content = await fetched(address).catch((error) => [el("p", { className: "error" }, error.message)]);
+  byId("shown").replaceChildren(el("button", { onclick: hide }, "Close"), ...content);
   byId("shown").hidden = false;
   byId("shown").focus();
 }
 
 function hide() {
   byId("shown").hidden = true;
+}
+
+async function fetched(address) {
+  const response = await ask(address);
+  const text = await response.text();
+  return response.headers.get("Content-Type").startsWith("text/html") ? parts(text, response.url) : [el("pre", {}, text)];
 }
 
 // What a page holds, with links that lead where they would have there. The parser runs no scripts.

@@ -1,19 +1,24 @@
-// A place to draw: with the mouse, a finger, or the keyboard (arrows move, space held down draws).
+// A place to draw: with the mouse, a finger or a pen, or from the keyboard.
 
 import { el } from "./dom.js";
 
-const SIZE = 224;
+const SIZE = 224, STEP = 8;
+const STEPS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 
 export class Pad {
+  // `changed` is called when the pen is lifted.
   constructor(changed) {
     this.changed = changed;
     this.canvas = el("canvas", {
-      class: "pad", width: SIZE, height: SIZE, tabindex: 0, role: "img",
-      "aria-label": "Drawing area. Arrow keys move the pen, holding space draws, Delete clears.",
+      class: "pad", width: SIZE, height: SIZE, tabindex: 0, role: "application",
+      "aria-label": "Drawing area. Arrow keys move the pen, Space sets it down and lifts it, Delete clears.",
     });
-    this.pen = { x: SIZE / 2, y: SIZE / 2, down: false };
+    this.mark = el("span", { class: "pen" }); // where the pen is, for those who cannot see a pointer there
+    this.element = el("div", { class: "paper" }, this.canvas, this.mark);
+    this.pen = { down: false };
     this.context = this.canvas.getContext("2d");
-    Object.assign(this.context, { lineCap: "round", lineJoin: "round", lineWidth: SIZE / 9, strokeStyle: "#fff" });
+    Object.assign(this.context, { lineCap: "round", lineJoin: "round", lineWidth: SIZE / 9, strokeStyle: "#fff", imageSmoothingEnabled: false });
+    this.moveTo(SIZE / 2, SIZE / 2);
     this.clear();
     this.listen();
   }
@@ -23,47 +28,72 @@ export class Pad {
       const box = this.canvas.getBoundingClientRect();
       return [((event.clientX - box.left) / box.width) * SIZE, ((event.clientY - box.top) / box.height) * SIZE];
     };
-    this.canvas.addEventListener("pointerdown", (event) => {
+    const on = (name, action) => this.canvas.addEventListener(name, action);
+    on("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return;
       this.canvas.setPointerCapture(event.pointerId);
-      this.pen.down = true;
-      this.move(...at(event), false);
-      this.move(...at(event));
+      this.moveTo(...at(event));
+      this.lower();
     });
-    this.canvas.addEventListener("pointermove", (event) => this.pen.down && this.move(...at(event)));
-    for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, () => this.lift());
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
-    this.canvas.addEventListener("keyup", (event) => event.key === " " && this.lift());
+    on("pointermove", (event) => event.isPrimary && event.buttons === 1 && this.drawTo(...at(event)));
+    for (const name of ["pointerup", "pointercancel", "blur"]) on(name, () => this.lift());
+    on("keydown", (event) => this.key(event));
   }
 
   key(event) {
-    const step = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] }[event.key];
-    if (step) this.move(this.pen.x + step[0], this.pen.y + step[1], this.pen.down);
-    else if (event.key === " ") this.pen.down = true;
+    const step = STEPS[event.key];
+    if (step) this.drawTo(this.pen.x + step[0], this.pen.y + step[1]);
     else if (event.key === "Delete") this.clear();
-    else return;
+    else if (event.key !== " ") return;
+    else if (this.pen.down) this.lift();
+    else this.lower();
     event.preventDefault();
   }
 
-  move(x, y, draws = true) {
+  moveTo(x, y) {
     const inside = (value) => Math.min(SIZE, Math.max(0, value));
-    const { x: x0, y: y0 } = this.pen;
     Object.assign(this.pen, { x: inside(x), y: inside(y) });
-    if (!draws) return;
+    this.mark.style.left = `${(100 * this.pen.x) / SIZE}%`;
+    this.mark.style.top = `${(100 * this.pen.y) / SIZE}%`;
+  }
+
+  // Leaves a line if the pen is down.
+  drawTo(x, y) {
+    const { x: x0, y: y0 } = this.pen;
+    this.moveTo(x, y);
+    if (!this.pen.down) return;
     this.context.beginPath();
     this.context.moveTo(x0, y0);
     this.context.lineTo(this.pen.x, this.pen.y);
     this.context.stroke();
   }
 
+  lower() {
+    this.pen.down = true;
+    this.mark.classList.add("down");
+    this.drawTo(this.pen.x, this.pen.y);
+  }
+
   lift() {
     if (!this.pen.down) return;
     this.pen.down = false;
+    this.mark.classList.remove("down");
     this.changed();
   }
 
   clear() {
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, SIZE, SIZE);
+  }
+
+  // A picture instead of the drawing; nothing for a file that is none.
+  async show(file) {
+    this.clear();
+    const picture = await createImageBitmap(file).catch(() => null);
+    if (!picture) return;
+    const scale = SIZE / Math.max(picture.width, picture.height);
+    const [width, height] = [scale * picture.width, scale * picture.height];
+    this.context.drawImage(picture, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
   }
 
   png() {

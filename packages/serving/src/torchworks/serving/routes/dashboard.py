@@ -9,7 +9,10 @@ from torchworks.serving.errors import Refusal
 
 router = APIRouter(include_in_schema=False)
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 FILES = {
     file.name: file.read_bytes() for file in files("torchworks.serving.dashboard").iterdir() if "." in file.name
 }  # a name from a request is looked up here, and never made a path of

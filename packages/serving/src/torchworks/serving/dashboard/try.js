@@ -1,0 +1,101 @@
+// The panel to try a model: its form, and what it answers.
+
+import { answerOf, download } from "./answer.js";
+import { ask, call, events, Refused, unreachable } from "./api.js";
+import { byId, el, hint, milliseconds } from "./dom.js";
+import { inputFor } from "./input.js";
+
+let model = null, input = null, turn = 0, job = null, sheet = null;
+
+export function tryModel(chosen) {
+  model = chosen;
+  input = inputFor(model, { send, clear, refuse });
+  byId("input").replaceChildren(...input.elements);
+  clear();
+}
+
+// The answer of this turn replaces what is shown, unless something else was asked meanwhile.
+export async function send() {
+  const mine = begin();
+  byId("answer").setAttribute("aria-busy", "true");
+  let shown;
+  try {
+    const request = await input.request();
+    shown = await (request.job ? generate(request, mine) : predict(request));
+  } catch (error) {
+    const id = error.requestId ? ` (request ${error.requestId})` : "";
+    shown = [el("p", { class: "error" }, `${error.message}${id}`)];
+  }
+  if (mine === turn) finish(shown);
+}
+
+function clear() {
+  begin();
+  finish([hint("The answer appears here.")]);
+}
+
+function refuse(sentence) {
+  begin();
+  finish([el("p", { class: "error" }, sentence)]);
+}
+
+function begin() {
+  cancel();
+  return ++turn;
+}
+
+function finish(shown) {
+  byId("answer").replaceChildren(...shown);
+  byId("answer").removeAttribute("aria-busy");
+}
+
+async function predict(request) {
+  const begun = performance.now(), asked = model;
+  const answer = await call(request.path, request);
+  return [...answerOf(asked, answer), told(answer, begun)];
+}
+
+function told({ model: name, version }, begun) {
+  return hint(`${name} ${version}, ${milliseconds((performance.now() - begun) / 1000)} ms here and back`);
+}
+
+async function generate(request, mine) {
+  const begun = performance.now(), asked = model;
+  const { job: id, rows } = await call(request.path, request);
+  if (mine === turn) job = id;
+  else drop(id);
+  await over(id, rows, mine);
+  const result = `v1/jobs/${id}/result`, answer = await call(result);
+  return [...answerOf(asked, answer), await grid(asked, result), told(answer, begun)].filter(Boolean);
+}
+
+// Shows how far a job is until it is done.
+async function over(id, rows, mine) {
+  const bar = el("progress", { max: rows, value: 0 }), count = el("span", {}, `0 of ${rows}`);
+  const stop = el("button", { type: "button", onclick: cancel }, "Cancel");
+  if (mine === turn) byId("answer").replaceChildren(el("div", { class: "row" }, el("label", {}, "Images ", bar), count, stop));
+  let last = {};
+  for await (last of events(`v1/jobs/${id}/events`)) {
+    bar.value = last.done;
+    count.textContent = `${last.done} of ${rows}`;
+  }
+  if (mine === turn) job = null;
+  if (last.state !== "done") throw last.error ? new Refused(last.error) : unreachable();
+}
+
+async function grid(asked, result) {
+  const { outputs } = asked.signature;
+  if (outputs.length !== 1 || outputs[0].kind !== "image") return null;
+  URL.revokeObjectURL(sheet);
+  sheet = URL.createObjectURL(await (await ask(result, { accept: "image/png" })).blob());
+  return download(sheet, `${asked.name}.png`, "Download all in one picture");
+}
+
+function cancel() {
+  if (job) drop(job);
+  job = null;
+}
+
+function drop(id) {
+  call(`v1/jobs/${id}`, { method: "DELETE" }).catch(() => {}); // it is over already, or the service is
+}

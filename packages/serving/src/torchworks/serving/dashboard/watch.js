@@ -1,0 +1,61 @@
+// The panels that show what the service has seen of late.
+
+import { bar } from "./answer.js";
+import { draw } from "./charts.js";
+import { byId, el, figures, hint, milliseconds, number, renew, share, table } from "./dom.js";
+
+export function showLive({ seconds }) {
+  const sum = (name) => seconds.reduce((total, second) => total + second[name], 0);
+  const requests = sum("requests"), errors = sum("errors"), last = seconds.findLast((second) => second.p50 != null);
+  renew(byId("figures"), ...figures([
+    ["requests", String(requests)],
+    ["failed or refused", requests ? share(errors / requests) : "–"],
+    ["p50, ms", last ? milliseconds(last.p50) : "–"],
+    ["p99, ms", last ? milliseconds(last.p99) : "–"],
+  ]));
+  const line = (kind, value) => ({ kind, values: seconds.map(value) });
+  draw(byId("throughput"), [line("requests", (s) => s.requests - s.errors), line("errors", (s) => s.errors || null)], "/s");
+  draw(byId("latency"), [line("p50", (s) => s.p50 && 1000 * s.p50), line("p99", (s) => s.p99 && 1000 * s.p99)], "ms");
+}
+
+export function showVersions({ versions }, { budgets }) {
+  const rows = versions.map((version) => [
+    el("code", {}, version.version), version.alias || "–", share(version.share, 0), version.form,
+    version.created.slice(0, 16).replace("T", " "), { text: scoreOf(version.score), kind: "words" },
+  ]);
+  renew(byId("versions"), table(["version", "alias", "#callers", "form", "made", "score"], rows));
+  const split = versions.filter((version) => version.share > 0);
+  renew(byId("split"), ...(split.length < 2 ? [] : split.map((version) => {
+    const part = el("span", {}, `${version.alias || version.version} ${share(version.share, 0)}`);
+    part.style.width = `${100 * version.share}%`;
+    return part;
+  })));
+  const left = ["errors", "latency"].filter((name) => budgets[name]).map((name) => [`${name} budget left`, share(budgets[name].left)]);
+  renew(byId("budgets"), ...figures(left));
+}
+
+function scoreOf({ name, exported }) {
+  return exported == null ? "–" : `${name} ${number(exported)}`;
+}
+
+// Bars in a fixed scale: half of each is the threshold.
+export function showDrift({ rows, least, judged, features } = {}) {
+  const found = Object.entries(features ?? {}).map(([name, { statistic, threshold, drifted }]) => [
+    name, bar(statistic / (2 * threshold), { mark: 0.5, bad: drifted }), statistic.toFixed(3), threshold.toFixed(3),
+    drifted ? { text: "drifted", kind: "bad" } : { text: "as in training", kind: "good" },
+  ]);
+  const note = judged ? `The last ${rows} rows.` : rows ? `Judged from ${least} rows on; so far ${rows} have come.`
+    : "No rows have come yet, or this bundle brings no reference to compare with.";
+  renew(byId("drift"), hint(note),
+    ...(judged ? [table(["feature", "distance", "#PSI", "#threshold", "verdict"], found)] : []));
+}
+
+export function showRecent({ predictions }) {
+  const rows = predictions.map((row) => [
+    new Date(1000 * row.time).toLocaleTimeString(), el("code", {}, row.version), row.alias || "–", row.answer || "–",
+    row.milliseconds == null ? "–" : row.milliseconds.toFixed(1),
+    { text: String(row.status), kind: row.status < 400 ? "good" : "bad" }, el("code", {}, row.request_id),
+  ]);
+  renew(byId("recent"), rows.length ? table(["time", "version", "alias", "answer", "#ms", "status", "request"], rows)
+    : hint("None yet."));
+}

@@ -1,0 +1,574 @@
+"""The page in a real browser without a window: what people see, with the mouse, from the keyboard, on a telephone.
+
+It runs where Playwright and a Chromium are installed; nothing is downloaded.
+"""
+
+import base64
+import contextlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import digit_bundles
+
+api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the PATH")
+PATIENCE = 15_000  # milliseconds, of which a machine that does nothing else needs few
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
+SECRET = "a-key-of-some-length"
+STROKES = {  # of a hand, from the upper left corner at (0, 0) to the lower right one at (1, 1)
+    "0": [(0.5, 0.1), (0.3, 0.2), (0.25, 0.5), (0.3, 0.8), (0.5, 0.9), (0.7, 0.8), (0.75, 0.5), (0.7, 0.2), (0.5, 0.1)],
+    "1": [(0.5, 0.1), (0.5, 0.9)],
+    "7": [(0.25, 0.12), (0.75, 0.12), (0.62, 0.4), (0.5, 0.65), (0.42, 0.9)],
+}  # fmt: skip
+expect = api.expect
+expect.set_options(timeout=PATIENCE)
+
+
+# ---- a service and a browser ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def service(*words: object, port: int = 0) -> Iterator[SimpleNamespace]:
+    """`serving serve WORDS…` in a process of its own: its `address` and a way to `stop` it."""
+    command = [sys.executable, "-m", "torchworks.serving", "serve", "--port", str(port), *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+
+        def stop() -> None:
+            process.kill()
+            process.wait()
+
+        try:
+            yield SimpleNamespace(address=process.stdout.readline().split()[2], stop=stop)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    return digit_bundles.write_digits("digits", tmp_path_factory.mktemp("digits") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
+    """The address of a service with a model of each kind."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "token").write_text(SECRET)
+    others = [
+        digit_bundles.write_digits("watched", folder / "watched"),
+        digit_bundles.write_slow("slow", folder / "slow"),
+    ]
+    served = [digits, *others, *(bundles / name for name in ("classifier", "generator", "translator", "sqrt"))]
+    with service(*served, "--bundles", bundles, "--admin-token-file", folder / "token") as running:
+        yield running.address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable]:
+    """Open the page of a service at a model. In the end nothing may have been asked of any other host, and the browser
+    may have complained of nothing, such as what the content security policy forbids, but of refusals that are `due`."""
+    opened, seen = [], SimpleNamespace(complaints=[], addresses=set(), due=())
+
+    def complain(message):
+        if message.type in ("error", "warning") and not any(status in message.text for status in seen.due):
+            seen.complaints.append(message.text)
+
+    def open_page(address: str, model: str | None = None, *, due: tuple[str, ...] = (), width: int = 1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        context.set_default_timeout(PATIENCE)
+        opened.append(context)
+        seen.due += due
+        page = context.new_page()
+        page.on("console", complain)
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("request", lambda request: seen.addresses.add(request.url))
+        page.goto(address)
+        if model is not None:
+            choose(page, model)
+        return page
+
+    yield open_page
+    for context in opened:
+        context.close()
+    assert seen.complaints == []
+    assert [url for url in seen.addresses if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+
+
+def choose(page, model: str) -> None:
+    page.locator("#model").select_option(model)
+    expect(page.locator("#about")).to_have_text(re.compile(f"^{model} "))
+
+
+def draw(page, digit: str) -> None:
+    box = page.locator("canvas").bounding_box()
+    (x, y), *rest = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in STROKES[digit]]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for place in rest:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
+def label(page):
+    return page.locator("#answer .winner")
+
+
+def ask(address: str, path: str, body: object, **headers: str) -> dict:
+    request = urllib.request.Request(
+        address + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def shown_pictures(page) -> list[str]:
+    """The PNG files of the answer, in base64."""
+    return [image.get_attribute("src").partition(",")[2] for image in page.locator(".pictures img").all()]
+
+
+def drop(page, selector: str, name: str, content: bytes | None) -> None:
+    """Let a file fall onto an element; without `content`, some text."""
+    data = page.evaluate_handle(
+        """([name, content]) => {
+            const data = new DataTransfer();
+            if (content === null) data.setData("text/plain", name);
+            else data.items.add(new File([Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0))], name));
+            return data;
+        }""",
+        [name, None if content is None else base64.b64encode(content).decode()],
+    )
+    for event in ("dragover", "drop"):
+        page.dispatch_event(selector, event, {"dataTransfer": data})
+
+
+# ---- trying a model ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_a_digit_drawn_with_the_mouse_is_read(visit, models, digit):
+    page = visit(models, "digits")
+    draw(page, digit)
+    expect(label(page)).to_have_text(digit)
+    names, shares = (
+        page.locator(".bars span:not(.number)").all_inner_texts(),
+        page.locator(".bars .number").all_inner_texts(),
+    )
+    assert names[0] == digit
+    assert sorted(names) == list(digit_bundles.DIGITS)
+    assert sum(float(share.removesuffix(" %")) for share in shares) == pytest.approx(100, abs=1)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#answer")).to_have_text("The answer appears here.")
+
+
+def test_everything_can_be_done_from_the_keyboard_and_one_sees_where_one_is(visit, models):
+    page = visit(models)
+    expect(page.locator("#about")).not_to_be_empty()
+    press, reached = page.keyboard.press, []
+
+    def tab(times: int) -> None:
+        for _ in range(times):
+            press("Tab")
+            reached.append(page.evaluate("document.activeElement.tagName"))
+            assert page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
+
+    tab(2)
+    page.keyboard.type("digits")
+    expect(page.locator("#about")).to_have_text(re.compile("^digits "))
+    tab(3)
+    for key in ["ArrowUp"] * 12 + ["Space"] + ["ArrowDown"] * 24 + ["Space"]:
+        press(key)
+    expect(label(page)).to_have_text("1")
+    tab(1)
+    press("Enter")
+    expect(label(page)).to_have_count(0)
+    tab(1)
+    press("Space")
+    expect(label(page)).to_have_text(re.compile(r"^\d$"))
+    tab(1)
+    with page.expect_file_chooser():
+        press("Enter")
+    assert reached == ["A", "SELECT", "A", "A", "CANVAS", "BUTTON", "BUTTON", "INPUT"]
+
+
+def test_only_the_keyboard_shows_a_pen_and_leaving_the_drawing_lifts_it(visit, models):
+    page = visit(models, "digits")
+    draw(page, "7")
+    expect(page.locator(".pen")).to_be_hidden()
+    page.locator("#model").focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(page.locator(".pen")).to_be_visible()
+    page.keyboard.press("Space")
+    expect(page.locator(".pen.down")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(".pen.down")).to_have_count(0)
+
+
+def test_images_of_the_chosen_class_are_generated_and_can_be_kept(visit, models):
+    page = visit(models, "generator")
+    page.get_by_label("Images").fill("20")
+    page.get_by_label("Seed").fill("3")
+    page.locator("#input select").select_option("dog")
+    with page.expect_request("**/v1/models/generator/jobs"):
+        page.get_by_role("button", name="Generate").click()
+    expect(page.locator(".pictures img")).to_have_count(20)
+    asked = {"inputs": {"seed": 3, "n": 20, "label": ["dog"] * 20}}
+    assert shown_pictures(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "generator.png"
+    assert Image.open(io.BytesIO(Path(download.value.path()).read_bytes())).size == (5 * 64 + 4 * 2, 4 * 64 + 3 * 2)
+    before = shown_pictures(page)
+    page.get_by_role("button", name="Another seed").click()
+    expect(page.locator(".pictures img").first).not_to_have_attribute("src", f"data:image/png;base64,{before[0]}")
+
+
+def test_the_class_can_be_all_in_turn_and_a_number_that_is_too_large_is_not_sent(visit, models):
+    page = visit(models, "generator")
+    page.get_by_label("Images").fill("3")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator(".pictures img")).to_have_count(3)
+    asked = {"inputs": {"seed": 0, "n": 3, "label": ["cat", "dog", "owl"]}}
+    assert shown_pictures(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
+    page.get_by_label("Images").fill("9999")
+    page.get_by_role("button", name="Generate").click()
+    assert page.get_by_label("Images").evaluate("(field) => field.validity.rangeOverflow")
+    expect(page.locator(".pictures img")).to_have_count(3)
+
+
+def test_a_long_job_shows_how_far_it_is_and_can_be_cancelled(visit, models):
+    page = visit(models, "slow")
+    page.get_by_label("Images").fill("256")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("progressbar")).to_have_attribute("max", "256")
+    expect(page.locator("#answer")).to_contain_text(re.compile(r"\b(16|32|48|64|80) of 256"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#answer")).to_have_text("This job was cancelled.")
+
+
+def test_an_image_goes_in_and_an_image_comes_out_beside_it(visit, models):
+    page = visit(models, "translator")
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    page.get_by_label("Choose an image").set_input_files(
+        {"name": "in.png", "mimeType": "image/png", "buffer": png(pixels)}
+    )
+    expect(page.locator(".pictures img")).to_have_count(1)
+    (shown,) = shown_pictures(page)
+    assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(shown)))) == 255 - pixels).all()
+    given, taken = page.locator("img.preview").bounding_box(), page.locator(".pictures img").bounding_box()
+    assert given["x"] + given["width"] <= taken["x"]
+    assert abs(given["y"] - taken["y"]) < 100
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert Path(download.value.path()).read_bytes() == base64.b64decode(shown)
+
+
+def test_an_image_can_be_dropped_and_a_miss_does_not_leave_the_page(visit, models):
+    page = visit(models, "translator")
+    drop(page, ".drop", "in.png", png(np.zeros((8, 8, 3), np.uint8)))
+    expect(page.locator(".pictures img")).to_have_count(1)
+    drop(page, ".drop", "only some words", None)
+    expect(page.locator("#answer")).to_contain_text("What was dropped is no file.")
+    assert (
+        page.locator("h1").evaluate(
+            "(at) => at.dispatchEvent(new DragEvent('drop', {bubbles: true, cancelable: true}))"
+        )
+        is False
+    )
+
+
+def test_a_dropped_image_is_seen_where_one_draws_and_drawing_takes_its_place(visit, models):
+    page = visit(models, "digits")
+    pixels, classes = digit_bundles.images()
+    drop(page, ".drop", "four.png", png(pixels[classes == 4][0, 0]))
+    expect(label(page)).to_have_text("4")
+    seen = page.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator("canvas").evaluate("(canvas) => canvas.toDataURL()") != seen
+    draw(page, "7")
+    expect(label(page)).to_have_text("7")
+
+
+@pytest.mark.parametrize("model", ["translator", "digits"])
+def test_a_file_that_is_no_picture_is_refused_in_a_sentence(visit, models, model):
+    page = visit(models, model, due=("415",))
+    page.get_by_label("Choose an image").set_input_files(
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
+    )
+    expect(page.locator("#answer")).to_have_text(
+        re.compile(r"^A picture must be a PNG, JPEG or WEBP file\. \(request \w+\)$")
+    )
+    expect(page.locator("img.preview:visible")).to_have_count(0)
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator("#answer img, #answer .winner")).to_have_count(1)
+
+
+def test_a_model_of_other_things_is_asked_in_json(visit, models):
+    page = visit(models, "sqrt", due=("400", "422"))
+    page.get_by_label("The request as JSON").fill('{"inputs": {"series": [[4, 9]]}}')
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer pre")).to_have_text(re.compile(r"2,\s+3\b"))
+    page.get_by_label("The request as JSON").fill("{")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer .error")).to_contain_text("JSON")
+
+
+def test_an_answer_that_comes_after_another_model_was_chosen_is_not_shown(visit, models):
+    page, held = visit(models, "digits"), []
+    assert page.locator("#model option").all_inner_texts() == sorted(page.locator("#model option").all_inner_texts())
+    page.route("**/digits/predict", lambda route: held.append(route))
+    with page.expect_request("**/digits/predict"):
+        draw(page, "7")
+    choose(page, "translator")
+    with page.expect_response("**/digits/predict"):
+        held[0].continue_()
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator(".pictures img")).to_have_count(1)
+    expect(label(page)).to_have_count(0)
+
+
+# ---- watching ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_what_was_asked_appears_among_the_last_predictions_and_in_the_last_minute(visit, models):
+    page = visit(models, "digits")
+    expect(page.get_by_role("status")).to_have_text("ready")
+    former = page.locator("#recent code").all_inner_texts()[1:2]
+    draw(page, "7")
+    newest = page.locator("#recent tbody tr").first
+    request = newest.locator("code").last
+    expect(request).not_to_have_text(former[0] if former else "none")
+    expect(newest).to_contain_text(re.compile(r"7 \(\d+ %\)"))
+    expect(newest.locator("td.good")).to_have_text("200")
+    expect(page.locator("#figures dd").first).not_to_have_text("0")
+    assert page.locator("#throughput polyline").count()
+    assert page.locator("#latency polyline").count()
+    before = request.inner_text()
+    request.select_text()
+    for _ in range(2):  # looks at the service
+        page.wait_for_event("response", lambda response: "/recent" in response.url)
+    assert page.evaluate("String(getSelection())") == before
+    draw(page, "7")
+    expect(request).not_to_have_text(before)
+
+
+@pytest.mark.slow
+def test_drift_is_shown_with_its_threshold(visit, models):
+    page = visit(models, "watched")
+    expect(page.locator("#drift")).to_contain_text("No rows have come yet")
+    pixels, _ = digit_bundles.images()
+    shuffled = np.random.default_rng(0).permutation(pixels)
+
+    def send(images: np.ndarray) -> None:
+        for start in range(0, len(images), 64):
+            ask(models, "/v1/models/watched/predict", {"inputs": {"image": images[start : start + 64].tolist()}})
+
+    send(shuffled[:64])
+    expect(page.locator("#drift")).to_contain_text("Judged from 100 rows on; so far 64 have come.")
+    send(shuffled[64:320])
+    expect(page.locator("#drift tr", has_text="brightness")).to_contain_text("as in training")
+    send(np.zeros((320, 1, 8, 8), int))
+    expect(page.locator("#drift tr", has_text="brightness")).to_contain_text("drifted")
+
+
+def test_versions_and_how_callers_are_split_between_them_are_shown_as_they_change(visit, models):
+    page = visit(models, "classifier")
+    rows = page.locator("#versions tbody tr")
+    expect(rows).to_have_text(re.compile("v1.*champion.*100 %.*accuracy 1.0000"))
+    token = {"X-Admin-Token": SECRET}
+    ask(models, "/admin/models", {"bundle": "classifier-2"}, **token)
+    ask(models, "/admin/models/classifier/split", {"version": "v2", "share": 0.25}, **token)
+    expect(rows).to_have_text([re.compile("v1.*champion.*75 %"), re.compile("v2.*challenger.*25 %")])
+    expect(page.locator("#split span")).to_have_text(["champion 75 %", "challenger 25 %"])
+    wide = [span.bounding_box()["width"] for span in page.locator("#split span").all()]
+    assert wide[0] == pytest.approx(3 * wide[1], rel=0.05)
+
+
+def test_a_key_is_asked_for_kept_in_this_tab_only_and_asked_for_again_when_it_is_wrong(visit, digits, tmp_path):
+    (tmp_path / "key").write_text(SECRET)
+    with service(digits, "--api-key-file", tmp_path / "key") as running:
+        page = visit(running.address, due=("401",))
+        field = page.get_by_label("This service wants an API key")
+        expect(field).to_be_focused()
+        expect(page.get_by_text("The service refuses this key.")).to_be_hidden()
+        field.fill("quite another key")
+        field.press("Enter")
+        expect(page.get_by_text("The service refuses this key.")).to_be_visible()
+        field.fill(SECRET)
+        page.get_by_role("button", name="Use it").click()
+        expect(field).to_be_hidden()
+        draw(page, "7")
+        expect(label(page)).to_have_text("7")
+        kept = page.evaluate(
+            "[sessionStorage.length, sessionStorage.getItem('key'), localStorage.length, document.cookie]"
+        )
+        assert kept == [1, SECRET, 0, ""]
+        assert page.context.cookies() == []
+        assert SECRET not in page.url
+        page.reload()
+        expect(page.locator("canvas")).to_be_visible()
+        again = page.context.new_page()
+        again.goto(running.address)
+        expect(again.get_by_label("This service wants an API key")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_service_that_stops_is_said_to_and_the_page_goes_on_when_it_is_back(visit, digits):
+    with service(digits) as running:
+        page = visit(running.address, "digits", due=("ERR_CONNECTION", "ERR_EMPTY", "ERR_INCOMPLETE"))
+        expect(page.get_by_role("status")).to_have_text("ready")
+        running.stop()
+        expect(page.get_by_role("status")).to_have_text("no connection")
+        draw(page, "7")
+        expect(page.locator("#answer")).to_have_text("The service does not answer. It may have been stopped.")
+    with service(digits, port=int(running.address.rpartition(":")[2])):
+        expect(page.get_by_role("status")).to_have_text("ready")
+        draw(page, "7")
+        expect(label(page)).to_have_text("7")
+
+
+def test_the_description_and_the_metrics_are_one_click_away(visit, models):
+    page = visit(models, "digits", due=("404",))  # browsers look for an icon
+    page.get_by_role("link", name="API").click()
+    expect(page.locator("h2", has_text="digits")).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="Metrics").click()
+    expect(page.locator("body")).to_contain_text("serving_requests_total")
+
+
+# ---- for everybody -------------------------------------------------------------------------------------------
+
+CONTRASTS = """() => {
+    const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+    const light = (color) => numbers(color).slice(0, 3).map((v) => v / 255)
+        .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = (at) => {
+        for (; at; at = at.parentElement) {
+            const color = getComputedStyle(at).backgroundColor;
+            if ((numbers(color)[3] ?? 1) > 0) return color;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    const own = (at) => [...at.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const found = [...document.body.querySelectorAll("*")]
+        .filter((at) => (own(at) || at.matches("input, select, textarea")) && at.checkVisibility());
+    return found.map((at) => {
+        const [a, b] = [light(getComputedStyle(at).color), light(behind(at))].sort((a, b) => b - a);
+        return [at.tagName + " " + at.className + " " + at.textContent.slice(0, 30), (a + 0.05) / (b + 0.05)];
+    });
+}"""
+
+
+def fill_the_page(page) -> None:
+    """An answer, a refusal, drift, and a table of what happened."""
+    choose(page, "watched")
+    page.get_by_label("Choose an image").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
+    expect(page.locator("#recent td.bad").first).to_be_visible()
+    ask(
+        page.url.partition("/dashboard")[0],
+        "/v1/models/watched/predict",
+        {"inputs": {"image": np.zeros((64, 1, 8, 8), int).tolist()}},
+    )
+    ask(
+        page.url.partition("/dashboard")[0],
+        "/v1/models/watched/predict",
+        {"inputs": {"image": np.zeros((64, 1, 8, 8), int).tolist()}},
+    )
+    expect(page.locator("#drift table")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_stands_out_from_what_is_behind_it(visit, models, scheme):
+    page = visit(models, due=("415",), color_scheme=scheme)
+    fill_the_page(page)
+    faint = [found for found in page.evaluate(CONTRASTS) if found[1] < 4.5]
+    draw(page, "7")
+    expect(label(page)).to_be_visible()
+    seen = page.evaluate(CONTRASTS)
+    assert len(seen) > 80
+    assert faint + [found for found in seen if found[1] < 4.5] == []
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor").startswith("rgb(15,")
+    assert dark is (scheme == "dark")
+    for model in ("generator", "sqrt", "classifier"):
+        choose(page, model)
+        assert [found for found in page.evaluate(CONTRASTS) if found[1] < 4.5] == []
+
+
+@pytest.mark.parametrize("model", ["digits", "generator", "translator", "sqrt"])
+def test_everything_one_can_use_or_look_at_has_a_name_for_those_who_hear_the_page(visit, models, model):
+    page = visit(models, model)
+    page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()
+    expect(page.locator("#answer .hint")).to_contain_text("here and back")
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "link", "textbox", "combobox", "spinbutton", "image", "application", "region", "progressbar"}
+    used = [node for node in tree if not node["ignored"] and node["role"]["value"] in roles]
+    assert len(used) > 10
+    assert [node for node in used if not node.get("name", {}).get("value", "").strip()] == []
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.title()
+
+
+@pytest.mark.parametrize("model", ["digits", "generator", "translator", "sqrt", "slow"])
+def test_nothing_is_wider_than_a_small_telephone(visit, models, model):
+    page = visit(models, model, width=360, has_touch=True)
+    page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()
+    expect(page.locator("#answer .hint")).to_contain_text("here and back")
+    expect(page.locator("#recent tbody tr").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_nothing_moves_for_those_who_asked_for_that(visit, models):
+    page = visit(models, "digits", reduced_motion="reduce")
+    draw(page, "7")
+    expect(label(page)).to_be_visible()
+    moving = """() => [...document.querySelectorAll("*")].map((at) => getComputedStyle(at))
+        .filter((style) => parseFloat(style.transitionDuration) || style.animationName !== "none").length"""
+    assert page.evaluate(moving) == 0
+
+
+def test_no_code_or_style_runs_that_does_not_come_with_the_page(visit, models):
+    page = visit(models, "digits", due=("Content Security Policy",))
+    page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "document.title = 'taken'";
+        document.body.append(script);
+        document.body.setAttribute("style", "display: none");
+    }""")
+    assert page.title() == "Torchworks serving"
+    expect(page.locator("h1")).to_be_visible()
+    policy = page.request.get(page.url).headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert all(f"{part} 'none'" in policy for part in ("default-src", "base-uri", "form-action", "frame-ancestors"))
