@@ -23,7 +23,7 @@ def test_a_run_that_is_not_there_is_said_with_the_nearest_name(tmp_path):
 
 def test_a_file_is_no_run(tmp_path):
     (tmp_path / "model.json").write_text("{}")
-    with pytest.raises(UserError, match=r"There is no run directory .*model\.json"):
+    with pytest.raises(UserError, match=r"model\.json is a file"):
         check_finished(tmp_path / "model.json")
 
 

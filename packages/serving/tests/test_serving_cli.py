@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,8 @@ def test_check_says_what_a_bundle_is(call, bundles):
 def test_a_missing_or_damaged_bundle_is_one_paragraph(call, bundles, tmp_path, command):
     code, _, err = call(command, tmp_path)
     assert (code, f"There is no bundle in {tmp_path}" in err) == (2, True)
+    code, _, err = call(command, tmp_path / "nothing")
+    assert (code, f"There is no folder {tmp_path / 'nothing'}" in err) == (2, True)
     port = ["--port", 0] if command == "serve" else []
     code, _, err = call(command, bundles / "broken", *port)
     assert (code, "is not the file that was saved" in err) == (2, True)
@@ -104,9 +107,15 @@ def test_a_missing_or_damaged_bundle_is_one_paragraph(call, bundles, tmp_path, c
         (["X", "--host", "example.org"], "lets other machines use the models"),
         (["X", "--api-key-file", "nothing"], "cannot be read"),
         (["X", "--api-key-file", "short"], "must have at least 16 ASCII characters"),
-        (["X", "--deadline", "0"], "--deadline must be above 0"),
+        (["X", "--deadline", "0"], "--deadline must be a number above 0"),
         (["X", "--threads", "0"], "--threads must be at least 1"),
-        (["X", "--port", "99999"], "Cannot listen at"),
+        (["X", "--deadline", "nan"], "--deadline must be a number above 0"),
+        (["X", "--port", "99999"], "--port must be from 0 to 65535, but it is 99999"),
+        (["X", "--host", "10.255.255.1", "--insecure-listen"], "Give --host an address of this machine"),
+        (["X", "--allowed-hosts", "http://x"], "without http://"),
+        (["X", "--log", "short"], "--log short cannot be made a folder"),
+        (["--bundles", "nothing"], "--bundles names nothing, which is no folder"),
+        (["--bundles", "."], "only with --admin-token-file"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(call, tmp_path, monkeypatch, words, message):
@@ -115,6 +124,44 @@ def test_a_setting_that_makes_no_sense_is_named(call, tmp_path, monkeypatch, wor
     code, _, err = call("serve", *words)
     assert code == 2
     assert message in err
+
+
+def test_what_is_neither_bundle_nor_finished_run_is_said_to_be_what_it_is(call, bundles, tmp_path):
+    def told(path):
+        code, _, err = call("serve", path, "--port", 0)
+        assert code == 2
+        return err
+
+    assert "Did you mean 'classifier'" in told(bundles / "classifer")
+    assert "is a file, and a bundle is a folder" in told(bundles / "classifier" / "model.onnx")
+    assert "holds bundles, but is none itself" in told(bundles)
+    (tmp_path / "001").mkdir()
+    (tmp_path / "001" / "model.json").write_text("{}")
+    assert f"Did you mean {tmp_path / '001'}" in told(tmp_path)
+    (tmp_path / "002").mkdir()
+    (tmp_path / "002" / "config.json").write_text('{"package": "gans"}')
+    assert "`gans train --resume" in told(tmp_path / "002")
+
+
+def test_one_version_of_a_model_cannot_be_served_twice(call, bundles):
+    code, _, err = call("serve", bundles / "classifier", bundles / "classifier", "--port", 0)
+    assert (code, "cannot be served beside the others: This version" in err) == (2, True)
+
+
+def test_a_bundle_that_others_may_not_read_is_said_with_the_command_that_helps(call, bundles, monkeypatch):
+    def refused(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    code, _, err = call("check", bundles / "classifier")
+    assert (code, "may not be read by this user" in err, "chmod -R a+rX" in err) == (2, True, True)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"format": 1, "colour": 1}'])
+def test_a_manifest_with_other_content_is_one_paragraph(call, tmp_path, content):
+    (tmp_path / "serving.json").write_text(content)
+    code, _, err = call("check", tmp_path)
+    assert (code, f"The file {tmp_path / 'serving.json'}" in err) == (2, True)
 
 
 def test_a_port_in_use_is_said_before_any_model_is_loaded(call):

@@ -44,7 +44,11 @@ class FileEntry:
         path = folder / self.name
         if not path.is_file():
             raise UserError(f"{path} is missing, though {manifest} names it. {RESTORE}")
-        if path.stat().st_size != self.bytes or sha256(path) != self.sha256:
+        try:
+            same = path.stat().st_size == self.bytes and sha256(path) == self.sha256
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if not same:
             raise UserError(
                 f"{path} is not the file that was saved: its SHA-256 differs from the one in {manifest}. "
                 f"It was cut short or changed. {RESTORE}"
@@ -96,8 +100,17 @@ def read_manifest(folder: Path) -> Manifest:
             f"There is no model in {folder}: it has no {MANIFEST}. Name the directory of a finished run."
         ) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}. {RESTORE}") from error
+        raise unreadable(path, error) from error
     found = values.get("format") if isinstance(values, dict) else None
     if isinstance(found, int) and found != FORMAT:
         raise UserError(f"{path} has format {found}, but this version reads format {FORMAT}: update Torchworks.")
-    return from_dict(Manifest, values, where=str(path))
+    return from_dict(Manifest, values, where=f"file {path}")
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """What to say of a file that is there and cannot be read."""
+    if isinstance(error, PermissionError):
+        return UserError(
+            f"{path} may not be read by this user: let its owner allow it by `chmod -R a+rX {path.parent}`."
+        )
+    return UserError(f"{path} cannot be read: {error}. {RESTORE}")

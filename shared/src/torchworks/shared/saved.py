@@ -1,6 +1,7 @@
 """What is in the directory of a run, without importing torch: whether it is finished, and its configuration."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from torchworks.shared.manifest import MANIFEST
 
 def check_finished(folder: Path) -> None:
     """Raise `UserError` unless `folder` is the directory of a run that has a model."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise UserError(f"{folder} may not be read by this user: let its owner allow it by `chmod -R a+rX {folder}`.")
+    if folder.is_file():
+        raise UserError(f"{folder} is a file, and not the directory of a run. Give the path that `train` printed last.")
     if not folder.is_dir():
         near = nearest(folder.name, [path.name for path in folder.parent.glob("*")])
         raise UserError(f"There is no run directory {folder}.{near} Give the path that `train` printed last.")
@@ -19,7 +24,8 @@ def check_finished(folder: Path) -> None:
     if inside:
         raise UserError(f"{folder} holds runs, but is none itself. Did you mean {inside[-1]}?")
     if (folder / "config.json").exists():
-        package = read_json(folder / "config.json").get("package", "PACKAGE")
+        values = read_json(folder / "config.json")
+        package = values.get("package", "PACKAGE") if isinstance(values, dict) else "PACKAGE"
         raise UserError(
             f"The run {folder} is not finished: it has no model yet. Finish it with "
             f"`{package} train --resume {folder}`."

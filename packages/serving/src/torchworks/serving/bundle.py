@@ -24,8 +24,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from torchworks.serving.forms import MODEL_FILES, Form
-from torchworks.shared.config import UserError, from_dict
-from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry
+from torchworks.shared.config import UserError, from_dict, nearest
+from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, unreadable
 from torchworks.shared.signature import Signature, check_name
 
 FORMAT = 1
@@ -144,13 +144,25 @@ def read_bundle(folder: Path) -> BundleManifest:
     path = folder / BUNDLE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no bundle in {folder}: it has no {BUNDLE}. Make one of a finished run by `serving export RUN`."
-        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_bundle(folder) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}. {RESTORE}") from error
+        raise unreadable(path, error) from error
     found = values.get("format") if isinstance(values, dict) else None
     if isinstance(found, int) and found != FORMAT:
         raise UserError(f"{path} has format {found}, but this version reads format {FORMAT}: update Torchworks.")
-    return from_dict(BundleManifest, values, where=str(path))
+    return from_dict(BundleManifest, values, where=f"file {path}")
+
+
+def _no_bundle(folder: Path) -> UserError:
+    if folder.is_file():
+        return UserError(f"{folder} is a file, and a bundle is a folder: give the one with {BUNDLE} in it.")
+    if not folder.exists():
+        near = nearest(folder.name, [path.name for path in folder.parent.glob("*")])
+        return UserError(f"There is no folder {folder}.{near} Make a bundle of a finished run by `serving export RUN`.")
+    inside = sorted(path.parent for path in folder.glob(f"*/{BUNDLE}"))
+    if inside:
+        return UserError(f"{folder} holds bundles, but is none itself. Did you mean {inside[-1]}?")
+    return UserError(
+        f"There is no bundle in {folder}: it has no {BUNDLE}. Make one of a finished run by `serving export RUN`."
+    )

@@ -1,7 +1,10 @@
 """The commands `serve` and `check`."""
 
+import errno
 import importlib
 import logging
+import math
+import os
 import re
 import signal
 import socket
@@ -16,6 +19,7 @@ from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
 from torchworks.serving.connection import patient
 from torchworks.serving.engine import check_golden, open_engine
+from torchworks.serving.errors import Refusal
 from torchworks.serving.hosts import LOCAL, is_loopback
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.monitoring.monitor import Monitor
@@ -24,9 +28,10 @@ from torchworks.serving.served import ServedModel
 from torchworks.shared import machine
 from torchworks.shared.config import UserError
 from torchworks.shared.manifest import MANIFEST
+from torchworks.shared.saved import check_finished
 from torchworks.shared.signature import TensorSpec
 
-SHORTEST_SECRET, BACKLOG = 16, 2048
+SHORTEST_SECRET, BACKLOG, LAST_PORT = 16, 2048, 65535
 HEAD_START = 5.0
 """Seconds that a route has to say that a request came too slowly, before its connection is cut."""
 HOST = re.compile(r"[A-Za-z0-9_.*-]+|[0-9A-Fa-f:]+")
@@ -39,15 +44,46 @@ def serve(arguments: Serve) -> int:
     settings = _settings(arguments)
     _check_host(arguments, settings)
     allowed_hosts = _allowed_hosts(arguments, settings)
-    if not arguments.models and arguments.bundles is None:
-        raise UserError("Name at least one bundle or run to serve, or a folder of them by --bundles DIR.")
+    _check_models(arguments)
+    _check_log(arguments.log)
     with _listen(arguments.host, arguments.port) as listener:
         registry = Registry(settings, Monitor(arguments.monitor, arguments.log))
         for folder in arguments.models:
-            registry.add(ServedModel.load(bundle_of(folder), settings))
+            _add(registry, folder, settings)
         app = create_app(registry, settings, allowed_hosts)
         Server(app, settings.limits).serve_at(listener)
     return 0
+
+
+def _check_models(arguments: Serve) -> None:
+    if not arguments.models and arguments.bundles is None:
+        raise UserError("Name at least one bundle or run to serve, or a folder of them by --bundles DIR.")
+    if arguments.bundles is None:
+        return
+    if not arguments.bundles.is_dir():
+        raise UserError(f"--bundles names {arguments.bundles}, which is no folder.")
+    if arguments.admin_token_file is None:
+        raise UserError("--bundles is for loading through /admin, which there is only with --admin-token-file FILE.")
+
+
+def _check_log(folder: Path | None) -> None:
+    """A folder that fills up later costs the log alone; one that was never one is a slip."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UserError(f"--log {folder} cannot be made a folder: {error.strerror}. Give another.") from error
+    if not writable:
+        raise UserError(f"--log {folder} may not be written to by this user. Give another folder, or permission.")
+
+
+def _add(registry: Registry, folder: Path, settings: Settings) -> None:
+    try:
+        registry.add(ServedModel.load(bundle_of(folder), settings))
+    except Refusal as refusal:
+        raise UserError(f"{folder} cannot be served beside the others: {refusal.message}") from refusal
 
 
 def _settings(arguments: Serve) -> Settings:
@@ -59,8 +95,9 @@ def _settings(arguments: Serve) -> Settings:
         deadline=arguments.deadline,
     )
     for option in ("max_body", "queue", "batch", "deadline"):
-        if getattr(arguments, option) <= 0:
-            raise UserError(f"--{option.replace('_', '-')} must be above 0, but it is {getattr(arguments, option)}.")
+        value = getattr(arguments, option)
+        if not 0 < value < math.inf:  # NaN is neither
+            raise UserError(f"--{option.replace('_', '-')} must be a number above 0, but it is {value}.")
     if arguments.threads is not None and arguments.threads < 1:
         raise UserError(f"--threads must be at least 1, but it is {arguments.threads}.")
     return Settings(
@@ -117,24 +154,34 @@ def _allowed_hosts(arguments: Serve, settings: Settings) -> tuple[str, ...]:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on, so that a port in use is known before a model is loaded."""
+    if not 0 <= port <= LAST_PORT:
+        raise UserError(f"--port must be from 0 to {LAST_PORT}, but it is {port}.")
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        raise UserError(
-            f"Cannot listen at {host}:{port}: {error}. If another program uses the port, stop it or choose another "
-            "one by --port N (0 takes a free one)."
-        ) from error
+        raise UserError(f"Cannot listen at {host}:{port}: {error.strerror}. {_advice(error)}") from error
     return listener
 
 
+def _advice(error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "Give --host an address of this machine, 127.0.0.1 or 0.0.0.0."
+    if error.errno == errno.EACCES:
+        return "Ports below 1024 are for the administrator: choose another one by --port N."
+    return "If another program uses the port, stop it or choose another one by --port N (0 takes a free one)."
+
+
 def bundle_of(folder: Path) -> Path:
-    """The folder itself if it is a bundle; that of a finished run is made first."""
-    if (folder / BUNDLE).is_file() or not (folder / MANIFEST).is_file():
+    """The folder itself if it is a bundle; that of a finished run is made first. Raises `UserError` for other folders
+    of runs."""
+    runs = [MANIFEST, "config.json", f"*/{MANIFEST}"]
+    if not os.access(folder, os.X_OK) or (folder / BUNDLE).is_file() or not any(any(folder.glob(run)) for run in runs):
         return folder
+    check_finished(folder)
     try:
         export = importlib.import_module("torchworks.serving.export.run")
     except ModuleNotFoundError as error:

@@ -53,6 +53,7 @@ from torchworks.shared.device import limit_threads
 from torchworks.shared.machine import cpu_flags, cpu_model
 from torchworks.shared.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
 from torchworks.shared.predict import Predictor, load_predictor
+from torchworks.shared.saved import check_finished
 
 INT8_TOLERANCE = 0.02
 """Of the golden example of 8-bit models: where a number lies between two steps, another processor may round it to the
@@ -77,6 +78,7 @@ def make_bundle(settings: Export, target: Path) -> Report:
     """Make the bundle `target`. Raises `UserError` if it cannot be made as asked, answers differently from the trained
     model, or loses too much of its score."""
     check(settings)
+    check_finished(settings.run)
     check_target(target, settings.overwrite)
     trained = open_trained(settings.run, settings.direction)
     threads = limit_threads()

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torchworks.shared.config import UserError
 from torchworks.shared.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
 from torchworks.shared.predict import Predictor, find_builder, load_predictor
-from torchworks.shared.saved import check_finished
 from torchworks.shared.signature import Signature, TensorSpec
 
 Arrays = dict[str, np.ndarray]
@@ -40,8 +39,7 @@ class Trained:
 
 def open_trained(folder: Path, direction: str | None) -> Trained:
     """The model of the finished run in `folder`, translating in `direction` if one is given. Raises `UserError` for a
-    folder that is no finished run, a damaged one, a package that is not installed, and a model without directions."""
-    check_finished(folder)
+    damaged run, a package that is not installed, and a model without directions."""
     manifest, predictor = read_manifest(folder), load_predictor(folder)
     if direction is not None:
         if not manifest.config.get("direction"):
