@@ -4,7 +4,7 @@
 
 A service in a process of its own, asked at a moderate rate for what it is asked in life, and for what is wrong:
 pictures, JSON, the Open Inference Protocol, jobs, damaged bodies, clients that go away, and now and then another
-version. Figures of the second half are compared with those of minute 1, when caches and pools are full. It ends with
+version. Figures of the last fifth are compared with those of minute 1, when caches and pools are full. It ends with
 what grew and whether that is allowed; it never fails because of it.
 """
 
@@ -86,9 +86,6 @@ class Soak:
 
     def __init__(self, service: Service, folder: Path, rate: float):
         self.service, self.folder, self.rate = service, folder, rate
-        self.url = f"http://127.0.0.1:{service.port}"
-        self.connections = Connections(self.url)
-        self.chance = random.Random(0)
         self.statuses: Counter[str] = Counter()
         self.samples: list[Sample] = []
         self.begun = time.monotonic()
@@ -96,18 +93,10 @@ class Soak:
     async def run(self, seconds: float, console: Console) -> None:
         end = self.begun + seconds
         async with asyncio.TaskGroup() as group:
-            for _ in range(CALLERS):
-                group.create_task(self._caller(end))
+            for number in range(CALLERS):
+                group.create_task(Caller(self, number).run(end))
             group.create_task(self._swaps(end))
             group.create_task(self._watch(end, console))
-        await self.connections.close()
-
-    async def _caller(self, end: float) -> None:
-        kinds: list[Callable[[], Awaitable[object]]] = [self._picture, self._numbers, self._v2, self._images]
-        kinds += [*kinds, self._wrong, self._leave, self._job, self._look]
-        while time.monotonic() < end:
-            await self.chance.choice(kinds)()
-            await asyncio.sleep(self.chance.expovariate(self.rate / CALLERS))
 
     async def _watch(self, end: float, console: Console) -> None:
         while time.monotonic() < end:
@@ -123,7 +112,40 @@ class Soak:
         log = sum(file.stat().st_size for file in (self.folder / "data").glob("predictions*"))
         return Sample(time.monotonic() - self.begun, service.memory, service.threads, service.descriptors, log)
 
-    # ---- requests --------------------------------------------------------------------------------------------
+    async def _swaps(self, end: float) -> None:
+        """Load the other version, promote it, and unload the one before."""
+        versions = ["1", "2"]
+        while time.monotonic() + SWAP_SECONDS < end:
+            await asyncio.sleep(SWAP_SECONDS)
+            old, new = versions
+            await asyncio.to_thread(self._swap, old, new)
+            versions = [new, old]
+
+    def _swap(self, old: str, new: str) -> None:
+        answers = [
+            self.service.admin(bundle="classifier-2" if new == "2" else "classifier"),
+            self.service.admin("/tiny-classifier/promote", version=new),
+            self.service.unload("tiny-classifier", old),
+        ]
+        self.statuses.update(f"swap {answer.status}" for answer in answers)
+
+
+class Caller:
+    """One who asks on a connection of its own: one thing after the other, each chosen at random."""
+
+    def __init__(self, soak: Soak, number: int):
+        self.soak, self.number = soak, number
+        self.url = f"http://127.0.0.1:{soak.service.port}"
+        self.connections = Connections(self.url)
+        self.chance = random.Random(number)
+
+    async def run(self, end: float) -> None:
+        kinds: list[Callable[[], Awaitable[object]]] = [self._picture, self._numbers, self._v2, self._images]
+        kinds += [*kinds, self._wrong, self._leave, self._job, self._look]
+        while time.monotonic() < end:
+            await self.chance.choice(kinds)()
+            await asyncio.sleep(self.chance.expovariate(self.soak.rate / CALLERS))
+        await self.connections.close()
 
     async def _ask(self, kind: str, path: str, body: bytes, content_type: str = "application/json") -> bytes:
         return await self._send(kind, message(self.url + path, body, content_type))
@@ -134,12 +156,12 @@ class Soak:
                 status, answer = await self.connections.ask(sent)
         except (OSError, EOFError, TimeoutError) as error:
             status, answer = type(error).__name__, b""
-        self.statuses[f"{kind} {status}"] += 1
+        self.soak.statuses[f"{kind} {status}"] += 1
         return answer
 
     async def _picture(self) -> None:
         size = self.chance.choice((8, 64, 600))
-        file = self.folder / "picture"
+        file = self.soak.folder / f"picture-{self.number}"
         Image.effect_noise((size, size), 60).save(file, self.chance.choice(("PNG", "JPEG")))
         await self._ask("picture", "/v1/models/tiny-classifier/predict", file.read_bytes(), "image/png")
 
@@ -164,11 +186,11 @@ class Soak:
     async def _leave(self) -> None:
         """Send a part of a request, and go away."""
         whole = message(f"{self.url}/v1/models/tiny-generator/predict", _json(inputs={"n": 16}), "application/json")
-        _, writer = await asyncio.open_connection("127.0.0.1", self.service.port)
+        _, writer = await asyncio.open_connection("127.0.0.1", self.soak.service.port)
         with contextlib.closing(writer):
             writer.write(whole[: self.chance.randint(0, len(whole))])
             await asyncio.sleep(0.01 * self.chance.random())
-        self.statuses["leave"] += 1
+        self.soak.statuses["leave"] += 1
 
     async def _job(self) -> None:
         inputs = {"seed": 1, "n": self.chance.randint(100, 400)}
@@ -184,23 +206,6 @@ class Soak:
     async def _get(self, kind: str, path: str) -> None:
         await self._send(kind, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
-    async def _swaps(self, end: float) -> None:
-        """Load the other version, promote it, and unload the one before."""
-        versions = ["1", "2"]
-        while time.monotonic() + SWAP_SECONDS < end:
-            await asyncio.sleep(SWAP_SECONDS)
-            old, new = versions
-            await asyncio.to_thread(self._swap, old, new)
-            versions = [new, old]
-
-    def _swap(self, old: str, new: str) -> None:
-        answers = [
-            self.service.admin(bundle="classifier-2" if new == "2" else "classifier"),
-            self.service.admin("/tiny-classifier/promote", version=new),
-            self.service.unload("tiny-classifier", old),
-        ]
-        self.statuses.update(f"swap {answer.status}" for answer in answers)
-
 
 def _json(**values: object) -> bytes:
     return json.dumps(values).encode()
@@ -214,7 +219,7 @@ def _line(sample: Sample) -> str:
 
 
 def targets_of(soak: Soak, code: int, said: str) -> list[Target]:
-    """The second half beside minute 1: the median of memory, the least of what requests come and go with."""
+    """The last fifth beside minute 1: the median of memory, the least of what requests come and go with."""
     samples = soak.samples
     early = [sample for sample in samples if 45 <= sample.seconds <= 75]
     late = samples[-max(3, len(samples) // 5) :]

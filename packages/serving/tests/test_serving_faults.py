@@ -252,6 +252,7 @@ def test_a_small_disk_that_is_full_is_survived_and_used_again_when_it_has_room(b
         assert service.terminate() == 0
 
 
+@pytest.mark.slow
 def test_a_log_folder_that_is_deleted_while_it_is_used_is_made_again(bundles, tmp_path):
     data = tmp_path / "data"
     with started(tmp_path / "log", bundles / "sqrt", "--log", data) as service:

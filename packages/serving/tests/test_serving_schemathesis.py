@@ -40,7 +40,7 @@ def fuzz(service: Service, folder: Path, *options: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(["--max-examples", "4", "--phases", "examples,fuzzing,stateful"], id="few"),
+        pytest.param(["--max-examples", "2", "--phases", "examples,fuzzing,stateful"], id="few"),
         pytest.param(["--max-examples", "100"], id="many", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )

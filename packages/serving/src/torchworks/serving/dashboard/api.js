@@ -15,7 +15,8 @@ export const setKey = (key) => sessionStorage.setItem("key", key);
 export const modelPath = (name) => `v1/models/${encodeURIComponent(name)}`;
 
 export async function call(path, request) {
-  return (await ask(path, request)).json();
+  const response = await ask(path, request);
+  return response.json().catch(() => { throw unreachable(); }); // it stopped in the middle of the answer
 }
 
 // The response, if it is a good one.
