@@ -76,12 +76,14 @@ def _verified(bundle: Bundle) -> bytes:
 
 def _open_torchscript(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # deprecated: `serving export --help` and PARITY.md say so
+        warnings.filterwarnings("ignore", message="`torch.jit")  # deprecated: --help of the export and PARITY.md say so
         return torch.jit.load(io.BytesIO(content), map_location=device).eval()
 
 
 def _open_pt2(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
-    program = torch.export.load(io.BytesIO(content))
+    with warnings.catch_warnings():  # torch 2.11 warns of what it does itself
+        warnings.filterwarnings("ignore", message="The given buffer is not writable")
+        program = torch.export.load(io.BytesIO(content))
     return move_to_device_pass(program, device).module()
 
 

@@ -53,7 +53,7 @@ def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -
 
 def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # deprecated: PARITY.md and --help say so
+        warnings.filterwarnings("ignore", message="`torch.jit")  # deprecated: PARITY.md and --help say so
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # a trace is judged by its answers
         traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
         torch.jit.save(traced, file)
@@ -110,16 +110,18 @@ def _output_names(signature: Signature) -> list[str]:
 
 
 def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
-    made = torch.onnx.export(
-        program,
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=[spec.name for spec in signature.inputs],
-        output_names=_output_names(signature),
-        dynamic_shapes=_axis_names(signature),
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():  # torch 2.11 warns of what it does itself
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        made = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[spec.name for spec in signature.inputs],
+            output_names=_output_names(signature),
+            dynamic_shapes=_axis_names(signature),
+            external_data=False,
+            verbose=False,
+        )
     assert made is not None, "torch.onnx.export(dynamo=True) returns a program"
     model = made.model_proto
     if model.ByteSize() >= LARGEST:
