@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto as Type
 from onnx import helper as onnx_helper
-from tiny_bundles import IMAGE, SIZE, UNIT_IMAGE, Tiny, node, weights, write_tiny
+from tiny_bundles import IMAGE, SIZE, UNIT_IMAGE, Tiny, node, weights, write_manifest, write_tiny
 
 from torchworks.serving.bundle import REFERENCE
 from torchworks.serving.monitoring.drift import reference
@@ -58,6 +58,7 @@ def write_digits(name: str, folder: Path) -> Path:
     write_tiny(Tiny(signature, nodes, {"weight": weight / 255}, {"image": pixels[:1]}), name, folder)
     answers = softmax(pixels.reshape(len(pixels), -1) / 255 @ weight)
     (folder / REFERENCE).write_text(json.dumps(reference(signature, {"image": pixels}, {"probability": answers})))
+    write_manifest(name, signature, folder)  # which names all files
     return folder
 
 

@@ -134,7 +134,8 @@ def test_a_model_that_is_busy_does_not_keep_the_service_from_ending(bundles, tmp
 
 def request(rows: int, columns: int) -> bytes:
     body = json.dumps({"inputs": {"series": [[4] * columns] * rows}}).encode()
-    head = "POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    head = "POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head += "Content-Type: application/json\r\n"
     return head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 

@@ -54,7 +54,7 @@ def closed_after(connection: socket.socket) -> float:
     return time.monotonic() - began
 
 
-HEAD = b"POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /livez HT", HEAD])

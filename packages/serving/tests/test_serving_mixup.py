@@ -59,7 +59,8 @@ class Identity:
         tensor = {"name": "series", "datatype": "FP32", "shape": [len(rows), len(rows[0])], "data": rows}
         asked = {"id": self.id, "inputs": [tensor]} if self.path == INFER else {"inputs": {"series": rows}}
         body = json.dumps(asked).encode()
-        head = f"POST {self.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-ID: {self.id}\r\n"
+        head = f"POST {self.path} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {self.id}\r\n"
+        head += "Content-Type: application/json\r\n"
         return head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
     def version(self, status: int, head: bytes, body: bytes) -> str:

@@ -359,7 +359,7 @@ def test_registering_without_mlflow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow.exceptions", None)
     with pytest.raises(UserError, match=r"serving\[mlflow\]"):
         run(Register(bundle(tmp_path), uri="sqlite:///mlflow.db"))
-    with pytest.raises(UserError, match="There is no bundle"):
+    with pytest.raises(UserError, match="holds bundles, but is none itself"):
         run(Register(tmp_path, uri="sqlite:///mlflow.db"))
 
 

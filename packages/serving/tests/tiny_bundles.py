@@ -141,7 +141,7 @@ def write_manifest(name: str, signature: Signature, folder: Path) -> None:
         "preprocessing": {"image": {"size": SIZE, "mode": "L", "range": [0, 255]}},
         "labels": signature.outputs[0].labels or CLASSES,
         "tolerance": 1e-5,
-        "files": [to_dict(FileEntry.of(folder / file)) for file in ("model.onnx", GOLDEN)],
+        "files": [to_dict(FileEntry.of(file)) for file in sorted(folder.iterdir()) if file.name != BUNDLE],
     }
     (folder / BUNDLE).write_text(json.dumps(blank(BundleManifest) | known))
 

@@ -1,29 +1,55 @@
-"""HTTP connections that do not wait for ever. uvicorn itself only limits the time between two requests."""
+"""HTTP connections that neither wait for ever nor keep what never ends. uvicorn itself only limits the time between two
+requests."""
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from pydantic_core import to_json
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from torchworks.serving.errors import Refusal
+from torchworks.serving.gate import new_id
+
+HEAD_BYTES = 1 << 16
 
 
 def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol, which also cuts a connection whose request is not complete after `receive_seconds`, or whose
-    client leaves an answer unread for `send_seconds`."""
+    """uvicorn's protocol, which also cuts a connection whose request is not complete after `receive_seconds`, whose
+    client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that are no body."""
 
     class Patient(HttpToolsProtocol):
         _receiving: asyncio.TimerHandle | None = None
         _sending: asyncio.TimerHandle | None = None
+        _head = 0
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self._receiving = self._cut_after(receive_seconds, self._receiving)
 
+        def data_received(self, data: bytes) -> None:
+            self._head += len(data)  # set back below as soon as it was not all head
+            super().data_received(data)
+            if self._head > HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(Refusal(431, "head_too_large", f"A request's head may have {HEAD_BYTES:,} bytes."))
+
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self._receiving = self._cut_after(receive_seconds, self._receiving)
 
+        def on_headers_complete(self) -> None:
+            self._head = 0
+            super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            self._head = 0
+            super().on_body(body)
+
         def on_message_complete(self) -> None:
+            self._head = 0
             super().on_message_complete()
             _stop(self._receiving)
+
+        def send_400_response(self, msg: str) -> None:
+            self._refuse(Refusal(400, "bad_http", "This is no HTTP request that can be read."))
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -37,6 +63,17 @@ def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtoc
             _stop(self._receiving)
             _stop(self._sending)
             super().connection_lost(exc)
+
+        def _refuse(self, refusal: Refusal) -> None:
+            """Without the application, which never hears of this request."""
+            request_id = new_id()
+            body = to_json(refusal.body(request_id))
+            head = (
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+                "connection: close\r\n\r\n"
+            )
+            self.transport.write(STATUS_LINE[refusal.status] + head.encode() + body)
+            self.transport.close()
 
         def _cut_after(self, seconds: float, before: asyncio.TimerHandle | None) -> asyncio.TimerHandle:
             _stop(before)

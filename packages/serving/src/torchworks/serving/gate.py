@@ -38,7 +38,8 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        request_id = _request_id(headers.get("x-request-id"))
+        given = headers.get("x-request-id", "")
+        request_id = given if ID.fullmatch(given) else new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id)
         if refusal := self._refusal(scope["path"], headers):
@@ -92,9 +93,9 @@ class _Answer:
         await self.send(message)
 
 
-def _request_id(given: str | None) -> str:
-    """Without asking the system for chance each time: ids must differ, and need not be secret."""
-    return given if given and ID.fullmatch(given) else f"{START}{next(_numbers):08x}"
+def new_id() -> str:
+    """Of a request. Ids must differ and need not be secret, so the system is asked for chance only once."""
+    return f"{START}{next(_numbers):08x}"
 
 
 def _key(headers: Headers) -> str:

@@ -127,15 +127,17 @@ class Registry:
                 f"The bundle {served.bundle.folder} is called '{served.name}' '{served.version}'. A service needs "
                 "names of at most 64 lower-case letters, digits, '.', '_' and '-', other than its aliases."
             )
-        entry = self._models.setdefault(served.name, Entry())
+        entry = self._models.get(served.name, Entry())
         if served.version in entry.versions:
             raise conflict("This version of the model is served already.")
+        self._watch(served)
+        self._models[served.name] = entry
         entry.versions[served.version] = served
         entry.aliases.setdefault(CHAMPION, served.version)
-        self._watch(served)
         self._changed("%s %s is served", served.name, served.version)
 
     def _watch(self, served: ServedModel) -> None:
+        """Raises `UserError` for a bundle whose reference cannot be read; nothing has changed then."""
         name, version, batcher = served.name, served.version, served.batcher
         self.monitor.watch(name, served.manifest, served.bundle.reference())
         self.monitor.watch_queue(name, version, lambda: batcher.queued_rows, lambda: batcher.running_rows)

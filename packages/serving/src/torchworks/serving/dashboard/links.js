@@ -13,7 +13,7 @@ export function followWithKey() {
 }
 
 async function show(address) {
-  const content = await fetched(address).catch((error) => [el("p", { className: "error" }, error.message)]);
+  const content = await fetched(address).catch((error) => [el("p", { class: "error" }, error.message)]);
   byId("shown").replaceChildren(el("button", { onclick: hide }, "Close"), ...content);
   byId("shown").hidden = false;
   byId("shown").focus();
