@@ -12,7 +12,6 @@ times, at half, once and twice that capacity. goodput: right answers within a se
 """
 
 import argparse
-import asyncio
 import base64
 import io
 import json
@@ -31,8 +30,9 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+import uvloop
 from fastapi_peer import Reader
-from load import Call, Connections, Outcome, allow_connections, closed_loop, message, open_loop, summary
+from load import Call, Line, Outcome, allow_connections, closed_loop, message, open_loop, summary
 from PIL import Image
 from report import Target, print_machine, print_targets, save
 from rich.console import Console
@@ -170,7 +170,7 @@ def started(name: str, bundle: Path, said: IO[bytes]) -> Iterator[Service]:
         if not answers(port, process):
             said.seek(0)
             raise SystemExit(f"{name} does not start:\n{said.read().decode()[-2000:]}")
-        asyncio.run(closed_loop(service.url, make_calls(bundle, service.url, name), 8, 1.0))  # warm
+        uvloop.run(closed_loop(service.url, make_calls(bundle, service.url, name), 8, 1.0))  # warm
         os.killpg(process.pid, signal.SIGSTOP)
         yield service
     finally:
@@ -214,18 +214,8 @@ def direct_seconds(bundle: Path, calls: list[Call]) -> list[float]:
 
 def alone_seconds(service: Service, calls: list[Call]) -> list[float]:
     """Of single requests, one after the other."""
-
-    async def ask() -> list[float]:
-        connections, seconds = Connections(service.url), []
-        for turn in range(300):
-            begun = time.perf_counter()
-            await connections.ask(calls[turn % len(calls)].message)
-            seconds.append(time.perf_counter() - begun)
-        await connections.close()
-        return seconds
-
-    with service.turn():
-        return asyncio.run(ask())
+    with service.turn(), Line(service.url) as line:
+        return [line.seconds(calls[turn % len(calls)].message) for turn in range(300)]
 
 
 def measure_closed(
@@ -235,7 +225,7 @@ def measure_closed(
     for _ in range(rounds):
         for name, service in services.items():
             with service.turn():
-                outcomes = asyncio.run(closed_loop(service.url, calls[name], CALLERS, seconds))
+                outcomes = uvloop.run(closed_loop(service.url, calls[name], CALLERS, seconds))
             found[name].append(summary(outcomes, LIMIT))
     return found
 
@@ -252,7 +242,7 @@ def measure_open(
     for title, rate in loads:
         for name, service in services.items():
             with service.turn():
-                outcomes: list[Outcome] = asyncio.run(open_loop(service.url, calls[name], rate(name), 2 * seconds))
+                outcomes: list[Outcome] = uvloop.run(open_loop(service.url, calls[name], rate(name), 2 * seconds))
             found[name][title] = {"rate": rate(name), **summary(outcomes, LIMIT)}
     return found
 

@@ -197,6 +197,21 @@ def test_a_model_may_have_a_latency_objective_of_its_own(tmp_path):
     monitor.close()
 
 
+def test_requests_that_were_turned_away_are_counted_but_wash_no_prediction_out(tmp_path):
+    monitor = monitor_of(tmp_path)
+    monitor.note(prediction(request_id="answered"))
+    for _ in range(1000):
+        monitor.note_refused("pets", "v1", "predict")
+    monitor.flush()
+    assert 'serving_requests_total{model="pets",route="predict",status="429",version="v1"} 1000.0' in (
+        monitor.metrics().decode()
+    )
+    assert [row["request_id"] for row in monitor.recent("pets", 10)] == ["answered"]
+    assert monitor.budgets("pets")["errors"]["requests"] == 1001
+    assert monitor.budgets("pets")["errors"]["bad"] == 0
+    monitor.close()
+
+
 def test_a_full_queue_drops_and_counts_but_metrics_know_all(tmp_path):
     monitor = monitor_of(tmp_path, queue=10)
     with monitor._handling:  # as if the disk held up the writer

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from torchworks.serving import describe, errors
 from torchworks.serving.asking import Asking
@@ -38,6 +39,10 @@ class ServingApp(FastAPI):
         self.service = self.state.service = service
         self._allowed_hosts = allowed_hosts
         self._described: tuple[int, dict[str, Any]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Requests go past FastAPI's telemetry, which looks into the environment at each of them."""
+        await (Starlette if scope["type"] == "http" else FastAPI).__call__(self, scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
         asking = Asking(super().build_middleware_stack())

@@ -8,7 +8,8 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
@@ -60,7 +61,7 @@ def respond(refusal: Refusal, request_id: str) -> Response:
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(refusal.body(request_id), refusal.status, headers)
+    return Response(to_json(refusal.body(request_id)), refusal.status, headers, "application/json")
 
 
 def install(app: FastAPI) -> None:

@@ -14,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
+from torchworks.serving.batching import Arrival
 from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, too_late
 from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
@@ -48,10 +49,10 @@ class Call:
     inputs: Arrays = field(default_factory=dict)
     outputs: Arrays = field(default_factory=dict)
 
-    async def run(self, read: Read, encode: Encode) -> Response:
+    async def run(self, arrival: Arrival, read: Read, encode: Encode) -> Response:
         """Take the body, decode, compute and encode."""
         limits = self.service.settings.limits
-        with self.served.lease(), self.served.batcher.arrival() as arrival:
+        with self.served.lease(), arrival:
             async with received_in_time(limits.receive_seconds):
                 decode = await read(self.request, self.served)
             deadline = time.monotonic() + limits.deadline
@@ -103,10 +104,11 @@ async def respond(request: Request, name: str, version: str | None, route: str, 
     service: Service = request.app.state.service
     sticky = request.headers.get("x-sticky-key", "")[:KEY_LENGTH] or request.state.request_id
     served = service.registry.choose(name, version, sticky)
+    arrival = _arrival(service, served, route)
     call = Call(service, request, route, served)
     status = 500
     try:
-        response = await call.run(read, encode)
+        response = await call.run(arrival, read, encode)
         status = response.status_code
     except Refusal as refusal:
         status = refusal.status
@@ -118,6 +120,15 @@ async def respond(request: Request, name: str, version: str | None, route: str, 
         call.note(status)
     mirror(call)
     return response
+
+
+def _arrival(service: Service, served: ServedModel, route: str) -> Arrival:
+    """Before anything is done for the request: when there are too many, turning one away must cost little."""
+    try:
+        return served.batcher.arrival()
+    except Refusal:
+        service.monitor.note_refused(served.name, served.version, route)
+        raise
 
 
 def mirror(call: Call) -> None:

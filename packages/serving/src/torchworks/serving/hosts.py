@@ -6,6 +6,7 @@ can post forms and pictures to any address. What the browser sends along gives b
 page's origin in Sec-Fetch-Site, or in Origin where the browser is old or the connection is plain HTTP.
 """
 
+import functools
 import ipaddress
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -28,7 +29,7 @@ class Hosts:
     need a key: a page elsewhere has none. Addresses for health take any name, for who watches asks by number."""
 
     def __init__(self, app: ASGIApp, allowed: Sequence[str], *, keyed: bool):
-        self.app, self.allowed, self.keyed = app, [name.lower() for name in allowed], keyed
+        self.app, self.allowed, self.keyed = app, tuple(name.lower() for name in allowed), keyed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN and (refusal := self._refusal(scope)):
@@ -45,7 +46,8 @@ class Hosts:
         return None
 
 
-def is_allowed(host: str, allowed: Sequence[str]) -> bool:
+@functools.lru_cache
+def is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
     """Whether a Host header, of any port, names this machine or one of the names, which are in lower case."""
     try:
         name = urlsplit(f"//{host}").hostname or ""

@@ -107,6 +107,11 @@ class Metrics:
         else:
             self.requests.labels(OTHER, OTHER, *_known(prediction)).inc()
 
+    def refuse(self, key: Key, route: str, requests: int) -> None:
+        """Count requests that were turned away."""
+        if key in self._series:
+            self.requests.labels(*key, route, "429").inc(requests)
+
     def batch(self, key: Key, rows: int) -> None:
         """Count a batch that was run."""
         if (series := self._series.get(key)) is not None:

@@ -77,6 +77,8 @@ class Monitor:
         self._metrics = Metrics(self._samples)
         self._noted: deque[Prediction] = deque()
         self._noted_bytes = 0
+        self._turned_away: Counter[tuple[str, str, str, int]] = Counter()
+        self._noting = threading.Lock()
         self._queue: deque[Prediction] = deque()
         self._queued_bytes = self._full = 0
         self._lock, self._counting = threading.Lock(), threading.Lock()
@@ -129,6 +131,12 @@ class Monitor:
             self._failed("note a prediction", error)
         if len(self._noted) > self.settings.queue or self._noted_bytes > self.settings.queue_bytes:
             self._count()
+
+    def note_refused(self, name: str, version: str, route: str) -> None:
+        """A request was turned away, as too many were waiting. It is counted, but neither logged nor shown: a flood of
+        them would wash the predictions out of both."""
+        with self._noting:
+            self._turned_away[name, version, route, int(time.time())] += 1
 
     def note_batch(self, name: str, version: str, rows: int) -> None:
         """A batch of so many rows was run."""
@@ -183,6 +191,7 @@ class Monitor:
     def _count(self) -> None:
         """What was noted since the last time: into the figures and the queue."""
         with self._counting:
+            self._count_refused()
             self._noted_bytes = 0
             while self._noted:
                 prediction = self._noted.popleft()
@@ -193,6 +202,16 @@ class Monitor:
                         self._put(prediction)
                 except Exception as error:
                     self._failed("note a prediction", error)
+
+    def _count_refused(self) -> None:
+        with self._noting:
+            turned_away, self._turned_away = self._turned_away, Counter()
+        for (name, version, route, second), count in turned_away.items():
+            self._metrics.refuse((name, version), route, count)
+            if name in self._recent:
+                for _ in range(count):
+                    self._budgets[name].add(second, failed=False, seconds=None)
+                    self._lives[name].add(second, failed=True, seconds=None)
 
     def _spend(self, prediction: Prediction) -> None:
         """Count for the budgets and the last minute, unless it was a copy that no user waited for."""
