@@ -22,7 +22,7 @@ class Limits:
     """Rows that the model computes at once, at most; a larger request is a batch of its own."""
     queue_rows: int = 512
     """Rows that wait for one model."""
-    wait_seconds: float = 0.5
+    wait_seconds: float = 0.25
     """Seconds that a request may expect to wait for its model; but for a slow one, some batches may always wait."""
     concurrent: int = 256
     """Requests that are being answered at one time."""

@@ -1,6 +1,7 @@
 """The commands `serve` and `check`."""
 
 import errno
+import gc
 import importlib
 import logging
 import math
@@ -36,6 +37,9 @@ SHORTEST_SECRET, BACKLOG, LAST_PORT = 16, 2048, 65535
 SWITCH_SECONDS = 5e-4
 """For so long a thread may keep the interpreter from others: a tenth of Python's own time, as the event loop must never
 wait long (512 right answers a second in place of 375 in the closed loop of `make bench-serving`)."""
+GARBAGE = 50_000
+"""Objects after which Python looks for garbage; what was made at the start it never looks at again. With Python's own
+700, each look into all of it kept requests waiting for some milliseconds."""
 HEAD_START = 5.0
 """Seconds that a route has to say that a request came too slowly, before its connection is cut."""
 HOST = re.compile(r"[A-Za-z0-9_.*-]+|[0-9A-Fa-f:]+")
@@ -232,6 +236,9 @@ class Server(uvicorn.Server):
         host = f"[{host}]" if ":" in host else host
         keyed = self.service.settings.api_key is not None
         how = "give the key there to see how to ask" if keyed else f"how to ask: http://{host}:{port}/docs"
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE, 20, 100)
         print(f"Serving at http://{host}:{port}  ({how})", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

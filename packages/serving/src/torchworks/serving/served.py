@@ -41,7 +41,7 @@ class ServedModel:
         self.batcher = Batcher(
             engine.run, bundle.manifest.signature, limits, self._prepare, f"{self.name}-{self.version}"
         )
-        self.batcher.batch_rows, self.batcher.pace.rate = self.best.rows, self.best.rate
+        self.batcher.batch_rows, self.batcher.pace.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
 
     @classmethod
     def load(cls, bundle: Path | Bundle, settings: Settings) -> "ServedModel":
