@@ -95,7 +95,7 @@ class Crowd:
 
     @property
     def asked(self) -> int:
-        return self.counts.total()
+        return self.counts.total() - self.counts["turned away"]
 
     async def caller(self, number: int) -> None:
         """Ask on one connection until the service takes no more."""
@@ -130,6 +130,10 @@ class Crowd:
         if status == 503 and self.ending and b'"stopping"' in body:
             self.counts["refused at the end"] += 1
             return False
+        if status == 429:  # on a busy machine; whoever is turned away comes again
+            self.counts["turned away"] += 1
+            await asyncio.sleep(0.05)
+            return await self.ask(one, reader, writer)
         self.judge(one, began, status, head, body)
         return True
 
