@@ -25,6 +25,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make serve RUN=<run>    answer requests to a finished run's model over HTTP, and show a page to try it
 ## make test               all tests, two at a time
 ## make test-<package>     the tests of one package, or of shared, in an environment of its own
+## make test-long        the tests that take minutes each, which CI runs in small
 ## make test-gpu           the tests that need a CUDA device
 ## make lint               check style
 ## make format             put style right
@@ -70,12 +71,15 @@ serve: | $(UV)
 	@$(UVRUN) serving serve '$(RUN)' $(ARGS)
 
 # One thread a worker: two workers with all threads each are slower than one.
-test $(TEST): export OMP_NUM_THREADS := 1
+test test-long $(TEST): export OMP_NUM_THREADS := 1
 test: | $(UV)
-	@$(UVRUN) pytest -n 2 --dist worksteal -m 'not gpu' $(ARGS)
+	@$(UVRUN) pytest -n 2 --dist worksteal -m 'not gpu and not long' $(ARGS)
 
 $(TEST): test-%: | $(UV)
-	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m 'not gpu' $(wildcard $*/tests packages/$*/tests) $(ARGS)
+	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m 'not gpu and not long' $(wildcard $*/tests packages/$*/tests) $(ARGS)
+
+test-long: | $(UV)
+	@$(UVRUN) pytest -n 2 --dist worksteal -m long $(ARGS)
 
 test-gpu: | $(UV)
 	@$(UVRUN) python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
@@ -123,4 +127,4 @@ clean:
 train-% test-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) test-gpu test-long lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard pins clean

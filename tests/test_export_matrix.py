@@ -106,7 +106,9 @@ def test_every_family_in_every_form_answers_as_trained(runs, tmp_path, kind, for
 
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(shutil.which("g++") is None, reason="aoti is compiled, and there is no g++ here")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["resnet", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS if kind != "resnet")]
+)
 def test_every_family_compiled_answers_as_trained(runs, tmp_path, kind):
     check_bundle(made(Export(runs[kind], format="aoti", out=tmp_path / "bundle", seconds=0)))
 

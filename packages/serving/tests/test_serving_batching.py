@@ -77,8 +77,8 @@ async def answered(batcher: Batcher, inputs, deadline: float | None = None):
 
 
 async def waiting(batcher: Batcher, count: int) -> None:
-    """Return when so many rows wait."""
-    while batcher.queued_rows != count:
+    """Return when so many rows wait behind the one that keeps the model busy."""
+    while batcher.queued_rows + batcher.running_rows - 1 != count:
         await asyncio.sleep(0.001)
 
 
@@ -205,6 +205,25 @@ def test_requests_that_come_while_the_model_is_busy_are_computed_together(model,
 
     asyncio.run(main())
     assert [batch[:, 0].tolist() for batch in model.batches] == [[0], [1, 2, 3, 4, 5, 6], [7]]
+
+
+def test_a_full_batch_is_handed_over_while_the_one_before_is_computed(model, batcher):
+    one = batcher(batch_rows=2)
+
+    async def main():
+        first = await busy(model, one)
+        others = [asyncio.create_task(answered(one, rows(value))) for value in (1, 2, 3)]
+        await waiting(one, 3)
+        handed = one.running_rows, one.queued_rows
+        others[0].cancel()
+        model.gate.set()
+        await first
+        return handed, await asyncio.gather(*others, return_exceptions=True)
+
+    handed, answers = asyncio.run(main())
+    assert handed == (3, 1)
+    assert [answer.item() for answer in answers[1:]] == [4, 6]
+    assert [batch[:, 0].tolist() for batch in model.batches] == [[0], [1, 2], [3]]
 
 
 def test_requests_of_different_sizes_never_share_a_batch(model, batcher):

@@ -419,7 +419,7 @@ def still_open(connection: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_all_of_it_fifty_times_leaves_no_memory_threads_or_descriptors_behind(bundles, tmp_path):
     cases = hostile()

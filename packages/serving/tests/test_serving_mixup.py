@@ -193,7 +193,7 @@ async def through_a_swap_to_the_end(service: Service, total: int) -> Crowd:
 
 
 @pytest.mark.parametrize(
-    "total", [3_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids="{:_}".format
+    "total", [3_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids="{:_}".format
 )
 def test_every_request_gets_its_own_answer_through_a_swap_and_to_the_end(bundles, tmp_path, total):
     began = time.monotonic()

@@ -1,4 +1,5 @@
 """Requests of many callers computed together, by rows: dispatched when the model is idle, collected while it is busy.
+A batch that is full is handed over while the one before is computed, as it can only wait.
 
     batcher = Batcher(engine.run, signature, limits)
     answer = await batcher.submit(inputs, deadline)       # deadline by time.monotonic()
@@ -22,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from queue import SimpleQueue
 
 import numpy as np
@@ -135,7 +137,7 @@ class Batcher:
         self._computer = Computer(run, signature, self.rows_name)
         self._prepare = prepare
         self._queue: deque[Ticket] = deque()
-        self._running: list[Ticket] = []
+        self._running: deque[list[Ticket]] = deque()  # the batch that is computed, and one behind it
         self._began = 0.0
         self._open = True
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -192,9 +194,16 @@ class Batcher:
     # ---- batches -----------------------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
-        """Hand the next batch to the thread, if that is idle."""
-        if not self._running and self.ready and (batch := self._next_batch()):
-            self._running, self._began = batch, time.monotonic()
+        """Hand the next batch to the thread if that is idle, and one more if it is full."""
+        if self.ready and not self._running:
+            self._began = time.monotonic()
+            self._hand()
+        if self.ready and len(self._running) == 1 and self.queued_rows >= self.batch_rows:
+            self._hand()
+
+    def _hand(self) -> None:
+        if batch := self._next_batch():
+            self._running.append(batch)
             self._thread.jobs.put(batch)
 
     def _next_batch(self) -> list[Ticket]:
@@ -229,7 +238,7 @@ class Batcher:
 
     def _finished(self, outcomes: list[Outcome]) -> None:
         """A batch was computed."""
-        batch, self._running = self._running, []
+        batch, self._began = self._running.popleft(), time.monotonic()
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.settle(outcome)
         rows = sum(ticket.rows for ticket in batch)
@@ -252,7 +261,7 @@ class Batcher:
 
     @property
     def running_rows(self) -> int:
-        return sum(ticket.rows for ticket in self._running)
+        return sum(ticket.rows for batch in self._running for ticket in batch)
 
     @property
     def idle(self) -> bool:
@@ -285,13 +294,13 @@ class Batcher:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(what, *arguments)
         except RuntimeError:  # the loop was closed, so nobody waits any more
-            self._running = []
+            self._running.clear()
 
     def _died(self) -> None:
         """The thread ended by something worse than an exception of the model's."""
-        waiting, self._running = [*self._running, *self._queue], []
-        for ticket in waiting:
+        for ticket in chain(*self._running, self._queue):
             ticket.settle(restarting())
+        self._running.clear()
         if self._open:
             pause = self.RESTART_SECONDS * 2 ** min(self.deaths, 5)
             self.deaths += 1
