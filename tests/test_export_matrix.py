@@ -73,6 +73,14 @@ def finished(folder: Path, kind: str) -> Path:
 
 
 KINDS = (*FAMILIES, "generator", "conditional generator", "translator")
+LONG = ("densenet", "efficientnet")
+"""Their many layers take minutes in each form."""
+
+
+def each(*, long: tuple[str, ...] = LONG) -> pytest.MarkDecorator:
+    """All kinds, the `long` ones not in CI."""
+    kinds = [pytest.param(kind, marks=pytest.mark.long if kind in long else ()) for kind in KINDS]
+    return pytest.mark.parametrize("kind", kinds)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +105,7 @@ def check_bundle(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["onnx", "torchscript", "pt2", "safetensors"])
-@pytest.mark.parametrize("kind", KINDS)
+@each()
 def test_every_family_in_every_form_answers_as_trained(runs, tmp_path, kind, form):
     folder = made(Export(runs[kind], format=form, out=tmp_path / "bundle", seconds=0))
     check_bundle(folder)
@@ -106,9 +114,7 @@ def test_every_family_in_every_form_answers_as_trained(runs, tmp_path, kind, for
 
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(shutil.which("g++") is None, reason="aoti is compiled, and there is no g++ here")
-@pytest.mark.parametrize(
-    "kind", ["resnet", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS if kind != "resnet")]
-)
+@each(long=tuple(kind for kind in KINDS if kind != "resnet"))
 def test_every_family_compiled_answers_as_trained(runs, tmp_path, kind):
     check_bundle(made(Export(runs[kind], format="aoti", out=tmp_path / "bundle", seconds=0)))
 
@@ -123,7 +129,7 @@ def test_a_translator_goes_both_ways(runs, tmp_path):
     assert abs(outputs[0] - outputs[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each()
 def test_every_family_gets_smaller_by_pruning_or_is_refused_with_the_reason(runs, tmp_path, kind):
     settings = Export(runs[kind], prune=0.3, max_loss=1, out=tmp_path / "bundle", seconds=0)
     if kind in UNPRUNED:
@@ -135,7 +141,7 @@ def test_every_family_gets_smaller_by_pruning_or_is_refused_with_the_reason(runs
     assert models["onnx, pruned"]["parameters"] <= 0.7 * models["trained"]["parameters"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each()
 def test_every_family_gets_smaller_by_int8_or_is_refused_with_the_reason(runs, tmp_path, kind):
     settings = Export(runs[kind], quantize="int8", max_loss=1, out=tmp_path / "bundle", seconds=0)
     if kind in FLOATING:
