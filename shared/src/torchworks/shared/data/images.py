@@ -78,14 +78,15 @@ class FileDataset:
 
 def read(path: Path, channels: int, image_size: int) -> Tensor:
     """The picture in a file as uint8 (channels, image_size, image_size); raises `Unreadable`."""
-    image = _upright(path, least=2 * image_size).convert("L" if channels == 1 else "RGB")
+    image = upright(path, least=2 * image_size).convert("L" if channels == 1 else "RGB")
     image = ImageOps.fit(image, (image_size, image_size), method=Image.Resampling.BICUBIC)
     values = torch.from_numpy(np.array(image))
     return values[None] if channels == 1 else values.permute(2, 0, 1).contiguous()
 
 
-def _upright(path: Path, least: int | None = None) -> Image.Image:
-    """The picture in grey (L) or colour (RGB). A JPEG may be decoded smaller, with no side below `least`."""
+def upright(path: Path, least: int | None = None) -> Image.Image:
+    """The picture in grey (L) or colour (RGB); raises `Unreadable`. A JPEG may be decoded smaller, with no side below
+    `least`."""
     with _opened(path) as (image, _, _):
         if least:
             image.draft(None, (least, least))
