@@ -1,1 +1,1 @@
-"""Data with boxes, masks and depth: scenes made from bundled pictures, people's own COCO, VOC, YOLO and mask folders."""
+"""Data with boxes, masks and depth: scenes from bundled pictures, and people's own folders."""

@@ -169,10 +169,8 @@ def _clutter(image: np.ndarray, options: SceneOptions, part: str, rng: np.random
     """Paint shapes (unless they are classes) and strokes onto `image` (S, S, 3)."""
     size = len(image)
     for _ in range(rng.integers(options.clutter + 1)):
-        if options.shapes or rng.random() < 0.5:
-            sheet = _stroke(rng)
-        else:
-            sheet = _shape(int(rng.integers(len(SHAPES))))
+        stroke = options.shapes or rng.random() < 0.5
+        sheet = _stroke(rng) if stroke else _shape(int(rng.integers(len(SHAPES))))
         cover = _cover(sheet, 2 * options.turn + 20, rng.uniform(*options.scale) * size, rng)
         top, left = (int(rng.integers(-extent // 2, size - extent // 2)) for extent in cover.shape)
         cut = cover[max(0, -top) : size - top, max(0, -left) : size - left]

@@ -25,7 +25,7 @@ _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
 
 def bundled(package: str, name: str) -> Path:
-    """A data file of scikit-image (`skimage`) or scikit-learn (`sklearn`), without importing it, which takes seconds."""
+    """A data file of scikit-image (`skimage`) or scikit-learn (`sklearn`), without importing it, which is slow."""
     found = importlib.util.find_spec(package)
     assert found is not None
     assert found.origin is not None

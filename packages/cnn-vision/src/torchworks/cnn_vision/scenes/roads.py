@@ -79,7 +79,7 @@ def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
         Generated(draw, schema, part=part, count=getattr(options, part), seed=seed) for part in ("train", "test")
     )
     mark = fingerprint([seed, *dataclasses.astuple(options)])
-    return Source("roads", f"generated, with {photos.LICENCE}", train, test, schema, mark)
+    return Source("roads", "generated, with photographs of brick, grass and gravel (CC0, through scikit-image)", train, test, schema, mark)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Camera:
     v0: float
 
     def ground(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where each pixel's ray meets the ground, metres to the right and ahead, (S, S) each; inf above the horizon."""
+        """Where each pixel's ray meets the ground, metres to the right and ahead, (S, S); inf above the horizon."""
         v, u = np.mgrid[: self.size, : self.size].astype(np.float32) + 0.5
         with np.errstate(divide="ignore", invalid="ignore"):
             ahead = np.where(v > self.v0, self.focal * self.height / (v - self.v0), np.inf)

@@ -4,7 +4,7 @@
 |---|---|---|
 | `image` | uint8 (C, S, S) | |
 | `boxes` | float32 (M, 4) | x1, y1, x2, y2 in pixels of the square; rows beyond the objects are 0 |
-| `box_label` | int64 (M,) | class 0…K−1; `NOTHING` where there is no object, `IGNORED` where one is neither right nor wrong |
+| `box_label` | int64 (M,) | class 0…K−1; `NOTHING` where there is no object, `IGNORED` where one does not count |
 | `instance` | uint8 (S, S) | i + 1 where object i is seen, else 0 |
 | `mask` | uint8 (S, S) | class of each pixel 0…G−1, or `VOID` where it does not count |
 | `depth` | float32 (S, S) | metres, 0 where unknown |
