@@ -99,7 +99,7 @@ class Augmented:
 def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
     """One sample after `transform`. Boxes are cut at the picture's edges; those of which nothing is left give their row
     to the next, and their number on the instance map too."""
-    size = tuple(sample["image"].shape[-2:])
+    size = sample["image"].shape[-2], sample["image"].shape[-1]
     given: dict[str, Tensor] = {"image": tv_tensors.Image(sample["image"])}
     count = 0
     if "boxes" in sample:

@@ -25,7 +25,7 @@ READERS: dict[str, Callable[[str], Labels]] = {
 }
 LISTED = 10
 """Faults of a kind that are named."""
-SHOWN = 256
+SHOWN = 320
 """Pixels that samples have at least in the picture."""
 _NARROW = 4
 

@@ -45,45 +45,65 @@ def draw_boxes(
     """Draw boxes (n, 4), in pixels of `picture`, with the names of their classes, and `scores` in [0, 1] if given.
     `NOTHING` is left out, `IGNORED` is grey."""
     draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(12)
+    tags: list[_Rectangle] = []
     rows = sorted(range(len(labels)), key=lambda i: -float((boxes[i, 2:] - boxes[i, :2]).prod()))  # small ones on top
     for i in rows:
         label = int(labels[i])
-        if label == NOTHING:
-            continue
-        name, colour = ("ignored", _GREY) if label == IGNORED else (classes[label], colour_of(label))
-        text = name if scores is None else f"{name} {float(scores[i]):.2f}"
-        x1, y1, x2, y2 = boxes[i].tolist()
-        draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)
-        _tag(draw, text, (x1, y1, y2), colour, font, picture.size)
+        if label != NOTHING:
+            x1, y1, x2, y2 = boxes[i].tolist()
+            colour = _GREY if label == IGNORED else colour_of(label)
+            draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)
+    for i in rows:
+        if (label := int(labels[i])) >= 0:
+            text = classes[label] if scores is None else f"{classes[label]} {float(scores[i]):.2f}"
+            tags.append(_tag(draw, text, boxes[i].tolist(), colour_of(label), tags, picture.size))
+
+
+_Rectangle = tuple[float, float, float, float]
 
 
 def _tag(
     draw: ImageDraw.ImageDraw,
     text: str,
-    place: tuple[float, float, float],
+    box: Sequence[float],
     colour: Colour,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    others: Sequence[_Rectangle],
     size: tuple[int, int],
-) -> None:
-    """A name on its colour above a box (left, top, bottom), or below it, or in it, wherever there is room."""
-    left, top, bottom = place
+) -> _Rectangle:
+    """A name on its colour: above, below or in its box, where there is room and no other name; returns its place."""
+    font = ImageFont.load_default(12)
     width = draw.textlength(text, font) + 4
-    left = max(0.0, min(left, size[0] - width))
-    above = top - _LINE
-    at = above if above >= 0 else bottom if bottom + _LINE <= size[1] else top
-    draw.rectangle((left, at, left + width, at + _LINE), fill=colour)
+    lefts = [max(0.0, min(left, size[0] - width)) for left in (box[0], box[2] - width)]
+    tops = [top for top in (box[1] - _LINE, box[3], box[1], box[3] - _LINE) if 0 <= top <= size[1] - _LINE]
+    places = [(left, top, left + width, top + _LINE) for top in tops or [0.0] for left in lefts]
+    place = next((one for one in places if not any(_overlap(one, other) for other in others)), places[0])
+    draw.rectangle(place, fill=colour)
     bright = sum(weight * value for weight, value in zip((0.299, 0.587, 0.114), colour, strict=True)) > 130
-    draw.text((left + 2, at + _LINE / 2), text, "black" if bright else "white", font, anchor="lm")
+    draw.text((place[0] + 2, place[1] + _LINE / 2), text, "black" if bright else "white", font, anchor="lm")
+    return place
 
 
-def draw_mask(picture: Image.Image, mask: Tensor, alpha: float = 0.5) -> Image.Image:
-    """`picture` with the classes of `mask` (H, W) over it: 0 is left as it is, what does not count becomes grey."""
+def _overlap(one: _Rectangle, other: _Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def draw_mask(picture: Image.Image, mask: Tensor, colours: Sequence[Colour], alpha: float = 0.4) -> Image.Image:
+    """`picture` with the classes of `mask` (H, W) over it in their `colours`: 0 is left as it is, what does not count
+    becomes grey."""
     ids = np.asarray(Image.fromarray(mask.to(torch.uint8).numpy()).resize(picture.size, Image.Resampling.NEAREST))
-    colours = np.array([(0, 0, 0), *(colour_of(number) for number in range(VOID - 1)), _GREY], np.float32)
+    table = np.full((VOID + 1, 3), _GREY, np.float32)
+    table[: len(colours)] = colours
     pixels = np.asarray(picture, np.float32)
     share = np.where(ids == 0, 0.0, alpha)[..., None]
-    return Image.fromarray((pixels + share * (colours[ids] - pixels)).round().astype(np.uint8))
+    return Image.fromarray((pixels + share * (table[ids] - pixels)).round().astype(np.uint8))
+
+
+def pixel_colours(schema: Schema) -> list[Colour]:
+    """A colour for each class of the schema's `mask`; classes of things have the colour of their boxes."""
+    things = schema["boxes"].classes if "boxes" in schema else ()
+    names = schema["mask"].classes
+    numbers = [things.index(name) if name in things else len(things) + g for g, name in enumerate(names)]
+    return [colour_of(number) for number in numbers]
 
 
 def draw_depth(depth: Tensor, size: tuple[int, int], nearest: float | None = None) -> Image.Image:
@@ -103,7 +123,7 @@ def draw_sample(sample: dict[str, Tensor], schema: Schema, side: int = _SIDE) ->
     picture = enlarged(sample["image"], side)
     factor = picture.height / sample["image"].shape[-2]
     if "mask" in schema:
-        picture = draw_mask(picture, sample["mask"])
+        picture = draw_mask(picture, sample["mask"], pixel_colours(schema))
     if "boxes" in schema:
         draw_boxes(picture, sample["boxes"] * factor, sample["box_label"], schema["boxes"].classes)
     if "depth" not in schema:
@@ -130,17 +150,18 @@ def draw_nine(dataset: Dataset, path: Path) -> None:
 
 def _legend(schema: Schema, width: int) -> Image.Image:
     """The names of the classes of pixels on their colours, in as many lines as they need."""
-    names = schema["mask"].classes[1:] if "mask" in schema else ()
+    if "mask" not in schema:
+        return Image.new("RGB", (width, 1), "white")
+    named = list(zip(schema["mask"].classes, pixel_colours(schema), strict=True))[1:]
     font = ImageFont.load_default(12)
-    sheet = Image.new("RGB", (width, 2000 if names else 1), "white")
+    sheet = Image.new("RGB", (width, (len(named) + 1) * (_LINE + 3)), "white")
     draw = ImageDraw.Draw(sheet)
     left, top = 4.0, 2.0
-    for number, name in enumerate((*names, "does not count")[: 200 if names else 0]):
+    for name, colour in (*named, ("does not count", _GREY)):
         extent = draw.textlength(name, font) + 26
-        if left + extent > width:
+        if left + extent > width and left > 4:
             left, top = 4.0, top + _LINE + 3
-        colour = _GREY if number == len(names) else colour_of(number)
         draw.rectangle((left, top + 2, left + 12, top + 12), colour)
         draw.text((left + 17, top + 7), name, "black", font, anchor="lm")
         left += extent
-    return sheet.crop((0, 0, width, round(top + _LINE + 4) if names else 1))
+    return sheet.crop((0, 0, width, round(top + _LINE + 3)))

@@ -79,7 +79,14 @@ def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
         Generated(draw, schema, part=part, count=getattr(options, part), seed=seed) for part in ("train", "test")
     )
     mark = fingerprint([seed, *dataclasses.astuple(options)])
-    return Source("roads", "generated, with photographs of brick, grass and gravel (CC0, through scikit-image)", train, test, schema, mark)
+    return Source(
+        "roads",
+        "generated, with photographs of brick, grass and gravel (CC0, through scikit-image)",
+        train,
+        test,
+        schema,
+        mark,
+    )
 
 
 @dataclass(frozen=True)

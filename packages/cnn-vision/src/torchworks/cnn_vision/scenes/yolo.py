@@ -92,17 +92,16 @@ def _folders(base: Path, settings: dict[str, Any]) -> dict[str, Path]:
     """The folders of images by part, as data.yaml names them if they are there, else by the usual names."""
     root = base / str(settings.get("path") or "")
     root = root if root.is_dir() else base
-    held_out = next((settings[name] for name in ("test", "val") if isinstance(settings.get(name), str)), None)
+    held_out = next((settings[name] for name in ("test", "val") if settings.get(name)), None)
     named = {"train": settings.get("train"), "test": held_out}
-    if all(isinstance(name, str) for name in named.values()):
-        folders = {part: _existing((root / name, base / name.removeprefix("../"))) for part, name in named.items()}
-        if all(folders.values()):
-            return {part: folder for part, folder in folders.items() if folder}
-    return image_folders(base)
+    folders = {part: _existing(root, base, name) for part, name in named.items() if isinstance(name, str)}
+    found = {part: folder for part, folder in folders.items() if folder}
+    return found if len(found) == 2 else image_folders(base)
 
 
-def _existing(folders: tuple[Path, ...]) -> Path | None:
-    return next((folder for folder in folders if folder.is_dir()), None)
+def _existing(root: Path, base: Path, name: str) -> Path | None:
+    """The folder that data.yaml calls `name`; ../ before it is a habit of tools that export such data."""
+    return next((folder for folder in (root / name, base / name.removeprefix("../")) if folder.is_dir()), None)
 
 
 def _read(file: Path, image: str, base: Path, faults: list[Fault]) -> list[Thing]:
