@@ -1,6 +1,7 @@
 """The bundled sources with boxes: exact, seeded, as hard as one asks, and without a leak."""
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -170,7 +171,7 @@ def test_depth_grows_towards_the_horizon_and_is_unknown_in_the_sky():
         assert depth.max() <= FAR
         road = (mask == 1) & (depth > 0)
         rows = [depth[row][road[row]] for row in range(64) if road[row].any()]
-        assert all(float(near.max()) <= float(far.min()) + 1e-3 for far, near in zip(rows, rows[1:], strict=False))
+        assert all(float(near.max()) <= float(far.min()) + 1e-3 for far, near in pairwise(rows))
 
 
 def test_an_object_of_a_road_has_one_depth_and_stands_before_what_it_hides():
@@ -212,7 +213,7 @@ def test_boxes_go_into_the_letterbox_and_back(width, height):
     inside = box.boxes(boxes)
     assert inside.min() >= 0
     assert inside.max() <= 128
-    torch.testing.assert_close(box.back(inside), boxes, rtol=1e-5, atol=1e-3)
+    assert torch.allclose(box.back(inside), boxes, rtol=1e-5, atol=1e-3)
 
 
 def test_a_letterbox_pads_at_the_right_and_the_bottom_and_never_squeezes():

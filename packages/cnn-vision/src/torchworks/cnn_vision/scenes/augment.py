@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from torchworks.cnn_vision.scenes.sample import GREY, IGNORED, NOTHING, VOID
+from torchworks.cnn_vision.scenes.sample import GREY, IGNORED, NOTHING, VOID, boxes_around
 from torchworks.shared.data import Loader
 from torchworks.shared.random import mix
 
@@ -105,7 +105,7 @@ def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
     if "boxes" in sample:
         count = int((sample["box_label"] != NOTHING).sum())
         given["boxes"] = tv_tensors.BoundingBoxes(  # ty: ignore[no-matching-overload]
-            sample["boxes"][:count], format="XYXY", canvas_size=size, clamping_mode="none"
+            sample["boxes"][:count], format="XYXY", canvas_size=size, clamping_mode=None
         )
     for name in ("instance", "mask", "depth"):
         if name in sample:
@@ -121,9 +121,13 @@ def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
 
 
 def _sanitised(sample: Batch, boxes: Tensor, count: int) -> Batch:
-    """The sample with `boxes` (n, 4), which may reach out of the picture."""
+    """The sample with `boxes` (n, 4), which may reach out of the picture. If there is an instance map, the box of what is
+    cut becomes the tightest around what is left of it."""
     height, width = sample["image"].shape[-2:]
     inside = torch.minimum(boxes.clamp(min=0), boxes.new_tensor((width, height, width, height)))
+    if "instance" in sample:
+        seen = torch.from_numpy(boxes_around(sample["instance"].cpu().numpy(), count)).to(inside)
+        inside = torch.where((inside != boxes).any(1, keepdim=True), seen, inside)
     sides, before = inside[:, 2:] - inside[:, :2], boxes[:, 2:] - boxes[:, :2]
     keep = (sides >= LEAST_SIDE).all(1)
     labels = sample["box_label"][:count].clone()

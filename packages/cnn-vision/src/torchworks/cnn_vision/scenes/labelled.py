@@ -68,7 +68,8 @@ def _left_out(examined: Examined) -> list[str]:
     """Notes on what is not trained on."""
     kinds = by_kind(examined.faults)
     bad = sum(bool(scan.error) for scan in examined.scans)
-    found = [f"{KINDS[kind][1]}: {len(faults)}." for kind, faults in kinds.items()]
+    prefix = {"problem": "Left out or cut: ", "warning": ""}
+    found = [f"{prefix[KINDS[kind][0]]}{KINDS[kind][1]}: {len(faults)}." for kind, faults in kinds.items()]
     return [*found, *([f"Images that cannot be read, left out: {bad}."] if bad else [])]
 
 
