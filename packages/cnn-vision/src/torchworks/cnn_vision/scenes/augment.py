@@ -121,8 +121,8 @@ def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
 
 
 def _sanitised(sample: Batch, boxes: Tensor, count: int) -> Batch:
-    """The sample with `boxes` (n, 4), which may reach out of the picture. If there is an instance map, the box of what is
-    cut becomes the tightest around what is left of it."""
+    """The sample with `boxes` (n, 4), which may reach out of the picture. If there is an instance map, the box of what
+    is cut becomes the tightest around what is left of it."""
     height, width = sample["image"].shape[-2:]
     inside = torch.minimum(boxes.clamp(min=0), boxes.new_tensor((width, height, width, height)))
     if "instance" in sample:

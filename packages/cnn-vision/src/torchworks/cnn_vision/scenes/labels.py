@@ -114,8 +114,8 @@ class Labels:
 @dataclass(frozen=True)
 class Examined:
     """Labels that can be trained on, their image files, and all that was found wrong before. `labels.images` have
-    things in pixels and masks that fit; unreadable files are still among them, by their `scans`. `binary` masks are of 0
-    and 255 alone, which then stands for class 1."""
+    things in pixels and masks that fit; unreadable files are still among them, by their `scans`. `binary` masks are of
+    0 and 255 alone, which then stands for class 1."""
 
     labels: Labels
     listing: Listing
