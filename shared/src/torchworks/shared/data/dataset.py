@@ -1,7 +1,8 @@
 """What a data set is: named tensors per sample, described by a schema.
 
 Shapes: N samples, C channels, H × W pixels, K classes. Images are uint8 (C, H, W) in 0..255. A label is int64 (), or,
-if a sample may have several or none, uint8 (K,) of 0 and 1.
+if a sample may have several or none, uint8 (K,) of 0 and 1. Boxes are float32 (M, 4), with an int64 (M,) label for each
+of at most M objects; a mask is uint8 (H, W), a class or an object for each pixel; depth is float32 (H, W) in metres.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,11 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Field:
-    """One tensor of every sample. `shape` is without the batch: () for a label, (K,) for a set of labels; `classes`
-    names what a label can be."""
+    """One tensor of every sample. `shape` is without the batch: () for a label, (K,) for a set of labels, (M,) for the
+    labels of boxes; `classes` names what a label, a box or a pixel of a mask can be."""
 
     name: str
-    kind: Literal["image", "label"]
+    kind: Literal["image", "label", "boxes", "mask", "depth"]
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
 
@@ -155,7 +156,13 @@ def nbytes(dataset: Dataset) -> int:
     """Memory that the data set takes when all of it is held as tensors."""
     if isinstance(dataset, TensorDataset):
         return sum(tensor.nbytes for tensor in dataset.tensors.values())
-    return len(dataset) * sum(prod(item.shape) if item.shape else 8 for item in dataset.schema.fields)
+    return len(dataset) * sum(_field_bytes(item) for item in dataset.schema.fields)
+
+
+def _field_bytes(item: Field) -> int:
+    if item.kind in ("boxes", "depth"):
+        return 4 * prod(item.shape)
+    return prod(item.shape) if item.shape else 8
 
 
 def resident(dataset: Dataset) -> TensorDataset:

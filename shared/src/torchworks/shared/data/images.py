@@ -76,6 +76,14 @@ def read(path: Path, channels: int, image_size: int) -> Tensor:
         return torch.from_numpy(square(image, channels, image_size))
 
 
+def picture(path: Path, least: int) -> Image.Image:
+    """The picture in a file, whole and upright, in grey (L) or colour (RGB); raises `Unreadable`. A JPEG may be decoded
+    smaller, with no side below `least`."""
+    with _opened(path) as (image, _, _):
+        image.draft(None, (least, least))
+        return upright(image)
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[Image.Image, str, int]]:
     """The picture as the file holds it, how it is stored (see `Scan.mode`) and, of DICOM, the number of frames.

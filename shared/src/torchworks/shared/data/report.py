@@ -8,6 +8,7 @@ report.picture("check.png")
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from itertools import compress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,6 +24,7 @@ from torchworks.shared.data.listing import Listing, classes_by_part, scan_listin
 from torchworks.shared.data.sources import Source, check_spec, open_source
 from torchworks.shared.data.tables import list_csv, unnamed_images
 
+GROUP = "torchworks.checks"
 FEW = 10
 """Images below which a class is called tiny."""
 UNEVEN = 20
@@ -48,6 +50,8 @@ class Report:
     spec: str
     findings: tuple[Finding, ...]
     source: Source | None
+    draw: Callable[[Dataset, Path], None] | None = None
+    """Draws nine samples, if not `draw_nine`."""
 
     @property
     def ok(self) -> bool:
@@ -61,15 +65,18 @@ class Report:
     def picture(self, path: str | Path) -> None:
         """Draw nine training samples as a net would see them, with their class names."""
         assert self.source is not None
-        draw_nine(self.source.train, Path(path))
+        (self.draw or draw_nine)(self.source.train, Path(path))
 
 
 def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) -> Report:
     """Look at all of the data. `min_side` is the smallest image the task can use, in pixels.
 
-    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table).
+    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table). Sources that a
+    package offers may bring their own check, an entry point in the group `torchworks.checks` with the source's name.
     """
     kind, rest = check_spec(spec, config)
+    if own := entry_points(group=GROUP, name=kind):
+        return next(iter(own)).load()(spec, config, seed)
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
         listing = list_folder(rest) if kind == "folder" else list_csv(rest, config.multi_label)
@@ -82,9 +89,14 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
         if not findings:
             raise
         findings.append(Finding("problem", str(error)))
-    findings += _of_source(source) if source else []
+    findings += of_source(source) if source else []
+    return Report(spec, graded(findings), source)
+
+
+def graded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The gravest first."""
     order = ("problem", "warning", "fact")
-    return Report(spec, tuple(sorted(findings, key=lambda finding: order.index(finding.level))), source)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.level)))
 
 
 class _Arguments(Protocol):
@@ -110,27 +122,27 @@ def _of_files(listing: Listing, scans: Sequence[Scan], config: LoaderConfig, min
         yield Finding("warning", note)
     for fact in listing.facts:
         yield Finding("fact", fact)
-    yield from _unreadable(listing, scans, config)
+    yield from unreadable(listing, scans, config)
     good = [i for i, found in enumerate(scans) if not found.error]
     yield from _classes(listing, good)
     yield from _untested(listing, scans, good)
-    yield from _copies(listing, scans, good)
+    yield from copies(listing, scans, good)
     yield from _sizes(listing, scans, good, config, min_side)
-    yield from _modes([scans[i] for i in good])
-    yield from _stored(listing, scans, good)
+    yield from modes([scans[i] for i in good])
+    yield from stored(listing, scans, good)
     blank = [listing.names[i] for i in good if scans[i].blank]
     if blank:
-        yield Finding("warning", f"Images of a single flat colour: {_counted(blank)}.")
+        yield Finding("warning", f"Images of a single flat colour: {counted(blank)}.")
 
 
-def _counted(names: Sequence[str], show: int = 5) -> str:
+def counted(names: Sequence[str], show: int = 5) -> str:
     return f"{len(names)} ({some(names, show)})"
 
 
-def _unreadable(listing: Listing, scans: Sequence[Scan], config: LoaderConfig) -> Iterator[Finding]:
+def unreadable(listing: Listing, scans: Sequence[Scan], config: LoaderConfig) -> Iterator[Finding]:
     bad = [f"{name} ({found.error})" for name, found in zip(listing.names, scans, strict=True) if found.error]
     if bad:
-        text = f"Images that cannot be read: {_counted(bad, 20)}."
+        text = f"Images that cannot be read: {counted(bad, 20)}."
         yield Finding("warning" if config.skip_bad else "problem", text)
 
 
@@ -147,7 +159,7 @@ def _classes(listing: Listing, good: Sequence[int]) -> Iterator[Finding]:
         yield Finding("warning", "There is only one class, so there is nothing to classify; generators do not mind.")
     tiny = [f"{name} ({counts[name]})" for name in listing.classes if counts[name] < FEW]
     if tiny:
-        yield Finding("warning", f"Classes with fewer than {FEW} images: {_counted(tiny)}.")
+        yield Finding("warning", f"Classes with fewer than {FEW} images: {counted(tiny)}.")
     high, low = max(counts.values(), default=0), min(counts.values(), default=0)
     if high > UNEVEN * low:
         text = f"The largest class has {high} images, the smallest {low}, a ratio of {high / low:.0f}:1"
@@ -160,15 +172,15 @@ def _untested(listing: Listing, scans: Sequence[Scan], good: list[int]) -> Itera
     trained, tested = classes_by_part(listing, scans, good)
     lost = [name for name in listing.classes if name in trained - tested]
     if tested and lost:
-        yield Finding("warning", f"Classes without a test image, so that nothing is known of them: {_counted(lost)}.")
+        yield Finding("warning", f"Classes without a test image, so that nothing is known of them: {counted(lost)}.")
 
 
 def _unnamed(listing: Listing) -> Iterator[Finding]:
     if names := unnamed_images(listing):
-        yield Finding("warning", f"Images in the folder of the table that none of its lines names: {_counted(names)}.")
+        yield Finding("warning", f"Images in the folder of the table that none of its lines names: {counted(names)}.")
 
 
-def _copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
+def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
     """Equal pictures: in both parts of a split, under two labels, or just more than once."""
     groups: dict[str, list[int]] = defaultdict(list)
     for i in good:
@@ -176,7 +188,7 @@ def _copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Ite
     twins = [group for group in groups.values() if len(group) > 1]
 
     def named(chosen: list[list[int]]) -> str:
-        return _counted([" = ".join(listing.names[i] for i in group[:3]) for group in chosen])
+        return counted([" = ".join(listing.names[i] for i in group[:3]) for group in chosen])
 
     across = [group for group in twins if listing.parts and len({listing.parts[i] for i in group}) > 1]
     if across:
@@ -198,21 +210,21 @@ def _sizes(
         return
     small = [f"{listing.names[i]} ({scans[i].width} × {scans[i].height})" for i in good if sides[i][0] < min_side]
     if small:
-        yield Finding("problem", f"Images with a side below {min_side} pixels: {_counted(small)}.")
+        yield Finding("problem", f"Images with a side below {min_side} pixels: {counted(small)}.")
     enlarged = [listing.names[i] for i in good if sides[i][0] < config.image_size]
     if enlarged:
-        text = f"Images below {config.image_size} pixels, which will be enlarged and so blurred: {_counted(enlarged)}."
+        text = f"Images below {config.image_size} pixels, which will be enlarged and so blurred: {counted(enlarged)}."
         yield Finding("warning", text)
     long = [listing.names[i] for i, (short, other) in sides.items() if other > 2 * short]
     if long:
-        text = f"Images more than twice as long as wide, whose ends are cropped away: {_counted(long)}."
+        text = f"Images more than twice as long as wide, whose ends are cropped away: {counted(long)}."
         yield Finding("warning", text)
     kinds = Counter(f"{scans[i].width} × {scans[i].height}" for i in good)
     common = some([f"{size} ({count})" for size, count in kinds.most_common()], 3)
     yield Finding("fact", f"Sizes: {len(kinds)} ({common}). All become {config.image_size} × {config.image_size}.")
 
 
-def _modes(scans: Sequence[Scan]) -> Iterator[Finding]:
+def modes(scans: Sequence[Scan]) -> Iterator[Finding]:
     kinds = Counter(found.mode for found in scans)
     if len(kinds) > 1:
         named = ", ".join(f"{mode} {count}" for mode, count in kinds.most_common())
@@ -220,7 +232,7 @@ def _modes(scans: Sequence[Scan]) -> Iterator[Finding]:
         yield Finding("fact", f"Modes: {len(kinds)} ({named}). All become {'grey' if grey else 'RGB'}.")
 
 
-def _stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
+def stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
     """What decoding has to change or leave out."""
 
     def named(chosen: Callable[[Scan], object]) -> list[str]:
@@ -228,20 +240,20 @@ def _stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Ite
 
     if cmyk := named(lambda found: found.mode == "CMYK"):
         text = "Images stored in printing colours (CMYK), converted to RGB; colours may differ from what a viewer shows"
-        yield Finding("warning", f"{text}: {_counted(cmyk)}.")
+        yield Finding("warning", f"{text}: {counted(cmyk)}.")
     if deep := named(lambda found: found.mode == "I" or ";16" in found.mode):
-        yield Finding("warning", f"Images with 16 bits a value, of which the upper 8 are kept: {_counted(deep)}.")
+        yield Finding("warning", f"Images with 16 bits a value, of which the upper 8 are kept: {counted(deep)}.")
     if moving := named(lambda found: found.frames > 1):
         text = "Images of several frames or pages (animated, multi-page), only the first of which is used"
-        yield Finding("warning", f"{text}: {_counted(moving)}.")
+        yield Finding("warning", f"{text}: {counted(moving)}.")
     if turned := named(lambda found: found.turned):
-        yield Finding("fact", f"Images stored turned or mirrored (EXIF), which are put upright: {_counted(turned)}.")
+        yield Finding("fact", f"Images stored turned or mirrored (EXIF), which are put upright: {counted(turned)}.")
 
 
 # ------------------------------------------------------------------------------------------------------ source
 
 
-def _of_source(source: Source) -> Iterator[Finding]:
+def of_source(source: Source) -> Iterator[Finding]:
     counts = f"{len(source.train)} for training and {len(source.test)} for testing"
     channels = "grey" if source.schema["image"].shape[0] == 1 else "colour"
     yield Finding("fact", f"{counts}, {channels}. Licence: {source.licence}.")
@@ -262,6 +274,11 @@ def draw_nine(dataset: Dataset, path: Path) -> None:
         cell = Image.fromarray(pixels).resize((_CELL - 8, _CELL - 8), Image.Resampling.NEAREST)
         sheet.paste(cell, (left + 4, top + 4))
         draw.text((left + _CELL // 2, top + _CELL + 8), _caption(dataset, sample, row), "black", font, anchor="mm")
+    save_sheet(sheet, path)
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a picture of samples; raises `UserError` if it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)

@@ -1,0 +1,1 @@
+"""Data with boxes, masks and depth: scenes from bundled pictures, and people's own folders."""

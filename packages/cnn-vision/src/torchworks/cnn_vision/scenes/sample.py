@@ -1,0 +1,122 @@
+"""What a sample with boxes and masks looks like, and how a picture of any shape becomes a square one.
+
+| field | tensor | meaning |
+|---|---|---|
+| `image` | uint8 (C, S, S) | |
+| `boxes` | float32 (M, 4) | x1, y1, x2, y2 in pixels of the square; rows beyond the objects are 0 |
+| `box_label` | int64 (M,) | class 0…K−1; `NOTHING` where there is no object, `IGNORED` where one does not count |
+| `instance` | uint8 (S, S) | i + 1 where object i is seen, else 0 |
+| `mask` | uint8 (S, S) | class of each pixel 0…G−1, or `VOID` where it does not count |
+| `depth` | float32 (S, S) | metres, 0 where unknown |
+
+Shape letters: S pixels along a side, M objects at most, K classes of things, G classes of pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from torchworks.shared.data import Field, Schema
+
+NOTHING, IGNORED = -1, -2
+VOID = 255
+GREY = 114
+"""What a picture that is not square is padded with."""
+INSTANCES = 254
+"""Most objects that an instance map tells apart."""
+
+
+def scene_schema(
+    size: int,
+    *,
+    channels: int = 3,
+    most: int = 0,
+    things: Sequence[str] = (),
+    instance: bool = False,
+    pixels: Sequence[str] = (),
+    depth: bool = False,
+) -> Schema:
+    """The fields of samples with at most `most` objects of the classes `things`, and pixels of the classes `pixels`."""
+    fields = [Field("image", "image", (channels, size, size))]
+    if things:
+        fields += [
+            Field("boxes", "boxes", (most, 4), tuple(things)),
+            Field("box_label", "label", (most,), tuple(things)),
+        ]
+    if instance:
+        fields.append(Field("instance", "mask", (size, size)))
+    if pixels:
+        fields.append(Field("mask", "mask", (size, size), tuple(pixels)))
+    if depth:
+        fields.append(Field("depth", "depth", (size, size)))
+    return Schema(tuple(fields))
+
+
+def padded(boxes: np.ndarray | Tensor, labels: Sequence[int] | Tensor, most: int) -> dict[str, Tensor]:
+    """The fields `boxes` and `box_label` from n ≤ `most` boxes (n, 4) and their labels."""
+    count = len(labels)
+    all_boxes, all_labels = torch.zeros(most, 4), torch.full((most,), NOTHING)
+    if count:
+        all_boxes[:count] = torch.as_tensor(boxes, dtype=torch.float32)
+        all_labels[:count] = torch.as_tensor(labels)
+    return {"boxes": all_boxes, "box_label": all_labels}
+
+
+def boxes_around(instance: np.ndarray, count: int) -> np.ndarray:
+    """The tightest boxes around objects 1…`count` of an instance map (H, W): float32 (count, 4), 0 for unseen ones."""
+    boxes = np.zeros((count, 4), np.float32)
+    for i in range(count):
+        seen = instance == i + 1
+        columns, rows = np.flatnonzero(seen.any(0)), np.flatnonzero(seen.any(1))
+        if len(columns):
+            boxes[i] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return boxes
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A picture of `width` × `height` scaled to fit a square of `size` and padded at its right and bottom, never
+    squeezed. Whole pixels make the two scales differ by less than a pixel over a side."""
+
+    width: int
+    height: int
+    size: int
+
+    @property
+    def inside(self) -> tuple[int, int]:
+        """Width and height of the scaled picture within the square."""
+        scale = self.size / max(self.width, self.height)
+        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Pixels of the square per pixel of the picture, along x and y."""
+        return self.inside[0] / self.width, self.inside[1] / self.height
+
+    def boxes(self, boxes: Tensor) -> Tensor:
+        """Boxes (…, 4) of the picture as boxes of the square."""
+        return boxes * boxes.new_tensor(self.scales * 2)
+
+    def back(self, boxes: Tensor) -> Tensor:
+        """Boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
+        limit = boxes.new_tensor((self.width, self.height) * 2)
+        return (boxes / boxes.new_tensor(self.scales * 2)).clamp(min=0).minimum(limit)
+
+    def picture(self, image: Image.Image) -> Image.Image:
+        """A picture in grey or colour, resampled by an antialiased bicubic filter."""
+        square = Image.new(image.mode, (self.size, self.size), GREY if image.mode == "L" else (GREY,) * 3)
+        square.paste(image.resize(self.inside, Image.Resampling.BICUBIC), (0, 0))
+        return square
+
+    def ids(self, values: np.ndarray, fill: int) -> np.ndarray:
+        """A map (H, W) of class ids, of numbers of objects or of depths, taken at the nearest pixel; `fill` outside."""
+        (width, height), (across, down) = self.inside, self.scales
+        rows = ((np.arange(height) + 0.5) / down).astype(int).clip(max=self.height - 1)
+        columns = ((np.arange(width) + 0.5) / across).astype(int).clip(max=self.width - 1)
+        square = np.full((self.size, self.size), fill, values.dtype)
+        square[:height, :width] = values[rows[:, None], columns]
+        return square
