@@ -85,7 +85,7 @@ def ssd_twins() -> Twins:
 
 
 QUIET = {"fpn.layer_blocks": 0.003, "bbox_pred": 0.3, "module_list": 0.5}
-"""Parts whose random weights are made smaller: where features are large, all scores are 1 and all boxes off the image."""
+"""Parts whose random weights are made smaller: with large features, all scores are 1 and all boxes off the image."""
 
 
 def with_equal_weights(twins: Twins, dtype: torch.dtype) -> Twins:

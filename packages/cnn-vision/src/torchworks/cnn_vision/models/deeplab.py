@@ -3,9 +3,9 @@
 Chen, Papandreou, Schroff & Adam 2017, "Rethinking Atrous Convolution for Semantic Image Segmentation"
 (arXiv:1706.05587).
 
-The idea: a classifier halves its map five times, too coarse for the outline of anything. Leave the last halvings out and
-the map stays large, but each later convolution, made for a coarser map, would see less of the image. So spread its
-kernel (*à trous*, "with holes"): with rate r it takes every r-th pixel (equation 1)
+The idea: a classifier halves its map five times, too coarse for the outline of anything. Leave the last halvings out
+and the map stays large, but each later convolution, made for a coarser map, would see less of the image. So spread
+its kernel (*à trous*, "with holes"): with rate r it takes every r-th pixel (equation 1)
 
     y[i] = Σ_k x[i + r·k] w[k]                  a 3×3 of rate r sees (2r + 1)² pixels at the cost of nine
 
@@ -67,8 +67,8 @@ class ImagePooling(nn.Sequential):
     def __init__(self, in_channels: int, channels: int):
         super().__init__(nn.AdaptiveAvgPool2d(1), *conv_norm_relu(in_channels, channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).expand(-1, -1, *x.shape[-2:])
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).expand(-1, -1, *input.shape[-2:])
 
 
 class ASPP(nn.Module):
@@ -145,7 +145,7 @@ class DeepLabV3(nn.Module):
         return maps
 
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
-        """"out" and, with `aux_loss`, "aux": logits (N, G, S, S) each."""
+        """ "out" and, with `aux_loss`, "aux": logits (N, G, S, S) each."""
         maps, size = self.maps(images), images.shape[-2:]
         logits = {"out": self.classifier(maps[self.out])}
         if self.aux_classifier is not None:
@@ -153,7 +153,7 @@ class DeepLabV3(nn.Module):
         return {name: F.interpolate(x, size=size, mode="bilinear", align_corners=False) for name, x in logits.items()}
 
     def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
-        """Logits (N, G, S, S) in evaluation; in training, with `aux_loss`, those of both heads as `outputs` has them."""
+        """Logits (N, G, S, S) in evaluation; in training, with `aux_loss`, what `outputs` gives."""
         outputs = self.outputs(images)
         return outputs if self.training and self.aux_classifier is not None else outputs["out"]
 

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torchworks.shared.config import UserError, nearest
 
@@ -114,7 +114,7 @@ def _published_options(name: str) -> Mapping[str, Any]:
     return PUBLISHED[name]
 
 
-def _load(net: "nn.Module", name: str, pretrained: bool | str | Path, build: Any, rename: Any) -> None:
+def _load(net: "nn.Module", name: str, pretrained: Literal[True] | str | Path, build: Any, rename: Any) -> None:
     from torchworks.cnn_vision.models.pretrained import fetch, load_into, read_weights
 
     path = None if pretrained is True else Path(pretrained).expanduser()

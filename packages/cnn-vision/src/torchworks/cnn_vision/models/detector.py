@@ -13,6 +13,7 @@ step that looks at the images separately, has two forms. In Python it goes image
 number of images is not known and there are no loops: each class of each image is moved to a place of its own on a
 large plane, where boxes of different places never meet, and `torchvision.ops.nms` is called once. `torch.export` takes
 that with any number of images, and ONNX has an operator for it (NonMaxSuppression), to which onnxscript translates.
+On the way there `x.shape[0]` is used for `len(x)`, which would fix the size of a tensor in the program.
 
 Shape letters: N images, S image size, M objects, R rows of a flat table, D detections of one image, A anchors.
 """
@@ -25,6 +26,8 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms, nms
 
 Target = dict[str, Tensor]
+ImageSize = tuple[int, int]
+"""Height and width."""
 NO_LABEL = -1
 
 
@@ -78,12 +81,16 @@ class Detector(nn.Module):
     def detect(self, images: Tensor) -> tuple[Tensor, ...]:
         """Boxes (N, D, 4), scores (N, D), labels int64 (N, D), and masks (N, D, S, S) of nets that have them; rows
         without a detection have score 0 and label −1."""
-        return self.detections(images).padded(len(images), self.max_detections)
+        return self.detections(images).padded(images.shape[0], self.max_detections)
 
     def forward(self, images: Tensor, targets: Sequence[Target] | None = None) -> list[Target] | dict[str, Tensor]:
         if targets is not None:
             return self.losses(images, targets)
-        return self.detections(images).of_each_image(len(images))
+        return self.detections(images).of_each_image(images.shape[0])
+
+
+def size_of(images: Tensor) -> ImageSize:
+    return images.shape[-2], images.shape[-1]
 
 
 def exact(x: Tensor) -> Tensor:

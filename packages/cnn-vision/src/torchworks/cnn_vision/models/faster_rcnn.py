@@ -10,8 +10,8 @@ The idea: detection in two stages that share one backbone.
                                → each cut out of the map of its size (RoIAlign 7×7) → 2 dense layers
                                → which class, and how to move the proposal for it → suppression within each class
 
-1. *Region proposal network*: a 3×3 convolution and two 1×1 on every map of the pyramid, with three anchors at each place
-   (height by width 1/2, 1, 2). Loss (equation 1), over 256 anchors drawn from each image:
+1. *Region proposal network*: a 3×3 convolution and two 1×1 on every map of the pyramid, with three anchors at each
+   place (height by width 1/2, 1, 2). Loss (equation 1), over 256 anchors drawn from each image:
 
        L = 1/N Σ BCE(p, p*) + 1/N Σ p* · smoothL1(t − t*)          p* = 1 for anchors with an object
 
@@ -20,8 +20,8 @@ The idea: detection in two stages that share one backbone.
 
        k = ⌊4 + log₂(√(w·h) / 224)⌋                                 k = 2 has stride 4, k = 5 has stride 32
 
-3. *Heads*: 512 proposals are drawn from each image, at most a quarter with an object; cross-entropy over the classes and
-   the background, and smooth L1 on the offsets that belong to the true class.
+3. *Heads*: 512 proposals are drawn from each image, at most a quarter with an object; cross-entropy over the classes
+   and the background, and smooth L1 on the offsets that belong to the true class.
 
 What differs from the paper, as in torchvision: a pyramid, hence RoIAlign and no convolutions after it; both stages
 are trained together; suppression of proposals is done map by map; smooth L1 bends at 1/9. Parity with torchvision
@@ -43,7 +43,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +52,17 @@ from torch import Tensor, nn
 from torchvision.ops import box_area, box_iou, clip_boxes_to_image, roi_align
 
 from torchworks.cnn_vision.models.boxes import BETWEEN, BoxCoder, cell_anchors, draw, grid_anchors, match
-from torchworks.cnn_vision.models.detector import Detections, Detector, Target, exact, flat_by_place, suppress
-from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20
+from torchworks.cnn_vision.models.detector import (
+    Detections,
+    Detector,
+    ImageSize,
+    Target,
+    exact,
+    flat_by_place,
+    size_of,
+    suppress,
+)
+from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.resnet import resnet50
 
 BEND = 1 / 9
@@ -97,6 +107,9 @@ class RegionConfig:
     """Of Mask R-CNN's mask head."""
 
 
+PROPOSALS, REGIONS = ProposalConfig(), RegionConfig()
+
+
 # ---------------------------------------------------------------------------------------------- first stage
 
 
@@ -108,10 +121,7 @@ class RPNHead(nn.Module):
         self.conv = nn.Sequential(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(inplace=True)))
         self.cls_logits = nn.Conv2d(channels, anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, std=0.01)
-                nn.init.zeros_(module.bias)
+        start_convolutions(self, partial(nn.init.normal_, std=0.01))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.conv(x)
@@ -140,7 +150,7 @@ class RegionProposalNetwork(nn.Module):
         self.coder = BoxCoder()
         self.head = RPNHead(channels, len(config.ratios))
 
-    def forward(self, maps: list[Tensor], image_size: Sequence[int]) -> Guesses:
+    def forward(self, maps: list[Tensor], image_size: ImageSize) -> Guesses:
         heads = [self.head(x) for x in maps]
         objectness = [exact(flat_by_place(logits, 1)).squeeze(-1) for logits, _ in heads]  # (N, A of the map)
         offsets = [exact(flat_by_place(offsets, 4)) for _, offsets in heads]  # (N, A of the map, 4)
@@ -153,12 +163,12 @@ class RegionProposalNetwork(nn.Module):
         )
 
     @torch.no_grad()
-    def propose(self, guesses: Guesses, image_size: Sequence[int]) -> Tensor:
+    def propose(self, guesses: Guesses, image_size: ImageSize) -> Tensor:
         """The best regions: (R, 5), the number of the image before each box. No gradient passes through them."""
-        candidates, proposals = (both[0 if self.training else 1] for both in (self.config.candidates, self.config.proposals))
-        best = _best_of_each_map(guesses, candidates)  # (N, T)
+        mode = 0 if self.training else 1
+        best = _best_of_each_map(guesses, self.config.candidates[mode])  # (N, T)
         offsets = guesses.offsets.gather(1, best[..., None].expand(-1, -1, 4))
-        boxes = clip_boxes_to_image(self.coder.decode(offsets, guesses.anchors[best]), tuple(image_size))  # (N, T, 4)
+        boxes = clip_boxes_to_image(self.coder.decode(offsets, guesses.anchors[best]), image_size)  # (N, T, 4)
         scores = guesses.objectness.gather(1, best).sigmoid()
         levels = torch.cat([best.new_full((count,), i) for i, count in enumerate(guesses.counts)])[best]  # (N, T)
 
@@ -170,8 +180,8 @@ class RegionProposalNetwork(nn.Module):
             image,
             levels,
             threshold=self.config.nms_threshold,
-            top=proposals,
-            images=len(best),
+            top=self.config.proposals[mode],
+            images=best.shape[0],
             side=max(image_size),
         )
         return torch.cat([image[keep][:, None].to(boxes), boxes[keep]], 1)
@@ -211,7 +221,7 @@ def _best_of_each_map(guesses: Guesses, count: int) -> Tensor:
 # --------------------------------------------------------------------------------------------- second stage
 
 
-def pool_regions(maps: list[Tensor], regions: Tensor, image_size: Sequence[int], size: int, canonical: float) -> Tensor:
+def pool_regions(maps: list[Tensor], regions: Tensor, image_size: ImageSize, size: int, canonical: float) -> Tensor:
     """RoIAlign of `regions` (R, 5), each out of the map of its size: (R, C, size, size).
 
     `canonical` is the size in pixels of a region that belongs to the map of stride 16.
@@ -219,7 +229,7 @@ def pool_regions(maps: list[Tensor], regions: Tensor, image_size: Sequence[int],
     strides = [2 ** round(math.log2(image_size[0] / x.shape[-2])) for x in maps]
     finest, coarsest = (stride.bit_length() - 1 for stride in (strides[0], strides[-1]))
     level = torch.floor(4 + torch.log2(box_area(regions[:, 1:]).sqrt() / canonical) + 1e-6).clamp(finest, coarsest)
-    pooled = exact(maps[0]).new_zeros(len(regions), maps[0].shape[1], size, size)
+    pooled = exact(maps[0]).new_zeros(regions.shape[0], maps[0].shape[1], size, size)
     for i, (x, stride) in enumerate(zip(maps, strides, strict=True)):
         rows = torch.where(level == finest + i)[0]
         pooled = pooled.index_copy(0, rows, roi_align(exact(x), regions[rows], size, 1 / stride, sampling_ratio=2))
@@ -272,7 +282,7 @@ class RoIHeads(nn.Module):
         self.box_head = TwoMLPHead(channels * self.POOLED**2, config.hidden_features)
         self.box_predictor = FastRCNNPredictor(config.hidden_features, num_classes)
 
-    def forward(self, maps: list[Tensor], regions: Tensor, image_size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def forward(self, maps: list[Tensor], regions: Tensor, image_size: ImageSize) -> tuple[Tensor, Tensor]:
         """Logits (R, K) and offsets (R, K, 4)."""
         pooled = pool_regions(maps, regions, image_size, self.POOLED, self.config.canonical_size)
         return self.box_predictor(self.box_head(pooled))
@@ -305,10 +315,10 @@ class RoIHeads(nn.Module):
         }
 
     def detections(
-        self, logits: Tensor, offsets: Tensor, regions: Tensor, image_size: Sequence[int], images: int
+        self, logits: Tensor, offsets: Tensor, regions: Tensor, image_size: ImageSize, images: int
     ) -> Detections:
         boxes = self.coder.decode(offsets, regions[:, None, 1:])  # (R, K, 4)
-        boxes = clip_boxes_to_image(boxes, tuple(image_size))[:, 1:]
+        boxes = clip_boxes_to_image(boxes, image_size)[:, 1:]
         scores = logits.softmax(-1)[:, 1:]  # (R, K − 1): without the background
         large = (boxes[..., 2:] - boxes[..., :2]).amin(-1) >= self.SMALLEST
         row, label = torch.where((scores > self.config.score_threshold) & large)
@@ -332,24 +342,26 @@ class RoIHeads(nn.Module):
 class FasterRCNN(Detector):
     """Images (N, in_channels, S, S) to boxes; `num_classes` counts the background."""
 
+    heads: ClassVar[type[RoIHeads]] = RoIHeads
+
     def __init__(
         self,
         backbone: BackboneWithFPN,
         *,
         num_classes: int = 91,
-        proposing: ProposalConfig = ProposalConfig(),
-        detecting: RegionConfig = RegionConfig(),
+        proposing: ProposalConfig = PROPOSALS,
+        detecting: RegionConfig = REGIONS,
     ):
         super().__init__()
         self.num_classes, self.in_channels = num_classes, backbone.body.in_channels
         self.max_detections = detecting.max_detections
         self.backbone = backbone
         self.rpn = RegionProposalNetwork(backbone.channels, proposing)
-        self.roi_heads = RoIHeads(backbone.channels, num_classes, detecting)
+        self.roi_heads = self.heads(backbone.channels, num_classes, detecting)
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`loss_classifier`, `loss_box_reg`, `loss_objectness` and `loss_rpn_box_reg`."""
-        size, maps = images.shape[-2:], self.backbone(images)
+        size, maps = size_of(images), self.backbone(images)
         guesses = self.rpn(maps, size)
         regions = self.rpn.propose(guesses, size)
         first = self.rpn.losses(guesses, targets)
@@ -357,15 +369,15 @@ class FasterRCNN(Detector):
         return {**self.region_losses(maps[:-1], samples, targets, size), **first}
 
     def region_losses(
-        self, maps: list[Tensor], samples: Samples, targets: Sequence[Target], image_size: Sequence[int]
+        self, maps: list[Tensor], samples: Samples, targets: Sequence[Target], image_size: ImageSize
     ) -> dict[str, Tensor]:
         logits, offsets = self.roi_heads(maps, samples.regions, image_size)
         return self.roi_heads.losses(logits, offsets, samples, targets)
 
     def detections(self, images: Tensor) -> Detections:
-        return self.detections_of(self.backbone(images), len(images), images.shape[-2:])
+        return self.detections_of(self.backbone(images), images.shape[0], size_of(images))
 
-    def detections_of(self, maps: list[Tensor], images: int, image_size: Sequence[int]) -> Detections:
+    def detections_of(self, maps: list[Tensor], images: int, image_size: ImageSize) -> Detections:
         regions = self.rpn.propose(self.rpn(maps, image_size), image_size)
         logits, offsets = self.roi_heads(maps[:-1], regions, image_size)
         return self.roi_heads.detections(logits, offsets, regions, image_size, images)
@@ -386,8 +398,8 @@ def fasterrcnn_resnet50_fpn(
     in_channels: int = 3,
     frozen_bn: bool = False,
     frozen_eps: float = 1e-5,
-    proposing: ProposalConfig = ProposalConfig(),
-    detecting: RegionConfig = RegionConfig(),
+    proposing: ProposalConfig = PROPOSALS,
+    detecting: RegionConfig = REGIONS,
 ) -> FasterRCNN:
     """torchvision's."""
     backbone = BackboneWithFPN(resnet50(in_channels=in_channels), frozen_bn=frozen_bn, frozen_eps=frozen_eps)

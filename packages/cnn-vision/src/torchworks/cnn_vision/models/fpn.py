@@ -16,6 +16,8 @@ What differs from the paper: nothing. `state_dict` keys are torchvision's.
 Shape letters: N images, C channels of the pyramid, H × W the size of a map.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import torch.nn.functional as F
@@ -37,11 +39,10 @@ class FeaturePyramid(nn.Module):
     def __init__(self, in_channels: list[int], channels: int = 256):
         super().__init__()
         self.inner_blocks = nn.ModuleList(nn.Sequential(nn.Conv2d(c, channels, 1)) for c in in_channels)
-        self.layer_blocks = nn.ModuleList(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1)) for _ in in_channels)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_uniform_(module.weight, a=1)
-                nn.init.zeros_(module.bias)
+        self.layer_blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1)) for _ in in_channels
+        )
+        start_convolutions(self, partial(nn.init.kaiming_uniform_, a=1))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         merged = [block(x) for block, x in zip(self.inner_blocks, maps, strict=True)]
@@ -49,6 +50,15 @@ class FeaturePyramid(nn.Module):
             merged[i] = merged[i] + F.interpolate(merged[i + 1], size=merged[i].shape[-2:], mode="nearest")
         pyramid = [block(x) for block, x in zip(self.layer_blocks, merged, strict=True)]  # (N, C, H, W) each
         return [*pyramid, F.max_pool2d(pyramid[-1], 1, stride=2)]
+
+
+def start_convolutions(net: nn.Module, start: Callable[[Tensor], object]) -> None:
+    """First weights by `start`; biases 0."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            start(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class BackboneWithFPN(nn.Module):

@@ -32,29 +32,34 @@ background, M objects of all images.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from torchworks.cnn_vision.models.detector import Detections, Target, exact
+from torchworks.cnn_vision.models.detector import Detections, ImageSize, Target, exact, size_of
 from torchworks.cnn_vision.models.faster_rcnn import (
+    PROPOSALS,
+    REGIONS,
     SCENE_PROPOSALS,
     SCENE_REGIONS,
     FasterRCNN,
     ProposalConfig,
     RegionConfig,
+    RoIHeads,
     Samples,
     pool_regions,
     rename_old_keys,
 )
-from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20
+from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.resnet import resnet50
 
 __all__ = ["MaskRCNN", "maskrcnn_resnet20_fpn", "maskrcnn_resnet50_fpn", "rename_old_keys"]
 
 POOLED = 14
+he_normal = partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu")
 
 
 class MaskHead(nn.Sequential):
@@ -63,14 +68,9 @@ class MaskHead(nn.Sequential):
     def __init__(self, in_channels: int, channels: int, depth: int = 4):
         widths = [in_channels, *[channels] * depth]
         super().__init__(
-            *(
-                nn.Sequential(nn.Conv2d(c_in, channels, 3, padding=1), nn.ReLU(inplace=True))
-                for c_in in widths[:-1]
-            )
+            *(nn.Sequential(nn.Conv2d(c_in, channels, 3, padding=1), nn.ReLU(inplace=True)) for c_in in widths[:-1])
         )
-        initialise(self)
-        for convolution, _ in self:
-            nn.init.zeros_(convolution.bias)
+        start_convolutions(self, he_normal)
 
 
 class MaskPredictor(nn.Module):
@@ -80,59 +80,50 @@ class MaskPredictor(nn.Module):
         super().__init__()
         self.conv5_mask = nn.ConvTranspose2d(channels, channels, 2, stride=2)
         self.mask_fcn_logits = nn.Conv2d(channels, num_classes, 1)
-        initialise(self)
+        he_normal(self.conv5_mask.weight)
+        he_normal(self.mask_fcn_logits.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return exact(self.mask_fcn_logits(F.relu(self.conv5_mask(x))))
 
 
-def initialise(net: nn.Module) -> None:
-    """He's start for the weights."""
-    for name, parameter in net.named_parameters():
-        if name.endswith("weight"):
-            nn.init.kaiming_normal_(parameter, mode="fan_out", nonlinearity="relu")
+class MaskRoIHeads(RoIHeads):
+    def __init__(self, channels: int, num_classes: int, config: RegionConfig):
+        super().__init__(channels, num_classes, config)
+        self.mask_head = MaskHead(channels, config.mask_channels)
+        self.mask_predictor = MaskPredictor(config.mask_channels, num_classes)
+
+    def mask_logits(self, maps: list[Tensor], regions: Tensor, image_size: ImageSize, labels: Tensor) -> Tensor:
+        """Of each region's own class: (R, 28, 28)."""
+        pooled = pool_regions(maps, regions, image_size, POOLED, self.config.canonical_size)
+        logits = self.mask_predictor(self.mask_head(pooled))  # (R, K, 28, 28)
+        return logits[torch.arange(labels.shape[0], device=labels.device), labels]
 
 
 class MaskRCNN(FasterRCNN):
     """As `FasterRCNN`; targets have "masks" (m, S, S), bool or 0 and 1, and detections "masks" (m, 1, S, S), from 0
     to 1."""
 
-    def __init__(
-        self,
-        backbone: BackboneWithFPN,
-        *,
-        num_classes: int = 91,
-        proposing: ProposalConfig = ProposalConfig(),
-        detecting: RegionConfig = RegionConfig(),
-    ):
-        super().__init__(backbone, num_classes=num_classes, proposing=proposing, detecting=detecting)
-        self.roi_heads.mask_head = MaskHead(backbone.channels, detecting.mask_channels)
-        self.roi_heads.mask_predictor = MaskPredictor(detecting.mask_channels, num_classes)
-
-    def mask_logits(self, maps: list[Tensor], regions: Tensor, image_size: Sequence[int], labels: Tensor) -> Tensor:
-        """Of each region's own class: (R, 28, 28)."""
-        heads = self.roi_heads
-        pooled = pool_regions(maps, regions, image_size, POOLED, heads.config.canonical_size)
-        logits = heads.mask_predictor(heads.mask_head(pooled))  # (R, K, 28, 28)
-        return logits[torch.arange(len(labels), device=labels.device), labels]
+    heads = MaskRoIHeads
+    roi_heads: MaskRoIHeads
 
     def region_losses(
-        self, maps: list[Tensor], samples: Samples, targets: Sequence[Target], image_size: Sequence[int]
+        self, maps: list[Tensor], samples: Samples, targets: Sequence[Target], image_size: ImageSize
     ) -> dict[str, Tensor]:
         """Those of `FasterRCNN`, and `loss_mask`."""
         losses = super().region_losses(maps, samples, targets, image_size)
         positive = torch.where(samples.labels > 0)[0]
         regions, labels = samples.regions[positive], samples.labels[positive]
-        logits = self.mask_logits(maps, regions, image_size, labels)  # (P, 28, 28)
+        logits = self.roi_heads.mask_logits(maps, regions, image_size, labels)  # (P, 28, 28)
         truth = masks_of_regions(targets, samples.matched[positive], regions[:, 1:], logits.shape[-1])
         loss = F.binary_cross_entropy_with_logits(logits, truth) if len(positive) else logits.sum() * 0
         return {**losses, "loss_mask": loss}
 
     def detections(self, images: Tensor) -> Detections:
-        size, maps = images.shape[-2:], self.backbone(images)
-        found = self.detections_of(maps, len(images), size)
+        size, maps = size_of(images), self.backbone(images)
+        found = self.detections_of(maps, images.shape[0], size)
         regions = torch.cat([found.image[:, None].to(found.boxes), found.boxes], 1)
-        logits = self.mask_logits(maps[:-1], regions, size, found.labels)
+        logits = self.roi_heads.mask_logits(maps[:-1], regions, size, found.labels)
         return found._replace(masks=paste(logits.sigmoid(), found.boxes, size)[:, None])
 
 
@@ -142,7 +133,7 @@ def masks_of_regions(targets: Sequence[Target], objects: Tensor, boxes: Tensor, 
     return roi_align(masks, torch.cat([objects[:, None].to(boxes), boxes], 1), size).squeeze(1)
 
 
-def paste(masks: Tensor, boxes: Tensor, image_size: Sequence[int]) -> Tensor:
+def paste(masks: Tensor, boxes: Tensor, image_size: ImageSize) -> Tensor:
     """Stretch `masks` (R, 28, 28) over their `boxes` (R, 4), on an image of zeros: (R, S, S)."""
     masks = F.pad(masks, (1, 1, 1, 1))  # so that edges fade out; the boxes grow with it
     places = masks.shape[-1]
@@ -171,8 +162,8 @@ def maskrcnn_resnet50_fpn(
     in_channels: int = 3,
     frozen_bn: bool = False,
     frozen_eps: float = 1e-5,
-    proposing: ProposalConfig = ProposalConfig(),
-    detecting: RegionConfig = RegionConfig(),
+    proposing: ProposalConfig = PROPOSALS,
+    detecting: RegionConfig = REGIONS,
 ) -> MaskRCNN:
     """torchvision's."""
     backbone = BackboneWithFPN(resnet50(in_channels=in_channels), frozen_bn=frozen_bn, frozen_eps=frozen_eps)

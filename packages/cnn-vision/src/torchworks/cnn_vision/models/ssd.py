@@ -15,8 +15,8 @@ default boxes with an object (equation 1):
 
     L = 1/P ( Σ cross-entropy + Σ smoothL1(t − t*) )
 
-Nearly all default boxes are background. *Hard negative mining* counts only the worst of them, three for each box with an
-object of the same image: the others are learnt already, and would drown the rest.
+Nearly all default boxes are background. *Hard negative mining* counts only the worst of them, three for each box with
+an object of the same image: the others are learnt already, and would drown the rest.
 
 What differs from the paper, as in torchvision: weights start by Xavier's rule, and the best 400 of each class go into
 suppression. Parity with torchvision holds for its net with a transform that does nothing: images are 300 × 300 and
@@ -43,8 +43,8 @@ from torch import Tensor, nn
 from torchvision.ops import box_iou, clip_boxes_to_image
 
 from torchworks.cnn_vision.models.boxes import BoxCoder, default_boxes, match_each
-from torchworks.cnn_vision.models.detector import Detections, Detector, Target, exact, flat_by_place, suppress
-from torchworks.cnn_vision.models.fpn import scene_resnet20
+from torchworks.cnn_vision.models.detector import Detections, Detector, Target, exact, flat_by_place, size_of, suppress
+from torchworks.cnn_vision.models.fpn import scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.vgg import vgg16
 
 
@@ -89,7 +89,7 @@ class SSDVGG16(SSDBackbone):
         super().__init__()
         self.in_channels = in_channels
         layers = vgg16(in_channels=in_channels, num_classes=0).features
-        layers[16].ceil_mode = True  # 75 → 38, as in the paper
+        layers[16] = nn.MaxPool2d(2, ceil_mode=True)  # 75 → 38, as in the paper
         self.scale_weight = nn.Parameter(torch.full((512,), 20.0))
         self.features = nn.Sequential(*layers[: self.CONV4_3])
         dense = nn.Sequential(
@@ -100,7 +100,7 @@ class SSDVGG16(SSDBackbone):
             nn.ReLU(inplace=True),
         )
         extra = [halving(1024, 256, 512), halving(512, 128, 256), shrinking(256, 128, 256), shrinking(256, 128, 256)]
-        initialise(nn.ModuleList([dense, *extra]))
+        start_convolutions(nn.ModuleList([dense, *extra]), nn.init.xavier_uniform_)
         self.extra = nn.ModuleList([nn.Sequential(*layers[self.CONV4_3 : self.CONV5_3], dense), *extra])
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -122,7 +122,7 @@ class SSDResNet20(SSDBackbone):
         self.in_channels = in_channels
         self.body = scene_resnet20(in_channels)
         self.extra = nn.ModuleList([halving(128, 64, 128), halving(128, 64, 128)])
-        initialise(self.extra)
+        start_convolutions(self.extra, nn.init.xavier_uniform_)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         maps = self.body.forward_pyramid(images)[1:]
@@ -145,14 +145,6 @@ def _extra(first: nn.Conv2d, second: nn.Conv2d) -> nn.Sequential:
     return nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True))
 
 
-def initialise(net: nn.Module) -> None:
-    """Glorot & Bengio's start for convolutions."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
-
-
 class ScoringHead(nn.Module):
     """One 3×3 convolution for each map; together (N, A, values)."""
 
@@ -162,7 +154,7 @@ class ScoringHead(nn.Module):
         self.module_list = nn.ModuleList(
             nn.Conv2d(c, values * count, 3, padding=1) for c, count in zip(in_channels, boxes, strict=True)
         )
-        initialise(self)
+        start_convolutions(self, nn.init.xavier_uniform_)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         heads = [flat_by_place(head(x), self.values) for head, x in zip(self.module_list, maps, strict=True)]
@@ -196,7 +188,7 @@ class SSD(Detector):
         """Logits (N, A, K), offsets (N, A, 4), and the default boxes (A, 4) in pixels."""
         maps = self.backbone(images)
         logits, offsets = self.head(maps)
-        height, width = images.shape[-2:]
+        height, width = size_of(images)
         grids = [x.shape[-2:] for x in maps]
         shares = default_boxes(self.config.aspect_ratios, self.config.scales, grids, (height, width), self.config.steps)
         shares = shares.to(offsets)
@@ -235,7 +227,7 @@ class SSD(Detector):
 
     def detections(self, images: Tensor) -> Detections:
         logits, offsets, anchors = self.predict(images)
-        boxes = clip_boxes_to_image(self.coder.decode(offsets, anchors), tuple(images.shape[-2:]))  # (N, A, 4)
+        boxes = clip_boxes_to_image(self.coder.decode(offsets, anchors), size_of(images))  # (N, A, 4)
         scores = logits.softmax(-1)[..., 1:].transpose(1, 2)  # (N, K − 1, A)
         best = scores.topk(min(self.config.candidates, scores.shape[-1]))  # (N, K − 1, T)
         image, label, rank = torch.where(best.values > self.config.score_threshold)
@@ -247,8 +239,8 @@ class SSD(Detector):
             label,
             threshold=self.config.nms_threshold,
             top=self.config.max_detections,
-            images=len(images),
-            side=max(images.shape[-2:]),
+            images=images.shape[0],
+            side=max(size_of(images)),
         )
         return Detections(image[keep], boxes[keep], scores[keep], label[keep] + 1)
 
