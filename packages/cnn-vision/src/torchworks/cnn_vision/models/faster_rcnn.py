@@ -193,7 +193,7 @@ class RegionProposalNetwork(nn.Module):
         drawn = [draw(label, self.config.samples, self.config.positive_fraction) for label in labels]
         positive, negative = (torch.stack(masks) for masks in zip(*drawn, strict=True))  # (N, A)
         chosen = torch.cat([guesses.objectness[positive], guesses.objectness[negative]])
-        truth = torch.cat([torch.ones_like(chosen[: positive.sum()]), torch.zeros_like(chosen[positive.sum() :])])
+        truth = (torch.arange(len(chosen), device=chosen.device) < positive.sum()).to(chosen)
         wanted = [
             self.coder.encode(boxes[index[mask]], guesses.anchors[mask])
             for boxes, index, mask in zip(objects, matched, positive, strict=True)
@@ -288,7 +288,7 @@ class RoIHeads(nn.Module):
         return self.box_predictor(self.box_head(pooled))
 
     @torch.no_grad()
-    def draw(self, regions: Tensor, targets: Sequence[Target]) -> Samples:
+    def sample(self, regions: Tensor, targets: Sequence[Target]) -> Samples:
         """The objects' own boxes join the proposals, which at first hit none."""
         drawn, before = [], 0
         for i, target in enumerate(targets):
@@ -365,7 +365,7 @@ class FasterRCNN(Detector):
         guesses = self.rpn(maps, size)
         regions = self.rpn.propose(guesses, size)
         first = self.rpn.losses(guesses, targets)
-        samples = self.roi_heads.draw(regions, targets)
+        samples = self.roi_heads.sample(regions, targets)
         return {**self.region_losses(maps[:-1], samples, targets, size), **first}
 
     def region_losses(

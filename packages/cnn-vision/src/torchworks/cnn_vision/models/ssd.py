@@ -21,7 +21,7 @@ an object of the same image: the others are learnt already, and would drown the 
 What differs from the paper, as in torchvision: weights start by Xavier's rule, and the best 400 of each class go into
 suppression. Parity with torchvision holds for its net with a transform that does nothing: images are 300 × 300 and
 normalised already (mean 0, std 1; torchvision's weights want pixels from 0 to 255 less the mean (123, 117, 104)).
-`ssd_resnet20` has the same head on a small backbone, on maps of strides 8 to 64.
+`ssd_resnet20` has the same head on a small backbone, on maps of strides 8, 16 and 32.
 
 | builder | backbone | parameters (M), 91 classes | COCO box mAP of torchvision's weights |
 |---|---|---|---|
@@ -113,15 +113,15 @@ class SSDVGG16(SSDBackbone):
 
 
 class SSDResNet20(SSDBackbone):
-    """The maps of stride 8 and 16 of a small ResNet-20, and two more: of stride 32 and 64."""
+    """The maps of stride 8 and 16 of a small ResNet-20, and one more, of stride 32."""
 
-    channels = (64, 128, 128, 128)
+    channels = (64, 128, 128)
 
     def __init__(self, in_channels: int = 3):
         super().__init__()
         self.in_channels = in_channels
         self.body = scene_resnet20(in_channels)
-        self.extra = nn.ModuleList([halving(128, 64, 128), halving(128, 64, 128)])
+        self.extra = nn.ModuleList([halving(128, 64, 128)])
         start_convolutions(self.extra, nn.init.xavier_uniform_)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -248,8 +248,8 @@ class SSD(Detector):
 # ------------------------------------------------------------------------------------------------ builders
 
 SCENES = SSDConfig(
-    aspect_ratios=((2,), (2,), (2,), (2,)),
-    scales=(0.12, 0.25, 0.45, 0.7, 1.0),
+    aspect_ratios=((2,), (2,), (2,)),
+    scales=(0.12, 0.25, 0.5, 0.9),
     steps=None,
     max_detections=50,
 )
