@@ -18,8 +18,8 @@ COMPONENTS = 32
 
 
 def baselines(train: Dataset, test: Dataset) -> dict[str, float]:
-    """Scores with names that end in `_statistics` (how far mean and spread of the pixels around a place are from those of
-    good images) and `_pca` (what 32 principal components of good images cannot explain)."""
+    """Scores with names that end in `_statistics` (how far mean and spread of the pixels around a place are from
+    those of good images) and `_pca` (what 32 principal components of good images cannot explain)."""
     good, tested = (np.stack([grey(image) for image in resident(part).tensors["image"]]) for part in (train, test))
     found = {}
     for name, method in (("statistics", by_statistics), ("pca", by_pca)):

@@ -1,7 +1,7 @@
 """The bundled source `defects`: photographed textures, with defects drawn into some of the test images.
 
-What it is: crops of three photographs of brick, grass and gravel (scikit-image's, public domain), and four kinds of drawn
-defects named after what they resemble. As they are drawn, masks are exact. Training images are all good.
+What it is: crops of three photographs of brick, grass and gravel (scikit-image's, public domain), and four kinds of
+drawn defects named after what they resemble. As they are drawn, masks are exact. Training images are all good.
 
     defects             all three textures, told from each other by nobody
     defects:brick       one of them
@@ -44,13 +44,13 @@ def open_defects(rest: str, config: LoaderConfig, seed: int) -> Source:
     (S, S), 1 on the defect. `seed` draws places and defects anew. Raises `UserError` for an unknown texture."""
     if rest and rest not in TEXTURES:
         raise UserError(
-            f"The data source 'defects' has no texture '{rest}'.{nearest(rest, TEXTURES)} It has {', '.join(TEXTURES)}; "
-            "without a colon it is all of them."
+            f"The data source 'defects' has no texture '{rest}'.{nearest(rest, TEXTURES)} It has "
+            f"{', '.join(TEXTURES)}; without a colon it is all of them."
         )
     rng = np.random.default_rng(seed)
     photos = [np.asarray(Image.open(bundled(f"{name}.png")).convert("L"), np.float32) for name in _chosen(rest)]
     train = np.concatenate([crops(photo, part, rng) for part in ("train", "valid") for photo in photos])
-    tests = [test_images(photo, rng) for photo in photos]
+    tests = [good_and_defective(photo, rng) for photo in photos]
     test, labels, masks = (np.concatenate(column) for column in zip(*tests, strict=True))
     schema = image_schema(config.channels or 1, config.image_size, ("good", *KINDS))
     shape = schema["image"].shape[:2]
@@ -76,7 +76,7 @@ def crops(photo: np.ndarray, part: str, rng: np.random.Generator, count: int | N
     return found * rng.uniform(0.92, 1.08, (count, 1, 1))
 
 
-def test_images(photo: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def good_and_defective(photo: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Good and defective crops (N, S, S), their labels (N,) and their masks, bool (N, S, S)."""
     labels = np.repeat(np.arange(len(KINDS) + 1), [COUNTS["good"], *[COUNTS["each"]] * len(KINDS)])
     images = crops(photo, "test", rng, len(labels))
@@ -87,9 +87,6 @@ def test_images(photo: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
             images[i], cover = kinds[label - 1](images[i], rng)
             masks[i] = cover > 0.5
     return images, labels, masks
-
-
-test_images.__test__ = False  # ty: ignore[unresolved-attribute]  # pytest takes the name for a test's
 
 
 # ------------------------------------------------------------------------------------------------------ defects

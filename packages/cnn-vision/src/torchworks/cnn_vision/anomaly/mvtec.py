@@ -3,7 +3,9 @@
     screws/train/good/*.png             good images to learn from
     screws/test/good/*.png              good images to test with
     screws/test/<kind>/012.png          defective ones, a folder for each kind
-    screws/ground_truth/<kind>/012_mask.png     where the defect is: not 0 (or 012.png). Without masks, only images are scored
+    screws/ground_truth/<kind>/012_mask.png     where the defect is: not 0 (or 012.png)
+
+Without ground_truth, images alone are scored.
 
 Shape letters: N images, S pixels.
 """
@@ -18,7 +20,7 @@ from torch import Tensor
 from torchworks.shared.config import LoaderConfig, UserError, nearest
 from torchworks.shared.data import FileDataset, Source
 from torchworks.shared.data.dataset import Schema, TensorDataset, gather, image_schema
-from torchworks.shared.data.images import SUFFIXES, Unreadable, read, scan
+from torchworks.shared.data.images import SUFFIXES, scan
 from torchworks.shared.data.listing import is_hidden, natural, some
 from torchworks.shared.data.split import fingerprint
 
@@ -41,8 +43,8 @@ class MaskedDataset:
 
 
 def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source; labels are 0 for good, else the kind of the defect, and test samples have a `mask` uint8 (S, S) if all
-    defects have one. Raises `UserError` for folders or files that are missing or cannot be read."""
+    """The source; labels are 0 for good, else the kind of the defect, and test samples have a `mask` uint8 (S, S) if
+    all defects have one. Raises `UserError` for folders or files that are missing or cannot be read."""
     base = Path(rest).expanduser()
     good = _images(base, "train", "good")
     test_folder = base / "test"

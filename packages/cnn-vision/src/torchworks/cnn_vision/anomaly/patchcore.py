@@ -3,15 +3,16 @@
 Roth, Pemula, Zepeda, Schölkopf, Brox & Gehler 2022, "Towards Total Recall in Industrial Anomaly Detection"
 (arXiv:2106.08265).
 
-The idea: keep the features of patches of good images in a memory M, thinned out to a coreset that covers them evenly, and
-look new patches up in it. Nothing is trained; the features are those of a net that learnt something else.
+The idea: keep the features of patches of good images in a memory M, thinned out to a coreset that covers them evenly,
+and look new patches up in it. Nothing is trained; the features are those of a net that learnt something else.
 
-    patch features   mean over 3 × 3 neighbours in two maps of a backbone, joined at the finer one's places   eq. (1)-(3)
+    patch features   mean over 3 × 3 neighbours in two maps of a backbone, joined at the finer's places   eq. (1)-(3)
     coreset          M_C = argmin max_m min_n ‖m − n‖, greedily, in a random projection             eq. (4), (5), alg. 1
     distance         m* = the nearest of M to a patch; s* = the largest distance of an image's patches          eq. (6)
     score            s = (1 − exp s* / Σ_{m in the b nearest to m*} exp ‖m_test − m‖) · s*                      eq. (7)
 
-The weight in eq. (7) is small where m* has no close company, that is where good patches are rare as well. The heat map is the distance of each patch, enlarged and smoothed.
+The weight in eq. (7) is larger where m* itself has no close company in M. The heat map is the distance of each patch,
+enlarged and smoothed.
 
 What differs from the paper: the joined features keep all channels instead of being averaged down to 1,024; smoothing is
 a Gaussian of S/56 pixels, which is the paper's 4 at 224; eq. (7) is computed as a softmax, which cannot overflow.

@@ -55,8 +55,8 @@ class AnomalyScores(Metric):
 
 
 def region_overlap(heat: np.ndarray, mask: np.ndarray) -> float:
-    """PRO (Bergmann et al. 2019, section 5.2): the share of each connected defect that is above a threshold, averaged over
-    defects, as the area under its curve over the share of good pixels above it, up to 0.3 of them, divided by 0.3.
+    """PRO (Bergmann et al. 2019, section 5.2): the share of each connected defect that is above a threshold, averaged
+    over defects, as the area under its curve over the share of good pixels above it, up to 0.3 of them, divided by 0.3.
 
     `heat` and `mask` are (N, S, S).
     """

@@ -4,8 +4,8 @@ Hinton & Salakhutdinov 2006, "Reducing the Dimensionality of Data with Neural Ne
 Vincent, Larochelle, Bengio & Manzagol 2008, "Extracting and Composing Robust Features with Denoising Autoencoders"
 (ICML), whose objective is section 2.3.
 
-The idea: an encoder f turns an image into a code of D numbers, a decoder g turns the code back, and both learn to lose as
-little as they can:
+The idea: an encoder f turns an image into a code of D numbers, a decoder g turns the code back, and both learn to lose
+as little as they can:
 
     autoencoder    min E ‖x − g(f(x))‖²                                 PCA is the best that linear f and g can do
     denoising      min E ‖x − g(f(x̃))‖²,  x̃ = x + noise                 the net sees x̃, and is judged by the clean x

@@ -61,8 +61,8 @@ FILTERS: dict[str, tuple[Filter, tuple[float, ...]]] = {
 
 
 def of_denoiser(train: Dataset, test: Dataset, noise: float, seed: int) -> dict[str, float]:
-    """PSNR of each filter: Gaussian, median, non-local means (Buades et al. 2005), total variation (Chambolle 2004); and of
-    as many principal components as suit best."""
+    """PSNR of each filter: Gaussian, median, non-local means (Buades et al. 2005), total variation (Chambolle 2004);
+    and of as many principal components as suit best."""
     known, clean = unit_images(train), unit_images(test)
     random = StepRandom(seed).at("baseline")
     noisy, tuning = (

@@ -47,8 +47,8 @@ class VAEConfig(Config):
     weight_decay: float = 0.0
     """Decoupled decay of the weights; norms and biases have none."""
     exports: Literal["sampler", "reconstruction"] = "sampler"
-    """What the run's model does: sampler draws images from codes; reconstruction gives an image back, with its code. The
-    other one is in the run's folder of that name."""
+    """What the run's model does: sampler draws images from codes; reconstruction gives an image back, with its code.
+    The other one is in the run's folder of that name."""
 
     def experiment(self) -> Any:
         from torchworks.cnn_vision.autoencoders.experiments import vae_experiment
@@ -69,6 +69,6 @@ def check_numbers(config: AutoencoderConfig | VAEConfig) -> None:
         size //= 2
     if not 2 <= size <= 7:
         raise UserError(
-            f"--loader.image-size is {config.loader.image_size}, but it must be 2 to 7 pixels times a power of two, such "
+            f"--loader.image-size is {config.loader.image_size}, but it must be 2 to 7 times a power of two, such "
             "as 16, 24, 28, 32, 64 or 128, since the net halves it until at most 7 remain."
         )

@@ -93,8 +93,8 @@ def peak_ratio(images: Tensor, clean: Tensor) -> Tensor:
 class Variational(Reconstruction):
     """Trains `model` by the ELBO with `beta`.
 
-    Scores: `elbo` and its parts `log_likelihood` and `kl` in nats an image, `bits_per_dim` (−ELBO / (C S² ln 2)), `psnr` of
-    the images that come back from the mean code, and `active`, how many numbers of the code carry anything.
+    Scores: `elbo` and its parts `log_likelihood` and `kl` in nats an image, `bits_per_dim` (−ELBO / (C S² ln 2)),
+    `psnr` of the images that come back from the mean code, and `active`, how many numbers of the code carry anything.
     """
 
     model: VAE
@@ -142,7 +142,8 @@ class Variational(Reconstruction):
 
 
 def traversal(code: Tensor, kl: Tensor, steps: int, rows: int = 8) -> Tensor:
-    """Codes (rows · steps, D): in row r the number of the code (D,) with the r-th largest `kl` (D,) goes from −2.5 to 2.5."""
+    """Codes (rows · steps, D): in row r the number of the code (D,) with the r-th largest `kl` (D,) goes from −2.5
+    to 2.5."""
     chosen = kl.argsort(descending=True)[:rows]
     codes = code.repeat(len(chosen), steps, 1)
     for row, place in enumerate(chosen.tolist()):

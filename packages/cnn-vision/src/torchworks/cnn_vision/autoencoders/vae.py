@@ -3,8 +3,8 @@
 Kingma & Welling 2014, "Auto-Encoding Variational Bayes" (arXiv:1312.6114).
 Higgins et al. 2017, "β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework" (ICLR).
 
-The idea: the encoder answers with a distribution q(z|x) of codes, the decoder with a distribution p(x|z) of images, and both
-maximise a lower bound of log p(x), with z drawn from q so that gradients pass through it:
+The idea: the encoder answers with a distribution q(z|x) of codes, the decoder with a distribution p(x|z) of images, and
+both maximise a lower bound of log p(x), with z drawn from q so that gradients pass through it:
 
     q(z|x) = N(μ(x), σ²(x)),  p(z) = N(0, 1),  p(x|z) = Bernoulli(g(z))
     z = μ + σ ε,  ε ~ N(0, 1)                                                               K&W eq. (10), section 2.4
@@ -13,9 +13,9 @@ maximise a lower bound of log p(x), with z drawn from q so that gradients pass t
     ELBO = E_q log p(x|z) − KL(q(z|x) ‖ p(z)) ≤ log p(x)                                    K&W eq. (3)
     β-VAE maximises E_q log p(x|z) − β KL(q(z|x) ‖ p(z))                                    Higgins et al. eq. (4)
 
-Grey pixels x in [0, 1] are the probabilities that a pixel of a black and white image is white: as log p(x|z) is linear in x,
-the ELBO is the mean bound over all such images, in nats an image. With β > 1 fewer numbers of the code are used, each for
-something of its own; what is reported is always the ELBO itself, without β.
+Grey pixels x in [0, 1] are the probabilities that a pixel of a black and white image is white: as log p(x|z) is linear
+in x, the ELBO is the mean bound over all such images, in nats an image. With β > 1 fewer numbers of the code are used,
+each for something of its own; what is reported is always the ELBO itself, without β.
 
 Shape letters: N images, C channels, S pixels, D numbers of a code.
 """
@@ -56,8 +56,8 @@ def log_likelihood(logits: Tensor, images: Tensor) -> Tensor:
 
 
 def interpolated(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Codes (N, steps, D) on the great circle from one code (N, D) to another, at lengths between theirs: straight lines
-    pass nearer to 0 than codes that are normally distributed ever are (White 2016, arXiv:1609.04468)."""
+    """Codes (N, steps, D) on the great circle from one code (N, D) to another, at lengths between theirs: straight
+    lines pass nearer to 0 than codes that are normally distributed ever are (White 2016, arXiv:1609.04468)."""
     share = torch.linspace(0, 1, steps, device=start.device)[:, None]  # (steps, 1)
     lengths = start.norm(dim=1), end.norm(dim=1)
     a, b = (code / length[:, None].clamp(min=1e-8) for code, length in zip((start, end), lengths, strict=True))

@@ -1,9 +1,10 @@
-"""Style transfer by a net for any style: give the photograph's maps the statistics of the painting's, and draw the result.
+"""Style transfer by a net for any style: give the photograph's maps the statistics of the painting's, and draw the
+result.
 
 Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization" (arXiv:1703.06868).
 
-The idea: style is in the mean and the spread of each channel. An encoder f (a trained VGG, fixed) maps content c and style
-s; AdaIN moves the statistics over; a decoder g, all that is trained, turns maps into an image.
+The idea: style is in the mean and the spread of each channel. An encoder f (a trained VGG, fixed) maps content c and
+style s; AdaIN moves the statistics over; a decoder g, all that is trained, turns maps into an image.
 
     AdaIN(x, y) = σ(y) (x − μ(x)) / σ(x) + μ(y)                                                        eq. (8)
     t = AdaIN(f(c), f(s)),  T(c, s) = g(t)                                                             eq. (9), (10)
@@ -13,8 +14,8 @@ s; AdaIN moves the statistics over; a decoder g, all that is trained, turns maps
 
 The decoder mirrors the encoder, without any norm: that would make the statistics all alike again (section 6.1).
 
-What differs from the paper: the relative distances of `losses.py`; without ImageNet's VGG-19, the small feature net, and
-bundled photographs and textures, recoloured at random, instead of MS COCO and 80,000 paintings.
+What differs from the paper: the relative distances of `losses.py`; without ImageNet's VGG-19, the small feature net,
+and bundled photographs and textures, recoloured at random, instead of MS COCO and 80,000 paintings.
 
 Shape letters: N images, H × W pixels, C channels, h × w a map.
 """
@@ -87,8 +88,8 @@ def _convolution(before: int, after: int) -> list[nn.Module]:
 class AnyStyle(Task):
     """Trains the decoder of `model` on fields `content_image` and `style_image`.
 
-    Scores: `content_loss`, how well the decoder hits the maps that it was given; `style_loss`; `total_loss`, their weighted
-    sum.
+    Scores: `content_loss`, how well the decoder hits the maps that it was given; `style_loss`; `total_loss`, their
+    weighted sum.
     """
 
     watch, watch_mode = None, "min"

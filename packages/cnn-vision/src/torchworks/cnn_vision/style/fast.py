@@ -5,13 +5,13 @@ Ulyanov, Vedaldi & Lempitsky 2016, "Instance Normalization" (arXiv:1607.08022).
 
 The idea: train a net f so that f(x) minimises, for photographs x in general, what Gatys et al. minimise for one:
 
-    W* = argmin_W E_x [ λ_c content(f(x), x) + λ_s style(f(x), style image) + λ_TV TV(f(x)) ]          eq. (1), section 3
+    W* = argmin_W E_x [ λ_c content(f(x), x) + λ_s style(f(x), style image) + λ_TV TV(f(x)) ]         eq. (1), section 3
 
     image → conv 9×9 → 2 × [conv 3×3, stride 2] → residual blocks → 2 × [enlarge ×2 → conv 3×3] → conv 9×9 → image
 
-What differs from the paper: instance norm instead of batch norm, which Ulyanov et al. found better; enlarging by repeated
-pixels instead of strided transposed convolutions, which leave checkerboards; a sigmoid at the end; the distances of
-`losses.py`; half the paper's channels and three residual blocks instead of five, for two CPU cores.
+What differs from the paper: instance norm instead of batch norm, which Ulyanov et al. found better; enlarging by
+repeated pixels instead of strided transposed convolutions, which leave checkerboards; a sigmoid at the end; the
+distances of `losses.py`; half the paper's channels and three residual blocks instead of five, for two CPU cores.
 
 Shape letters: N images, H × W pixels, F channels.
 """

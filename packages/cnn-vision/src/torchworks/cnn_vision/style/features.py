@@ -27,6 +27,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.pretrained import read_weights
+from torchworks.cnn_vision.models.vgg import VGG
 from torchworks.shared.config import UserError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -139,7 +140,13 @@ def build_features(architecture: str, names: Sequence[str]) -> FeatureNet:
     """A feature net with new weights."""
     if architecture == SMALL:
         return FeatureNet(small_layers(), (0.5,) * 3, (0.5,) * 3, names)
-    return FeatureNet(create_model(VGG19, num_classes=0).features, IMAGENET_MEAN, IMAGENET_STD, names)
+    return _vgg19(names, pretrained=False)
+
+
+def _vgg19(names: Sequence[str], pretrained: bool | str) -> FeatureNet:
+    net = create_model(VGG19, num_classes=0, pretrained=pretrained)
+    assert isinstance(net, VGG)
+    return FeatureNet(net.features, IMAGENET_MEAN, IMAGENET_STD, names)
 
 
 def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
@@ -147,9 +154,7 @@ def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
     a run of the recipe `features`, or "" for what that recipe trains by default, made now and kept in `root` unless it
     was made before. Raises `UserError` for weights that cannot be had."""
     if architecture_of(source) == VGG19:
-        weights = True if source == "imagenet" else source
-        vgg = create_model(VGG19, num_classes=0, pretrained=weights)
-        return FeatureNet(vgg.features, IMAGENET_MEAN, IMAGENET_STD, names)
+        return _vgg19(names, pretrained=True if source == "imagenet" else source)
     from torchworks.cnn_vision.style.pretext import kept_weights
 
     state = read_weights(Path(source).expanduser()) if source else kept_weights(root.expanduser())
@@ -158,8 +163,8 @@ def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
         layers.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(
-            f"{source or root} holds no weights of the feature net: they do not fit. Give --features the directory of a "
-            "run of the recipe features, a file of VGG-19's weights (.pth), or imagenet."
+            f"{source or root} holds no weights of the feature net: they do not fit. Give --features the directory of "
+            "a run of the recipe features, a file of VGG-19's weights (.pth), or imagenet."
         ) from error
     return FeatureNet(layers, (0.5,) * 3, (0.5,) * 3, names)
 

@@ -2,15 +2,15 @@
 
 Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR).
 
-The idea: a trained net describes content by its maps and style by the correlations between its channels, so look for the
-image x whose maps are those of the photograph p and whose correlations are those of the painting a:
+The idea: a trained net describes content by its maps and style by the correlations between its channels, so look for
+the image x whose maps are those of the photograph p and whose correlations are those of the painting a:
 
     L_total(x) = α L_content(p, x) + β L_style(a, x)                                                    eq. (7)
 
 by L-BFGS on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
 
-What differs from the paper: x starts as p instead of noise (section 3.2 of the paper finds both much alike), the distances
-are relative ones (see `losses.py`), and total variation can be held down.
+What differs from the paper: x starts as p instead of noise (section 3.2 of the paper finds both much alike), the
+distances are relative ones (see `losses.py`), and total variation can be held down.
 """
 
 from collections.abc import Callable

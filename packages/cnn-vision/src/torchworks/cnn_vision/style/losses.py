@@ -1,16 +1,19 @@
 """What content and style are, in maps of a feature net.
 
-Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR): G.
-Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (arXiv:1603.08155): J.
-Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization" (arXiv:1703.06868): H.
+G: Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR).
+J: Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution"
+(arXiv:1603.08155).
+H: Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization"
+(arXiv:1703.06868).
 
-    content     Σ (F − P)²                     of one map                                    G eq. (1), J eq. (2), H eq. (12)
-    style       Σ_l Σ_ij (G_ij − A_ij)²        of Gram matrices G = F Fᵀ                     G eq. (3)-(5), J eq. (3), (4)
-                Σ_l ‖μ − μ_s‖² + ‖σ − σ_s‖²    of means and deviations of the channels       H eq. (13)
+    content   Σ (F − P)²                     of one map                                G eq. (1), J eq. (2), H eq. (12)
+    style     Σ_l Σ_ij (G_ij − A_ij)²        of Gram matrices G = F Fᵀ                 G eq. (3)-(5), J eq. (3), (4)
+              Σ_l ‖μ − μ_s‖² + ‖σ − σ_s‖²    of means and deviations of the channels   H eq. (13)
 
-What differs: each distance is divided by the size of what it is measured from (of P, of A, of μ_s and σ_s), so that 0 is
-equal, about 1 is nothing in common, and weights mean the same for every feature net, layer and image size. H does not
-square the norms of (13). Which maps: content in the first one of the last stage, style in the first one of each stage.
+What differs: each distance is divided by the size of what it is measured from (of P, of A, of μ_s and σ_s), so that 0
+is equal, about 1 is nothing in common, and weights mean the same for every feature net, layer and image size. H does
+not square the norms of (13). Which maps: content in the first one of the last stage, style in the first one of each
+stage.
 
 Shape letters: N images, C channels, h × w a map.
 """

@@ -76,8 +76,8 @@ def _source(
 
 
 def recoloured(crops: Tensor, rng: np.random.Generator) -> Tensor:
-    """Each crop with its channels mixed by a matrix of its own and its brightness and contrast changed; a third stays as
-    it is."""
+    """Each crop with its channels mixed by a matrix of its own and its brightness and contrast changed; a third
+    stays as it is."""
     mixing = torch.from_numpy(rng.dirichlet((0.6, 0.6, 0.6), (len(crops), 3))).float()  # (N, 3, 3), rows sum to 1
     x = torch.einsum("nij,njhw->nihw", mixing, crops.float() - 128)
     gain = torch.from_numpy(rng.uniform(0.8, 1.5, (len(crops), 3, 1, 1))).float()
@@ -119,8 +119,8 @@ def open_picture(name: str, short: int) -> Tensor:
     found = scan([path])[0]
     if found.error:
         raise UserError(
-            f"The image {name} cannot be used: {found.error}.{nearest(name, known)} Give an image file, or the name of a "
-            f"bundled photograph: {', '.join(known)}."
+            f"The image {name} cannot be used: {found.error}.{nearest(name, known)} Give an image file, or the name of "
+            f"a bundled photograph: {', '.join(known)}."
         )
     with Image.open(path) as held:
         image = ImageOps.exif_transpose(held).convert("RGB")

@@ -1,7 +1,7 @@
 """How the small feature net comes to be trained: it tells crops of photographs apart.
 
-The bundled photographs for training are cut into cells of 160 × 160 pixels, and each cell is a class (surrogate classes,
-Dosovitskiy et al. 2014, "Discriminative Unsupervised Feature Learning with Convolutional Neural Networks",
+The bundled photographs for training are cut into cells of 160 × 160 pixels, and each cell is a class (surrogate
+classes, Dosovitskiy et al. 2014, "Discriminative Unsupervised Feature Learning with Convolutional Neural Networks",
 arXiv:1406.6909, whose classes are single patches). Training crops lie in the upper 96 rows of a cell and test crops in
 the lower 64, so they share no pixel. Crops are mirrored, recoloured and often made grey, so that colour alone tells
 little.
@@ -48,8 +48,8 @@ def features_experiment(config: FeaturesConfig) -> Experiment:
     """A small net that tells the cells apart; its convolutional part is what the run is for."""
     if config.data != "photos":
         raise UserError(
-            f"The feature net is trained on --data photos alone, whose parts it learns to tell apart; {config.data} was "
-            "given. A net trained on other data is given to the other recipes by --features."
+            f"The feature net is trained on --data photos alone, whose parts it learns to tell apart; {config.data} "
+            "was given. A net trained on other data is given to the other recipes by --features."
         )
     source = cells(config.loader.image_size, config.seed)
     classes = source.schema["label"].classes
@@ -92,7 +92,8 @@ def cells(size: int, seed: int) -> Source:
     schema = Schema((Field("image", "image", (3, size, size)), Field("label", "label", (), tuple(names))))
     parts = [
         TensorDataset(
-            {"image": fit(torch.cat(crops), 3, size), "label": torch.arange(len(names)).repeat_interleave(count)}, schema
+            {"image": fit(torch.cat(crops), 3, size), "label": torch.arange(len(names)).repeat_interleave(count)},
+            schema
         )
         for crops, count in zip((train, test), CROPS, strict=True)
     ]  # fmt: skip
