@@ -67,18 +67,18 @@ def test_a_coreset_takes_no_patch_twice(normal):
 
 def test_patches_average_their_neighbours_and_join_both_maps(normal):
     images = normal(2, 3, 8, 8)
-    patches = patch_features(Plain(), images)
+    patches = patch_features(Plain(), images, 1)
     assert patches.shape == (2, 6, 8, 8)
     torch.testing.assert_close(patches[0, :3, 4, 4], images[0, :, 3:6, 3:6].mean((1, 2)))
     torch.testing.assert_close(patches[0, :3, 0, 0], images[0, :, :2, :2].mean((1, 2)))
 
 
 def test_the_score_is_equation_7_of_the_paper(normal):
-    net = PatchCore(Plain(), 10, 6, neighbours=4)
+    net = PatchCore(Plain(), 1, 10, 6, neighbours=4)
     net.memory.data = normal(10, 6)
     images = normal(3, 3, 8, 8)
     score, heat = net(images)
-    patches = patch_features(net.backbone, images)
+    patches = net.patches(images)
     for n in range(3):
         rows = patches[n].flatten(1).T
         distance = torch.cdist(rows, net.memory)
@@ -94,8 +94,8 @@ def test_the_score_is_equation_7_of_the_paper(normal):
 
 def test_what_is_in_the_memory_is_not_strange_at_all(normal):
     images = normal(1, 3, 4, 4)
-    rows = patch_features(Plain(), images).flatten(2)[0].T
-    net = PatchCore(Plain(), len(rows), 6)
+    rows = patch_features(Plain(), images, 1).flatten(2)[0].T
+    net = PatchCore(Plain(), 1, len(rows), 6)
     net.memory.data = rows
     score, heat = net(images)
     assert float(score.detach()) < 1e-2
@@ -103,7 +103,7 @@ def test_what_is_in_the_memory_is_not_strange_at_all(normal):
 
 
 def test_as_many_good_images_as_was_asked_are_above_the_threshold(normal):
-    net = PatchCore(Plain(), 5, 6)
+    net = PatchCore(Plain(), 1, 5, 6)
     net.memory.data = normal(5, 6)
     batches = [{"image": normal(20, 3, 8, 8)} for _ in range(5)]
     calibrate(net, batches, 0.1)
@@ -280,6 +280,6 @@ def test_without_masks_images_alone_are_scored(folder, features, tmp_path):
     assert "pixel_auroc" not in result
 
 
-def test_all_textures_are_in_the_source_by_default():
-    every, one = (open_defects(name, LoaderConfig(image_size=SIDE), 0) for name in ("", "grass"))
+def test_all_textures_can_be_had_in_one_set():
+    every, one = (open_defects(name, LoaderConfig(image_size=SIDE), 0) for name in ("all", "grass"))
     assert len(every.test) == len(TEXTURES) * len(one.test)

@@ -1,10 +1,11 @@
 """The bundled source `defects`: photographed textures, with defects drawn into some of the test images.
 
-What it is: crops of three photographs of brick, grass and gravel (scikit-image's, public domain), and four kinds of
+What it is: crops of three photographs of brick, grass and gravel (CC0, scikit-image's), and four kinds of
 drawn defects named after what they resemble. As they are drawn, masks are exact. Training images are all good.
 
-    defects             all three textures, told from each other by nobody
-    defects:brick       one of them
+    defects             brick: laid in order, as most things are that are inspected
+    defects:gravel      gravel or grass: without order, and dark enough in places to hide dark defects
+    defects:all         all three in one set
 
 What it is not: a production line. Light, camera and material are those of one photograph each; drawn defects are
 simpler than real ones, and about as strong as a person can just or easily see.
@@ -29,9 +30,11 @@ from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.data.dataset import fit, image_schema
 from torchworks.shared.data.split import digests, fingerprint
 
-TEXTURES = ("brick", "grass", "gravel")
+TEXTURES, ALL = ("brick", "grass", "gravel"), "all"
 FOREIGN = ("coins", "page", "cell", "moon")
 """Grey photographs that foreign patches are cut from."""
+FLAT = 25
+"""Grey levels of spread from which a piece of them has a pattern that can be seen."""
 SIDE = 64
 """Pixels along a crop."""
 ROWS = {"train": (0, 256), "valid": (256, 320), "test": (320, 512)}
@@ -42,10 +45,10 @@ COUNTS = {"train": 96, "valid": 24, "good": 40, "each": 15}
 def open_defects(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source. Its label is 0 for good images and else the kind of the defect; test samples have a `mask`, uint8
     (S, S), 1 on the defect. `seed` draws places and defects anew. Raises `UserError` for an unknown texture."""
-    if rest and rest not in TEXTURES:
+    if rest and rest not in (*TEXTURES, ALL):
         raise UserError(
             f"The data source 'defects' has no texture '{rest}'.{nearest(rest, TEXTURES)} It has "
-            f"{', '.join(TEXTURES)}; without a colon it is all of them."
+            f"{', '.join(TEXTURES)} and {ALL}; without a colon it is {TEXTURES[0]}."
         )
     rng = np.random.default_rng(seed)
     photos = [np.asarray(Image.open(bundled(f"{name}.png")).convert("L"), np.float32) for name in _chosen(rest)]
@@ -60,12 +63,12 @@ def open_defects(rest: str, config: LoaderConfig, seed: int) -> Source:
         TensorDataset({"image": fit(pixels[0], *shape), "label": torch.zeros(len(train), dtype=torch.int64)}, schema),
         TensorDataset({"image": fit(pixels[1], *shape), "label": torch.from_numpy(labels), "mask": whole}, schema),
     ]
-    licence = "public domain (textures by Kylberg, CC0 and USC-SIPI, through scikit-image), with defects drawn into it"
+    licence = "CC0 1.0 (photographs of textures, through scikit-image), with defects drawn into them"
     return Source("defects", licence, parts[0], parts[1], schema, fingerprint(*map(digests, pixels)))
 
 
 def _chosen(rest: str) -> tuple[str, ...]:
-    return (rest,) if rest else TEXTURES
+    return TEXTURES if rest == ALL else (rest or TEXTURES[0],)
 
 
 def crops(photo: np.ndarray, part: str, rng: np.random.Generator, count: int | None = None) -> np.ndarray:
@@ -120,9 +123,11 @@ def hole(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
 def foreign(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A patch of another photograph, as bright and as rich in contrast as the image."""
     photo = np.asarray(Image.open(bundled(f"{rng.choice(FOREIGN)}.png")).convert("L"), np.float32)
-    top, left = (rng.integers(side - SIDE) for side in photo.shape)
-    other = photo[top : top + SIDE, left : left + SIDE]
-    matched = (other - other.mean()) / (other.std() + 5) * image.std() + image.mean()
+    other = photo
+    while other.shape != (SIDE, SIDE) or other.std() < FLAT:
+        top, left = (rng.integers(side - SIDE) for side in photo.shape)
+        other = photo[top : top + SIDE, left : left + SIDE]
+    matched = (other - other.mean()) / other.std() * image.std() + image.mean()
     cover = _blot(rng, (7, 12), 0.4)
     return image + cover * (matched - image), cover
 

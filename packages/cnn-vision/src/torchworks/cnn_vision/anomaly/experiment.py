@@ -6,8 +6,8 @@ import torch
 
 from torchworks.cnn_vision.anomaly import baseline
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig, check_numbers
-from torchworks.cnn_vision.anomaly.patchcore import PatchCore, patch_features
-from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, build_anomaly
+from torchworks.cnn_vision.anomaly.patchcore import PatchCore
+from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, build_anomaly, stride_of
 from torchworks.cnn_vision.anomaly.task import AnomalyDetection, calibrate, fill_memory
 from torchworks.cnn_vision.experiments import open_loaders
 from torchworks.cnn_vision.models import create_model
@@ -38,15 +38,14 @@ def anomaly_experiment(config: AnomalyConfig) -> Experiment:
     train, select, test = open_loaders(config, device, good, (source.test, source.test), [], (0.0,), (1.0,))
     common = {"device": device.device, "mean": 0.0, "std": 1.0, "train": False}
     filling, holding = (open_loader(part, config.loader, 32, **common) for part in (good, valid))
-    with torch.no_grad():
-        maps = patch_features(backbone, next(iter(filling))["image"][:1])
-    features, places = maps.shape[1], maps[0, 0].numel()
+    name = SMALL if isinstance(backbone, FeatureNet) else config.model
+    features, places = sum(backbone.channels.values()), (size // stride_of(name)) ** 2
     memory = max(1, round(config.coreset * len(good) * places))
     plain = {
-        "backbone": SMALL if isinstance(backbone, FeatureNet) else config.model,
+        "backbone": name,
         "channels": channels, "image_size": size, "memory": memory, "neighbours": config.neighbours,
     }  # fmt: skip
-    model = PatchCore(backbone, memory, features, config.neighbours).to(device.device)
+    model = PatchCore(backbone, stride_of(name), memory, features, config.neighbours).to(device.device)
     fill_memory(model, filling, memory, config.projection, config.seed)
     task = AnomalyDetection(model, lambda: calibrate(model, holding, config.false_alarms), config.optim.lr)
 

@@ -6,7 +6,7 @@ Roth, Pemula, Zepeda, Schölkopf, Brox & Gehler 2022, "Towards Total Recall in I
 The idea: keep the features of patches of good images in a memory M, thinned out to a coreset that covers them evenly,
 and look new patches up in it. Nothing is trained; the features are those of a net that learnt something else.
 
-    patch features   mean over 3 × 3 neighbours in two maps of a backbone, joined at the finer's places   eq. (1)-(3)
+    patch features   mean over 3 × 3 neighbours in two maps of a backbone, joined on one grid             eq. (1)-(3)
     coreset          M_C = argmin max_m min_n ‖m − n‖, greedily, in a random projection             eq. (4), (5), alg. 1
     distance         m* = the nearest of M to a patch; s* = the largest distance of an image's patches          eq. (6)
     score            s = (1 − exp s* / Σ_{m in the b nearest to m*} exp ‖m_test − m‖) · s*                      eq. (7)
@@ -14,10 +14,11 @@ and look new patches up in it. Nothing is trained; the features are those of a n
 The weight in eq. (7) is larger where m* itself has no close company in M. The heat map is the distance of each patch,
 enlarged and smoothed.
 
-What differs from the paper: the joined features keep all channels instead of being averaged down to 1,024; smoothing is
+What differs from the paper: the joined features keep all channels instead of being averaged down to 1,024, and each
+is divided by its spread over good patches, so that maps of any scale count alike; smoothing is
 a Gaussian of S/56 pixels, which is the paper's 4 at 224; eq. (7) is computed as a softmax, which cannot overflow.
 
-Shape letters: N images, S pixels, h × w places of the finer map, P patches, D features, M memory, b neighbours.
+Shape letters: N images, S pixels, h × w places of the grid, P patches, D features, M memory, b neighbours.
 """
 
 import math
@@ -31,25 +32,32 @@ from torchvision.transforms.v2.functional import gaussian_blur
 class PatchCore(nn.Module):
     """Images (N, 3, S, S) in [0, 1] → score (N,) and heat (N, S, S), distances of 0 or more.
 
-    `backbone` gives two or more maps, from fine to coarse, as the values of a dict. `threshold` and `heat_threshold`,
-    set by whoever calibrates, are what good images rarely exceed.
+    `backbone` gives two or more maps as the values of a dict; the grid has a place for every `stride` pixels. `spread`
+    (D,) divides the features. `threshold` and `heat_threshold` are what good images rarely exceed. All three are set,
+    and the memory filled, by `task.py`.
     """
 
+    spread: Tensor
     threshold: Tensor
     heat_threshold: Tensor
 
-    def __init__(self, backbone: nn.Module, size: int, features: int, neighbours: int = 9):
+    def __init__(self, backbone: nn.Module, stride: int, size: int, features: int, neighbours: int = 9):
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.stride = backbone, stride
         self.memory = nn.Parameter(torch.zeros(size, features))  # (M, D)
         self.neighbours = min(neighbours, size)
+        self.register_buffer("spread", torch.ones(features))
         self.register_buffer("threshold", torch.tensor(1.0))
         self.register_buffer("heat_threshold", torch.tensor(1.0))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        patches = patch_features(self.backbone, images)  # (N, D, h, w)
+        patches = self.patches(images)  # (N, D, h, w)
         distance = self.distances(patches)  # (N, h, w)
         return self.score(patches, distance), enlarged(distance, images.shape[-1])
+
+    def patches(self, images: Tensor) -> Tensor:
+        """Features of all patches, (N, D, h, w)."""
+        return patch_features(self.backbone, images, self.stride) / self.spread.view(-1, 1, 1)
 
     def distances(self, patches: Tensor) -> Tensor:
         """To the nearest of the memory, (N, h, w), of patches (N, D, h, w)."""
@@ -70,11 +78,17 @@ class PatchCore(nn.Module):
         return weight * largest
 
 
-def patch_features(backbone: nn.Module, images: Tensor) -> Tensor:
-    """Features of all patches, (N, D, h, w): each map averaged over 3 × 3 places, coarse ones enlarged to the first."""
+def patch_features(backbone: nn.Module, images: Tensor, stride: int) -> Tensor:
+    """(N, D, S / stride, S / stride): each map averaged over 3 × 3 places, then averaged or enlarged to the grid."""
+    grid = images.shape[-1] // stride
     maps = [F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False) for x in backbone(images).values()]
-    finest = maps[0].shape[-2:]
-    return torch.cat([maps[0], *(F.interpolate(x, finest, mode="bilinear") for x in maps[1:])], 1)
+    return torch.cat([_on_grid(x, grid) for x in maps], 1)
+
+
+def _on_grid(maps: Tensor, grid: int) -> Tensor:
+    if maps.shape[-1] > grid:
+        return F.avg_pool2d(maps, maps.shape[-1] // grid)
+    return F.interpolate(maps, (grid, grid), mode="bilinear")
 
 
 def pairwise(a: Tensor, b: Tensor) -> Tensor:

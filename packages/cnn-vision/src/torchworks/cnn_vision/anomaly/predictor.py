@@ -14,10 +14,10 @@ from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.style.features import IMAGENET_MEAN, IMAGENET_STD, SMALL, build_features
 from torchworks.shared.predict import Predictor, Signature, TensorSpec
 
-SMALL_MAPS = ("relu3_2", "relu4_1")
-"""Maps of the small feature net: strides 4 and 8."""
-LEVELS = (1, 2)
-"""Maps of other backbones: strides 8 and 16, the paper's layer2 and layer3 of ResNets."""
+SMALL_MAPS, SMALL_STRIDE = ("relu1_2", "relu2_2"), 2
+"""Maps of the small feature net, at strides 1 and 2, and the grid's stride. Deeper ones were worse (see the docs)."""
+LEVELS, STRIDE = (1, 2), 8
+"""Maps of other backbones, at strides 8 and 16, the paper's layer2 and layer3 of ResNets, and the grid's stride."""
 
 
 class AnomalyPredictor(Predictor):
@@ -57,11 +57,18 @@ def build_anomaly(config: dict[str, Any]) -> AnomalyPredictor:
     """The predictor with an empty memory; builder "cnn-vision-anomaly"."""
     channels, size = config["channels"], config["image_size"]
     backbone = new_backbone(config["backbone"])
-    net = PatchCore(backbone, config["memory"], sum(backbone.channels.values()), config["neighbours"])
+    net = PatchCore(
+        backbone, stride_of(config["backbone"]), config["memory"], sum(backbone.channels.values()), config["neighbours"]
+    )
     image = TensorSpec("image", "image", "uint8", ("N", channels, size, size))
     score = TensorSpec("score", "features", "float32", ("N", 1), low=0.0)
     heat = TensorSpec("heat", "image", "float32", ("N", 1, size, size), low=0.0, high=1.0)
     return AnomalyPredictor(net, Signature((image,), (score, heat)))
+
+
+def stride_of(backbone: str) -> int:
+    """Pixels from one place of the grid to the next."""
+    return SMALL_STRIDE if backbone == SMALL else STRIDE
 
 
 def new_backbone(name: str) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from torchworks.cnn_vision.anomaly.patchcore import PatchCore, greedy_coreset, pairwise, patch_features
+from torchworks.cnn_vision.anomaly.patchcore import PatchCore, greedy_coreset, pairwise
 from torchworks.cnn_vision.anomaly.scores import AnomalyScores
 from torchworks.shared.task import Out, Task
 
@@ -35,7 +35,7 @@ class AnomalyDetection(Task):
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         with torch.no_grad():
-            patches = patch_features(self.model.backbone, batch["image"]).permute(0, 2, 3, 1).flatten(0, 2)
+            patches = self.model.patches(batch["image"]).permute(0, 2, 3, 1).flatten(0, 2)
             nearest = pairwise(patches, self.model.memory).argmin(1)
         return Out((patches - self.model.memory[nearest]).square().sum(1).mean())
 
@@ -50,10 +50,13 @@ class AnomalyDetection(Task):
 
 @torch.no_grad()
 def fill_memory(model: PatchCore, batches: Iterable[dict[str, Tensor]], size: int, dimensions: int, seed: int) -> None:
-    """Put a coreset of `size` patches of good images into the memory."""
+    """Put a coreset of `size` patches of good images into the memory, and set the spread of the features."""
     device = model.memory.device
-    found = [patch_features(model.backbone, batch["image"]) for batch in batches]
+    found = [model.patches(batch["image"]) for batch in batches]
     patches = torch.cat([maps.permute(0, 2, 3, 1).flatten(0, 2) for maps in found])  # (P, D)
+    spread = patches.std(0).clamp(min=1e-6)
+    model.spread.mul_(spread)
+    patches /= spread
     chosen = greedy_coreset(patches, size, dimensions, torch.Generator().manual_seed(seed))
     model.memory.data = patches[chosen.to(device)]
 

@@ -28,7 +28,7 @@ class StyleConfig(Config):
     features: str = ""
     """Weights of the feature net: imagenet (VGG-19, a download), a file of VGG-19's weights, or a run of the recipe
     features. Default: a small stand-in, trained on bundled photographs once and kept."""
-    style_weight: float = 10.0
+    style_weight: float = 3.0
     """What the distance in style counts beside the distance in content."""
     smoothness: float = 0.0
     """What the differences between neighbouring pixels count (total variation)."""

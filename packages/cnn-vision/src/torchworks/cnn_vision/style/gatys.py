@@ -28,7 +28,7 @@ def optimise(
     style: Tensor,
     *,
     steps: int = 150,
-    style_weight: float = 10.0,
+    style_weight: float = 3.0,
     smoothness: float = 0.0,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Tensor:

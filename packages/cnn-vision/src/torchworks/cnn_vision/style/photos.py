@@ -24,7 +24,10 @@ from torchworks.shared.data.dataset import fit, image_schema
 from torchworks.shared.data.images import scan
 from torchworks.shared.data.split import digests, fingerprint
 
-LICENCE = "public domain, CC0 and CC BY (photographs; see the README files of scikit-image's and scikit-learn's data)"
+LICENCE = (
+    "CC0 or public domain (photographs, through scikit-image), CC BY 2.0 (china and flower, through scikit-learn); for "
+    "motorcycle_left, of Middlebury's stereo data, scikit-image states no terms"
+)
 TRAIN = (
     "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "ihc.png", "retina.jpg", "hubble_deep_field.jpg",
     "motorcycle_left.png",

@@ -26,7 +26,7 @@ from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.experiments import open_loaders
 from torchworks.cnn_vision.models.pretrained import read_weights
 from torchworks.cnn_vision.style.config import FeaturesConfig
-from torchworks.cnn_vision.style.features import FeatureNet, SmallVGG, small_layers
+from torchworks.cnn_vision.style.features import SMALL_WIDTHS, FeatureNet, SmallVGG, small_layers
 from torchworks.cnn_vision.style.photos import LICENCE, TRAIN, photograph
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.data import Source, TensorDataset, flip
@@ -148,7 +148,9 @@ def kept_weights(root: Path) -> dict[str, Tensor]:
     from torchworks.cnn_vision.style.recipes import features
 
     config = features()
-    key = hashlib.sha256(json.dumps(to_dict(config), sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        json.dumps([to_dict(config), TRAIN, CELL, CROP, SMALL_WIDTHS], sort_keys=True).encode()
+    ).hexdigest()[:12]
     file = root / f"cnn-vision-features-{key}.safetensors"
     if not file.is_file():
         state = _trained(config, file)

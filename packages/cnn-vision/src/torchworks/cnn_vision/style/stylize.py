@@ -61,8 +61,8 @@ def check(arguments: Stylize) -> str:
         raise UserError(f"{arguments.run} is a run for the method {_method_of(arguments.run)}, not for {method}.")
     if method == "fast" and arguments.style:
         raise UserError(
-            f"{arguments.run} paints in its own style, so leave out STYLE ({arguments.style}); for any style give a run "
-            "of style-adain, or no run."
+            f"{arguments.run} paints in its own style, so leave out STYLE ({arguments.style}); for any style give a "
+            "run of style-adain, or no run."
         )
     if method != "fast" and not arguments.style:
         raise UserError("Name the image whose style is wanted after the photograph: `stylize CONTENT STYLE`.")
