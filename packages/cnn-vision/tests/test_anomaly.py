@@ -73,6 +73,7 @@ def test_patches_average_their_neighbours_and_join_both_maps(normal):
     torch.testing.assert_close(patches[0, :3, 0, 0], images[0, :, :2, :2].mean((1, 2)))
 
 
+@torch.no_grad()
 def test_the_score_is_equation_7_of_the_paper(normal):
     net = PatchCore(Plain(), 1, 10, 6, neighbours=4)
     net.memory.data = normal(10, 6)
@@ -92,14 +93,15 @@ def test_the_score_is_equation_7_of_the_paper(normal):
     assert heat.shape == (3, 8, 8)
 
 
+@torch.no_grad()
 def test_what_is_in_the_memory_is_not_strange_at_all(normal):
     images = normal(1, 3, 4, 4)
     rows = patch_features(Plain(), images, 1).flatten(2)[0].T
     net = PatchCore(Plain(), 1, len(rows), 6)
     net.memory.data = rows
     score, heat = net(images)
-    assert float(score.detach()) < 1e-2
-    assert float(heat.detach().max()) < 1e-2
+    assert float(score) < 1e-2
+    assert float(heat.max()) < 1e-2
 
 
 def test_as_many_good_images_as_was_asked_are_above_the_threshold(normal):
@@ -212,7 +214,7 @@ def run(folder, features, tmp_path_factory):
 def test_defects_in_own_folders_are_found(run):
     result = json.loads((run / "result.json").read_text())
     assert result["image_auroc"] == 1
-    assert result["pixel_auroc"] > 0.9
+    assert result["pro"] > 0.9  # the backbone was never trained
     assert {"image_auroc_pca", "pixel_auroc_statistics"} <= result.keys()
 
 

@@ -38,9 +38,9 @@ class Stylize:
     """adain: how much of the style, from 0 to 1."""
     steps: Annotated[int, arg(metavar="N")] = 100
     """optimise: steps of L-BFGS."""
-    style_weight: Annotated[float, arg(metavar="WEIGHT")] = 3.0
+    style_weight: Annotated[float, arg(metavar="WEIGHT")] = 10.0
     """optimise: what the distance in style counts beside the distance in content."""
-    smoothness: Annotated[float, arg(metavar="WEIGHT")] = 2.0
+    smoothness: Annotated[float, arg(metavar="WEIGHT")] = 10.0
     """optimise: what differences between neighbouring pixels count."""
     features: Annotated[str, _by_default("WEIGHTS", "the small stand-in")] = ""
     """optimise: imagenet (VGG-19, a download), a file of VGG-19's weights, or a run of the recipe features."""

@@ -30,7 +30,7 @@ class StyleConfig(Config):
     features. Default: a small stand-in, trained on bundled photographs once and kept."""
     style_weight: float = 3.0
     """What the distance in style counts beside the distance in content."""
-    smoothness: float = 0.0
+    smoothness: float = 5.0
     """What the differences between neighbouring pixels count (total variation)."""
     size: int = 256
     """Pixels along the images that the finished model takes when it is served; `stylize` takes any size."""

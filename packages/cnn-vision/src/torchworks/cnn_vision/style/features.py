@@ -31,6 +31,7 @@ from torchworks.cnn_vision.models.vgg import VGG
 from torchworks.shared.config import UserError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PIXELS = "pixels"
 SMALL_WIDTHS = (24, 48, 96, 96)
 SMALL_DEPTHS = (2, 2, 2, 1)
 
@@ -38,7 +39,8 @@ SMALL_DEPTHS = (2, 2, 2, 1)
 class FeatureNet(nn.Module):
     """Images (N, 3, H, W) in [0, 1] → maps (N, C, h, w) by name, at strides 1, 2, 4, … from stage 1 on. Never trained.
 
-    `layers` is the convolutional part of a VGG, which is cut behind the last of `names`.
+    `layers` is the convolutional part of a VGG, which is cut behind the last of `names`. One of these may be "pixels":
+    the images themselves, a map of three channels. `channels` has those of all other maps.
     """
 
     mean: Tensor
@@ -47,7 +49,8 @@ class FeatureNet(nn.Module):
     def __init__(self, layers: nn.Sequential, mean: Sequence[float], std: Sequence[float], names: Sequence[str]):
         super().__init__()
         places = layer_names(layers)
-        self.places = {places[name]: name for name in names}
+        self.with_pixels = PIXELS in names
+        self.places = {places[name]: name for name in names if name != PIXELS}
         self.layers = layers[: max(self.places) + 1]
         self.channels = {name: self._channels(place) for place, name in self.places.items()}
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
@@ -66,7 +69,7 @@ class FeatureNet(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        x, maps = (images - self.mean) / self.std, {}
+        x, maps = (images - self.mean) / self.std, {PIXELS: images} if self.with_pixels else {}
         for place, layer in enumerate(self.layers):
             x = layer(x)  # (N, C, h, w)
             if place in self.places:

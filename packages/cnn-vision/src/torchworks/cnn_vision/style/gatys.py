@@ -9,8 +9,9 @@ the image x whose maps are those of the photograph p and whose correlations are 
 
 by L-BFGS on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
 
-What differs from the paper: x starts as p instead of noise (section 3.2 of the paper finds both much alike), the
-distances are relative ones (see `losses.py`), and total variation can be held down.
+What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p instead of
+noise (section 3.2 of the paper finds both much alike), the distances are relative ones (see `losses.py`), and total
+variation can be held down.
 """
 
 from collections.abc import Callable
@@ -39,11 +40,14 @@ def optimise(
     with torch.no_grad():
         wanted = list(features(content).values())[-1]
         grams = {name: gram(maps) for name, maps in features(style).items()}
-    image = content.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([image], max_iter=1, history_size=20, line_search_fn="strong_wolfe")
+    logits = content.clamp(0.02, 0.98).logit().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [logits], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
 
     def closure() -> Tensor:
         optimizer.zero_grad()
+        image = logits.sigmoid()
         maps = features(image)
         loss = content_loss(list(maps.values())[-1], wanted) + style_weight * gram_loss(maps, grams)
         loss = (loss + smoothness * total_variation(image)).sum()
@@ -52,7 +56,5 @@ def optimise(
 
     for step in range(steps):
         loss = optimizer.step(closure)
-        with torch.no_grad():
-            image.clamp_(0, 1)
-        report(step, float(loss))
-    return image.detach()
+        report(step, loss.item())
+    return logits.detach().sigmoid()

@@ -12,8 +12,8 @@ H: Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive I
 
 What differs: each distance is divided by the size of what it is measured from (of P, of A, of μ_s and σ_s), so that 0
 is equal, about 1 is nothing in common, and weights mean the same for every feature net, layer and image size. H does
-not square the norms of (13). Which maps: content in the first one of the last stage, style in the first one of each
-stage.
+not square the norms of (13). Which maps: content in the first one of the last stage; style in the first one of each
+stage, and in the pixels themselves, since the small feature net was trained to care little for colour.
 
 Shape letters: N images, C channels, h × w a map.
 """
@@ -23,7 +23,7 @@ from torch import Tensor
 Maps = dict[str, Tensor]
 
 
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+LAYERS = ("pixels", "relu1_1", "relu2_1", "relu3_1", "relu4_1")
 """The maps used, fine to coarse; content is measured in the last."""
 
 
