@@ -40,6 +40,11 @@ def anomaly_experiment(config: AnomalyConfig) -> Experiment:
     filling, holding = (open_loader(part, config.loader, 32, **common) for part in (good, valid))
     name = SMALL if isinstance(backbone, FeatureNet) else config.model
     features, places = sum(backbone.channels.values()), (size // stride_of(name)) ** 2
+    if size % (4 * stride_of(name)) or size < 32:
+        raise UserError(
+            f"--loader.image-size is {size}, but with this backbone it must be a multiple of {4 * stride_of(name)}, "
+            "from 32 on."
+        )
     memory = max(1, round(config.coreset * len(good) * places))
     plain = {
         "backbone": name,

@@ -34,16 +34,18 @@ class AnomalyDetection(Task):
         return SGD([self.model.memory], lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(batch["image"].device.type, enabled=False):
             patches = self.model.patches(batch["image"]).permute(0, 2, 3, 1).flatten(0, 2)
             nearest = pairwise(patches, self.model.memory).argmin(1)
         return Out((patches - self.model.memory[nearest]).square().sum(1).mean())
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         if self._calibrated != self.step:
-            self.calibrate()
+            with torch.autocast(batch["image"].device.type, enabled=False):
+                self.calibrate()
             self._calibrated = self.step
-        score, heat = self.model(batch["image"])
+        with torch.autocast(batch["image"].device.type, enabled=False):  # differences of large numbers
+            score, heat = self.model(batch["image"])
         self.scores.update(score, batch["label"] > 0, score > self.model.threshold, heat, batch.get("mask"))
         return {"anomaly": self.scores}
 

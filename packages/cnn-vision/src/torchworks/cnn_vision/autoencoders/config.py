@@ -8,8 +8,8 @@ from torchworks.shared.config import Config, UserError
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(Config):
-    """A net that squeezes images through a code and restores them."""
+class CodeConfig(Config):
+    """What every autoencoder has."""
 
     package: ClassVar[str] = "cnn-vision"
 
@@ -17,12 +17,18 @@ class AutoencoderConfig(Config):
     """Numbers in the code of an image."""
     width: int = 16
     """Channels of the first layer; each halving of the map doubles them, up to four times as many."""
-    noise: float = 0.0
-    """Standard deviation of the noise added to the images that go in, which range from 0 to 1."""
     augment: tuple[Change, ...] = ()
     """Random changes of the training images. No flip for digits and letters."""
     weight_decay: float = 0.0
     """Decoupled decay of the weights; norms and biases have none."""
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(CodeConfig):
+    """A net that squeezes images through a code and restores them."""
+
+    noise: float = 0.0
+    """Standard deviation of the noise added to the images that go in, which range from 0 to 1."""
 
     def experiment(self) -> Any:
         from torchworks.cnn_vision.autoencoders.experiments import autoencoder_experiment
@@ -31,21 +37,11 @@ class AutoencoderConfig(Config):
 
 
 @dataclass(frozen=True)
-class VAEConfig(Config):
+class VAEConfig(CodeConfig):
     """A net that draws images from a code that is normally distributed."""
 
-    package: ClassVar[str] = "cnn-vision"
-
-    code: int = 16
-    """Numbers in the code of an image."""
-    width: int = 16
-    """Channels of the first layer; each halving of the map doubles them, up to four times as many."""
     beta: float = 1.0
     """What the distance of the code's distribution from the prior counts (1: a VAE, more: a β-VAE)."""
-    augment: tuple[Change, ...] = ()
-    """Random changes of the training images. No flip for digits and letters."""
-    weight_decay: float = 0.0
-    """Decoupled decay of the weights; norms and biases have none."""
     exports: Literal["sampler", "reconstruction"] = "sampler"
     """What the run's model does: sampler draws images from codes; reconstruction gives an image back, with its code.
     The other one is in the run's folder of that name."""
@@ -56,13 +52,13 @@ class VAEConfig(Config):
         return vae_experiment(self)
 
 
-def check_numbers(config: AutoencoderConfig | VAEConfig) -> None:
+def check_numbers(config: CodeConfig) -> None:
     """Raise `UserError` for a number that makes no sense."""
     infinite = float("inf")
     check_ranges(config, code=(1, infinite), width=(1, infinite), weight_decay=(0, infinite))
     if isinstance(config, VAEConfig):
         check_ranges(config, beta=(0, infinite))
-    else:
+    if isinstance(config, AutoencoderConfig):
         check_ranges(config, noise=(0, infinite))
     size = config.loader.image_size
     while size > 7 and size % 2 == 0:

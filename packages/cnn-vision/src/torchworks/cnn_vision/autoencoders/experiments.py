@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from torchworks.cnn_vision.autoencoders import baseline, predictor
 from torchworks.cnn_vision.autoencoders.autoencoder import Autoencoder
-from torchworks.cnn_vision.autoencoders.config import AutoencoderConfig, VAEConfig, check_numbers
+from torchworks.cnn_vision.autoencoders.config import AutoencoderConfig, CodeConfig, VAEConfig, check_numbers
 from torchworks.cnn_vision.autoencoders.tasks import SHOWN, Autoencoding, Variational
 from torchworks.cnn_vision.autoencoders.vae import VAE
 from torchworks.cnn_vision.experiments import augmentations, open_loaders
@@ -78,7 +78,7 @@ class _Opened:
     """Test images in [0, 1] for pictures."""
 
 
-def _open(config: AutoencoderConfig | VAEConfig) -> _Opened:
+def _open(config: CodeConfig) -> _Opened:
     check_numbers(config)
     source = open_source(config.data, config.loader)
     channels, size = source.schema["image"].shape[:2]
@@ -92,7 +92,7 @@ def _open(config: AutoencoderConfig | VAEConfig) -> _Opened:
 
 def _save(
     folder: Path,
-    config: AutoencoderConfig | VAEConfig,
+    config: CodeConfig,
     opened: _Opened,
     build: Callable[[dict[str, Any]], Predictor],
     builder: str,

@@ -41,6 +41,7 @@ def vae() -> VAEConfig:
     """
     return VAEConfig(
         recipe="vae",
+        code=16,
         augment=("affine",),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),

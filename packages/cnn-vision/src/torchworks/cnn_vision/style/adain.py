@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchworks.cnn_vision.experiments import open_loaders
-from torchworks.cnn_vision.style.config import AdainConfig, check_style, root_of
+from torchworks.cnn_vision.style.config import AdainConfig, check_style
 from torchworks.cnn_vision.style.fast import UNIT, recoloured
 from torchworks.cnn_vision.style.features import FeatureNet, architecture_of, build_features, open_features
 from torchworks.cnn_vision.style.losses import LAYERS, content_loss, statistics, statistics_loss, total_variation
@@ -147,7 +147,7 @@ def adain_experiment(config: AdainConfig) -> Experiment:
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
     architecture = architecture_of(config.features)
-    encoder = open_features(config.features, LAYERS, root_of(config))
+    encoder = open_features(config.features, LAYERS, config.loader.root)
     net = Stylist(encoder)
     task = AnyStyle(net, lr=config.optim.lr, style_weight=config.style_weight, smoothness=config.smoothness)
     contents, others = (
@@ -159,7 +159,8 @@ def adain_experiment(config: AdainConfig) -> Experiment:
     def package_model(folder: Path) -> None:
         predictor = build_stylizer(plain)
         predictor.net = net
-        golden = [(255 * _square(photograph(name, config.size), config.size)).to(torch.uint8) for name in TEST]
+        size = config.size
+        golden = [open_picture(name, size)[None, :, :size, :size] for name in ("china", "flower")]
         save_model(
             folder, predictor, package=config.package, recipe=config.recipe, builder="cnn-vision-style-adain",
             config=plain, golden=dict(zip(("content", "style"), golden, strict=True)), tolerance=1e-3,

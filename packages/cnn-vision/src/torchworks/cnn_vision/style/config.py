@@ -1,7 +1,6 @@
 """What the recipes of style transfer can be told. Imports no torch."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from torchworks.shared.config import Config, UserError
@@ -40,7 +39,7 @@ class StyleConfig(Config):
 class FastConfig(StyleConfig):
     """A net that paints in one style."""
 
-    style: str = "brick"
+    style: str = "ihc"
     """The style: an image file, or the name of a bundled photograph or texture, such as ihc, hubble or brick."""
     style_size: int = 256
     """Pixels of the shorter side of the style image: smaller means finer strokes."""
@@ -79,8 +78,3 @@ def check_style(config: StyleConfig) -> None:
             raise UserError(f"--{name} must be a multiple of 8 from 32 on, but it is {value}.")
     if config.loader.channels == 1:
         raise UserError("--loader.channels is 1, but style transfer works on colour images; leave the option out.")
-
-
-def root_of(config: Config) -> Path:
-    """Where the trained stand-in is kept."""
-    return config.loader.root

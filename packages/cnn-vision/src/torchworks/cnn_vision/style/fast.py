@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchworks.cnn_vision.experiments import open_loaders
-from torchworks.cnn_vision.style.config import FastConfig, check_style, root_of
+from torchworks.cnn_vision.style.config import FastConfig, check_style
 from torchworks.cnn_vision.style.features import FeatureNet, open_features
 from torchworks.cnn_vision.style.losses import LAYERS, content_loss, gram, gram_loss, statistics, total_variation
 from torchworks.cnn_vision.style.photos import TEST, open_picture, photograph
@@ -146,7 +146,7 @@ def fast_experiment(config: FastConfig) -> Experiment:
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
     style = open_picture(config.style, config.style_size)[None].to(device.device) / 255
-    features = open_features(config.features, LAYERS, root_of(config)).to(device.device)
+    features = open_features(config.features, LAYERS, config.loader.root).to(device.device)
     net = Painter(config.width, config.blocks)
     task = FastStyle(
         net, features, style, lr=config.optim.lr, style_weight=config.style_weight, smoothness=config.smoothness
@@ -157,7 +157,7 @@ def fast_experiment(config: FastConfig) -> Experiment:
     def package_model(folder: Path) -> None:
         predictor = build_painter(plain)
         predictor.net = net
-        golden = photograph(TEST[0], config.size)[None, :, : config.size, : config.size]
+        golden = open_picture("china", config.size)[None, :, : config.size, : config.size]
         save_model(
             folder, predictor, package=config.package, recipe=config.recipe, builder="cnn-vision-style-fast",
             config=plain, golden={"image": golden}, tolerance=1e-3,

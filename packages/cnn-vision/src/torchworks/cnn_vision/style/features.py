@@ -7,7 +7,7 @@ can be had by a download or as a file, and nothing here changes for them:
     open_features("vgg19-dcbb9e9d.pth")    the same from a file
     open_features("")                      the small net below, trained in minutes on bundled photographs and kept
 
-`SmallVGG` stands in where there is no network: four stages instead of five, an eighth of the channels, ten photographs
+`SmallVGG` stands in where there is no network: four stages instead of five, fewer channels, eight photographs
 instead of 1.3 million. It knows edges, colours and textures, and no objects; styles come out coarser than with VGG-19.
 What it is trained on is in `pretext.py`.
 
@@ -32,6 +32,7 @@ from torchworks.shared.config import UserError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PIXELS = "pixels"
+"""The map that the images themselves are."""
 SMALL_WIDTHS = (24, 48, 96, 96)
 SMALL_DEPTHS = (2, 2, 2, 1)
 

@@ -37,11 +37,10 @@ SHORT = 320
 """Pixels of a photograph's shorter side."""
 COUNT = 1200, 80
 """Crops of the training and of the test part."""
-MOST_LENGTHY = 8
 ZOOM = 0.35, 1.0
 """Side of a crop, as a share of the shorter side."""
-
-
+MOST_LENGTHY = 8
+"""How many times as long as wide a user's image may be."""
 STYLES = (
     ("brick.png", "grass.png", "gravel.png", "ihc.png", "hubble_deep_field.jpg", "retina.jpg", "coffee.png"),
     ("coins.png", "cell.png", "moon.png"),
