@@ -19,7 +19,8 @@ from torchworks.shared.predict import check_golden, load_predictor
 from torchworks.shared.random import StepRandom
 from torchworks.shared.testing import check_model
 
-TINY = ["--code", "16", "--width", "4", "--loader.image-size", "8", "--trainer.batch-size", "16", "--trainer.eval-every", "0",
+TINY = [
+    "--code", "16", "--width", "4", "--loader.image-size", "8", "--trainer.batch-size", "16", "--trainer.eval-every", "0",
         "--device", "cpu", "--optim.schedule", "constant"]  # fmt: skip
 
 
