@@ -6,8 +6,11 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
+from torchworks.cnn_vision.anomaly.commands import COMMANDS as ANOMALY_COMMANDS
+from torchworks.cnn_vision.autoencoders.commands import COMMANDS as AUTOENCODER_COMMANDS
 from torchworks.cnn_vision.config import ClassifierConfig, TransferConfig
 from torchworks.cnn_vision.recipes import study, transfer
+from torchworks.cnn_vision.style.commands import COMMANDS as STYLE_COMMANDS
 from torchworks.shared.cli import Command
 
 Run = Annotated[Path, Positional, arg(metavar="RUN", help="Directory of a finished run, as `train` printed it last.")]
@@ -130,4 +133,7 @@ COMMANDS = {
     "tune": Command(Tune, "torchworks.cnn_vision.tune:tune"),
     "study-augmentation": Command(StudyAugmentation, "torchworks.cnn_vision.study:study_augmentation"),
     "study-transfer": Command(StudyTransfer, "torchworks.cnn_vision.study:study_transfer"),
+    **ANOMALY_COMMANDS,
+    **AUTOENCODER_COMMANDS,
+    **STYLE_COMMANDS,
 }

@@ -1,0 +1,1 @@
+"""Defects found by a memory of what good images look like."""

@@ -1,0 +1,81 @@
+"""The commands `draw` and `restore`: a finished autoencoder at work.
+
+Shape letters: N images, C channels, S pixels, D numbers of a code.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from torchworks.cnn_vision.autoencoders.commands import Draw, Restore
+from torchworks.cnn_vision.autoencoders.predictor import AutoencoderPredictor, SamplerPredictor, VAEPredictor
+from torchworks.cnn_vision.inference import CHUNK, read_images
+from torchworks.shared.config import UserError
+from torchworks.shared.data.images import find_images
+from torchworks.shared.data.listing import some
+from torchworks.shared.finished import FinishedRun, open_run
+from torchworks.shared.outputs import file_name, make_folder, picture, prepare
+from torchworks.shared.predict import MANIFEST, load_predictor
+from torchworks.shared.random import sample_normal
+from torchworks.shared.run import picture_grid
+
+
+@torch.no_grad()
+def draw(arguments: Draw) -> int:
+    """Write one picture of `n` drawn images."""
+    run = _opened(arguments.run, arguments.device, "sampler", (SamplerPredictor,))
+    if arguments.n < 1:
+        raise UserError(f"--n is {arguments.n}; it must be at least 1.")
+    code = run.predictor.signature.inputs[0].shape[1]
+    assert isinstance(code, int)
+    parts = range(0, arguments.n, CHUNK)
+    drawn = [
+        run.predictor(sample_normal(arguments.seed, range(i, min(i + CHUNK, arguments.n)), code).to(run.device))
+        for i in parts
+    ]
+    out = arguments.out or arguments.run / "drawn.png"
+    make_folder(out.parent)
+    picture(picture_grid(torch.cat(drawn), columns=max(1, round(arguments.n**0.5)))).save(out)
+    print(out)
+    return 0
+
+
+@torch.no_grad()
+def restore(arguments: Restore) -> int:
+    """Write a file for each image. Raises `UserError` that names those that could not be read, once all others are
+    done."""
+    run = _opened(arguments.run, arguments.device, "reconstruction", (AutoencoderPredictor, VAEPredictor))
+    if not arguments.images:
+        raise UserError("No images were given. Name image files, or folders of them, after the run.")
+    files, bad = find_images(arguments.images)
+    names = {path: f"{file_name(str(name.with_suffix('')))}.png" for path, name in files.items()}
+    inside = {path.resolve() for path in files}
+    prepare(arguments.out, list(names.values()), overwrite=arguments.overwrite)
+    if clash := [name for name in names.values() if (arguments.out / name).resolve() in inside]:
+        raise UserError(f"{clash[0]} in {arguments.out} is one of the images to read; choose another --out.")
+    images, unreadable = read_images(list(files), run)
+    for path, image in images.items():
+        restored, _ = run.predictor(image[None].to(run.device))
+        picture(_bytes(restored[0].cpu())).save(arguments.out / names[path])
+    bad |= unreadable
+    print(arguments.out)
+    if bad:
+        named = some([f"{path} ({why})" for path, why in bad.items()], 20)
+        raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
+    return 0
+
+
+def _bytes(image: Tensor) -> Tensor:
+    return (255 * image.clamp(0, 1)).round().to(torch.uint8)
+
+
+def _opened(folder: Path, device: str, part: str, kinds: tuple[type, ...]) -> FinishedRun:
+    """The run with the predictor that is wanted; of a vae, which has two, the one called `part`."""
+    run = open_run(folder, "cnn-vision", device)
+    if not isinstance(run.predictor, kinds) and (folder / part / MANIFEST).is_file():
+        run = FinishedRun(folder, run.config, load_predictor(folder / part).to(run.device), run.device)
+    if not isinstance(run.predictor, kinds):
+        wanted = "vae" if part == "sampler" else "autoencoder, denoise or vae"
+        raise UserError(f"{folder} is a run of the recipe {run.config.recipe}; this command needs one of {wanted}.")
+    return run

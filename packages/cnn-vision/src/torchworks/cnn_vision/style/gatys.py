@@ -1,0 +1,60 @@
+"""Style transfer by optimisation: the pixels themselves are what is learnt.
+
+Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR).
+
+The idea: a trained net describes content by its maps and style by the correlations between its channels, so look for
+the image x whose maps are those of the photograph p and whose correlations are those of the painting a:
+
+    L_total(x) = α L_content(p, x) + β L_style(a, x)                                                    eq. (7)
+
+by L-BFGS on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
+
+What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p instead of
+noise (section 3.2 of the paper finds both much alike), the distances are relative ones (see `losses.py`), and total
+variation can be held down.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from torchworks.cnn_vision.style.features import FeatureNet
+from torchworks.cnn_vision.style.losses import content_loss, gram, gram_loss, total_variation
+
+
+def optimise(
+    features: FeatureNet,
+    content: Tensor,
+    style: Tensor,
+    *,
+    steps: int = 150,
+    style_weight: float = 3.0,
+    smoothness: float = 0.0,
+    report: Callable[[int, float], None] = lambda step, loss: None,
+) -> Tensor:
+    """An image (1, 3, H, W) in [0, 1] with the content of `content` (1, 3, H, W) in the style of `style`, of any size.
+
+    `report` is called after each step with its number and the loss.
+    """
+    with torch.no_grad():
+        wanted = list(features(content).values())[-1]
+        grams = {name: gram(maps) for name, maps in features(style).items()}
+    logits = content.clamp(0.02, 0.98).logit().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [logits], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        image = logits.sigmoid()
+        maps = features(image)
+        loss = content_loss(list(maps.values())[-1], wanted) + style_weight * gram_loss(maps, grams)
+        loss = (loss + smoothness * total_variation(image)).sum()
+        loss.backward()
+        return loss
+
+    for step in range(steps):
+        loss = optimizer.step(closure)
+        report(step, loss.item())
+    return logits.detach().sigmoid()
