@@ -25,15 +25,20 @@ def _by_default(metavar: str, text: str) -> object:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Predict:
-    """Tell the class of images, or what is found in them, by a finished run."""
+    """Tell what is in images, by a finished run: their class or findings, objects and their boxes, or a class of each
+    pixel. The last two are also drawn into the images."""
 
     run: Run
     images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help_behavior_hint="")]
     """Image files, or folders of them."""
     top: Annotated[int, arg(metavar="N")] = 3
     """How many classes or findings to name for each image, the likeliest first; what was found is always named."""
+    least_score: float = 0.5
+    """Objects with a lower score are left out."""
+    out: Annotated[Path | None, _by_default("DIR", "RUN/predictions")] = None
+    """Folder for the images with boxes, masks or maps drawn into them."""
     csv: Annotated[Path | None, _by_default("FILE", "none")] = None
-    """Also write a table with the probability of every class or finding."""
+    """Also write a table: the probability of every class or finding, the objects, or the share of each class."""
     device: Device = "auto"
 
 
@@ -43,7 +48,7 @@ class Evaluate:
     """Score a run on its test images or on other data, and write a report.
 
     Writes evaluation.json, pictures (confusion matrix or ROC curves, calibration, the worst mistakes), and report.html,
-    which holds them all.
+    which holds them all. Of a detector: COCO's table; of a segmenter: IoU and Dice of each class.
     """
 
     run: Run

@@ -13,6 +13,7 @@ from torchworks.cnn_vision.config import ClassifierConfig
 from torchworks.cnn_vision.evaluate_findings import evaluate_findings
 from torchworks.cnn_vision.experiments import classes_of, open_classes
 from torchworks.cnn_vision.inference import answers
+from torchworks.cnn_vision.kinds import module_of
 from torchworks.cnn_vision.predictor import FindingsPredictor
 from torchworks.cnn_vision.scores import by_class, confusion, scores
 from torchworks.cnn_vision.subset import labels_of
@@ -34,6 +35,8 @@ _PICTURES = {
 def evaluate(arguments: Evaluate) -> int:
     """Score the run, write the report and print a table."""
     run = open_run(arguments.run, "cnn-vision", arguments.device)
+    if module := module_of(run):
+        return module.evaluate(run, arguments)
     folder = arguments.out or arguments.run / "evaluation"
     make_folder(folder)
     chosen = evaluate_findings if isinstance(run.predictor, FindingsPredictor) else evaluate_classes

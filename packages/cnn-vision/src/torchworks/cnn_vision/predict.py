@@ -1,4 +1,4 @@
-"""The command `predict`: the classes of a user's images, or the findings in them."""
+"""The command `predict`: the classes of a user's images, or the findings in them, or what another kind of net sees."""
 
 import csv
 from pathlib import Path
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.commands import Predict
 from torchworks.cnn_vision.inference import CHUNK, probabilities, read_images
+from torchworks.cnn_vision.kinds import module_of
 from torchworks.cnn_vision.predictor import FindingsPredictor
 from torchworks.shared.config import UserError
 from torchworks.shared.data.images import find_images
@@ -21,7 +22,15 @@ def predict(arguments: Predict) -> int:
     done."""
     if not arguments.images:
         raise UserError("No images were given. Name image files, or folders of them, after the run.")
+    if not 0 < arguments.least_score < 1:
+        raise UserError(f"--least-score is {arguments.least_score}; it must be above 0 and below 1.")
     run = open_run(arguments.run, "cnn-vision", arguments.device)
+    if module := module_of(run):
+        return module.predict(run, arguments)
+    return _predict_classes(run, arguments)
+
+
+def _predict_classes(run: FinishedRun, arguments: Predict) -> int:
     if not arguments.top >= 1:
         raise UserError(f"--top is {arguments.top}; it must be at least 1.")
     files, bad = find_images(arguments.images)
