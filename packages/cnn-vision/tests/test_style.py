@@ -11,10 +11,19 @@ from torchvision.models import vgg19
 
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.style.adain import Stylist, adain
-from torchworks.cnn_vision.style.fast import Painter, recoloured
+from torchworks.cnn_vision.style.fast import Painter
 from torchworks.cnn_vision.style.features import FeatureNet, SmallVGG, build_features, layer_names, small_layers
 from torchworks.cnn_vision.style.gatys import optimise
-from torchworks.cnn_vision.style.losses import LAYERS, content_loss, gram, gram_loss, statistics, statistics_loss
+from torchworks.cnn_vision.style.losses import (
+    LAYERS,
+    content_loss,
+    gram,
+    gram_loss,
+    grams,
+    recoloured,
+    statistics,
+    statistics_loss,
+)
 from torchworks.cnn_vision.style.photos import TEST, TRAIN, open_picture, photograph
 from torchworks.cnn_vision.style.pretext import cells
 from torchworks.shared.cli import main
@@ -63,7 +72,7 @@ def test_after_adain_the_statistics_are_exactly_those_of_the_style(normal):
 def test_equal_images_are_no_distance_apart(normal):
     maps = {"a": normal(2, 3, 4, 4), "b": normal(2, 4, 2, 2)}
     assert not content_loss(maps["a"], maps["a"]).any()
-    assert not gram_loss(maps, {name: gram(value) for name, value in maps.items()}).any()
+    assert not gram_loss(maps, grams(maps)).any()
     assert not statistics_loss(maps, maps).any()
 
 

@@ -25,7 +25,9 @@ class Inspect:
     n: Annotated[int, arg(metavar="N")] = 12
     """How many images to draw, the most suspicious first."""
     out: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: RUN/heat.png)")] = None
-    """Picture with the heat maps."""
+    """Picture with the heat maps, .png or .jpg."""
+    overwrite: bool = False
+    """Replace FILE if it is there."""
     device: Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
 
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from torchworks.cnn_vision.anomaly.commands import Inspect
 from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
 from torchworks.cnn_vision.inference import CHUNK, read_images
+from torchworks.cnn_vision.picture_file import prepare_picture
 from torchworks.cnn_vision.pictures import draw_heat
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
 from torchworks.shared.finished import FinishedRun, open_run
-from torchworks.shared.outputs import make_folder
 
 
 def inspect(arguments: Inspect) -> int:
@@ -29,7 +29,7 @@ def inspect(arguments: Inspect) -> int:
     if arguments.n < 1:
         raise UserError(f"--n is {arguments.n}; it must be at least 1.")
     out = arguments.out or arguments.run / "heat.png"
-    make_folder(out.parent)
+    prepare_picture(out, overwrite=arguments.overwrite or not arguments.out)
     if not arguments.images:
         _test_images(run, arguments.n, out)
         return 0

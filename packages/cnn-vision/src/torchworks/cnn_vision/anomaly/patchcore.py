@@ -62,8 +62,7 @@ class PatchCore(nn.Module):
     def distances(self, patches: Tensor) -> Tensor:
         """To the nearest of the memory, (N, h, w), of patches (N, D, h, w)."""
         flat = patches.permute(0, 2, 3, 1).flatten(0, 2)  # (N·h·w, D)
-        nearest = pairwise(flat, self.memory).amin(1)  # (N·h·w,)
-        return nearest.view(patches.shape[0], *patches.shape[2:])
+        return to_nearest(flat, self.memory).view(patches.shape[0], *patches.shape[2:])
 
     def score(self, patches: Tensor, distance: Tensor) -> Tensor:
         """Eq. (6) and (7): (N,)."""
@@ -94,10 +93,19 @@ def _on_grid(maps: Tensor, grid: int) -> Tensor:
 def pairwise(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean distances (A, B) of rows (A, D) and (B, D). As a product of matrices, which exports to any format; the
     mean of `b` is taken away first, or the squares would swallow small differences."""
+    return ((a - b.mean(0)).square().sum(1, keepdim=True) + _beside(a, b)).clamp(min=0).sqrt()
+
+
+def to_nearest(a: Tensor, b: Tensor) -> Tensor:
+    """`pairwise(a, b).amin(1)` with one matrix (A, B) in memory instead of three."""
+    return ((a - b.mean(0)).square().sum(1) + _beside(a, b).amin(1)).clamp(min=0).sqrt()
+
+
+def _beside(a: Tensor, b: Tensor) -> Tensor:
+    """‖b‖² − 2 a·b, (A, B): what the squared distances have beside ‖a‖², from the mean of `b`."""
     centre = b.mean(0)
     a, b = a - centre, b - centre
-    squares = (a * a).sum(1, keepdim=True) - 2 * a @ b.T + (b * b).sum(1)
-    return squares.clamp(min=0).sqrt()
+    return torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
 
 
 def enlarged(distance: Tensor, size: int) -> Tensor:

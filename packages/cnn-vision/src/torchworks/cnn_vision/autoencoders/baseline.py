@@ -52,8 +52,8 @@ FILTERS: dict[str, tuple[Filter, tuple[float, ...]]] = {
     "gaussian": (lambda image, sigma: gaussian_filter(image, (0, sigma, sigma)), (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)),
     "median": (lambda image, size: median_filter(image, (1, int(size), int(size))), (2, 3, 4, 5)),
     "nl_means": (
-        lambda image, h: denoise_nl_means(image, 3, 5, h=h, channel_axis=0, fast_mode=True),
-        (0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
+        lambda image, h: np.stack([denoise_nl_means(channel, 3, 5, h=h, fast_mode=True) for channel in image]),
+        (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
     ),
     "tv": (lambda image, weight: denoise_tv_chambolle(image, weight, channel_axis=0), (0.05, 0.1, 0.2, 0.3, 0.5)),
 }

@@ -26,7 +26,9 @@ class Draw:
     seed: Annotated[int, arg(metavar="N")] = 0
     """Another seed, other images."""
     out: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: RUN/drawn.png)")] = None
-    """Picture to write."""
+    """Picture to write, .png or .jpg."""
+    overwrite: bool = False
+    """Replace FILE if it is there."""
     device: Device = "auto"
 
 

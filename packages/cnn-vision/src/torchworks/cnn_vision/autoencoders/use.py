@@ -11,11 +11,12 @@ from torch import Tensor
 from torchworks.cnn_vision.autoencoders.commands import Draw, Restore
 from torchworks.cnn_vision.autoencoders.predictor import AutoencoderPredictor, SamplerPredictor, VAEPredictor
 from torchworks.cnn_vision.inference import CHUNK, read_images
+from torchworks.cnn_vision.picture_file import prepare_picture
 from torchworks.shared.config import UserError
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
 from torchworks.shared.finished import FinishedRun, open_run
-from torchworks.shared.outputs import file_name, make_folder, picture, prepare
+from torchworks.shared.outputs import file_name, picture, prepare
 from torchworks.shared.predict import MANIFEST, load_predictor
 from torchworks.shared.random import sample_normal
 from torchworks.shared.run import picture_grid
@@ -27,6 +28,8 @@ def draw(arguments: Draw) -> int:
     run = _opened(arguments.run, arguments.device, "sampler", (SamplerPredictor,))
     if arguments.n < 1:
         raise UserError(f"--n is {arguments.n}; it must be at least 1.")
+    out = arguments.out or arguments.run / "drawn.png"
+    prepare_picture(out, overwrite=arguments.overwrite or not arguments.out)
     code = run.predictor.signature.inputs[0].shape[1]
     assert isinstance(code, int)
     parts = range(0, arguments.n, CHUNK)
@@ -34,8 +37,6 @@ def draw(arguments: Draw) -> int:
         run.predictor(sample_normal(arguments.seed, range(i, min(i + CHUNK, arguments.n)), code).to(run.device))
         for i in parts
     ]
-    out = arguments.out or arguments.run / "drawn.png"
-    make_folder(out.parent)
     picture(picture_grid(torch.cat(drawn), columns=max(1, round(arguments.n**0.5)))).save(out)
     print(out)
     return 0

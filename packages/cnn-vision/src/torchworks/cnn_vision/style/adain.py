@@ -29,9 +29,17 @@ from torch.optim import Optimizer
 
 from torchworks.cnn_vision.experiments import open_loaders
 from torchworks.cnn_vision.style.config import AdainConfig, check_style
-from torchworks.cnn_vision.style.fast import UNIT, recoloured
+from torchworks.cnn_vision.style.fast import UNIT
 from torchworks.cnn_vision.style.features import FeatureNet, architecture_of, build_features, open_features
-from torchworks.cnn_vision.style.losses import LAYERS, content_loss, statistics, statistics_loss, total_variation
+from torchworks.cnn_vision.style.losses import (
+    LAYERS,
+    content_loss,
+    recoloured,
+    statistics,
+    statistics_loss,
+    total_variation,
+    with_statistics,
+)
 from torchworks.cnn_vision.style.photos import TEST, open_picture, photograph
 from torchworks.shared.data import Together, open_source
 from torchworks.shared.device import choose
@@ -46,8 +54,7 @@ SHOWN, SHOWN_STYLES = 192, ("ihc", "gravel", "hubble_deep_field")
 
 def adain(content: Tensor, style: Tensor) -> Tensor:
     """Eq. (8): maps (N, C, h, w) with the mean and the standard deviation of each channel of `style` (N, C, h', w')."""
-    (mean, spread), (new_mean, new_spread) = statistics(content), statistics(style)
-    return new_spread * (content - mean) / spread + new_mean
+    return with_statistics(content, *statistics(style))
 
 
 class Stylist(nn.Module):

@@ -36,14 +36,14 @@ class Stylize:
     """Shorter side that the style is brought to: smaller means finer strokes."""
     alpha: Annotated[float, arg(metavar="SHARE")] = 1.0
     """adain: how much of the style, from 0 to 1."""
-    steps: Annotated[int, arg(metavar="N")] = 100
+    steps: Annotated[int, arg(metavar="N")] = 60
     """optimise: steps of L-BFGS."""
     style_weight: Annotated[float, arg(metavar="WEIGHT")] = 10.0
     """optimise: what the distance in style counts beside the distance in content."""
-    smoothness: Annotated[float, arg(metavar="WEIGHT")] = 10.0
+    smoothness: Annotated[float, arg(metavar="WEIGHT")] = 2.0
     """optimise: what differences between neighbouring pixels count."""
     features: Annotated[str, _by_default("WEIGHTS", "the small stand-in")] = ""
-    """optimise: imagenet (VGG-19, a download), a file of VGG-19's weights, or a run of the recipe features."""
+    """optimise: vgg19 (ImageNet's, a download of 548 MB), a file of VGG-19's weights, or a run of the recipe features."""
     overwrite: bool = False
     """Replace FILE if it is there."""
     device: Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"

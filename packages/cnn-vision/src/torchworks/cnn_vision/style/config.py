@@ -25,11 +25,11 @@ class StyleConfig(Config):
     package: ClassVar[str] = "cnn-vision"
 
     features: str = ""
-    """Weights of the feature net: imagenet (VGG-19, a download), a file of VGG-19's weights, or a run of the recipe
+    """Weights of the feature net: vgg19 (ImageNet's, a download of 548 MB), a file of VGG-19's weights, or a run of the recipe
     features. Default: a small stand-in, trained on bundled photographs once and kept."""
-    style_weight: float = 3.0
+    style_weight: float = 10.0
     """What the distance in style counts beside the distance in content."""
-    smoothness: float = 5.0
+    smoothness: float = 2.0
     """What the differences between neighbouring pixels count (total variation)."""
     size: int = 256
     """Pixels along the images that the finished model takes when it is served; `stylize` takes any size."""

@@ -10,9 +10,10 @@ The idea: train a net f so that f(x) minimises, for photographs x in general, wh
     image → conv 9×9 → 2 × [conv 3×3, stride 2] → residual blocks → 2 × [enlarge ×2 → conv 3×3] → conv 9×9 → image
 
 What differs from the paper: instance norm instead of batch norm, which Ulyanov et al. found better; enlarging by
-repeated pixels instead of strided transposed convolutions, which leave checkerboards; the net gives the change of the
-photograph's logits and starts with none, so that content need not be learnt; the distances of `losses.py`; half the
-paper's channels and three residual blocks instead of five, for two CPU cores.
+repeated pixels instead of strided transposed convolutions, which leave checkerboards; each photograph is given the mean
+and the spread of the style's colours, and the net gives the change of its logits and starts with none, so that neither
+content nor colours need be learnt; the distances of `losses.py`; half the paper's channels and three residual blocks
+instead of five, for two CPU cores.
 
 Shape letters: N images, H × W pixels, F channels.
 """
@@ -27,7 +28,16 @@ from torch.optim import Optimizer
 from torchworks.cnn_vision.experiments import open_loaders
 from torchworks.cnn_vision.style.config import FastConfig, check_style
 from torchworks.cnn_vision.style.features import FeatureNet, open_features
-from torchworks.cnn_vision.style.losses import LAYERS, content_loss, gram, gram_loss, statistics, total_variation
+from torchworks.cnn_vision.style.losses import (
+    LAYERS,
+    content_loss,
+    gram_loss,
+    grams,
+    recoloured,
+    statistics,
+    total_variation,
+    with_statistics,
+)
 from torchworks.cnn_vision.style.photos import TEST, open_picture, photograph
 from torchworks.shared.data import open_source
 from torchworks.shared.device import choose
@@ -43,10 +53,18 @@ SHOWN = 192
 
 
 class Painter(nn.Module):
-    """Images (N, 3, H, W) in [0, 1] → images of the same size in [0, 1]."""
+    """Images (N, 3, H, W) in [0, 1] → images of the same size in [0, 1].
+
+    `mean` and `spread` (1, 3, 1, 1) are those of the style's colours.
+    """
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, width: int = 16, blocks: int = 3):
         super().__init__()
+        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5))
+        self.register_buffer("spread", torch.full((1, 3, 1, 1), 0.25))
         layers: list[nn.Module] = [*_convolution(3, width, 9), nn.ReLU()]
         layers += [*_convolution(width, 2 * width, 3, stride=2), nn.ReLU()]
         layers += [*_convolution(2 * width, 4 * width, 3, stride=2), nn.ReLU()]
@@ -58,9 +76,10 @@ class Painter(nn.Module):
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, images: Tensor) -> Tensor:
+        images = with_statistics(images, self.mean, self.spread).clamp(0.02, 0.98)
         change = self.layers(2 * images - 1)
         change = change[..., : images.shape[2], : images.shape[3]]  # sides that are no multiple of 4 came out larger
-        return (images.clamp(0.02, 0.98).logit() + change).sigmoid()
+        return (images.logit() + change).sigmoid()
 
 
 class Residual(nn.Module):
@@ -96,7 +115,7 @@ class FastStyle(Task):
         self.model, self.features, self.lr = model, features, lr
         self.style_weight, self.smoothness = style_weight, smoothness
         with torch.no_grad():
-            self.grams = {name: gram(maps) for name, maps in features(style).items()}
+            self.grams = grams(features(style))
 
     def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
@@ -133,12 +152,6 @@ class FastStyle(Task):
         return {"painted": picture_grid(rows, 2)}
 
 
-def recoloured(images: Tensor, style: Tensor) -> Tensor:
-    """Images with the mean and the spread of each colour of the style, what Reinhard et al. 2001 do with colours."""
-    (mean, spread), (new_mean, new_spread) = statistics(images), statistics(style)
-    return ((images - mean) / spread * new_spread + new_mean).clamp(0, 1)
-
-
 def fast_experiment(config: FastConfig) -> Experiment:
     """One style, photographs to learn on and others to be judged by."""
     check_style(config)
@@ -148,6 +161,7 @@ def fast_experiment(config: FastConfig) -> Experiment:
     style = open_picture(config.style, config.style_size)[None].to(device.device) / 255
     features = open_features(config.features, LAYERS, config.loader.root).to(device.device)
     net = Painter(config.width, config.blocks)
+    net.mean, net.spread = statistics(style)
     task = FastStyle(
         net, features, style, lr=config.optim.lr, style_weight=config.style_weight, smoothness=config.smoothness
     )

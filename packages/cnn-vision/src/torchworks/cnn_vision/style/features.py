@@ -3,7 +3,7 @@
 Gatys, Johnson and Huang all measure content and style in the maps of a VGG that was trained on ImageNet. Such weights
 can be had by a download or as a file, and nothing here changes for them:
 
-    open_features("imagenet")              VGG-19 with torchvision's weights (548 MB, once)
+    open_features("vgg19")                 VGG-19 with torchvision's weights (548 MB, once)
     open_features("vgg19-dcbb9e9d.pth")    the same from a file
     open_features("")                      the small net below, trained in minutes on bundled photographs and kept
 
@@ -154,11 +154,11 @@ def _vgg19(names: Sequence[str], pretrained: bool | str) -> FeatureNet:
 
 
 def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
-    """A trained feature net with the maps `names`. `source` is "imagenet", a file of VGG-19's weights, the directory of
+    """A trained feature net with the maps `names`. `source` is "vgg19", a file of VGG-19's weights, the directory of
     a run of the recipe `features`, or "" for what that recipe trains by default, made now and kept in `root` unless it
     was made before. Raises `UserError` for weights that cannot be had."""
     if architecture_of(source) == VGG19:
-        return _vgg19(names, pretrained=True if source == "imagenet" else source)
+        return _vgg19(names, pretrained=True if source == VGG19 else source)
     from torchworks.cnn_vision.style.pretext import kept_weights
 
     state = read_weights(Path(source).expanduser()) if source else kept_weights(root.expanduser())
@@ -168,7 +168,7 @@ def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
     except RuntimeError as error:
         raise UserError(
             f"{source or root} holds no weights of the feature net: they do not fit. Give --features the directory of "
-            "a run of the recipe features, a file of VGG-19's weights (.pth), or imagenet."
+            "a run of the recipe features, a file of VGG-19's weights (.pth), or vgg19."
         ) from error
     return FeatureNet(layers, (0.5,) * 3, (0.5,) * 3, names)
 

@@ -9,9 +9,9 @@ the image x whose maps are those of the photograph p and whose correlations are 
 
 by L-BFGS on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
 
-What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p instead of
-noise (section 3.2 of the paper finds both much alike), the distances are relative ones (see `losses.py`), and total
-variation can be held down.
+What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the colours
+of a (their mean and spread) instead of noise, without which a weak feature net leaves the colours of p; the distances
+are relative ones (see `losses.py`), and total variation can be held down.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.style.features import FeatureNet
-from torchworks.cnn_vision.style.losses import content_loss, gram, gram_loss, total_variation
+from torchworks.cnn_vision.style.losses import content_loss, gram_loss, grams, recoloured, total_variation
 
 
 def optimise(
@@ -28,9 +28,9 @@ def optimise(
     content: Tensor,
     style: Tensor,
     *,
-    steps: int = 150,
-    style_weight: float = 3.0,
-    smoothness: float = 0.0,
+    steps: int = 60,
+    style_weight: float = 10.0,
+    smoothness: float = 2.0,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Tensor:
     """An image (1, 3, H, W) in [0, 1] with the content of `content` (1, 3, H, W) in the style of `style`, of any size.
@@ -39,8 +39,8 @@ def optimise(
     """
     with torch.no_grad():
         wanted = list(features(content).values())[-1]
-        grams = {name: gram(maps) for name, maps in features(style).items()}
-    logits = content.clamp(0.02, 0.98).logit().requires_grad_()
+        style_grams = grams(features(style))
+    logits = recoloured(content, style).clamp(0.02, 0.98).logit().requires_grad_()
     optimizer = torch.optim.LBFGS(
         [logits], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
@@ -49,7 +49,7 @@ def optimise(
         optimizer.zero_grad()
         image = logits.sigmoid()
         maps = features(image)
-        loss = content_loss(list(maps.values())[-1], wanted) + style_weight * gram_loss(maps, grams)
+        loss = content_loss(list(maps.values())[-1], wanted) + style_weight * gram_loss(maps, style_grams)
         loss = (loss + smoothness * total_variation(image)).sum()
         loss.backward()
         return loss

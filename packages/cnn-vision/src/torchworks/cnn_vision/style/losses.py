@@ -13,17 +13,20 @@ H: Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive I
 What differs: each distance is divided by the size of what it is measured from (of P, of A, of μ_s and σ_s), so that 0
 is equal, about 1 is nothing in common, and weights mean the same for every feature net, layer and image size. H does
 not square the norms of (13). Which maps: content in the first one of the last stage; style in the first one of each
-stage, and in the pixels themselves, since the small feature net was trained to care little for colour.
+stage, and in the pixels themselves, since the small feature net was trained to care little for colour. Gram matrices
+are of pixels in [-1, 1]: in [0, 1] the mean brightness drowns the colours, and bright nonsense has hardly a loss.
 
 Shape letters: N images, C channels, h × w a map.
 """
 
 from torch import Tensor
 
+from torchworks.cnn_vision.style.features import PIXELS
+
 Maps = dict[str, Tensor]
 
 
-LAYERS = ("pixels", "relu1_1", "relu2_1", "relu3_1", "relu4_1")
+LAYERS = (PIXELS, "relu1_1", "relu2_1", "relu3_1", "relu4_1")
 """The maps used, fine to coarse; content is measured in the last."""
 
 
@@ -33,14 +36,20 @@ def gram(maps: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
+def grams(maps: Maps) -> Maps:
+    """Gram matrices by layer; of pixels in [-1, 1]."""
+    return {name: gram(2 * value - 1 if name == PIXELS else value) for name, value in maps.items()}
+
+
 def content_loss(maps: Tensor, wanted: Tensor) -> Tensor:
     """Of each image, (N,)."""
     return relative(maps, wanted)
 
 
-def gram_loss(maps: Maps, wanted: dict[str, Tensor]) -> Tensor:
+def gram_loss(maps: Maps, wanted: Maps) -> Tensor:
     """The mean over layers, (N,). `wanted` are Gram matrices, (N, C, C) or (1, C, C), by layer."""
-    return sum((relative(gram(maps[name]), target) for name, target in wanted.items()), start=_none(maps)) / len(wanted)
+    ours = grams(maps)
+    return sum((relative(ours[name], target) for name, target in wanted.items()), start=_none(maps)) / len(wanted)
 
 
 def statistics_loss(maps: Maps, style: Maps) -> Tensor:
@@ -56,6 +65,18 @@ def statistics(maps: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel over the places, (N, C, 1, 1) each: H eq. (5), (6)."""
     mean = maps.mean((2, 3), keepdim=True)
     return mean, ((maps - mean).square().mean((2, 3), keepdim=True) + eps).sqrt()
+
+
+def recoloured(images: Tensor, style: Tensor) -> Tensor:
+    """Images (N, 3, H, W) in [0, 1] with the mean and the spread of each colour of the style, as Reinhard et al. 2001,
+    "Color Transfer between Images", do in a colour space of their own."""
+    return with_statistics(images, *statistics(style)).clamp(0, 1)
+
+
+def with_statistics(maps: Tensor, new_mean: Tensor, new_spread: Tensor) -> Tensor:
+    """Maps (N, C, h, w) with this mean and this standard deviation of each channel, H eq. (8)."""
+    mean, spread = statistics(maps)
+    return new_spread * (maps - mean) / spread + new_mean
 
 
 def total_variation(images: Tensor) -> Tensor:

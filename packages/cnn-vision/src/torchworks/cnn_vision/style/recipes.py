@@ -27,8 +27,8 @@ def style_fast() -> FastConfig:
         recipe="style-fast",
         data="photos",
         loader=LoaderConfig(image_size=96),
-        optim=OptimConfig(lr=2e-3, schedule="cosine"),
-        trainer=TrainerConfig(steps=300, batch_size=4),
+        optim=OptimConfig(lr=1e-3, schedule="cosine"),
+        trainer=TrainerConfig(steps=600, batch_size=2),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from torchworks.cnn_vision.picture_file import prepare_picture
 from torchworks.cnn_vision.style.adain import Stylist
 from torchworks.cnn_vision.style.commands import Stylize
 from torchworks.cnn_vision.style.fast import Painter
@@ -15,7 +16,7 @@ from torchworks.cnn_vision.style.photos import open_picture
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.device import choose, limit_threads
 from torchworks.shared.finished import open_run
-from torchworks.shared.outputs import picture, prepare
+from torchworks.shared.outputs import picture
 from torchworks.shared.progress import Progress
 
 METHODS = {"optimise": "", "fast": "style-fast", "adain": "style-adain"}
@@ -30,7 +31,7 @@ def stylize(arguments: Stylize) -> int:
     style = None
     if method != "fast":
         style = open_picture(arguments.style, arguments.style_size or arguments.size)[None] / 255
-    prepare(arguments.out.parent, [arguments.out.name], overwrite=arguments.overwrite)
+    prepare_picture(arguments.out, overwrite=arguments.overwrite)
     painted = (
         painted_by_run(arguments, content, style) if arguments.run else painted_by_steps(arguments, content, style)
     )
@@ -42,8 +43,6 @@ def stylize(arguments: Stylize) -> int:
 
 def check(arguments: Stylize) -> str:
     """The method. Raises `UserError` for arguments that do not go together, or numbers that make no sense."""
-    if arguments.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UserError(f"--out {arguments.out} is no picture's name; it must end in .png, .jpg or .jpeg.")
     for name, value in (("size", arguments.size), ("style-size", arguments.style_size or arguments.size)):
         if not 32 <= value <= LARGEST or value % 8:
             raise UserError(f"--{name} must be a multiple of 8 from 32 to {LARGEST}, but it is {value}.")
