@@ -34,7 +34,7 @@ TEXTURES, ALL = ("brick", "grass", "gravel"), "all"
 FOREIGN = ("coins", "page", "cell", "moon")
 """Grey photographs that foreign patches are cut from."""
 FLAT = 25
-"""Grey levels of spread from which a piece of them has a pattern that can be seen."""
+"""Grey levels of spread from which a piece of them has a pattern that can be seen: a flat one is no defect."""
 SIDE = 64
 """Pixels along a crop."""
 ROWS = {"train": (0, 256), "valid": (256, 320), "test": (320, 512)}
@@ -121,14 +121,15 @@ def hole(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
 
 
 def foreign(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A patch of another photograph, as bright and as rich in contrast as the image."""
+    """A patch of another photograph, itself as bright and as rich in contrast as the image."""
     photo = np.asarray(Image.open(bundled(f"{rng.choice(FOREIGN)}.png")).convert("L"), np.float32)
-    other = photo
-    while other.shape != (SIDE, SIDE) or other.std() < FLAT:
+    cover = _blot(rng, (7, 12), 0.4)
+    inside = cover > 0.5
+    other = np.zeros_like(image)
+    while other[inside].std() < FLAT:
         top, left = (rng.integers(side - SIDE) for side in photo.shape)
         other = photo[top : top + SIDE, left : left + SIDE]
-    matched = (other - other.mean()) / other.std() * image.std() + image.mean()
-    cover = _blot(rng, (7, 12), 0.4)
+    matched = (other - other[inside].mean()) / other[inside].std() * image.std() + image.mean()
     return image + cover * (matched - image), cover
 
 

@@ -45,5 +45,5 @@ def vae() -> VAEConfig:
         augment=("affine",),
         loader=LoaderConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=64, eval_every=500, log_every=100),
+        trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=1000, log_every=100),
     )

@@ -14,7 +14,9 @@ style s; AdaIN moves the statistics over; a decoder g, all that is trained, turn
 
 The decoder mirrors the encoder, without any norm: that would make the statistics all alike again (section 6.1).
 
-What differs from the paper: the relative distances of `losses.py`; without ImageNet's VGG-19, the small feature net,
+What differs from the paper: the decoder does not draw the image but the change of the photograph's logits, after that
+was given the style's colours (AdaIN of pixels), and starts with none: a decoder on its own needs far more photographs
+and steps than a CPU has; coarse colours are held to those (`coarse_loss`); the relative distances of `losses.py`; without ImageNet's VGG-19, the small feature net,
 and bundled photographs and textures, recoloured at random, instead of MS COCO and 80,000 paintings.
 
 Shape letters: N images, H × W pixels, C channels, h × w a map.
@@ -33,6 +35,7 @@ from torchworks.cnn_vision.style.fast import UNIT
 from torchworks.cnn_vision.style.features import FeatureNet, architecture_of, build_features, open_features
 from torchworks.cnn_vision.style.losses import (
     LAYERS,
+    coarse_loss,
     content_loss,
     recoloured,
     statistics,
@@ -67,15 +70,20 @@ class Stylist(nn.Module):
         self.decoder = decoder(list(encoder.channels.values()))
 
     def forward(self, content: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
-        return self.decode(self.target(content, style, alpha))
+        start = self.start(content, style, alpha)
+        return self.decode(self.target(content, style, alpha), start)
+
+    def start(self, content: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
+        """The content in the style's colours, as far as `alpha` says."""
+        return torch.lerp(content, recoloured(content, style), alpha).clamp(0.02, 0.98)
 
     def target(self, content: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
         """What is decoded, eq. (9) and (14): (N, C, H / 8, W / 8)."""
         known, wanted = (list(self.encoder(images).values())[-1].float() for images in (content, style))
         return (1 - alpha) * known + alpha * adain(known, wanted)
 
-    def decode(self, maps: Tensor) -> Tensor:
-        return self.decoder(maps).float().sigmoid()
+    def decode(self, maps: Tensor, start: Tensor) -> Tensor:
+        return (start.logit() + self.decoder(maps).float()).sigmoid()
 
 
 def decoder(channels: list[int]) -> nn.Sequential:
@@ -85,7 +93,9 @@ def decoder(channels: list[int]) -> nn.Sequential:
     for after in reversed(channels[:-1]):
         layers += [*_convolution(before, after), nn.Upsample(scale_factor=2), *_convolution(after, after)]
         before = after
-    return nn.Sequential(*layers, nn.Conv2d(before, 3, 3, padding=1, padding_mode="reflect"))
+    last = nn.Conv2d(before, 3, 3, padding=1, padding_mode="reflect")
+    nn.init.zeros_(last.weight)
+    return nn.Sequential(*layers, last)
 
 
 def _convolution(before: int, after: int) -> list[nn.Module]:
@@ -120,10 +130,11 @@ class AnyStyle(Task):
         """Eq. (12), eq. (13) and the roughness, (N,) each."""
         with torch.no_grad():
             target = self.model.target(batch["content_image"], batch["style_image"])
+            start = self.model.start(batch["content_image"], batch["style_image"])
             wanted = self.model.encoder(batch["style_image"])
-        image = self.model.decode(target)
+        image = self.model.decode(target, start)
         maps = self.model.encoder(image)
-        content = content_loss(list(maps.values())[-1].float(), target)
+        content = content_loss(list(maps.values())[-1].float(), target) + coarse_loss(image, start)
         return content, statistics_loss(maps, wanted), total_variation(image)
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from torchworks.cnn_vision.style.config import FastConfig, check_style
 from torchworks.cnn_vision.style.features import FeatureNet, open_features
 from torchworks.cnn_vision.style.losses import (
     LAYERS,
+    coarse_loss,
     content_loss,
     gram_loss,
     grams,
@@ -76,10 +77,14 @@ class Painter(nn.Module):
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, images: Tensor) -> Tensor:
-        images = with_statistics(images, self.mean, self.spread).clamp(0.02, 0.98)
+        images = self.start(images)
         change = self.layers(2 * images - 1)
         change = change[..., : images.shape[2], : images.shape[3]]  # sides that are no multiple of 4 came out larger
         return (images.logit() + change).sigmoid()
+
+    def start(self, images: Tensor) -> Tensor:
+        """The images in the style's colours, which the net changes."""
+        return with_statistics(images, self.mean, self.spread).clamp(0.02, 0.98)
 
 
 class Residual(nn.Module):
@@ -124,11 +129,12 @@ class FastStyle(Task):
         return adam(self.model.parameters(), self.lr)
 
     def distances(self, painted: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-        """In content and in style, (N,) each."""
+        """In content, which is that of the photograph in the style's colours, and in style, (N,) each."""
         maps = self.features(painted)
         with torch.no_grad():
             wanted = list(self.features(images).values())[-1]
-        return content_loss(list(maps.values())[-1], wanted), gram_loss(maps, self.grams)
+        content = content_loss(list(maps.values())[-1], wanted) + coarse_loss(painted, self.model.start(images))
+        return content, gram_loss(maps, self.grams)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         painted = self.model(batch["image"]).float()

@@ -16,14 +16,19 @@ not square the norms of (13). Which maps: content in the first one of the last s
 stage, and in the pixels themselves, since the small feature net was trained to care little for colour. Gram matrices
 are of pixels in [-1, 1]: in [0, 1] the mean brightness drowns the colours, and bright nonsense has hardly a loss.
 
+`coarse_loss` is ours: the feature net hardly sees colour, so a painting net would be free to fill the photograph with
+any large fields of it.
+
 Shape letters: N images, C channels, h × w a map.
 """
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from torchworks.cnn_vision.style.features import PIXELS
 
 Maps = dict[str, Tensor]
+COARSE, COARSE_WEIGHT = 8, 30.0
 
 
 LAYERS = (PIXELS, "relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -44,6 +49,11 @@ def grams(maps: Maps) -> Maps:
 def content_loss(maps: Tensor, wanted: Tensor) -> Tensor:
     """Of each image, (N,)."""
     return relative(maps, wanted)
+
+
+def coarse_loss(images: Tensor, wanted: Tensor) -> Tensor:
+    """Distance of the means over 8 × 8 pixels, weighted, (N,). Strokes smaller than that are free."""
+    return COARSE_WEIGHT * relative(F.avg_pool2d(images, COARSE), F.avg_pool2d(wanted, COARSE))
 
 
 def gram_loss(maps: Maps, wanted: Maps) -> Tensor:

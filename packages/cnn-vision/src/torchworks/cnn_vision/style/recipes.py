@@ -28,7 +28,7 @@ def style_fast() -> FastConfig:
         data="photos",
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=1e-3, schedule="cosine"),
-        trainer=TrainerConfig(steps=600, batch_size=2),
+        trainer=TrainerConfig(steps=400, batch_size=2),
     )
 
 
@@ -42,5 +42,5 @@ def style_adain() -> AdainConfig:
         data="photos",
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=1e-3, schedule="cosine"),
-        trainer=TrainerConfig(steps=300, batch_size=4),
+        trainer=TrainerConfig(steps=400, batch_size=2),
     )
