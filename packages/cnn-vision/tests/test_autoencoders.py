@@ -20,8 +20,8 @@ from torchworks.shared.random import StepRandom
 from torchworks.shared.testing import check_model
 
 TINY = [
-    "--code", "16", "--width", "4", "--loader.image-size", "8", "--trainer.batch-size", "16", "--trainer.eval-every", "0",
-        "--device", "cpu", "--optim.schedule", "constant"]  # fmt: skip
+    "--code", "16", "--width", "4", "--loader.image-size", "8", "--trainer.batch-size", "16",
+    "--trainer.eval-every", "0", "--device", "cpu", "--optim.schedule", "constant"]  # fmt: skip
 
 
 def vision(*words):
@@ -114,7 +114,7 @@ def test_as_many_components_as_pixels_give_the_image_back(normal):
 def test_every_filter_takes_noise_away(name, normal):
     method, strengths = FILTERS[name]
     clean = torch.zeros(1, 16, 16)
-    clean[:, 4:12, 4:12] = 1
+    clean[:, 2:7, 4:14] = 1  # not the same on its side
     noisy = (clean + 0.2 * normal(1, 16, 16)).clamp(0, 1)
     best = max(float(peak_ratio(torch.as_tensor(method(noisy.numpy(), s))[None], clean[None])) for s in strengths)
     assert best > float(peak_ratio(noisy[None], clean[None])) + 0.2
@@ -178,6 +178,14 @@ def test_restore_writes_every_image_it_can_and_names_the_others(runs, tmp_path, 
             assert image.size == (8, 8)
     assert vision("restore", runs / "vae", tmp_path / "in", "--out", tmp_path / "vae") == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("out", "said"), [("x.txt", "no picture's name"), ("mine.png", "--overwrite")])
+def test_a_drawing_goes_into_a_picture_that_is_not_there_yet(runs, out, said, tmp_path, capsys):
+    (tmp_path / "mine.png").write_text("mine")
+    assert vision("draw", runs / "vae", "--out", tmp_path / out) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "mine.png").read_text() == "mine"
 
 
 def test_a_run_of_another_recipe_is_named(runs, capsys):
