@@ -8,6 +8,7 @@ def features() -> FeaturesConfig:
     """The small VGG that stands in for ImageNet's: it tells parts of bundled photographs apart.
 
     cnn-vision train features
+    AMD EPYC, two shared cores: about 52 crops a second, so 6 minutes. Chance is 1 in the number of cells.
     """
     return FeaturesConfig(
         recipe="features",
@@ -22,6 +23,9 @@ def style_fast() -> FastConfig:
     """A net that paints photographs in one style, in one pass.
 
     cnn-vision train style-fast --style ihc
+    AMD EPYC, two shared cores; one thread, 118 s of CPU time, once the feature net is there. Test photographs, seed 0:
+    style loss 0.166, content loss 1.045 (together 2.70). Baselines: the photographs as they are 1.415, with the style's
+    colours 0.435 and 0.583 (together 4.94).
     """
     return FastConfig(
         recipe="style-fast",
