@@ -40,6 +40,9 @@ def style_adain() -> AdainConfig:
     """A net that paints photographs in any style, which it takes from one image.
 
     cnn-vision train style-adain
+    AMD EPYC, two shared cores; one thread, 106 s of CPU time, once the feature net is there. Test photographs and
+    styles, seed 0: style loss 0.198. Baselines: the photographs as they are 6.010, with the style's colours 0.197. So
+    it takes over colours and hardly any strokes: for those take style-fast, or stylize without a run.
     """
     return AdainConfig(
         recipe="style-adain",
