@@ -8,6 +8,8 @@ def autoencoder() -> AutoencoderConfig:
     """Images through a code of eight numbers and back.
 
     cnn-vision train autoencoder
+    AMD EPYC, two shared cores; one thread, 62 s of CPU time. PSNR 18.86 dB (seed 0), 19.03 (seed 1).
+    Baseline: eight principal components 18.31, the mean image 12.46.
     """
     return AutoencoderConfig(
         recipe="autoencoder",
@@ -22,6 +24,9 @@ def denoise() -> AutoencoderConfig:
     """Noise taken out of images that the net has not seen.
 
     cnn-vision train denoise
+    AMD EPYC, two shared cores; one thread, 63 s of CPU time. PSNR 20.95 ± 0.01 dB (seeds 0, 1, 2), of images that have
+    12.74 with the noise. Baselines (seed 0): median filter 17.07, Gaussian 16.61, total variation 15.88, non-local
+    means 15.28, principal components 19.21.
     """
     return AutoencoderConfig(
         recipe="denoise",

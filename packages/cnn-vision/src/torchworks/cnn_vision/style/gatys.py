@@ -22,6 +22,10 @@ from torch import Tensor
 from torchworks.cnn_vision.style.features import FeatureNet
 from torchworks.cnn_vision.style.losses import content_loss, gram_loss, grams, recoloured, total_variation
 
+FIRST = 0.01
+"""How far the first step moves a pixel's logit on average. The first step of L-BFGS is 1 over all unknowns together: of
+so many pixels each would move so little that rounding hides what it gains, and the line search never leaves the start."""
+
 
 def optimise(
     features: FeatureNet,
@@ -40,14 +44,16 @@ def optimise(
     with torch.no_grad():
         wanted = list(features(content).values())[-1]
         style_grams = grams(features(style))
-    logits = recoloured(content, style).clamp(0.02, 0.98).logit().requires_grad_()
+    start = recoloured(content, style).clamp(0.02, 0.98).logit()
+    change = torch.zeros_like(start).requires_grad_()
+    scale = FIRST * start.numel()
     optimizer = torch.optim.LBFGS(
-        [logits], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+        [change], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        image = logits.sigmoid()
+        image = (start + scale * change).sigmoid()
         maps = features(image)
         loss = content_loss(list(maps.values())[-1], wanted) + style_weight * gram_loss(maps, style_grams)
         loss = (loss + smoothness * total_variation(image)).sum()
@@ -57,4 +63,4 @@ def optimise(
     for step in range(steps):
         loss = optimizer.step(closure)
         report(step, loss.item())
-    return logits.detach().sigmoid()
+    return (start + scale * change.detach()).sigmoid()
