@@ -43,9 +43,8 @@ def vae() -> VAEConfig:
     """New images from a code that is normally distributed; a β-VAE with --beta 4.
 
     cnn-vision train vae
-    AMD EPYC, two shared cores; one thread, 170 s of CPU time. ELBO -92.8 nats an image (seed 0; the best there could be,
-    every pixel known and no code to pay for, -72.3). Baseline: pixels independent with the means of the training images
-    -113.7.
+    AMD EPYC, two shared cores; one thread, 170 s of CPU time. ELBO -92.8 nats an image (seed 0; -72.3 if every pixel
+    were known and the code cost nothing). Baseline: independent pixels with the means of the training images -113.7.
     """
     return VAEConfig(
         recipe="vae",

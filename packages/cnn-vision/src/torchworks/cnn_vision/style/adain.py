@@ -16,8 +16,9 @@ The decoder mirrors the encoder, without any norm: that would make the statistic
 
 What differs from the paper: the decoder does not draw the image but the change of the photograph's logits, after that
 was given the style's colours (AdaIN of pixels), and starts with none: a decoder on its own needs far more photographs
-and steps than a CPU has; coarse colours are held to those (`coarse_loss`); the relative distances of `losses.py`; without ImageNet's VGG-19, the small feature net,
-and bundled photographs and textures, recoloured at random, instead of MS COCO and 80,000 paintings.
+and steps than a CPU has; coarse colours are held to those (`coarse_loss`); the relative distances of `losses.py`;
+without ImageNet's VGG-19, the small feature net, and bundled photographs and textures, recoloured at random, instead of
+MS COCO and 80,000 paintings.
 
 Shape letters: N images, H × W pixels, C channels, h × w a map.
 """

@@ -43,7 +43,8 @@ class Stylize:
     smoothness: Annotated[float, arg(metavar="WEIGHT")] = 2.0
     """optimise: what differences between neighbouring pixels count."""
     features: Annotated[str, _by_default("WEIGHTS", "the small stand-in")] = ""
-    """optimise: vgg19 (ImageNet's, a download of 548 MB), a file of VGG-19's weights, or a run of the recipe features."""
+    """optimise: vgg19 (ImageNet's weights, a download of 548 MB), a file of them, or a run of the recipe features. The
+    small stand-in is trained on bundled photographs when it is first needed (minutes), and kept."""
     overwrite: bool = False
     """Replace FILE if it is there."""
     device: Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"

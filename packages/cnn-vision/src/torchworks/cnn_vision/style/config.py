@@ -25,7 +25,7 @@ class StyleConfig(Config):
     package: ClassVar[str] = "cnn-vision"
 
     features: str = ""
-    """Weights of the feature net: vgg19 (ImageNet's, a download of 548 MB), a file of VGG-19's weights, or a run of the recipe
+    """Weights of the feature net: vgg19 (ImageNet's, a download of 548 MB), a file of them, or a run of the recipe
     features. Default: a small stand-in, trained on bundled photographs once and kept."""
     style_weight: float = 10.0
     """What the distance in style counts beside the distance in content."""

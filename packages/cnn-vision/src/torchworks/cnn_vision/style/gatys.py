@@ -9,9 +9,9 @@ the image x whose maps are those of the photograph p and whose correlations are 
 
 by L-BFGS on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
 
-What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the colours
-of a (their mean and spread) instead of noise, without which a weak feature net leaves the colours of p; the distances
-are relative ones (see `losses.py`), and total variation can be held down.
+What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the
+colours of a (their mean and spread) instead of noise, without which a weak feature net leaves the colours of p; the
+distances are relative ones (see `losses.py`), and total variation can be held down.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ from torchworks.cnn_vision.style.features import FeatureNet
 from torchworks.cnn_vision.style.losses import content_loss, gram_loss, grams, recoloured, total_variation
 
 FIRST = 0.01
-"""How far the first step moves a pixel's logit on average. The first step of L-BFGS is 1 over all unknowns together: of
-so many pixels each would move so little that rounding hides what it gains, and the line search never leaves the start."""
+"""How far the first step moves a pixel's logit on average. L-BFGS begins with a step of 1 over all unknowns
+together: each of so many pixels would move so little that rounding hides the gain, and the line search stays there."""
 
 
 def optimise(
