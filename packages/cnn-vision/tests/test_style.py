@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torchvision.models import vgg19
+from torchvision.models.vgg import cfgs, make_layers
 
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.style.adain import Stylist, adain
@@ -77,7 +77,7 @@ def test_equal_images_are_no_distance_apart(normal):
 
 
 def test_layers_have_the_names_of_the_papers():
-    names = layer_names(vgg19().features)
+    names = layer_names(make_layers(cfgs["E"]))
     assert names["relu1_1"] == 1
     assert names["relu4_1"] == 20
     assert names["relu5_4"] == 35
@@ -85,7 +85,7 @@ def test_layers_have_the_names_of_the_papers():
 
 
 def test_the_feature_net_gives_the_maps_of_the_vgg_inside(normal):
-    layers = vgg19().features.eval()
+    layers = make_layers(cfgs["E"]).eval()
     net = FeatureNet(layers, (0.0,) * 3, (1.0,) * 3, ("relu1_1", "relu2_1"))
     images = normal(1, 3, 16, 16)
     torch.testing.assert_close(net(images)["relu2_1"], layers[:7](images))
@@ -121,8 +121,8 @@ def test_the_painter_keeps_any_size(size, normal):
 
 
 def test_the_painter_keeps_what_every_net_promises(normal):
-    images = normal(2, 3, 32, 32).sigmoid()
-    check_model(lambda: Painter(4, 1), images, shapes=(2, 3, 32, 32), unused=["*.bias"])
+    images = normal(2, 3, 16, 16).sigmoid()
+    check_model(lambda: Painter(4, 1), images, shapes=(2, 3, 16, 16), unused=["*.bias"])
 
 
 def test_without_style_the_stylist_decodes_the_content(normal):
