@@ -60,6 +60,11 @@ def list_segmenters() -> list[str]:
     return [name for names in SEGMENTERS.values() for name in names]
 
 
+def size_of_classifier(name: str, classes: int) -> int:
+    """`num_classes` of a detector of so many classes of things: all but the YOLOs count the background as one."""
+    return classes if name in DETECTORS["yolo"] else classes + 1
+
+
 def create_detector(name: str, *, pretrained: bool | str | Path = False, **options: Any) -> "Detector":
     """The net `name` of `list_detectors()`; `options` are its builder's: `num_classes`, which counts the background
     where the net has one, `in_channels`, and the configuration of the family.

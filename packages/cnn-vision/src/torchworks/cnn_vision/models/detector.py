@@ -6,7 +6,8 @@
     net.detect(images)            tensors of fixed shape, padded: what `torch.export` and ONNX take
 
 `images` are float (N, 3, S, S), normalised already; `targets` a list of N dicts with "boxes" float (m, 4) and "labels"
-int64 (m,), and "masks" (m, S, S) where a net wants them. Boxes are x1, y1, x2, y2 in pixels.
+int64 (m,), and "masks" (m, S, S) where a net wants them; all of them may have "ignored" (k, 4), regions in which what
+is found does not count as a mistake. Boxes are x1, y1, x2, y2 in pixels.
 
 Between those, detections of all images lie in one flat table beside the number of their image. Suppression, the one
 step that looks at the images separately, has two forms. In Python it goes image by image. In an exported program the
