@@ -34,7 +34,8 @@ def test_a_point_is_inside_a_box_between_its_sides():
 
 def test_the_points_of_largest_alignment_learn_an_object_and_the_best_says_its_overlap():
     """An object from x = 8 to 24, of class 1; boxes of 8 × 8, so those inside cover half of it: IoU 0.5 each. Scores
-    of 0.8 and 0.4 make the alignments 0.8 · 0.5⁶ and 0.4 · 0.5⁶, so the second point says half of what the first says."""
+    of 0.8 and 0.4 make the alignments 0.8 · 0.5⁶ and 0.4 · 0.5⁶, so the second point says half of what the first
+    says."""
     points = row_of_points()
     scores = torch.tensor([[0.0, 0.9], [0.0, 0.8], [0.9, 0.4], [0.0, 0.9], [0.0, 0.9]])
     objects, labels = torch.tensor([[8.0, 0.0, 24.0, 8.0]]), torch.tensor([1])
