@@ -1,12 +1,18 @@
 """Detection as people use it: it learns, scores agree with examples worked by hand, and what was found is written."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
 
 from torchworks.cnn_vision.commands import COMMANDS, Evaluate, Predict
@@ -291,3 +297,35 @@ def test_a_users_mistake_is_named_before_training(words: list[str], message: str
     assert vision("train", *words, "--out", tmp_path / "run", "--device", "cpu") == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "run").exists()
+
+
+# ------------------------------------------------------------------------------------------ killed and resumed
+
+
+@pytest.mark.slow
+def test_a_detector_killed_and_resumed_ends_with_the_very_same_weights(tmp_path: Path):
+    """Faster R-CNN, which draws proposals at random, with augmentation and moving averages."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    words = ["--trainer.steps", "8", "--trainer.checkpoint-every", "2", "--augment", "crop", "--out"]
+    finish(start("detect-faster-rcnn", *TINY, *words, whole))
+    process, log = start("detect-faster-rcnn", *TINY, *words, killed), killed / "metrics.jsonl"
+    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 5):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    finish(start("--resume", killed))
+    ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def start(*words: object) -> subprocess.Popen:
+    command = [sys.executable, "-m", "torchworks.cnn_vision", "train", *map(str, words), "--trainer.log-every", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen) -> None:
+    printed, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, printed
