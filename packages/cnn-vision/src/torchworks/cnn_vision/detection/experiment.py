@@ -139,9 +139,9 @@ def open_loaders(
     training: Any = open_loader(train, config.loader, config.trainer.batch_size, **common, **place)
     if config.augment:
         channels, size = train.schema["image"].shape[:2]
-        crop = {} if "crop" in config.augment else {"zoom": (1.0, 1.0), "stretch": 1.0}
+        zoom, stretch = ((0.7, 1.6), 1.2) if "crop" in config.augment else ((1.0, 1.0), 1.0)
         flip, colour = "flip" in config.augment, "colour" in config.augment
-        transform = changes(size, flip=flip, colour=colour, grey=channels == 1, **crop)
+        transform = changes(size, flip=flip, zoom=zoom, stretch=stretch, colour=colour, grey=channels == 1)
         training = Augmented(training, transform, mean=mean, std=std)
     return [training, *(open_loader(part, config.loader, BATCH, train=False, **common) for part in scored)]
 

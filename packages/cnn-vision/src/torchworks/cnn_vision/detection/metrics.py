@@ -29,8 +29,8 @@ class AveragePrecision(MeanAveragePrecision):
         super().__init__(iou_type=("bbox", "segm") if masks else "bbox", backend="pycocotools")
         self.num_classes, self.masks, self.warn_on_many_detections = num_classes, masks, False
 
-    def update(self, found: list[Found], truths: list[Truth]) -> None:  # ty: ignore[invalid-method-override]
-        super().update([_on_cpu(one) for one in found], [self._with_crowds(_on_cpu(truth)) for truth in truths])
+    def update(self, preds: list[Found], target: list[Truth]) -> None:
+        super().update([_on_cpu(found) for found in preds], [self._with_crowds(_on_cpu(truth)) for truth in target])
 
     def _with_crowds(self, truth: Truth) -> Truth:
         """COCO's regions to ignore are each of a class: those without one become regions of every class."""
