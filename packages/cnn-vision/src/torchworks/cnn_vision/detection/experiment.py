@@ -65,8 +65,7 @@ def detector_experiment(config: DetectorConfig) -> Experiment:
             preprocessing=preprocessing(plain),
             labels=classes,
             data=(source,),
-            samples={"image": samples["image"]},
-            targets={"boxes": samples["boxes"], "label": samples["box_label"]},
+            samples={"image": samples["image"]},  # no targets: objects are no outputs, of which there are always D
         )
 
     training, *scored = open_loaders(config, device, (train, train if valid is None else valid, test), mean, std)
