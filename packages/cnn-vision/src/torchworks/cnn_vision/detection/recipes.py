@@ -8,8 +8,13 @@ def detect() -> DetectorConfig:
     """Objects and their boxes, by a YOLO.
 
     cnn-vision train detect
+
+    Measured is a shorter training so far: with --data scenes:train=2000,test=200 --steps 1800, seed 0,
+    the test mAP@.5 was 0.729 and mAP@[.5:.95] 0.502 (the best guess that does not look at the
+    image: 0.001 and 0.000), after 458 s of one core's time, scoring included (torch 2.14.1, AMD EPYC, beside other
+    work).
     """
-    return _on_scenes("detect", "yolo_resnet20", lr=2e-3, steps=1500)
+    return _on_scenes("detect", "yolo_resnet20", lr=1.5e-3, steps=3600)
 
 
 def detect_ssd() -> DetectorConfig:
@@ -17,7 +22,7 @@ def detect_ssd() -> DetectorConfig:
 
     cnn-vision train detect-ssd
     """
-    return _on_scenes("detect-ssd", "ssd_resnet20", lr=2e-3, steps=1500)
+    return _on_scenes("detect-ssd", "ssd_resnet20", lr=1.5e-3, steps=4000)
 
 
 def detect_faster_rcnn() -> DetectorConfig:
@@ -25,7 +30,7 @@ def detect_faster_rcnn() -> DetectorConfig:
 
     cnn-vision train detect-faster-rcnn
     """
-    return _on_scenes("detect-faster-rcnn", "fasterrcnn_resnet20_fpn", lr=1e-3, steps=1000)
+    return _on_scenes("detect-faster-rcnn", "fasterrcnn_resnet20_fpn", lr=1e-3, steps=2400)
 
 
 def instances() -> DetectorConfig:
@@ -33,15 +38,16 @@ def instances() -> DetectorConfig:
 
     cnn-vision train instances
     """
-    return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1e-3, steps=800)
+    return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1e-3, steps=1800)
 
 
 def _on_scenes(recipe: str, model: str, *, lr: float, steps: int) -> DetectorConfig:
     return DetectorConfig(
         recipe=recipe,
-        data="scenes",
+        data="scenes:train=4000",
         model=model,
+        valid_fraction=0.05,
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=lr, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=steps, batch_size=16, eval_every=500, ema=0.998, clip=10.0),
+        trainer=TrainerConfig(steps=steps, batch_size=8, eval_every=600, ema=0.998, clip=10.0),
     )
