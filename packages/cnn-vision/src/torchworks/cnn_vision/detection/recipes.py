@@ -9,10 +9,9 @@ def detect() -> DetectorConfig:
 
     cnn-vision train detect
 
-    Measured is a shorter training so far: with --data scenes:train=2000,test=200 --steps 1800, seed 0,
-    the test mAP@.5 was 0.729 and mAP@[.5:.95] 0.502 (the best guess that does not look at the
-    image: 0.001 and 0.000), after 458 s of one core's time, scoring included (torch 2.14.1, AMD EPYC, beside other
-    work).
+    Measured is a shorter training so far: with --data scenes:train=2000,test=200 --steps 1800, seed 0, the test mAP@.5
+    was 0.729 and mAP@[.5:.95] 0.502 (the best guess that does not look at the image: 0.001 and 0.000), after 458 s of
+    one core's time, scoring included (torch 2.14.1, AMD EPYC, beside other work).
     """
     return _on_scenes("detect", "yolo_resnet20", lr=1.5e-3, steps=3600)
 

@@ -33,7 +33,7 @@ from torchworks.shared.pictures import Unreadable
 from torchworks.shared.run import write_json
 
 SIDE = 320
-"""Pixels that the longer side of a drawn picture has at least."""
+"""Pixels that the longer side of a small picture is about enlarged to for drawing."""
 LIKELY = 0.5
 """Score from which a detection counts as a mistake of `worst.png`."""
 WHOLE = 1 << 30

@@ -36,7 +36,7 @@ second, upward path through the pyramid. An object so small that it holds no poi
 | builder | backbone | maps of stride | parameters (M), 80 classes |
 |---|---|---|---|
 | `yolo_resnet20` | a small ResNet-20, for images of about 100 pixels | 8, 16, 32 | 1.4 |
-| `yolo_resnet50` | ResNet-50 | 8, 16, 32, 64 | 32.0 |
+| `yolo_resnet50` | ResNet-50 | 8, 16, 32, 64 | 31.1 |
 
 Labels are 0 … K − 1; there is no class for the background.
 
