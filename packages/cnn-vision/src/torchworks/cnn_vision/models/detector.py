@@ -6,14 +6,16 @@
     net.detect(images)            tensors of fixed shape, padded: what `torch.export` and ONNX take
 
 `images` are float (N, 3, S, S), normalised already; `targets` a list of N dicts with "boxes" float (m, 4) and "labels"
-int64 (m,), and "masks" (m, S, S) where a net wants them. Boxes are x1, y1, x2, y2 in pixels.
+int64 (m,), and "masks" (m, S, S) where a net wants them; all of them may have "ignored" (k, 4), regions in which what
+is found does not count as a mistake. Boxes are x1, y1, x2, y2 in pixels.
 
 Between those, detections of all images lie in one flat table beside the number of their image. Suppression, the one
 step that looks at the images separately, has two forms. In Python it goes image by image. In an exported program the
 number of images is not known and there are no loops: each class of each image is moved to a place of its own on a
 large plane, where boxes of different places never meet, and `torchvision.ops.nms` is called once. `torch.export` takes
 that with any number of images, and ONNX has an operator for it (NonMaxSuppression), to which onnxscript translates.
-On the way there `x.shape[0]` is used for `len(x)`, which would fix the size of a tensor in the program.
+On the way there `x.shape[0]` is used for `len(x)`, which would fix the size of a tensor in the program. Which of two
+boxes with equal scores comes first, and so which suppresses the other, is each runtime's own choice.
 
 Shape letters: N images, S image size, M objects, R rows of a flat table, D detections of one image, A anchors.
 """

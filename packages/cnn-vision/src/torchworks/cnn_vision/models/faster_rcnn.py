@@ -51,7 +51,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import box_area, box_iou, clip_boxes_to_image, roi_align
 
-from torchworks.cnn_vision.models.boxes import BETWEEN, BoxCoder, cell_anchors, draw, grid_anchors, match
+from torchworks.cnn_vision.models.boxes import BETWEEN, BoxCoder, cell_anchors, draw, grid_anchors, lie_within, match
 from torchworks.cnn_vision.models.detector import (
     Detections,
     Detector,
@@ -190,6 +190,8 @@ class RegionProposalNetwork(nn.Module):
         objects = [target["boxes"].to(guesses.anchors) for target in targets]
         matched = [self._match(boxes, guesses.anchors) for boxes in objects]  # (A,) each
         labels = [(index >= 0).long().masked_fill(index == BETWEEN, -1) for index in matched]
+        for label, target in zip(labels, targets, strict=True):
+            leave_out_ignored(label, guesses.anchors, target)
         drawn = [draw(label, self.config.samples, self.config.positive_fraction) for label in labels]
         positive, negative = (torch.stack(masks) for masks in zip(*drawn, strict=True))  # (N, A)
         chosen = torch.cat([guesses.objectness[positive], guesses.objectness[negative]])
@@ -216,6 +218,13 @@ def _best_of_each_map(guesses: Guesses, count: int) -> Tensor:
         best.append(objectness.topk(min(count, objectness.shape[1]), 1).indices + first)
         first += objectness.shape[1]
     return torch.cat(best, 1)
+
+
+def leave_out_ignored(labels: Tensor, boxes: Tensor, target: Target) -> None:
+    """Set background `labels` (R,) to −1 where the box lies in a region that the target says to ignore: what is found
+    there is no mistake."""
+    if "ignored" in target and len(target["ignored"]):
+        labels[(labels == 0) & lie_within(boxes, target["ignored"].to(boxes))] = -1
 
 
 # --------------------------------------------------------------------------------------------- second stage
@@ -298,6 +307,7 @@ class RoIHeads(nn.Module):
             matched = match(iou, self.config.positive_iou, self.config.positive_iou)
             labels = torch.zeros_like(matched)
             labels[matched >= 0] = target["labels"][matched[matched >= 0]]
+            leave_out_ignored(labels, candidates[:, 1:], target)
             rows = torch.where(torch.stack(draw(labels, self.config.samples, self.config.positive_fraction)).any(0))[0]
             drawn.append((candidates[rows], labels[rows], matched[rows].clamp(min=0) + before))
             before += len(objects)

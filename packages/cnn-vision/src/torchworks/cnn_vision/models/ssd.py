@@ -42,7 +42,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from torchworks.cnn_vision.models.boxes import BoxCoder, default_boxes, match_each
+from torchworks.cnn_vision.models.boxes import BoxCoder, default_boxes, lie_within, match_each
 from torchworks.cnn_vision.models.detector import Detections, Detector, Target, exact, flat_by_place, size_of, suppress
 from torchworks.cnn_vision.models.fpn import scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.vgg import vgg16
@@ -214,7 +214,9 @@ class SSD(Detector):
             label[mask] = target["labels"][index[mask]]
         box_loss = F.smooth_l1_loss(offsets[positive], wanted, reduction="sum")
         losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
-        counted = positive | self.hard_negatives(losses.detach(), positive)
+        ignored = [lie_within(anchors, target["ignored"].to(anchors)) for target in targets if "ignored" in target]
+        left_out = torch.stack(ignored) if ignored else torch.zeros_like(positive)
+        counted = positive | self.hard_negatives(losses.detach().masked_fill(left_out, 0), positive) & ~left_out
         count = max(1, len(wanted))
         return {"bbox_regression": box_loss / count, "classification": losses[counted].sum() / count}
 

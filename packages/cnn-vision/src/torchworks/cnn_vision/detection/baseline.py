@@ -1,0 +1,55 @@
+"""What a detector must beat: a guess that does not look at the image.
+
+Shape letters: S pixels.
+"""
+
+import torch
+from torch import Tensor
+
+from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
+from torchworks.cnn_vision.detection.task import truths_of
+from torchworks.shared.data import Dataset
+
+PLACES = 5
+"""Boxes of each class that are guessed."""
+
+
+def constant_guess(train: Dataset, test: Dataset, num_classes: int) -> dict[str, float]:
+    """Scores on `test` of the same answer for every image: for each class, the middles of `PLACES` clusters of all
+    training boxes (k-means), scored by how common the class and the cluster are."""
+    boxes, labels = objects_of(train)
+    guess = typical(boxes, labels, num_classes)
+    metric = AveragePrecision(num_classes)
+    for i in range(len(test)):
+        batch = {name: value[None] for name, value in test[i].items()}
+        metric.update([guess], truths_of(batch, masks=False))
+    scores = metric.compute()
+    return {f"{name}_constant_guess": scores[name] for name in ("map", "map_50")}
+
+
+def objects_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Boxes (O, 4) and labels (O,) of all objects."""
+    boxes, labels = [], []
+    for i in range(len(dataset)):
+        sample = dataset[i]
+        objects = sample["box_label"] >= 0
+        boxes.append(sample["boxes"][objects])
+        labels.append(sample["box_label"][objects])
+    return torch.cat(boxes), torch.cat(labels)
+
+
+def typical(boxes: Tensor, labels: Tensor, num_classes: int) -> Found:
+    """The guess, from the boxes (O, 4) and labels (O,) of all training objects."""
+    from sklearn.cluster import KMeans
+
+    places = min(PLACES, len(boxes.unique(dim=0)))
+    clusters = KMeans(places, n_init=1, random_state=0).fit(boxes.numpy())
+    middles = torch.from_numpy(clusters.cluster_centers_).float()  # (P, 4)
+    sizes = torch.bincount(torch.from_numpy(clusters.labels_).long(), minlength=places)
+    share = torch.bincount(labels, minlength=num_classes) / len(labels)
+    scores = share[:, None] * (sizes / len(boxes))  # (K, P)
+    return {
+        "boxes": middles.repeat(num_classes, 1),
+        "scores": scores.flatten(),
+        "labels": torch.arange(num_classes).repeat_interleave(places),
+    }
