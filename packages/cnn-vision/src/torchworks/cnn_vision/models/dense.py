@@ -33,6 +33,7 @@ DETECTORS: Families = {
     "ssd": ("ssd300_vgg16", "ssd_resnet20"),
 }
 SEGMENTERS: Families = {
+    "unet": ("unet",),
     "deeplab": ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet20"),
 }
 

@@ -1,0 +1,53 @@
+"""The recipes of segmentation."""
+
+from torchworks.cnn_vision.segmentation.config import SegmentConfig
+from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+
+
+def segment() -> SegmentConfig:
+    """A class for every pixel, by a U-Net.
+
+    cnn-vision train segment
+    """
+    return SegmentConfig(
+        recipe="segment",
+        data="scenes",
+        model="unet",
+        width=16,
+        loader=LoaderConfig(image_size=96),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1000, batch_size=16, ema=0.99, eval_every=250, log_every=50),
+    )
+
+
+def segment_deeplab() -> SegmentConfig:
+    """A class for every pixel, by DeepLabV3 on a small ResNet.
+
+    cnn-vision train segment-deeplab
+    """
+    return SegmentConfig(
+        recipe="segment-deeplab",
+        data="scenes",
+        model="deeplabv3_resnet20",
+        loader=LoaderConfig(image_size=96),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1000, batch_size=16, ema=0.99, eval_every=250, log_every=50),
+    )
+
+
+def cells() -> SegmentConfig:
+    """Cell nuclei and stained tissue in a histology photograph, by a U-Net.
+
+    cnn-vision train cells
+    """
+    return SegmentConfig(
+        recipe="cells",
+        data="cells",
+        model="unet",
+        width=16,
+        depth=3,
+        flip=True,
+        loader=LoaderConfig(image_size=96),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=300, batch_size=16, ema=0.99, eval_every=100, log_every=50),
+    )

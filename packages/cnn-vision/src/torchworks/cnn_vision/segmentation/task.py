@@ -1,0 +1,118 @@
+"""Segmentation on the trainer: cross-entropy and soft Dice of every image, and the scores people ask for.
+
+Shape letters: N images, C channels, S pixels, G classes of pixels.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from torchworks.cnn_vision.scenes.draw import Colour, draw_mask, enlarged
+from torchworks.cnn_vision.scenes.sample import VOID
+from torchworks.cnn_vision.segmentation.scores import SegmentationScores
+from torchworks.shared.optim import adamw, parameter_groups
+from torchworks.shared.task import Out, Task
+
+Logits = dict[str, Tensor]
+
+
+class Segmentation(Task):
+    """Trains `model`, from images (N, C, S, S) to logits (N, G, S, S), or in training to a dict of those of two heads,
+    "out" and "aux", whose losses are added with `aux_weight`.
+
+    `class_weights` (G,) weigh the pixels in the cross-entropy. Pixels of class `VOID` count nowhere. `shown` are images
+    (n, C, S, S) as the model wants them with their pixels uint8 and their masks, to draw.
+    """
+
+    watch, watch_mode = "miou", "max"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        num_classes: int,
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        dice_weight: float = 1.0,
+        aux_weight: float = 0.4,
+        class_weights: Tensor | None = None,
+        shown: dict[str, Tensor] | None = None,
+        colours: Sequence[Colour] = (),
+    ):
+        self.model, self.lr, self.weight_decay = model, lr, weight_decay
+        self.dice_weight, self.aux_weight, self.class_weights = dice_weight, aux_weight, class_weights
+        self.scores = SegmentationScores(num_classes)
+        self.shown, self.colours = shown, colours
+
+    def nets(self) -> dict[str, nn.Module]:
+        return {"model": self.model}
+
+    def optimizer(self, net: str) -> Optimizer:
+        return adamw(parameter_groups(self.model, self.lr, self.weight_decay), lr=self.lr)
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        given = self.model(batch["image"])
+        heads: Logits = given if isinstance(given, dict) else {"out": given}
+        entropy, dice = mask_losses(heads["out"].float(), batch["mask"], self.class_weights)
+        loss = entropy + self.dice_weight * dice
+        if "aux" in heads:
+            more, other = mask_losses(heads["aux"].float(), batch["mask"], self.class_weights)
+            loss = loss + self.aux_weight * (more + self.dice_weight * other)
+        return Out(loss.mean(), logs={"cross_entropy": entropy.mean(), "dice_loss": dice.mean()})
+
+    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        logits = self.model(batch["image"])
+        self.scores.to(logits.device).update(logits.argmax(1), batch["mask"])
+        return {"scores": self.scores}
+
+    @torch.no_grad()
+    def preview(self) -> dict[str, Tensor]:
+        if self.shown is None:
+            return {}
+        device = next(self.model.parameters()).device
+        masks = self.model(self.shown["input"].to(device)).argmax(1).cpu()
+        rows = zip(self.shown["image"], self.shown["mask"], masks, strict=True)
+        return {"masks": compared(list(rows), self.colours)}
+
+
+def mask_losses(logits: Tensor, mask: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Of each image (N,): the cross-entropy, a weighted mean over the pixels of `mask` (N, S, S) that count, and soft
+    Dice of `logits` (N, G, S, S) (Milletari, Navab & Ahmadi 2016, arXiv:1606.04797, section 3, with probabilities in
+    the denominator as they are, and 1 added above and below for classes that are not there):
+
+        1 − mean over classes of (2 Σ p t + 1) / (Σ p + Σ t + 1)
+    """
+    mask, counts = mask.long(), (mask != VOID)
+    weights = counts.float()
+    if class_weights is not None:
+        weights = weights * class_weights.to(mask.device)[torch.where(counts, mask, 0)]
+    log_p = logits.log_softmax(1)
+    entropy = F.nll_loss(log_p, mask, reduction="none", ignore_index=VOID)  # (N, S, S)
+    entropy = (weights * entropy).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1e-6)
+    p = log_p.exp() * counts[:, None]  # (N, G, S, S)
+    truth = F.one_hot(torch.where(counts, mask, 0), logits.shape[1]).movedim(-1, 1) * counts[:, None]
+    overlap, sizes = (p * truth).sum((2, 3)), p.sum((2, 3)) + truth.sum((2, 3))  # (N, G)
+    return entropy, 1 - ((2 * overlap + 1) / (sizes + 1)).mean(1)
+
+
+def compared(
+    rows: Sequence[tuple[Tensor, Tensor, Tensor]], colours: Sequence[Colour], side: int = 192, gap: int = 4
+) -> Tensor:
+    """A picture, uint8 (3, H, W), with a line for each image uint8 (C, S, S), the same with its true mask (S, S) over
+    it, and with the one that a net gave."""
+    lines = []
+    for image, truth, mask in rows:
+        plain = enlarged(image, side)
+        lines.append([plain, *(draw_mask(plain, each, colours, 0.6) for each in (truth, mask))])
+    width, height = (max(cell.size[axis] for line in lines for cell in line) + gap for axis in (0, 1))
+    sheet = Image.new("RGB", (3 * width - gap, len(lines) * height - gap), "white")
+    for row, line in enumerate(lines):
+        for column, cell in enumerate(line):
+            sheet.paste(cell, (column * width, row * height))
+    return torch.from_numpy(np.array(sheet)).permute(2, 0, 1)
