@@ -60,9 +60,7 @@ def _chosen(sample: dict[str, Tensor], rng: np.random.Generator) -> tuple[np.nda
     if not len(counted):
         return np.empty((0, features.shape[-1]), np.float32), np.empty(0, np.int64)
     share = 1 / np.bincount(classes[counted])[classes[counted]]
-    places = np.concatenate(
-        [rng.choice(counted, PIXELS // 2), rng.choice(counted, PIXELS // 2, p=share / share.sum())]
-    )
+    places = np.concatenate([rng.choice(counted, PIXELS // 2), rng.choice(counted, PIXELS // 2, p=share / share.sum())])
     return features.reshape(-1, features.shape[-1])[places], classes[places].astype(np.int64)
 
 

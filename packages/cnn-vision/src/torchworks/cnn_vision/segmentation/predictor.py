@@ -8,18 +8,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchworks.cnn_vision.models.dense import create_segmenter
-from torchworks.cnn_vision.predictor import ClassifierPredictor
 from torchworks.shared.config import Config
 from torchworks.shared.data import Source
-from torchworks.shared.predict import Signature, TensorSpec, samples_of, save_model
+from torchworks.shared.predict import Predictor, Signature, TensorSpec, samples_of, save_model
 
 BUILDER = "cnn-vision-segmenter"
 
 
-class SegmenterPredictor(ClassifierPredictor):
+class PixelPredictor(Predictor):
+    """A net behind the normalisation of its images; `mean` and `std` of each channel are of pixels in [0, 1]."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, signature: Signature, mean: Sequence[float], std: Sequence[float]):
+        super().__init__(net, signature)
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, S, S) as the net was trained on them, float32."""
+        return (images.float() - self.mean) / self.std
+
+
+class SegmenterPredictor(PixelPredictor):
     """image (N, C, S, S), uint8 → mask (N, S, S), uint8, the likeliest class of each pixel, and confidence (N, S, S),
     its probability."""
 

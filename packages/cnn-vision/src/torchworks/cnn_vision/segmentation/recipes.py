@@ -13,7 +13,7 @@ def segment() -> SegmentConfig:
         recipe="segment",
         data="scenes",
         model="unet",
-        width=16,
+        width=8,
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=1000, batch_size=16, ema=0.99, eval_every=250, log_every=50),

@@ -5,7 +5,6 @@ Shape letters: N images, S pixels, G classes of pixels.
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 

@@ -1,20 +1,18 @@
 """Segmentation on the trainer: cross-entropy and soft Dice of every image, and the scores people ask for.
 
-Shape letters: N images, C channels, S pixels, G classes of pixels.
+Shape letters: N images, C channels, S pixels along a side, P of an image, G classes of pixels.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from torchworks.cnn_vision.scenes.draw import Colour, draw_mask, enlarged
+from torchworks.cnn_vision.scenes.draw import Colour
 from torchworks.cnn_vision.scenes.sample import VOID
+from torchworks.cnn_vision.segmentation.pictures import compared
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores
 from torchworks.shared.optim import adamw, parameter_groups
 from torchworks.shared.task import Out, Task
@@ -88,31 +86,13 @@ def mask_losses(logits: Tensor, mask: Tensor, class_weights: Tensor | None = Non
 
         1 − mean over classes of (2 Σ p t + 1) / (Σ p + Σ t + 1)
     """
-    mask, counts = mask.long(), (mask != VOID)
-    weights = counts.float()
-    if class_weights is not None:
-        weights = weights * class_weights.to(mask.device)[torch.where(counts, mask, 0)]
-    log_p = logits.log_softmax(1)
-    entropy = F.nll_loss(log_p, mask, reduction="none", ignore_index=VOID)  # (N, S, S)
-    entropy = (weights * entropy).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1e-6)
-    p = log_p.exp() * counts[:, None]  # (N, G, S, S)
-    truth = F.one_hot(torch.where(counts, mask, 0), logits.shape[1]).movedim(-1, 1) * counts[:, None]
-    overlap, sizes = (p * truth).sum((2, 3)), p.sum((2, 3)) + truth.sum((2, 3))  # (N, G)
-    return entropy, 1 - ((2 * overlap + 1) / (sizes + 1)).mean(1)
-
-
-def compared(
-    rows: Sequence[tuple[Tensor, Tensor, Tensor]], colours: Sequence[Colour], side: int = 192, gap: int = 4
-) -> Tensor:
-    """A picture, uint8 (3, H, W), with a line for each image uint8 (C, S, S), the same with its true mask (S, S) over
-    it, and with the one that a net gave."""
-    lines = []
-    for image, truth, mask in rows:
-        plain = enlarged(image, side)
-        lines.append([plain, *(draw_mask(plain, each, colours, 0.6) for each in (truth, mask))])
-    width, height = (max(cell.size[axis] for line in lines for cell in line) + gap for axis in (0, 1))
-    sheet = Image.new("RGB", (3 * width - gap, len(lines) * height - gap), "white")
-    for row, line in enumerate(lines):
-        for column, cell in enumerate(line):
-            sheet.paste(cell, (column * width, row * height))
-    return torch.from_numpy(np.array(sheet)).permute(2, 0, 1)
+    mask, counts = mask.long().flatten(1), (mask != VOID).flatten(1).float()  # (N, P)
+    truth = torch.where(counts > 0, mask, 0)
+    log_p = logits.flatten(2).log_softmax(1)  # (N, G, P)
+    right = log_p.gather(1, truth[:, None]).squeeze(1)  # (N, P)
+    weights = counts if class_weights is None else counts * class_weights.to(mask.device)[truth]
+    entropy = -(weights * right).sum(1) / weights.sum(1).clamp(min=1e-6)
+    sums = (log_p.exp() @ counts[..., None]).squeeze(2)  # (N, G): of each class the probability, wherever it counts
+    overlaps = torch.zeros_like(sums).scatter_add(1, truth, counts * right.exp())
+    sizes = torch.zeros_like(sums).scatter_add(1, truth, counts)
+    return entropy, 1 - ((2 * overlaps + 1) / (sums + sizes + 1)).mean(1)
