@@ -139,7 +139,7 @@ def test_the_model_says_what_it_takes_and_gives(run):
     }  # fmt: skip
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     expected = predictor.predict({"image": images})
-    program = torch.export.export(predictor, (images,), dynamic_shapes=({0: torch.export.Dim("rows", min=1)},))
+    program = torch.export.export(predictor, (images,), dynamic_shapes=(({0: torch.export.Dim("rows", min=1)},),))
     for exported, value in zip(program.module()(images), expected.values(), strict=True):
         torch.testing.assert_close(exported, value)
 

@@ -57,8 +57,10 @@ def test_each_image_has_its_own_cross_entropy_over_the_pixels_that_count():
 def test_dice_is_what_it_is_by_hand():
     p = torch.tensor([[[[0.9, 0.2]], [[0.1, 0.8]]]])  # two pixels, of class 0 and 1
     _, dice = mask_losses(p.log(), torch.tensor([[[0, 1]]]))
-    of_0, of_1 = (2 * 0.9 + 1) / (1.1 + 1 + 1), (2 * 0.8 + 1) / (0.9 + 1 + 1)
+    of_0, of_1 = 2 * 0.9 / (1.1 + 1), 2 * 0.8 / (0.9 + 1)
     torch.testing.assert_close(dice, torch.tensor([1 - (of_0 + of_1) / 2]))
+    _, one = mask_losses(p.log(), torch.tensor([[[0, 0]]]))  # class 1 is not there, and no part of the mean
+    torch.testing.assert_close(one, torch.tensor([1 - 2 * 1.1 / (1.1 + 2)]))
 
 
 def test_pixels_that_do_not_count_teach_nothing():

@@ -6,33 +6,28 @@ Shape letters: N images, S pixels along a side.
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
 from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.net import TASKS, Driver, Truth
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores
-from torchworks.shared.optim import adamw, parameter_groups
-from torchworks.shared.task import Out, Task
+from torchworks.cnn_vision.task import VisionTask
+from torchworks.shared.task import Out
 
 CLOSE = 1.25
 """Factor by which a depth may be wrong and still count as right (Eigen et al. 2014, section 4.2)."""
 
 
-class Driving(Task):
+class Driving(VisionTask):
     """Trains `model`. Scores: those of boxes (`map`, `map_50`, …), of masks (`miou`, …) and of depth (`abs_rel`,
     `delta`). No single one of them could choose the best state, so the last one is kept."""
 
+    model: Driver
+
     def __init__(self, model: Driver, num_things: int, num_pixels: int, *, lr: float, weight_decay: float = 0.0):
-        self.model, self.lr, self.weight_decay = model, lr, weight_decay
+        super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=None)
         self.boxes, self.masks = AveragePrecision(num_things), SegmentationScores(num_pixels)
-
-    def nets(self) -> dict[str, nn.Module]:
-        return {"model": self.model}
-
-    def optimizer(self, net: str) -> Optimizer:
-        return adamw(parameter_groups(self.model, self.lr, self.weight_decay), lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         truth = Truth(truths_of(batch, masks=False), batch["mask"], batch["depth"])

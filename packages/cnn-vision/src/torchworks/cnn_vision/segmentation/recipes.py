@@ -16,7 +16,7 @@ def segment() -> SegmentConfig:
         width=8,
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=16, ema=0.99, eval_every=250, log_every=50),
+        trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.99, eval_every=500, log_every=50),
     )
 
 
@@ -44,10 +44,10 @@ def cells() -> SegmentConfig:
         recipe="cells",
         data="cells",
         model="unet",
-        width=16,
+        width=8,
         depth=3,
         flip=True,
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=300, batch_size=16, ema=0.99, eval_every=100, log_every=50),
+        trainer=TrainerConfig(steps=200, batch_size=8, ema=0.98, eval_every=100, log_every=50),
     )

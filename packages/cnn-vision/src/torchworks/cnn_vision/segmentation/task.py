@@ -8,19 +8,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from torchworks.cnn_vision.scenes.draw import Colour
 from torchworks.cnn_vision.scenes.sample import VOID
 from torchworks.cnn_vision.segmentation.pictures import compared
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores
-from torchworks.shared.optim import adamw, parameter_groups
-from torchworks.shared.task import Out, Task
+from torchworks.cnn_vision.task import VisionTask
+from torchworks.shared.task import Out
 
 Logits = dict[str, Tensor]
 
 
-class Segmentation(Task):
+class Segmentation(VisionTask):
     """Trains `model`, from images (N, C, S, S) to logits (N, G, S, S), or in training to a dict of those of two heads,
     "out" and "aux", whose losses are added with `aux_weight`.
 
@@ -43,16 +42,10 @@ class Segmentation(Task):
         shown: dict[str, Tensor] | None = None,
         colours: Sequence[Colour] = (),
     ):
-        self.model, self.lr, self.weight_decay = model, lr, weight_decay
+        super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=None)
         self.dice_weight, self.aux_weight, self.class_weights = dice_weight, aux_weight, class_weights
         self.scores = SegmentationScores(num_classes)
         self.shown, self.colours = shown, colours
-
-    def nets(self) -> dict[str, nn.Module]:
-        return {"model": self.model}
-
-    def optimizer(self, net: str) -> Optimizer:
-        return adamw(parameter_groups(self.model, self.lr, self.weight_decay), lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         given = self.model(batch["image"])
@@ -82,9 +75,12 @@ class Segmentation(Task):
 def mask_losses(logits: Tensor, mask: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Of each image (N,): the cross-entropy, a weighted mean over the pixels of `mask` (N, S, S) that count, and soft
     Dice of `logits` (N, G, S, S) (Milletari, Navab & Ahmadi 2016, arXiv:1606.04797, section 3, with probabilities in
-    the denominator as they are, and 1 added above and below for classes that are not there):
+    the denominator as they are):
 
-        1 − mean over classes of (2 Σ p t + 1) / (Σ p + Σ t + 1)
+        1 − mean over the classes of the image of 2 Σ p t / (Σ p + Σ t)
+
+    Classes that an image does not have are left to the cross-entropy: Dice would reward the last trace of them that
+    goes as much as a whole object found, and with many classes nothing but background is then ever learnt.
     """
     mask, counts = mask.long().flatten(1), (mask != VOID).flatten(1).float()  # (N, P)
     truth = torch.where(counts > 0, mask, 0)
@@ -95,4 +91,6 @@ def mask_losses(logits: Tensor, mask: Tensor, class_weights: Tensor | None = Non
     sums = (log_p.exp() @ counts[..., None]).squeeze(2)  # (N, G): of each class the probability, wherever it counts
     overlaps = torch.zeros_like(sums).scatter_add(1, truth, counts * right.exp())
     sizes = torch.zeros_like(sums).scatter_add(1, truth, counts)
-    return entropy, 1 - ((2 * overlaps + 1) / (sums + sizes + 1)).mean(1)
+    there = (sizes > 0).float()
+    missed = there * (1 - 2 * overlaps / (sums + sizes).clamp(min=1e-6))
+    return entropy, missed.sum(1) / there.sum(1).clamp(min=1)
