@@ -25,7 +25,7 @@ What differs from the paper:
 | builder | width | depth | parameters (M) | |
 |---|---|---|---|---|
 | `unet(num_classes=2, in_channels=1, norm="none")` | 64 | 4 | 31.03 | the paper's |
-| `unet(num_classes=11, width=16)` | 16 | 4 | 1.94 | for images of about 100 pixels |
+| `unet(num_classes=11, width=8)` | 8 | 4 | 0.49 | for images of about 100 pixels |
 
 Shape letters: N images, H × W pixels, C channels, G classes of pixels, background included.
 """
