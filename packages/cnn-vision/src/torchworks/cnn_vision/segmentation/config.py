@@ -29,7 +29,9 @@ class SegmentConfig(Config):
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: a class counts in the cross-entropy as if all had as many pixels."""
     augment: bool = True
-    """Change training images at random: zoom, place, proportions and colours."""
+    """Change training images at random: zoom, place and proportions."""
+    colours: bool = True
+    """Change their colours too. Not where colour is what tells the classes apart, as stains do."""
     flip: bool = False
     """Mirror them left and right too. Not for digits and letters."""
     weight_decay: float = 1e-4

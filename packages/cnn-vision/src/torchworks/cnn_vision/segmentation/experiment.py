@@ -93,14 +93,16 @@ def normalisation(pretrained: str, channels: int) -> tuple[list[float], list[flo
 def training_loader(
     config: Any, device: Device, train: Dataset, mean: list[float], std: list[float]
 ) -> Loader | Augmented:
-    """Batches of training images, changed at random if the configuration says so (`augment`, `flip`)."""
+    """Batches of training images, changed at random if the configuration says so (`augment`, `flip`, `colours`)."""
     channels, size = train.schema["image"].shape[:2]
     common = {"seed": config.seed, "device": device.device, "mean": mean, "std": std}
     place = {"rank": device.rank, "world": device.world}
     loader = open_loader(train, config.loader, config.trainer.batch_size, **common, **place)
     if not config.augment:
         return loader
-    return Augmented(loader, changes(size, flip=config.flip, grey=channels == 1), mean=mean, std=std)
+    return Augmented(
+        loader, changes(size, flip=config.flip, colour=config.colours, grey=channels == 1), mean=mean, std=std
+    )
 
 
 def scoring_loader(config: Any, device: Device, dataset: Dataset, mean: list[float], std: list[float]) -> Loader:

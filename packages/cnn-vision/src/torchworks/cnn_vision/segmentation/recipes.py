@@ -47,6 +47,7 @@ def cells() -> SegmentConfig:
         width=8,
         depth=3,
         flip=True,
+        colours=False,
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=200, batch_size=8, ema=0.98, eval_every=100, log_every=50),
