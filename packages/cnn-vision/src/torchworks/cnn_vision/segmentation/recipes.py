@@ -15,7 +15,7 @@ def segment() -> SegmentConfig:
         model="unet",
         width=8,
         loader=LoaderConfig(image_size=96),
-        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        optim=OptimConfig(lr=1e-2, schedule="one-cycle"),
         trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.99, eval_every=500, log_every=50),
     )
 
