@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
 from torchworks.cnn_vision.detection.task import truths_of
-from torchworks.cnn_vision.driving.net import TASKS, Driver, Truth
+from torchworks.cnn_vision.driving.net import TASKS, Driver, Seen, Truth
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores
 from torchworks.cnn_vision.task import VisionTask
 from torchworks.shared.task import Out
@@ -23,10 +23,9 @@ class Driving(VisionTask):
     """Trains `model`. Scores: those of boxes (`map`, `map_50`, …), of masks (`miou`, …) and of depth (`abs_rel`,
     `delta`). No single one of them could choose the best state, so the last one is kept."""
 
-    model: Driver
-
     def __init__(self, model: Driver, num_things: int, num_pixels: int, *, lr: float, weight_decay: float = 0.0):
         super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=None)
+        self.detect = model.detect  # needs no weights, and a wrapper around the model has it not
         self.boxes, self.masks = AveragePrecision(num_things), SegmentationScores(num_pixels)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
@@ -36,8 +35,8 @@ class Driving(VisionTask):
         return Out(losses["total"], logs={name: losses[name].detach() for name in TASKS})
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        seen = self.model.look(batch["image"])
-        detected = self.model.detect(seen, (batch["image"].shape[-2], batch["image"].shape[-1]))
+        seen: Seen = self.model(batch["image"])
+        detected = self.detect(seen, (batch["image"].shape[-2], batch["image"].shape[-1]))
         self.boxes.update(found_of(*detected), truths_of(batch, masks=False))
         self.masks.to(seen.logits.device).update(seen.logits.argmax(1), batch["mask"])
         return {"boxes": self.boxes, "masks": self.masks, **depth_errors(seen.log_depth.exp(), batch["depth"])}
