@@ -39,6 +39,10 @@ def cells() -> SegmentConfig:
     """Cell nuclei and stained tissue in a histology photograph, by a U-Net.
 
     cnn-vision train cells
+
+    The masks are made by a rule (see the source `cells`), not drawn by a pathologist. Seed 0, 60 test patches: mIoU
+    0.928, a random forest on the colours around each pixel 0.964, always the commonest class 0.096. The forest wins,
+    as it may: the rule is made of blurred colours. 71 s of one core of an AMD EPYC, baselines included (torch 2.14.1).
     """
     return SegmentConfig(
         recipe="cells",
