@@ -223,7 +223,8 @@ def _cells(run: FinishedRun, image: Tensor, one: dict[str, Tensor]) -> tuple[Ima
 
 def _real_photograph(path: Path, run: FinishedRun) -> dict[str, float]:
     """Depth of a real scene that was measured (see `scenes/stereo.py`), after the answer was scaled to the true median:
-    a room and a motorcycle are no road, and how large anything is cannot be known from one picture. To be read against the median depth everywhere."""
+    a room and a motorcycle are no road, and how large anything is cannot be known from one picture.
+    `motorcycle_abs_rel_of_the_median`, the same depth everywhere, is what it is to be read against."""
     sample = motorcycle().sample(int(run.predictor.signature.inputs[0].shape[2]))
     known = sample["depth"] > 0
     depth = answers(run, sample["image"][None])["depth"][0]
