@@ -308,6 +308,7 @@ def test_data_without_masks_are_refused(capsys):
     assert "digits has no mask" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_deeplab_trains_by_both_heads_and_is_saved_with_them(tmp_path):
     words = [
         "--data",
