@@ -50,17 +50,19 @@ def test_outputs_gradients_and_statistics_of_both_heads_are_torchvisions(name: s
         build = getattr(reference, name)
         theirs = build(weights=None, weights_backbone=None, num_classes=5, aux_loss=True)
     theirs = without_dropout(randomise(theirs.to_empty(device="cpu")))
-    images = torch.randn(2, 3, 65, 65, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(2, 3, 33, 33, generator=torch.Generator().manual_seed(0))
     check_parity(ours, theirs, images, key_map=lambda key: f"net.{key}", quick=True)
 
 
-@pytest.mark.parametrize("build", [deeplab.deeplabv3_resnet20, deeplab.deeplabv3_mobilenet_v3_large])
+@pytest.mark.parametrize(
+    "build", [deeplab.deeplabv3_resnet20, pytest.param(deeplab.deeplabv3_mobilenet_v3_large, marks=pytest.mark.slow)]
+)
 def test_the_contract_of_models_is_kept(build: Callable[..., DeepLabV3]):
-    images = torch.randn(2, 1, 48, 48)
+    images = torch.randn(2, 1, 32, 32)
     check_model(
         lambda: without_dropout(build(num_classes=4, in_channels=1)),
         images,
-        shapes=(2, 4, 48, 48),
+        shapes=(2, 4, 32, 32),
         bf16_tol=0.2,
     )
 

@@ -1,0 +1,1 @@
+"""Driving perception: boxes, a class for each pixel, and depth, from one net."""

@@ -1,0 +1,47 @@
+"""What a driver must beat: answers that do not look at the image, which on roads are good ones.
+
+Shape letters: S pixels along a side, G classes of pixels.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchworks.cnn_vision.detection.baseline import constant_guess
+from torchworks.cnn_vision.driving.task import depth_errors
+from torchworks.cnn_vision.scenes.sample import VOID
+from torchworks.cnn_vision.segmentation.scores import SegmentationScores
+from torchworks.shared.data import Dataset
+
+
+def baselines(train: Dataset, test: Dataset, num_things: int, num_pixels: int) -> dict[str, float]:
+    """Scores on `test` of the typical boxes, the commonest class of each pixel and the mean depth of each pixel in
+    `train`."""
+    mask, depth = typical_road(train, num_pixels)
+    masks, sums = SegmentationScores(num_pixels), {}
+    for i in range(len(test)):
+        sample = test[i]
+        masks.update(mask[None], sample["mask"][None])
+        for name, (total, count) in depth_errors(depth[None], sample["depth"][None]).items():
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = before[0] + float(total), before[1] + float(count)
+    guessed = constant_guess(train, test, num_things)
+    return {
+        "map_50_baseline": guessed["map_50_constant_guess"],
+        "miou_baseline": masks.compute()["miou"],
+        **{f"{name}_baseline": total / count for name, (total, count) in sums.items()},
+    }
+
+
+def typical_road(train: Dataset, num_pixels: int) -> tuple[Tensor, Tensor]:
+    """Of each pixel the commonest class, uint8 (S, S), and the geometric mean of the depths that are known (S, S)."""
+    size = train.schema["mask"].shape
+    counts = torch.zeros(*size, num_pixels)
+    log_depth, known = torch.zeros(size), torch.zeros(size)
+    for i in range(len(train)):
+        sample = train[i]
+        mask, there = sample["mask"].long(), sample["depth"] > 0
+        counts += F.one_hot(mask.where(mask != VOID, 0), num_pixels) * (mask != VOID)[..., None]
+        log_depth += torch.where(there, sample["depth"].clamp(min=1e-3).log(), 0)
+        known += there
+    return counts.argmax(-1).to(torch.uint8), (log_depth / known.clamp(min=1)).exp()

@@ -1,0 +1,62 @@
+"""From a configuration to the experiment of driving perception: data, net, task, baselines, packing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from torchworks.cnn_vision.driving.baseline import baselines
+from torchworks.cnn_vision.driving.config import DriveConfig, check_numbers
+from torchworks.cnn_vision.driving.net import Driver
+from torchworks.cnn_vision.driving.predictor import BUILDER, build_driver
+from torchworks.cnn_vision.driving.task import Driving
+from torchworks.cnn_vision.scenes.augment import Augmented, changes
+from torchworks.cnn_vision.segmentation.data import open_fields, pixel_classes
+from torchworks.cnn_vision.segmentation.experiment import normalisation, scoring_loader, training_loader
+from torchworks.cnn_vision.segmentation.predictor import preprocessing
+from torchworks.shared.data import Loader
+from torchworks.shared.device import choose
+from torchworks.shared.experiment import Experiment
+from torchworks.shared.predict import samples_of, save_model
+
+FIELDS = ("image", "boxes", "box_label", "mask", "depth")
+
+
+def drive_experiment(config: DriveConfig) -> Experiment:
+    """Three tasks on one net. Raises `UserError` for sources without boxes, masks or depth."""
+    check_numbers(config)
+    source = open_fields(config.data, config.loader, config.seed, FIELDS)
+    things, classes = source.schema["boxes"].classes, pixel_classes(source)
+    channels, size = source.schema["image"].shape[:2]
+    mean, std = normalisation("", channels)
+    equal = config.weighting == "equal"
+    plain = {
+        "image_size": size, "channels": channels, "things": list(things), "classes": list(classes),
+        "equal_weights": equal, "mean": mean, "std": std,
+    }  # fmt: skip
+    model = Driver(num_things=len(things), num_pixels=len(classes), in_channels=channels, equal_weights=equal)
+    task = Driving(model, len(things), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
+
+    def package_model(folder: Path) -> None:
+        whole = build_driver(plain)
+        whole.net = task.model
+        samples = samples_of(source.test)
+        save_model(
+            folder, whole, package=config.package, recipe=config.recipe, builder=BUILDER, config=plain,
+            golden={"image": samples["image"][:2]}, preprocessing=preprocessing(plain), labels=things, data=(source,),
+            samples={"image": samples["image"]}, targets={"mask": samples["mask"], "depth": samples["depth"]},
+        )  # fmt: skip
+
+    device = choose(config.trainer.device, config.trainer.precision, config.trainer.channels_last)
+    train: Loader | Augmented = training_loader(replace(config, augment=False), device, source.train, mean, std)
+    if config.augment:  # no zoom: what is twice as large is half as far
+        transform = changes(size, flip=True, zoom=(1.0, 1.0), stretch=1.0, grey=channels == 1)
+        train = Augmented(train, transform, mean=mean, std=std)
+    scored = scoring_loader(config, device, source.test, mean, std)
+    return Experiment(
+        task=task,
+        train=train,
+        select=scored,
+        test=scored,
+        sources=(source,),
+        package_model=package_model,
+        baselines=lambda: baselines(source.train, source.test, len(things), len(classes)),
+    )

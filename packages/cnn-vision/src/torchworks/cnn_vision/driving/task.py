@@ -1,0 +1,58 @@
+"""Driving perception on the trainer: three losses weighed against each other, and the scores of each task.
+
+Shape letters: N images, S pixels along a side.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
+from torchworks.cnn_vision.detection.task import truths_of
+from torchworks.cnn_vision.driving.net import TASKS, Driver, Seen, Truth
+from torchworks.cnn_vision.segmentation.scores import SegmentationScores
+from torchworks.cnn_vision.task import VisionTask
+from torchworks.shared.task import Out
+
+CLOSE = 1.25
+"""Factor by which a depth may be wrong and still count as right (Eigen et al. 2014, section 4.2)."""
+
+
+class Driving(VisionTask):
+    """Trains `model`. Scores: those of boxes (`map`, `map_50`, …), of masks (`miou`, …) and of depth (`abs_rel`,
+    `delta`). No single one of them could choose the best state, so the last one is kept."""
+
+    def __init__(self, model: Driver, num_things: int, num_pixels: int, *, lr: float, weight_decay: float = 0.0):
+        super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=None)
+        self.detect = model.detect  # needs no weights, and a wrapper around the model has it not
+        self.boxes, self.masks = AveragePrecision(num_things), SegmentationScores(num_pixels)
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        truth = Truth(truths_of(batch, masks=False), batch["mask"], batch["depth"])
+        losses = self.model(batch["image"], truth)
+        assert isinstance(losses, dict)
+        return Out(losses["total"], logs={name: losses[name].detach() for name in TASKS})
+
+    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        seen: Seen = self.model(batch["image"])
+        detected = self.detect(seen, (batch["image"].shape[-2], batch["image"].shape[-1]))
+        self.boxes.update(found_of(*detected), truths_of(batch, masks=False))
+        self.masks.to(seen.logits.device).update(seen.logits.argmax(1), batch["mask"])
+        return {"boxes": self.boxes, "masks": self.masks, **depth_errors(seen.log_depth.exp(), batch["depth"])}
+
+
+def found_of(boxes: Tensor, scores: Tensor, labels: Tensor) -> list[Found]:
+    """Detections of each image without the padding, from tensors (N, D, 4), (N, D) and (N, D)."""
+    rows = zip(boxes, scores.float(), labels, strict=True)
+    return [{"boxes": b[k >= 0], "scores": s[k >= 0], "labels": k[k >= 0]} for b, s, k in rows]
+
+
+def depth_errors(depth: Tensor, truth: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Sums and counts over all pixels (N, S, S) whose depth is known: `abs_rel`, the mean of |error| by the true depth,
+    and `delta`, the share that is wrong by a factor of less than 1.25."""
+    known = truth > 0
+    found, true = depth[known].clamp(min=1e-3), truth[known]
+    ratio = torch.maximum(found / true, true / found)
+    count = known.sum()
+    return {"abs_rel": (((found - true).abs() / true).sum(), count), "delta": ((ratio < CLOSE).sum(), count)}

@@ -1,0 +1,238 @@
+"""The commands `predict` and `evaluate` for a finished driver.
+
+Shape letters: S pixels along a side, H × W pixels of a picture without its padding, m objects of one picture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from torchworks.cnn_vision.commands import Evaluate, Predict
+from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
+from torchworks.cnn_vision.detection.task import truths_of
+from torchworks.cnn_vision.driving.experiment import FIELDS
+from torchworks.cnn_vision.driving.task import depth_errors, found_of
+from torchworks.cnn_vision.evaluate import baselines
+from torchworks.cnn_vision.report import text, write_report
+from torchworks.cnn_vision.scenes.draw import draw_boxes, draw_depth, draw_mask, enlarged
+from torchworks.cnn_vision.scenes.stereo import motorcycle
+from torchworks.cnn_vision.segmentation.pictures import with_legend
+from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
+from torchworks.cnn_vision.segmentation.use import (
+    Fitted,
+    answers,
+    batches,
+    classes_of,
+    colours_of,
+    fitted,
+    output_files,
+    print_rows,
+    refuse_unreadable,
+    said,
+    sample_at,
+    scored_parts,
+    shares,
+    without_nan,
+    write_table,
+)
+from torchworks.shared.data import Dataset
+from torchworks.shared.data.images import find_images
+from torchworks.shared.finished import FinishedRun
+from torchworks.shared.outputs import make_folder, progress
+from torchworks.shared.pictures import Unreadable
+from torchworks.shared.run import write_json
+
+NEAREST = 3.0
+"""Metres that are drawn brightest."""
+SIDE = 320
+WORST = 6
+LIKELY = 0.5
+"""Score from which objects are drawn into the worst images."""
+
+
+# ------------------------------------------------------------------------------------------------------- predict
+
+
+def predict(run: FinishedRun, arguments: Predict) -> int:
+    """Print a line for each picture, and draw what was seen. Raises `UserError` that names those that could not be
+    read, once all others are done."""
+    files, bad = find_images(arguments.images)
+    folder = arguments.out or arguments.run / "predictions"
+    places = output_files(files, folder)
+    things, classes = things_of(run), classes_of(run)
+    lines: dict[Path, str] = {}
+    rows: list[list[Any]] = []
+    for path in progress(files, "looking at pictures", len(files)):
+        try:
+            picture = fitted(path, run)
+        except Unreadable as error:
+            bad[path] = str(error)
+            continue
+        seen = look(run, picture, arguments.least_score)
+        near = sorted(zip(seen.distances, seen.labels.tolist(), strict=True))
+        objects = "  ".join(f"{things[label]} {metres:.0f} m" for metres, label in near) or "no objects"
+        lines[path] = f"{objects};  {said(shares(seen.mask, len(classes)), classes)}"
+        rows += [[path, *row] for row in seen.rows(things)]
+        draw_seen(picture.whole, seen, things, classes).save(places[path])
+    print_rows(lines)
+    if arguments.csv is not None:
+        write_table(arguments.csv, ["path", "label", "score", "x1", "y1", "x2", "y2", "metres"], rows)
+    print(folder)
+    refuse_unreadable(bad)
+    return 0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen in a picture: boxes (m, 4) in its own pixels, scores (m,), labels (m,), and for each object how far
+    it is; mask and depth (H, W) as the model saw them."""
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    distances: list[float]
+    mask: Tensor
+    depth: Tensor
+
+    def rows(self, things: Sequence[str]) -> list[list[Any]]:
+        """A row for each object: class, score, box, metres."""
+        columns = zip(self.labels.tolist(), self.scores.tolist(), self.boxes.tolist(), self.distances, strict=True)
+        return [
+            [things[label], f"{score:.6f}", *(f"{edge:.1f}" for edge in box), f"{metres:.2f}"]
+            for label, score, box, metres in columns
+        ]
+
+
+def look(run: FinishedRun, picture: Fitted, least_score: float) -> Sight:
+    """What a run sees in one picture; objects below `least_score` are left out."""
+    answer = {name: value[0] for name, value in answers(run, picture.input[None]).items()}
+    keep = (answer["label"] >= 0) & (answer["score"] >= least_score)
+    boxes, depth = answer["boxes"][keep], picture.cut(answer["depth"])
+    return Sight(
+        picture.box.back(boxes), answer["score"][keep], answer["label"][keep],
+        [distance(depth, box) for box in boxes], picture.cut(answer["mask"]), depth,
+    )  # fmt: skip
+
+
+def distance(depth: Tensor, box: Tensor) -> float:
+    """The median depth in the middle half of a box, in metres: near its edges is what lies behind."""
+    x1, y1, x2, y2 = box.tolist()
+    dx, dy = (x2 - x1) / 4, (y2 - y1) / 4
+    rows, columns = (
+        slice(min(int(low), extent - 1), max(int(low) + 1, round(high)))
+        for low, high, extent in ((y1 + dy, y2 - dy, depth.shape[0]), (x1 + dx, x2 - dx, depth.shape[1]))
+    )
+    return float(depth[rows, columns].median())
+
+
+def draw_seen(whole: Image.Image, seen: Sight, things: Sequence[str], classes: Sequence[str]) -> Image.Image:
+    """The picture with mask and boxes, and beside it the depth; below, what the colours mean."""
+    drawn = draw_mask(whole, seen.mask, colours_of(classes), 0.45)
+    draw_boxes(drawn, seen.boxes, seen.labels, things, seen.scores)
+    both = beside(drawn, draw_depth(seen.depth, drawn.size, NEAREST))
+    present = [g for g in range(1, len(classes)) if (seen.mask == g).any()]
+    return with_legend(both, [(classes[g], colours_of(classes)[g]) for g in present], "depth: red near, blue far;")
+
+
+def beside(*pictures: Image.Image) -> Image.Image:
+    """Pictures of equal size in a row."""
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (len(pictures) * width, height))
+    for place, each in enumerate(pictures):
+        sheet.paste(each, (place * width, 0))
+    return sheet
+
+
+def things_of(run: FinishedRun) -> tuple[str, ...]:
+    """The names of the classes of things."""
+    return next(spec.labels for spec in run.predictor.signature.outputs if spec.name == "label")
+
+
+# ------------------------------------------------------------------------------------------------------ evaluate
+
+
+def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
+    """Score the run, write evaluation.json, worst.png, stereo.png and report.html, and print the tables."""
+    folder = arguments.out or arguments.run / "evaluation"
+    make_folder(folder)
+    things, classes = things_of(run), classes_of(run)
+    parts = scored_parts(run, arguments.data, FIELDS, {"boxes": things, "mask": classes})
+    figures, tables, order = _scores(run, parts, things, classes)
+    figures |= baselines(arguments.run) if arguments.data is None else {}
+    _draw_worst(folder / "worst.png", run, parts, order[:WORST])
+    figures |= _real_photograph(folder / "stereo.png", run)
+    write_json(folder / "evaluation.json", {**figures, **{name: without_nan(rows) for name, rows in tables.items()}})
+    headings = {
+        "worst": "The images with the worst masks: what there is, and what was seen",
+        "stereo": "A real photograph of another kind: the picture, its measured depth, the answer",
+    }
+    write_report(folder, f"{run.config.recipe} on {arguments.data or run.config.data}", figures, tables, headings)
+    print(text(figures, *tables.values()))
+    print(folder)
+    return 0
+
+
+def _scores(
+    run: FinishedRun, parts: Sequence[Dataset], things: tuple[str, ...], classes: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[int]]:
+    """All figures, the tables by class, and the images from the worst mask to the best."""
+    precision, masks = AveragePrecision(len(things)), SegmentationScores(len(classes))
+    found, truths, images = [], [], []
+    sums: dict[str, list[float]] = {}
+    for batch in batches(parts):
+        answer = answers(run, batch["image"])
+        found += found_of(answer["boxes"], answer["score"], answer["label"])
+        truths += truths_of(batch, masks=False)
+        masks.update(answer["mask"], batch["mask"])
+        images += [image_iou(*pair, len(classes)) for pair in zip(answer["mask"], batch["mask"], strict=True)]
+        for name, (total, count) in depth_errors(answer["depth"], batch["depth"]).items():
+            before = sums.get(name, [0.0, 0.0])
+            sums[name] = [before[0] + float(total), before[1] + float(count)]
+    precision.update(found, truths)
+    figures = precision.compute() | masks.compute() | {name: total / count for name, (total, count) in sums.items()}
+    tables = {"Boxes by class": precision_by_class(found, truths, things), "Pixels by class": masks.table(classes)}
+    return figures, tables, sorted(range(len(images)), key=lambda i: images[i])
+
+
+def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], order: Sequence[int]) -> None:
+    """A line for each image: truth and its depth, answer and its depth."""
+    lines = []
+    for i in order:
+        sample = sample_at(parts, i)
+        answer = {name: value[0] for name, value in answers(run, sample["image"][None]).items()}
+        answer["box_label"] = answer["label"].where(answer["score"] >= LIKELY, -1)
+        lines.append(beside(*(cell for one in (sample, answer) for cell in _cells(run, sample["image"], one))))
+    width, height = lines[0].size
+    sheet = Image.new("RGB", (width, len(lines) * height))
+    for row, line in enumerate(lines):
+        sheet.paste(line, (0, row * height))
+    sheet.save(path)
+
+
+def _cells(run: FinishedRun, image: Tensor, one: dict[str, Tensor]) -> tuple[Image.Image, Image.Image]:
+    """An image with mask and boxes, and the depth."""
+    plain = enlarged(image, SIDE)
+    drawn = draw_mask(plain, one["mask"], colours_of(classes_of(run)), 0.45)
+    draw_boxes(drawn, one["boxes"] * (plain.height / image.shape[-2]), one["box_label"], things_of(run))
+    return drawn, draw_depth(one["depth"], plain.size, NEAREST)
+
+
+def _real_photograph(path: Path, run: FinishedRun) -> dict[str, float]:
+    """Depth of a real scene that was measured (see `scenes/stereo.py`), after the answer was scaled to the true median:
+    a room and a motorcycle are no road, and how large anything is cannot be known from one picture.
+    `motorcycle_abs_rel_of_the_median`, the same depth everywhere, is what it is to be read against."""
+    sample = motorcycle().sample(int(run.predictor.signature.inputs[0].shape[2]))
+    known = sample["depth"] > 0
+    depth = answers(run, sample["image"][None])["depth"][0]
+    depth = depth * (sample["depth"][known].median() / depth[known].median())
+    errors = depth_errors(depth[None], sample["depth"][None])
+    flat = depth_errors(sample["depth"][known].median().expand_as(depth)[None], sample["depth"][None])
+    plain, nearest = enlarged(sample["image"], SIDE), float(sample["depth"][known].min())
+    cells = [draw_depth(each.where(known, 0), plain.size, nearest) for each in (sample["depth"], depth)]
+    beside(plain, *cells).save(path)
+    scaled = {f"motorcycle_{name}": float(total / count) for name, (total, count) in errors.items()}
+    return scaled | {"motorcycle_abs_rel_of_the_median": float(flat["abs_rel"][0] / flat["abs_rel"][1])}

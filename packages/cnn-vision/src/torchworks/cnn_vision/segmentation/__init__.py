@@ -1,0 +1,1 @@
+"""A class for every pixel: recipes, training, scores, and a finished segmenter at work."""

@@ -1,0 +1,186 @@
+"""Driving perception: the loss of depth by hand, tasks weighed against each other, a run from data to its report."""
+
+import csv
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from torchworks.cnn_vision.commands import COMMANDS
+from torchworks.cnn_vision.driving.baseline import typical_road
+from torchworks.cnn_vision.driving.net import TASKS, Driver, Truth, depth_loss, places_like
+from torchworks.cnn_vision.driving.task import depth_errors, found_of
+from torchworks.cnn_vision.driving.use import distance
+from torchworks.cnn_vision.models.fpn import scene_resnet20
+from torchworks.cnn_vision.scenes.photos import bundled
+from torchworks.shared.cli import main
+from torchworks.shared.data import Field, Schema, TensorDataset
+from torchworks.shared.predict import check_golden, load_predictor
+
+
+def vision(*words):
+    return main("cnn-vision", default="classify", commands=COMMANDS, arguments=[str(word) for word in words])
+
+
+def test_the_loss_of_depth_forgives_half_of_a_common_factor():
+    depth = torch.tensor([[[2.0, 8.0], [0.0, 4.0]]])  # one is not known
+    exact, twice = depth.clamp(min=1).log(), (2 * depth).clamp(min=1).log()
+    assert depth_loss(exact, depth).item() == pytest.approx(0, abs=1e-6)
+    factor = torch.tensor(2.0).log().item()
+    assert depth_loss(twice, depth).item() == pytest.approx(factor**2 / 2)
+
+
+def test_what_is_not_known_teaches_nothing():
+    log_depth = torch.zeros(1, 2, 2, requires_grad=True)
+    depth_loss(log_depth, torch.tensor([[[2.0, 0.0], [0.0, 3.0]]])).sum().backward()
+    assert (log_depth.grad[0] != 0).tolist() == [[True, False], [False, True]]
+    assert depth_loss(log_depth, torch.zeros(1, 2, 2)).item() == 0
+
+
+def test_depth_errors_are_those_of_a_worked_example():
+    truth, depth = torch.tensor([[10.0, 20.0, 0.0, 5.0]]), torch.tensor([[12.0, 10.0, 7.0, 5.0]])
+    found = {name: float(total / count) for name, (total, count) in depth_errors(depth, truth).items()}
+    assert found == pytest.approx({"abs_rel": (0.2 + 0.5 + 0) / 3, "delta": 2 / 3})
+
+
+def small(**options):
+    torch.manual_seed(0)
+    return Driver(num_things=2, num_pixels=3, **options)
+
+
+def truth(n=2, size=64):
+    mask, depth = torch.zeros(n, size, size, dtype=torch.uint8), torch.full((n, size, size), 9.0)
+    mask[:, 20:] = 1
+    target = {
+        "boxes": torch.tensor([[8.0, 8.0, 40.0, 30.0]]),
+        "labels": torch.tensor([1]),
+        "ignored": torch.zeros(0, 4),
+    }
+    return Truth([target] * n, mask, depth)
+
+
+def test_tasks_are_weighed_by_what_the_net_says_of_its_uncertainty():
+    net, images = small(), torch.randn(2, 3, 64, 64)
+    net.log_variance.data = torch.tensor([0.5, -1.0, 2.0])
+    losses = net(images, truth())
+    weighed = sum(losses[name] * torch.exp(-s) + s for name, s in zip(TASKS, net.log_variance, strict=True))
+    torch.testing.assert_close(losses["total"], weighed)
+    equal = small(equal_weights=True)(images, truth())
+    torch.testing.assert_close(equal["total"], sum(equal[name] for name in TASKS))
+    losses["total"].backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+def test_every_task_is_learnt_from_the_same_backbone():
+    net, images, there = small(), torch.randn(2, 3, 64, 64), truth()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
+    before = net(images, there)
+    for _ in range(12):
+        optimizer.zero_grad()
+        net(images, there)["total"].backward()
+        optimizer.step()
+    after = net(images, there)
+    assert all(after[name] < before[name] for name in TASKS)
+    backbone = net.detector.backbone.body
+    assert sum(p.numel() for p in backbone.parameters()) == sum(p.numel() for p in scene_resnet20().parameters())
+
+
+def test_places_are_told_by_row_and_column():
+    rows, columns = places_like(torch.zeros(2, 5, 3, 4))[1]
+    assert rows[:, 0].tolist() == [-1, 0, 1]
+    assert columns[0, 0].item() == -1
+    assert columns[0, -1].item() == 1
+
+
+def test_padding_is_no_detection():
+    boxes, scores, labels = torch.zeros(1, 3, 4), torch.tensor([[0.9, 0.4, 0.0]]), torch.tensor([[1, 0, -1]])
+    assert found_of(boxes, scores, labels)[0]["labels"].tolist() == [1, 0]
+
+
+def test_the_distance_of_an_object_is_that_of_its_middle():
+    depth = torch.full((20, 20), 50.0)
+    depth[6:14, 6:14] = 7.0
+    assert distance(depth, torch.tensor([4.0, 4.0, 16.0, 16.0])) == 7.0
+    assert distance(depth, torch.tensor([19.5, 19.5, 20.0, 20.0])) == 50.0  # hardly a pixel
+
+
+def test_the_typical_road_is_the_commonest_class_and_the_mean_depth_of_each_pixel():
+    mask = torch.tensor([[[1, 0]], [[1, 2]], [[0, 255]]], dtype=torch.uint8)
+    depth = torch.tensor([[[2.0, 0.0]], [[8.0, 0.0]], [[0.0, 3.0]]])
+    schema = Schema((Field("mask", "mask", (1, 2)), Field("depth", "depth", (1, 2))))
+    commonest, mean = typical_road(TensorDataset({"mask": mask, "depth": depth}, schema), 3)
+    assert commonest.tolist()[0][0] == 1
+    torch.testing.assert_close(mean, torch.tensor([[4.0, 3.0]]))  # the geometric mean of 2 and 8
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "001"
+    words = ["--data", "roads:train=8,test=3", "--loader.image-size", "64", "--trainer.batch-size", "4", "--steps", "4"]
+    assert vision("train", "drive", *words, "--trainer.eval-every", "0", "--device", "cpu", "--out", out) == 0
+    return out
+
+
+def test_a_run_has_the_scores_of_every_task_beside_what_does_not_look(run):
+    found = json.loads((run / "result.json").read_text())
+    for name in ("map_50", "miou", "abs_rel", "delta"):
+        assert found[name] >= 0
+        assert found[f"{name}_baseline"] >= 0
+    check_golden(run)
+
+
+def test_the_model_says_what_it_takes_and_gives(run):
+    outputs = {spec.name: (spec.kind, spec.dtype) for spec in load_predictor(run).signature.outputs}
+    assert outputs == {
+        "boxes": ("boxes", "float32"), "score": ("features", "float32"), "label": ("label", "int64"),
+        "mask": ("mask", "uint8"), "depth": ("mask", "float32"),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`create_unbacked_symint` is deprecated:FutureWarning")
+def test_the_exported_program_gives_the_same_for_any_number_of_images(run):
+    predictor = load_predictor(run)
+    images = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+    expected = predictor.predict({"image": images})
+    dynamic = (({0: torch.export.Dim("rows", min=1)},),)
+    program = torch.export.export(predictor, (images[:2],), dynamic_shapes=dynamic)
+    for exported, value in zip(program.module()(images), expected.values(), strict=True):
+        torch.testing.assert_close(exported, value)
+
+
+def test_a_real_photograph_of_any_shape_is_drawn_with_its_depth(run, tmp_path, capsys):
+    photograph, table = bundled("skimage", "motorcycle_left.png"), tmp_path / "objects.csv"
+    words = ["predict", run, photograph, "--out", tmp_path / "out", "--csv", table, "--least-score", "0.001"]
+    assert vision(*words) == 0
+    assert "motorcycle_left.png" in capsys.readouterr().out
+    with Image.open(tmp_path / "out" / "motorcycle_left.png") as drawn, Image.open(photograph) as given:
+        assert drawn.width == 2 * given.width
+    for row in csv.DictReader(table.read_text().splitlines()):
+        assert 0 <= float(row["x1"]) <= float(row["x2"]) <= 741
+        assert float(row["metres"]) > 0
+
+
+def test_evaluate_prints_the_tables_and_writes_the_report(run, tmp_path, capsys):
+    assert vision("evaluate", run, "--out", tmp_path / "e") == 0
+    said = capsys.readouterr().out
+    assert "abs_rel" in said
+    assert "pavement" in said
+    written = json.loads((tmp_path / "e" / "evaluation.json").read_text())
+    result = json.loads((run / "result.json").read_text())
+    assert written["miou"] == pytest.approx(result["miou"], abs=1e-6)
+    assert written["abs_rel"] == pytest.approx(result["abs_rel"], rel=1e-4)
+    assert "motorcycle_abs_rel" in written
+    assert (tmp_path / "e" / "worst.png").stat().st_size > 1000
+    assert (tmp_path / "e" / "report.html").exists()
+
+
+def test_data_without_depth_are_refused(capsys):
+    assert vision("train", "drive", "--data", "scenes:train=1,test=1") == 2
+    assert "scenes has no depth" in capsys.readouterr().err
+
+
+def test_a_size_that_the_pyramid_cannot_halve_is_refused(capsys):
+    assert vision("train", "drive", "--loader.image-size", "100") == 2
+    assert "multiple of 32" in capsys.readouterr().err
