@@ -50,8 +50,9 @@ JOB: Schema = {
     },
 }
 BOXES = (
-    "The detections of each row. Of a picture (a file as the body, in a form, or in base64) boxes are in the pixels of "
-    "that picture, upright, if the model sees whole pictures; of numbers, and where it sees their middle, in the model's."
+    "The detections of each row. Of a picture (a file as the body, in a form, or in base64) boxes are in the pixels "
+    "of that picture, upright, if the model sees whole pictures; of numbers, and where it sees a picture's middle, "
+    "in the model's."
 )
 MASK = "One for each row, of the picture's own size where boxes are in its pixels, else of the model's."
 LEAST: Schema = {

@@ -31,6 +31,8 @@ from torchworks.shared.signature import Signature, TensorSpec
 
 NOTHING = -1
 """The label of a row without a detection."""
+SURE = 0.5
+"""The score from which on a detection counts where some have to be chosen."""
 DEEP = 65535
 """The largest value of a map's pixels."""
 BACKGROUND = "background"

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save
 from torch import Tensor
 
@@ -295,7 +296,11 @@ def write_golden(work: Work, folder: Path, engine: Engine) -> None:
     """Two rows of inputs with the answers of `engine`."""
     inputs = work.scored.rows(slice(2)).inputs
     parts = {"input": inputs, "output": engine.run(inputs)}
-    tensors = {f"{prefix}.{name}": value for prefix, part in parts.items() for name, value in part.items()}
+    tensors = {
+        f"{prefix}.{name}": np.ascontiguousarray(value)  # others are saved in the wrong order
+        for prefix, part in parts.items()
+        for name, value in part.items()
+    }
     (folder / GOLDEN).write_bytes(save(tensors))
 
 

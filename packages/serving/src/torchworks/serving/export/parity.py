@@ -14,8 +14,6 @@ from torchworks.serving.sameness import compare
 from torchworks.shared.signature import Signature, TensorSpec
 
 BATCH = 32
-SURE = 0.5
-"""The score from which on a detection is one."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def mean_iou(wanted: np.ndarray, found: np.ndarray, classes: int) -> float:
 def detection_f1(spec: regions.Detections, wanted: Arrays, found: Arrays) -> float:
     """`found` detections count if they have the label of a wanted one, each for one, and an IoU with it of at least ½.
     Only those with a score of at least ½ are looked at, or all where none has."""
-    least = SURE if max(arrays[spec.score.name].max() for arrays in (wanted, found)) >= SURE else 0.0
+    least = regions.SURE if max(arrays[spec.score.name].max() for arrays in (wanted, found)) >= regions.SURE else 0.0
     hits = count = 0
     for i in range(len(wanted[spec.boxes.name])):
         mine, theirs = (_sure(spec.rows(arrays, i), least) for arrays in (wanted, found))

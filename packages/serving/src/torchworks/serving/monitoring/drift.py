@@ -28,8 +28,6 @@ from torchworks.shared.signature import Signature, TensorSpec
 
 FORMAT = 1
 CELLS = 10
-SURE = 0.5
-"""The score from which on a detection counts."""
 MAX_FINDINGS = 64
 """Of how many findings the probabilities are followed, from the first on."""
 LEAST_BETWEEN_EDGES, LEAST_OF_CATEGORY = 2, 5
@@ -65,7 +63,7 @@ def _detections(found: regions.Detections, outputs: Mapping) -> dict[str, Column
     best = np.take_along_axis(label, score.argmax(1)[:, None], 1)[:, 0].astype(np.int64)
     names = (*found.label.labels, "nothing")
     return {
-        "count": ((score >= SURE).sum(1).astype(np.float32), ()),
+        "count": ((score >= regions.SURE).sum(1).astype(np.float32), ()),
         "top": (_coarse(score.max(1)), ()),
         "class": (np.where(best == regions.NOTHING, len(names) - 1, best), names),
     }

@@ -8,8 +8,6 @@ import numpy as np
 from torchworks.serving import regions
 from torchworks.shared.signature import Signature, TensorSpec
 
-SURE = 0.5
-"""The score from which on a detection is told of."""
 ANSWER_ROWS, ANSWER_LENGTH = 3, 200
 """How many rows an answer in short names, and its length in characters at most."""
 
@@ -78,7 +76,7 @@ def _rows(rows: list[str]) -> str:
 def _detected(found: regions.Detections, outputs: dict[str, np.ndarray], image: int) -> str:
     """How many things of a score of at least ½ there are in an image, by class, the commonest first."""
     _, _, score, label = found.rows(outputs, image)
-    counts = Counter(regions.named(found.label, int(number)) for number in label[score >= SURE])
+    counts = Counter(regions.named(found.label, int(number)) for number in label[score >= regions.SURE])
     return " ".join(f"{count} × {name}" for name, count in counts.most_common(3)) or "nothing"
 
 
