@@ -5,8 +5,8 @@
     create_segmenter("deeplabv3_resnet50", num_classes=5, pretrained=True)      the same, but new last layers
     create_segmenter("deeplabv3_resnet20", pretrained="runs/cnn-vision/mine/001")
 
-Names are torchvision's; those with `resnet20` are this package's own, for images of about 100 pixels. Nothing here
-imports torch before a net is built, so that listing names is quick.
+Names are torchvision's, but for the YOLOs, which have no background to count, and those with `resnet20`, which are for
+images of about 100 pixels. Nothing here imports torch before a net is built, so that listing names is quick.
 """
 
 import importlib
@@ -31,6 +31,7 @@ DETECTORS: Families = {
     "faster_rcnn": ("fasterrcnn_resnet50_fpn", "fasterrcnn_resnet20_fpn"),
     "mask_rcnn": ("maskrcnn_resnet50_fpn", "maskrcnn_resnet20_fpn"),
     "ssd": ("ssd300_vgg16", "ssd_resnet20"),
+    "yolo": ("yolo_resnet50", "yolo_resnet20"),
 }
 SEGMENTERS: Families = {
     "deeplab": ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet20"),
@@ -60,8 +61,8 @@ def list_segmenters() -> list[str]:
 
 
 def create_detector(name: str, *, pretrained: bool | str | Path = False, **options: Any) -> "Detector":
-    """The net `name` of `list_detectors()`; `options` are its builder's: `num_classes`, which counts the background,
-    `in_channels`, and the configuration of the family.
+    """The net `name` of `list_detectors()`; `options` are its builder's: `num_classes`, which counts the background
+    where the net has one, `in_channels`, and the configuration of the family.
 
     `pretrained=True` fetches torchvision's weights, unless they were fetched before, and sets the options that they
     need, unless they are given; a path reads a file of weights, or those of a run's directory. Both are fitted to

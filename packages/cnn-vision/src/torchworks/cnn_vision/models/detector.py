@@ -13,7 +13,8 @@ step that looks at the images separately, has two forms. In Python it goes image
 number of images is not known and there are no loops: each class of each image is moved to a place of its own on a
 large plane, where boxes of different places never meet, and `torchvision.ops.nms` is called once. `torch.export` takes
 that with any number of images, and ONNX has an operator for it (NonMaxSuppression), to which onnxscript translates.
-On the way there `x.shape[0]` is used for `len(x)`, which would fix the size of a tensor in the program.
+On the way there `x.shape[0]` is used for `len(x)`, which would fix the size of a tensor in the program. Which of two
+boxes with equal scores comes first, and so which suppresses the other, is each runtime's own choice.
 
 Shape letters: N images, S image size, M objects, R rows of a flat table, D detections of one image, A anchors.
 """

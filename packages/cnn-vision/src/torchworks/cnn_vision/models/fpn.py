@@ -62,16 +62,24 @@ def start_convolutions(net: nn.Module, start: Callable[[Tensor], object]) -> Non
 
 
 class BackboneWithFPN(nn.Module):
-    """A backbone of this package and a pyramid on its maps of stride 4 and more.
+    """A backbone of this package and a pyramid on its maps of stride `finest` and more.
 
     `frozen_bn` takes the backbone's batch normalisation as it is: statistics and weights stay. That is for published
     weights: with the one or two images that fit a GPU beside a detector, statistics of a batch are worse than none.
     `frozen_eps` is what is added to variances then; torchvision's published detectors want 0.
     """
 
-    def __init__(self, body: Backbone, channels: int = 256, *, frozen_bn: bool = False, frozen_eps: float = 1e-5):
+    def __init__(
+        self,
+        body: Backbone,
+        channels: int = 256,
+        *,
+        finest: int = SMALLEST_STRIDE,
+        frozen_bn: bool = False,
+        frozen_eps: float = 1e-5,
+    ):
         super().__init__()
-        self.levels = [i for i, level in enumerate(body.pyramid) if level.stride >= SMALLEST_STRIDE]
+        self.levels = [i for i, level in enumerate(body.pyramid) if level.stride >= finest]
         self.channels = channels
         body.reset_classifier(0)
         self.body = freeze_batch_norm(body, frozen_eps) if frozen_bn else body

@@ -1,13 +1,28 @@
-// What a model answered: class names with their probabilities, pictures, or the plain JSON.
+// What a model answered: class names with their probabilities, pictures, what it saw in a picture, or the plain JSON.
 
-import { el, share } from "./dom.js";
+import { el, figures, number, share } from "./dom.js";
+import { canvasOf, layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
 
-// Elements that show the outputs of all rows.
-export function answerOf(model, { outputs }) {
-  return model.signature.outputs.map(({ name, kind }) => {
+// Elements that show the outputs of all rows, for the one picture that was sent, if it was one.
+export async function answerOf(model, { outputs }, picture) {
+  const over = picture ? layersOf(model, outputs) : [];
+  const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec));
+  const shown = over.length ? [await overlay(model, outputs, picture)] : [];
+  const painted = others.some(({ kind }) => kind === "image");
+  return [...shown, painted && picture ? await sent(model, picture) : null, ...plain(others, outputs)].filter(Boolean);
+}
+
+async function sent(model, picture) {
+  const { canvas } = await canvasOf(model, picture, "the picture that was sent");
+  return el("div", { class: "pictures one" }, canvas);
+}
+
+function plain(specs, outputs) {
+  return specs.map(({ name, kind }) => {
     const rows = outputs[name];
+    if (kind === "features" && rows[0].length === 1) return el("dl", { class: "figures" }, figures(rows.map(([value]) => [name, number(value)])));
     if (kind === "image" && typeof rows[0] === "string") return pictures(name, rows);
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));
