@@ -1,7 +1,6 @@
 """Every form of bundle × every kind of vision model that answers with more than a class: works with parity, or is
 refused with the reason. Boxes and masks are those of the trained net."""
 
-import copy
 from pathlib import Path
 
 import pytest
@@ -82,7 +81,7 @@ def segmenter(model: str) -> Predictor:
 def anomaly() -> Predictor:
     config = {"channels": 3, "image_size": 32, "backbone": "small", "memory": 20, "neighbours": 3}
     predictor = build_anomaly(config)
-    predictor.net.memory.normal_()  # ty: ignore[call-non-callable]
+    torch.nn.init.normal_(predictor.net.memory)  # ty: ignore[invalid-argument-type]
     return predictor
 
 
@@ -130,3 +129,61 @@ def _noise(spec: TensorSpec, random: torch.Generator) -> Tensor:
     if spec.dtype == "uint8":
         return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
     return torch.randn(shape, generator=random)
+
+
+def made(run: Path, **asked) -> Path:
+    settings = Export(run, seconds=0, **asked)
+    export(settings)
+    return folder_of(settings)
+
+
+def check_bundle(folder: Path) -> dict:
+    """That the bundle replays its golden example and takes any number of rows; what it says of its likeness."""
+    bundle = open_bundle(folder)
+    engine = open_engine(bundle, trust_code=True)
+    check_golden(bundle, engine)
+    given, _ = bundle.golden()
+    for rows in (1, 2):
+        found = engine.run({name: value[:rows] for name, value in given.items()})
+        bundle.manifest.signature.check_outputs(found, {"N": rows})
+    return bundle.manifest.parity["models"][bundle.manifest.form]
+
+
+UNTRACED = ("ssd", "yolo", "faster r-cnn", "mask r-cnn")
+"""Kinds that TorchScript cannot hold."""
+SHORT = {("yolo", "onnx"), ("unet", "onnx"), ("anomaly", "onnx"), ("ssd", "torchscript"), ("sampler", "pt2")}
+EACH = [
+    pytest.param(kind, form, marks=() if (kind, form) in SHORT else pytest.mark.long, id=f"{kind}-{form}")
+    for kind in MODELS
+    for form in FORMS
+]
+
+
+@pytest.mark.parametrize(("kind", "form"), EACH)
+def test_every_kind_in_every_form_answers_as_trained_or_is_refused_with_the_reason(tmp_path, kind, form):
+    run = finished(tmp_path / "run", kind)
+    if form == "torchscript" and kind in UNTRACED:
+        with pytest.raises(UserError, match="TorchScript traces what one run does"):
+            made(run, format=form)
+        return
+    figures = check_bundle(made(run, format=form))
+    assert figures["largest"] < 1e-2 if kind in UNTRACED else figures["largest"] < 1e-3
+    assert all(share >= 0.999 for share in figures["shares"].values())
+
+
+def test_a_detector_is_not_pruned_and_the_reason_is_given(tmp_path):
+    with pytest.raises(UserError, match="several last layers"):
+        made(finished(tmp_path / "run", "ssd"), prune=0.3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["unet", "deeplab", "ssd", "yolo"])
+def test_what_int8_costs_is_told_by_boxes_and_masks_or_it_is_refused(tmp_path, kind):
+    try:
+        folder = made(finished(tmp_path / "run", kind), quantize="int8", max_loss=1)
+    except UserError as refused:
+        assert "8-bit integers" in str(refused)
+        return
+    manifest = read_bundle(folder)
+    assert "trained model's" in manifest.score
+    assert manifest.scores["eager"] == 1

@@ -3,7 +3,7 @@
 `python sight_bundles.py finder FOLDER`. A finder's image is cut into 4 × 4 cells, and each cell whose mean is above ½
 is a detection: its box is the cell, its score the mean, its label 1 in the lower half. A segmenter's pixel is "sky"
 where it is brighter than 170, "land" where it is brighter than 85, else "background". A driver does both, and its depth
-is the brightness in metres.
+is the brightness in metres. An inspector sees the middle of a picture only, and its heat is the brightness.
 """
 
 import sys
@@ -28,6 +28,8 @@ INSTANCE = TensorSpec("instance", "mask", "uint8", ("N", SIDE, SIDE))
 MASK = TensorSpec("mask", "mask", "uint8", ("N", SIDE, SIDE), labels=PIXELS)
 CONFIDENCE = TensorSpec("confidence", "mask", "float32", ("N", SIDE, SIDE), low=0.0, high=1.0)
 DEPTH = TensorSpec("depth", "mask", "float32", ("N", SIDE, SIDE), low=0.0, high=METRES)
+GLOOM = TensorSpec("gloom", "features", "float32", ("N", 1), low=0.0)
+HEAT = TensorSpec("heat", "mask", "float32", ("N", SIDE, SIDE), low=0.0, high=1.0)
 WHOLE = {"image": {"size": SIDE, "mode": "RGB", "fit": "letterbox"}}
 GREY = [
     node("Cast", ["image"], ["bytes"], to=Type.FLOAT),
@@ -75,6 +77,11 @@ SEGMENTING = [
     node("Add", ["far", "half"], ["confidence"]),
 ]
 PARTS = {"third": np.float32(85 / 255), "thirds": np.float32(170 / 255)}
+INSPECTING = [
+    node("Identity", ["flat"], ["heat"]),
+    node("GlobalAveragePool", ["grey"], ["one"]),
+    node("Reshape", ["one", "single"], ["gloom"]),
+]
 MEASURING = [node("Mul", ["flat", "metres"], ["depth"])]
 
 
@@ -95,8 +102,23 @@ def tiny(*outputs: TensorSpec) -> Tiny:
         nodes, weights = nodes + SEGMENTING, weights | PARTS
     if "depth" in known:
         nodes, weights = nodes + MEASURING, weights | {"metres": np.float32(METRES)}
+    if "heat" in known:
+        nodes, weights = nodes + INSPECTING, weights | {"single": np.array([-1, 1])}
+    weights = {name: value for name, value in weights.items() if any(name in each.input for each in nodes)}
     golden = np.stack([picture(), 255 - picture()]).transpose(0, 3, 1, 2)
     return Tiny(Signature((IMAGE,), outputs), nodes, weights, {"image": np.ascontiguousarray(golden)})
+
+
+PAINTED = TensorSpec("painted", "image", "float32", ("N", 3, SIDE, SIDE), low=0.0, high=1.0)
+
+
+def painter() -> Tiny:
+    """content and style → their mean."""
+    both = tuple(TensorSpec(name, "image", "uint8", ("N", 3, SIDE, SIDE)) for name in ("content", "style"))
+    nodes = [node("Cast", [spec.name], [f"{spec.name} bytes"], to=Type.FLOAT) for spec in both]
+    nodes += [node("Add", ["content bytes", "style bytes"], ["sum"]), node("Div", ["sum", "twice"], ["painted"])]
+    golden = {spec.name: tiny(DEPTH).golden["image"][i : i + 1] for i, spec in enumerate(both)}
+    return Tiny(Signature(both, (PAINTED,)), nodes, {"twice": np.float32(510)}, golden)
 
 
 SEEING = {
@@ -104,12 +126,15 @@ SEEING = {
     "outliner": (BOXES, SCORE, LABEL, INSTANCE),
     "segmenter": (MASK, CONFIDENCE),
     "driver": (BOXES, SCORE, LABEL, MASK, DEPTH),
+    "inspector": (GLOOM, HEAT),
 }
 
 
 def write_seeing(name: str, folder: Path) -> Path:
     """The bundle of the model `name`, in a folder to be made."""
-    return write_tiny(tiny(*SEEING[name]), name, folder, WHOLE)
+    if name == "painter":
+        return write_tiny(painter(), name, folder, {})
+    return write_tiny(tiny(*SEEING[name]), name, folder, {} if name == "inspector" else WHOLE)
 
 
 if __name__ == "__main__":
