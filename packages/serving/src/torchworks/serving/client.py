@@ -512,7 +512,7 @@ def _row(spec: TensorSpec, value: Any) -> Any:
 def _mask(spec: TensorSpec, value: dict[str, Any]) -> Mask | np.ndarray:
     values = np.asarray(Image.open(io.BytesIO(base64.b64decode(value["png"])), formats=["PNG"]))
     if regions.is_map(spec):
-        return np.float32(value["low"] + (value["high"] - value["low"]) / regions.DEEP * values)
+        return (value["low"] + (value["high"] - value["low"]) / regions.DEEP * values).astype(np.float32)
     return Mask(values, spec.labels, value.get("shares", {}))
 
 

@@ -228,8 +228,8 @@ class Codec:
             return [painter.written(mask, _of(letterboxes, i)) for i, mask in enumerate(masks)]
         return _readable(spec, outputs[spec.name])
 
-    def _masks(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], found: list) -> Iterable[np.ndarray]:
-        masks = outputs[spec.name]
+    def _masks(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], found: list) -> Sequence[np.ndarray]:
+        masks = list(outputs[spec.name])
         if not (regions.is_instances(spec) and found):
             return masks
         return [regions.only(mask, listed) for mask, listed in zip(masks, found, strict=True)]

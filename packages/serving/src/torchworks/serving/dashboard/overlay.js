@@ -55,7 +55,7 @@ class View {
     [this.width, this.height] = [Math.round(factor * seen.width), Math.round(factor * seen.height)];
     this.canvas = el("canvas", { width: seen.picture.width, height: seen.picture.height });
     this.marks = svg("svg", { viewBox: `0 0 ${this.width} ${this.height}` });
-    this.stage = el("div", { class: "stage", role: "img" }, this.canvas, this.marks);
+    this.stage = el("div", { class: factor > 1 ? "stage enlarged" : "stage", role: "img" }, this.canvas, this.marks);
     this.stage.style.width = `${this.width}px`;
     this.stage.style.aspectRatio = `${this.width} / ${this.height}`;
     this.legend = el("div", { class: "legend" });
@@ -78,9 +78,9 @@ class View {
     this.told = el("output", {});
     this.mask = el("select", { onchange: again }, masks.map(({ name }) => el("option", {}, name)), el("option", { value: "" }, "nothing"));
     return el("div", { class: "row" }, overLabel,
-      found && masks.length > 0 && boxesLabel,
-      masks.length > 1 && el("label", {}, "Pixels ", this.mask),
-      found && el("label", {}, "Least score ", this.least, this.told));
+      found && masks.length ? boxesLabel : null,
+      masks.length > 1 ? el("label", {}, "Pixels ", this.mask) : null,
+      found ? el("label", {}, "Least score ", this.least, this.told) : null);
   }
 
   key(event) {
@@ -125,7 +125,7 @@ class View {
       return el("p", { class: "hint" }, best ? `No detection has this score; the best has ${share(best)}.` : "Nothing was found.");
     }
     const counts = Map.groupBy(kept, ({ label }) => label);
-    return el("ul", {}, [...counts].map(([label, all]) => entry(this.colour(label), label, `${all.length}, best ${share(all[0].score, 0)}`)));
+    return el("ul", {}, [...counts].map(([label, all]) => entry(this.colour(label), label, `${all.length}, best ${share(Math.max(...all.map(({ score }) => score)), 0)}`)));
   }
 }
 
