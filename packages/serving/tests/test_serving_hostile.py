@@ -384,7 +384,7 @@ def seeing(tmp_path_factory) -> Iterator[Service]:
 
 
 def stretched() -> Iterator[tuple[str, Hostile]]:
-    for width, height in ((1, 1), (1, 3000), (3000, 1), (16_000_000, 1), (1, 16_000_000), (4000, 4000), (33, 31)):
+    for width, height in ((1, 1), (1, 3000), (1_000_000, 1), (1, 1_000_000), (4000, 4000), (33, 31)):
         lines = zlib.compress(b"\0" + bytes(width)) if height == 1 else zeros((width + 1) * height)
         yield f"png of {width} x {height}", ("image/png", png(width, height, data=lines), (*OK, *DAMAGED))
 
@@ -392,6 +392,7 @@ def stretched() -> Iterator[tuple[str, Hostile]]:
 @pytest.mark.parametrize("model", ["outliner", "segmenter"])
 def test_hostile_pictures_make_no_detector_or_segmenter_fail(seeing, model):
     cases = dict(itertools.chain(stretched(), bombs(), damaged(), disguised(), unusual()))
+    del cases["form with 60 pictures of 16 million pixels"]  # of decoding alone, so one model is enough
     assert ask_all(seeing, cases, f"/v1/models/{model}/predict") == {}
     for score in ("nan", "-1", "1e999", "x" * 1000, "%00", "0.5&least_score=2"):
         answer = seeing.ask(

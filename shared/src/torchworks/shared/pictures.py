@@ -84,10 +84,9 @@ class Letterbox:
 
     def map_back(self, values: np.ndarray) -> np.ndarray:
         """A map (size, size) of the square as one of the picture (height, width), taken at the nearest pixel."""
-        (width, height), (across, down) = self.inside, self.scales
-        rows = ((np.arange(self.height) + 0.5) * down).astype(int).clip(max=height - 1)
-        columns = ((np.arange(self.width) + 0.5) * across).astype(int).clip(max=width - 1)
-        return values[rows[:, None], columns]
+        width, height = self.inside
+        inside = Image.fromarray(np.ascontiguousarray(values[:height, :width]))
+        return np.asarray(inside.resize((self.width, self.height), Image.Resampling.NEAREST))
 
 
 def upright(image: Image.Image) -> Image.Image:

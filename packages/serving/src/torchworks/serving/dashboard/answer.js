@@ -1,7 +1,7 @@
 // What a model answered: class names with their probabilities, pictures, what it saw in a picture, or the plain JSON.
 
 import { el, figures, number, share } from "./dom.js";
-import { canvasOf, layersOf, overlay } from "./overlay.js";
+import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
 
@@ -10,13 +10,7 @@ export async function answerOf(model, { outputs }, picture) {
   const over = picture ? layersOf(model, outputs) : [];
   const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec));
   const shown = over.length ? [await overlay(model, outputs, picture)] : [];
-  const painted = others.some(({ kind }) => kind === "image");
-  return [...shown, painted && picture ? await sent(model, picture) : null, ...plain(others, outputs)].filter(Boolean);
-}
-
-async function sent(model, picture) {
-  const { canvas } = await canvasOf(model, picture, "the picture that was sent");
-  return el("div", { class: "pictures one" }, canvas);
+  return [...shown, ...plain(others, outputs)];
 }
 
 function plain(specs, outputs) {

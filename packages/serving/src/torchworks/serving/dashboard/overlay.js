@@ -15,13 +15,13 @@ export function layersOf(model, outputs) {
 }
 
 // The picture as the model sees it: the whole of it, or its middle.
-export async function canvasOf(model, picture, label) {
+async function canvasOf(model, picture) {
   const image = await createImageBitmap(picture);
   const whole = Object.values(model.preprocessing).some((said) => said?.fit === "letterbox");
   const least = Math.min(image.width, image.height);
   const [width, height] = whole ? [image.width, image.height] : [least, least];
   const factor = Math.min(1, FINEST / Math.max(width, height));
-  const canvas = el("canvas", { width: Math.max(1, factor * width), height: Math.max(1, factor * height), role: "img", "aria-label": label });
+  const canvas = el("canvas", { width: Math.max(1, factor * width), height: Math.max(1, factor * height) });
   const from = [(image.width - width) / 2, (image.height - height) / 2, width, height];
   canvas.getContext("2d").drawImage(image, ...from, 0, 0, canvas.width, canvas.height);
   return { canvas, width, height };
