@@ -3,8 +3,10 @@ refused with the reason. Boxes and masks are those of the trained net."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 pytest.importorskip("onnxscript", reason="exporting needs serving[export]")
@@ -13,15 +15,19 @@ pytest.importorskip("torchworks.cnn_vision", reason="needs the package that trai
 from torchworks.cnn_vision.anomaly.predictor import build_anomaly
 from torchworks.cnn_vision.autoencoders.predictor import build_autoencoder, build_sampler, build_vae, plain_config
 from torchworks.cnn_vision.models.dense import create_detector, create_segmenter
+from torchworks.cnn_vision.scenes.sample import Letterbox
 from torchworks.cnn_vision.style.adain import build_stylizer
 from torchworks.cnn_vision.style.fast import build_painter
 from torchworks.serving.bundle import open_bundle, read_bundle
+from torchworks.serving.codecs import read_letterboxed
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.export import speed
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.run import export, folder_of
+from torchworks.serving.limits import Limits
 from torchworks.shared import predict
 from torchworks.shared.config import UserError
+from torchworks.shared.data.images import picture as whole_picture
 from torchworks.shared.predict import Predictor, save_model
 from torchworks.shared.signature import Signature, TensorSpec
 
@@ -129,6 +135,22 @@ def _noise(spec: TensorSpec, random: torch.Generator) -> Tensor:
     if spec.dtype == "uint8":
         return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
     return torch.randn(shape, generator=random)
+
+
+@pytest.mark.parametrize(("width", "height"), [(500, 300), (90, 200), (64, 64), (20, 31)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_service_sees_a_whole_picture_as_training_does_and_maps_boxes_back_alike(tmp_path, width, height, form):
+    values = np.random.default_rng(0).integers(0, 256, (height // 10 + 1, width // 10 + 1, 3)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6 if form == "JPEG" else 1  # lying on its side
+    lying = (height, width) if form == "JPEG" else (width, height)
+    Image.fromarray(values).resize(lying).save(tmp_path / "a", form, exif=exif)
+    trained = Letterbox(width, height, SIZE)
+    wanted = np.array(trained.picture(whole_picture(tmp_path / "a", least=2 * SIZE)))
+    found, (box,) = read_letterboxed([(tmp_path / "a").read_bytes()], image(SIZE), Limits())
+    np.testing.assert_array_equal(found[0].transpose(1, 2, 0), wanted)
+    boxes = torch.rand(50, 4) * 1.2 * SIZE - 3
+    np.testing.assert_array_equal(box.boxes_back(boxes.numpy()), trained.back(boxes).numpy())
 
 
 def made(run: Path, **asked) -> Path:
