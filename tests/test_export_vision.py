@@ -174,8 +174,9 @@ def check_bundle(folder: Path) -> dict:
 UNTRACED = ("ssd", "yolo", "faster r-cnn", "mask r-cnn")
 """Kinds that TorchScript cannot hold."""
 SHORT = {("yolo", "onnx"), ("unet", "onnx"), ("anomaly", "onnx"), ("ssd", "torchscript"), ("sampler", "pt2")}
+"""Of each form and each kind of answer one; the others take minutes together."""
 EACH = [
-    pytest.param(kind, form, marks=() if (kind, form) in SHORT else pytest.mark.long, id=f"{kind}-{form}")
+    pytest.param(kind, form, marks=pytest.mark.slow if (kind, form) in SHORT else pytest.mark.long, id=f"{kind}-{form}")
     for kind in MODELS
     for form in FORMS
 ]
