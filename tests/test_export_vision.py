@@ -31,6 +31,8 @@ from torchworks.shared.data.images import picture as whole_picture
 from torchworks.shared.predict import Predictor, save_model
 from torchworks.shared.signature import Signature, TensorSpec
 
+# torchvision and the exporters warn of what they do themselves
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 SIZE, THINGS, PIXELS = 64, ("bird", "car"), ("background", "land", "sky")
 WHOLE = {"image": {"size": SIZE, "mode": "RGB", "fit": "letterbox"}}
 

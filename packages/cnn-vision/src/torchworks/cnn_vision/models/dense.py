@@ -34,6 +34,7 @@ DETECTORS: Families = {
     "yolo": ("yolo_resnet50", "yolo_resnet20"),
 }
 SEGMENTERS: Families = {
+    "unet": ("unet",),
     "deeplab": ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet20"),
 }
 

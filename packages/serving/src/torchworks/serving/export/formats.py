@@ -56,6 +56,7 @@ def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs, toleran
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`torch.jit")  # deprecated: PARITY.md and --help say so
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # a trace is judged by its answers
+        warnings.filterwarnings("ignore", message="To copy construct from a tensor")  # by torchvision, when traced
         try:
             traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
             fits = all(_answers_alike(predictor, traced, inputs, rows, tolerance) for rows in (1, 3))
@@ -97,6 +98,7 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
     try:
         with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
             warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
+            warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
             return torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
     except Exception as error:  # torch.export's own exceptions share no other base
         raise UserError(
