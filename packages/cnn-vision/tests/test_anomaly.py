@@ -223,7 +223,7 @@ def test_the_model_is_whole_and_speaks_in_units_of_its_thresholds(run):
     predictor = load_predictor(run)
     found = predictor.predict({"image": torch.full((2, 1, 32, 32), 110, dtype=torch.uint8)})
     assert found["score"].shape == (2, 1)
-    assert found["heat"].shape == (2, 1, 32, 32)
+    assert found["heat"].shape == (2, 32, 32)
 
 
 def test_the_model_exports_whole(run):

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import random
 import socket
@@ -25,6 +26,7 @@ from PIL import Image, PngImagePlugin
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import Answer, Service, started, until
+from sight_bundles import write_seeing
 
 PREDICT = "/v1/models/classifier/predict"
 MIB = 1 << 20
@@ -349,11 +351,11 @@ def judged(answer: Answer, statuses: tuple[int, ...]) -> str:
     return "" if constant and same and error["message"].endswith(".") else f"not the constant form: {answer.body!r}"
 
 
-def ask_all(service: Service, cases: dict[str, Hostile]) -> dict[str, str]:
+def ask_all(service: Service, cases: dict[str, Hostile], address: str = PREDICT) -> dict[str, str]:
     """What is wrong with the answers to whom."""
     found = {}
     for name, (kind, body, statuses) in cases.items():
-        if wrong := judged(service.ask("POST", PREDICT, body, Content_Type=kind), statuses):
+        if wrong := judged(service.ask("POST", address, body, Content_Type=kind), statuses):
             found[name] = wrong
     return found
 
@@ -371,6 +373,34 @@ def healthy(service: Service) -> None:
 def test_hostile_pictures_and_bodies_are_refused_and_unusual_ones_answered(service, make: Callable):
     assert ask_all(service, dict(make())) == {}
     healthy(service)
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("seeing")
+    models = [write_seeing(name, folder / name) for name in ("outliner", "segmenter")]
+    with started(folder / "log", *models) as found:
+        yield found
+
+
+def stretched() -> Iterator[tuple[str, Hostile]]:
+    for width, height in ((1, 1), (1, 3000), (1_000_000, 1), (1, 1_000_000), (4000, 4000), (33, 31)):
+        lines = zlib.compress(b"\0" + bytes(width)) if height == 1 else zeros((width + 1) * height)
+        yield f"png of {width} x {height}", ("image/png", png(width, height, data=lines), (*OK, *DAMAGED))
+
+
+@pytest.mark.parametrize("model", ["outliner", "segmenter"])
+def test_hostile_pictures_make_no_detector_or_segmenter_fail(seeing, model):
+    cases = dict(itertools.chain(stretched(), bombs(), damaged(), disguised(), unusual()))
+    del cases["form with 60 pictures of 16 million pixels"]  # of decoding alone, so one model is enough
+    assert ask_all(seeing, cases, f"/v1/models/{model}/predict") == {}
+    for score in ("nan", "-1", "1e999", "x" * 1000, "%00", "0.5&least_score=2"):
+        answer = seeing.ask(
+            "POST", f"/v1/models/{model}/predict?least_score={score}", saved(noise()), Content_Type="image/png"
+        )
+        assert answer.status in (200, 422), score
+    assert "Traceback" not in seeing.log()
+    assert seeing.ask("GET", "/readyz").json() == {"ready": True}
 
 
 def test_hostile_requests_are_refused(service):

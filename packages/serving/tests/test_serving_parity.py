@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from torchworks.serving.export.parity import Score, closeness, outputs_of, score_of, within
+from torchworks.serving.export.parity import Score, closeness, outputs_of, score_of
 from torchworks.serving.export.speed import BATCHES, race
 from torchworks.serving.export.trained import Samples
+from torchworks.serving.sameness import compare
 from torchworks.shared.signature import Signature, TensorSpec
 
 LABELS = ("a", "b", "c")
@@ -53,9 +54,14 @@ def test_images_have_no_answer_to_agree_on():
 
 def test_nothing_is_within_any_tolerance_of_nan():
     wanted = {"answer": np.zeros((1, 3))}
-    assert within(wanted, {"answer": wanted["answer"] + 1e-5}, 1e-4)
-    assert not within(wanted, {"answer": wanted["answer"] + 1e-3}, 1e-4)
-    assert not within(wanted, {"answer": wanted["answer"] + np.nan}, 1e9)
+
+    def same(change, tolerance):
+        found = {"answer": wanted["answer"] + change}
+        return all(each.same for each in compare(signature("label"), wanted, found, tolerance))
+
+    assert same(1e-5, 1e-4)
+    assert not same(1e-3, 1e-4)
+    assert not same(np.nan, 1e9)
 
 
 def test_classes_are_scored_by_accuracy():

@@ -105,7 +105,10 @@ def write(name: str, folder: Path) -> Path:
     return write_tiny(TINY[name](), f"tiny-{name}", folder)
 
 
-def write_tiny(tiny: Tiny, name: str, folder: Path) -> Path:
+GREYS = {"image": {"size": SIZE, "mode": "L", "range": [0, 255]}}
+
+
+def write_tiny(tiny: Tiny, name: str, folder: Path, preprocessing: dict[str, Any] = GREYS) -> Path:
     """The bundle of any model of one picture or latent, called `name`, in a folder to be made."""
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model(tiny).SerializeToString())
@@ -114,7 +117,7 @@ def write_tiny(tiny: Tiny, name: str, folder: Path) -> Path:
     tensors = {f"input.{key}": value for key, value in tiny.golden.items()}
     tensors |= {f"output.{key}": np.asarray(value) for key, value in outputs.items()}
     (folder / GOLDEN).write_bytes(save(tensors))  # save_file would make it unreadable for other users
-    write_manifest(name, tiny.signature, folder)
+    write_manifest(name, tiny.signature, folder, preprocessing)
     return folder
 
 
@@ -128,7 +131,7 @@ def model(tiny: Tiny) -> onnx.ModelProto:
     return onnx_helper.make_model(graph, opset_imports=[onnx_helper.make_opsetid("", 20)], ir_version=10)
 
 
-def write_manifest(name: str, signature: Signature, folder: Path) -> None:
+def write_manifest(name: str, signature: Signature, folder: Path, preprocessing: dict[str, Any] = GREYS) -> None:
     known = {
         "format": FORMAT,
         "name": name,
@@ -138,7 +141,7 @@ def write_manifest(name: str, signature: Signature, folder: Path) -> None:
         "recipe": "tiny",
         "builder": "tiny",
         "signature": to_dict(signature),
-        "preprocessing": {"image": {"size": SIZE, "mode": "L", "range": [0, 255]}},
+        "preprocessing": preprocessing,
         "labels": signature.outputs[0].labels or CLASSES,
         "tolerance": 1e-5,
         "files": [to_dict(FileEntry.of(file)) for file in sorted(folder.iterdir()) if file.name != BUNDLE],

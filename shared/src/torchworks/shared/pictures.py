@@ -2,11 +2,19 @@
 
 However a file stores its picture, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
 on white where it is transparent, 16 bits scaled to 8, the first of several frames. To fit the (square) size it is
-cropped at its middle and resampled by an antialiased bicubic filter.
+cropped at its middle (`square`), or scaled as a whole and padded (`Letterbox`), and resampled by an antialiased bicubic
+filter.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+
+GREY = 114
+"""What a picture that is not square is padded with."""
+LYING = (5, 6, 7, 8)
+"""EXIF orientations of pictures whose width and height change places."""
 
 
 class Unreadable(Exception):
@@ -20,6 +28,65 @@ def square(image: Image.Image, channels: int, size: int) -> np.ndarray:
     image = upright(image).convert("L" if channels == 1 else "RGB")
     values = np.array(ImageOps.fit(image, (size, size), method=Image.Resampling.BICUBIC))
     return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+def letterboxed(image: Image.Image, channels: int, size: int) -> tuple[np.ndarray, "Letterbox"]:
+    """A picture just opened, scaled as a whole and padded, as uint8 (channels, size, size), and the letterbox, which is
+    that of the upright picture; raises as `square` does."""
+    width, height = image.size  # before the decoder makes it smaller
+    if image.getexif().get(ExifTags.Base.Orientation) in LYING:
+        width, height = height, width
+    image.draft(None, (2 * size, 2 * size))
+    box = Letterbox(width, height, size)
+    values = np.array(box.picture(upright(image).convert("L" if channels == 1 else "RGB")))
+    return (values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))), box
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A picture of `width` × `height` scaled to fit a square of `size` and padded at its right and bottom, never
+    squeezed. Whole pixels make the two scales differ by less than a pixel over a side."""
+
+    width: int
+    height: int
+    size: int
+
+    @property
+    def inside(self) -> tuple[int, int]:
+        """Width and height of the scaled picture within the square."""
+        scale = self.size / max(self.width, self.height)
+        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Pixels of the square per pixel of the picture, along x and y."""
+        return self.inside[0] / self.width, self.inside[1] / self.height
+
+    def picture(self, image: Image.Image) -> Image.Image:
+        """A picture in grey or colour, resampled by an antialiased bicubic filter."""
+        square = Image.new(image.mode, (self.size, self.size), GREY if image.mode == "L" else (GREY,) * 3)
+        square.paste(image.resize(self.inside, Image.Resampling.BICUBIC), (0, 0))
+        return square
+
+    def ids(self, values: np.ndarray, fill: int) -> np.ndarray:
+        """A map (H, W) of class ids, of numbers of objects or of depths, taken at the nearest pixel; `fill` outside."""
+        (width, height), (across, down) = self.inside, self.scales
+        rows = ((np.arange(height) + 0.5) / down).astype(int).clip(max=self.height - 1)
+        columns = ((np.arange(width) + 0.5) / across).astype(int).clip(max=self.width - 1)
+        square = np.full((self.size, self.size), fill, values.dtype)
+        square[:height, :width] = values[rows[:, None], columns]
+        return square
+
+    def boxes_back(self, boxes: np.ndarray) -> np.ndarray:
+        """float32 boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
+        limit = np.array((self.width, self.height) * 2, np.float32)
+        return np.minimum((boxes / np.array(self.scales * 2, np.float32)).clip(min=0), limit)
+
+    def map_back(self, values: np.ndarray) -> np.ndarray:
+        """A map (size, size) of the square as one of the picture (height, width), taken at the nearest pixel."""
+        width, height = self.inside
+        inside = Image.fromarray(np.ascontiguousarray(values[:height, :width]))
+        return np.asarray(inside.resize((self.width, self.height), Image.Resampling.NEAREST))
 
 
 def upright(image: Image.Image) -> Image.Image:

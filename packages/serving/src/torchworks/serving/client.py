@@ -27,6 +27,7 @@ import httpx2
 import numpy as np
 from PIL import Image
 
+from torchworks.serving import regions
 from torchworks.serving.bundle import BundleManifest
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.signature import Signature, TensorSpec
@@ -78,9 +79,31 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class Detection:
+    """A thing in a picture: its class, from 0 to 1 how sure the model is, and x1, y1, x2, y2 in pixels of the picture
+    that was sent (of an array, in the model's). `number` is what it is called in masks of detections."""
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+    number: int
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A number for each pixel of the picture that was sent, (H, W): that of a class of `labels`, and `shares` are the
+    parts of the picture that each has; or, without labels, that of a detection."""
+
+    values: np.ndarray
+    labels: tuple[str, ...] = ()
+    shares: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
-    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a picture (Pillow) or an
-    array; for a model with several outputs a dictionary of these by the outputs' names."""
+    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of
+    `Detection`, a `Mask`, a picture (Pillow) or an array, which a map of a quantity becomes too, (H, W); for a model
+    with several outputs a dictionary of these by the outputs' names, where detections have that of the boxes."""
 
     model: str
     version: str
@@ -349,7 +372,7 @@ class _Request:
 def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
     call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked))
     answer = yield from _answer(call, timeout)
-    outputs = asked.card.signature.outputs
+    outputs = list(regions.answered(asked.card.signature))
     columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     single = [row[outputs[0].name] for row in rows] if len(outputs) == 1 else rows
@@ -473,6 +496,10 @@ def _plain(value: Any) -> Any:
 
 def _row(spec: TensorSpec, value: Any) -> Any:
     """One row of an output, from what the service sent."""
+    if regions.is_mask(spec):
+        return _mask(spec, value)
+    if spec.kind == "boxes" and all(isinstance(found, dict) for found in value):
+        return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
     if isinstance(value, str):
         return Image.open(io.BytesIO(base64.b64decode(value)), formats=["PNG"])
     if spec.kind == "probabilities" and spec.labels:
@@ -482,6 +509,13 @@ def _row(spec: TensorSpec, value: Any) -> Any:
     return np.asarray(value, spec.dtype)
 
 
+def _mask(spec: TensorSpec, value: dict[str, Any]) -> Mask | np.ndarray:
+    values = np.asarray(Image.open(io.BytesIO(base64.b64decode(value["png"])), formats=["PNG"]))
+    if regions.is_map(spec):
+        return (value["low"] + (value["high"] - value["low"]) / regions.DEEP * values).astype(np.float32)
+    return Mask(values, spec.labels, value.get("shares", {}))
+
+
 # A module for one model.
 
 
@@ -489,6 +523,7 @@ def stub(manifest: BundleManifest) -> str:
     """The source of a module with a class for this model alone, whose `predict` names its inputs, their classes and
     the type of its rows, for editors and type checkers."""
     inputs, outputs = manifest.signature.inputs, manifest.signature.outputs
+    told, found = list(regions.answered(manifest.signature)), regions.detections(manifest.signature)
     latent = any(spec.kind == "latent" for spec in inputs)
     drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
     ordered = sorted(inputs, key=lambda spec: spec.kind == "latent")
@@ -499,7 +534,7 @@ def stub(manifest: BundleManifest) -> str:
         takes=", ".join(map(_written, inputs)),
         gives=", ".join(map(_written, outputs)),
         given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn]),
-        row=_row_type(outputs[0]) if len(outputs) == 1 else "dict[str, Any]",
+        row=_row_type(told[0], found) if len(told) == 1 else "dict[str, Any]",
         inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
         sent="{name: value for name, value in inputs.items() if value is not None}" if latent else "inputs",
         drawn=", seed=seed, n=n" if latent else "",
@@ -533,7 +568,16 @@ IMPORTS = {
     "typing": ("Any", "Literal"),
     "numpy": ("ndarray",),
     "PIL": ("Image",),
-    "torchworks.serving.client": ("Classification", "Client", "Findings", "Model", "Picture", "Prediction"),
+    "torchworks.serving.client": (
+        "Classification",
+        "Client",
+        "Detection",
+        "Findings",
+        "Mask",
+        "Model",
+        "Picture",
+        "Prediction",
+    ),
 }
 
 
@@ -574,9 +618,13 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
     return f"{name}: {array}"
 
 
-def _row_type(spec: TensorSpec) -> str:
+def _row_type(spec: TensorSpec, found: regions.Detections | None) -> str:
+    if found is not None and spec == found.boxes:
+        return "list[Detection]"
     if spec.kind == "image":
         return "Image.Image"
+    if regions.is_mask(spec) and not regions.is_map(spec):
+        return "Mask"
     if not spec.labels:
         return "ndarray"
     return {"probabilities": "Findings", "label": "Classification"}.get(spec.kind, "ndarray")

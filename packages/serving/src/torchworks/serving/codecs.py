@@ -2,7 +2,7 @@
 
     codec = Codec(manifest, limits)
     inputs = codec.from_json(b'{"inputs": {"image": "iVBORw0K…"}}')      # {"image": uint8 (1, 1, 28, 28)}
-    codec.to_json(outputs)                                               # {"probability": [{"label": "7", …}]}
+    codec.to_json(outputs, inputs.letterboxes)                           # {"probability": [{"label": "7", …}]}
 
 | input | as JSON |
 |---|---|
@@ -11,7 +11,9 @@
 | label with names | also names; a single one holds for all rows |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
 
-A picture becomes exactly the pixels that training would read from its file. Whatever does not fit raises `Refusal`.
+A picture becomes exactly the pixels that training would read from its file: its middle, or the whole of it in a
+letterbox if the model's preprocessing says so. Then boxes and masks are answered in the picture's own pixels.
+`regions.py` has what is written for them. Whatever does not fit raises `Refusal`.
 """
 
 import base64
@@ -20,20 +22,21 @@ import contextlib
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 from pydantic_core import from_json
 
+from torchworks.serving import regions
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.errors import Refusal
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.pictures import Unreadable, square
+from torchworks.shared.pictures import Letterbox, Unreadable, letterboxed, square
 from torchworks.shared.signature import TensorSpec
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -51,6 +54,15 @@ QUICK_BYTES, QUICK_PIXELS = 1 << 16, 1 << 14
 """So small a picture is decoded where it is: in half a millisecond, which a thread needs to be woken and to answer."""
 _DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
 _FAMILIES = {"float32": "fiu", "float16": "fiu", "bool": "b", "int64": "iu", "int32": "iu", "uint8": "iu"}
+
+
+T = TypeVar("T")
+
+
+class Inputs(dict[str, np.ndarray]):
+    """Arrays by name. `letterboxes` are those of the rows' pictures, empty where the model got other pixels."""
+
+    letterboxes: Sequence[Letterbox] = ()
 
 
 def invalid(message: str) -> Refusal:
@@ -75,10 +87,14 @@ class Codec:
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
+        self.whole = {spec.name for spec in self.signature.inputs if _letterboxes(manifest, spec)}
+        self.detections = regions.detections(self.signature)
+        self.answered = list(regions.answered(self.signature))
+        self.colours = regions.colours(self.signature)
 
     # ---- in ----------------------------------------------------------------------------------------------
 
-    def from_json(self, body: bytes) -> dict[str, np.ndarray]:
+    def from_json(self, body: bytes) -> Inputs:
         """The arrays of `{"inputs": {name: value}}`."""
         document = parse(body)
         given = document.get("inputs") if isinstance(document, dict) else None
@@ -86,35 +102,42 @@ class Codec:
             raise invalid('The body must be a JSON object with one field, "inputs": an object of the model\'s inputs.')
         return self.from_values(given)
 
-    def from_picture(self, data: bytes) -> dict[str, np.ndarray]:
+    def from_picture(self, data: bytes) -> Inputs:
         """The arrays of a body that is a picture; only for a model whose one input is one."""
         if self.picture is None or len(self.specs) > 1:
             names = ", ".join(self.specs)
             raise Refusal(415, "wrong_type", f"This model's inputs are {names}, not one picture: send them as JSON.")
-        return self.checked({self.picture.name: read_picture(data, self.picture, self.limits)[None]})
+        return self.from_values({self.picture.name: data})
 
-    def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> dict[str, np.ndarray]:
+    def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> Inputs:
         """The arrays of a form: files are pictures, texts are JSON or class names; parts of one name are rows."""
         given: dict[str, list[Any]] = {}
         for name, part in parts:
             given.setdefault(name, []).append(part if isinstance(part, bytes) else _loose(part))
         return self.from_values({name: part[0] if len(part) == 1 else part for name, part in given.items()})
 
-    def from_values(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def from_values(self, given: Mapping[str, Any]) -> Inputs:
         """Arrays of what the inputs' names stand for."""
         draws = self.latent is not None and self.latent.name not in given
         extra = DRAWN if draws else ()
         for name in given:
             if name not in self.specs and name not in extra:
                 raise invalid(f"The model has no such input.{nearest(name, self.specs)} Its inputs: {self._inputs()}.")
-        arrays = {name: self.array(self.specs[name], given[name]) for name in self.specs if name in given}
-        return self.checked(self._with_latent(arrays, given) if draws else arrays)
+        arrays = Inputs()
+        for name, spec in self.specs.items():
+            if name in given:
+                arrays[name], letterboxes = self._read(spec, given[name])
+                arrays.letterboxes = arrays.letterboxes or letterboxes
+        if draws:
+            self._add_latent(arrays, given)
+        self.check(arrays)
+        return arrays
 
     def _inputs(self) -> str:
         return ", ".join([*self.specs, *(DRAWN if self.latent else ())])
 
-    def checked(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The arrays, if they fit the signature and the limit of rows."""
+    def check(self, arrays: dict[str, np.ndarray]) -> None:
+        """Raise `Refusal` unless the arrays fit the signature and the limit of rows."""
         for name, array in arrays.items():
             if array.ndim and len(array) > self.limits.rows:
                 raise Refusal(413, "too_many_rows", f"'{name}' has more rows than the {self.limits.rows} of a request.")
@@ -122,19 +145,24 @@ class Codec:
             self.signature.check(arrays)
         except UserError as error:
             raise invalid(str(error)) from error
-        return arrays
 
     def array(self, spec: TensorSpec, value: Any) -> np.ndarray:
         """One input."""
+        return self._read(spec, value)[0]
+
+    def _read(self, spec: TensorSpec, value: Any) -> tuple[np.ndarray, Sequence[Letterbox]]:
+        """One input, and the letterboxes of its pictures."""
         if takes_pictures(spec) and (pictures := _pictures(value)):
             if len(pictures) > self.limits.rows:
                 raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} pictures.")
-            return read_pictures(map(_bytes, pictures), spec, self.limits)
+            if spec.name in self.whole:
+                return read_letterboxed(map(_bytes, pictures), spec, self.limits)
+            return read_pictures(map(_bytes, pictures), spec, self.limits), ()
         if spec.kind == "label" and spec.labels:
             value = _named(spec, value)
-        return numbers(spec, value)
+        return numbers(spec, value), ()
 
-    def _with_latent(self, arrays: dict[str, np.ndarray], given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def _add_latent(self, arrays: dict[str, np.ndarray], given: Mapping[str, Any]) -> None:
         """Draw the latents that were left out, and for what else was left out take all classes in turn."""
         assert self.latent is not None
         size = self.latent.shape[-1]
@@ -149,26 +177,72 @@ class Codec:
                 arrays[spec.name] = (np.arange(n) % len(spec.labels)).astype(spec.dtype)
             elif spec.name in arrays and len(arrays[spec.name]) == 1:
                 arrays[spec.name] = np.repeat(arrays[spec.name], n, axis=0)
-        return {**arrays, self.latent.name: drawn}
+        arrays[self.latent.name] = drawn
 
     # ---- out ---------------------------------------------------------------------------------------------
 
-    def to_json(self, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Outputs for people: classes by name, images as base64 PNG, anything else as nested lists."""
-        return {spec.name: _readable(spec, outputs[spec.name]) for spec in self.signature.outputs}
+    def to_json(
+        self, outputs: Mapping[str, np.ndarray], letterboxes: Sequence[Letterbox] = (), least_score: float = 0.0
+    ) -> dict[str, Any]:
+        """Outputs for people: classes by name, detections of at least a score, images and masks as base64 PNG, anything
+        else as nested lists."""
+        found = self._listed(outputs, letterboxes, least_score)
+        return {spec.name: self._readable(spec, outputs, letterboxes, found) for spec in self.answered}
 
-    def to_png(self, outputs: Mapping[str, np.ndarray]) -> bytes:
-        """The one image that the model gives, as a file; raises `Refusal` if it gives something else."""
-        (name, array), *others = outputs.items()
-        spec = self.signature.outputs[0]
-        if others or not gives_pictures(spec) or len(array) > 1:
-            raise invalid("Accept: image/png is for models that give one image, and for one row. Ask for JSON instead.")
-        return png(spec, outputs[name][0])
+    def to_png(
+        self, outputs: Mapping[str, np.ndarray], letterboxes: Sequence[Letterbox] = (), least_score: float = 0.0
+    ) -> bytes:
+        """The first image or mask that the model gives, as a file; raises `Refusal` if there is none, or for several
+        rows."""
+        spec = next((spec for spec in self.answered if gives_files(spec)), None)
+        if spec is None or len(outputs[spec.name]) > 1:
+            message = (
+                "Accept: image/png is for models that give an image or a mask, and for one row. Ask for JSON instead."
+            )
+            raise invalid(message)
+        if gives_pictures(spec):
+            return png(spec, outputs[spec.name][0])
+        masks = self._masks(spec, outputs, self._listed(outputs, letterboxes, least_score))
+        return regions.Painter(spec, self.colours).png(masks[0], _of(letterboxes, 0))
 
     def heavy(self, outputs: Mapping[str, np.ndarray]) -> bool:
         """Whether writing them takes long enough to be done beside the event loop."""
-        pictures = any(gives_pictures(spec) for spec in self.signature.outputs)
-        return pictures or sum(value.size for value in outputs.values()) > QUICK_VALUES
+        files = any(map(gives_files, self.answered))
+        return files or sum(value.size for value in outputs.values()) > QUICK_VALUES
+
+    def _listed(self, outputs: Mapping[str, np.ndarray], letterboxes: Sequence[Letterbox], least_score: float) -> list:
+        """The detections of each row."""
+        if self.detections is None:
+            return []
+        rows = range(len(outputs[self.detections.boxes.name]))
+        return [self.detections.listed(outputs, i, least_score, _of(letterboxes, i)) for i in rows]
+
+    def _readable(
+        self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], letterboxes: Sequence[Letterbox], found: list
+    ) -> list[Any]:
+        if self.detections is not None and spec.name == self.detections.boxes.name:
+            return found
+        if regions.is_mask(spec):
+            painter = regions.Painter(spec, self.colours)
+            masks = self._masks(spec, outputs, found)
+            return [painter.written(mask, _of(letterboxes, i)) for i, mask in enumerate(masks)]
+        return _readable(spec, outputs[spec.name])
+
+    def _masks(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], found: list) -> Sequence[np.ndarray]:
+        masks = list(outputs[spec.name])
+        if not (regions.is_instances(spec) and found):
+            return masks
+        return [regions.only(mask, listed) for mask, listed in zip(masks, found, strict=True)]
+
+
+def _letterboxes(manifest: BundleManifest, spec: TensorSpec) -> bool:
+    """Whether the model was trained on whole pictures."""
+    said = manifest.preprocessing.get(spec.name)
+    return takes_pictures(spec) and isinstance(said, dict) and said.get("fit") == "letterbox"
+
+
+def _of(letterboxes: Sequence[Letterbox], row: int) -> Letterbox | None:
+    return letterboxes[row] if letterboxes else None
 
 
 # ------------------------------------------------------------------------------------------------------ numbers
@@ -247,6 +321,11 @@ def takes_pictures(spec: TensorSpec) -> bool:
     return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _square(spec)
 
 
+def gives_files(spec: TensorSpec) -> bool:
+    """Whether this output can be written as picture files in any way."""
+    return gives_pictures(spec) or regions.is_mask(spec)
+
+
 def gives_pictures(spec: TensorSpec) -> bool:
     """Whether this output can be written as picture files: (N, 1 or 3, H, W)."""
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[1] in (1, 3)
@@ -280,15 +359,29 @@ def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
 def read_pictures(files: Iterable[bytes], spec: TensorSpec, limits: Limits) -> np.ndarray:
     """The same of several, uint8 (N, C, S, S)."""
     channels, size = int(spec.shape[1]), int(spec.shape[3])
-    rows, left = [], TOGETHER * limits.image_pixels
+    return np.stack(_each(files, limits, lambda image: square(image, channels, size)))
+
+
+def read_letterboxed(
+    files: Iterable[bytes], spec: TensorSpec, limits: Limits
+) -> tuple[np.ndarray, tuple[Letterbox, ...]]:
+    """The pixels of whole pictures, uint8 (N, C, S, S), and what scaled them."""
+    channels, size = int(spec.shape[1]), int(spec.shape[3])
+    values, boxes = zip(*_each(files, limits, lambda image: letterboxed(image, channels, size)), strict=True)
+    return np.stack(values), boxes
+
+
+def _each(files: Iterable[bytes], limits: Limits, make: Callable[[Image.Image], T]) -> list[T]:
+    """What is made of each picture, once it is known that it and all together are not too large."""
+    made, left = [], TOGETHER * limits.image_pixels
     for data in files:
         with _refusing(limits), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, limits)
             left -= image.width * image.height
             if left < 0:
                 raise _too_many_pixels(limits)
-            rows.append(square(image, channels, size))
-    return np.stack(rows)
+            made.append(make(image))
+    return made
 
 
 @contextlib.contextmanager

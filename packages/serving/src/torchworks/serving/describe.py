@@ -9,8 +9,9 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from torchworks.serving import regions
 from torchworks.serving.batching import rows_name
-from torchworks.serving.codecs import IMAGE_TYPES, LARGEST_SEED, gives_pictures, png, takes_pictures
+from torchworks.serving.codecs import IMAGE_TYPES, LARGEST_SEED, gives_files, gives_pictures, png, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes.v2 import DATATYPES
@@ -47,6 +48,18 @@ JOB: Schema = {
         "finished": {"type": ["number", "null"]},
         "links": {"type": "object", "additionalProperties": {"type": "string"}},
     },
+}
+BOXES = (
+    "The detections of each row. Of a picture (a file as the body, in a form, or in base64) boxes are in the pixels "
+    "of that picture, upright, if the model sees whole pictures; of numbers, and where it sees a picture's middle, "
+    "in the model's."
+)
+MASK = "One for each row, of the picture's own size where boxes are in its pixels, else of the model's."
+LEAST: Schema = {
+    "name": "least_score",
+    "in": "query",
+    "description": "Leave detections with a lower score out.",
+    "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
 }
 ERROR: Schema = {
     "type": "object",
@@ -102,12 +115,16 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
     job: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
     events: Schema = {"text/event-stream": {}}
     by_protocol = f"Ask {name} by the Open Inference Protocol"
-    return {
+    operations = {
         f"/v1/models/{name}/predict": _post(name, "predict", f"Ask {name}", bodies, "200", answers),
         f"/v1/models/{name}/jobs": _post(name, "jobs", f"Ask {name} for many rows, as a job", larger, "202", job),
         f"/v1/models/{name}/stream": _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
         f"/v2/models/{name}/infer": _post(name, "infer", by_protocol, tensors, "200", outputs),
     }
+    if served.codec.detections is not None:
+        for verb in ("predict", "stream"):
+            operations[f"/v1/models/{name}/{verb}"]["parameters"] = [LEAST]
+    return operations
 
 
 def _post(name: str, verb: str, summary: str, bodies: Schema, status: str, answers: Schema) -> Schema:
@@ -133,7 +150,10 @@ def _bodies(served: ServedModel, limits: Limits) -> Schema:
 
 
 def _answers(served: ServedModel) -> Schema:
-    outputs = {spec.name: _output_schema(spec) for spec in served.manifest.signature.outputs}
+    found = served.codec.detections
+    outputs = {spec.name: _output_schema(spec) for spec in served.codec.answered}
+    if found is not None:
+        outputs[found.boxes.name] = _detections_schema(found)
     names = {name: {"type": "string"} for name in ("model", "version", "request_id")}
     schema = {
         "type": "object",
@@ -141,7 +161,7 @@ def _answers(served: ServedModel) -> Schema:
         "properties": {**names, "outputs": {"type": "object", "required": list(outputs), "properties": outputs}},
     }
     answers: Schema = {"application/json": {"schema": schema}}
-    if len(outputs) == 1 and gives_pictures(served.manifest.signature.outputs[0]):
+    if any(map(gives_files, served.codec.answered)):
         answers["image/png"] = {"schema": {"type": "string", "format": "binary"}}
     return answers
 
@@ -217,7 +237,35 @@ def _output_schema(spec: TensorSpec) -> Schema:
         return {"type": "array", "items": by_name}
     if gives_pictures(spec):
         return {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
+    if regions.is_mask(spec):
+        return {"type": "array", "items": _mask_schema(spec), "description": MASK}
     return {"type": "array"}
+
+
+def _mask_schema(spec: TensorSpec) -> Schema:
+    fields: Schema = {"png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}}
+    if regions.is_classes(spec):
+        fields["png"]["description"] = "Pixels are the numbers of classes, in the order of the labels, with a palette."
+        fields["shares"] = {"type": "object", "properties": {name: {"type": "number"} for name in spec.labels}}
+    elif regions.is_instances(spec):
+        fields["png"]["description"] = "Pixels are the numbers of detections; 0 is none."
+    else:
+        fields["png"]["description"] = "16 bits grey: a pixel p stands for low + (high - low) * p / 65535."
+        fields |= {"low": {"const": spec.low}, "high": {"const": spec.high}}
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def _detections_schema(found: regions.Detections) -> Schema:
+    label: Schema = {"type": "string"} | ({"enum": list(found.label.labels)} if found.label.labels else {})
+    box = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+    fields: Schema = {
+        "label": label,
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "box": box | {"description": "x1, y1, x2, y2"},
+        "number": {"type": "integer", "minimum": 1, "description": "What the detection is in masks of detections."},
+    }
+    items = {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
 
 
 def _v2_schema(served: ServedModel) -> Schema:

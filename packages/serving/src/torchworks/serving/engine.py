@@ -10,6 +10,7 @@ import numpy as np
 
 from torchworks.serving.bundle import Bundle
 from torchworks.serving.forms import CODE_FORMS
+from torchworks.serving.sameness import Sameness, compare
 from torchworks.shared.config import UserError
 
 
@@ -44,21 +45,26 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
 
 
 def check_golden(bundle: Bundle, engine: Engine) -> float:
-    """Run the golden example; returns the largest difference. Raises `UserError` beyond the bundle's tolerance."""
+    """Run the golden example; returns the largest difference of numbers. Raises `UserError` unless all outputs are the
+    same within the bundle's tolerance, by the rules of `sameness.py`."""
     inputs, wanted = bundle.golden()
     outputs = engine.run(inputs)
-    return max(_difference(bundle, name, outputs.get(name), value) for name, value in wanted.items())
+    for name, value in wanted.items():
+        if name not in outputs or outputs[name].shape != value.shape:
+            raise UserError(f"The model in {bundle.folder} gives no output '{name}' of the shape {value.shape}.")
+    tolerance, largest = bundle.manifest.tolerance, 0.0
+    for found in compare(bundle.manifest.signature, wanted, outputs, tolerance):
+        if not found.same:
+            raise _differs(bundle, found)
+        largest = max(largest, found.largest)
+    return largest
 
 
-def _difference(bundle: Bundle, name: str, found: np.ndarray | None, wanted: np.ndarray) -> float:
-    if found is None or found.shape != wanted.shape:
-        raise UserError(f"The model in {bundle.folder} gives no output '{name}' of the shape {wanted.shape}.")
-    difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
-    allowed = bundle.manifest.tolerance * (1 + np.abs(wanted.astype(np.float64)))
-    if not (difference <= allowed).all():  # NaN is not less than anything
-        raise UserError(
-            f"The model in {bundle.folder} does not replay its golden example: '{name}' differs by "
-            f"{difference.max():.3g}, allowed is {bundle.manifest.tolerance:g}. The file is not what was exported, or "
-            "this machine computes differently."
-        )
-    return float(difference.max())
+def _differs(bundle: Bundle, found: Sameness) -> UserError:
+    how = f"'{found.output}' differs by {found.largest:.3g}, allowed is {bundle.manifest.tolerance:g}"
+    if found.share is not None:
+        how = f"of '{found.output}', {found.share:.2%} of {found.count} {found.what} are the same"
+    return UserError(
+        f"The model in {bundle.folder} does not replay its golden example: {how}. The file is not what was exported, "
+        "or this machine computes differently."
+    )

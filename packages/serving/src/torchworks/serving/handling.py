@@ -5,8 +5,9 @@ Every way of asking (JSON, a picture, a form, the Open Inference Protocol) goes 
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,17 +16,19 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from torchworks.serving.batching import Arrival
+from torchworks.serving.codecs import Inputs, invalid
 from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, too_late
 from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
+from torchworks.shared.pictures import Letterbox
 
 KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
 Read = Callable[[Request, ServedModel], Awaitable["Decode"]]
-Encode = Callable[[ServedModel, Arrays], Response]
+Encode = Callable[["Call"], Response]
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,18 @@ class Call:
 
     async def _encoded(self, encode: Encode) -> Response:
         if self.served.codec.heavy(self.outputs):
-            return await self.service.beside(encode, self.served, self.outputs)
-        return encode(self.served, self.outputs)
+            return await self.service.beside(encode, self)
+        return encode(self)
+
+    @property
+    def letterboxes(self) -> Sequence[Letterbox]:
+        """Of the pictures that were sent."""
+        return self.inputs.letterboxes if isinstance(self.inputs, Inputs) else ()
+
+    @property
+    def least_score(self) -> float:
+        """Of the detections to be told; raises `Refusal`."""
+        return least_score(self.request.query_params.get("least_score"))
 
     @contextlib.contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -148,6 +161,17 @@ async def _mirrored(call: Call, shadow: ServedModel) -> None:
     except Refusal as refusal:
         status = refusal.status
     copy.note(status)
+
+
+def least_score(given: str | None) -> float:
+    """From 0 to 1; 0 if none is given. Raises `Refusal`."""
+    try:
+        value = float(given or 0)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise invalid("'least_score' must be a number from 0 to 1.")
+    return value
 
 
 @contextlib.asynccontextmanager

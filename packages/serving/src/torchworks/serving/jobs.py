@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -20,6 +20,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from torchworks.serving.errors import Refusal
+from torchworks.shared.pictures import Letterbox
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
@@ -67,6 +68,7 @@ class Job:
     version: str
     rows: int
     created: float
+    letterboxes: Sequence[Letterbox] = ()
     state: State = "queued"
     done: int = 0
     error: str = ""
@@ -113,17 +115,21 @@ class Jobs:
         self._turn = asyncio.Semaphore(self.limits.running)
 
     def submit(
-        self, served: Model, inputs: dict[str, np.ndarray], ended: Callable[[Job], object] = lambda job: None
+        self,
+        served: Model,
+        inputs: dict[str, np.ndarray],
+        ended: Callable[[Job], object] = lambda job: None,
+        letterboxes: Sequence[Letterbox] = (),
     ) -> Job:
-        """Start a job of as many rows as the inputs have; `ended` is called when it is over. Raises `Refusal` beyond a
-        limit."""
+        """Start a job of as many rows as the inputs have; `ended` is called when it is over. `letterboxes` are those of
+        the rows' pictures, if any. Raises `Refusal` beyond a limit."""
         self._forget()
         rows = len(next(iter(inputs.values())))
         if rows > self.limits.rows:
             raise Refusal(413, "too_large", f"A job may have {self.limits.rows} rows, and this one has {rows}.")
         if sum(job.state not in OVER for job in self._jobs.values()) >= self.limits.waiting:
             raise Refusal(429, "busy", "Too many jobs are waiting already: try again later.", retry_after=5)
-        job = Job(secrets.token_urlsafe(16), served.name, served.version, rows, time.time())
+        job = Job(secrets.token_urlsafe(16), served.name, served.version, rows, time.time(), letterboxes)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(job, served, inputs, ended))
         return job

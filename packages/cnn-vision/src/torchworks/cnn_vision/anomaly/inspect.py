@@ -60,7 +60,7 @@ def verdict(score: float) -> str:
 def looked_at(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (N,) in units of the threshold and heat (N, S, S), 0.5 at the threshold, of images uint8 (N, C, S, S)."""
     parts = [run.predictor(part.to(run.device)) for part in images.split(CHUNK)]
-    return torch.cat([score[:, 0].cpu() for score, _ in parts]), torch.cat([heat[:, 0].cpu() for _, heat in parts])
+    return torch.cat([score[:, 0].cpu() for score, _ in parts]), torch.cat([heat.cpu() for _, heat in parts])
 
 
 def _test_images(run: FinishedRun, count: int, out: Path) -> None:

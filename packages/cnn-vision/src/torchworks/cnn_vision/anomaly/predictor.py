@@ -21,14 +21,14 @@ LEVELS, STRIDE = (1, 2), 8
 
 
 class AnomalyPredictor(Predictor):
-    """image (N, C, S, S), uint8 → score (N, 1), in which 1 is the threshold for an alarm, and heat (N, 1, S, S) in
+    """image (N, C, S, S), uint8 → score (N, 1), in which 1 is the threshold for an alarm, and heat (N, S, S) in
     [0, 1], in which 0.5 is the threshold for a defective place."""
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         net = self.net
         assert isinstance(net, PatchCore)
         score, heat = net(inputs[0].float() / 255)
-        return (score / net.threshold)[:, None], (heat / (2 * net.heat_threshold)).clamp(0, 1)[:, None]
+        return (score / net.threshold)[:, None], (heat / (2 * net.heat_threshold)).clamp(0, 1)
 
 
 class Pyramid(nn.Module):
@@ -62,7 +62,7 @@ def build_anomaly(config: dict[str, Any]) -> AnomalyPredictor:
     )
     image = TensorSpec("image", "image", "uint8", ("N", channels, size, size))
     score = TensorSpec("score", "features", "float32", ("N", 1), low=0.0)
-    heat = TensorSpec("heat", "image", "float32", ("N", 1, size, size), low=0.0, high=1.0)
+    heat = TensorSpec("heat", "mask", "float32", ("N", size, size), low=0.0, high=1.0)
     return AnomalyPredictor(net, Signature((image,), (score, heat)))
 
 

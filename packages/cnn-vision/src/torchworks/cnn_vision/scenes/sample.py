@@ -13,18 +13,17 @@ Shape letters: S pixels along a side, M objects at most, K classes of things, G 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from torchworks.shared import pictures
 from torchworks.shared.data import Field, Schema
 
 NOTHING, IGNORED = -1, -2
 VOID = 255
-GREY = 114
+GREY = pictures.GREY
 """What a picture that is not square is padded with."""
 INSTANCES = 254
 """Most objects that an instance map tells apart."""
@@ -77,25 +76,8 @@ def boxes_around(instance: np.ndarray, count: int) -> np.ndarray:
     return boxes
 
 
-@dataclass(frozen=True)
-class Letterbox:
-    """A picture of `width` × `height` scaled to fit a square of `size` and padded at its right and bottom, never
-    squeezed. Whole pixels make the two scales differ by less than a pixel over a side."""
-
-    width: int
-    height: int
-    size: int
-
-    @property
-    def inside(self) -> tuple[int, int]:
-        """Width and height of the scaled picture within the square."""
-        scale = self.size / max(self.width, self.height)
-        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
-
-    @property
-    def scales(self) -> tuple[float, float]:
-        """Pixels of the square per pixel of the picture, along x and y."""
-        return self.inside[0] / self.width, self.inside[1] / self.height
+class Letterbox(pictures.Letterbox):
+    """The letterbox of a picture, for boxes that are tensors too."""
 
     def boxes(self, boxes: Tensor) -> Tensor:
         """Boxes (…, 4) of the picture as boxes of the square."""
@@ -105,18 +87,3 @@ class Letterbox:
         """Boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
         limit = boxes.new_tensor((self.width, self.height) * 2)
         return (boxes / boxes.new_tensor(self.scales * 2)).clamp(min=0).minimum(limit)
-
-    def picture(self, image: Image.Image) -> Image.Image:
-        """A picture in grey or colour, resampled by an antialiased bicubic filter."""
-        square = Image.new(image.mode, (self.size, self.size), GREY if image.mode == "L" else (GREY,) * 3)
-        square.paste(image.resize(self.inside, Image.Resampling.BICUBIC), (0, 0))
-        return square
-
-    def ids(self, values: np.ndarray, fill: int) -> np.ndarray:
-        """A map (H, W) of class ids, of numbers of objects or of depths, taken at the nearest pixel; `fill` outside."""
-        (width, height), (across, down) = self.inside, self.scales
-        rows = ((np.arange(height) + 0.5) / down).astype(int).clip(max=self.height - 1)
-        columns = ((np.arange(width) + 0.5) / across).astype(int).clip(max=self.width - 1)
-        square = np.full((self.size, self.size), fill, values.dtype)
-        square[:height, :width] = values[rows[:, None], columns]
-        return square

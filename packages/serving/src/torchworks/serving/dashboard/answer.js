@@ -1,13 +1,22 @@
-// What a model answered: class names with their probabilities, pictures, or the plain JSON.
+// What a model answered: class names with their probabilities, pictures, what it saw in a picture, or the plain JSON.
 
-import { el, share } from "./dom.js";
+import { el, figures, number, share } from "./dom.js";
+import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
 
-// Elements that show the outputs of all rows.
-export function answerOf(model, { outputs }) {
-  return model.signature.outputs.map(({ name, kind }) => {
+// Elements that show the outputs of all rows, for the one picture that was sent, if it was one.
+export async function answerOf(model, { outputs }, picture) {
+  const over = picture ? layersOf(model, outputs) : [];
+  const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec));
+  const shown = over.length ? [await overlay(model, outputs, picture)] : [];
+  return [...shown, ...plain(others, outputs)];
+}
+
+function plain(specs, outputs) {
+  return specs.map(({ name, kind }) => {
     const rows = outputs[name];
+    if (kind === "features" && rows[0].length === 1) return el("dl", { class: "figures" }, figures(rows.map(([value]) => [name, number(value)])));
     if (kind === "image" && typeof rows[0] === "string") return pictures(name, rows);
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));

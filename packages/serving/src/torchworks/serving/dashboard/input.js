@@ -15,6 +15,7 @@ export function inputFor(model, actions) {
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
   const drawn = inputs.filter((spec) => spec.kind === "latent").length === 1;
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);
+  if (inputs.every(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string")) return imagesInput(model, actions);
   if (drawn && (inputs.length === 1 || (inputs.length === 2 && inputs.some(named)))) return latentInput(model, inputs.find(named));
   return jsonInput(model);
 }
@@ -43,7 +44,7 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
   }
   function takeExample() {
     forget();
-    take(new Blob([Uint8Array.from(atob(example), (sign) => sign.charCodeAt(0))], { type: "image/png" }));
+    take(fileOf(example));
   }
   function wipe() {
     forget();
@@ -69,6 +70,35 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
     return { path: `${modelPath(model.name)}/predict`, method: "POST", body, type };
   };
   return { elements: [place], request };
+}
+
+const fileOf = (base64) => new Blob([Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0))], { type: "image/png" });
+
+// A picture for each of several inputs.
+function imagesInput(model, { send, refuse }) {
+  const chosen = {};
+  const places = model.signature.inputs.map(({ name }) => {
+    const preview = el("img", { class: "preview", alt: `the chosen ${name}`, hidden: true, onerror: () => { preview.hidden = true; } });
+    const file = el("input", { type: "file", accept: PICTURES.join(), onchange: () => file.files[0] && take(file.files[0]) });
+    function take(picture) {
+      chosen[name] = picture;
+      URL.revokeObjectURL(preview.src);
+      preview.src = URL.createObjectURL(picture);
+      preview.hidden = false;
+      if (model.signature.inputs.every((spec) => chosen[spec.name])) send();
+    }
+    const place = el("div", { class: "drop" }, preview, el("div", { class: "controls" }, el("label", {}, `Choose the ${name} `, file), hint("Or drop it here.")));
+    acceptDrops(place, (dropped) => (dropped ? take(dropped) : refuse("What was dropped is no file. Save the picture first, then drop or choose its file.")));
+    return { name, place, take };
+  });
+  const examples = () => places.forEach(({ name, take }) => take(fileOf(model.examples[0].inputs[name])));
+  const request = async () => {
+    const body = new FormData();
+    for (const { name } of places) body.append(name, chosen[name]);
+    return { path: `${modelPath(model.name)}/predict`, method: "POST", body };
+  };
+  const button = el("button", { type: "button", onclick: examples }, "Use an example");
+  return { elements: [el("div", { class: "row" }, button), ...places.map(({ place }) => place)], request };
 }
 
 function acceptDrops(place, take) {

@@ -52,7 +52,8 @@ function finish(shown) {
 async function predict(request) {
   const begun = performance.now(), asked = model;
   const answer = await call(request.path, request);
-  return [...answerOf(asked, answer), told(answer, begun)];
+  const picture = request.body instanceof Blob ? request.body : null;
+  return [...await answerOf(asked, answer, picture), told(answer, begun)];
 }
 
 function told({ model: name, version }, begun) {
@@ -66,7 +67,7 @@ async function generate(request, mine) {
   else drop(id);
   await over(id, rows, mine);
   const result = `v1/jobs/${id}/result`, answer = await call(result);
-  return [...answerOf(asked, answer), await grid(asked, result), told(answer, begun)].filter(Boolean);
+  return [...await answerOf(asked, answer), await grid(asked, result), told(answer, begun)].filter(Boolean);
 }
 
 // Shows how far a job is until it is done.

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save
 from torch import Tensor
 
@@ -32,7 +33,7 @@ from torchworks.serving.bundle import (
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.formats import OPSET, check_compiler, write_form
-from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of, within
+from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
 from torchworks.serving.export.trained import (
@@ -47,6 +48,8 @@ from torchworks.serving.export.trained import (
 )
 from torchworks.serving.forms import MODEL_FILES
 from torchworks.serving.monitoring.drift import reference
+from torchworks.serving.regions import detections
+from torchworks.serving.sameness import compare
 from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.device import limit_threads
@@ -81,6 +84,7 @@ def make_bundle(settings: Export, target: Path) -> Report:
     check_finished(settings.run)
     check_target(target, settings.overwrite)
     trained = open_trained(settings.run, settings.direction)
+    check_prunable(trained, settings)
     threads = limit_threads()
     work = Work(settings, trained, *open_samples(trained).split(), threads, target)
     with workshop(target) as folder:
@@ -113,6 +117,15 @@ def check(settings: Export) -> None:
         )
     if form == "aoti":
         check_compiler()
+
+
+def check_prunable(trained: Trained, settings: Export) -> None:
+    """Raise `UserError` for a detector to be pruned."""
+    if settings.prune and detections(trained.signature):
+        raise UserError(
+            "A detector's answer comes from several last layers, whose channels are its anchors and classes, and "
+            "pruning would take some of those. Leave out --prune; --quantize makes some detectors smaller."
+        )
 
 
 def check_target(target: Path, overwrite: bool) -> None:
@@ -198,7 +211,7 @@ def of_trained(work: Work) -> Candidate:
         engine,
         outputs,
         score_of(work.trained.signature, outputs, work.scored, outputs),
-        closeness(work.trained.signature, outputs, outputs),
+        closeness(work.trained.signature, outputs, outputs, work.trained.manifest.tolerance),
         (work.trained.folder / WEIGHTS).stat().st_size,
         seconds,
         parameters(work.trained.predictor, examples(work)),
@@ -214,7 +227,8 @@ def judge(work: Work, label: str, bundle: Bundle, trained: Arrays, count: int) -
     signature = work.trained.signature
     score = score_of(signature, outputs, work.scored, trained)
     size = bundle.model.stat().st_size
-    return Candidate(label, engine, outputs, score, closeness(signature, trained, outputs), size, seconds, count)
+    near = closeness(signature, trained, outputs, work.trained.manifest.tolerance)
+    return Candidate(label, engine, outputs, score, near, size, seconds, count)
 
 
 def engine_of(work: Work, predictor: Predictor) -> Engine:
@@ -282,7 +296,11 @@ def write_golden(work: Work, folder: Path, engine: Engine) -> None:
     """Two rows of inputs with the answers of `engine`."""
     inputs = work.scored.rows(slice(2)).inputs
     parts = {"input": inputs, "output": engine.run(inputs)}
-    tensors = {f"{prefix}.{name}": value for prefix, part in parts.items() for name, value in part.items()}
+    tensors = {
+        f"{prefix}.{name}": np.ascontiguousarray(value)  # others are saved in the wrong order
+        for prefix, part in parts.items()
+        for name, value in part.items()
+    }
     (folder / GOLDEN).write_bytes(save(tensors))
 
 
@@ -290,15 +308,17 @@ def write_golden(work: Work, folder: Path, engine: Engine) -> None:
 
 
 def check_same(work: Work, found: Arrays, wanted: Arrays) -> None:
-    """Raise `UserError` unless a converted model answers as the one that it was made from."""
+    """Raise `UserError` unless a converted model answers as the one that it was made from, by `sameness.py`."""
     tolerance = work.trained.manifest.tolerance
-    if not within(wanted, found, tolerance):
-        largest = closeness(work.trained.signature, wanted, found).largest
-        raise UserError(
-            f"As {work.settings.format} the model answers differently: over {len(work.scored)} samples an output "
-            f"differs by {largest:.3g} from the trained model's, allowed is {tolerance:g}. Nothing was written. Try "
-            "another --format; safetensors always answers as trained."
-        )
+    for each in compare(work.trained.signature, wanted, found, tolerance):
+        if not each.same:
+            how = f"'{each.output}' differs by {each.largest:.3g} from the trained model's, allowed is {tolerance:g}"
+            if each.share is not None:
+                how = f"only {each.share:.2%} of {each.count:,} {each.what} of '{each.output}' are the trained model's"
+            raise UserError(
+                f"As {work.settings.format} the model answers differently: over {len(work.scored)} samples {how}. "
+                "Nothing was written. Try another --format; safetensors always answers as trained."
+            )
 
 
 def check_loss(work: Work, trained: Score, exported: Score) -> None:

@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from torchworks.serving.forms import MODEL_FILES, Form
+from torchworks.serving.sameness import compare
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
 from torchworks.shared.predict import Predictor
@@ -39,7 +40,7 @@ def write_form(form: Form, folder: Path, predictor: Predictor, manifest: Manifes
     if form == "safetensors":
         _write_safetensors(folder, predictor, manifest)
     elif form == "torchscript":
-        _write_torchscript(path, predictor, inputs)
+        _write_torchscript(path, predictor, inputs, manifest.tolerance)
     else:
         WRITERS[form](path, _captured(predictor, inputs), predictor.signature)
 
@@ -51,13 +52,39 @@ def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -
     (folder / MANIFEST).write_text(json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n")
 
 
-def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs) -> None:
+def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs, tolerance: float) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`torch.jit")  # deprecated: PARITY.md and --help say so
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # a trace is judged by its answers
-        traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
+        warnings.filterwarnings("ignore", message="To copy construct from a tensor")  # by torchvision, when traced
+        try:
+            traced, file = torch.jit.trace(predictor, inputs, check_trace=False), io.BytesIO()
+            fits = all(_answers_alike(predictor, traced, inputs, rows, tolerance) for rows in (1, 3))
+        except RuntimeError as error:
+            raise _no_trace(_first_line(error)) from error
+        if not fits:
+            raise _no_trace(f"it answers otherwise than the model for other numbers of rows than {len(inputs[0])}.")
         torch.jit.save(traced, file)
     path.write_bytes(file.getvalue())
+
+
+@torch.no_grad()
+def _answers_alike(predictor: Predictor, traced: Any, inputs: Inputs, rows: int, tolerance: float) -> bool:
+    """Whether a trace answers as the model for so many rows: loops over rows are traced as often as they were run."""
+    given = tuple(torch.cat([value, value])[:rows] for value in inputs)
+    names = [spec.name for spec in predictor.signature.outputs]
+    answers = (net(*given) for net in (predictor, traced))
+    arrays = [(answer if isinstance(answer, tuple | list) else (answer,)) for answer in answers]
+    wanted, found = (dict(zip(names, (value.numpy() for value in each), strict=True)) for each in arrays)
+    same_shapes = all(wanted[name].shape == found[name].shape for name in names)
+    return same_shapes and all(each.same for each in compare(predictor.signature, wanted, found, tolerance))
+
+
+def _no_trace(reason: str) -> UserError:
+    return UserError(
+        f"TorchScript traces what one run does, and that is not enough for this model: {reason} What its net does "
+        "depends on what it sees, as in detectors. Export it as onnx or pt2."
+    )
 
 
 def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
@@ -71,6 +98,7 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
     try:
         with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
             warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
+            warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
             return torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
     except Exception as error:  # torch.export's own exceptions share no other base
         raise UserError(

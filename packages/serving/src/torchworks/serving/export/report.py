@@ -9,6 +9,7 @@ from torchworks.serving.engine import Engine
 from torchworks.serving.export.parity import Closeness, Score
 from torchworks.serving.export.speed import BATCHES, Speed
 from torchworks.serving.export.trained import Arrays, Samples
+from torchworks.serving.sameness import PIXELS
 
 LEGACY = """\
 ## TorchScript is legacy
@@ -22,6 +23,13 @@ PyTorch has deprecated TorchScript and does not support it on Python 3.14 and la
 | a C++ program with libtorch | `serving export --format aoti` (AOTInductor), or ONNX Runtime's C++ API |
 | PyTorch Mobile | ExecuTorch |
 """
+NUMBERS = "The largest difference of other numbers, and of boxes in pixels"
+RULES = (
+    "A detection is the same if the trained model has one of the same label whose corners lie within {pixels:g} "
+    "pixels and whose score differs by at most {tolerance:g}, absolute plus relative; a pixel if it has the same "
+    "class. 99.9 % must be, or all but one, for such answers flip where two values nearly tie. Other numbers may "
+    "differ by {tolerance:g}, absolute plus relative."
+)
 TRUST = (
     "Opening this form can run code: pt2 may be unpickled, and a compiled model is a program. Its hash is compared "
     "first, and it is opened only with `--trust-code`."
@@ -102,8 +110,13 @@ class Report:
     def _verdict(self) -> str:
         trained, exported = self.candidates[0], self.exported
         if not (self.manifest.quantize or self.manifest.pruned):
-            same = f"No output differs by more than {exported.closeness.largest:.1e} from the trained model's"
-            return f"{same} over {len(self.samples)} samples; {self.manifest.tolerance:g} is allowed."
+            near, samples = exported.closeness, f"over {len(self.samples)} samples"
+            same = f"No output differs by more than {near.largest:.1e} from the trained model's"
+            if not near.shares:
+                return f"{same} {samples}; {self.manifest.tolerance:g} is allowed."
+            shares = ", ".join(f"{share:.2%} of '{name}'" for name, share in near.shares.items())
+            found = f"Of what is found {samples}, the same as the trained model's are {shares}"
+            return f"{found}. {NUMBERS}: {near.largest:.1e}."
         plain = self.candidates[1]
         name = trained.score.name
         return (
@@ -149,7 +162,9 @@ class Report:
             ("largest difference of an output", beside(lambda c: f"{c.closeness.largest:.1e}")),
             ("mean difference", beside(lambda c: f"{c.closeness.mean:.1e}")),
         ]
-        if first.closeness.agreement is not None:
+        for name in first.closeness.shares:
+            rows.append((f"same {name} as trained", beside(lambda c, name=name: f"{c.closeness.shares[name]:.2%}")))
+        if first.closeness.agreement is not None and not first.closeness.shares:
             rows.append(("same answer as trained", beside(lambda c: f"{c.closeness.agreement or 0:.2%}")))
         return [
             *rows,
@@ -170,6 +185,8 @@ class Report:
             f"{self.load:.1f} processes wanted the processor meanwhile.",
             f"Made {manifest.created} by {libraries}.",
         ]
+        if self.exported.closeness.shares:
+            lines.append(RULES.format(tolerance=manifest.tolerance, pixels=max(PIXELS, 100 * manifest.tolerance)))
         if manifest.form in ("pt2", "aoti", "torchscript"):
             lines.append(TRUST)
         if manifest.instructions:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from torchworks.serving import regions
 from torchworks.shared.signature import Signature, TensorSpec
 
 FORMAT = 1
@@ -41,18 +42,44 @@ Column = tuple[np.ndarray, tuple[str, ...]]
 
 def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[str, Column]:
     """The features of N rows by name, such as "input.image.brightness"."""
-    found = {}
-    for side, specs, tensors in (("input", signature.inputs, inputs), ("output", signature.outputs, outputs)):
+    found, detected = {}, regions.detections(signature)
+    told = list(regions.answered(signature))
+    for side, specs, tensors in (("input", signature.inputs, inputs), ("output", told, outputs)):
         for spec in specs:
-            if spec.shape[:1] == signature.inputs[0].shape[:1]:  # else it does not speak of single rows
-                for name, column in _features(spec, np.asarray(tensors[spec.name])).items():
-                    found[f"{side}.{spec.name}.{name}"] = column
+            if spec.shape[:1] != signature.inputs[0].shape[:1]:  # it does not speak of single rows
+                continue
+            values = np.asarray(tensors[spec.name])
+            boxes = detected is not None and side == "output" and spec.name == detected.boxes.name
+            columns = _detections(detected, tensors) if boxes else _features(spec, values)
+            for name, column in columns.items():
+                found[f"{side}.{spec.name}.{name}"] = column
     return found
+
+
+def _detections(found: regions.Detections, outputs: Mapping) -> dict[str, Column]:
+    """How many detections of a score of at least ½ an image has, the highest score, and its class."""
+    score, label = (np.asarray(outputs[spec.name]) for spec in (found.score, found.label))
+    score = np.where(label == regions.NOTHING, 0, score)
+    best = np.take_along_axis(label, score.argmax(1)[:, None], 1)[:, 0].astype(np.int64)
+    names = (*found.label.labels, "nothing")
+    return {
+        "count": ((score >= regions.SURE).sum(1).astype(np.float32), ()),
+        "top": (_coarse(score.max(1)), ()),
+        "class": (np.where(best == regions.NOTHING, len(names) - 1, best), names),
+    }
+
+
+def _areas(spec: TensorSpec, masks: np.ndarray) -> dict[str, np.ndarray]:
+    """The part of the pixels that each class has, in each of the masks (N, S, S)."""
+    flat = masks.reshape(len(masks), -1)
+    return {name: (flat == number).mean(1) for number, name in enumerate(spec.labels[:MAX_FINDINGS])}
 
 
 def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
     if spec.kind == "image" and values.ndim >= 3:
         numbers = _image(spec, values)
+    elif regions.is_classes(spec):
+        numbers = _areas(spec, values)
     elif spec.labels and spec.kind == "label" and values.ndim == 1:
         return {"class": (values.astype(np.int64), spec.labels)}
     elif spec.labels and spec.kind == "label" and values.ndim == 2:

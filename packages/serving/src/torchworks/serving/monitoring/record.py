@@ -1,9 +1,11 @@
 """What is noted of one request, and its answer in a few words."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from torchworks.serving import regions
 from torchworks.shared.signature import Signature, TensorSpec
 
 ANSWER_ROWS, ANSWER_LENGTH = 3, 200
@@ -44,17 +46,44 @@ class Prediction:
 
 def answer(signature: Signature, outputs: dict[str, np.ndarray]) -> str:
     """`outputs` for people, such as "7 (98 %), 1 (64 %)"; at most 200 characters, "" without outputs."""
-    texts = [_tensor(spec, outputs[spec.name]) for spec in signature.outputs if spec.name in outputs]
+    found = regions.detections(signature)
+    texts = []
+    for spec in regions.answered(signature) if outputs else ():
+        if found and spec.name == found.boxes.name:
+            texts.append(_rows([_detected(found, outputs, i) for i in range(len(outputs[spec.name]))]))
+        elif regions.is_classes(spec):
+            texts.append(_rows([_largest(spec, mask) for mask in outputs[spec.name]]))
+        elif regions.is_map(spec):
+            texts.append(_rows([f"{spec.name} up to {mask.max():.3g}" for mask in outputs[spec.name]]))
+        else:
+            texts.append(_tensor(spec, outputs[spec.name]))
     text = "; ".join(texts)
     return text if len(text) <= ANSWER_LENGTH else text[: ANSWER_LENGTH - 1] + "…"
 
 
 def _tensor(spec: TensorSpec, values: np.ndarray) -> str:
     if spec.labels and spec.kind in ("label", "probabilities") and 1 <= values.ndim <= 2:
-        rows = [_row(spec, row) for row in values[:ANSWER_ROWS]]
-        more = [f"{len(values) - ANSWER_ROWS} more"] if len(values) > ANSWER_ROWS else []
-        return ", ".join(rows + more)
+        return _rows([_row(spec, row) for row in values])
     return f"{spec.name} {'×'.join(map(str, values.shape))}"
+
+
+def _rows(rows: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = [f"{len(rows) - ANSWER_ROWS} more"] if len(rows) > ANSWER_ROWS else []
+    return ", ".join(rows[:ANSWER_ROWS] + more)
+
+
+def _detected(found: regions.Detections, outputs: dict[str, np.ndarray], image: int) -> str:
+    """How many things of a score of at least ½ there are in an image, by class, the commonest first."""
+    _, _, score, label = found.rows(outputs, image)
+    counts = Counter(regions.named(found.label, int(number)) for number in label[score >= regions.SURE])
+    return " ".join(f"{count} × {name}" for name, count in counts.most_common(3)) or "nothing"
+
+
+def _largest(spec: TensorSpec, mask: np.ndarray) -> str:
+    """The three classes with most of the pixels."""
+    parts = sorted(regions.shares(spec, mask).items(), key=lambda part: -part[1])
+    return " ".join(f"{name} ({share:.0%})".replace("%", " %") for name, share in parts[:3] if share)
 
 
 def _row(spec: TensorSpec, row: np.ndarray) -> str:

@@ -4,9 +4,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
@@ -28,7 +28,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 async def submit(request: Request, name: str) -> dict[str, Any]:
     """Start a job: the same body as for predict, with many more rows. Watch it at `events`, fetch its `result`."""
     call = await _call(request, name)
-    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call)))
+    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.letterboxes))
 
 
 @router.post("/models/{name}/stream", include_in_schema=False)
@@ -51,11 +51,15 @@ async def _call(request: Request, name: str) -> Call:
 
 async def _parts(call: Call) -> AsyncIterator[bytes]:
     start, status = 0, 499
+    write = call.served.codec.to_json
     try:
         with call.served.lease():
             async for part in in_parts(call.served, call.inputs, call.service.jobs.limits):
-                yield _event({"start": start, "outputs": await call.service.beside(call.served.codec.to_json, part)})
-                start += len(next(iter(part.values())))
+                end = start + len(next(iter(part.values())))
+                boxes = call.letterboxes[start:end]
+                outputs = await call.service.beside(write, part, boxes, call.least_score)
+                yield _event({"start": start, "outputs": outputs})
+                start = end
         status = 200
         yield _event({"rows": start})
     except Refusal as refusal:
@@ -83,14 +87,17 @@ async def events(request: Request, job: str) -> StreamingResponse:
 
 
 @router.get("/jobs/{job}/result", responses=PICTURE)
-async def result(request: Request, job: str) -> Response:
-    """All outputs of a job that is done; with Accept: image/png, all its images in one grid."""
+async def result(request: Request, job: str, least_score: Annotated[float, Query(ge=0, le=1)] = 0.0) -> Response:
+    """All outputs of a job that is done, with detections of at least a score; with Accept: image/png, all its images in
+    one grid."""
     service: Service = request.app.state.service
     found = service.jobs.get(job)
     outputs = found.outputs()
     wants_grid = request.headers.get("accept", "").partition(";")[0].strip() == "image/png"
     codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
-    return await service.beside(_picture if wants_grid else _json, codec, found, outputs)
+    if wants_grid:
+        return await service.beside(_picture, codec, outputs)
+    return await service.beside(_json, codec, found, outputs, least_score)
 
 
 @router.delete("/jobs/{job}")
@@ -121,12 +128,13 @@ def _note(call: Call, job: Job) -> None:
     call.note({"done": 200, "cancelled": 499}.get(job.state, 500))
 
 
-def _json(codec: Codec, job: Job, outputs: Arrays) -> Response:
-    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": codec.to_json(outputs)}
+def _json(codec: Codec, job: Job, outputs: Arrays, least_score: float) -> Response:
+    told = codec.to_json(outputs, job.letterboxes, least_score)
+    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told}
     return Response(to_json(answer), media_type="application/json")
 
 
-def _picture(codec: Codec, job: Job, outputs: Arrays) -> Response:
+def _picture(codec: Codec, outputs: Arrays) -> Response:
     specs = [spec for spec in codec.signature.outputs if gives_pictures(spec)]
     if len(specs) != 1:
         raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Ask for JSON instead.")

@@ -11,14 +11,14 @@ from starlette.requests import ClientDisconnect
 
 from torchworks.serving.codecs import IMAGE_TYPES, Codec, is_small
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Decode, body_of, limited, respond
+from torchworks.serving.handling import Call, Decode, body_of, limited, respond
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
 
 
 async def answer(request: Request, name: str, version: str | None) -> Response:
     """What the model gives for the body."""
-    return await respond(request, name, version, "predict", read, partial(encode, request))
+    return await respond(request, name, version, "predict", read, encode)
 
 
 async def read(request: Request, served: ServedModel) -> Decode:
@@ -61,14 +61,15 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
     return parts
 
 
-def encode(request: Request, served: ServedModel, outputs: Arrays) -> Response:
+def encode(call: Call) -> Response:
     """A picture for those who accept nothing else, JSON for all others."""
-    if request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
-        return Response(served.codec.to_png(outputs), media_type="image/png")
+    codec, told = call.served.codec, (call.outputs, call.letterboxes, call.least_score)
+    if call.request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
+        return Response(codec.to_png(*told), media_type="image/png")
     answer = {
-        "model": served.name,
-        "version": served.version,
-        "request_id": request.state.request_id,
-        "outputs": served.codec.to_json(outputs),
+        "model": call.served.name,
+        "version": call.served.version,
+        "request_id": call.request.state.request_id,
+        "outputs": codec.to_json(*told),
     }
     return Response(to_json(answer), media_type="application/json")

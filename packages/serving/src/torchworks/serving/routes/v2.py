@@ -1,6 +1,7 @@
 """The Open Inference Protocol (https://github.com/kserve/open-inference-protocol), with tensors as JSON or as bytes.
 
 Beside the protocol's numbers, an image may be given as BYTES: picture files, in base64 where they stand in JSON.
+Answers are plain tensors: boxes and masks are in the pixels that the model got, not in those of such a picture.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pydantic_core import to_json
 from torchworks.serving import binary
 from torchworks.serving.codecs import Codec, invalid, numbers, parse
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Decode, body_of, respond
+from torchworks.serving.handling import Arrays, Call, Decode, body_of, respond
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.signature import TensorSpec
@@ -120,7 +121,8 @@ def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays
         if spec.name in arrays:
             raise invalid(f"'{spec.name}' is given twice.")
         arrays[spec.name] = array
-    return codec.checked(arrays)
+    codec.check(arrays)
+    return arrays
 
 
 def _wanted(codec: Codec, document: dict[str, Any]) -> dict[str, bool]:
@@ -159,7 +161,8 @@ def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSp
     return spec, values.reshape(shape)
 
 
-def _encode(wish: Wish, served: ServedModel, outputs: Arrays) -> Response:
+def _encode(wish: Wish, call: Call) -> Response:
+    served, outputs = call.served, call.outputs
     specs = {spec.name: spec for spec in served.manifest.signature.outputs}
     tensors, parts = [], []
     for name, as_bytes in wish.outputs.items():
