@@ -150,9 +150,12 @@ class YOLO(Detector):
         self.head = YOLOHead(backbone.channels, num_classes, len(backbone.levels) + 1, config.depth)
 
     def predict(self, images: Tensor) -> Predictions:
-        maps = self.backbone(images)
+        return self.read(self.backbone(images), size_of(images))
+
+    def read(self, maps: list[Tensor], image_size: ImageSize) -> Predictions:
+        """What the head makes of the backbone's maps of images of that size."""
         logits, distances = self.head(maps)
-        points, strides = grid_points([x.shape[-2:] for x in maps], size_of(images), like=distances)
+        points, strides = grid_points([x.shape[-2:] for x in maps], image_size, like=distances)
         reach = distances.clamp(max=LARGEST_STRETCH).exp() * strides[:, None]  # (N, A, 4): left, top, right, bottom
         return Predictions(logits, torch.cat([points - reach[..., :2], points + reach[..., 2:]], -1), points)
 
@@ -161,7 +164,11 @@ class YOLO(Detector):
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`classification` and `bbox_regression`. At points within boxes of a target's "ignored" (k, 4), seeing
         something is no mistake."""
-        logits, boxes, points = self.predict(images)
+        return self.losses_of(self.predict(images), targets)
+
+    def losses_of(self, predictions: Predictions, targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The same of what was predicted already."""
+        logits, boxes, points = predictions
         quality, counts = torch.zeros_like(logits), torch.ones_like(logits[..., 0])
         found, wanted, weights = [], [], []
         for i, target in enumerate(targets):
@@ -183,8 +190,12 @@ class YOLO(Detector):
     # ------------------------------------------------------------------------------------------ detecting
 
     def detections(self, images: Tensor) -> Detections:
-        logits, boxes, _ = self.predict(images)
-        boxes = clip_boxes_to_image(boxes, size_of(images))
+        return self.detections_of(self.predict(images), size_of(images))
+
+    def detections_of(self, predictions: Predictions, image_size: ImageSize) -> Detections:
+        """The same of what was predicted already."""
+        logits, boxes, _ = predictions
+        boxes = clip_boxes_to_image(boxes, image_size)
         scores = logits.sigmoid().flatten(1)  # (N, A·K)
         best = scores.topk(min(self.config.candidates, scores.shape[1]))
         image, rank = torch.where(best.values > self.config.score_threshold)
@@ -198,8 +209,8 @@ class YOLO(Detector):
             labels,
             threshold=self.config.nms_threshold,
             top=self.config.max_detections,
-            images=images.shape[0],
-            side=max(size_of(images)),
+            images=logits.shape[0],
+            side=max(image_size),
         )
         return Detections(image[keep], boxes[keep], scores[keep], labels[keep])
 
