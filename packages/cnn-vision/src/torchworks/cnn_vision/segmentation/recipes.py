@@ -8,6 +8,9 @@ def segment() -> SegmentConfig:
     """A class for every pixel, by a U-Net.
 
     cnn-vision train segment
+
+    Not measured at its full length. After 250 steps on `scenes:train=1000,test=100` (seed 0) it still answered
+    background everywhere: mIoU 0.082, as of always the commonest class; a random forest on colours 0.126.
     """
     return SegmentConfig(
         recipe="segment",
@@ -24,6 +27,8 @@ def segment_deeplab() -> SegmentConfig:
     """A class for every pixel, by DeepLabV3 on a small ResNet.
 
     cnn-vision train segment-deeplab
+
+    Not measured yet.
     """
     return SegmentConfig(
         recipe="segment-deeplab",
