@@ -286,11 +286,14 @@ def test_pretrained_weights_bring_their_normalisation_and_go_on_with_other_class
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["detect", "--data", "digits"], "learns from boxes, but digits has none"),
+        (["detect", "--data", "digits"], "digits has no boxes"),
         (["detect", "--model", "yolo_resnet21"], "Did you mean 'yolo_resnet20'"),
         (["detect", "--loader.image-size", "100"], "a multiple of 32"),
         (["detect", "--valid-fraction", "1"], "--valid-fraction must be"),
-        (["detect", "--pretrained", "coco"], "no published weights of yolo_resnet20"),
+        (
+            ["detect", "--pretrained", "coco", "--data", "scenes:train=8,test=4"],
+            "no published weights of yolo_resnet20",
+        ),
     ],
 )
 def test_a_users_mistake_is_named_before_training(words: list[str], message: str, tmp_path: Path, capsys):

@@ -13,11 +13,12 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
 
 from torchworks.cnn_vision.commands import COMMANDS
+from torchworks.cnn_vision.experiments import expected
+from torchworks.cnn_vision.scenes.fields import Fields, held_out, open_fields
 from torchworks.cnn_vision.segmentation.baseline import baselines
 from torchworks.cnn_vision.segmentation.cells import PIXELS, open_cells, stain_mask
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers
-from torchworks.cnn_vision.segmentation.data import Fields, balanced, held_out, open_fields, pixel_counts
-from torchworks.cnn_vision.segmentation.experiment import normalisation
+from torchworks.cnn_vision.segmentation.data import balanced, pixel_counts
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
 from torchworks.cnn_vision.segmentation.task import Segmentation, mask_losses
 from torchworks.shared.cli import main
@@ -185,8 +186,8 @@ def test_numbers_that_make_no_sense_are_refused(options, said):
 
 
 def test_published_weights_want_the_pixels_of_imagenet():
-    assert normalisation("coco", 3)[0] == [0.485, 0.456, 0.406]
-    assert normalisation("", 1) == ([0.5], [0.5])
+    assert expected("coco", 3)[0] == [0.485, 0.456, 0.406]
+    assert expected("", 1) == ([0.5], [0.5])
 
 
 # ----------------------------------------------------------------------------------------------------------- runs

@@ -24,7 +24,7 @@ from torchworks.shared.outputs import make_folder
 from torchworks.shared.run import write_json
 
 MOST_MISTAKES = 24
-_BASELINES = ("_baseline", "_chance", "_commonest_class")
+_BASELINES = ("_baseline", "_chance", "_commonest_class", "_constant_guess")
 _PICTURES = {
     "confusion": "Confusion matrix",
     "calibration": "Calibration: how often it is right when it is so sure",

@@ -43,8 +43,12 @@ from torchworks.shared.manifest import MANIFEST, WEIGHTS, read_manifest
 SMALL = 64
 """Images below so many pixels get the stem for small images."""
 EVALUATION_BATCH = 256
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and standard deviation of ImageNet's pixels, by which torchvision's weights were trained."""
+Statistics = tuple[Sequence[float], Sequence[float]]
+"""Mean and standard deviation of each channel, of pixels in [0, 1]."""
+HALF: Statistics = (0.5,), (0.5,)
+"""Makes pixels −1 to 1."""
+IMAGENET: Statistics = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet, by which torchvision's weights were trained."""
 
 
 def classifier_experiment(
@@ -145,18 +149,26 @@ def new_model(config: VisionConfig, channels: int, num_classes: int) -> Backbone
 
 def normalisation(config: VisionConfig, net: Backbone, channels: int) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, of pixels in [0, 1], that the net's inputs are normalised by."""
-    mean, std = [0.5] * channels, [0.5] * channels
     if config.normalise == "half":
-        return mean, std
+        return each_channel(*HALF, channels)
     if config.normalise == "imagenet":
-        mean, std = IMAGENET
-    elif run := run_of(config.pretrained):
+        return each_channel(*IMAGENET, channels)
+    timm = getattr(getattr(net, "model", None), "pretrained_cfg", {})
+    return expected(config.pretrained, channels, (timm.get("mean", IMAGENET[0]), timm.get("std", IMAGENET[1])))
+
+
+def expected(pretrained: str, channels: int, published: Statistics = IMAGENET) -> tuple[list[float], list[float]]:
+    """The same that `pretrained` weights expect: those of the run that it names, else those of `published` weights;
+    `HALF` without any."""
+    if run := run_of(pretrained):
         trained = read_manifest(run).config
-        mean, std = trained["mean"], trained["std"]
-    elif config.pretrained:
-        timm = getattr(getattr(net, "model", None), "pretrained_cfg", {})
-        mean, std = timm.get("mean", IMAGENET[0]), timm.get("std", IMAGENET[1])
-    if len(mean) != channels:  # the kernels were summed over, or repeated over the channels
+        return each_channel(trained["mean"], trained["std"], channels)
+    return each_channel(*(published if pretrained else HALF), channels)
+
+
+def each_channel(mean: Sequence[float], std: Sequence[float], channels: int) -> tuple[list[float], list[float]]:
+    """As they are, or their means for another number of channels, whose kernels were summed over, or repeated."""
+    if len(mean) != channels:
         mean, std = [sum(mean) / len(mean)] * channels, [sum(std) / len(std)] * channels
     return list(mean), list(std)
 

@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from torchworks.cnn_vision.detection.baseline import constant_guess
 from torchworks.cnn_vision.detection.config import DetectorConfig, check_config
 from torchworks.cnn_vision.detection.predictor import preprocessing, whole
 from torchworks.cnn_vision.detection.task import Detection
-from torchworks.cnn_vision.experiments import IMAGENET, run_of
+from torchworks.cnn_vision.experiments import HALF, IMAGENET, each_channel, expected, run_of
 from torchworks.cnn_vision.models.dense import DETECTORS, PUBLISHED, create_detector, size_of_classifier
 from torchworks.cnn_vision.scenes.augment import Augmented, changes
-from torchworks.cnn_vision.subset import digests_of
-from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, Part, Schema, Source, TensorDataset, open_loader, open_source, resident
-from torchworks.shared.data.split import split
+from torchworks.cnn_vision.scenes.fields import held_out, open_fields
+from torchworks.shared.data import Dataset, open_loader
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.manifest import read_manifest
@@ -24,16 +20,16 @@ from torchworks.shared.predict import samples_of, save_model
 
 BATCH = 32
 """Images scored at once."""
-VGG_MEAN, VGG_STD = (0.48235, 0.45882, 0.40784), (1 / 255,) * 3
-"""Of torchvision's weights of SSD300, in shares of 255."""
+VGG = (0.48235, 0.45882, 0.40784), (1 / 255,) * 3
+"""Mean and standard deviation of torchvision's weights of SSD300, whose pixels are from 0 to 255."""
 
 
 def detector_experiment(config: DetectorConfig) -> Experiment:
     """Raises `UserError` for data without what the net learns from."""
     check_config(config)
-    source = open_source(config.data, config.loader, config.seed)
     masks = config.model in DETECTORS["mask_rcnn"]
-    classes = classes_of(source, masks=masks)
+    source = open_fields(config.data, config.loader, config.seed, fields_of(masks=masks))
+    classes = source.schema["boxes"].classes
     mean, std = normalisation(config, source.schema["image"].shape[0])
     plain = {
         "model": config.model,
@@ -47,13 +43,12 @@ def detector_experiment(config: DetectorConfig) -> Experiment:
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
     task = Detection(new_net(config, plain), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
-    train, valid = held_out(Fields(source.train), config.valid_fraction, config.seed)
+    train, valid = held_out(source.train, config.valid_fraction, config.seed)
     if valid is None:
         task.watch = None
-    test = Fields(source.test)
 
     def package_model(folder: Path) -> None:
-        samples = samples_of(test)
+        samples = samples_of(source.test)
         save_model(
             folder,
             whole(task.model, plain),
@@ -68,7 +63,7 @@ def detector_experiment(config: DetectorConfig) -> Experiment:
             samples={"image": samples["image"]},  # no targets: objects are no outputs, of which there are always D
         )
 
-    training, *scored = open_loaders(config, device, (train, train if valid is None else valid, test), mean, std)
+    training, *scored = open_loaders(config, device, (train, valid or train, source.test), mean, std)
     return Experiment(
         task=task,
         train=training,
@@ -76,56 +71,16 @@ def detector_experiment(config: DetectorConfig) -> Experiment:
         test=scored[1],
         sources=(source,),
         package_model=package_model,
-        baselines=lambda: constant_guess(train, test, len(classes)),
+        baselines=lambda: constant_guess(train, source.test, len(classes)),
     )
 
 
 # ----------------------------------------------------------------------------------------------------- data
 
 
-class Fields:
-    """The samples of a data set with what detectors use of them alone: the rest would be augmented in vain."""
-
-    USED = ("image", "boxes", "box_label", "instance")
-
-    def __init__(self, dataset: Dataset):
-        self.dataset = dataset
-        self.schema = Schema(tuple(item for item in dataset.schema.fields if item.name in self.USED))
-        self.scans = getattr(dataset, "scans", ())
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, i: int) -> dict[str, torch.Tensor]:
-        sample = self.dataset[i]
-        return {item.name: sample[item.name] for item in self.schema.fields}
-
-
-def classes_of(source: Source, *, masks: bool) -> tuple[str, ...]:
-    """The names of the things; raises `UserError` if there are no boxes, or, where they are wanted, no masks."""
-    if "boxes" not in source.schema:
-        raise UserError(
-            f"A detector learns from boxes, but {source.name} has none. Use scenes, or your own data as coco:PATH, "
-            "voc:PATH or yolo:PATH."
-        )
-    if masks and "instance" not in source.schema:
-        raise UserError(
-            f"Mask R-CNN learns from the outlines of objects, but not all objects of {source.name} have one. Add them "
-            "to the data, or train boxes alone with the recipe detect."
-        )
-    return source.schema["boxes"].classes
-
-
-def held_out(train: Fields, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """(rest, held out), with equal images on one side; nothing is held out for a fraction of 0. Generated images are
-    drawn here, once."""
-    whole: Dataset = train if train.scans else resident(train)
-    if not fraction:
-        return whole, None
-    rest, valid = split(digests_of(whole), [0] * len(whole), fraction, seed)
-    if isinstance(whole, TensorDataset):
-        return whole.subset(rest), whole.subset(valid)
-    return Part(whole, rest), Part(whole, valid)
+def fields_of(*, masks: bool) -> tuple[str, ...]:
+    """What a detector learns from."""
+    return ("image", "boxes", "box_label", *(("instance",) if masks else ()))
 
 
 def open_loaders(
@@ -168,16 +123,8 @@ def options_of(config: DetectorConfig) -> dict[str, Any]:
 
 def normalisation(config: DetectorConfig, channels: int) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, of pixels in [0, 1], that the net's inputs are normalised by."""
-    mean, std = ([0.5] * channels, [0.5] * channels)
     if config.normalise == "half":
-        return mean, std
+        return each_channel(*HALF, channels)
     if config.normalise == "imagenet":
-        mean, std = IMAGENET
-    elif run := run_of(config.pretrained):
-        trained = read_manifest(run).config
-        mean, std = trained["mean"], trained["std"]
-    elif config.pretrained:
-        mean, std = (VGG_MEAN, VGG_STD) if config.model == "ssd300_vgg16" else IMAGENET
-    if len(mean) != channels:  # the kernels were summed over, or repeated over the channels
-        mean, std = [sum(mean) / len(mean)] * channels, [sum(std) / len(std)] * channels
-    return list(mean), list(std)
+        return each_channel(*IMAGENET, channels)
+    return expected(config.pretrained, channels, VGG if config.model == "ssd300_vgg16" else IMAGENET)

@@ -3,8 +3,6 @@
 Shape letters: N images, C channels, S pixels, D detections of an image.
 """
 
-import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +10,29 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from torchworks.cnn_vision import report
 from torchworks.cnn_vision.commands import Evaluate, Predict
-from torchworks.cnn_vision.detection.experiment import BATCH, Fields, classes_of
+from torchworks.cnn_vision.detection.experiment import fields_of
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found, precision_by_class
 from torchworks.cnn_vision.detection.predictor import DetectorPredictor
 from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.detection.worst import draw_worst, mistakes
+from torchworks.cnn_vision.evaluate import baselines
+from torchworks.cnn_vision.looking import (
+    Fitted,
+    answers,
+    batches,
+    fitted,
+    output_files,
+    print_rows,
+    refuse_unreadable,
+    scored_parts,
+    write_table,
+)
 from torchworks.cnn_vision.scenes.draw import colour_of, draw_boxes, draw_mask, enlarged
-from torchworks.cnn_vision.scenes.sample import Letterbox
-from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, open_source
-from torchworks.shared.data.images import find_images, picture
-from torchworks.shared.data.listing import some
+from torchworks.shared.data import Dataset
+from torchworks.shared.data.images import find_images
 from torchworks.shared.finished import FinishedRun
 from torchworks.shared.outputs import make_folder, progress
 from torchworks.shared.pictures import Unreadable
@@ -36,9 +42,6 @@ SIDE = 320
 """Pixels that the longer side of a small picture is about enlarged to for drawing."""
 LIKELY = 0.5
 """Score from which a detection counts as a mistake of `worst.png`."""
-WHOLE = 1 << 30
-"""No side of a picture is longer: none is decoded smaller than it is."""
-_BASELINE = "_constant_guess"
 
 
 # -------------------------------------------------------------------------------------------------- predict
@@ -49,47 +52,40 @@ def predict(run: FinishedRun, arguments: Predict) -> int:
     not be read, once all others are done."""
     files, bad = find_images(arguments.images)
     out = arguments.out or run.folder / "predictions"
-    make_folder(out)
+    places = output_files(files, out)
     names = _labels(run)
+    lines: dict[Path, str] = {}
     rows: list[list[Any]] = []
-    width = max((len(str(path)) for path in files), default=0)
-    for path, name in progress(files.items(), "looking", len(files)):
+    for path in progress(files, "looking", len(files)):
         try:
-            image = picture(path, WHOLE)
+            image = fitted(path, run)
         except Unreadable as error:
             bad[path] = str(error)
             continue
         found = look_at(run, image, arguments.least_score)
-        print(f"{path!s:<{width}}  {line(found, names)}")
-        drawing = out / f"{name}.png"
-        drawing.parent.mkdir(parents=True, exist_ok=True)
-        draw_found(image, found, names).save(drawing)
-        rows += [[path, names[label], f"{score:.6f}", *box] for label, score, box in _listed(found)]
+        lines[path] = line(found, names)
+        draw_found(image.whole, found, names).save(places[path])
+        rows += [
+            [path, names[label], f"{score:.6f}", *(f"{edge:.1f}" for edge in box)]
+            for label, score, box in _listed(found)
+        ]
+    print_rows(lines)
     if arguments.csv is not None:
-        _write(arguments.csv, rows)
+        write_table(arguments.csv, ["path", "label", "score", "x1", "y1", "x2", "y2"], rows)
     print(out)
-    if bad:
-        named = some([f"{path} ({why})" for path, why in bad.items()], 20)
-        raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
+    refuse_unreadable(bad)
     return 0
 
 
-@torch.no_grad()
-def look_at(run: FinishedRun, image: Image.Image, least_score: float) -> Found:
+def look_at(run: FinishedRun, image: Fitted, least_score: float) -> Found:
     """What is found in a picture of any shape, best first: "boxes" in its own pixels, "scores", "labels", and of Mask
     R-CNN "instance", its instance map of the same shape as the picture in uint8."""
-    channels, size = (int(n) for n in run.predictor.signature.inputs[0].shape[1:3])
-    fit = Letterbox(*image.size, size)
-    pixels = np.array(fit.picture(image.convert("L" if channels == 1 else "RGB")))  # (S, S) or (S, S, 3)
-    tensor = torch.from_numpy(pixels).view(size, size, channels).permute(2, 0, 1)
-    boxes, scores, labels, *instance = (x[0].cpu() for x in run.predictor(tensor[None].to(run.device)))
+    boxes, scores, labels, *instance = (value[0] for value in answers(run, image.input[None]).values())
     keep = (labels >= 0) & (scores >= least_score)
-    found = {"boxes": fit.back(boxes[keep]), "scores": scores[keep], "labels": labels[keep]}
+    found = {"boxes": image.box.back(boxes[keep]), "scores": scores[keep], "labels": labels[keep]}
     if instance:  # the best come first, so those kept have the first numbers
-        width, height = fit.inside
-        seen = instance[0][:height, :width]
-        seen = torch.where(seen <= int(keep.sum()), seen, 0)
-        found["instance"] = torch.from_numpy(np.array(Image.fromarray(seen.numpy()).resize(image.size, 0)))
+        seen = image.box.map_back(instance[0].numpy())
+        found["instance"] = torch.from_numpy(np.where(seen <= int(keep.sum()), seen, 0))
     return found
 
 
@@ -115,13 +111,6 @@ def _listed(found: Found) -> Iterator[tuple[int, float, list[float]]]:
     return zip(found["labels"].tolist(), found["scores"].tolist(), boxes, strict=True)
 
 
-def _write(path: Path, rows: list[list[Any]]) -> None:
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["path", "label", "score", "x1", "y1", "x2", "y2"])
-        table.writerows([*row[:3], *(f"{edge:.1f}" for edge in row[3:])] for row in rows)
-
-
 # ------------------------------------------------------------------------------------------------- evaluate
 
 
@@ -130,10 +119,11 @@ def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     folder = arguments.out or run.folder / "evaluation"
     make_folder(folder)
     names = _labels(run)
-    parts = _parts(run, arguments.data, names)
+    fields = fields_of(masks="instance" in {spec.name for spec in run.predictor.signature.outputs})
+    parts = scored_parts(run, arguments.data, fields, {"boxes": names})
     figures, table = scores_of(run, parts, folder)
     if arguments.data is None:
-        figures |= _baselines(run.folder)
+        figures |= baselines(run.folder)
     write_json(folder / "evaluation.json", {**figures, "classes": table})
     title = f"{run.config.recipe} on {arguments.data or run.config.data}"
     headings = {"worst": "The worst images: what there is, and what was found"}
@@ -147,10 +137,10 @@ def scores_of(run: FinishedRun, parts: list[Dataset], folder: Path) -> tuple[dic
     """COCO's figures and the rows by class; `worst.png` goes into `folder`."""
     predictor = run.predictor
     assert isinstance(predictor, DetectorPredictor)
-    names, masks = _labels(run), predictor.masks
-    metric = AveragePrecision(len(names), masks=masks and "instance" in parts[0].schema)
+    names = _labels(run)
+    metric = AveragePrecision(len(names), masks=predictor.masks)
     found, truths, images = [], [], []
-    for batch in _batches(parts):
+    for batch in batches(parts):
         seen = predictor.found(batch["image"].to(run.device))
         there = truths_of(batch, masks=metric.masks)
         metric.update(seen, there)
@@ -163,29 +153,5 @@ def scores_of(run: FinishedRun, parts: list[Dataset], folder: Path) -> tuple[dic
     return {"images": len(images), **metric.compute()}, table
 
 
-def _batches(parts: list[Dataset]) -> Iterator[dict[str, Tensor]]:
-    for part in parts:
-        for start in range(0, len(part), BATCH):
-            samples = [part[i] for i in range(start, min(start + BATCH, len(part)))]
-            yield {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
-
-
-def _parts(run: FinishedRun, data: str | None, names: tuple[str, ...]) -> list[Dataset]:
-    """The run's test images, or all images of another source whose classes must have the same names."""
-    source = open_source(data or run.config.data, run.config.loader, run.config.seed)
-    classes = classes_of(source, masks=False)
-    if classes != names:
-        raise UserError(
-            f"The classes of {source.name} are not those that the run was trained on: they are {some(classes, 20)}; "
-            f"the run's are {some(names, 20)}. Name them alike, and in the same order."
-        )
-    return [Fields(part) for part in ([source.test] if data is None else [source.train, source.test])]
-
-
 def _labels(run: FinishedRun) -> tuple[str, ...]:
     return run.predictor.signature.outputs[2].labels
-
-
-def _baselines(folder: Path) -> dict[str, float]:
-    result = json.loads((folder / "result.json").read_text())
-    return {name: value for name, value in result.items() if name.endswith(_BASELINE)}

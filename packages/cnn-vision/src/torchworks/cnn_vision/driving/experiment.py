@@ -8,9 +8,11 @@ from torchworks.cnn_vision.driving.config import DriveConfig, check_numbers
 from torchworks.cnn_vision.driving.net import Driver
 from torchworks.cnn_vision.driving.predictor import BUILDER, build_driver
 from torchworks.cnn_vision.driving.task import Driving
+from torchworks.cnn_vision.experiments import HALF, each_channel
 from torchworks.cnn_vision.scenes.augment import Augmented, changes
-from torchworks.cnn_vision.segmentation.data import open_fields, pixel_classes
-from torchworks.cnn_vision.segmentation.experiment import normalisation, scoring_loader, training_loader
+from torchworks.cnn_vision.scenes.fields import open_fields
+from torchworks.cnn_vision.segmentation.data import pixel_classes
+from torchworks.cnn_vision.segmentation.experiment import scoring_loader, training_loader
 from torchworks.cnn_vision.segmentation.predictor import preprocessing
 from torchworks.shared.data import Loader
 from torchworks.shared.device import choose
@@ -26,7 +28,7 @@ def drive_experiment(config: DriveConfig) -> Experiment:
     source = open_fields(config.data, config.loader, config.seed, FIELDS)
     things, classes = source.schema["boxes"].classes, pixel_classes(source)
     channels, size = source.schema["image"].shape[:2]
-    mean, std = normalisation("", channels)
+    mean, std = each_channel(*HALF, channels)
     equal = config.weighting == "equal"
     plain = {
         "image_size": size, "channels": channels, "things": list(things), "classes": list(classes),

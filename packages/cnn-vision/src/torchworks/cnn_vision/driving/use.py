@@ -17,28 +17,25 @@ from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.experiment import FIELDS
 from torchworks.cnn_vision.driving.task import depth_errors, found_of
 from torchworks.cnn_vision.evaluate import baselines
+from torchworks.cnn_vision.looking import (
+    Fitted,
+    answers,
+    batches,
+    fitted,
+    output_files,
+    print_rows,
+    refuse_unreadable,
+    sample_at,
+    scored_parts,
+    without_nan,
+    write_table,
+)
 from torchworks.cnn_vision.report import text, write_report
 from torchworks.cnn_vision.scenes.draw import draw_boxes, draw_depth, draw_mask, enlarged
 from torchworks.cnn_vision.scenes.stereo import motorcycle
 from torchworks.cnn_vision.segmentation.pictures import with_legend
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
-from torchworks.cnn_vision.segmentation.use import (
-    Fitted,
-    answers,
-    batches,
-    classes_of,
-    colours_of,
-    fitted,
-    output_files,
-    print_rows,
-    refuse_unreadable,
-    said,
-    sample_at,
-    scored_parts,
-    shares,
-    without_nan,
-    write_table,
-)
+from torchworks.cnn_vision.segmentation.use import classes_of, colours_of, said, shares
 from torchworks.shared.data import Dataset
 from torchworks.shared.data.images import find_images
 from torchworks.shared.finished import FinishedRun

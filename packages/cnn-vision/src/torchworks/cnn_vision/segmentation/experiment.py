@@ -6,25 +6,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.experiments import IMAGENET, run_of
+from torchworks.cnn_vision.experiments import expected
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.scenes.augment import Augmented, changes
 from torchworks.cnn_vision.scenes.draw import pixel_colours
+from torchworks.cnn_vision.scenes.fields import held_out, open_fields
 from torchworks.cnn_vision.segmentation import predictor
 from torchworks.cnn_vision.segmentation.baseline import baselines
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers, net_options
-from torchworks.cnn_vision.segmentation.data import balanced, held_out, open_fields, pixel_classes, pixel_counts
+from torchworks.cnn_vision.segmentation.data import balanced, pixel_classes, pixel_counts
 from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.data import Dataset, Loader, open_loader
 from torchworks.shared.device import Device, choose
 from torchworks.shared.experiment import Experiment
-from torchworks.shared.manifest import read_manifest
 
 EVALUATION_BATCH = 32
 SHOWN = 4
 """Test images drawn during the training."""
-HALF = 0.5, 0.5
-"""Mean and spread that make pixels -1 to 1."""
 
 
 def segment_experiment(config: SegmentConfig) -> Experiment:
@@ -34,7 +32,7 @@ def segment_experiment(config: SegmentConfig) -> Experiment:
     classes = pixel_classes(source)
     channels, size = source.schema["image"].shape[:2]
     model = new_model(config, channels, len(classes))
-    mean, std = normalisation(config.pretrained, channels)
+    mean, std = expected(config.pretrained, channels)
     plain = predictor.segmenter_config(config.model, net_options(config), size, channels, classes, mean, std)
 
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
@@ -75,19 +73,6 @@ def new_model(config: SegmentConfig, channels: int, num_classes: int) -> nn.Modu
     pretrained = True if config.pretrained == "coco" else config.pretrained
     options = {"num_classes": num_classes, "in_channels": channels, **net_options(config)}
     return create_segmenter(config.model, pretrained=pretrained, **options)
-
-
-def normalisation(pretrained: str, channels: int) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel, of pixels in [0, 1]: those that the pretrained weights expect."""
-    mean, std = [HALF[0]] * channels, [HALF[1]] * channels
-    if run := run_of(pretrained):
-        trained = read_manifest(run).config
-        mean, std = trained.get("mean", mean), trained.get("std", std)
-    elif pretrained:
-        mean, std = list(IMAGENET[0]), list(IMAGENET[1])
-    if len(mean) != channels:  # the kernels were summed over, or repeated over the channels
-        mean, std = [sum(mean) / len(mean)] * channels, [sum(std) / len(std)] * channels
-    return mean, std
 
 
 def training_loader(
