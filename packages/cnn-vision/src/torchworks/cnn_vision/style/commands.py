@@ -36,8 +36,8 @@ class Stylize:
     """Shorter side that the style is brought to: smaller means finer strokes."""
     alpha: Annotated[float, arg(metavar="SHARE")] = 1.0
     """adain: how much of the style, from 0 to 1."""
-    steps: Annotated[int, arg(metavar="N")] = 60
-    """optimise: steps of L-BFGS."""
+    steps: Annotated[int, arg(metavar="N")] = 150
+    """optimise: steps of Adam."""
     style_weight: Annotated[float, arg(metavar="WEIGHT")] = 10.0
     """optimise: what the distance in style counts beside the distance in content."""
     smoothness: Annotated[float, arg(metavar="WEIGHT")] = 2.0

@@ -7,11 +7,12 @@ the image x whose maps are those of the photograph p and whose correlations are 
 
     L_total(x) = α L_content(p, x) + β L_style(a, x)                                                    eq. (7)
 
-by L-BFGS on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
+by gradient descent on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
 
-What differs from the paper: x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the
-colours of a (their mean and spread) instead of noise, without which a weak feature net leaves the colours of p; the
-distances are relative ones (see `losses.py`), and total variation can be held down.
+What differs from the paper: Adam instead of L-BFGS, whose line search comes to a stand after a few steps on these
+losses; x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the colours of a (their mean and
+spread) instead of noise, without which a weak feature net leaves the colours of p; the distances are relative ones (see
+`losses.py`), and total variation can be held down.
 """
 
 from collections.abc import Callable
@@ -22,9 +23,8 @@ from torch import Tensor
 from torchworks.cnn_vision.style.features import FeatureNet
 from torchworks.cnn_vision.style.losses import content_loss, gram_loss, grams, recoloured, total_variation
 
-FIRST = 0.01
-"""How far the first step moves a pixel's logit on average. L-BFGS begins with a step of 1 over all unknowns
-together: each of so many pixels would move so little that rounding hides the gain, and the line search stays there."""
+LR = 0.1
+"""About how far a step moves a pixel's logit."""
 
 
 def optimise(
@@ -32,7 +32,7 @@ def optimise(
     content: Tensor,
     style: Tensor,
     *,
-    steps: int = 60,
+    steps: int = 150,
     style_weight: float = 10.0,
     smoothness: float = 2.0,
     report: Callable[[int, float], None] = lambda step, loss: None,
@@ -44,23 +44,15 @@ def optimise(
     with torch.no_grad():
         wanted = list(features(content).values())[-1]
         style_grams = grams(features(style))
-    start = recoloured(content, style).clamp(0.02, 0.98).logit()
-    change = torch.zeros_like(start).requires_grad_()
-    scale = FIRST * start.numel()
-    optimizer = torch.optim.LBFGS(
-        [change], max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
-    )
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        image = (start + scale * change).sigmoid()
+    logits = recoloured(content, style).clamp(0.02, 0.98).logit().requires_grad_()
+    optimizer = torch.optim.Adam([logits], lr=LR)
+    for step in range(steps):
+        image = logits.sigmoid()
         maps = features(image)
         loss = content_loss(list(maps.values())[-1], wanted) + style_weight * gram_loss(maps, style_grams)
         loss = (loss + smoothness * total_variation(image)).sum()
+        optimizer.zero_grad()
         loss.backward()
-        return loss
-
-    for step in range(steps):
-        loss = optimizer.step(closure)
+        optimizer.step()
         report(step, loss.item())
-    return (start + scale * change.detach()).sigmoid()
+    return logits.detach().sigmoid()
