@@ -10,9 +10,9 @@ the image x whose maps are those of the photograph p and whose correlations are 
 by gradient descent on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
 
 What differs from the paper: Adam instead of L-BFGS, whose line search comes to a stand after a few steps on these
-losses; x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the colours of a (their mean and
-spread) instead of noise, without which a weak feature net leaves the colours of p; the distances are relative ones (see
-`losses.py`), and total variation can be held down.
+losses; x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the colours of a (their mean
+and spread) instead of noise, without which a weak feature net leaves the colours of p; the distances are relative ones
+(see `losses.py`), and total variation can be held down.
 """
 
 from collections.abc import Callable
