@@ -199,7 +199,7 @@ def test_the_module_for_one_model_names_the_type_of_its_rows(seeing, tmp_path):
 
 def test_the_log_tells_what_was_found_in_a_few_words(arrays):
     signature, outputs = arrays(1)
-    assert answer(signature, outputs) == "1 × bird 1 × car"
+    assert answer(signature, outputs) == "bird (1) car (1)"
 
 
 def test_drift_follows_how_many_things_are_found_and_which(arrays):

@@ -140,6 +140,7 @@ def _output_names(signature: Signature) -> list[str]:
 def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
     with warnings.catch_warnings():  # torch 2.11 warns of what it does itself
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
         made = torch.onnx.export(
             program,
             dynamo=True,

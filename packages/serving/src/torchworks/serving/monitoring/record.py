@@ -74,10 +74,12 @@ def _rows(rows: list[str]) -> str:
 
 
 def _detected(found: regions.Detections, outputs: dict[str, np.ndarray], image: int) -> str:
-    """How many things of a score of at least ½ there are in an image, by class, the commonest first."""
+    """The classes of things of a score of at least ½ in an image, the commonest first, with how many there are."""
     _, _, score, label = found.rows(outputs, image)
     counts = Counter(regions.named(found.label, int(number)) for number in label[score >= regions.SURE])
-    return " ".join(f"{count} × {name}" for name, count in counts.most_common(3)) or "nothing"
+    named = [f"{name} ({count})" for name, count in counts.most_common(DETECTED_CLASSES)]
+    others = len(counts) - len(named)
+    return " ".join([*named, f"and {others} other classes"] if others else named) or "nothing"
 
 
 def _largest(spec: TensorSpec, mask: np.ndarray) -> str:
