@@ -8,8 +8,8 @@ import numpy as np
 from torchworks.serving import regions
 from torchworks.shared.signature import Signature, TensorSpec
 
-ANSWER_ROWS, ANSWER_LENGTH = 3, 200
-"""How many rows an answer in short names, and its length in characters at most."""
+ANSWER_ROWS, ANSWER_CLASSES, ANSWER_LENGTH = 3, 5, 200
+"""How many rows an answer in short names, how many classes of things in one, and its length in characters at most."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _detected(found: regions.Detections, outputs: dict[str, np.ndarray], image: 
     """The classes of things of a score of at least ½ in an image, the commonest first, with how many there are."""
     _, _, score, label = found.rows(outputs, image)
     counts = Counter(regions.named(found.label, int(number)) for number in label[score >= regions.SURE])
-    named = [f"{name} ({count})" for name, count in counts.most_common(DETECTED_CLASSES)]
+    named = [f"{name} ({count})" for name, count in counts.most_common(ANSWER_CLASSES)]
     others = len(counts) - len(named)
     return " ".join([*named, f"and {others} other classes"] if others else named) or "nothing"
 
