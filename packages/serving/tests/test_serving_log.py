@@ -6,7 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -187,8 +191,29 @@ def test_a_file_that_is_deleted_while_it_is_used_is_begun_anew(path, caplog):
         file.unlink()
     log.write([entry(1)])
     assert log.last("digits", 9) == [entry(1).row]
-    assert "was deleted; another one is begun" in caplog.text
+    assert "was deleted or renamed; the one of that name is used" in caplog.text
     log.close()
+
+
+def test_services_that_begin_the_same_log_at_the_same_moment_lose_nothing_of_each_other(tmp_path):
+    def begun(path: Path, start: threading.Barrier, i: int) -> int:
+        """How many rows it wrote."""
+        log = PredictionLog(path, max_rows=100, max_bytes=10_000_000)
+        start.wait()
+        for j in range(5):
+            log.write([entry(5 * i + j)])
+        log.close()
+        return 5 - log.dropped
+
+    with ThreadPoolExecutor(4) as pool:
+        for round_ in range(20):
+            path, start = tmp_path / str(round_) / "log.sqlite", threading.Barrier(4)
+            wrote = sum(pool.map(partial(begun, path, start), range(4)))
+            assert [file.name for file in path.parent.iterdir()] == ["log.sqlite"]
+            with closing(sqlite3.connect(path)) as file:
+                assert file.execute("SELECT count(*) FROM predictions").fetchone() == (wrote,)
+                assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+                assert file.execute("PRAGMA auto_vacuum").fetchone() == (2,)
 
 
 def test_a_file_of_another_version_is_set_aside_whole(path, caplog):

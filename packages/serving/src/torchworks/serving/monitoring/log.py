@@ -26,17 +26,15 @@ RETRY_SECONDS = 10.0
 """How long the log waits before it tries to open its file again."""
 PAGE = 4096
 COLUMNS = ("time", "request_id", "model", "version", "alias", "route", "status", "rows", "milliseconds", "answer")
-TABLES = f"""
-PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA journal_mode = WAL;
-CREATE TABLE predictions (
+TABLES = (
+    """CREATE TABLE predictions (
     id INTEGER PRIMARY KEY, time REAL, request_id TEXT, model TEXT, version TEXT, alias TEXT, route TEXT,
     status INTEGER, rows INTEGER, milliseconds REAL, answer TEXT, stages TEXT
-);
-CREATE INDEX by_model ON predictions (model, id);
-CREATE TABLE inputs (prediction INTEGER, name TEXT, array BLOB, PRIMARY KEY (prediction, name)) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
-"""
+)""",
+    "CREATE INDEX by_model ON predictions (model, id)",
+    "CREATE TABLE inputs (prediction INTEGER, name TEXT, array BLOB, PRIMARY KEY (prediction, name)) WITHOUT ROWID",
+    f"PRAGMA user_version = {VERSION}",
+)
 INSERT = f"INSERT INTO predictions ({', '.join(COLUMNS)}, stages) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -71,6 +69,7 @@ class PredictionLog:
         self.path, self.max_rows, self.max_bytes = path, max_rows, max_bytes
         self.dropped = self.failures = 0
         self._file: sqlite3.Connection | None = None
+        self._inode = 0
         self._retry_at = 0.0
         self._said: set[str] = set()
 
@@ -143,8 +142,8 @@ class PredictionLog:
     # --------------------------------------------------------------------------------------------- opening
 
     def _opened(self) -> sqlite3.Connection | None:
-        if self._file is not None and not self.path.exists():  # else rows go on into a file without a name
-            logger.warning("The log %s was deleted; another one is begun.", self.path)
+        if self._file is not None and not self._in_place():  # else rows go on into a file of no or another name
+            logger.warning("The log %s was deleted or renamed; the one of that name is used.", self.path)
             self.close()
         if self._file is None and time.monotonic() >= self._retry_at:
             try:
@@ -158,12 +157,13 @@ class PredictionLog:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = sqlite3.connect(self.path, timeout=0.05, isolation_level=None, check_same_thread=False)
         try:
+            self._inode = self.path.stat().st_ino
             file.execute(f"PRAGMA page_size = {PAGE}")
-            version = _number(file, "PRAGMA user_version")
-            if version == 0 and not _number(file, "SELECT count(*) FROM sqlite_master"):
-                file.executescript(TABLES)
-            elif version != VERSION:
-                raise OtherVersion(f"it has version {version}, this service writes {VERSION}")
+            file.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            with file:
+                file.execute("BEGIN IMMEDIATE")  # another service may begin the same file at this moment
+                _check_tables(file)
+            file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = NORMAL")
             file.execute("PRAGMA wal_autocheckpoint = 64")
             file.execute(f"PRAGMA max_page_count = {self.max_bytes * 3 // 4 // PAGE}")
@@ -171,6 +171,13 @@ class PredictionLog:
             file.close()
             raise
         return file
+
+    def _in_place(self) -> bool:
+        """Whether the file of that name is still the one that was opened."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def _failed(self, error: sqlite3.Error | OSError) -> None:
         self.failures += 1
@@ -190,7 +197,9 @@ class PredictionLog:
             logger.warning("Predictions cannot be logged to %s: %s. They are answered all the same.", self.path, error)
 
     def _set_aside(self, why: str) -> None:
-        """Rename the file and its side files, over what was set aside before."""
+        """Rename the file and its side files, over what was set aside before; not if another service has done it."""
+        if not self._in_place():
+            return
         logger.warning("The log %s cannot be continued: %s. It is kept as %s.aside.", self.path, why, self.path.name)
         try:
             for ending in ("-wal", "-shm", ""):
@@ -207,6 +216,16 @@ class PredictionLog:
                 return file.execute(query, values).fetchall()
         except sqlite3.Error:
             return []
+
+
+def _check_tables(file: sqlite3.Connection) -> None:
+    """Make the tables in an empty file."""
+    version = _number(file, "PRAGMA user_version")
+    if version == 0 and not _number(file, "SELECT count(*) FROM sqlite_master"):
+        for statement in TABLES:
+            file.execute(statement)
+    elif version != VERSION:
+        raise OtherVersion(f"it has version {version}, this service writes {VERSION}")
 
 
 def _parts(entries: Sequence[Entry], most: int) -> Iterable[list[Entry]]:
