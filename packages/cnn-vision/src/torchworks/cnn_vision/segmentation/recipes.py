@@ -9,9 +9,9 @@ def segment() -> SegmentConfig:
 
     cnn-vision train segment
 
-    Measured with 2600 steps, seed 0, 400 test scenes: mIoU 0.832 (a random forest on colours 0.125, always the commonest
-    class 0.082), 1358 s of one core's time on an AMD EPYC beside other work (torch 2.14.1). Digits are not told apart
-    before some 1000 steps.
+    Measured with 2600 steps, seed 0, 400 test scenes: mIoU 0.832 (a random forest on colours 0.125, always the
+    commonest class 0.082), 1358 s of one core's time on an AMD EPYC beside other work (torch 2.14.1). Digits are not
+    told apart before some 1000 steps.
     """
     return _on_scenes("segment", "unet", width=16, lr=4e-3, steps=3000)
 
@@ -21,9 +21,9 @@ def segment_deeplab() -> SegmentConfig:
 
     cnn-vision train segment-deeplab
 
-    Measured with 4000 steps, seed 0, 400 test scenes: mIoU 0.886 (a random forest on colours 0.125, always the commonest
-    class 0.082), 1591 s of one core's time on an AMD EPYC beside other work (torch 2.14.1). After 2000 of these steps it
-    was 0.868 on validation.
+    Measured with 4000 steps, seed 0, 400 test scenes: mIoU 0.886 (a random forest on colours 0.125, always the
+    commonest class 0.082), 1591 s of one core's time on an AMD EPYC beside other work (torch 2.14.1). After 2000 of
+    these steps it was 0.868 on validation.
     """
     return _on_scenes("segment-deeplab", "deeplabv3_resnet20", width=None, lr=2e-3, steps=2800)
 
