@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -260,9 +259,9 @@ def test_pictures_of_any_shape_are_drawn_as_large_as_they_are(run, scans, tmp_pa
     words = ["predict", run, tmp_path / "in", scans / "images" / "0.dcm", "--out", out, "--csv", table]
     assert vision(*words) == 2
     said = capsys.readouterr()
-    assert "broken.png (it is not an image)" in said.err
+    assert "broken.png (it is not an image)" in " ".join(said.err.split())
     assert "dark.jpg" in said.out
-    assert re.search(r"(tissue|lesion) [\d.]+%", said.out)
+    assert "tissue 100.0%" in said.out
     with Image.open(out / "dark.png") as drawn:
         assert drawn.width == 90
         assert drawn.height >= 50
