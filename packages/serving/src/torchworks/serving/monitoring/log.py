@@ -219,7 +219,7 @@ class PredictionLog:
 
 
 def _check_tables(file: sqlite3.Connection) -> None:
-    """Make the tables in an empty file."""
+    """Make the tables if the file is empty; raises `OtherVersion` if it has tables of another version."""
     version = _number(file, "PRAGMA user_version")
     if version == 0 and not _number(file, "SELECT count(*) FROM sqlite_master"):
         for statement in TABLES:
