@@ -193,6 +193,7 @@ def test_a_digit_drawn_with_the_mouse_is_read(visit, models, digit):
 
 def test_everything_can_be_done_from_the_keyboard_and_one_sees_where_one_is(visit, models):
     page = visit(models)
+    page.on("filechooser", lambda _: None)  # Playwright listens from here on; if only at the last key, often too late
     expect(page.locator("#about")).not_to_be_empty()
     press, reached = page.keyboard.press, []
 
