@@ -73,8 +73,8 @@ def finished(folder: Path, kind: str) -> Path:
 
 
 KINDS = (*FAMILIES, "generator", "conditional generator", "translator")
-LONG = ("densenet", "efficientnet")
-"""Their many layers take minutes in each form."""
+LONG = tuple(kind for kind in FAMILIES if kind != "resnet")
+"""Their many layers take half a minute to minutes in each form."""
 
 
 def each(*, long: tuple[str, ...] = LONG) -> pytest.MarkDecorator:

@@ -79,10 +79,10 @@ def finder(model: str) -> Predictor:
     return Finder(net, Signature((image(SIZE),), tuple(outputs)))
 
 
-def segmenter(model: str) -> Predictor:
+def segmenter(model: str, **options: int) -> Predictor:
     mask = TensorSpec("mask", "mask", "uint8", ("N", SIZE, SIZE), labels=PIXELS)
     confidence = TensorSpec("confidence", "mask", "float32", ("N", SIZE, SIZE), low=0.0, high=1.0)
-    net = create_segmenter(model, num_classes=len(PIXELS))
+    net = create_segmenter(model, num_classes=len(PIXELS), **options)
     return Segmenter(net, Signature((image(SIZE),), (mask, confidence)))
 
 
@@ -100,7 +100,7 @@ MODELS = {
     "faster r-cnn": lambda: finder("fasterrcnn_resnet20_fpn"),
     "mask r-cnn": lambda: finder("maskrcnn_resnet20_fpn"),
     "deeplab": lambda: segmenter("deeplabv3_resnet20"),
-    "unet": lambda: segmenter("unet"),
+    "unet": lambda: segmenter("unet", width=8),
     "autoencoder": lambda: build_autoencoder(PLAIN),
     "vae": lambda: build_vae(PLAIN),
     "sampler": lambda: build_sampler(PLAIN),

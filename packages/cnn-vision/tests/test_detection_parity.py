@@ -28,12 +28,13 @@ SIZE, CLASSES = 96, 4
 ANCHORS = (8, 16, 32, 64, 128)
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}
 UNCHANGED: dict[str, Any] = {"image_mean": [0.0] * 3, "image_std": [1.0] * 3, "_skip_resize": True}
-EITHER_LONG = pytest.mark.parametrize(
-    "dtype",
-    [pytest.param(torch.float32, id="fp32"), pytest.param(torch.float64, id="fp64", marks=pytest.mark.long)],
-)
-"""SSD300 has 8732 boxes and a VGG: in double precision by `make test-long` alone."""
-PRECISIONS = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["fp32", "fp64"])
+SINGLE, DOUBLE = pytest.param(torch.float32, id="fp32"), pytest.param(torch.float64, id="fp64")
+LONG_SINGLE = pytest.param(torch.float32, id="fp32", marks=pytest.mark.long)
+LONG_DOUBLE = pytest.param(torch.float64, id="fp64", marks=pytest.mark.long)
+PRECISIONS = pytest.mark.parametrize("dtype", [LONG_SINGLE, DOUBLE])
+SSD_PRECISIONS = pytest.mark.parametrize("dtype", [SINGLE, LONG_DOUBLE])
+"""SSD300 has 8732 boxes and a VGG."""
+pytestmark = pytest.mark.slow
 
 Target = dict[str, Tensor]
 Twins = tuple[Detector, nn.Module]
@@ -246,14 +247,14 @@ def test_mask_rcnn_learns_as_torchvisions_does(dtype: torch.dtype, objects: tupl
 
 
 @pytest.mark.slow
-@EITHER_LONG
+@SSD_PRECISIONS
 def test_ssd300_finds_what_torchvisions_finds(dtype: torch.dtype):
     twins = with_equal_weights(ssd_twins(), dtype)
     assert_same_detections(twins, some_images(2, 300, dtype), ["boxes", "scores", "labels"])
 
 
 @pytest.mark.slow
-@EITHER_LONG
+@SSD_PRECISIONS
 def test_ssd300_learns_as_torchvisions_does(dtype: torch.dtype):
     twins = with_equal_weights(ssd_twins(), dtype)
     images, targets = some_images(2, 300, dtype), some_targets((3, 0), 300, dtype)

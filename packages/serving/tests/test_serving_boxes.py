@@ -171,7 +171,9 @@ def test_the_typed_client_gives_detections(seeing):
         rows = service.model("finder").predict(image=picture(320, 160).transpose(2, 0, 1)[:, :32, :32])
         assert [type(found) for found in rows[0]] == [typed.Detection] * len(rows[0])
         found = service.model("outliner").predict(image=png(picture(64, 64)))[0]
+        sure = service.model("outliner").predict(image=png(picture(64, 64)), least_score=0.9)[0]
     assert found["boxes"][0] == typed.Detection("bird", pytest.approx(0.97, abs=0.02), (0, 0, 16, 16), 1)
+    assert sure["boxes"] == [each for each in found["boxes"] if each.score >= 0.9] != found["boxes"]
     assert (found["instance"].values == 1).sum() == 16 * 16
 
 
@@ -191,6 +193,7 @@ def _through(client: TestClient):
 def test_the_module_for_one_model_names_the_type_of_its_rows(seeing, tmp_path):
     source = typed.stub(read_bundle(write_seeing("finder", tmp_path / "finder")))
     assert "Prediction[list[Detection]]" in source
+    assert "least_score: float | None = None" in source
     compile(source, "finder.py", "exec")
 
 

@@ -50,10 +50,10 @@ class Reader(Predictor):
         return self.net(image.float() / 255).softmax(1)
 
 class Moody(Reader):
-    "Answers by another rule for more rows: a graph that was traced by two does not know it."
+    "Answers by another rule for more than three rows: a graph traced by two and tried with three does not know it."
     def forward(self, image):
         logits = self.net(image.float() / 255)
-        return (3 * logits if image.shape[0] > 2 else logits).softmax(1)
+        return (3 * logits if image.shape[0] > 3 else logits).softmax(1)
 
 class Series(Predictor):
     "Reads digits row by row."

@@ -261,12 +261,14 @@ class Model:
         *,
         seed: int | None = None,
         n: int | None = None,
+        least_score: float | None = None,
         **named: Value,
     ) -> Prediction[Any]:
         """Run the model on inputs by name, given as keywords or as a mapping. A latent input may be left out: the
-        service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Raises
-        `UserError` for inputs that do not fit the signature, and `ServiceError`."""
-        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n)
+        service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Of the
+        detections those below `least_score`, from 0 to 1, are left out. Raises `UserError` for inputs that do not fit
+        the signature, and `ServiceError`."""
+        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
         return self.client._carry_out(_predict(asked, self.client.timeout))
 
 
@@ -285,10 +287,11 @@ class AsyncModel:
         *,
         seed: int | None = None,
         n: int | None = None,
+        least_score: float | None = None,
         **named: Value,
     ) -> Prediction[Any]:
         """As of `Model`."""
-        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n)
+        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
         return await self.client._carry_out(_predict(asked, self.client.timeout))
 
 
@@ -367,10 +370,12 @@ class _Request:
     inputs: dict[str, Value]
     seed: int | None
     n: int | None
+    least_score: float | None
 
 
 def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
-    call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked))
+    wanted = {} if asked.least_score is None else {"params": {"least_score": asked.least_score}}
+    call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked) | wanted)
     answer = yield from _answer(call, timeout)
     outputs = list(regions.answered(asked.card.signature))
     columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}
@@ -405,6 +410,8 @@ def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
             raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
     if asked.seed is not None and not drawn:
         raise UserError("'seed' is for inputs that the service draws, and none is left out.")
+    if asked.least_score is not None and regions.detections(asked.card.signature) is None:
+        raise UserError(f"'least_score' is for detections, and '{asked.card.name}' gives none.")
 
 
 def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
@@ -526,6 +533,7 @@ def stub(manifest: BundleManifest) -> str:
     told, found = list(regions.answered(manifest.signature)), regions.detections(manifest.signature)
     latent = any(spec.kind == "latent" for spec in inputs)
     drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
+    wanted = ["least_score: float | None = None"] if found else []
     ordered = sorted(inputs, key=lambda spec: spec.kind == "latent")
     body = CLASS.format(
         name=_class_name(manifest.name),
@@ -533,11 +541,11 @@ def stub(manifest: BundleManifest) -> str:
         literals="".join(_literal(spec) for spec in inputs if spec.labels),
         takes=", ".join(map(_written, inputs)),
         gives=", ".join(map(_written, outputs)),
-        given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn]),
+        given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn, *wanted]),
         row=_row_type(told[0], found) if len(told) == 1 else "dict[str, Any]",
         inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
         sent="{name: value for name, value in inputs.items() if value is not None}" if latent else "inputs",
-        drawn=", seed=seed, n=n" if latent else "",
+        options=(", seed=seed, n=n" if latent else "") + (", least_score=least_score" if found else ""),
     )
     title = f'"""The model {manifest.name}, version {manifest.version}. Written by torchworks.serving.client.stub."""'
     return "\n".join([title, "", *_imports(body), body])
@@ -560,7 +568,7 @@ class {name}:
     def predict(self, *, {given}) -> Prediction[{row}]:
         """A row for each row of the inputs."""
         inputs: dict[str, Any] = {{{inputs}}}
-        return self.model.predict({sent}{drawn})
+        return self.model.predict({sent}{options})
 '''
 IMPORTS = {
     "collections.abc": ("Sequence",),

@@ -23,7 +23,7 @@ def detect_ssd() -> DetectorConfig:
     Seed 0, 400 test scenes: mAP@.5 0.785, mAP@[.5:.95] 0.487 (the best guess that does not look at the image: 0.001 and
     0.000); 616 s of one core of an AMD EPYC (torch 2.14.1).
     """
-    return _on_scenes("detect-ssd", "ssd_resnet20", lr=1.5e-3, steps=4000)
+    return _on_scenes("detect-ssd", "ssd_resnet20", lr=2e-3, steps=4600)
 
 
 def detect_faster_rcnn() -> DetectorConfig:
@@ -33,7 +33,7 @@ def detect_faster_rcnn() -> DetectorConfig:
 
     Not measured yet.
     """
-    return _on_scenes("detect-faster-rcnn", "fasterrcnn_resnet20_fpn", lr=1e-3, steps=2400)
+    return _on_scenes("detect-faster-rcnn", "fasterrcnn_resnet20_fpn", lr=1.5e-3, steps=2300)
 
 
 def instances() -> DetectorConfig:
@@ -43,7 +43,7 @@ def instances() -> DetectorConfig:
 
     Not measured yet.
     """
-    return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1e-3, steps=1800)
+    return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1.5e-3, steps=2000)
 
 
 def _on_scenes(recipe: str, model: str, *, lr: float, steps: int) -> DetectorConfig:

@@ -399,7 +399,7 @@ SCENE_PROPOSALS = ProposalConfig(
     anchor_sizes=(12, 24, 48, 96), candidates=(300, 150), proposals=(300, 100), samples=128
 )
 """For images of about 100 pixels: anchors of three strides, from 12 pixels on, and fewer proposals."""
-SCENE_REGIONS = RegionConfig(hidden_features=256, canonical_size=84, samples=64, max_detections=50, mask_channels=64)
+SCENE_REGIONS = RegionConfig(hidden_features=256, canonical_size=84, samples=32, max_detections=50, mask_channels=32)
 
 
 def fasterrcnn_resnet50_fpn(
