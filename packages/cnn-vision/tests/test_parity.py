@@ -12,6 +12,12 @@ FAST = (
     "vgg11", "vgg11_bn", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "efficientnet_b0", "mobilenet_v2",
     "mobilenet_v3_small", "mobilenet_v3_large",
 )  # fmt: skip
+LARGE = (
+    "vgg13", "vgg13_bn", "vgg16", "vgg19", "vgg19_bn", "resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d",
+    "wide_resnet101_2", "densenet161", "densenet169", "densenet201", "efficientnet_b2", "efficientnet_b3",
+    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+)  # fmt: skip
+"""Nets that have more of what smaller ones of their family have: computed by `make test-long` alone."""
 NAMES = [name for name in list_models() if in_torchvision(name)]
 
 
@@ -19,12 +25,20 @@ def test_torchvision_lacks_the_nets_for_small_images_alone():
     assert sorted(set(list_models()) - set(NAMES)) == ["airbench94", "resnet20", "resnet32", "resnet56"]
 
 
-@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
-def test_keys_outputs_gradients_and_statistics_are_torchvisions(name: str):
+def marked(name: str):
+    mark = None if name in FAST else pytest.mark.long if name in LARGE else pytest.mark.slow
+    return pytest.param(name, marks=mark or ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keys_and_shapes_are_torchvisions(name: str):
     ours, theirs = twins(name)
     assert shapes(ours) == shapes(theirs)
-    if name == "vit_b_16":
-        ours, theirs = twins(name, image_size=32)
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
+def test_outputs_gradients_and_statistics_are_torchvisions(name: str):
+    ours, theirs = twins(name, image_size=32) if name == "vit_b_16" else twins(name)
     if name.startswith("vgg"):
         narrow_dense_layers(ours)
         narrow_dense_layers(theirs)
