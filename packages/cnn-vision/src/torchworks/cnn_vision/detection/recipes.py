@@ -33,7 +33,7 @@ def detect_faster_rcnn() -> DetectorConfig:
 
     Not measured yet.
     """
-    return _on_scenes("detect-faster-rcnn", "fasterrcnn_resnet20_fpn", lr=1.5e-3, steps=2300)
+    return _on_scenes("detect-faster-rcnn", "fasterrcnn_resnet20_fpn", lr=1.5e-3, steps=1600)
 
 
 def instances() -> DetectorConfig:
@@ -43,7 +43,7 @@ def instances() -> DetectorConfig:
 
     Not measured yet.
     """
-    return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1.5e-3, steps=2000)
+    return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1.5e-3, steps=1200)
 
 
 def _on_scenes(recipe: str, model: str, *, lr: float, steps: int) -> DetectorConfig:

@@ -31,7 +31,7 @@ holds for its nets with a transform that does nothing: images here are of one sq
 | builder | backbone | parameters (M), 91 classes | COCO box mAP of torchvision's weights |
 |---|---|---|---|
 | `fasterrcnn_resnet50_fpn` | ResNet-50 | 41.8 | 37.0 |
-| `fasterrcnn_resnet20_fpn` | a small ResNet-20, for images of about 100 pixels | 1.5 | – |
+| `fasterrcnn_resnet20_fpn` | a small ResNet-20, for images of about 100 pixels | 2.2 | – |
 
 Labels are 1 … K − 1; 0 is the background.
 

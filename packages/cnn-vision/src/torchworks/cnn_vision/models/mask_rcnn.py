@@ -25,7 +25,7 @@ probabilities; an object is where they are 0.5 or more.
 | builder | backbone | parameters (M), 91 classes | COCO box and mask mAP of torchvision's weights |
 |---|---|---|---|
 | `maskrcnn_resnet50_fpn` | ResNet-50 | 44.4 | 37.9, 34.6 |
-| `maskrcnn_resnet20_fpn` | a small ResNet-20, for images of about 100 pixels | 1.7 | – |
+| `maskrcnn_resnet20_fpn` | a small ResNet-20, for images of about 100 pixels | 2.3 | – |
 
 Shape letters: N images, S image size, C channels, R regions of all images, P those with an object, K classes with the
 background, M objects of all images.
