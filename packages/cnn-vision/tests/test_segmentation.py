@@ -14,11 +14,13 @@ from torchmetrics.functional.classification import multiclass_f1_score, multicla
 
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.experiments import expected
+from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.scenes.fields import Fields, held_out, open_fields
 from torchworks.cnn_vision.segmentation.baseline import baselines
 from torchworks.cnn_vision.segmentation.cells import PIXELS, open_cells, stain_mask
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers
 from torchworks.cnn_vision.segmentation.data import balanced, pixel_counts
+from torchworks.cnn_vision.segmentation.experiment import expect_frequencies
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
 from torchworks.cnn_vision.segmentation.task import Segmentation, mask_losses
 from torchworks.shared.cli import main
@@ -98,6 +100,18 @@ def test_the_loss_of_micro_batches_adds_up_to_that_of_the_batch_and_the_auxiliar
     logits = task.model.net(images)
     out, aux = (sum(mask_losses(one, mask)).mean() for one in (logits, 2 * logits))
     torch.testing.assert_close(whole, out + 0.4 * aux)
+
+
+@pytest.mark.parametrize("model", ["unet", "deeplabv3_resnet20"])
+def test_an_untrained_net_expects_classes_as_common_as_they_are(model):
+    options = {"width": 4} if model == "unet" else {"aux_loss": True}
+    net = create_segmenter(model, num_classes=3, in_channels=1, **options)
+    expect_frequencies(net, torch.tensor([900, 90, 10]))
+    given = net(torch.zeros(2, 1, 32, 32))
+    heads = given.values() if isinstance(given, dict) else [given]
+    for logits in heads:
+        shares = logits.log_softmax(1).mean((0, 2, 3)).exp()
+        assert shares[0] > 0.7 > 0.3 > shares[1] > 2 * shares[2]
 
 
 # -------------------------------------------------------------------------------------------------------- scores
