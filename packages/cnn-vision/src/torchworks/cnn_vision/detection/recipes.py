@@ -12,7 +12,7 @@ def detect() -> DetectorConfig:
     Seed 0, 400 test scenes: mAP@.5 0.860, mAP@[.5:.95] 0.634 (the best guess that does not look at the image: 0.001 and
     0.000); 635 s of one core of an AMD EPYC (torch 2.14.1).
     """
-    return _on_scenes("detect", "yolo_resnet20", lr=1.5e-3, steps=3600)
+    return _on_scenes("detect", "yolo_resnet20", lr=1.5e-3, steps=3300)
 
 
 def detect_ssd() -> DetectorConfig:
@@ -23,7 +23,7 @@ def detect_ssd() -> DetectorConfig:
     Seed 0, 400 test scenes: mAP@.5 0.785, mAP@[.5:.95] 0.487 (the best guess that does not look at the image: 0.001 and
     0.000); 616 s of one core of an AMD EPYC (torch 2.14.1).
     """
-    return _on_scenes("detect-ssd", "ssd_resnet20", lr=2e-3, steps=4600, train=8000)
+    return _on_scenes("detect-ssd", "ssd_resnet20", lr=2e-3, steps=4000)
 
 
 def detect_faster_rcnn() -> DetectorConfig:
@@ -46,10 +46,10 @@ def instances() -> DetectorConfig:
     return _on_scenes("instances", "maskrcnn_resnet20_fpn", lr=1.5e-3, steps=1200)
 
 
-def _on_scenes(recipe: str, model: str, *, lr: float, steps: int, train: int = 4000) -> DetectorConfig:
+def _on_scenes(recipe: str, model: str, *, lr: float, steps: int) -> DetectorConfig:
     return DetectorConfig(
         recipe=recipe,
-        data=f"scenes:train={train}",
+        data="scenes:train=8000",
         model=model,
         valid_fraction=0.05,
         loader=LoaderConfig(image_size=96),
