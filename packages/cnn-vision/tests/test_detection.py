@@ -244,7 +244,7 @@ def test_predict_prints_draws_and_writes_and_names_what_it_cannot_read(run: Path
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [str(tmp_path / "0.png"), str(tmp_path / "1.png"), str(out)]
     assert sorted(path.name for path in out.iterdir()) == ["0.png", "1.png"]
-    with Image.open(out / "1.png.png") as drawn:
+    with Image.open(out / "1.png") as drawn:
         assert drawn.size == (96 * 3, 40 * 3)
     assert table.read_text().startswith("path,label,score,x1,y1,x2,y2")
 
