@@ -5,7 +5,7 @@ generator learns to be taken for real. Losses and penalties are in losses.py, th
 r3gan.py, the augmentation of what the discriminator sees in diffaugment.py.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,13 @@ from torchworks.gans.config import AdversarialConfig
 from torchworks.gans.diffaugment import diff_augment
 from torchworks.gans.doctor import WatchedTask
 from torchworks.gans.losses import LOSSES, squared_slopes
-from torchworks.shared.fidelity import Fidelity
 from torchworks.shared.optim import adam
 from torchworks.shared.random import sample_normal
 from torchworks.shared.run import picture_grid
 from torchworks.shared.task import Out, Phase
+
+if TYPE_CHECKING:
+    from torchworks.shared.fidelity import Fidelity  # slow to import, and drawing images needs none
 
 PREVIEW_COLUMNS = 10
 
@@ -43,7 +45,7 @@ class GanTask(WatchedTask):
         latent: str = "normal",
         num_classes: int = 0,
         lr: float = 2e-4,
-        fidelity: Fidelity | None = None,
+        fidelity: "Fidelity | None" = None,
         seed: int = 0,
     ):
         self.generator, self.discriminator, self.config = generator, discriminator, config

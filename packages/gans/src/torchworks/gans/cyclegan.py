@@ -26,7 +26,7 @@ Shapes: N batch, C channels, S image size, P patches a side, K classes.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +36,13 @@ from torchworks.gans.cgan import with_planes
 from torchworks.gans.config import CycleGANConfig
 from torchworks.gans.doctor import WatchedTask
 from torchworks.gans.losses import least_squares_discriminator, least_squares_generator
-from torchworks.gans.translation import DomainDistance, LabelKept
 from torchworks.shared.optim import adam
 from torchworks.shared.random import StepRandom
 from torchworks.shared.run import picture_grid
 from torchworks.shared.task import Out, Phase
+
+if TYPE_CHECKING:
+    from torchworks.gans.translation import DomainDistance, LabelKept  # slow to import, and translating needs none
 
 
 class Cycle(NamedTuple):
@@ -146,8 +148,8 @@ class CycleGANTask(WatchedTask):
         config: CycleGANConfig,
         *,
         num_classes: int = 0,
-        kept: LabelKept | None = None,
-        distances: Sequence[DomainDistance] = (),
+        kept: "LabelKept | None" = None,
+        distances: "Sequence[DomainDistance]" = (),
         examples: Sequence[Tensor] = (),
     ):
         self.translators, self.critics, self.config, self.num_classes = translators, critics, config, num_classes

@@ -86,9 +86,9 @@ def expect_frequencies(model: nn.Module, counts: Tensor) -> None:
     arXiv:1708.02002, section 4.1, for boxes)."""
     shares = (counts + 1) / (counts + 1).sum()
     for head in (model.classifier, getattr(model, "aux_classifier", None)):
-        if head is not None:
-            *_, last = (layer for layer in head.modules() if isinstance(layer, nn.Conv2d))
-            last.bias.copy_(shares.log())
+        if isinstance(head, nn.Module):
+            *_, bias = head.parameters()
+            bias.copy_(shares.log())
 
 
 def training_loader(
