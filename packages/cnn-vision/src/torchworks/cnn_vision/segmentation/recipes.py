@@ -33,9 +33,10 @@ def _on_scenes(recipe: str, model: str, *, width: int | None, lr: float, steps: 
         model=model,
         width=width,
         augment=False,
+        valid_fraction=0.05,
         loader=LoaderConfig(image_size=96),
         optim=OptimConfig(lr=lr, schedule="one-cycle", warmup=100),
-        trainer=TrainerConfig(steps=steps, batch_size=batch_size, ema=0.99, eval_every=700, log_every=50),
+        trainer=TrainerConfig(steps=steps, batch_size=batch_size, ema=0.99, eval_every=steps // 2, log_every=50),
     )
 
 
