@@ -23,9 +23,10 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make setup              install everything into .venv (the other commands do it by themselves)
 ## make train-<package>    train; options: RECIPE=cgan DATA=folder:PATH ARGS="--trainer.steps 200"
 ## make serve RUN=<run>    answer requests to a finished run's model over HTTP, and show a page to try it
-## make test               all tests, two at a time
-## make test-<package>     the tests of one package, or of shared, in an environment of its own
-## make test-long        the tests that take minutes each, which CI runs in small
+## make test               all tests of some seconds at most, two at a time
+## make test-<package>     those of one package, or of shared, in an environment of its own
+## make test-slow          the slower tests, which CI runs too
+## make test-long          those that take minutes each, which CI runs in small
 ## make test-gpu           the tests that need a CUDA device
 ## make lint               check style
 ## make format             put style right
@@ -70,13 +71,17 @@ serve: | $(UV)
 	@[ -n '$(RUN)' ] || { echo "Name a finished run: make serve RUN=runs/cnn-vision/classify-digits/001" >&2; exit 2; }
 	@$(UVRUN) serving serve '$(RUN)' $(ARGS)
 
+QUICK = not gpu and not slow and not long
 # One thread a worker: two workers with all threads each are slower than one.
-test test-long $(TEST): export OMP_NUM_THREADS := 1
+test test-slow test-long $(TEST): export OMP_NUM_THREADS := 1
 test: | $(UV)
-	@$(UVRUN) pytest -n 2 --dist worksteal -m 'not gpu and not long' $(ARGS)
+	@$(UVRUN) pytest -n 2 --dist worksteal -m '$(QUICK)' $(ARGS)
 
 $(TEST): test-%: | $(UV)
-	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m 'not gpu and not long' $(wildcard $*/tests packages/$*/tests) $(ARGS)
+	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m '$(QUICK)' $(wildcard $*/tests packages/$*/tests) $(ARGS)
+
+test-slow: | $(UV)
+	@$(UVRUN) pytest -n 2 --dist worksteal -m 'slow and not gpu and not long' $(ARGS)
 
 test-long: | $(UV)
 	@$(UVRUN) pytest -n 2 --dist worksteal -m long $(ARGS)
@@ -127,4 +132,4 @@ clean:
 train-% test-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) test-gpu test-long lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard pins clean

@@ -73,8 +73,8 @@ def finished(folder: Path, kind: str) -> Path:
 
 
 KINDS = (*FAMILIES, "generator", "conditional generator", "translator")
-LONG = tuple(kind for kind in FAMILIES if kind != "resnet")
-"""Their many layers take half a minute to minutes in each form."""
+LONG = (*(kind for kind in FAMILIES if kind != "resnet"), "conditional generator")
+"""Many layers, which take half a minute to minutes in each form, and what is a generator but for its labels."""
 
 
 def each(*, long: tuple[str, ...] = LONG) -> pytest.MarkDecorator:

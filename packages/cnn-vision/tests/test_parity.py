@@ -14,8 +14,8 @@ FAST = (
 )  # fmt: skip
 LARGE = (
     "vgg13", "vgg13_bn", "vgg16", "vgg19", "vgg19_bn", "resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d",
-    "wide_resnet101_2", "densenet161", "densenet169", "densenet201", "efficientnet_b2", "efficientnet_b3",
-    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+    "wide_resnet50_2", "wide_resnet101_2", "densenet161", "densenet169", "densenet201", "efficientnet_b2",
+    "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
 )  # fmt: skip
 """Nets that have more of what smaller ones of their family have: computed by `make test-long` alone."""
 NAMES = [name for name in list_models() if in_torchvision(name)]

@@ -85,8 +85,8 @@ def test_a_healthy_training_hears_nothing(digits):
     ("game", "norm"),
     [
         (AdversarialConfig(loss="non-saturating", betas=(0.5, 0.999)), "batch"),
-        (AdversarialConfig(loss="least-squares"), "spectral"),
-        (AdversarialConfig(loss="wasserstein"), "spectral"),
+        pytest.param(AdversarialConfig(loss="least-squares"), "spectral", marks=pytest.mark.long),
+        pytest.param(AdversarialConfig(loss="wasserstein"), "spectral", marks=pytest.mark.long),
         (AdversarialConfig(loss="relativistic", r1=1.0, r2=1.0), "none"),
     ],
     ids=lambda value: getattr(value, "loss", value),
