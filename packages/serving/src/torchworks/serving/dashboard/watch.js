@@ -21,7 +21,7 @@ export function showLive({ seconds }) {
 export function showVersions({ versions }, { budgets }) {
   const rows = versions.map((version) => [
     el("code", {}, version.version), version.alias || "–", share(version.share, 0), version.form,
-    version.created.slice(0, 16).replace("T", " "), { text: scoreOf(version.score), kind: "words" },
+    { text: version.created.slice(0, 16).replace("T", " "), kind: "date" }, { text: scoreOf(version.score), kind: "words" },
   ]);
   renew(byId("versions"), table(["version", "alias", "#callers", "form", "made", "score"], rows));
   const split = versions.filter((version) => version.share > 0);
@@ -52,7 +52,8 @@ export function showDrift({ rows, least, judged, features } = {}) {
 
 export function showRecent({ predictions }) {
   const rows = predictions.map((row) => [
-    new Date(1000 * row.time).toLocaleTimeString(), el("code", {}, row.version), row.alias || "–", row.answer || "–",
+    new Date(1000 * row.time).toLocaleTimeString(), el("code", {}, row.version), row.alias || "–",
+    { text: row.answer || "–", kind: "words" },
     row.milliseconds == null ? "–" : row.milliseconds.toFixed(1),
     { text: String(row.status), kind: row.status < 400 ? "good" : "bad" }, el("code", {}, row.request_id),
   ]);

@@ -6,6 +6,7 @@ open, so that a model takes any number of rows.
 
 import io
 import json
+import logging
 import os
 import shutil
 import warnings
@@ -138,6 +139,7 @@ def _output_names(signature: Signature) -> list[str]:
 
 
 def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of empty lists that torch's exporter hands it
     with warnings.catch_warnings():  # torch 2.11 warns of what it does itself
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision

@@ -91,7 +91,7 @@ def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: A
             trained[spec.name], outputs[spec.name], len(spec.labels)
         )
     if seen:
-        name = next(iter(seen)) if len(seen) == 1 else "likeness to the trained model's boxes and masks"
+        name = next(iter(seen)) if len(seen) == 1 else "likeness to the trained model"
         return Score(name, min(seen.values()), 1)
     mean = closeness(signature, trained, outputs).mean
     return Score("mean difference from the trained model", mean, -1)
