@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -138,6 +139,9 @@ def test_models_are_listed_with_their_sizes(capsys, monkeypatch):
     assert vision("models") == 0
     text = capsys.readouterr().out
     assert all(part in text for part in ("resnet50", "25.6", "4.09"))
+    sizes = dict(re.findall(r"(\w+) +│ +([\d.]+) │\n", text))
+    assert sizes["fasterrcnn_resnet50_fpn"] == "41.8"  # as torchvision says of its own
+    assert sizes["deeplabv3_resnet50"] == "42.0"
 
 
 # ---- findings --------------------------------------------------------------------------------------------

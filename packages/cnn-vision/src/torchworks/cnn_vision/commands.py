@@ -83,9 +83,11 @@ class Models:
     """The architectures that --model knows, with their sizes."""
 
     parity: bool = False
-    """Also measure how far each is from torchvision's net with the same weights. Takes minutes and up to 6 GB."""
+    """Also measure how far each classifier is from torchvision's net with the same weights. Takes minutes and up to
+    6 GB."""
     readme: Annotated[Path | None, _by_default("FILE", "none")] = None
-    """Also write the table into a Markdown file, between the lines <!-- models --> and <!-- /models -->."""
+    """Also write the table of classifiers into a Markdown file, between the lines <!-- models --> and
+    <!-- /models -->."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
-"""The command `models`: the architectures, their sizes, and how far they are from torchvision's.
+"""The command `models`: the architectures, their sizes, and how far classifiers are from torchvision's.
 
 Sizes are counted on nets without memory. Parity is measured: both nets get the same random weights, and
 `torchworks.shared.testing.differences` compares what they make of the same random images.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchworks.cnn_vision.commands import Models
 from torchworks.cnn_vision.models import create_model, list_models
 from torchworks.cnn_vision.models.backbone import Backbone
+from torchworks.cnn_vision.models.dense import (
+    PUBLISHED,
+    create_detector,
+    create_segmenter,
+    list_detectors,
+    list_segmenters,
+)
 from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 from torchworks.shared.config import UserError
 from torchworks.shared.testing import differences, randomise
@@ -108,22 +116,38 @@ def parity_of(name: str) -> Parity:
 
 
 def print_models(arguments: Models) -> int:
-    """Print a table of all architectures, and write it into a file if one is named."""
+    """Print tables of all architectures, and write that of classifiers into a file if one is named."""
     if arguments.readme:
         between_markers(arguments.readme, "")  # a file that cannot be used is better refused before the measuring
     columns = SIZES + PARITY if arguments.parity else SIZES
     names = track(list_models(), "measuring", console=Console(stderr=True), disable=not arguments.parity)
     rows = [(*sizes_row(name), *(parity_row(name) if arguments.parity else ())) for name in names]
-    table = Table(title=f"1000 classes, one image of {IMAGE_SIZE} pixels", title_justify="left")
+    show(f"Classifiers of 1000 classes, one image of {IMAGE_SIZE} pixels", columns, rows)
+    for title, create, names in (
+        ("Detectors of COCO's classes", create_detector, list_detectors()),
+        ("Segmenters of 21 classes", partial(create_segmenter, num_classes=21), list_segmenters()),
+    ):
+        show(title, SIZES[:2], [parameters_row(create, name) for name in names])
+    if arguments.readme:
+        text = between_markers(arguments.readme, markdown(columns, rows, arguments))
+        arguments.readme.write_text(text, encoding="utf-8")
+    return 0
+
+
+def show(title: str, columns: Row, rows: Iterable[Row]) -> None:
+    table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, justify="left" if column == "model" else "right")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-    if arguments.readme:
-        text = between_markers(arguments.readme, markdown(columns, rows, arguments))
-        arguments.readme.write_text(text, encoding="utf-8")
-    return 0
+
+
+def parameters_row(create: Callable[..., nn.Module], name: str) -> Row:
+    """Of a net built as its published weights need it."""
+    with torch.device("meta"):
+        net = create(name, **PUBLISHED.get(name, {}))
+    return name, f"{sum(parameter.numel() for parameter in net.parameters()) / 1e6:.1f}"
 
 
 def sizes_row(name: str) -> Row:
