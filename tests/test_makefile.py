@@ -134,6 +134,7 @@ def test_clean_keeps_runs_and_environments(clone):
     assert not any((clone / name).exists() for name in (".ruff_cache", "packages/gans/src/__pycache__", "dist"))
 
 
+@pytest.mark.slow
 @pytest.mark.install
 def test_without_uv_it_installs_a_private_copy(clone):
     nowhere = os.pathsep.join(

@@ -153,6 +153,7 @@ print("finished its step", flush=True)  # and leaves with all workers alive
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_sigterm_to_the_whole_group_spare_the_workers_and_all_end_with_the_parent():
     command = [sys.executable, "-c", SCRIPT]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:

@@ -317,6 +317,7 @@ if device.rank == 1:
 """
 
 
+@pytest.mark.slow
 def test_processes_started_by_torchrun_find_each_other(tmp_path):
     (tmp_path / "peers.py").write_text(PEERS)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "peers.py"]
@@ -353,6 +354,7 @@ def test_the_doctor_names_everything_that_matters():
     assert all(finding.advice for finding in found.values() if finding.status != "ok")
 
 
+@pytest.mark.slow
 def test_the_doctor_runs_as_a_command_and_prints_plain_lines():
     command = [sys.executable, "-m", "torchworks.shared.device"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -427,6 +429,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 def test_memory_that_is_kept_is_not_fetched_again():
     fetched = {

@@ -502,6 +502,7 @@ os._exit(0)  # everything is compared; now and then torch's own threads abort a 
 """
 
 
+@pytest.mark.slow
 def test_optimisers_and_averages_of_sharded_nets_equal_those_of_whole_ones(tmp_path):
     (tmp_path / "sharded.py").write_text(SHARDED)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "sharded.py"]

@@ -52,6 +52,7 @@ def assert_same_training(ours, theirs, tolerance=2e-6):
         assert_alike(one.state["optimizers"][name]["state"], state["state"], tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options"),
     [
@@ -80,6 +81,7 @@ def test_processes_whose_parts_weigh_differently_take_the_mean_of_all(launch, la
     assert_alike(two.nets, one.nets, 2e-6)
 
 
+@pytest.mark.slow
 def test_a_sharded_checkpoint_goes_on_in_one_process_and_back(launch, launch_two, tmp_path):
     run, sharded = tmp_path / "run", ("--trainer.strategy", "fsdp", "--trainer.batch-size", 16)
     together(launch_two, "game", "--out", run, *sharded, "--trainer.steps", 8)

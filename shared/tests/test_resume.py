@@ -116,6 +116,7 @@ def test_rolling_back_is_part_of_what_a_resume_repeats(launch, tmp_path):
 # ---- asked to stop -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_the_state_and_tells_how_to_continue(launch, tmp_path, signum, code):
     run = tmp_path / "run"
@@ -131,6 +132,7 @@ def test_a_signal_saves_the_state_and_tells_how_to_continue(launch, tmp_path, si
     assert_same(ending(run), reference(launch, "gan", tmp_path))
 
 
+@pytest.mark.slow
 def test_a_signal_is_heard_during_an_evaluation(launch, tmp_path):
     """The classifier's evaluation draws from the global generator; what is saved then must not show it."""
     run, short = tmp_path / "run", ("--trainer.steps", 6, "--trainer.eval-every", 3, "--trainer.log-every", 1)

@@ -111,6 +111,7 @@ def test_evaluate_refuses_a_table_with_other_classes_and_takes_one_with_the_same
     assert "unknown to it star; lacking cross" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_a_table_of_sets_of_labels_is_learnt_evaluated_and_predicted(tmp_path, capsys):
     random = np.random.default_rng(0)
     rows = ["path,label"]

@@ -16,6 +16,7 @@ def vision(*words):
     return main("cnn-vision", default="classify", commands=COMMANDS, arguments=[str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_a_study_prints_a_table_with_spread_and_does_no_training_twice(tmp_path, capsys, monkeypatch):
     variants = {name: study.AUGMENTATIONS[name] for name in ("none", "CutMix")}
     monkeypatch.setattr(study, "AUGMENTATIONS", variants)
@@ -47,6 +48,7 @@ def test_a_study_has_at_least_one_seed(command, tmp_path, capsys):
     assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.slow
 def test_every_way_of_transfer_starts_from_the_same_net_of_its_seed(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "TRANSFERS", {name: study.TRANSFERS[name] for name in ("from scratch", "linear probe")})
     assert vision("study-transfer", *SHORT, "--pretrain-steps", "2", "--seeds", "1", "--out", tmp_path) == 0

@@ -93,6 +93,7 @@ def printed(capsys) -> list[str]:
 # ---- sample ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sample_draws_a_grid_into_the_run_and_prints_where(trained, capsys):
     run = trained("dcgan")
     capsys.readouterr()
@@ -215,6 +216,7 @@ def photos(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_translate_takes_any_mode_and_names_results_after_the_images(trained, photos, tmp_path, capsys):
     out = tmp_path / "out"
     capsys.readouterr()
@@ -497,6 +499,7 @@ def test_a_folder_that_cannot_be_made_is_named(trained, tmp_path, capsys, comman
     assert "cannot be made" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_labels_need_data_with_classes(home, tmp_path, capsys):
     flat = tmp_path / "flat"
     flat.mkdir()

@@ -192,6 +192,7 @@ async def through_a_swap_to_the_end(service: Service, total: int) -> Crowd:
     return crowd
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "total", [3_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids="{:_}".format
 )

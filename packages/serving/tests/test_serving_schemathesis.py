@@ -37,6 +37,7 @@ def fuzz(service: Service, folder: Path, *options: str) -> None:
     assert "Traceback" not in service.log()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
