@@ -237,7 +237,7 @@ def scans(tmp_path_factory):
 def run(scans, tmp_path_factory):
     """A segmenter that learnt the scans."""
     out = tmp_path_factory.mktemp("runs") / "001"
-    words = ["--data", f"masks:{scans}", "--steps", "30", "--optim.lr", "0.02"]
+    words = ["--data", f"masks:{scans}", "--steps", "60", "--optim.lr", "0.02"]
     assert vision("train", "segment", *TINY, *words, "--out", out) == 0
     return out
 

@@ -70,6 +70,20 @@ def test_padding_does_not_change_what_an_image_would_have_given():
     torch.testing.assert_close(net(image), net(whole)[..., :13])
 
 
+def test_the_auxiliary_head_is_for_training_and_changes_nothing_else():
+    net = unet(num_classes=3, width=2, depth=2, aux_loss=True)
+    images = torch.randn(2, 3, 17, 30)
+    outputs = net(images)
+    assert {name: value.shape for name, value in outputs.items()} == {"out": (2, 3, 17, 30), "aux": (2, 3, 17, 30)}
+    outputs["aux"].sum().backward()
+    assert net.down[-1][0].weight.grad.norm() > 0  # the lowest level
+    assert net.up[-1].conv[0].weight.grad is None  # the finest one
+    plain = unet(num_classes=3, width=2, depth=2)
+    rest = plain.load_state_dict(net.state_dict(), strict=False)
+    assert not rest.missing_keys
+    assert torch.equal(net.eval()(images), plain.eval()(images))
+
+
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_the_contract_of_models_is_kept(norm):
     images = torch.randn(2, 1, 20, 20)

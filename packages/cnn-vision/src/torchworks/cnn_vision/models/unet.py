@@ -21,6 +21,9 @@ What differs from the paper:
 - An image whose sides are no multiples of 2^depth is padded at the right and the bottom by its last pixels, and the
   logits are cut back.
 - Dropout at the end of the way down (section 3.1) is off unless `drop_rate` is given.
+- With `aux_loss` a second head reads the classes off the coarsest map of the way up, in training alone (Lee et al.
+  2015, arXiv:1409.5185; nnU-Net, Isensee et al. 2021, has one on most maps). What is there is told by the lowest
+  levels, and what they learn must else come down through the whole way up.
 
 | builder | width | depth | parameters (M) | |
 |---|---|---|---|---|
@@ -67,12 +70,13 @@ class Up(nn.Module):
 class UNet(nn.Module):
     """Images (N, in_channels, H, W), of any size, to logits (N, num_classes, H, W).
 
-    `width` channels at the full size, twice as many at each of the `depth` levels below.
+    `width` channels at the full size, twice as many at each of the `depth` levels below. In training, with `aux_loss`,
+    a dict of the logits of both heads, as "out" and "aux".
     """
 
     def __init__(
         self, *, num_classes: int, in_channels: int, width: int = 64, depth: int = 4, norm: Norm = "batch",
-        drop_rate: float = 0.0,
+        drop_rate: float = 0.0, aux_loss: bool = False,
     ):  # fmt: skip
         super().__init__()
         self.num_classes, self.in_channels, self.multiple = num_classes, in_channels, 2**depth
@@ -82,25 +86,31 @@ class UNet(nn.Module):
         self.dropout = nn.Dropout(drop_rate)
         self.up = nn.ModuleList(Up(c, norm) for c in reversed(channels[:-1]))
         self.classifier = nn.Conv2d(width, num_classes, 1)
+        self.aux_classifier = nn.Conv2d(channels[-2], num_classes, 1) if aux_loss else None
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
         height, width = images.shape[-2:]
         right, bottom = -width % self.multiple, -height % self.multiple
         x = F.pad(images, (0, right, 0, bottom), mode="replicate") if right or bottom else images
         maps = [self.stem(x)]
         for block in self.down:
             maps.append(block(F.max_pool2d(maps[-1], 2)))  # (N, 2·C, H/2, W/2)
-        x = self.dropout(maps.pop())
+        ups = [self.dropout(maps.pop())]
         for block in self.up:
-            x = block(x, maps.pop())  # (N, C/2, 2·H, 2·W)
-        return self.classifier(x)[..., :height, :width]
+            ups.append(block(ups[-1], maps.pop()))  # (N, C/2, 2·H, 2·W)
+        logits = self.classifier(ups[-1])[..., :height, :width]
+        if not self.training or self.aux_classifier is None:
+            return logits
+        coarse = F.interpolate(self.aux_classifier(ups[1]), ups[-1].shape[-2:], mode="bilinear", align_corners=False)
+        return {"out": logits, "aux": coarse[..., :height, :width]}
 
 
 def unet(
     *, num_classes: int = 2, in_channels: int = 3, width: int = 64, depth: int = 4, norm: Norm = "batch",
-    drop_rate: float = 0.0,
+    drop_rate: float = 0.0, aux_loss: bool = False,
 ) -> UNet:  # fmt: skip
     """The net of the paper, padded; smaller by a smaller `width`."""
     return UNet(
-        num_classes=num_classes, in_channels=in_channels, width=width, depth=depth, norm=norm, drop_rate=drop_rate
+        num_classes=num_classes, in_channels=in_channels, width=width, depth=depth, norm=norm, drop_rate=drop_rate,
+        aux_loss=aux_loss,
     )  # fmt: skip

@@ -25,7 +25,7 @@ class SegmentConfig(Config):
     dice_weight: float = 1.0
     """What soft Dice counts beside the cross-entropy."""
     aux_weight: float = 0.4
-    """What the loss of DeepLab's auxiliary head counts."""
+    """What the loss of the auxiliary head counts, which reads an inner map in training."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: a class counts in the cross-entropy as if all had as many pixels."""
     augment: bool = True
@@ -62,7 +62,5 @@ def check_numbers(config: SegmentConfig) -> None:
 
 def net_options(config: SegmentConfig) -> dict[str, Any]:
     """What the builder of the net is told besides classes and channels."""
-    if config.model.startswith("deeplab"):
-        return {"aux_loss": True}
-    given = {"width": config.width, "depth": config.depth}
+    given = {"aux_loss": True, "width": config.width, "depth": config.depth}
     return {name: value for name, value in given.items() if value is not None}
