@@ -28,7 +28,7 @@ api = pytest.importorskip("playwright.sync_api", reason="Playwright is not insta
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the PATH")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the PATH")]
 PATIENCE = 15_000  # milliseconds, of which a machine that does nothing else needs few
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
@@ -362,7 +362,6 @@ def test_an_answer_that_comes_after_another_model_was_chosen_is_not_shown(visit,
 # ---- watching ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_what_was_asked_appears_among_the_last_predictions_and_in_the_last_minute(visit, models):
     page = visit(models, "digits")
     expect(page.get_by_role("status")).to_have_text("ready")
@@ -385,7 +384,6 @@ def test_what_was_asked_appears_among_the_last_predictions_and_in_the_last_minut
     expect(request).not_to_have_text(before)
 
 
-@pytest.mark.slow
 def test_drift_is_shown_with_its_threshold(visit, models):
     page = visit(models, "watched")
     expect(page.locator("#drift")).to_contain_text("No rows have come yet")
@@ -445,7 +443,6 @@ def test_a_key_is_asked_for_kept_in_this_tab_only_and_asked_for_again_when_it_is
         expect(again.get_by_label("This service wants an API key")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_a_service_that_stops_is_said_to_and_the_page_goes_on_when_it_is_back(visit, digits):
     with service(digits) as running:
         page = visit(running.address, "digits", due=("net::ERR_",))
