@@ -174,7 +174,8 @@ def resident(dataset: Dataset) -> TensorDataset:
 
 
 def gather(dataset: Dataset) -> TensorDataset:
-    """Every sample in turn, made by as many threads as torch uses."""
+    """Every sample in turn, made by as many threads as torch uses; by one if `dataset.drawn` says that Python does the
+    work, where threads would wait for each other."""
     count = len(dataset)
     tensors = {name: value.new_empty(count, *value.shape) for name, value in dataset[0].items()}
 
@@ -182,7 +183,7 @@ def gather(dataset: Dataset) -> TensorDataset:
         for name, value in dataset[i].items():
             tensors[name][i] = value
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with ThreadPoolExecutor(1 if getattr(dataset, "drawn", False) else torch.get_num_threads()) as pool:
         for _ in pool.map(place, range(count)):
             pass
     return TensorDataset(tensors, dataset.schema)

@@ -28,6 +28,7 @@ class Fields:
     def __init__(self, dataset: Dataset, schema: Schema):
         self.dataset, self.schema = dataset, schema
         self.scans = getattr(dataset, "scans", ())
+        self.drawn = getattr(dataset, "drawn", False)
 
     def __len__(self) -> int:
         return len(self.dataset)

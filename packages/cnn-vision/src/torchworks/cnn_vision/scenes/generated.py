@@ -13,6 +13,8 @@ PARTS = ("train", "test")
 class Generated:
     """`count` samples; sample i is what `draw(part, rng)` makes, with a generator seeded by (seed, part, i) alone."""
 
+    drawn = True  # by Python: see `gather`
+
     def __init__(
         self,
         draw: Callable[[str, np.random.Generator], dict[str, Tensor]],
