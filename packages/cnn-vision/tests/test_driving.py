@@ -10,12 +10,13 @@ from PIL import Image
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.driving.baseline import typical_road
 from torchworks.cnn_vision.driving.net import TASKS, Driver, Truth, depth_loss, places_like
-from torchworks.cnn_vision.driving.task import depth_errors, found_of
+from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
 from torchworks.cnn_vision.driving.use import distance
 from torchworks.cnn_vision.models.fpn import scene_resnet20
 from torchworks.cnn_vision.scenes.photos import bundled
 from torchworks.shared.cli import main
-from torchworks.shared.data import Field, Schema, TensorDataset
+from torchworks.shared.config import LoaderConfig
+from torchworks.shared.data import Field, Schema, TensorDataset, open_source
 from torchworks.shared.predict import check_golden, load_predictor
 
 
@@ -174,6 +175,65 @@ def test_evaluate_prints_the_tables_and_writes_the_report(run, tmp_path, capsys)
     assert "motorcycle_abs_rel" in written
     assert (tmp_path / "e" / "worst.png").stat().st_size > 1000
     assert (tmp_path / "e" / "report.html").exists()
+
+
+def own_roads(base, *, depth_for=("train", "val")):
+    """The first drawn roads as a folder of one's own."""
+    source = open_source("roads:train=8,test=3", LoaderConfig(image_size=64))
+    for part, dataset in (("train", source.train), ("val", source.test)):
+        for name in ("images", "labels", "masks", "depth"):
+            (base / name / part).mkdir(parents=True)
+        for i in range(len(dataset)):
+            sample = dataset[i]
+            Image.fromarray(sample["image"].permute(1, 2, 0).numpy()).save(base / "images" / part / f"{i}.png")
+            Image.fromarray(sample["mask"].numpy()).save(base / "masks" / part / f"{i}.png")
+            if part in depth_for:
+                steps = (256 * sample["depth"]).round().to(torch.uint16).numpy()
+                Image.fromarray(steps).save(base / "depth" / part / f"{i}.png")
+            boxes = sample["boxes"] / 64
+            rows = torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1).tolist()
+            lines = [
+                f"{k} {x} {y} {w} {h}\n" for k, (x, y, w, h) in zip(sample["box_label"], rows, strict=True) if k >= 0
+            ]
+            (base / "labels" / part / f"{i}.txt").write_text("".join(lines))
+    (base / "classes.txt").write_text("\n".join(source.schema["boxes"].classes))
+    (base / "masks.txt").write_text("\n".join(source.schema["mask"].classes))
+    return base
+
+
+def of_things(sample, name):
+    """The rows of a sample's things, without the padding and what is ignored."""
+    return sample[name][sample["box_label"] >= 0]
+
+
+def test_a_net_learns_from_a_folder_of_one_s_own_as_from_the_drawn_roads(run, tmp_path, capsys):
+    data = f"driving:{own_roads(tmp_path / 'own')}"
+    drawn, own = (open_source(spec, LoaderConfig(image_size=64)) for spec in ("roads:train=8,test=3", data))
+    for i in range(8):
+        there, read = drawn.train[i], own.train[i]
+        assert torch.equal(read["image"], there["image"])
+        assert torch.equal(read["mask"], there["mask"])
+        assert torch.equal(of_things(read, "box_label"), of_things(there, "box_label"))
+        torch.testing.assert_close(of_things(read, "boxes"), of_things(there, "boxes"), rtol=0, atol=1e-3)
+        torch.testing.assert_close(read["depth"], there["depth"], rtol=0, atol=1 / 512)
+    words = ["--loader.image-size", "64", "--trainer.batch-size", "4", "--steps", "2", "--device", "cpu"]
+    assert vision("train", "drive", "--data", data, *words, "--out", tmp_path / "run") == 0
+    check_golden(tmp_path / "run")
+    written = []
+    for name, spec in (("own", data), ("drawn", "roads:train=8,test=3")):
+        assert vision("evaluate", run, "--data", spec, "--out", tmp_path / name) == 0
+        written.append(json.loads((tmp_path / name / "evaluation.json").read_text()))
+    assert written[0]["miou"] == pytest.approx(written[1]["miou"], abs=1e-6)
+    assert written[0]["abs_rel"] == pytest.approx(written[1]["abs_rel"], rel=1e-3)
+
+
+def test_a_part_without_any_depth_is_refused_in_training_and_has_no_score(run, tmp_path, capsys):
+    data = f"driving:{own_roads(tmp_path / 'own', depth_for=['train'])}"
+    assert vision("train", "drive", "--data", data, "--loader.image-size", "64") == 2
+    assert "None of the 3 images for testing in own has a depth" in capsys.readouterr().err
+    source = open_source(data, LoaderConfig(image_size=64))
+    errors = [depth_errors(torch.ones(1, 64, 64), source.test[i]["depth"][None]) for i in range(3)]
+    assert all(mean != mean for mean in mean_errors(errors).values())
 
 
 def test_data_without_depth_are_refused(capsys):

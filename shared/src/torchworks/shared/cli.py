@@ -39,7 +39,8 @@ class Check:
     """Say what is wrong with a data set, and draw nine of its samples."""
 
     data: tyro.conf.Positional[str]
-    """What to check, such as folder:PATH or csv:PATH; for boxes and masks coco:, voc:, yolo: or masks:PATH."""
+    """What to check, such as folder:PATH or csv:PATH; for boxes and masks coco:, voc:, yolo:, masks: or
+    driving:PATH."""
     picture: Path = Path("check.png")
     """Where to draw the samples."""
     loader: LoaderConfig = field(default_factory=LoaderConfig)

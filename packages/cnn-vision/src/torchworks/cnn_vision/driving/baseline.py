@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.detection.baseline import constant_guess
-from torchworks.cnn_vision.driving.task import depth_errors
+from torchworks.cnn_vision.driving.task import depth_errors, mean_errors
 from torchworks.cnn_vision.scenes.sample import VOID
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores
 from torchworks.shared.data import Dataset
@@ -18,18 +18,16 @@ def baselines(train: Dataset, test: Dataset, num_things: int, num_pixels: int) -
     """Scores on `test` of the typical boxes, the commonest class of each pixel and the mean depth of each pixel in
     `train`."""
     mask, depth = typical_road(train, num_pixels)
-    masks, sums = SegmentationScores(num_pixels), {}
+    masks, errors = SegmentationScores(num_pixels), []
     for i in range(len(test)):
         sample = test[i]
         masks.update(mask[None], sample["mask"][None])
-        for name, (total, count) in depth_errors(depth[None], sample["depth"][None]).items():
-            before = sums.get(name, (0.0, 0.0))
-            sums[name] = before[0] + float(total), before[1] + float(count)
+        errors.append(depth_errors(depth[None], sample["depth"][None]))
     guessed = constant_guess(train, test, num_things)
     return {
         "map_50_baseline": guessed["map_50_constant_guess"],
         "miou_baseline": masks.compute()["miou"],
-        **{f"{name}_baseline": total / count for name, (total, count) in sums.items()},
+        **{f"{name}_baseline": mean for name, mean in mean_errors(errors).items()},
     }
 
 

@@ -11,10 +11,12 @@ from torchworks.cnn_vision.driving.task import Driving
 from torchworks.cnn_vision.experiments import HALF, each_channel
 from torchworks.cnn_vision.scenes.augment import Augmented, changes
 from torchworks.cnn_vision.scenes.fields import open_fields
+from torchworks.cnn_vision.scenes.sample import VOID
 from torchworks.cnn_vision.segmentation.data import pixel_classes
 from torchworks.cnn_vision.segmentation.experiment import scoring_loader, training_loader
 from torchworks.cnn_vision.segmentation.predictor import preprocessing
-from torchworks.shared.data import Loader
+from torchworks.shared.config import UserError
+from torchworks.shared.data import Loader, Source
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.predict import samples_of, save_model
@@ -26,6 +28,7 @@ def drive_experiment(config: DriveConfig) -> Experiment:
     """Three tasks on one net. Raises `UserError` for sources without boxes, masks or depth."""
     check_numbers(config)
     source = open_fields(config.data, config.loader, config.seed, FIELDS)
+    _check_parts(source)
     things, classes = source.schema["boxes"].classes, pixel_classes(source)
     channels, size = source.schema["image"].shape[:2]
     mean, std = each_channel(*HALF, channels)
@@ -62,3 +65,11 @@ def drive_experiment(config: DriveConfig) -> Experiment:
         package_model=package_model,
         baselines=lambda: baselines(source.train, source.test, len(things), len(classes)),
     )
+
+
+def _check_parts(source: Source) -> None:
+    """Raise `UserError` if no image of a part has what is learnt or scored there."""
+    for words, part in (("training", source.train), ("testing", source.test)):
+        for name, is_known in (("mask", lambda x: x != VOID), ("depth", lambda x: x > 0)):
+            if not any(is_known(part[i][name]).any() for i in range(len(part))):
+                raise UserError(f"None of the {len(part)} images for {words} in {source.name} has a {name}; some must.")

@@ -3,6 +3,7 @@
 Shape letters: N images, S pixels along a side.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -56,3 +57,9 @@ def depth_errors(depth: Tensor, truth: Tensor) -> dict[str, tuple[Tensor, Tensor
     ratio = torch.maximum(found / true, true / found)
     count = known.sum()
     return {"abs_rel": (((found - true).abs() / true).sum(), count), "delta": ((ratio < CLOSE).sum(), count)}
+
+
+def mean_errors(errors: Sequence[dict[str, tuple[Tensor, Tensor]]]) -> dict[str, float]:
+    """The means over the sums and counts of many batches; NaN where no depth is known."""
+    sums = {name: map(sum, zip(*(one[name] for one in errors), strict=True)) for name in errors[0]}
+    return {name: float(total / count) for name, (total, count) in sums.items()}

@@ -15,7 +15,7 @@ from torchworks.cnn_vision.commands import Evaluate, Predict
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
 from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.experiment import FIELDS
-from torchworks.cnn_vision.driving.task import depth_errors, found_of
+from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
 from torchworks.cnn_vision.evaluate import baselines
 from torchworks.cnn_vision.looking import (
     Fitted,
@@ -162,6 +162,7 @@ def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     figures |= baselines(arguments.run) if arguments.data is None else {}
     _draw_worst(folder / "worst.png", run, parts, order[:WORST])
     figures |= _real_photograph(folder / "stereo.png", run)
+    (figures,) = without_nan([figures])
     write_json(folder / "evaluation.json", {**figures, **{name: without_nan(rows) for name, rows in tables.items()}})
     headings = {
         "worst": "The images with the worst masks: what there is, and what was seen",
@@ -178,19 +179,16 @@ def _scores(
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[int]]:
     """All figures, the tables by class, and the images from the worst mask to the best."""
     precision, masks = AveragePrecision(len(things)), SegmentationScores(len(classes))
-    found, truths, images = [], [], []
-    sums: dict[str, list[float]] = {}
+    found, truths, images, errors = [], [], [], []
     for batch in batches(parts):
         answer = answers(run, batch["image"])
         found += found_of(answer["boxes"], answer["score"], answer["label"])
         truths += truths_of(batch, masks=False)
         masks.update(answer["mask"], batch["mask"])
         images += [image_iou(*pair, len(classes)) for pair in zip(answer["mask"], batch["mask"], strict=True)]
-        for name, (total, count) in depth_errors(answer["depth"], batch["depth"]).items():
-            before = sums.get(name, [0.0, 0.0])
-            sums[name] = [before[0] + float(total), before[1] + float(count)]
+        errors.append(depth_errors(answer["depth"], batch["depth"]))
     precision.update(found, truths)
-    figures = precision.compute() | masks.compute() | {name: total / count for name, (total, count) in sums.items()}
+    figures = precision.compute() | masks.compute() | mean_errors(errors)
     tables = {"Boxes by class": precision_by_class(found, truths, things), "Pixels by class": masks.table(classes)}
     return figures, tables, sorted(range(len(images)), key=lambda i: images[i])
 

@@ -4,8 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from torchworks.cnn_vision.scenes.coco import read_coco
+from torchworks.cnn_vision.scenes.depth import read_depth
 from torchworks.cnn_vision.scenes.draw import draw_nine
+from torchworks.cnn_vision.scenes.driving import read_driving
 from torchworks.cnn_vision.scenes.labelled import source_of
 from torchworks.cnn_vision.scenes.labels import KINDS, Examined, Labels, by_kind, examine
 from torchworks.cnn_vision.scenes.masks import read_masks
@@ -22,11 +26,14 @@ READERS: dict[str, Callable[[str], Labels]] = {
     "voc": read_voc,
     "yolo": read_yolo,
     "masks": read_masks,
+    "driving": read_driving,
 }
 LISTED = 10
 """Faults of a kind that are named."""
 SHOWN = 320
 """Pixels that samples have at least in the picture."""
+MEASURED = 50
+"""Depths of how many images are looked at, about, to say how far things are."""
 _NARROW = 4
 
 
@@ -62,6 +69,7 @@ def _of_labels(examined: Examined, config: LoaderConfig) -> Iterator[Finding]:
     good = [i for i, scan in enumerate(scans) if not scan.error]
     yield from unreadable(listing, scans, config)
     yield from _objects(examined, good, config.image_size)
+    yield from _depths(labels, good)
     yield from copies(listing, scans, good)
     yield from modes([scans[i] for i in good])
     yield from stored(listing, scans, good)
@@ -93,3 +101,14 @@ def _objects(examined: Examined, good: list[int], size: int) -> Iterator[Finding
     if narrow:
         text = f"Boxes narrower than {_NARROW} pixels once their image is {size} pixels long"
         yield Finding("warning", f"{text}, so that a net hardly sees them: {counted(narrow)}.")
+
+
+def _depths(labels: Labels, good: list[int]) -> Iterator[Finding]:
+    """How far things are: a wrong unit shows here."""
+    files = [labels.images[i].depth for i in good if labels.images[i].depth]
+    if not files:
+        return
+    looked = [read_depth(file) for file in files[:: -(-len(files) // MEASURED)]]
+    near, middle, far = np.quantile(np.concatenate([metres[metres > 0] for metres in looked]), (0.05, 0.5, 0.95))
+    text = f"Images with a depth: {len(files)}. Metres: half are nearer than {middle:.3g}, "
+    yield Finding("fact", f"{text}a twentieth nearer than {near:.3g}, a twentieth farther than {far:.3g}.")

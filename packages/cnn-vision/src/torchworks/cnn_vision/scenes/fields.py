@@ -16,8 +16,8 @@ MOST_BYTES = 2 << 30
 ADVICE = {
     "boxes": "Use scenes or roads, or your own data as coco:PATH, voc:PATH or yolo:PATH.",
     "instance": "Add an outline to every object, or learn boxes alone with the recipe detect.",
-    "mask": "Use scenes or roads, or your own data as masks:PATH (images/a.jpg and masks/a.png).",
-    "depth": "Use roads.",
+    "mask": "Use scenes or roads, or your own data as masks:PATH or driving:PATH (images/a.jpg and masks/a.png).",
+    "depth": "Use roads, or your own data as driving:PATH (images/a.jpg and depth/a.png).",
 }
 """What to do where a field is lacking."""
 

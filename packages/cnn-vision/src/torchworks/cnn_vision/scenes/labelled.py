@@ -3,14 +3,19 @@
 Images are letterboxed to a square: scaled to fit, padded at the right and the bottom, never squeezed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.scenes.labels import KINDS, Examined, Labelled, Labels, by_kind, examine, read_mask
+from torchworks.cnn_vision.scenes.depth import NotDepth, read_depth
+from torchworks.cnn_vision.scenes.labels import KINDS, Examined, Labelled, Labels, NotIds, by_kind, examine, read_mask
 from torchworks.cnn_vision.scenes.sample import IGNORED, VOID, Letterbox, padded, scene_schema
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Schema, Source
@@ -18,6 +23,8 @@ from torchworks.shared.data.images import Scan, picture
 from torchworks.shared.data.listing import contradictions, some, split_listing
 from torchworks.shared.data.split import fingerprint
 from torchworks.shared.pictures import Unreadable
+
+Read = TypeVar("Read")
 
 
 def open_labels(spec: str, labels: Labels, config: LoaderConfig, seed: int) -> Source:
@@ -76,7 +83,8 @@ def _left_out(examined: Examined) -> list[str]:
 
 def _mark(image: Labelled, scan: Scan) -> str:
     things = " ".join(f"{thing.label}:{','.join(f'{edge:g}' for edge in thing.box)}" for thing in image.things)
-    return f"{scan.digest} {things}"
+    files = [blake2b(file.read_bytes()).hexdigest() for file in (image.mask, image.depth) if file]
+    return " ".join([scan.digest, things, *files])
 
 
 def _schema(labels: Labels, images: Sequence[Labelled], config: LoaderConfig, *, grey: bool) -> Schema:
@@ -91,7 +99,19 @@ def _schema(labels: Labels, images: Sequence[Labelled], config: LoaderConfig, *,
         things=labels.classes,
         instance=outlined,
         pixels=pixels,
+        depth=any(image.depth for image in images),
     )
+
+
+def _again(read: Callable[[Path], Read], file: Path) -> Read:
+    """What is in a file that could be read when the data were opened."""
+    try:
+        return read(file)
+    except (Unreadable, NotIds, NotDepth) as error:
+        raise UserError(
+            f"{file} could be read when the data were opened, but cannot be any more: {error.args[-1]}. Put it back "
+            "and resume."
+        ) from error
 
 
 @dataclass
@@ -119,17 +139,14 @@ class LabelledImages:
             sample["instance"] = torch.from_numpy(seen)
         if "mask" in schema:
             sample["mask"] = torch.from_numpy(self._mask(image, box, seen))
+        if "depth" in schema:
+            depth = box.ids(_again(read_depth, image.depth), 0) if image.depth else np.zeros((size, size), np.float32)
+            sample["depth"] = torch.from_numpy(depth)
         return sample
 
     def _picture(self, image: Labelled, channels: int, box: Letterbox) -> Tensor:
         """uint8 (C, S, S)."""
-        try:
-            whole = picture(image.file, least=2 * box.size).convert("L" if channels == 1 else "RGB")
-        except Unreadable as error:
-            raise UserError(
-                f"The image {image.file} could be read when the data were opened, but cannot be any more: {error}. "
-                "Put it back and resume."
-            ) from error
+        whole = _again(partial(picture, least=2 * box.size), image.file).convert("L" if channels == 1 else "RGB")
         values = torch.from_numpy(np.array(box.picture(whole)))
         return values[None] if channels == 1 else values.permute(2, 0, 1).contiguous()
 
@@ -151,7 +168,7 @@ class LabelledImages:
     def _mask(self, image: Labelled, box: Letterbox, seen: np.ndarray | None) -> np.ndarray:
         """The class of each pixel, uint8 (S, S), from its mask file or from the outlines of things."""
         if image.mask:
-            values = read_mask(image.mask)
+            values = _again(read_mask, image.mask)
             if self.binary:
                 values = values // VOID
             return box.ids(values.astype(np.uint8), VOID)

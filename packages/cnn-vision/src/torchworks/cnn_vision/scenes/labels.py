@@ -1,7 +1,7 @@
 """What a person's folder says about its images: things in boxes, masks, and everything that is wrong with it.
 
-A reader (`coco`, `voc`, `yolo`, `masks`) makes `Labels` of a folder, with the faults that it meets. `examine` looks at
-the image files too, and finds those that only show beside them.
+A reader (`coco`, `voc`, `yolo`, `masks`, `driving`) makes `Labels` of a folder, with the faults that it meets.
+`examine` looks at the image files too, and finds those that only show beside them.
 """
 
 from collections import defaultdict
@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 
+from torchworks.cnn_vision.scenes.depth import NotDepth, read_depth
+from torchworks.cnn_vision.scenes.folders import shown
 from torchworks.cnn_vision.scenes.outlines import Outline, Polygons, Runs
 from torchworks.cnn_vision.scenes.sample import IGNORED, INSTANCES, VOID
 from torchworks.shared.config import LoaderConfig
@@ -22,6 +24,7 @@ from torchworks.shared.data.images import PIXEL_LIMIT, Scan
 from torchworks.shared.data.listing import Listing, scan_listing
 
 Form = Literal["xyxy", "xywh", "cxcywh"]
+Looked = TypeVar("Looked")
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
 
@@ -49,6 +52,7 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "colour": ("problem", "Masks that are colour pictures instead of class ids"),
     "mask-size": ("problem", "Masks of another size than their image"),
     "mask-id": ("problem", "Masks with unknown class ids"),
+    "depth": ("problem", "Depths that cannot be used"),
     "duplicate": ("warning", "Boxes that are there twice (one is kept)"),
     "unlabelled": ("warning", "Images without labels"),
     "crowded": ("warning", f"Images with more than {INSTANCES} outlined objects, of which the others are left out"),
@@ -82,7 +86,7 @@ class Thing:
 @dataclass(frozen=True)
 class Labelled:
     """An image file with its labels. `size` is the width and height that the labels state, `mask` the file of its
-    pixels' classes, `part` train, test, or nothing if the data bring no split."""
+    pixels' classes, `depth` that of their distances, `part` train, test, or nothing if the data bring no split."""
 
     file: Path
     name: str
@@ -90,6 +94,7 @@ class Labelled:
     things: tuple[Thing, ...] = ()
     size: tuple[int, int] | None = None
     mask: Path | None = None
+    depth: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -125,19 +130,29 @@ class Examined:
 
 
 def examine(labels: Labels, config: LoaderConfig) -> Examined:
-    """Look at all images and masks. Faulty things and masks are left out, boxes that reach out are cut."""
+    """Look at all images, masks and depths. What is faulty of them is left out, boxes that reach out are cut."""
     scans = scan_listing(_listing(labels, [() for _ in labels.images]), config)
     faults = list(labels.faults)
     images, present, kept = [], [], []
-    masks = _masks(labels, scans)
+    masks = _in_threads(_look, [image.mask for image in labels.images])
+    depths = _in_threads(_look_at_depth, [image.depth for image in labels.images])
     binary = _is_binary(masks)
     pixels = labels.pixels or _numbered(masks, binary)
-    for image, scan, mask in zip(labels.images, scans, masks, strict=True):
+    for image, scan, mask, depth in zip(labels.images, scans, masks, depths, strict=True):
         things = [] if scan.error else list(_things(labels, image, scan, faults))
-        ids = _mask_ids(image, scan, mask, pixels, binary, faults)
+        place = shown(image.mask, labels.base) if image.mask else ""
+        ids = _mask_ids(place, scan, mask, pixels, binary, faults)
         if labels.has_masks and not labels.classes and ids is None and not scan.error:
             continue  # nothing is known of this image
-        images.append(replace(image, things=tuple(things), mask=image.mask if ids is not None else None))
+        usable = _is_usable(depth, scan, shown(image.depth, labels.base) if image.depth else "", faults)
+        images.append(
+            replace(
+                image,
+                things=tuple(things),
+                mask=image.mask if ids is not None else None,
+                depth=image.depth if usable else None,
+            )
+        )
         kept.append(scan)
         names = {labels.classes[thing.label] for thing in things if thing.label != IGNORED}
         present.append(names if labels.classes else {pixels[i] for i in ids or ()})
@@ -271,9 +286,9 @@ def _colours(image: Image.Image) -> str:
     return f"it is stored as {image.mode}; {advice}"
 
 
-def _masks(labels: Labels, scans: Sequence[Scan]) -> list[_Mask | None]:
+def _in_threads(look: Callable[[Path | None], Looked], paths: Sequence[Path | None]) -> list[Looked]:
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        return list(pool.map(_look, (image.mask for image in labels.images)))
+        return list(pool.map(look, paths))
 
 
 def _look(path: Path | None) -> _Mask | None:
@@ -300,12 +315,11 @@ def _numbered(masks: Sequence[_Mask | None], binary: bool) -> tuple[str, ...]:
 
 
 def _mask_ids(
-    image: Labelled, scan: Scan, mask: _Mask | None, pixels: Sequence[str], binary: bool, faults: list[Fault]
+    place: str, scan: Scan, mask: _Mask | None, pixels: Sequence[str], binary: bool, faults: list[Fault]
 ) -> frozenset[int] | None:
     """The classes in a usable mask, else None, and a fault."""
-    if mask is None or image.mask is None or scan.error:
+    if mask is None or scan.error:
         return None
-    place = f"{image.mask.parent.name}/{image.mask.name}"
     if mask.fault:
         faults.append(Fault(mask.fault[0], place, mask.fault[1]))
         return None
@@ -319,6 +333,32 @@ def _mask_ids(
         faults.append(Fault("mask-id", place, f"{', '.join(map(str, unknown[:8]))}; {known}"))
         return None
     return ids
+
+
+# -------------------------------------------------------------------------------------------------------- depth
+
+
+def _look_at_depth(path: Path | None) -> tuple[int, int] | str | None:
+    """Width and height, or what is wrong."""
+    if path is None:
+        return None
+    try:
+        metres = read_depth(path)
+    except NotDepth as error:
+        return str(error)
+    return (metres.shape[1], metres.shape[0]) if metres.any() else "no pixel in it has a depth"
+
+
+def _is_usable(depth: tuple[int, int] | str | None, scan: Scan, place: str, faults: list[Fault]) -> bool:
+    """Whether there is a depth that fits its image; else a fault, if there is a file."""
+    if depth is None or scan.error:
+        return False
+    if isinstance(depth, tuple) and depth != (scan.width, scan.height):
+        depth = f"{depth[0]} × {depth[1]}, but the image {scan.width} × {scan.height}"
+    if isinstance(depth, str):
+        faults.append(Fault("depth", place, depth))
+        return False
+    return True
 
 
 def by_kind(faults: Sequence[Fault]) -> dict[str, list[Fault]]:

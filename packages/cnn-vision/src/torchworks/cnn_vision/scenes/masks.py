@@ -25,7 +25,9 @@ from torchworks.cnn_vision.scenes.labels import Fault, Labelled, Labels
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source
 
-_ENDINGS = tuple(f"{mark}{ending}" for mark in ("", "_mask") for ending in (".png", ".bmp", ".gif", ".tif", ".tiff"))
+MASK_ENDINGS = tuple(
+    f"{mark}{ending}" for mark in ("", "_mask") for ending in (".png", ".bmp", ".gif", ".tif", ".tiff")
+)
 
 
 def open_masks(path: str, config: LoaderConfig, seed: int) -> Source:
@@ -51,7 +53,7 @@ def _images(base: Path, part: str, folder: Path, faults: list[Fault]) -> Iterato
     used = set()
     for file in images_below(folder):
         inside = file.relative_to(folder)
-        if mask := partner(masks / inside.parent, file.stem, _ENDINGS):
+        if mask := partner(masks / inside.parent, file.stem, MASK_ENDINGS):
             used.add(mask)
             yield Labelled(file, shown(file, base), part, mask=mask)
         else:

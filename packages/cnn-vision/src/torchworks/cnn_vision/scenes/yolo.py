@@ -27,9 +27,9 @@ def open_yolo(path: str, config: LoaderConfig, seed: int) -> Source:
     return open_labels(f"yolo:{path}", read_yolo(path), config, seed)
 
 
-def read_yolo(path: str) -> Labels:
-    """Everything that the folder says. Raises `UserError` if it is not YOLO's at all."""
-    base = base_folder("yolo", path)
+def read_yolo(path: str, kind: str = "yolo") -> Labels:
+    """Everything that the folder of data of this `kind` says. Raises `UserError` if it is not YOLO's at all."""
+    base = base_folder(kind, path)
     settings = _settings(base)
     base = base.parent if base.is_file() else base
     folders = _folders(base, settings)
