@@ -107,12 +107,12 @@ def test_the_distance_of_an_object_is_that_of_its_middle():
 
 
 def test_the_typical_road_is_the_commonest_class_and_the_mean_depth_of_each_pixel():
-    mask = torch.tensor([[[1, 0]], [[1, 2]], [[0, 255]]], dtype=torch.uint8)
-    depth = torch.tensor([[[2.0, 0.0]], [[8.0, 0.0]], [[0.0, 3.0]]])
-    schema = Schema((Field("mask", "mask", (1, 2)), Field("depth", "depth", (1, 2))))
+    mask = torch.tensor([[[1, 0, 0]], [[1, 2, 0]], [[0, 255, 0]]], dtype=torch.uint8)
+    depth = torch.tensor([[[2.0, 0.0, 0.0]], [[8.0, 0.0, 0.0]], [[0.0, 32.0, 0.0]]])
+    schema = Schema((Field("mask", "mask", (1, 3)), Field("depth", "depth", (1, 3))))
     commonest, mean = typical_road(TensorDataset({"mask": mask, "depth": depth}, schema), 3)
     assert commonest.tolist()[0][0] == 1
-    torch.testing.assert_close(mean, torch.tensor([[4.0, 3.0]]))  # the geometric mean of 2 and 8
+    torch.testing.assert_close(mean, torch.tensor([[4.0, 32.0, 8.0]]))  # of 2 and 8; of 32; of all three
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,8 @@ def baselines(train: Dataset, test: Dataset, num_things: int, num_pixels: int) -
 
 
 def typical_road(train: Dataset, num_pixels: int) -> tuple[Tensor, Tensor]:
-    """Of each pixel the commonest class, uint8 (S, S), and the geometric mean of the depths that are known (S, S)."""
+    """Of each pixel the commonest class, uint8 (S, S), and the geometric mean of the depths that are known (S, S); the
+    mean of all pixels where none is."""
     size = train.schema["mask"].shape
     counts = torch.zeros(*size, num_pixels)
     log_depth, known = torch.zeros(size), torch.zeros(size)
@@ -42,4 +43,5 @@ def typical_road(train: Dataset, num_pixels: int) -> tuple[Tensor, Tensor]:
         counts += F.one_hot(mask.where(mask != VOID, 0), num_pixels) * (mask != VOID)[..., None]
         log_depth += torch.where(there, sample["depth"].clamp(min=1e-3).log(), 0)
         known += there
-    return counts.argmax(-1).to(torch.uint8), (log_depth / known.clamp(min=1)).exp()
+    mean = torch.where(known > 0, log_depth / known.clamp(min=1), log_depth.sum() / known.sum().clamp(min=1))
+    return counts.argmax(-1).to(torch.uint8), mean.exp()

@@ -105,7 +105,7 @@ def _objects(examined: Examined, good: list[int], size: int) -> Iterator[Finding
 
 def _depths(labels: Labels, good: list[int]) -> Iterator[Finding]:
     """How far things are: a wrong unit shows here."""
-    files = [labels.images[i].depth for i in good if labels.images[i].depth]
+    files = [depth for i in good if (depth := labels.images[i].depth)]
     if not files:
         return
     looked = [read_depth(file) for file in files[:: -(-len(files) // MEASURED)]]

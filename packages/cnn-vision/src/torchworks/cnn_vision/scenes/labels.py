@@ -145,14 +145,8 @@ def examine(labels: Labels, config: LoaderConfig) -> Examined:
         if labels.has_masks and not labels.classes and ids is None and not scan.error:
             continue  # nothing is known of this image
         usable = _is_usable(depth, scan, shown(image.depth, labels.base) if image.depth else "", faults)
-        images.append(
-            replace(
-                image,
-                things=tuple(things),
-                mask=image.mask if ids is not None else None,
-                depth=image.depth if usable else None,
-            )
-        )
+        files = {"mask": image.mask if ids is not None else None, "depth": image.depth if usable else None}
+        images.append(replace(image, things=tuple(things), **files))
         kept.append(scan)
         names = {labels.classes[thing.label] for thing in things if thing.label != IGNORED}
         present.append(names if labels.classes else {pixels[i] for i in ids or ()})
