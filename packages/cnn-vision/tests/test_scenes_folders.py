@@ -369,6 +369,10 @@ JSON = "annotations/instances_train2017.json annotations"
         (setting(2, bbox=[10, 20, 0, 30]), f"without area: 1\n      {JSON}[2] (id 3): (10, 20, 0, 30)"),
         (setting(3, bbox=[40, 5, 75, 25]), f"{JSON}[3] (id 4): (40, 5, 75, 25) in an image of 80 × 60 would fit as x1"),
         (setting(3, bbox=[0.5, 0.1, 0.4, 0.3]), f"{JSON}[3] (id 4): (0.5, 0.1, 0.4, 0.3) looks like shares"),
+        (
+            setting(2, bbox=[10, 20, 31, 40]),
+            f"{JSON}[2] (id 3): (10, 20, 31, 40) goes around its outline as x1, y1, x2, y2",
+        ),
         (setting(1, bbox=[1, 2, 3]), f"{JSON}[1] (id 2): bbox should be [x, y, width, height]; it is [1, 2, 3]"),
         (
             setting(1, category_id=4),
@@ -400,6 +404,17 @@ def test_faults_of_coco_are_named_by_their_entry_and_stop_a_training(change, mes
     with pytest.raises(UserError, match=r"cannot be trained on(.|\n)*--loader.skip-bad"):
         opened(f"coco:{base}", tmp_path)
     assert len(opened(f"coco:{base}", tmp_path, skip_bad=True).test) == 3
+
+
+def test_a_box_apart_from_its_outline_is_a_warning(tmp_path):
+    base = make_coco(tmp_path / "set")
+    change_coco(base, setting(2, bbox=[50, 30, 20, 20]))  # its outline is a polygon
+    change_coco(base, setting(5, bbox=[5, 30, 20, 20]))  # its outline is of run lengths
+    report = checked(f"coco:{base}", tmp_path)
+    assert report.ok
+    assert f"{JSON}[2] (id 3): (50, 30, 20, 20), the outline lies within (10, 20, 30, 50)" in warnings(report)
+    assert f"{JSON}[5] (id 6): (5, 30, 20, 20), the outline lies within (40, 5, 75, 25)" in warnings(report)
+    assert opened(f"coco:{base}", tmp_path).train[1]["boxes"][0].tolist() == [50, 30, 70, 50]
 
 
 def test_all_faults_of_a_folder_are_told_in_one_go(tmp_path):
@@ -684,6 +699,18 @@ def test_run_lengths_are_read_as_pycocotools_does():
         }
     )
     assert found.lengths.tolist() == [9, 2000, 2791]
+
+
+def test_the_box_of_run_lengths_is_the_tightest_around_the_pixels():
+    whole = Letterbox(9, 7, 9)
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        inside = (random.random((7, 9)) < random.choice([0.02, 0.1, 0.6])).astype(np.uint8)
+        outline = Runs(7, 9, np.array(lengths_of(inside)))
+        columns, rows = np.flatnonzero(inside.any(0)), np.flatnonzero(inside.any(1))
+        tight = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) if len(columns) else (0, 0, 0, 0)
+        assert outline.box == tight
+        assert outline.draw(whole)[:7].astype(int).tolist() == inside.tolist()
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,15 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "mask-id": ("problem", "Masks with unknown class ids"),
     "depth": ("problem", "Depths that cannot be used"),
     "duplicate": ("warning", "Boxes that are there twice (one is kept)"),
+    "apart": ("warning", "Boxes that lie elsewhere than their outlines"),
     "unlabelled": ("warning", "Images without labels"),
     "crowded": ("warning", f"Images with more than {INSTANCES} outlined objects, of which the others are left out"),
 }
 """How grave each kind of fault is, and what it is called, the gravest first."""
+_HARMLESS = ("outside", "apart")
+"""Faults of boxes that are kept, cut if they reach out."""
+_SAME = 0.5
+"""Intersection over union from which a box goes around an outline."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ def _things(labels: Labels, image: Labelled, scan: Scan, faults: list[Fault]) ->
         if fault := _fault(labels, thing, scan):
             faults.append(fault)
         good = _in_pixels(labels, thing, scan)
-        if good is None or (fault and fault.kind != "outside"):
+        if good is None or (fault and fault.kind not in _HARMLESS):
             continue
         key = (good.label, *(round(2 * edge) for edge in good.box))
         if key in before and good.label != IGNORED:
@@ -198,9 +203,13 @@ def _things(labels: Labels, image: Labelled, scan: Scan, faults: list[Fault]) ->
             yield good
 
 
+def _words(box: Box) -> str:
+    return f"({', '.join(f'{edge:g}' for edge in box)})"
+
+
 def _fault(labels: Labels, thing: Thing, scan: Scan) -> Fault | None:
     """What is wrong with a box, or with its outline, beside an image."""
-    raw, written = thing.box, f"({', '.join(f'{value:g}' for value in thing.box)})"
+    raw, written = thing.box, _words(thing.box)
     width, height = (1, 1) if labels.relative else (scan.width, scan.height)
     if labels.relative and max(raw) > 1.5:
         return Fault("scale", thing.place, f"{written} looks like pixels; shares of the image's sides are wanted, 0…1")
@@ -209,15 +218,18 @@ def _fault(labels: Labels, thing: Thing, scan: Scan) -> Fault | None:
     box = FORMS[labels.form][1](raw)
     if isinstance(thing.outline, Runs) and (thing.outline.width, thing.outline.height) != (scan.width, scan.height):
         return Fault("outline", thing.place, f"run lengths for {thing.outline.width} × {thing.outline.height} pixels")
-    if _fits(box, width, height):
-        return None
-    other = next(
-        (words for form, (words, of) in FORMS.items() if form != labels.form and _fits(of(raw), width, height)), ""
-    )
     where = f"in an image of {scan.width} × {scan.height}"
+    asked, others = FORMS[labels.form][0], [other for form, other in FORMS.items() if form != labels.form]
+    if _fits(box, width, height):
+        if thing.outline is None or _overlap(box, thing.outline.box) >= _SAME:
+            return None
+        meant = next((words for words, of in others if _overlap(of(raw), thing.outline.box) >= _SAME), "")
+        if meant:
+            return Fault("format", thing.place, f"{written} goes around its outline as {meant}, but {asked} is wanted")
+        return Fault("apart", thing.place, f"{written}, the outline lies within {_words(thing.outline.box)}")
+    other = next((words for words, of in others if _fits(of(raw), width, height)), "")
     empty = box[2] <= box[0] or box[3] <= box[1]
     if other and (raw[2] > 0 and raw[3] > 0):
-        asked = FORMS[labels.form][0]
         return Fault("format", thing.place, f"{written} {where} would fit as {other}, but {asked} is wanted")
     return Fault("empty" if empty else "outside", thing.place, written if empty else f"{written} {where}")
 
@@ -227,6 +239,14 @@ def _fits(box: Box, width: float, height: float) -> bool:
     slack = 0.005 if (width, height) == (1, 1) else 1.0
     x1, y1, x2, y2 = box
     return -slack <= x1 < x2 <= width + slack and -slack <= y1 < y2 <= height + slack
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0.0) * max(height, 0.0)
+    sizes = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return both / (sizes - both) if sizes > both else 0.0
 
 
 def _in_pixels(labels: Labels, thing: Thing, scan: Scan) -> Thing | None:

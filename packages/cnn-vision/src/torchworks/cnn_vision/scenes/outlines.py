@@ -18,6 +18,12 @@ class Polygons:
     def scaled(self, across: float, down: float) -> "Polygons":
         return Polygons(tuple(polygon * np.array([across, down]) for polygon in self.corners))
 
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x1, y1, x2, y2 of the tightest box around them."""
+        every = np.concatenate(self.corners)
+        return (*every.min(0).tolist(), *every.max(0).tolist())
+
     def draw(self, box: Letterbox) -> np.ndarray:
         """Which pixels of the square are inside, bool (S, S)."""
         inside = np.zeros((box.size, box.size), bool)
@@ -35,6 +41,19 @@ class Runs:
     height: int
     width: int
     lengths: np.ndarray
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x1, y1, x2, y2 of the tightest box around the pixels inside; all 0 if there are none."""
+        ends = self.lengths.cumsum()
+        first, last = ends[: len(ends) // 2 * 2 : 2], ends[1::2] - 1
+        first, last = first[first <= last], last[first <= last]
+        if not len(first):
+            return 0, 0, 0, 0
+        (left, top), (right, bottom) = (np.divmod(place, self.height) for place in (first, last))
+        if (left < right).any():  # a run over the end of a column
+            return int(left.min()), 0, int(right.max()) + 1, self.height
+        return int(left.min()), int(top.min()), int(right.max()) + 1, int(bottom.max()) + 1
 
     def draw(self, box: Letterbox) -> np.ndarray:
         """Which pixels of the square are inside, bool (S, S)."""
