@@ -46,16 +46,17 @@ def warnings(report: Report) -> str:
     return "\n".join(finding.text for finding in report.findings if finding.level == "warning")
 
 
-def expect_boxes(source: Source) -> None:
-    """Every picture has the two boxes of `BOXES`, in a square of 80 pixels."""
+def expect_boxes(source: Source, size: int = 80) -> None:
+    """Every picture has the two boxes of `BOXES`, in a square of `size` pixels."""
+    scale = size / WIDTH
     assert source.schema["boxes"].classes == ("cat", "dog")
     for part in (source.train, source.test):
         for i in range(len(part)):
             sample = part[i]
             assert sample["box_label"][:2].tolist() == [0, 1]
-            wanted = torch.tensor([box for box, _ in BOXES], dtype=torch.float32)
+            wanted = torch.tensor([box for box, _ in BOXES], dtype=torch.float32) * scale
             assert torch.allclose(sample["boxes"][:2], wanted, rtol=0, atol=0.01)
-            assert (sample["image"][:, HEIGHT:] == 114).all()
+            assert (sample["image"][:, round(HEIGHT * scale) :] == 114).all()
 
 
 # ------------------------------------------------------------------------------------------------------- makers
@@ -186,11 +187,12 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 # ------------------------------------------------------------------------------------------------- good folders
 
 
+@pytest.mark.parametrize("size", [80, 200, 60])  # as large as the pictures are, and other scales
 @pytest.mark.parametrize("kind", ["coco", "voc", "yolo", "driving"])
-def test_boxes_are_read_as_they_were_written(kind, tmp_path):
-    source = opened(f"{kind}:{MAKERS[kind](tmp_path / 'set')}", tmp_path)
+def test_boxes_are_read_as_they_were_written(kind, size, tmp_path):
+    source = opened(f"{kind}:{MAKERS[kind](tmp_path / 'set')}", tmp_path, size)
     assert (len(source.train), len(source.test)) == (6, 3)
-    expect_boxes(source)
+    expect_boxes(source, size)
 
 
 def test_outlines_of_coco_become_an_instance_map_and_a_mask_with_the_crowd_ignored(tmp_path):

@@ -80,10 +80,13 @@ class Letterbox(pictures.Letterbox):
     """The letterbox of a picture, for boxes that are tensors too."""
 
     def boxes(self, boxes: Tensor) -> Tensor:
-        """Boxes (…, 4) of the picture as boxes of the square."""
-        return boxes * boxes.new_tensor(self.scales * 2)
+        """Boxes (…, 4) of the picture, whole numbers or not, as float32 boxes of the square."""
+        return boxes.float() * torch.tensor(self.scales * 2, device=boxes.device)
 
     def back(self, boxes: Tensor) -> Tensor:
-        """Boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
-        limit = boxes.new_tensor((self.width, self.height) * 2)
-        return (boxes / boxes.new_tensor(self.scales * 2)).clamp(min=0).minimum(limit)
+        """float32 boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
+        limit, scales = (
+            torch.tensor(four, dtype=torch.float32, device=boxes.device)
+            for four in ((self.width, self.height) * 2, self.scales * 2)
+        )
+        return (boxes.float() / scales).clamp(min=0).minimum(limit)
