@@ -8,7 +8,8 @@ def features() -> FeaturesConfig:
     """The small VGG that stands in for ImageNet's: it tells parts of bundled photographs apart.
 
     cnn-vision train features
-    AMD EPYC, two shared cores: about 52 crops a second, so 6 minutes. Chance is 1 in the number of cells.
+    Intel Xeon, one thread, 152 s of CPU time. For 21 % of test crops it names the right one of 34 cells, for 67 % it is
+    among the first five (seed 0); chance is 3 %.
     """
     return FeaturesConfig(
         recipe="features",
