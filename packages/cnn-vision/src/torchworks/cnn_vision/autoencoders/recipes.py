@@ -43,8 +43,9 @@ def vae() -> VAEConfig:
     """New images from a code that is normally distributed; a β-VAE with --beta 4.
 
     cnn-vision train vae
-    AMD EPYC, two shared cores; one thread, 170 s of CPU time. ELBO -92.8 nats an image (seed 0; -72.3 if every pixel
-    were known and the code cost nothing). Baseline: independent pixels with the means of the training images -113.7.
+    AMD EPYC, two shared cores; one thread, 170 s of CPU time. ELBO -92.9 ± 0.1 nats an image (seeds 0, 1, 2; -72.3 if
+    every pixel were known and the code cost nothing). Baseline: independent pixels with the means of the training
+    images -113.7.
     """
     return VAEConfig(
         recipe="vae",
