@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torchvision.models.vgg import cfgs, make_layers
 
 from torchworks.cnn_vision.commands import COMMANDS
@@ -169,6 +169,8 @@ def test_a_run_has_scores_what_to_read_them_against_and_a_model(runs, name):
     result = json.loads((runs / name / "result.json").read_text())
     assert np.isfinite([result["style_loss"], result["style_loss_colours"], result["style_loss_unchanged"]]).all()
     assert check_golden(runs / name) < 1e-3
+    inputs = load_file(runs / name / "golden.safetensors")
+    assert {value.shape[0] for value in inputs.values()} == {2}
 
 
 @pytest.mark.slow

@@ -236,6 +236,11 @@ def test_a_generator_is_compared_over_noise_and_says_how_to_draw_it(tmp_path, li
     assert manifest.scores == pytest.approx({"eager": 0, "exported": 0}, abs=1e-6)
 
 
+def test_a_model_that_has_one_row_to_be_traced_by_answers_any_number(tmp_path):
+    bundle = made(saved(tmp_path / "run", "Reader", golden={"image": IMAGES[:1]}))
+    assert answers(bundle, {"image": IMAGES[:3].numpy()})["probability"].shape == (3, 10)
+
+
 # ---- for serving -----------------------------------------------------------------------------------------
 
 

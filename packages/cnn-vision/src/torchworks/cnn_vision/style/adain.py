@@ -44,7 +44,7 @@ from torchworks.cnn_vision.style.losses import (
     total_variation,
     with_statistics,
 )
-from torchworks.cnn_vision.style.photos import TEST, open_picture, photograph
+from torchworks.cnn_vision.style.photos import TEST, held_out_squares, open_picture, photograph
 from torchworks.shared.data import Together, open_source
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
@@ -178,11 +178,10 @@ def adain_experiment(config: AdainConfig) -> Experiment:
     def package_model(folder: Path) -> None:
         predictor = build_stylizer(plain)
         predictor.net = net
-        size = config.size
-        golden = [open_picture(name, size)[None, :, :size, :size] for name in ("china", "flower")]
+        squares = held_out_squares(config.size)
         save_model(
             folder, predictor, package=config.package, recipe=config.recipe, builder="cnn-vision-style-adain",
-            config=plain, golden=dict(zip(("content", "style"), golden, strict=True)), tolerance=1e-3,
+            config=plain, golden={"content": squares, "style": squares.flip(0)}, tolerance=1e-3,
             preprocessing={
                 name: {"size": config.size, "mode": "RGB", "range": [0, 255]} for name in ("content", "style")
             },

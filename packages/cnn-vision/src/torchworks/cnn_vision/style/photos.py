@@ -134,6 +134,11 @@ def open_picture(name: str, short: int) -> Tensor:
     return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
 
 
+def held_out_squares(size: int) -> Tensor:
+    """The upper left of each photograph for testing, uint8 (N, 3, `size`, `size`)."""
+    return torch.stack([open_picture(Path(name).stem, size)[:, :size, :size] for name in TEST])
+
+
 def random_crops(names: Sequence[str], count: int, size: int, rng: np.random.Generator) -> Tensor:
     """`count` square crops of the photographs in turn, uint8 (N, 3, S, S), by chance large or small, some mirrored."""
     photos = [photograph(name) for name in names]

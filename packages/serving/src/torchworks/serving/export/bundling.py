@@ -236,8 +236,9 @@ def engine_of(work: Work, predictor: Predictor) -> Engine:
 
 
 def examples(work: Work) -> tuple[Tensor, ...]:
-    """Two rows to trace a net by."""
-    return tensors_of(work.trained.signature, work.scored.inputs, 2)
+    """Two rows to trace a net by, or one twice: torch.export takes one row for all that there ever are."""
+    rows = tensors_of(work.trained.signature, work.scored.inputs, 2)
+    return tuple(value.expand(2, *value.shape[1:]).contiguous() for value in rows)
 
 
 def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
