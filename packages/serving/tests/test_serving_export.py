@@ -241,6 +241,22 @@ def test_a_model_that_has_one_row_to_be_traced_by_answers_any_number(tmp_path):
     assert answers(bundle, {"image": IMAGES[:3].numpy()})["probability"].shape == (3, 10)
 
 
+def test_a_model_whose_weights_are_held_fast_is_exported_with_all_of_them_counted(tmp_path, monkeypatch):
+    import strangers_nets
+
+    made_before = strangers_nets.Reader.__init__
+
+    def frozen(self, config):
+        made_before(self, config)
+        self.requires_grad_(False)
+
+    folder = reader(tmp_path / "run")
+    plain = read_bundle(made(folder)).parity["models"]["trained"]["parameters"]
+    monkeypatch.setattr(strangers_nets.Reader, "__init__", frozen)
+    bundle = made(folder, out=tmp_path / "frozen")
+    assert read_bundle(bundle).parity["models"]["trained"]["parameters"] == plain > 0
+
+
 # ---- for serving -----------------------------------------------------------------------------------------
 
 

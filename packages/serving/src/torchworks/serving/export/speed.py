@@ -12,6 +12,8 @@ from torchworks.serving.export.trained import Samples
 BATCHES = (1, 8, 32)
 WARM_UP, LEAST = 3, 10
 """Runs before measuring, and the fewest that are measured."""
+PATIENCE = 20.0
+"""Seconds for one size of batch after which fewer do."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,24 @@ def race(engines: Sequence[Engine], samples: Samples, seconds: float) -> list[li
 
 def _turns(engines: Sequence[Engine], samples: Samples, batch: int, seconds: float) -> list[Speed]:
     inputs = samples.rows(np.arange(batch) % len(samples)).inputs
+    begun = time.perf_counter()
     for _ in range(WARM_UP):
         for engine in engines:
             engine.run(inputs)
+        if _passed(begun) > PATIENCE / 2:
+            break
     times: list[list[float]] = [[] for _ in engines]
     end = time.perf_counter() + seconds * len(engines)
-    while len(times[0]) < LEAST or time.perf_counter() < end:
+    while not times[0] or (len(times[0]) < LEAST and _passed(begun) < PATIENCE) or time.perf_counter() < end:
         for engine, spent in zip(engines, times, strict=True):
             start = time.perf_counter()
             engine.run(inputs)
             spent.append(time.perf_counter() - start)
     return [_summary(batch, np.array(spent)) for spent in times]
+
+
+def _passed(begun: float) -> float:
+    return time.perf_counter() - begun
 
 
 def _summary(batch: int, spent: np.ndarray) -> Speed:

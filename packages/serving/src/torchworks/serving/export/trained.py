@@ -51,11 +51,14 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
 
 
 def parameters(net: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """How many trained numbers the outputs for `inputs` depend on: of a net for two directions, those of one."""
+    """How many trained numbers the outputs for `inputs` depend on: of a net for two directions, those of one; of a net
+    whose weights are all held fast, all."""
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    if not trained:
+        return sum(parameter.numel() for parameter in net.parameters())
     with torch.enable_grad():
         outputs = net(*inputs)
         floating = [o.sum() for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
-        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
         gradients = torch.autograd.grad(floating, trained, allow_unused=True)
     return sum(parameter.numel() for parameter, found in zip(trained, gradients, strict=True) if found is not None)
 
