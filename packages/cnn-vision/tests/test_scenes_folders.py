@@ -419,6 +419,21 @@ def test_a_box_apart_from_its_outline_is_a_warning(tmp_path):
     assert opened(f"coco:{base}", tmp_path).train[1]["boxes"][0].tolist() == [50, 30, 70, 50]
 
 
+def test_ids_and_names_that_are_given_twice_are_a_warning(tmp_path):
+    base = make_coco(tmp_path / "coco")
+    change_coco(base, setting(4, id=2))
+    assert f"{JSON}[4] (id 2): annotations[1] has that id too" in warnings(checked(f"coco:{base}", tmp_path))
+    assert len(opened(f"coco:{base}", tmp_path).train) == 6
+    base = make_voc(tmp_path / "voc")
+    (base / "ImageSets" / "Main" / "val.txt").rename(base / "ImageSets" / "Main" / "test.txt")
+    with (base / "ImageSets" / "Main" / "test.txt").open("a") as file:
+        file.write("2\n")
+    text = "ImageSets/Main/test.txt line 4: 2 was named before; it is used for testing alone"
+    assert text in warnings(checked(f"voc:{base}", tmp_path))
+    source = opened(f"voc:{base}", tmp_path)
+    assert (len(source.train), len(source.test)) == (5, 4)
+
+
 def test_all_faults_of_a_folder_are_told_in_one_go(tmp_path):
     base = make_coco(tmp_path / "set")
     change_coco(base, setting(2, bbox=[10, 20, 0, 30]))

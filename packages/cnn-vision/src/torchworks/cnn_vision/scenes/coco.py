@@ -117,9 +117,12 @@ class _File:
     def images(self) -> list[Labelled]:
         entries = dict(self._entries())
         things: dict[Any, list[Thing]] = {number: [] for number in entries}
+        before: dict[Any, int] = {}
         for number, entry in enumerate(self.table["annotations"]):
-            identity = f" (id {entry['id']})" if isinstance(entry, dict) and "id" in entry else ""
-            place = f"{self.name} annotations[{number}]{identity}"
+            mark = entry.get("id") if isinstance(entry, dict) else None
+            place = f"{self.name} annotations[{number}]" + ("" if mark is None else f" (id {mark})")
+            if _is_id(mark) and before.setdefault(mark, number) != number:
+                self.faults.append(Fault("twice", place, f"annotations[{before[mark]}] has that id too"))
             if thing := self._thing(entry, place, entries):
                 things[entry["image_id"]].append(thing)
         found = []

@@ -54,6 +54,7 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "mask-id": ("problem", "Masks with unknown class ids"),
     "depth": ("problem", "Depths that cannot be used"),
     "duplicate": ("warning", "Boxes that are there twice (one is kept)"),
+    "twice": ("warning", "Names or ids that are given twice"),
     "apart": ("warning", "Boxes that lie elsewhere than their outlines"),
     "unlabelled": ("warning", "Images without labels"),
     "crowded": ("warning", f"Images with more than {INSTANCES} outlined objects, of which the others are left out"),

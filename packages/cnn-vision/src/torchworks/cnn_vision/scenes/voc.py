@@ -149,19 +149,22 @@ def _classes(base: Path, roots: dict[str, Element | None]) -> tuple[str, ...]:
 
 
 def _parts(base: Path, stems: set[str], faults: list[Fault]) -> dict[str, str]:
-    """train or test for each image that the split names; empty if there is no split."""
+    """train or test for each image that the split names, test for one in both; empty if there is no split."""
     folder = base / "ImageSets" / "Main"
     named = {part_of(file.stem): file for file in sorted(folder.glob("*.txt")) if file.stem in ("train", "val", "test")}
     if set(named) != {"train", "test"}:
         return {}
     parts = {}
-    for part, file in named.items():
-        for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
+    for part in ("train", "test"):
+        for number, line in enumerate(named[part].read_text(errors="replace").splitlines(), 1):
             stem = line.split()[0] if line.split() else ""
+            place = f"{shown(named[part], base)} line {number}"
+            if stem in parts:
+                faults.append(Fault("twice", place, f"{stem} was named before; it is used for {part}ing alone"))
             if stem in stems:
                 parts[stem] = part
             elif stem:
-                faults.append(Fault("missing", f"{shown(file, base)} line {number}", stem))
+                faults.append(Fault("missing", place, stem))
     return parts
 
 
