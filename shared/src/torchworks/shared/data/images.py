@@ -100,7 +100,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, str, int]]:
     except (Unreadable, UserError):
         raise
     except Exception as error:  # decoders raise almost anything on a damaged file
-        raise Unreadable(_reason(path, error)) from error
+        raise Unreadable(reason(path, error)) from error
 
 
 def _is_dicom(path: Path) -> bool:
@@ -128,7 +128,7 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
     """An exception of Pillow's or the system's in words that fit after a file name."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file"

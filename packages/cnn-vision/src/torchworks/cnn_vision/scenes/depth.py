@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from torchworks.shared.data.images import PIXEL_LIMIT
+from torchworks.shared.data.images import PIXEL_LIMIT, reason
 
 ENDINGS = (".png", ".npy")
 STEPS = 256.0
@@ -27,8 +27,7 @@ def read_depth(path: Path) -> np.ndarray:
     except NotDepth:
         raise
     except Exception as error:  # decoders raise almost anything on a damaged file
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotDepth("the file is cut off" if "truncated" in text else text) from error
+        raise NotDepth(reason(path, error)) from error
 
 
 def _from_png(path: Path) -> np.ndarray:

@@ -132,7 +132,7 @@ class LabelledImages:
         box = Letterbox(self.scans[i].width, self.scans[i].height, size)
         sample = {"image": self._picture(image, channels, box)}
         if "boxes" in schema:
-            boxes = box.boxes(torch.tensor([thing.box for thing in image.things], dtype=torch.float32).view(-1, 4))
+            boxes = box.boxes(torch.tensor([thing.box for thing in image.things]).view(-1, 4))
             sample |= padded(boxes, [thing.label for thing in image.things], schema["boxes"].shape[0])
         seen = self._seen(image, box) if "instance" in schema else None
         if seen is not None:

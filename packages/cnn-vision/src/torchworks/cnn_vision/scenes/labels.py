@@ -20,7 +20,7 @@ from torchworks.cnn_vision.scenes.folders import shown
 from torchworks.cnn_vision.scenes.outlines import Outline, Polygons, Runs
 from torchworks.cnn_vision.scenes.sample import IGNORED, INSTANCES, VOID
 from torchworks.shared.config import LoaderConfig
-from torchworks.shared.data.images import PIXEL_LIMIT, Scan
+from torchworks.shared.data.images import PIXEL_LIMIT, Scan, reason
 from torchworks.shared.data.listing import Listing, scan_listing
 
 Form = Literal["xyxy", "xywh", "cxcywh"]
@@ -290,8 +290,7 @@ def read_mask(path: Path) -> np.ndarray:
     except NotIds:
         raise
     except Exception as error:  # decoders raise almost anything on a damaged file
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotIds("unreadable", "the file is cut off" if "truncated" in text else text) from error
+        raise NotIds("unreadable", reason(path, error)) from error
 
 
 def _colours(image: Image.Image) -> str:

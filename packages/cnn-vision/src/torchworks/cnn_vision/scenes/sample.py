@@ -81,12 +81,10 @@ class Letterbox(pictures.Letterbox):
 
     def boxes(self, boxes: Tensor) -> Tensor:
         """Boxes (…, 4) of the picture, whole numbers or not, as float32 boxes of the square."""
-        return boxes.float() * torch.tensor(self.scales * 2, device=boxes.device)
+        boxes = boxes.float()
+        return boxes * boxes.new_tensor(self.scales * 2)
 
     def back(self, boxes: Tensor) -> Tensor:
-        """float32 boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
-        limit, scales = (
-            torch.tensor(four, dtype=torch.float32, device=boxes.device)
-            for four in ((self.width, self.height) * 2, self.scales * 2)
-        )
-        return (boxes.float() / scales).clamp(min=0).minimum(limit)
+        """Boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
+        limit = boxes.new_tensor((self.width, self.height) * 2)
+        return (boxes / boxes.new_tensor(self.scales * 2)).clamp(min=0).minimum(limit)
