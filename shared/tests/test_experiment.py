@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from torchworks.shared import experiment
 from torchworks.shared.config import Config, UserError
-from torchworks.shared.metrics import read_lines
+from torchworks.shared.training import experiment
+from torchworks.shared.training.metrics import read_lines
 
 FILES = {
     "config.json", "env.json", "metrics.jsonl", "result.json", "model.safetensors", "curves.png", "README.md",

@@ -15,7 +15,17 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from torchworks.shared.config import OptimConfig, UserError
-from torchworks.shared.optim import EMA, Muon, Plateau, adam, adamw, orthogonal, parameter_groups, schedule, sgd
+from torchworks.shared.training.optim import (
+    EMA,
+    Muon,
+    Plateau,
+    adam,
+    adamw,
+    orthogonal,
+    parameter_groups,
+    schedule,
+    sgd,
+)
 
 KINDS = ("constant", "cosine", "linear", "step", "one-cycle", "plateau")
 configs = st.builds(
@@ -475,8 +485,8 @@ import os
 import torch
 from torch import nn
 from torchworks.shared import parallel
-from torchworks.shared.device import choose, start_processes, stop_processes
-from torchworks.shared.optim import EMA, adam, adamw, sgd
+from torchworks.shared.machine.device import choose, start_processes, stop_processes
+from torchworks.shared.training.optim import EMA, adam, adamw, sgd
 
 start_processes(choose("cpu"))
 for make in (lambda net: adam(net, 1e-2), lambda net: adamw(net, 1e-2), lambda net: sgd(net, 1e-2, momentum=0.9)):

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from torchworks.shared.config import TrainerConfig, UserError
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Phase, Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.trainer import Trainer
 
 BATCHES = [{"x": torch.ones(4, 3)}] * 2
 

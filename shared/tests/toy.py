@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from torchworks.shared.device import choose
-from torchworks.shared.experiment import Experiment
+from torchworks.shared.machine.device import choose
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
+from torchworks.shared.training.experiment import Experiment
 
 
 def circle_and_ring(n: int = 512) -> dict[str, Tensor]:

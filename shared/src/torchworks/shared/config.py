@@ -136,7 +136,7 @@ class Config:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
     def experiment(self) -> Any:
-        """Open the data and build the task: a `torchworks.shared.experiment.Experiment`. Imports torch."""
+        """Open the data and build the task: a `torchworks.shared.training.experiment.Experiment`. Imports torch."""
         raise NotImplementedError
 
 
