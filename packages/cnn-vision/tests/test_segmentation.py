@@ -12,11 +12,11 @@ from torch import nn
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
 
-from torchworks.cnn_vision.classification.build import expected
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.data.cells import PIXELS, open_cells, stain_mask
 from torchworks.cnn_vision.data.fields import Fields, held_out, open_fields
 from torchworks.cnn_vision.models.dense import create_segmenter
+from torchworks.cnn_vision.models.normalization import expected
 from torchworks.cnn_vision.segmentation.baselines import baselines
 from torchworks.cnn_vision.segmentation.build import expect_frequencies
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers

@@ -1,6 +1,7 @@
 """From a configuration to a finished run directory: data, task, training, test, model, card."""
 
 import dataclasses
+import importlib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from torchworks.shared.machine.device import (
     start_processes,
     stop_processes,
 )
+from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.runs import directory as run
 from torchworks.shared.task import Task
-from torchworks.shared.training import checkpoint, optim, parallel, preflight
+from torchworks.shared.training import checkpoint, parallel
 from torchworks.shared.training.metrics import JsonLines, Sink, TensorBoard
 from torchworks.shared.training.progress import Progress, Silent
 from torchworks.shared.training.trainer import Result, Trainer
@@ -30,9 +32,9 @@ from torchworks.shared.training.trainer import Result, Trainer
 class Experiment:
     """What a package makes of a configuration.
 
-    `select` is scored during training to choose the best state, `test` once at the end. `package_model(folder)`
-    writes `model.json` and the weights, from nets that by then hold the weights to use. `baselines` are figures to
-    read the scores against, computed at the end.
+    `select` is scored during training to choose the best state, `test` once at the end. `models` are saved when
+    training has ended, from nets that by then hold the weights to use. `baselines` are scores to compare with, computed
+    at the end.
     """
 
     task: Task
@@ -40,8 +42,14 @@ class Experiment:
     select: Iterable[Any]
     test: Iterable[Any]
     sources: tuple[Source, ...]
-    package_model: Callable[[Path], None]
+    models: tuple[TrainedModel, ...]
     baselines: Callable[[], dict[str, float]] = dict
+
+
+def build(config: Config, device: Device) -> Experiment:
+    """The experiment that the configuration's builder makes for `device`."""
+    module, function = config.build.split(":")
+    return getattr(importlib.import_module(module), function)(config, device)
 
 
 def train(config: Config, *, out: Path | None = None, resume: Path | None = None) -> dict[str, Any]:
@@ -52,8 +60,6 @@ def train(config: Config, *, out: Path | None = None, resume: Path | None = None
     """
     limit_threads()
     settings = config.trainer
-    preflight.check_config(settings)
-    optim.check(config.optim)
     device = choose(settings.device, settings.precision, settings.channels_last)
     if device.device.type == "cpu":
         keep_memory()
@@ -73,7 +79,7 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
     for reason in device.reasons:
         progress.say(reason)
     seed_everything(config.seed)
-    experiment = config.experiment()
+    experiment = build(config, device)
     for note in (note for source in experiment.sources for note in source.notes):
         progress.say(note)
     parameters = sum(p.numel() for net in experiment.task.nets().values() for p in net.parameters())
@@ -124,7 +130,8 @@ def _report(
         "stopped_by": result.stopped_by,
         "findings": result.findings,
     }
-    experiment.package_model(folder)
+    for model in experiment.models:
+        model.save(folder, config, experiment.sources)
     run.draw_curves(folder, baselines)
     about = inspect.getdoc(find_recipe(config.package, config.recipe)) or ""
     run.write_card(folder, config=config, result=figures, sources=experiment.sources, about=about)
@@ -174,7 +181,7 @@ def _newest(folder: Path, progress: Progress | Silent) -> checkpoint.Checkpoint 
 def _dry_run(config: Config, device: Device) -> dict[str, Any]:
     """Everything that a training checks, two steps and one evaluation, and nothing written."""
     seed_everything(config.seed)
-    experiment = config.experiment()
+    experiment = build(config, device)
     settings = dataclasses.replace(config.trainer, steps=2, log_every=1, eval_every=0, max_minutes=0.0)
     trainer = Trainer(
         experiment.task, experiment.train, experiment.select, settings,
@@ -188,7 +195,7 @@ def _find_lr(config: Config, device: Device, out: Path | None) -> dict[str, Any]
     from torchworks.shared.training.probe import find_lr
 
     seed_everything(config.seed)
-    experiment = config.experiment()
+    experiment = build(config, device)
     settings = dataclasses.replace(
         config.trainer, steps=100, log_every=1, eval_every=0, patience=0, ema=0.0, max_bad_steps=1
     )

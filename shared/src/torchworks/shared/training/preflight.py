@@ -1,29 +1,14 @@
-"""What can be found wrong before the first step: settings, phases and nets, room on the disk, the evaluation."""
+"""What can be found wrong before the first step: phases and nets, room on the disk, the evaluation."""
 
-import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from torchworks.shared.config import TrainerConfig, UserError, nearest
+from torchworks.shared.config import UserError, nearest
 from torchworks.shared.task import Phase, Task
 from torchworks.shared.training import checkpoint
-
-_LEAST = {
-    "steps": 0, "batch_size": 1, "accumulate": 1, "log_every": 1, "eval_every": 0, "checkpoint_every": 0,
-    "patience": 0, "max_minutes": 0, "max_bad_steps": 1,
-}  # fmt: skip
-
-
-def check_config(config: TrainerConfig) -> None:
-    """Numbers that make sense."""
-    for name, least in _LEAST.items():
-        if not (value := getattr(config, name)) >= least:  # nor is NaN
-            raise UserError(f"--trainer.{name.replace('_', '-')} must be at least {least}, but it is {value}.")
-    if config.clip is not None and not 0 < config.clip < math.inf:
-        raise UserError(f"--trainer.clip must be above 0 and finite, but it is {config.clip}.")
 
 
 def check_task(task: Task, nets: dict[str, nn.Module]) -> None:

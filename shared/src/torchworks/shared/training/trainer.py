@@ -119,7 +119,6 @@ class Trainer:
         """Place the nets, wrap them for several processes, make the optimisers."""
         config, task, device = self.config, self.task, self.device
         self.nets = task.nets()
-        preflight.check_config(config)
         preflight.check_task(task, self.nets)
         task.random = StepRandom(seed, device.device)
         for net in self.nets.values():

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torchworks.cnn_vision.classification.build import HALF, IMAGENET, each_channel, expected, run_of
 from torchworks.cnn_vision.data.augment import Augmented, changes
 from torchworks.cnn_vision.data.fields import held_out, open_fields
 from torchworks.cnn_vision.detection.baselines import constant_guess
@@ -12,6 +11,7 @@ from torchworks.cnn_vision.detection.config import DetectorConfig, check_config
 from torchworks.cnn_vision.detection.predictor import preprocessing, whole
 from torchworks.cnn_vision.detection.task import Detection
 from torchworks.cnn_vision.models.dense import DETECTORS, PUBLISHED, create_detector, size_of_classifier
+from torchworks.cnn_vision.models.normalization import HALF, IMAGENET, each_channel, expected, run_of
 from torchworks.shared.data import Dataset, open_loader
 from torchworks.shared.machine.device import Device, choose
 from torchworks.shared.models.manifest import read_manifest

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-from torchworks.cnn_vision.classification.build import HALF, each_channel
 from torchworks.cnn_vision.data.augment import Augmented, changes
 from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.data.sample import VOID
@@ -12,6 +11,7 @@ from torchworks.cnn_vision.driving.config import DriveConfig, check_numbers
 from torchworks.cnn_vision.driving.net import Driver
 from torchworks.cnn_vision.driving.predictor import BUILDER, build_driver
 from torchworks.cnn_vision.driving.task import Driving
+from torchworks.cnn_vision.models.normalization import HALF, each_channel
 from torchworks.cnn_vision.segmentation.build import scoring_loader, training_loader
 from torchworks.cnn_vision.segmentation.frequencies import pixel_classes
 from torchworks.cnn_vision.segmentation.predictor import preprocessing

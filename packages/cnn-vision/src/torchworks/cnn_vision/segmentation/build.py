@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.classification.build import expected
 from torchworks.cnn_vision.data.augment import Augmented, changes
 from torchworks.cnn_vision.data.draw import pixel_colours
 from torchworks.cnn_vision.data.fields import held_out, open_fields
 from torchworks.cnn_vision.models.dense import create_segmenter
+from torchworks.cnn_vision.models.normalization import expected
 from torchworks.cnn_vision.segmentation import predictor
 from torchworks.cnn_vision.segmentation.baselines import baselines
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers, net_options
