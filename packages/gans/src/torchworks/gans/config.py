@@ -137,16 +137,12 @@ class GanConfig(Config):
     """A generator of images from noise."""
 
     package: ClassVar[str] = "gans"
+    build: ClassVar[str] = "torchworks.gans.noise.build:build"
 
     net: Any = field(default_factory=DCGANNet)
     """Sizes of the networks."""
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     doctor: DoctorConfig = field(default_factory=DoctorConfig)
-
-    def experiment(self) -> Any:
-        from torchworks.gans.noise.build import gan_experiment
-
-        return gan_experiment(self)
 
 
 @dataclass(frozen=True)
@@ -206,6 +202,8 @@ class TranslationConfig(Config):
 class CycleGANConfig(TranslationConfig):
     """CycleGAN (Zhu et al. 2017). `data` names the two domains: SOURCE+SOURCE."""
 
+    build: ClassVar[str] = "torchworks.gans.translation.build:build_cyclegan"
+
     data: str = "digits+printed-digits"
     """The two domains, joined by a plus sign, such as digits+printed-digits or folder:A+folder:B."""
     cycle_weight: float = 10.0
@@ -218,23 +216,30 @@ class CycleGANConfig(TranslationConfig):
     """Tell the discriminators the class of each image, if both domains have the same classes. Without, nothing says
     which class is to become which."""
 
-    def experiment(self) -> Any:
-        from torchworks.gans.noise.build import cyclegan_experiment
-
-        return cyclegan_experiment(self)
-
 
 @dataclass(frozen=True)
 class Pix2PixConfig(TranslationConfig):
     """pix2pix (Isola et al. 2017). `data` is a folder with sub-folders A and B that hold pairs under equal names;
     or any source of images, from which the inputs are made as `pair` says."""
 
+    build: ClassVar[str] = "torchworks.gans.translation.build:build_pix2pix"
+
     pair: Literal["outline", "blur"] = "outline"
     """How an input is made from an image when the data are no pairs: its outline, or its blur to a quarter."""
     l1_weight: float = 100.0
     """λ: weight of the mean absolute difference from the wanted image."""
 
-    def experiment(self) -> Any:
-        from torchworks.gans.noise.build import pix2pix_experiment
 
-        return pix2pix_experiment(self)
+def check(config: Config) -> None:
+    check_numbers(config)
+    stages_of(config.loader.image_size)
+    if config.loader.multi_label:
+        raise UserError(
+            "Generators take one class for each image, not a set of them. Leave out --multi-label: each set of labels "
+            "is then a class of its own."
+        )
+    if config.trainer.compile and isinstance(config, GanConfig) and (config.adversarial.r1 or config.adversarial.r2):
+        raise UserError(
+            "Gradient penalties differentiate the discriminator twice, which compiled nets cannot do in this version "
+            "of PyTorch. Leave out --trainer.compile, or set --adversarial.r1 0 --adversarial.r2 0."
+        )
