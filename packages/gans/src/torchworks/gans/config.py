@@ -6,21 +6,31 @@ from typing import Any, ClassVar, Literal
 
 from torchworks.shared.config import Config, UserError
 
-MIN_SIZE, MAX_SIZE = 16, 256
+SIZES = (16, 28, 32, 64, 128, 256)
+"""Widths of images in pixels. 28 is 4 → 7 → 14 → 28, the others are 4·2^k."""
+
+
+def resolutions_of(image_size: int) -> list[int]:
+    """Widths of the feature maps from `image_size` down to 4, each half of the one before, rounded up: [28, 14, 7, 4].
+    Raises `UserError` unless `image_size` is one of `SIZES`."""
+    if image_size not in SIZES:
+        below = [size for size in SIZES if size < image_size][-1:]
+        above = [size for size in SIZES if size > image_size][:1]
+        near = " or ".join(str(size) for size in below + above)
+        raise UserError(
+            f"These networks double 4 × 4 pixels until the image has its size, so an image is "
+            f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} pixels wide; {image_size} is not possible. Use "
+            f"--loader.image-size {near}; images are resized to it."
+        )
+    resolutions = [image_size]
+    while resolutions[-1] > 4:
+        resolutions.append(-(-resolutions[-1] // 2))
+    return resolutions
 
 
 def stages_of(image_size: int) -> int:
-    """Doublings from 4 × 4 to `image_size`; raises `UserError` unless it is 16·2^k up to 256."""
-    sizes = [MIN_SIZE * 2**k for k in range(5)]
-    if image_size not in sizes:
-        below = [size for size in sizes if size < image_size][-1:]
-        above = [size for size in sizes if size > image_size][:1]
-        near = " or ".join(str(size) for size in below + above)
-        raise UserError(
-            f"These networks double 4 × 4 pixels until the image has its size, so an image is {MIN_SIZE}·2^k pixels "
-            f"wide, up to {MAX_SIZE}; {image_size} is not. Use --loader.image-size {near}; images are resized to it."
-        )
-    return sizes.index(image_size) + 2
+    """Doublings from 4 × 4 to `image_size`; raises `UserError` unless it is one of `SIZES`."""
+    return len(resolutions_of(image_size)) - 1
 
 
 _MAY_BE_ZERO = ("blocks", "downsamplings", "patch_layers", "rollbacks", "pool_size")
