@@ -83,6 +83,18 @@ def test_an_image_without_pixels_that_count_has_a_finite_loss():
     assert dice.isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_losses_are_those_of_float32(dtype):
+    logits, mask = example()
+    half = logits.to(dtype).requires_grad_()
+    with torch.autocast("cpu", dtype):
+        found = mask_losses(half, mask)
+    for ours, exact in zip(found, mask_losses(half.float(), mask), strict=True):
+        torch.testing.assert_close(ours, exact)
+    sum(found).sum().backward()
+    assert half.grad.isfinite().all()
+
+
 def test_the_loss_of_micro_batches_adds_up_to_that_of_the_batch_and_the_auxiliary_head_counts_its_share():
     class Heads(nn.Module):
         def __init__(self):
