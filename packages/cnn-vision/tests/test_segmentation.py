@@ -220,7 +220,7 @@ def test_published_weights_want_the_pixels_of_imagenet():
 
 TINY = [
     "--width", "4", "--depth", "2", "--loader.image-size", "24", "--trainer.batch-size", "8",
-    "--trainer.eval-every", "0", "--trainer.ema", "0", "--device", "cpu"]  # fmt: skip
+    "--trainer.eval-every", "0", "--trainer.ema", "0", "--device", "cpu", "--precision", "fp32"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

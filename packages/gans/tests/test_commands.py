@@ -63,6 +63,8 @@ def trained(home):
                 0,
                 "--trainer.device",
                 "cpu",
+                "--trainer.precision",
+                "fp32",
             ]
             assert gans("train", recipe, "--out", out, "--loader.image-size", 16, *words, *TINY[recipe]) == 0
             made[recipe] = out
