@@ -14,7 +14,10 @@ from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.shared.cli import main
 
 HELP = [["--help"], ["list"], ["train", "classify", "--help"], *([name, "--help"] for name in COMMANDS)]
-SHORT = ["--model", "mobilenet_v3_small", "--steps", "4", "--trainer.batch-size", "16", "--trainer.eval-every", "0"]
+SHORT = [
+    "--model", "mobilenet_v3_small", "--steps", "4", "--trainer.batch-size", "16", "--trainer.eval-every", "0",
+    "--precision", "fp32",
+]  # fmt: skip
 
 
 def vision(*words):
@@ -146,7 +149,10 @@ def test_models_are_listed_with_their_sizes(capsys, monkeypatch):
 
 # ---- findings --------------------------------------------------------------------------------------------
 
-QUICK = ["--model", "resnet20", "--steps", "3", "--trainer.batch-size", "8", "--trainer.eval-every", "0"]
+QUICK = [
+    "--model", "resnet20", "--steps", "3", "--trainer.batch-size", "8", "--trainer.eval-every", "0",
+    "--precision", "fp32",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -111,9 +111,8 @@ def test_a_recipe_trains_evaluates_draws_and_packs_a_model_that_loads(name, untr
     experiment = build(config)
     trained = experiment.task.nets()[experiment.task.exported[0]]
     before = {key: value.clone() for key, value in trained.state_dict().items()}
-    result = Trainer(
-        experiment.task, experiment.train, experiment.select, TrainerConfig(steps=2, batch_size=8, device="cpu")
-    ).fit()
+    settings = TrainerConfig(steps=2, batch_size=8, device="cpu", precision="fp32")
+    result = Trainer(experiment.task, experiment.train, experiment.select, settings).fit()
     assert result.steps == 2
     assert experiment.task.watch in result.scores
     after = trained.state_dict()

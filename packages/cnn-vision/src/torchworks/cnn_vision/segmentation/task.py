@@ -14,6 +14,7 @@ from torchworks.cnn_vision.data.sample import VOID
 from torchworks.cnn_vision.finetuning.task import VisionTask
 from torchworks.cnn_vision.segmentation.drawing import compared
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
+from torchworks.shared.full_precision import full_precision
 from torchworks.shared.task import Out
 
 Logits = dict[str, Tensor]
@@ -50,10 +51,10 @@ class Segmentation(VisionTask):
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         given = self.model(batch["image"])
         heads: Logits = given if isinstance(given, dict) else {"out": given}
-        entropy, dice = mask_losses(heads["out"].float(), batch["mask"], self.class_weights)
+        entropy, dice = mask_losses(heads["out"], batch["mask"], self.class_weights)
         loss = entropy + self.dice_weight * dice
         if "aux" in heads:
-            more, other = mask_losses(heads["aux"].float(), batch["mask"], self.class_weights)
+            more, other = mask_losses(heads["aux"], batch["mask"], self.class_weights)
             loss = loss + self.aux_weight * (more + self.dice_weight * other)
         return Out(loss.mean(), logs={"cross_entropy": entropy.mean(), "dice_loss": dice.mean()})
 
@@ -72,6 +73,7 @@ class Segmentation(VisionTask):
         return {"masks": compared(list(rows), self.colours)}
 
 
+@full_precision
 def mask_losses(logits: Tensor, mask: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Of each image (N,): the cross-entropy, a weighted mean over the pixels of `mask` (N, S, S) that count, and soft
     Dice of `logits` (N, G, S, S) (Milletari, Navab & Ahmadi 2016, arXiv:1606.04797, section 3, with probabilities in
