@@ -1,4 +1,4 @@
-"""What content and style are, in maps of a feature net.
+"""Perceptual losses: distances in content and in style, measured in the maps of a feature net.
 
 G: Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR).
 J: Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution"
@@ -25,7 +25,7 @@ Shape letters: N images, C channels, h × w a map.
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.style.features import PIXELS
+from torchworks.cnn_vision.models.vgg_features import PIXELS
 
 Maps = dict[str, Tensor]
 COARSE, COARSE_WEIGHT = 8, 30.0
@@ -77,7 +77,7 @@ def statistics(maps: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
     return mean, ((maps - mean).square().mean((2, 3), keepdim=True) + eps).sqrt()
 
 
-def recoloured(images: Tensor, style: Tensor) -> Tensor:
+def recolored(images: Tensor, style: Tensor) -> Tensor:
     """Images (N, 3, H, W) in [0, 1] with the mean and the spread of each colour of the style, as Reinhard et al. 2001,
     "Color Transfer between Images", do in a colour space of their own."""
     return with_statistics(images, *statistics(style)).clamp(0, 1)
