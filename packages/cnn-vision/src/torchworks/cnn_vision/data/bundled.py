@@ -1,4 +1,4 @@
-"""Photographs that come with scikit-image and scikit-learn, cut so that training and testing share no pixel."""
+"""Photographs bundled with scikit-image and scikit-learn, cut so that training and testing share no pixel."""
 
 import importlib.util
 from functools import cache
@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PHOTOS = {
-    "skimage": (
-        *("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "ihc.png"),
-        *("brick.png", "grass.png", "gravel.png"),
-    ),
-    "sklearn": ("china.jpg", "flower.jpg"),
-}
+PHOTOS = (
+    *("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "ihc.png"),
+    *("brick.png", "grass.png", "gravel.png", "china.jpg", "flower.jpg"),
+)
 LICENCE = (
     "photographs in the public domain or CC0, and two CC BY 2.0 (china by danielbuechele, flower by vultilion), "
     "through scikit-image and scikit-learn"
@@ -24,33 +21,37 @@ _SIDE = 512
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
 
-def bundled(package: str, name: str) -> Path:
-    """A data file of scikit-image (`skimage`) or scikit-learn (`sklearn`), without importing it, which is slow."""
-    found = importlib.util.find_spec(package)
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / _FOLDERS[package] / name
+def bundled(name: str) -> Path:
+    """The data file `name` of scikit-image or scikit-learn, found without importing them, which is slow."""
+    for package, folder in _FOLDERS.items():
+        found = importlib.util.find_spec(package)
+        assert found is not None
+        assert found.origin is not None
+        path = Path(found.origin).parent / folder / name
+        if path.is_file():
+            return path
+    raise FileNotFoundError(name)
 
 
 @cache
-def photo(package: str, name: str) -> np.ndarray:
-    """A photograph in colour, uint8 (H, W, 3), no side longer than 512 pixels."""
-    with Image.open(bundled(package, name)) as picture:
+def photo(name: str) -> np.ndarray:
+    """A photograph in color, uint8 (H, W, 3), no side longer than 512 pixels."""
+    with Image.open(bundled(name)) as picture:
         image = picture.convert("RGB")
     image.thumbnail((_SIDE, _SIDE))
     return np.asarray(image)
 
 
 def side(image: np.ndarray, part: str) -> np.ndarray:
-    """What the part `train` or `test` may see of a photograph (H, W, 3)."""
+    """The side of a photograph (H, W, 3) that belongs to the part `train` or `test`."""
     border = round(image.shape[1] * BORDER)
     return image[:, :border] if part == "train" else image[:, border:]
 
 
 @cache
 def photos(part: str) -> tuple[Image.Image, ...]:
-    """All photographs as `train` or `test` may see them."""
-    found = (side(photo(package, name), part) for package, names in PHOTOS.items() for name in names)
+    """The sides of all photographs that belong to `train` or `test`."""
+    found = (side(photo(name), part) for name in PHOTOS)
     return tuple(Image.fromarray(np.ascontiguousarray(image)) for image in found)
 
 

@@ -1,15 +1,14 @@
-"""The bundled source `photos`: crops of the photographs that scikit-image and scikit-learn ship.
+"""The bundled sources `photos` and `styles`: crops of the photographs that scikit-image and scikit-learn ship.
 
-Ten colour photographs: a person, a cat, a cup, a rocket, a stained tissue, a retina, galaxies, a motorcycle, a temple,
-a flower. The last two are the test part, whole, so that a net is judged by photographs that it has never seen.
+Ten color photographs: a person, a cat, a cup, a rocket, a stained tissue, a retina, galaxies, a motorcycle, a temple,
+a flower. The last two are the test part, whole, so that a net is scored on photographs that it was not trained on.
 
-What it is not: a data set of any breadth. It stands in for the hundred thousand photographs that nets of style transfer
-are usually trained on.
+What it is not: a data set of any breadth. It replaces the hundred thousand photographs that nets of style transfer are
+usually trained on.
 
 Shape letters: N crops, S pixels.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.shared.config import LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.data.dataset import fit, image_schema
@@ -39,8 +39,8 @@ COUNT = 1200, 80
 """Crops of the training and of the test part."""
 ZOOM = 0.35, 1.0
 """Side of a crop, as a share of the shorter side."""
-MOST_LENGTHY = 8
-"""How many times as long as wide a user's image may be."""
+LARGEST_ASPECT = 8
+"""Largest ratio of the sides of a user's image."""
 STYLES = (
     ("brick.png", "grass.png", "gravel.png", "ihc.png", "hubble_deep_field.jpg", "retina.jpg", "coffee.png"),
     ("coins.png", "cell.png", "moon.png"),
@@ -49,35 +49,35 @@ STYLES = (
 
 
 def open_photos(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source; `seed` draws the places of the crops anew. Raises `UserError` if something stands behind the name."""
+    """The source; `seed` draws the places of the crops anew. Raises `UserError` if something follows the name."""
     if rest:
         raise UserError(f"The data source 'photos' takes nothing after a colon; 'photos:{rest}' was given.")
-    return _source("photos", (TRAIN, TEST), config, seed, recolour=False)
+    return _source("photos", (TRAIN, TEST), config, seed, recolor=False)
 
 
 def open_styles(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The bundled source `styles`: crops of textures and of photographs rich in texture, in colours drawn at random; of
-    other photographs in the test part. It stands in for paintings, of which none are bundled. Raises `UserError` if
-    something stands behind the name."""
+    """The bundled source `styles`: crops of textures and of photographs rich in texture, in colors drawn at random; of
+    other photographs in the test part. It replaces paintings, since none are bundled. Raises `UserError` if
+    something follows the name."""
     if rest:
         raise UserError(f"The data source 'styles' takes nothing after a colon; 'styles:{rest}' was given.")
-    return _source("styles", STYLES, config, seed, recolour=True)
+    return _source("styles", STYLES, config, seed, recolor=True)
 
 
 def _source(
-    name: str, names: tuple[Sequence[str], Sequence[str]], config: LoaderConfig, seed: int, *, recolour: bool
+    name: str, names: tuple[Sequence[str], Sequence[str]], config: LoaderConfig, seed: int, *, recolor: bool
 ) -> Source:
     schema = image_schema(config.channels or 3, config.image_size)
     parts = []
     for part, (chosen, count) in enumerate(zip(names, COUNT, strict=True)):
         rng = np.random.default_rng((seed, part))
         crops = random_crops(chosen, count, config.image_size, rng)
-        parts.append(recoloured(crops, rng) if recolour else crops)
+        parts.append(recolored(crops, rng) if recolor else crops)
     train, test = (TensorDataset({"image": fit(part, *schema["image"].shape[:2])}, schema) for part in parts)
     return Source(name, LICENCE, train, test, schema, fingerprint(*map(digests, parts)))
 
 
-def recoloured(crops: Tensor, rng: np.random.Generator) -> Tensor:
+def recolored(crops: Tensor, rng: np.random.Generator) -> Tensor:
     """Each crop with its channels mixed by a matrix of its own and its brightness and contrast changed; a third
     stays as it is."""
     mixing = torch.from_numpy(rng.dirichlet((0.6, 0.6, 0.6), (len(crops), 3))).float()  # (N, 3, 3), rows sum to 1
@@ -99,19 +99,7 @@ def photograph(name: str, short: int = SHORT) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
-def bundled(name: str) -> Path:
-    """Where a photograph is, in the wheel of scikit-image or of scikit-learn."""
-    for package, folder in (("skimage", "data"), ("sklearn", "datasets/images")):
-        found = importlib.util.find_spec(package)  # importing the package takes longer than reading the file
-        assert found is not None
-        assert found.origin is not None
-        path = Path(found.origin).parent / folder / name
-        if path.is_file():
-            return path
-    raise FileNotFoundError(name)
-
-
-def open_picture(name: str, short: int) -> Tensor:
+def open_image(name: str, short: int) -> Tensor:
     """A user's image file, or a bundled photograph by its name (`ihc`, `china`), as uint8 (3, H, W) with `short` pixels
     along its shorter side. Raises `UserError` for what is neither, or cannot be read."""
     known = {Path(file).stem: file for file in (*TRAIN, *TEST, *STYLES[0], *STYLES[1])}
@@ -126,8 +114,8 @@ def open_picture(name: str, short: int) -> Tensor:
         )
     with Image.open(path) as held:
         image = ImageOps.exif_transpose(held).convert("RGB")
-    if max(image.size) > MOST_LENGTHY * min(image.size):
-        raise UserError(f"The image {name} is more than {MOST_LENGTHY} times as long as wide; crop it first.")
+    if max(image.size) > LARGEST_ASPECT * min(image.size):
+        raise UserError(f"The image {name} is more than {LARGEST_ASPECT} times as long as wide; crop it first.")
     scale = short / min(image.size)
     width, height = (max(short, round(side * scale / 8) * 8) for side in image.size)
     resized = image.resize((width, height), Image.Resampling.BICUBIC)
@@ -136,7 +124,7 @@ def open_picture(name: str, short: int) -> Tensor:
 
 def held_out_squares(size: int) -> Tensor:
     """The upper left of each photograph for testing, uint8 (N, 3, `size`, `size`)."""
-    return torch.stack([open_picture(Path(name).stem, size)[:, :size, :size] for name in TEST])
+    return torch.stack([open_image(Path(name).stem, size)[:, :size, :size] for name in TEST])
 
 
 def random_crops(names: Sequence[str], count: int, size: int, rng: np.random.Generator) -> Tensor:

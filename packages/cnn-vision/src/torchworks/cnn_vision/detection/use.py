@@ -13,7 +13,7 @@ from PIL import Image
 
 from torchworks.cnn_vision.classification.evaluate import baselines
 from torchworks.cnn_vision.commands import Evaluate, Predict
-from torchworks.cnn_vision.data.draw import colour_of, draw_boxes, draw_mask, enlarged
+from torchworks.cnn_vision.data.draw import color_of, draw_boxes, draw_mask, enlarged
 from torchworks.cnn_vision.detection.build import fields_of
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found, precision_by_class
 from torchworks.cnn_vision.detection.mistakes import draw_worst, mistakes
@@ -101,7 +101,7 @@ def draw_found(image: Image.Image, found: Found, names: tuple[str, ...]) -> Imag
     drawn = enlarged(tensor, SIDE)
     if "instance" in found:
         labels = torch.cat([torch.zeros(1, dtype=torch.long), found["labels"] + 1])
-        drawn = draw_mask(drawn, labels[found["instance"].long()], [(0, 0, 0), *map(colour_of, range(len(names)))])
+        drawn = draw_mask(drawn, labels[found["instance"].long()], [(0, 0, 0), *map(color_of, range(len(names)))])
     draw_boxes(drawn, found["boxes"] * (drawn.width / image.width), found["labels"], names, found["scores"])
     return drawn
 

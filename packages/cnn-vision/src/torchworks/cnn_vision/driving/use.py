@@ -35,7 +35,7 @@ from torchworks.cnn_vision.inference.letterboxed import (
 from torchworks.cnn_vision.inference.report import text, write_report
 from torchworks.cnn_vision.segmentation.drawing import with_legend
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
-from torchworks.cnn_vision.segmentation.use import classes_of, colours_of, said, shares
+from torchworks.cnn_vision.segmentation.use import classes_of, colors_of, said, shares
 from torchworks.shared.data import Dataset
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images
@@ -127,12 +127,12 @@ def distance(depth: Tensor, box: Tensor) -> float:
 
 
 def draw_seen(whole: Image.Image, seen: Sight, things: Sequence[str], classes: Sequence[str]) -> Image.Image:
-    """The picture with mask and boxes, and beside it the depth; below, what the colours mean."""
-    drawn = draw_mask(whole, seen.mask, colours_of(classes), 0.45)
+    """The picture with mask and boxes, and beside it the depth; below, what the colors mean."""
+    drawn = draw_mask(whole, seen.mask, colors_of(classes), 0.45)
     draw_boxes(drawn, seen.boxes, seen.labels, things, seen.scores)
     both = beside(drawn, draw_depth(seen.depth, drawn.size, NEAREST))
     present = [g for g in range(1, len(classes)) if (seen.mask == g).any()]
-    return with_legend(both, [(classes[g], colours_of(classes)[g]) for g in present], "depth: red near, blue far;")
+    return with_legend(both, [(classes[g], colors_of(classes)[g]) for g in present], "depth: red near, blue far;")
 
 
 def beside(*pictures: Image.Image) -> Image.Image:
@@ -211,7 +211,7 @@ def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], order: S
 def _cells(run: FinishedRun, image: Tensor, one: dict[str, Tensor]) -> tuple[Image.Image, Image.Image]:
     """An image with mask and boxes, and the depth."""
     plain = enlarged(image, SIDE)
-    drawn = draw_mask(plain, one["mask"], colours_of(classes_of(run)), 0.45)
+    drawn = draw_mask(plain, one["mask"], colors_of(classes_of(run)), 0.45)
     draw_boxes(drawn, one["boxes"] * (plain.height / image.shape[-2]), one["box_label"], things_of(run))
     return drawn, draw_depth(one["depth"], plain.size, NEAREST)
 

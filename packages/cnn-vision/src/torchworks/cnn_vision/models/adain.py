@@ -15,9 +15,9 @@ an image.
 The decoder mirrors the encoder, without any norm: that would make the statistics all alike again (section 6.1).
 
 What differs from the paper: the decoder does not draw the image but the change of the photograph's logits, after that
-was given the style's colours (AdaIN of pixels), and starts with none: a decoder on its own needs far more photographs
-and steps than a CPU has; coarse colours are held to those (`coarse_loss`); the relative distances of `perceptual.py`;
-without ImageNet's VGG-19, the small feature net, and bundled photographs and textures, recoloured at random, instead of
+was given the style's colors (AdaIN of pixels), and starts with none: a decoder on its own needs far more photographs
+and steps than a CPU has; coarse colors are held to those (`coarse_loss`); the relative distances of `perceptual.py`;
+without ImageNet's VGG-19, the small feature net, and bundled photographs and textures, recolored at random, instead of
 MS COCO and 80,000 paintings.
 
 Shape letters: N images, H × W pixels, C channels, h × w a map.
@@ -49,7 +49,7 @@ class AdaINNet(nn.Module):
         return self.decode(self.target(content, style, alpha), start)
 
     def start(self, content: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
-        """The content in the style's colours, as far as `alpha` says."""
+        """The content in the style's colors, as far as `alpha` says."""
         return torch.lerp(content, recolored(content, style), alpha).clamp(0.02, 0.98)
 
     def target(self, content: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:

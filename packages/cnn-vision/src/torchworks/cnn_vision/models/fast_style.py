@@ -3,7 +3,7 @@
 Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (arXiv:1603.08155).
 Ulyanov, Vedaldi & Lempitsky 2016, "Instance Normalization" (arXiv:1607.08022).
 
-The idea: train a net f so that f(x) minimises, for photographs x in general, what Gatys et al. minimise for one:
+The idea: train a net f so that f(x) minimizes, for photographs x in general, what Gatys et al. minimize for one:
 
     W* = argmin_W E_x [ λ_c content(f(x), x) + λ_s style(f(x), style image) + λ_TV TV(f(x)) ]         eq. (1), section 3
 
@@ -11,8 +11,8 @@ The idea: train a net f so that f(x) minimises, for photographs x in general, wh
 
 What differs from the paper: instance norm instead of batch norm, which Ulyanov et al. found better; enlarging by
 repeated pixels instead of strided transposed convolutions, which leave checkerboards; each photograph is given the mean
-and the spread of the style's colours, and the net gives the change of its logits and starts with none, so that neither
-content nor colours need be learnt; the distances of `perceptual.py`; half the paper's channels and three residual blocks
+and the spread of the style's colors, and the net gives the change of its logits and starts with none, so that neither
+content nor colors need be learnt; the distances of `perceptual.py`; half the paper's channels and three residual blocks
 instead of five, for two CPU cores.
 
 Shape letters: N images, H × W pixels, F channels.
@@ -27,7 +27,7 @@ from torchworks.cnn_vision.models.perceptual import with_statistics
 class TransformNet(nn.Module):
     """Images (N, 3, H, W) in [0, 1] → images of the same size in [0, 1].
 
-    `mean` and `spread` (1, 3, 1, 1) are those of the style's colours.
+    `mean` and `spread` (1, 3, 1, 1) are those of the style's colors.
     """
 
     mean: Tensor
@@ -54,7 +54,7 @@ class TransformNet(nn.Module):
         return (images.logit() + change).sigmoid()
 
     def start(self, images: Tensor) -> Tensor:
-        """The images in the style's colours, which the net changes."""
+        """The images in the style's colors, which the net changes."""
         return with_statistics(images, self.mean, self.spread).clamp(0.02, 0.98)
 
 

@@ -10,8 +10,8 @@ the image x whose maps are those of the photograph p and whose correlations are 
 by gradient descent on x. It is the slowest method and gives the best images; nets of one pass approximate it.
 
 What differs from the paper: Adam instead of L-BFGS, whose line search comes to a stand after a few steps on these
-losses; x is a sigmoid of the optimized variable, which keeps it in [0, 1]; it starts as p in the colours of a (their mean
-and spread) instead of noise, without which a weak feature net leaves the colours of p; the distances are relative ones
+losses; x is a sigmoid of the optimized variable, which keeps it in [0, 1]; it starts as p in the colors of a (their mean
+and spread) instead of noise, without which a weak feature net leaves the colors of p; the distances are relative ones
 (see `perceptual.py`), and total variation can be held down.
 """
 

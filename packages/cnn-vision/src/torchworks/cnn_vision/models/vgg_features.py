@@ -4,7 +4,7 @@ Simonyan & Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Ima
 
 Gatys, Johnson and Huang all measure content and style in the maps of a VGG that was trained on ImageNet; `FeatureNet`
 returns them. `SmallVGG` replaces VGG-19 where its weights (548 MB) are not at hand: four stages instead of five, fewer
-channels, trained on eight photographs instead of 1.3 million. It responds to edges, colours and textures but not to
+channels, trained on eight photographs instead of 1.3 million. It responds to edges, colors and textures but not to
 objects, so styles come out coarser than with VGG-19. `style/pretext.py` describes its training data.
 
 What differs from a plain VGG: maps are averaged where VGG takes the maximum (Gatys et al. 2016, section 2, prefer
@@ -87,7 +87,7 @@ def layer_names(layers: nn.Sequential) -> dict[str, int]:
 
 
 class SmallVGG(nn.Module):
-    """Images (N, 3, S, S), normalised → logits (N, K), with batch norm while it is trained.
+    """Images (N, 3, S, S), normalized → logits (N, K), with batch norm while it is trained.
 
     `plain()` gives the convolutional part with batch norm worked into its convolutions: what a VGG without it would
     be, with maps of unit spread.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.classification.evaluate import baselines
 from torchworks.cnn_vision.commands import Evaluate, Predict
-from torchworks.cnn_vision.data.draw import Colour, colour_of, draw_mask
+from torchworks.cnn_vision.data.draw import Color, color_of, draw_mask
 from torchworks.cnn_vision.data.sample import VOID
 from torchworks.cnn_vision.inference.letterboxed import (
     answers,
@@ -85,13 +85,13 @@ def said(row: Sequence[float], classes: Sequence[str]) -> str:
 
 
 def draw_answer(whole: Image.Image, mask: Tensor, classes: Sequence[str], row: Sequence[float]) -> Image.Image:
-    """A picture with its mask over it, and what its colours mean."""
-    entries = [(f"{classes[g]} {row[g]:.1%}", colour_of(g)) for g in range(1, len(classes)) if row[g] > 0]
-    return with_legend(draw_mask(whole, mask, colours_of(classes), 0.55), entries)
+    """A picture with its mask over it, and what its colors mean."""
+    entries = [(f"{classes[g]} {row[g]:.1%}", color_of(g)) for g in range(1, len(classes)) if row[g] > 0]
+    return with_legend(draw_mask(whole, mask, colors_of(classes), 0.55), entries)
 
 
-def colours_of(classes: Sequence[str]) -> list[Colour]:
-    return [colour_of(g) for g in range(len(classes))]
+def colors_of(classes: Sequence[str]) -> list[Color]:
+    return [color_of(g) for g in range(len(classes))]
 
 
 def _rounded(row: Sequence[float]) -> list[str]:
@@ -129,7 +129,7 @@ def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], chosen: 
     samples = [sample_at(parts, i) for i in chosen]
     images, truths = (torch.stack([sample[name] for sample in samples]) for name in ("image", "mask"))
     masks, classes = answers(run, images)["mask"], classes_of(run)
-    colours = colours_of(classes)
-    sheet = Image.fromarray(compared(list(zip(images, truths, masks, strict=True)), colours).permute(1, 2, 0).numpy())
+    colors = colors_of(classes)
+    sheet = Image.fromarray(compared(list(zip(images, truths, masks, strict=True)), colors).permute(1, 2, 0).numpy())
     seen = sorted({int(g) for mask in (truths, masks) for g in mask.unique()} - {0, VOID})
-    with_legend(sheet, [(classes[g], colours[g]) for g in seen], "image, truth, answer:").save(path)
+    with_legend(sheet, [(classes[g], colors[g]) for g in seen], "image, truth, answer:").save(path)

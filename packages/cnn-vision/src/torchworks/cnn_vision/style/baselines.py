@@ -1,4 +1,4 @@
-"""Baselines of style transfer: the photographs as they are, and with the mean and spread of the style's colours.
+"""Baselines of style transfer: the photographs as they are, and with the mean and spread of the style's colors.
 
 Shape letters: N images, S pixels, H × W pixels.
 """

@@ -86,10 +86,10 @@ def _trained(config: FeaturesConfig, file: Path) -> dict[str, Tensor]:
     progress.say(f"training the small feature net first; it is kept as {file}. --features names another.")
     seed_everything(config.seed)
     settings = dataclasses.replace(config.trainer, device="cpu", precision="fp32", channels_last="off")
-    alone = dataclasses.replace(device, rank=0, world=1)
+    alone = dataclasses.replace(device, rank=0, world=1)  # every process trains the same net
     experiment = build(dataclasses.replace(config, trainer=settings), alone)
     trainer = Trainer(
-        experiment.task, experiment.train, None, config.trainer,
+        experiment.task, experiment.train, None, settings,
         optim=config.optim, seed=config.seed, progress=progress, device=alone,
     )  # fmt: skip
     trainer.fit()

@@ -80,7 +80,7 @@ class FastStyle(StyleTransfer):
         return *self.distances(painted, batch["image"]), total_variation(painted)
 
     def distances(self, painted: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Content loss, against the photographs in the style's colours, and style loss, (N,) each."""
+        """Content loss, against the photographs in the style's colors, and style loss, (N,) each."""
         maps = self.features(painted)
         with torch.no_grad():
             wanted = list(self.features(images).values())[-1]
