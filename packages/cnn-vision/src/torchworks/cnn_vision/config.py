@@ -1,4 +1,4 @@
-"""Configuration that the recipes of several jobs share: frozen dataclasses. Imports no torch, so that `--help` is quick."""
+"""Configuration that the recipes of several jobs share. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal

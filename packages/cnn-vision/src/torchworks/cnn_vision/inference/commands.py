@@ -1,4 +1,4 @@
-"""Command-line arguments of `predict`, `evaluate` and `explain`, which work on runs of several jobs. Imports no torch."""
+"""Command-line arguments of `predict`, `evaluate` and `explain`, for runs of several jobs. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,8 @@ class Predict:
 class Evaluate:
     """Score a run on its test images or on other data, and write a report.
 
-    Writes evaluation.json, plots (confusion matrix or ROC curves, calibration, the worst errors), and report.html, which
-    contains them all. For a detector: COCO's metrics; for a segmenter: IoU and Dice of each class.
+    Writes evaluation.json, plots (confusion matrix or ROC curves, calibration, the worst errors), and report.html,
+    which contains them all. For a detector: COCO's metrics; for a segmenter: IoU and Dice of each class.
     """
 
     run: Run

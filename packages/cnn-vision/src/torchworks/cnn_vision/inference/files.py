@@ -96,8 +96,8 @@ def predict_files(
     """Print a line for each image, write a CSV `table` with the given `columns` after that of the path, and the
     `drawings` into a folder, whose path is printed last.
 
-    `predict` gets what `read` made of up to `chunk` images, and returns a `Prediction` for each. Raises `UserError` that
-    names the images that could not be read, once all others are done.
+    `predict` gets what `read` made of up to `chunk` images, and returns a `Prediction` for each. Raises `UserError`
+    that names the images that could not be read, once all others are done.
     """
     files = ImageFiles(paths)
     places = drawing_files(files.names, drawings) if drawings is not None else {}

@@ -1,5 +1,5 @@
-"""Images of any shape for nets that take squares: fitted into the square with padding, and outputs cut back to the image;
-and the data sets on which such nets are scored.
+"""Images of any shape for nets that take squares: fitted into the square with padding, and outputs cut back to the
+image; and the data sets on which such nets are scored.
 
 Shape letters: N images, C channels, S pixels.
 """

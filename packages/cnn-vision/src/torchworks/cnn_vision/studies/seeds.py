@@ -1,7 +1,7 @@
-"""The commands `study-augmentation` and `study-transfer`: one thing changed at a time, over several seeds.
+"""The commands `study-augmentation` and `study-transfer`: one setting changed at a time, over several seeds.
 
-Every training is a run of its own, below the study's folder; a study that was stopped goes on where it was when it is
-started again with the same `--out`.
+Every training is a run of its own, below the study's folder; a study that was stopped continues when it is started
+again with the same `--out`.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from torchworks.cnn_vision.classification.config import ClassifierConfig
 from torchworks.cnn_vision.classification.transfer import check_pretraining, plain, pretraining
-from torchworks.cnn_vision.commands import StudyAugmentation, StudyTransfer
-from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.cnn_vision.studies.commands import StudyAugmentation, StudyTransfer
 from torchworks.shared.config import UserError
 from torchworks.shared.runs import directory as run
 from torchworks.shared.runs.files import load_config
