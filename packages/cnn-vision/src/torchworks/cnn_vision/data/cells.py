@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data.generated import Generated
 from torchworks.cnn_vision.data.bundled import photo, side
+from torchworks.cnn_vision.data.generated import Generated
 from torchworks.cnn_vision.data.sample import scene_schema
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source

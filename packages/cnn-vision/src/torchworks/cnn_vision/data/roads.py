@@ -27,8 +27,8 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import Generated
-from torchworks.cnn_vision.data.source_options import parse
 from torchworks.cnn_vision.data.sample import IGNORED, boxes_around, padded, scene_schema
+from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.split import fingerprint

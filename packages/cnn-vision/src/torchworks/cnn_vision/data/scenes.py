@@ -26,8 +26,8 @@ from torch.nn import functional as F
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import PARTS, Generated
-from torchworks.cnn_vision.data.source_options import parse
 from torchworks.cnn_vision.data.sample import boxes_around, padded, scene_schema
+from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.split import fingerprint

@@ -26,7 +26,8 @@ VGG = (0.48235, 0.45882, 0.40784), (1 / 255,) * 3
 def build(config: DetectorConfig, device: Device) -> Experiment:
     """A detector of the objects of a source. Raises `UserError` for sources without boxes, or masks where the net needs
     them."""
-    source = open_fields(config.data, config.loader, config.seed, fields_of(masks=config.model in DETECTORS["mask_rcnn"]))
+    fields = fields_of(masks=config.model in DETECTORS["mask_rcnn"])
+    source = open_fields(config.data, config.loader, config.seed, fields)
     classes, (channels, size) = source.schema["boxes"].classes, source.schema["image"].shape[:2]
     mean, std = normalization(config, channels)
     plain = {

@@ -24,7 +24,7 @@ class DetectorConfig(Config):
     """Detector: yolo_, ssd_, fasterrcnn_ and maskrcnn_ with resnet20 are for images of about 100 pixels; yolo_resnet50,
     ssd300_vgg16, fasterrcnn_resnet50_fpn and maskrcnn_resnet50_fpn for larger ones."""
     pretrained: str = ""
-    """Weights to start from: coco (a download; not for the YOLOs or nets with resnet20), a run, or a file of weights."""
+    """Weights to start from: coco (a download; not for YOLOs and nets with resnet20), a run, or a file of weights."""
     normalize: Literal["auto", "half", "imagenet"] = "auto"
     """Mean and standard deviation for normalizing the images: half scales pixels to -1 to 1; auto takes what the
     pretrained weights expect, and half without any."""

@@ -3,8 +3,8 @@
 Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization" (arXiv:1703.06868).
 
 The idea: style is the mean and the standard deviation of each channel. An encoder f (a trained VGG, fixed) maps content
-c and style s; AdaIN gives the content's maps the style's statistics; a decoder g, the only trained part, turns them into
-an image.
+c and style s; AdaIN gives the content's maps the style's statistics; a decoder g, the only trained part, turns them
+into an image.
 
     AdaIN(x, y) = σ(y) (x − μ(x)) / σ(x) + μ(y)                                                        eq. (8)
     t = AdaIN(f(c), f(s)),  T(c, s) = g(t)                                                             eq. (9), (10)

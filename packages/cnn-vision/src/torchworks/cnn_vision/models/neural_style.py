@@ -10,9 +10,9 @@ the image x whose maps are those of the photograph p and whose correlations are 
 by gradient descent on x. It is the slowest method and gives the best images; nets of one pass approximate it.
 
 What differs from the paper: Adam instead of L-BFGS, whose line search comes to a stand after a few steps on these
-losses; x is a sigmoid of the optimized variable, which keeps it in [0, 1]; it starts as p in the colors of a (their mean
-and spread) instead of noise, without which a weak feature net leaves the colors of p; the distances are relative ones
-(see `perceptual.py`), and total variation can be held down.
+losses; x is a sigmoid of the optimized variable, which keeps it in [0, 1]; it starts as p in the colors of a (their
+mean and spread) instead of noise, without which a weak feature net leaves the colors of p; the distances are relative
+(see `perceptual.py`); total variation is penalized.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.models.vgg_features import FeatureNet
 from torchworks.cnn_vision.models.perceptual import content_loss, gram_loss, grams, recolored, total_variation
+from torchworks.cnn_vision.models.vgg_features import FeatureNet
 
 LR = 0.1
 """About how far a step moves a pixel's logit."""

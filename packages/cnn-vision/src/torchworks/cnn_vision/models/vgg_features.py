@@ -31,7 +31,8 @@ SMALL_DEPTHS = (2, 2, 2, 1)
 
 
 class FeatureNet(nn.Module):
-    """Images (N, 3, H, W) in [0, 1] → maps (N, C, h, w) by name, at strides 1, 2, 4, … from stage 1 on. Never trained here.
+    """Images (N, 3, H, W) in [0, 1] → maps (N, C, h, w) by name, at strides 1, 2, 4, … from stage 1 on. Its weights are
+    fixed.
 
     `layers` is the convolutional part of a VGG, which is cut behind the last of `names`. One of these may be "pixels":
     the images themselves, a map of three channels. `channels` has those of all other maps.

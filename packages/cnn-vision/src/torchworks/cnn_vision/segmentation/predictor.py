@@ -13,9 +13,10 @@ from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.shared.models.predictor import Signature, TensorSpec
 
+
 class SegmenterPredictor(ImagePredictor):
-    """image (N, C, S, S), uint8 → mask (N, S, S), uint8, the most probable class of each pixel, and confidence (N, S, S),
-    its probability."""
+    """image (N, C, S, S), uint8 → mask (N, S, S), uint8, the most probable class of each pixel, and confidence
+    (N, S, S), its probability."""
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         return mask_of(self.net(self.normalized(inputs[0])))

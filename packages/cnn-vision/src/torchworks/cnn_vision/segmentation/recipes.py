@@ -10,7 +10,8 @@ def segment() -> SegmentConfig:
     cnn-vision train segment
 
     Three seeds, 400 test scenes: mIoU 0.884 ± 0.010 (a random forest on colors 0.130 ± 0.002, the majority
-    class 0.082); 373 s of two cores of an Intel Xeon (torch 2.14.1). Digits are not distinguished before about 300 steps.
+    class 0.082); 373 s of two cores of an Intel Xeon (torch 2.14.1). Digits are distinguished from
+    about step 300 on.
     """
     return _on_scenes("segment", "unet", width=16, lr=2.4e-3, steps=1600, batch_size=8)
 

@@ -2,7 +2,9 @@
 
     open_features("vgg19", names, root)                 VGG-19 with torchvision's weights (548 MB, once)
     open_features("vgg19-dcbb9e9d.pth", names, root)    the same from a file
-    open_features("", names, root)                      the small VGG, trained in minutes on bundled photographs and kept
+    open_features("", names, root)                      the small VGG, trained on bundled photographs once
+
+The last takes minutes, the first time.
 """
 
 import contextlib

@@ -42,8 +42,8 @@ def style_adain() -> AdainConfig:
 
     cnn-vision train style-adain
     Intel Xeon, one thread, 96 s of CPU time, once the feature net is trained. Test photographs and styles, three seeds:
-    style loss 0.202 ± 0.000. Baselines: the photographs as they are 5.619, with the style's colors 0.201. So it transfers
-    colors and hardly any strokes: for strokes use style-fast, or stylize without a run.
+    style loss 0.202 ± 0.000. Baselines: the photographs as they are 5.619, with the style's colors 0.201. So it
+    transfers colors and hardly any strokes: for strokes use style-fast, or stylize without a run.
     """
     return AdainConfig(
         recipe="style-adain",

@@ -31,10 +31,8 @@ def stylize(arguments: Stylize) -> int:
     if method != "fast":
         style = open_image(arguments.style, arguments.style_size or arguments.size)[None] / 255
     prepare_image_file(arguments.out, overwrite=arguments.overwrite)
-    painted = (
-        stylized_by_run(arguments, content, style) if arguments.run else stylized_by_optimization(arguments, content, style)
-    )
-    image = (painted[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+    stylized = stylized_by_run if arguments.run else stylized_by_optimization
+    image = (stylized(arguments, content, style)[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu()
     picture(image).save(arguments.out, quality=92)
     print(arguments.out)
     return 0
@@ -52,8 +50,8 @@ def check(arguments: Stylize) -> str:
     method = arguments.method if arguments.method != "auto" else _method_of(arguments.run)
     if METHODS[method] and not arguments.run:
         raise UserError(
-            f"The method {method} needs a trained net: train the recipe {METHODS[method]} and pass its run by --run, or "
-            "use --method optimize, which needs none."
+            f"The method {method} needs a trained net: train the recipe {METHODS[method]} and pass its run by --run, "
+            "or use --method optimize, which needs none."
         )
     if arguments.run and method != _method_of(arguments.run):
         raise UserError(f"{arguments.run} is a run for the method {_method_of(arguments.run)}, not for {method}.")
