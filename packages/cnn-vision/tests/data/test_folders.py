@@ -638,7 +638,7 @@ def test_broken_yaml_is_named_with_its_line(tmp_path):
         opened(f"yolo:{base}", tmp_path)
 
 
-def coloured(base: Path) -> None:
+def colored(base: Path) -> None:
     Image.open(base / "masks" / "2.png").convert("RGB").save(base / "masks" / "2.png")
 
 
@@ -650,7 +650,7 @@ def cut_off(base: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (coloured, "masks/2.png: it is stored as RGB; save one of its three equal channels"),
+        (colored, "masks/2.png: it is stored as RGB; save one of its three equal channels"),
         (cut_off, "Masks that cannot be read: 1\n      masks/2.png"),
         (
             lambda base: Image.new("L", (WIDTH, HEIGHT), 7).save(base / "masks" / "2.png"),
