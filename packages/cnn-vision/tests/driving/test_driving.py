@@ -1,4 +1,4 @@
-"""Driving perception: the loss of depth by hand, tasks weighed against each other, a run from its data to its report."""
+"""Driving perception: the loss of depth by hand, tasks weighted by uncertainty, a run from its data to its report."""
 
 import csv
 import json
