@@ -168,7 +168,7 @@ def _draw(path: Path, title: str, rows: list[Row], baseline: float) -> None:
         values = [100 * result["accuracy"] for result in row.results]
         axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.6, markersize=6)
         axis.plot([100 * row.mean("accuracy")], [place], "|", color="black", markersize=18)
-    axis.axvline(100 * baseline, linestyle="--", color="grey", label="logistic regression")
+    axis.axvline(100 * baseline, linestyle="--", color="gray", label="logistic regression")
     axis.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
     axis.set(xlabel="test accuracy, %", title=title)
     axis.grid(axis="x", alpha=0.3)
