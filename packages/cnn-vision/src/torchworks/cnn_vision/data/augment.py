@@ -30,7 +30,7 @@ def changes(
     flip: bool = False,
     zoom: tuple[float, float] = (0.7, 1.6),
     stretch: float = 1.2,
-    colour: bool = True,
+    color: bool = True,
     grey: bool = False,
 ) -> v2.Transform:
     """For pictures of `size` pixels, channels first, in [0, 255] as uint8: shrink or enlarge by a factor within `zoom`
@@ -39,7 +39,7 @@ def changes(
     out, into = 1 / zoom[0], 1 / zoom[1] ** 2
     fill = {torch.Tensor: GREY, tv_tensors.Image: GREY, tv_tensors.Mask: 0}
     steps: list[v2.Transform] = []
-    if colour:
+    if color:
         steps.append(v2.ColorJitter(0.3, 0.3) if grey else v2.RandomPhotometricDistort(p=0.5))
     if out > 1:
         steps.append(v2.RandomZoomOut(fill=fill, side_range=(1.0, out), p=0.5))  # ty: ignore[invalid-argument-type]
@@ -53,7 +53,7 @@ class Augmented:
     """A loader whose training batches are changed by a transform, sample by sample; its evaluation passes are not.
 
     Fields `image`, `boxes` with `box_label`, `instance`, `mask` and `depth` change together; others stay. `mean` and
-    `std` are those that the loader normalises images by. On a GPU this waits for the device at every batch.
+    `std` are those that the loader normalizes images by. On a GPU this waits for the device at every batch.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.data.paintings import bundled
+from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.shared.config import LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.data.dataset import fit, image_schema

@@ -49,7 +49,7 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "outline": ("problem", "Outlines that cannot be drawn"),
     "size": ("problem", "Images of another size than their labels say"),
     "unreadable": ("problem", "Masks that cannot be read"),
-    "colour": ("problem", "Masks that are colour pictures instead of class ids"),
+    "color": ("problem", "Masks that are color pictures instead of class ids"),
     "mask-size": ("problem", "Masks of another size than their image"),
     "mask-id": ("problem", "Masks with unknown class ids"),
     "depth": ("problem", "Depths that cannot be used"),
@@ -285,7 +285,7 @@ def read_mask(path: Path) -> np.ndarray:
             if image.width * image.height > PIXEL_LIMIT:
                 raise NotIds("unreadable", "it has too many pixels")
             if image.mode not in ("L", "P", "1", "I", "I;16"):
-                raise NotIds("colour", _colours(image))
+                raise NotIds("color", _colors(image))
             return np.asarray(image).astype(np.int64)
     except NotIds:
         raise
@@ -293,7 +293,7 @@ def read_mask(path: Path) -> np.ndarray:
         raise NotIds("unreadable", reason(path, error)) from error
 
 
-def _colours(image: Image.Image) -> str:
+def _colors(image: Image.Image) -> str:
     bands = np.asarray(image.convert("RGB"))
     grey = (bands == bands[..., :1]).all()
     advice = "save one of its three equal channels" if grey else "save ids as grey values or with a palette"

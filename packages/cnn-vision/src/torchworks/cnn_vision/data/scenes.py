@@ -1,7 +1,7 @@
 """The bundled source `scenes`: real handwritten digits in textured ink on photographs, with exact boxes and masks.
 
 What it is: an honest detection problem that a small net can learn in minutes. The 1,797 digits of scikit-learn are
-enlarged from 8 × 8 pixels to smooth strokes, turned, squeezed, filled with pieces of photographs in a colour that
+enlarged from 8 × 8 pixels to smooth strokes, turned, squeezed, filled with pieces of photographs in a color that
 stands out as much as one asks, and laid on photographs among clutter (shapes and strokes that are nothing).
 
 The rule of the split: training and testing use different digits (split by their contents, as the source `digits`) and
@@ -24,10 +24,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import PARTS, Generated
-from torchworks.cnn_vision.data.options import parse
 from torchworks.cnn_vision.data.sample import boxes_around, padded, scene_schema
+from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.split import fingerprint
@@ -78,12 +78,12 @@ LEVELS = {
 
 
 def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source, with colour images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
+    """The source, with color images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
     options that there are not, or cannot be."""
     options = parse("scenes", rest, LEVELS)
     _check(options)
     if config.channels == 1:
-        raise UserError("The data source 'scenes' is in colour; leave --loader.channels out.")
+        raise UserError("The data source 'scenes' is in color; leave --loader.channels out.")
     small = LoaderConfig(image_size=8, channels=1, test_fraction=config.test_fraction)
     digits = open_source("digits", small, seed)
     glyphs = {part: _glyphs(resident(getattr(digits, part)).tensors, options.shapes) for part in PARTS}
@@ -93,7 +93,7 @@ def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     )
     draw = partial(draw_scene, options, glyphs, config.image_size)
     train, test = (Generated(draw, schema, part=part, count=getattr(options, part), seed=seed) for part in PARTS)
-    licence = f"{digits.licence}; {photos.LICENCE}"
+    licence = f"{digits.licence}; {bundled.LICENCE}"
     mark = fingerprint([digits.fingerprint, seed, *dataclasses.astuple(options)])
     return Source("scenes", licence, train, test, schema, mark)
 
@@ -151,7 +151,7 @@ def draw_scene(
     options: SceneOptions, glyphs: dict[str, _Glyphs], size: int, part: str, rng: np.random.Generator
 ) -> dict[str, Tensor]:
     """One sample of `size` pixels."""
-    image = photos.texture(part, (size, size), rng) * rng.uniform(0.7, 1.2) + rng.uniform(-20, 20)
+    image = bundled.texture(part, (size, size), rng) * rng.uniform(0.7, 1.2) + rng.uniform(-20, 20)
     _clutter(image, options, part, rng)
     instance, labels = _objects(image, options, glyphs[part], part, rng)
     image += rng.standard_normal(image.shape, np.float32) * (255 * options.noise)
@@ -249,18 +249,18 @@ def _paint(
     if not cover.size or cover.max() == 0:
         return
     below = _window(image, place, cover.shape)
-    colour = _ink((below * cover[..., None]).sum((0, 1)) / cover.sum(), contrast, rng)
-    grain = photos.texture(part, cover.shape[::-1], rng)
-    ink = colour + 0.5 * (grain - grain.mean((0, 1))).clip(-60, 60)
+    color = _ink((below * cover[..., None]).sum((0, 1)) / cover.sum(), contrast, rng)
+    grain = bundled.texture(part, cover.shape[::-1], rng)
+    ink = color + 0.5 * (grain - grain.mean((0, 1))).clip(-60, 60)
     below += cover[..., None] * (ink - below)
 
 
 def _ink(below: np.ndarray, contrast: float, rng: np.random.Generator) -> np.ndarray:
-    """A colour (3,) whose brightness differs by `contrast` or more from that of the colour `below` (3,)."""
+    """A color (3,) whose brightness differs by `contrast` or more from that of the color `below` (3,)."""
     luma = np.array([0.299, 0.587, 0.114])
     ground = float((below @ luma).clip(0, 255))
     dark, bright = max(0.0, ground - contrast), max(0.0, 255 - ground - contrast)  # room on either side
     drawn = rng.uniform(0, dark + bright)
     wanted = drawn if drawn < dark else 255 - (drawn - dark)
-    colour = rng.uniform(0, 255, 3)
-    return colour + (wanted - colour @ luma)
+    color = rng.uniform(0, 255, 3)
+    return color + (wanted - color @ luma)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.data.photos import bundled
+from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.cnn_vision.data.sample import Letterbox
 
 FOCAL, BASELINE, OFFSET = 994.978, 0.193001, 31.086
@@ -40,7 +40,7 @@ class StereoPair:
 
 def motorcycle() -> StereoPair:
     """The pair, 741 × 500 pixels."""
-    with np.load(bundled("skimage", "motorcycle_disp.npz"), allow_pickle=False) as file:
+    with np.load(bundled("motorcycle_disp.npz"), allow_pickle=False) as file:
         disparity = torch.from_numpy(np.asarray(file["arr_0"], np.float32))
     known = disparity.isfinite()
     depth = torch.where(known, FOCAL * BASELINE / (disparity + OFFSET), 0)
@@ -49,7 +49,7 @@ def motorcycle() -> StereoPair:
 
 
 def _picture(name: str) -> Tensor:
-    with Image.open(bundled("skimage", name)) as picture:
+    with Image.open(bundled(name)) as picture:
         return _tensor(picture.convert("RGB"))
 
 

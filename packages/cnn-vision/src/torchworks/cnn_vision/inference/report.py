@@ -10,7 +10,8 @@ from typing import Any
 Row = dict[str, Any]
 """A line of a table by column; the first column names it."""
 
-_BASELINES = ("_baseline", "_chance", "_commonest_class", "_constant_guess")
+_BASELINES = ("_baseline", "_chance", "_majority_class", "_constant_prediction")
+_OLD_BASELINES = ("_commonest_class", "_constant_guess")  # in runs of earlier versions
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a;
        background: #fff; }
@@ -24,7 +25,7 @@ img { max-width: 100%; background: #fff; }
 def baselines(folder: Path) -> dict[str, float]:
     """The baselines of the run in `folder`, measured on its own test images."""
     result = json.loads((folder / "result.json").read_text())
-    return {name: value for name, value in result.items() if name.endswith(_BASELINES)}
+    return {name: value for name, value in result.items() if name.endswith(_BASELINES + _OLD_BASELINES)}
 
 
 def write_report(

@@ -25,7 +25,7 @@ The idea: detection in two stages that share one backbone.
 
 What differs from the paper, as in torchvision: a pyramid, hence RoIAlign and no convolutions after it; both stages
 are trained together; suppression of proposals is done map by map; smooth L1 bends at 1/9. Parity with torchvision
-holds for its nets with a transform that does nothing: images here are of one square size S and normalised already
+holds for its nets with a transform that does nothing: images here are of one square size S and normalized already
 (min_size = max_size = S a multiple of 32, mean 0, std 1).
 
 | builder | backbone | parameters (M), 91 classes | COCO box mAP of torchvision's weights |

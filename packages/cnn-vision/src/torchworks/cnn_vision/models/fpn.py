@@ -64,7 +64,7 @@ def start_convolutions(net: nn.Module, start: Callable[[Tensor], object]) -> Non
 class BackboneWithFPN(nn.Module):
     """A backbone of this package and a pyramid on its maps of stride `finest` and more.
 
-    `frozen_bn` takes the backbone's batch normalisation as it is: statistics and weights stay. That is for published
+    `frozen_bn` takes the backbone's batch normalization as it is: statistics and weights stay. That is for published
     weights: with the one or two images that fit a GPU beside a detector, statistics of a batch are worse than none.
     `frozen_eps` is what is added to variances then; torchvision's published detectors want 0.
     """
@@ -91,7 +91,7 @@ class BackboneWithFPN(nn.Module):
 
 
 def freeze_batch_norm(net: Net, eps: float = 1e-5) -> Net:
-    """`net` with each batch normalisation replaced by one that never changes, of the same statistics and weights."""
+    """`net` with each batch normalization replaced by one that never changes, of the same statistics and weights."""
     for name, child in net.named_children():
         if isinstance(child, nn.BatchNorm2d):
             frozen = FrozenBatchNorm2d(child.num_features, eps)

@@ -16,7 +16,7 @@ where `double` is two 3×3 convolutions, each followed by a ReLU. The joins are 
 What differs from the paper:
 - Convolutions are padded, so that the mask is as large as the image. The paper's are not: its 572 × 572 pixels give a
   mask of 388 × 388, and images are fed in as overlapping tiles.
-- Batch normalisation (Ioffe & Szegedy 2015) follows every 3×3 convolution, which then needs no bias. The paper is older
+- Batch normalization (Ioffe & Szegedy 2015) follows every 3×3 convolution, which then needs no bias. The paper is older
   than the habit; `norm="none"` is its net.
 - An image whose sides are no multiples of 2^depth is padded at the right and the bottom by its last pixels, and the
   logits are cut back.

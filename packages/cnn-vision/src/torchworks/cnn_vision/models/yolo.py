@@ -129,7 +129,7 @@ class YOLOHead(nn.Module):
 
 
 def _tower(channels: int, depth: int) -> nn.Sequential:
-    """3×3 convolutions with group normalisation, whose statistics do not mix the maps that share it."""
+    """3×3 convolutions with group normalization, whose statistics do not mix the maps that share it."""
     layers: list[nn.Module] = []
     for _ in range(depth):
         conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)

@@ -1,4 +1,4 @@
-"""What content and style are, in maps of a feature net.
+"""Perceptual losses: distances in content and in style, measured in the maps of a feature net.
 
 G: Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR).
 J: Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution"
@@ -13,10 +13,10 @@ H: Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive I
 What differs: each distance is divided by the size of what it is measured from (of P, of A, of μ_s and σ_s), so that 0
 is equal, about 1 is nothing in common, and weights mean the same for every feature net, layer and image size. H does
 not square the norms of (13). Which maps: content in the first one of the last stage; style in the first one of each
-stage, and in the pixels themselves, since the small feature net was trained to care little for colour. Gram matrices
-are of pixels in [-1, 1]: in [0, 1] the mean brightness drowns the colours, and bright nonsense has hardly a loss.
+stage, and in the pixels themselves, since the small feature net was trained to care little for color. Gram matrices
+are of pixels in [-1, 1]: in [0, 1] the mean brightness drowns the colors, and bright nonsense has hardly a loss.
 
-`coarse_loss` is ours: the feature net hardly sees colour, so a painting net would be free to fill the photograph with
+`coarse_loss` is ours: the feature net hardly sees color, so a painting net would be free to fill the photograph with
 any large fields of it.
 
 Shape letters: N images, C channels, h × w a map.
@@ -25,7 +25,7 @@ Shape letters: N images, C channels, h × w a map.
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.style.features import PIXELS
+from torchworks.cnn_vision.models.vgg_features import PIXELS
 
 Maps = dict[str, Tensor]
 COARSE, COARSE_WEIGHT = 8, 30.0
@@ -77,9 +77,9 @@ def statistics(maps: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
     return mean, ((maps - mean).square().mean((2, 3), keepdim=True) + eps).sqrt()
 
 
-def recoloured(images: Tensor, style: Tensor) -> Tensor:
-    """Images (N, 3, H, W) in [0, 1] with the mean and the spread of each colour of the style, as Reinhard et al. 2001,
-    "Color Transfer between Images", do in a colour space of their own."""
+def recolored(images: Tensor, style: Tensor) -> Tensor:
+    """Images (N, 3, H, W) in [0, 1] with the mean and the spread of each color of the style, as Reinhard et al. 2001,
+    "Color Transfer between Images", do in a color space of their own."""
     return with_statistics(images, *statistics(style)).clamp(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""Style transfer by optimisation: the pixels themselves are what is learnt.
+"""Neural style transfer: gradient descent on the pixels themselves.
 
 Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks" (CVPR).
 
@@ -7,12 +7,12 @@ the image x whose maps are those of the photograph p and whose correlations are 
 
     L_total(x) = α L_content(p, x) + β L_style(a, x)                                                    eq. (7)
 
-by gradient descent on x. Slow, and the best that can be had: nets that answer in one pass imitate what this finds.
+by gradient descent on x. It is the slowest method and gives the best images; nets of one pass approximate it.
 
 What differs from the paper: Adam instead of L-BFGS, whose line search comes to a stand after a few steps on these
-losses; x is a sigmoid of what is optimised, which keeps it in [0, 1]; it starts as p in the colours of a (their mean
-and spread) instead of noise, without which a weak feature net leaves the colours of p; the distances are relative ones
-(see `losses.py`), and total variation can be held down.
+losses; x is a sigmoid of the optimized variable, which keeps it in [0, 1]; it starts as p in the colors of a (their
+mean and spread) instead of noise, without which a weak feature net leaves the colors of p; the distances are relative
+(see `perceptual.py`); total variation is penalized.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.style.features import FeatureNet
-from torchworks.cnn_vision.style.losses import content_loss, gram_loss, grams, recoloured, total_variation
+from torchworks.cnn_vision.models.perceptual import content_loss, gram_loss, grams, recolored, total_variation
+from torchworks.cnn_vision.models.vgg_features import FeatureNet
 
 LR = 0.1
 """About how far a step moves a pixel's logit."""
 
 
-def optimise(
+def optimize(
     features: FeatureNet,
     content: Tensor,
     style: Tensor,
@@ -44,7 +44,7 @@ def optimise(
     with torch.no_grad():
         wanted = list(features(content).values())[-1]
         style_grams = grams(features(style))
-    logits = recoloured(content, style).clamp(0.02, 0.98).logit().requires_grad_()
+    logits = recolored(content, style).clamp(0.02, 0.98).logit().requires_grad_()
     optimizer = torch.optim.Adam([logits], lr=LR)
     for step in range(steps):
         image = logits.sigmoid()
