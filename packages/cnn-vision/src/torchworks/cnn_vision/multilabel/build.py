@@ -10,13 +10,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.build import trained_model
-from torchworks.cnn_vision.classification.predictor import classifier_config
+from torchworks.cnn_vision.classification.build import model_config, trained_model
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.holdout import held_out
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.data.subset import labels_of
-from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization, wants_small_images
+from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization
 from torchworks.cnn_vision.multilabel.baselines import logistic_regressions
 from torchworks.cnn_vision.multilabel.config import MultilabelConfig
 from torchworks.cnn_vision.multilabel.labels import open_labels, targets
@@ -39,14 +38,14 @@ def build(config: MultilabelConfig, device: Device) -> Experiment:
     source = open_source(config.data, config.loader)
     names, places = open_labels(source, config.positive)
     train, valid = split(source, places, config)
-    parts = {"training": train, "validation": valid, "test": source.test}
-    target = {name: targets(labels_of(part), places) for name, part in parts.items()}
+    parts = zip(("training", "validation", "test"), (train, valid, source.test), strict=True)
+    target = {name: targets(labels_of(part), places) for name, part in parts}
     notes = check_parts(names, target)
-    if config.class_weights == "none":
+    if config.class_weights == "balanced":
+        pos_weight = balanced_weights(target["training"])
+    else:
+        pos_weight = torch.ones(len(names))
         notes += rare_labels(names, targets(labels_of(source.train), places))
-    balanced = config.class_weights == "balanced"
-    pos_weight = balanced_weights(target["training"]) if balanced else torch.ones(len(names))
-
     channels, size = source.schema["image"].shape[:2]
     model = build_model(config, channels, len(names))
     mean, std = normalization(config, model, channels)
@@ -61,12 +60,9 @@ def build(config: MultilabelConfig, device: Device) -> Experiment:
     )
     changes = augmentations(config.augment, size, mean, std)
     training, select, test = open_loaders(config, device, train, (valid, source.test), changes, mean, std)
-    plain = classifier_config(
-        config.model, size, channels, names, wants_small_images(config), config.drop_rate, mean, std
-    )
     trained = trained_model(
         "cnn-vision-findings",
-        multilabel_config(plain, pos_weight),
+        multilabel_config(model_config(config, source, names, mean, std), pos_weight),
         task,
         source,
         complete=lambda: {"thresholds": chosen_thresholds(task, select, config.sensitivity)},

@@ -130,7 +130,7 @@ def _result(config: ClassifierConfig, folder: Path) -> dict[str, Any]:
 
 
 def _report(folder: Path, title: str, rows: list[Row]) -> int:
-    """Print the table, and write it with a picture."""
+    """Print the table, and write it with a plot."""
     baseline = rows[0].mean("accuracy_baseline")  # on the same images whatever the variant
     n = len(rows[0].results)
     table = Table(title=f"{title}, mean ± standard deviation of {n} seeds", title_justify="left")
