@@ -38,11 +38,9 @@ class Limit:
 
     @property
     def text(self) -> str:
-        least = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
         if self.high == math.inf:
-            return least
-        most = f"below {self.high:g}" if self.below else f"at most {self.high:g}"
-        return f"{least}, {most}"
+            return f"above {self.low:g}" if self.above else f"at least {self.low:g}"
+        return f"{'above' if self.above else 'from'} {self.low:g} to {'below ' if self.below else ''}{self.high:g}"
 
     def allows(self, value: Any) -> bool:
         """Whether `value`, or each of its items, is within; None always is."""
@@ -82,7 +80,8 @@ class Limited:
         for name, limit in _limits(type(self)).items():
             if not limit.allows(value := getattr(self, name)):
                 option = f"{self.group}.{name}" if self.group else name
-                raise UserError(f"--{option.replace('_', '-')} must be {limit.text}, but it is {value}.")
+                finite = " and finite" if value in (math.inf, -math.inf) else ""
+                raise UserError(f"--{option.replace('_', '-')} must be {limit.text}{finite}, but it is {value}.")
 
 
 @functools.cache

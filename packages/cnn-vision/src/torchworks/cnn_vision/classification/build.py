@@ -7,6 +7,7 @@ from torchworks.cnn_vision.classification.baselines import logistic_regression
 from torchworks.cnn_vision.classification.config import ClassifierConfig
 from torchworks.cnn_vision.classification.predictor import classifier_config
 from torchworks.cnn_vision.classification.task import Classification
+from torchworks.cnn_vision.config import VisionConfig
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.holdout import balanced_weights, held_out, imbalance
 from torchworks.cnn_vision.data.loading import open_loaders
@@ -46,9 +47,7 @@ def build(config: ClassifierConfig, device: Device, net: Backbone | None = None)
     changes = augmentations(config.augment, size, mean, std)
     scored = train if valid is None else valid, source.test
     training, select, test = open_loaders(config, device, train, scored, changes, mean, std)
-    plain = classifier_config(
-        config.model, size, channels, classes, wants_small_images(config), config.drop_rate, mean, std
-    )
+    plain = model_config(config, source, classes, mean, std)
     return Experiment(
         task=task,
         train=training,
@@ -58,6 +57,15 @@ def build(config: ClassifierConfig, device: Device, net: Backbone | None = None)
         models=(trained_model("cnn-vision-classifier", plain, task, source),),
         baselines=lambda: logistic_regression(source.train, source.test),
     )
+
+
+def model_config(
+    config: VisionConfig, source: Source, classes: tuple[str, ...], mean: list[float], std: list[float]
+) -> dict[str, Any]:
+    """What the builder of the predictor needs, as plain data."""
+    channels, size = source.schema["image"].shape[:2]
+    small_images = wants_small_images(config)
+    return classifier_config(config.model, size, channels, classes, small_images, config.drop_rate, mean, std)
 
 
 def trained_model(builder: str, config: dict[str, Any], task: Task, source: Source, **options: Any) -> TrainedModel:

@@ -56,7 +56,7 @@ def draw_reliability(above: Any, below: Any, said: Tensor, true: Tensor, bins: i
     share = torch.bincount(place, weights=true.float(), minlength=bins) / count.clamp(min=1)
     centre = torch.bincount(place, weights=said, minlength=bins) / count.clamp(min=1)
     seen = count > 0
-    above.plot([0, 1], [0, 1], linestyle="--", color="grey")
+    above.plot([0, 1], [0, 1], linestyle="--", color="gray")
     true_count = torch.bincount(place, weights=true.float(), minlength=bins).long()
     spans = [share_interval(right, n) for right, n in zip(true_count[seen].tolist(), count[seen].tolist(), strict=True)]
     above.plot(centre[seen].numpy(), share[seen].numpy(), marker="o")

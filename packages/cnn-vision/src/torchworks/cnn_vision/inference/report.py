@@ -28,9 +28,7 @@ def baselines(folder: Path) -> dict[str, float]:
     return {name: value for name, value in result.items() if name.endswith(_BASELINES + _OLD_BASELINES)}
 
 
-def write_report(
-    folder: Path, title: str, figures: Row, tables: dict[str, list[Row]], pictures: dict[str, str]
-) -> None:
+def write_report(folder: Path, title: str, figures: Row, tables: dict[str, list[Row]], plots: dict[str, str]) -> None:
     """`report.html`: in one file the metrics, the tables under their headings, and the plots of `folder`, given by name
     with their headings."""
     parts = [f"<h1>{html.escape(title)}</h1><h2>Scores</h2>{_table([list(row) for row in figures.items()])}"]
@@ -41,7 +39,7 @@ def write_report(
     parts += [
         f'<h2>{text}</h2><img alt="{text}" src="data:image/png;base64,'
         f'{base64.b64encode((folder / f"{name}.png").read_bytes()).decode()}">'
-        for name, text in pictures.items()
+        for name, text in plots.items()
     ]
     (folder / "report.html").write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'

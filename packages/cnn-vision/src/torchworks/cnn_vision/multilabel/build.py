@@ -10,13 +10,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.build import trained_model
-from torchworks.cnn_vision.classification.predictor import classifier_config
+from torchworks.cnn_vision.classification.build import model_config, trained_model
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.holdout import held_out
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.data.subset import labels_of
-from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization, wants_small_images
+from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization
 from torchworks.cnn_vision.multilabel.baselines import logistic_regressions
 from torchworks.cnn_vision.multilabel.config import MultilabelConfig
 from torchworks.cnn_vision.multilabel.labels import open_labels, targets
@@ -39,13 +38,14 @@ def build(config: MultilabelConfig, device: Device) -> Experiment:
     source = open_source(config.data, config.loader)
     names, places = open_labels(source, config.positive)
     train, valid = split(source, places, config)
-    notes = check_parts(names, {"training": train, "validation": valid, "test": source.test}, places)
-    if config.class_weights == "none":
-        notes += rare_labels(names, targets(labels_of(source.train), places))
-    pos_weight = torch.ones(len(names))
+    parts = zip(("training", "validation", "test"), (train, valid, source.test), strict=True)
+    target = {name: targets(labels_of(part), places) for name, part in parts}
+    notes = check_parts(names, target)
     if config.class_weights == "balanced":
-        pos_weight = balanced_weights(targets(labels_of(train), places))
-
+        pos_weight = balanced_weights(target["training"])
+    else:
+        pos_weight = torch.ones(len(names))
+        notes += rare_labels(names, targets(labels_of(source.train), places))
     channels, size = source.schema["image"].shape[:2]
     model = build_model(config, channels, len(names))
     mean, std = normalization(config, model, channels)
@@ -60,12 +60,9 @@ def build(config: MultilabelConfig, device: Device) -> Experiment:
     )
     changes = augmentations(config.augment, size, mean, std)
     training, select, test = open_loaders(config, device, train, (valid, source.test), changes, mean, std)
-    plain = classifier_config(
-        config.model, size, channels, names, wants_small_images(config), config.drop_rate, mean, std
-    )
     trained = trained_model(
         "cnn-vision-findings",
-        multilabel_config(plain, pos_weight),
+        multilabel_config(model_config(config, source, names, mean, std), pos_weight),
         task,
         source,
         complete=lambda: {"thresholds": chosen_thresholds(task, select, config.sensitivity)},
@@ -94,22 +91,22 @@ def split(source: Source, places: Tensor, config: MultilabelConfig) -> tuple[Dat
     return train, valid
 
 
-def check_parts(names: Sequence[str], parts: dict[str, Dataset], places: Tensor) -> list[str]:
+def check_parts(names: Sequence[str], parts: dict[str, Tensor]) -> list[str]:
     """Notes on labels that few validation images have. Raises `UserError` if all or none of the images of a part have a
-    label."""
-    positives = {part: targets(labels_of(dataset), places).sum(0).int().tolist() for part, dataset in parts.items()}
-    for part, counts in positives.items():
-        for name, count in zip(names, counts, strict=True):
-            if count in (0, len(parts[part])):
+    label; `parts` are targets (N, K) by name."""
+    for part, target in parts.items():
+        for name, count in zip(names, target.sum(0).int().tolist(), strict=True):
+            if count in (0, len(target)):
                 share = "none" if not count else "all"
                 raise UserError(
-                    f"The label '{name}' cannot be learned and measured: {share} of the {len(parts[part])} {part} "
-                    "images have it, but some must have it and some not. Bring more images, change --valid-fraction or "
+                    f"The label '{name}' cannot be learned and measured: {share} of the {len(target)} {part} images "
+                    "have it, but some must have it and some not. Bring more images, change --valid-fraction or "
                     "--loader.test-fraction, or leave the label out by naming the others with --positive."
                 )
+    counts = zip(names, parts["validation"].sum(0).int().tolist(), strict=True)
     return [
         f"The threshold of '{name}' rests on only {count} validation image{'s' * (count > 1)} with it."
-        for name, count in zip(names, positives["validation"], strict=True)
+        for name, count in counts
         if count < FEW
     ]
 

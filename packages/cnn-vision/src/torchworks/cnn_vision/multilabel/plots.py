@@ -42,7 +42,7 @@ def draw_roc(
     no image has, or all have, are left out."""
     figure = Figure(figsize=(5.6, 5.4), layout="constrained")
     axis = figure.subplots()
-    axis.plot([0, 1], [0, 1], linestyle="--", color="grey", label="chance")
+    axis.plot([0, 1], [0, 1], linestyle="--", color="gray", label="chance")
     for k, name in enumerate(names):
         has, positive = target[:, k] == 1, probability[:, k] >= thresholds[k]
         if has.all() or not has.any():

@@ -25,5 +25,5 @@ def build_speed(config: dict[str, Any]) -> ClassifierPredictor:
 
 def new_net(config: dict[str, Any]) -> Backbone:
     """The net, with new weights."""
-    shape = {"num_classes": len(config["classes"]), "in_channels": config["channels"]}
+    shape: dict[str, Any] = {"num_classes": len(config["classes"]), "in_channels": config["channels"]}
     return create_model(config["model"], small_images=True, **shape, **config["options"])

@@ -86,7 +86,7 @@ def twins(name: str, **options: Any) -> tuple[Backbone, nn.Module]:
 
 
 def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
-    """A random image (1, 3, 33, 33), odd at most strides and 2×2 at the last, as batch normalisation needs places.
+    """A random image (1, 3, 33, 33), odd at most strides and 2×2 at the last, as batch normalization needs places.
 
     A DenseNet or VGG rounds down where it halves, to a single place: these take more. A ViT takes the one size it is
     built for.

@@ -130,7 +130,7 @@ def _result(config: ClassifierConfig, folder: Path) -> dict[str, Any]:
 
 
 def _report(folder: Path, title: str, rows: list[Row]) -> int:
-    """Print the table, and write it with a picture."""
+    """Print the table, and write it with a plot."""
     baseline = rows[0].mean("accuracy_baseline")  # on the same images whatever the variant
     n = len(rows[0].results)
     table = Table(title=f"{title}, mean ± standard deviation of {n} seeds", title_justify="left")
@@ -168,7 +168,7 @@ def _draw(path: Path, title: str, rows: list[Row], baseline: float) -> None:
         values = [100 * result["accuracy"] for result in row.results]
         axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.6, markersize=6)
         axis.plot([100 * row.mean("accuracy")], [place], "|", color="black", markersize=18)
-    axis.axvline(100 * baseline, linestyle="--", color="grey", label="logistic regression")
+    axis.axvline(100 * baseline, linestyle="--", color="gray", label="logistic regression")
     axis.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
     axis.set(xlabel="test accuracy, %", title=title)
     axis.grid(axis="x", alpha=0.3)

@@ -2,8 +2,8 @@
 
 Successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943, in the asynchronous form of Li et al. 2020,
 arXiv:1810.05934): a trial continues after an evaluation only if it is among the best third of those that got so far.
-The next trial's settings come from a tree-structured Parzen estimator (Bergstra et al. 2011). The objective is the accuracy
-on held-out training images; the test images are not used.
+The next trial's settings come from a tree-structured Parzen estimator (Bergstra et al. 2011). The objective is the
+accuracy on held-out training images; the test images are not used.
 """
 
 from dataclasses import replace

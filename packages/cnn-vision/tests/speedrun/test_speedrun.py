@@ -8,10 +8,12 @@ import torch
 from PIL import Image
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.config import SpeedConfig
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.airbench import airbench94
-from torchworks.cnn_vision.speedrun.build import Speed, build_speed, parameter_groups, some_images
+from torchworks.cnn_vision.speedrun.build import some_images
+from torchworks.cnn_vision.speedrun.config import SpeedConfig
+from torchworks.cnn_vision.speedrun.predictor import build_speed
+from torchworks.cnn_vision.speedrun.task import Speed, parameter_groups
 from torchworks.shared.cli import main
 from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
 from torchworks.shared.data import ResidentLoader, TensorDataset, flip, open_source, resident, shift
@@ -204,9 +206,9 @@ def test_another_architecture_can_be_trained_the_same_way():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--head-lr", "-1"], "--head-lr must be 0 or more, and finite, but it is -1.0"),
-        (["--kernel-momentum", "1"], "--kernel-momentum must be from 0 to below 1"),
-        (["--widths", "8", "0", "8"], "--widths are numbers of channels"),
+        (["--head-lr", "-1"], "--head-lr must be 0 or more, but it is -1.0"),
+        (["--kernel-momentum", "1"], "--kernel-momentum must be 0 or more, below 1"),
+        (["--widths", "8", "0", "8"], "--widths must be 1 or more, but it is (8, 0, 8)"),
         (["--strategy", "fsdp"], "Muon needs whole kernels"),
         (["--loader.image-size", "8"], "9 pixels or more"),
     ],

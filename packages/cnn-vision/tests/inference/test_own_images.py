@@ -108,7 +108,7 @@ def test_evaluate_refuses_a_table_with_other_classes_and_takes_one_with_the_same
     assert (tmp_path / "scores" / "report.html").is_file()
     (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows]).replace(",cross", ",star"))
     assert vision("evaluate", run, "--data", f"csv:{tmp_path / 'table.csv'}", "--out", tmp_path / "other") == 2
-    assert "unknown to it star; lacking cross" in " ".join(capsys.readouterr().err.split())
+    assert "unknown to the run star; missing cross" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.slow

@@ -7,10 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.classification.build import augmentations, balanced, classes_of, held_out, imbalance
+from torchworks.cnn_vision.classification.build import classes_of
+from torchworks.cnn_vision.classification.config import ClassifierConfig
 from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores, share_interval
 from torchworks.cnn_vision.classification.task import Classification
-from torchworks.cnn_vision.config import Change, ClassifierConfig
+from torchworks.cnn_vision.config import Augmentation
+from torchworks.cnn_vision.data.augmentations import augmentations
+from torchworks.cnn_vision.data.holdout import balanced_weights, held_out, imbalance
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
 from torchworks.shared.numbers.stream import SampleRandom
@@ -55,17 +58,17 @@ def test_weighted_losses_of_micro_batches_add_up_to_the_weighted_loss_of_the_bat
 
 def test_balanced_weights_give_every_class_the_same_share():
     labels = [0] * 90 + [1] * 9 + [2]
-    weights = balanced(dataset(labels), 3)
+    weights = balanced_weights(dataset(labels), 3)
     shares = weights * torch.bincount(torch.tensor(labels))
     torch.testing.assert_close(shares, torch.full((3,), 100 / 3))
 
 
 def test_a_class_without_images_gets_a_weight_that_is_finite():
-    assert balanced(dataset([0, 0, 1]), 3).isfinite().all()
+    assert balanced_weights(dataset([0, 0, 1]), 3).isfinite().all()
 
 
 def test_sets_of_labels_are_no_classes():
-    with pytest.raises(UserError, match="Train the recipe medical"):
+    with pytest.raises(UserError, match="Use the recipe `medical`"):
         classes_of(open_source("lesions", LoaderConfig(image_size=16)))
 
 
@@ -93,7 +96,7 @@ def test_nothing_is_held_out_for_a_fraction_of_zero():
     assert held_out(data, 0.0, seed=0) == (data, None)
 
 
-@pytest.mark.parametrize("name", get_args(Change))
+@pytest.mark.parametrize("name", get_args(Augmentation))
 def test_every_augmentation_changes_images_and_keeps_their_shape(name):
     images = batch()["image"]
     random = SampleRandom(0, 0, torch.arange(len(images)))
@@ -106,7 +109,7 @@ def test_every_augmentation_changes_images_and_keeps_their_shape(name):
 def test_every_augmentation_of_the_configuration_is_known():
     names = ClassifierConfig.__dataclass_fields__["augment"]
     assert names.default == ()
-    assert len(augmentations(get_args(Change), 32)) == len(get_args(Change))
+    assert len(augmentations(get_args(Augmentation), 32)) == len(get_args(Augmentation))
 
 
 # ---- scores ----------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_what_makes_an_architecture_is_no_option():
 
 def test_names_are_listed_once_and_family_by_family():
     assert list_models() == [name for names in FAMILIES.values() for name in names]
-    assert len(list_models()) == len(set(list_models())) == 40
+    assert len(list_models()) == len(set(list_models()))
 
 
 def test_options_reach_the_net():

@@ -38,6 +38,14 @@ def test_small_images_keep_the_contract_of_models():
     )
 
 
+@pytest.mark.parametrize("options", [{"groups": 2}, {"width_per_group": 128}])
+def test_basic_blocks_refuse_groups_and_other_widths_as_torchvisions_do(options: dict[str, int]):
+    with pytest.raises(ValueError, match="groups=1 and width_per_group=64"):
+        ResNet(resnet.BasicBlock, (1, 1, 1, 1), **options)
+    with pytest.raises(ValueError, match="groups=1 and base_width=64"):
+        torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1], **options)
+
+
 @pytest.mark.parametrize(
     ("build", "paper"), [(resnet.resnet20, 0.27), (resnet.resnet32, 0.46), (resnet.resnet56, 0.85)]
 )

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from torchworks.cnn_vision.classification.build import normalisation
+from torchworks.cnn_vision.classification.config import TransferConfig
 from torchworks.cnn_vision.classification.recipes import transfer
 from torchworks.cnn_vision.classification.transfer import plain, pretraining
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.config import TransferConfig
+from torchworks.cnn_vision.finetuning.build import normalization
 from torchworks.shared.cli import main
 
 SHORT = ["--device", "cpu", "--steps", "2", "--pretrain-steps", "2", "--loader.image-size", "8"]
@@ -28,24 +28,24 @@ def test_it_trains_the_net_first_and_compares_with_training_from_scratch(tmp_pat
     assert model["labels"] == list("789")
 
 
-def test_it_starts_from_the_weights_of_a_run_and_normalises_as_that_did(tmp_path):
+def test_it_starts_from_the_weights_of_a_run_and_normalizes_as_that_did(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     common = ["--model", "resnet20", "--device", "cpu", "--steps", "2"]
-    assert vision("train", *common, "--classes", "0", "1", "--normalise", "imagenet", "--out", first) == 0
+    assert vision("train", *common, "--classes", "0", "1", "--normalize", "imagenet", "--out", first) == 0
     words = ["--pretrained", first, "--freeze", "backbone", "--shots", "4", "--model", "resnet20"]
     assert vision("train", "transfer", *SHORT, *words, "--out", second) == 0
     ours, theirs = (json.loads((run / "model.json").read_text()) for run in (second, first))
     assert ours["preprocessing"]["image"]["mean"] == theirs["preprocessing"]["image"]["mean"] != [0.5]
     by_file = TransferConfig(pretrained=str(first / "model.safetensors"))
-    assert normalisation(by_file, None, 1)[0] == theirs["preprocessing"]["image"]["mean"]
+    assert normalization(by_file, None, 1)[0] == theirs["preprocessing"]["image"]["mean"]
 
 
 def test_published_weights_get_the_pixels_they_were_trained_on():
-    colour = normalisation(TransferConfig(pretrained="imagenet"), None, 3)
-    assert colour == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    grey = normalisation(TransferConfig(pretrained="imagenet"), None, 1)
-    assert grey[0] == pytest.approx([0.449])
-    assert normalisation(TransferConfig(), None, 1) == ([0.5], [0.5])
+    color = normalization(TransferConfig(pretrained="imagenet"), None, 3)
+    assert color == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    gray = normalization(TransferConfig(pretrained="imagenet"), None, 1)
+    assert gray[0] == pytest.approx([0.449])
+    assert normalization(TransferConfig(), None, 1) == ([0.5], [0.5])
 
 
 def test_the_first_training_sees_all_images_of_its_classes_and_trains_all_layers():
@@ -57,7 +57,7 @@ def test_the_first_training_sees_all_images_of_its_classes_and_trains_all_layers
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--pretrain-classes"], "Transfer starts from a trained net"),
+        (["--pretrain-classes"], "Transfer learning starts from a pretrained model"),
         (["--classes", "6", "7"], "both name 6"),
         (["--classes"], "Name them by --classes"),
         (["--classes", "8", "x"], "has no class 'x'"),
