@@ -10,14 +10,17 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 
+from torchworks.cnn_vision.anomaly.config import AnomalyConfig
 from torchworks.cnn_vision.anomaly.metrics import AnomalyScores, region_overlap
 from torchworks.cnn_vision.anomaly.predictor import Pyramid
+from torchworks.cnn_vision.anomaly.recipes import anomaly
 from torchworks.cnn_vision.anomaly.task import calibrate
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.patchcore import PatchCore
 from torchworks.cnn_vision.models.vgg_features import small_layers
 from torchworks.shared.cli import main
+from torchworks.shared.config import from_dict, to_dict
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 
@@ -173,6 +176,34 @@ def test_faults_in_own_folders_are_named(spoil, said, folder, features, capsys, 
     words = ["--data", f"mvtec:{base}", "--pretrained", features, "--loader.image-size", "32"]
     assert vision("train", "anomaly", *words, "--out", tmp_path / "run") == 2
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("count", "fraction", "said"),
+    [
+        (1, "0.2", "has 1 good training image, of which 1 is held out; PatchCore needs at least 2"),
+        (2, "0.9", "has 2 good training images, of which 2 are held out; PatchCore needs at least 2"),
+    ],
+)
+def test_too_few_good_images_are_counted_in_the_message(count, fraction, said, folder, features, capsys, tmp_path):
+    base = tmp_path / "plates"
+    shutil.copytree(folder, base)
+    for file in sorted((base / "train" / "good").iterdir())[count:]:
+        file.unlink()
+    words = ["--data", f"mvtec:{base}", "--pretrained", features, "--loader.image-size", "32"]
+    assert vision("train", "anomaly", *words, "--valid-fraction", fraction, "--out", tmp_path / "run") == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("name", ["coreset", "false-alarms", "valid-fraction"])
+def test_shares_are_above_0_and_below_1(name, capsys):
+    assert vision("train", "anomaly", f"--{name}", "0") == 2
+    assert f"--{name} must be above 0, below 1, but it is 0.0" in " ".join(capsys.readouterr().err.split())
+
+
+def test_configurations_of_earlier_versions_load_under_the_names_of_today():
+    old = {"neighbours" if name == "neighbors" else name: value for name, value in to_dict(anomaly()).items()}
+    assert from_dict(AnomalyConfig, old) == anomaly()
 
 
 def test_data_that_say_nothing_of_good_are_refused(features, capsys, tmp_path):

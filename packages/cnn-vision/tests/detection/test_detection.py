@@ -19,6 +19,7 @@ from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.data.sample import IGNORED, padded
 from torchworks.cnn_vision.detection.baselines import typical
 from torchworks.cnn_vision.detection.build import new_net, normalization, options_of
+from torchworks.cnn_vision.detection.config import DetectorConfig
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
 from torchworks.cnn_vision.detection.mistakes import mistakes
 from torchworks.cnn_vision.detection.predictor import build_detector, instance_map
@@ -30,7 +31,7 @@ from torchworks.cnn_vision.models.boxes import lie_within
 from torchworks.cnn_vision.models.dense import create_detector
 from torchworks.cnn_vision.models.faster_rcnn import leave_out_ignored
 from torchworks.shared.cli import main
-from torchworks.shared.config import UserError
+from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.data import open_source
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.runs.opening import open_run
@@ -307,6 +308,13 @@ def test_a_users_mistake_is_named_before_training(words: list[str], message: str
     assert vision("train", *words, "--out", tmp_path / "run", "--device", "cpu") == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_configurations_of_earlier_versions_load_under_the_names_of_today():
+    old = {**to_dict(instances()), "augment": ["crop", "colour"], "normalise": "imagenet"}
+    del old["normalize"]
+    config = from_dict(DetectorConfig, old)
+    assert config == replace(instances(), augment=("crop", "color"), normalize="imagenet")
 
 
 # ------------------------------------------------------------------------------------------ killed and resumed

@@ -22,9 +22,10 @@ from torchworks.cnn_vision.segmentation.config import SegmentConfig
 from torchworks.cnn_vision.segmentation.frequencies import balanced, pixel_counts
 from torchworks.cnn_vision.segmentation.losses import mask_losses
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
+from torchworks.cnn_vision.segmentation.recipes import cells
 from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import LoaderConfig, UserError, from_dict, to_dict
 from torchworks.shared.data import TensorDataset
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
@@ -170,6 +171,11 @@ def test_balanced_weights_let_all_classes_count_alike():
 def test_numbers_that_make_no_sense_are_refused(options, said):
     with pytest.raises(UserError, match=said):
         SegmentConfig(**options)
+
+
+def test_configurations_of_earlier_versions_load_under_the_names_of_today():
+    old = {"colours" if name == "colors" else name: value for name, value in to_dict(cells()).items()}
+    assert from_dict(SegmentConfig, old) == cells()
 
 
 def test_published_weights_want_the_pixels_of_imagenet():
