@@ -1,15 +1,14 @@
-"""Data as a recipe wants them: with the fields that it learns from and no others, decoded or drawn once."""
+"""A source with only the fields that a recipe is trained on, decoded or drawn once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import Tensor
 
-from torchworks.cnn_vision.data.subset import digests_of
+from torchworks.cnn_vision.data import holdout
 from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Dataset, Part, Schema, Source, open_source, resident
+from torchworks.shared.data import Dataset, Schema, Source, open_source, resident
 from torchworks.shared.data.dataset import nbytes
-from torchworks.shared.data.split import split
 
 MOST_BYTES = 2 << 30
 """Of a part that is decoded once and held; a larger one is decoded again in each epoch."""
@@ -45,7 +44,7 @@ def open_fields(data: str, config: LoaderConfig, seed: int, names: Sequence[str]
     for name in names:
         if name not in source.schema:
             advice = ADVICE.get(name, "")
-            raise UserError(f"{source.name} has no {name} for its images, which this recipe learns from. {advice}")
+            raise UserError(f"{source.name} has no {name} for its images, which this recipe is trained on. {advice}")
     schema = Schema(tuple(source.schema[name] for name in names))
 
     def part(dataset: Dataset) -> Dataset:
@@ -57,7 +56,4 @@ def open_fields(data: str, config: LoaderConfig, seed: int, names: Sequence[str]
 
 def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
     """(rest, held out), equal images on one side; nothing is held out for a fraction of 0."""
-    if not fraction or len(train) < 2:
-        return train, None
-    rest, valid = split(digests_of(train), [0] * len(train), fraction, seed)
-    return Part(train, rest), Part(train, valid)
+    return (train, None) if len(train) < 2 else holdout.held_out(train, fraction, seed, strata=[0] * len(train))

@@ -1,5 +1,5 @@
-"""What is known of a data set without decoding it, and parts of a source: some of its classes, or a few training images
-of each."""
+"""Labels and digests of a data set, without decoding it if possible; and parts of a source: some of its classes, or a
+few training images of each."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def labels_of(dataset: Dataset) -> Tensor:
 
 
 def digests_of(dataset: Dataset) -> list[str]:
-    """What identifies the pixels of each image: as the files were scanned, else of the images as they are held."""
+    """A hash of the pixels of each image: from the scan of the files, else of the images in memory."""
     scans = getattr(dataset, "scans", ())
     return [scan.digest for scan in scans] if scans else digests(resident(dataset).tensors["image"])
 
