@@ -36,8 +36,8 @@ def bundled(name: str) -> Path:
 @cache
 def photo(name: str) -> np.ndarray:
     """A photograph in color, uint8 (H, W, 3), no side longer than 512 pixels."""
-    with Image.open(bundled(name)) as picture:
-        image = picture.convert("RGB")
+    with Image.open(bundled(name)) as file:
+        image = file.convert("RGB")
     image.thumbnail((_SIDE, _SIDE))
     return np.asarray(image)
 
@@ -58,8 +58,8 @@ def photos(part: str) -> tuple[Image.Image, ...]:
 def texture(part: str, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """A piece of a random photograph at a random place and enlargement, float32 (height, width, 3) for a `size` of
     (width, height)."""
-    pictures = photos(part)
-    image = pictures[rng.integers(len(pictures))]
+    images = photos(part)
+    image = images[rng.integers(len(images))]
     largest = min(image.width / size[0], image.height / size[1])  # pixels of the photograph per pixel of the piece
     scale = largest * rng.uniform(0.35, 1.0) if largest < 1 else rng.uniform(min(0.7, largest), min(largest, 2.5))
     across, down = size[0] * scale, size[1] * scale

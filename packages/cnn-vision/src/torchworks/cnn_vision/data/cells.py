@@ -1,6 +1,6 @@
 """The bundled source `cells`: patches of one histology photograph, with masks by a stated rule.
 
-What it is: the picture of colonic glands that scikit-image ships (`ihc.png`, 512 × 512 pixels), in which haematoxylin
+What it is: the photograph of colonic glands in scikit-image (`ihc.png`, 512 × 512 pixels), in which haematoxylin
 colors nuclei blue and DAB colors the protein FHL2 brown, and a mask made from it:
 
     1. color deconvolution (Ruifrok & Johnston 2001, `skimage.color.rgb2hed`) into the amounts of both stains
@@ -9,10 +9,10 @@ colors nuclei blue and DAB colors the protein FHL2 brown, and a mask made from i
     4. `stained` where DAB is above its threshold, `nucleus` where haematoxylin is above its own and DAB is not
     5. pieces and holes of fewer than 30 pixels taken out, so that colors of single pixels do not decide
 
-What it is not: no pathologist drew these outlines; they are what the rule finds, with its mistakes, and a net that
-learns them learns the rule. A score says how well it does that on another part of the same section, and nothing about
-tissue of other patients, stains or scanners. It shows the way for your own images: `masks:PATH`, which takes PNG and
-DICOM with masks that people drew.
+What it is not: no pathologist drew these outlines; they come from the rule, with its errors, and a net
+trained on them learns the rule. Scores measure that on another part of the same section, and nothing about tissue of
+other patients, stains or scanners. It is an example for your own images: `masks:PATH` reads PNG and DICOM with masks
+drawn by people.
 
 The rule of the split: training patches lie in the left seven tenths of the photograph, test patches in the rest, so no
 pixel is in both. Patches of a part overlap each other.
@@ -43,7 +43,7 @@ TRAIN, TEST = 400, 60
 
 def open_cells(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with color patches of as many pixels of the photograph as `image_size` says; `seed` chooses their
-    places. Raises `UserError` if they do not fit, or something stands behind the name."""
+    places. Raises `UserError` if they do not fit, or something follows the name."""
     if rest:
         raise UserError(f"The data source 'cells' takes nothing after a colon; 'cells:{rest}' was given.")
     if config.channels == 1:

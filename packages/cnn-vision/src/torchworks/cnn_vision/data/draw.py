@@ -1,4 +1,4 @@
-"""Pictures of boxes, masks and depth for people: enlarged, labelled, legible."""
+"""Drawings of boxes, masks and depth: enlarged, labelled, legible."""
 
 import colorsys
 from collections.abc import Sequence
@@ -31,20 +31,20 @@ def enlarged(image: Tensor, side: int) -> Image.Image:
     (what has more pixels stays)."""
     height, width = image.shape[-2:]
     factor = max(1, round(side / max(height, width)))
-    picture = Image.fromarray(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
-    return picture.resize((width * factor, height * factor), Image.Resampling.NEAREST)
+    whole = Image.fromarray(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+    return whole.resize((width * factor, height * factor), Image.Resampling.NEAREST)
 
 
 def draw_boxes(
-    picture: Image.Image,
+    image: Image.Image,
     boxes: Tensor,
     labels: Sequence[int] | Tensor,
     classes: Sequence[str],
     scores: Sequence[float] | Tensor | None = None,
 ) -> None:
-    """Draw boxes (n, 4), in pixels of `picture`, with the names of their classes, and `scores` in [0, 1] if given.
+    """Draw boxes (n, 4), in pixels of `image`, with the names of their classes, and `scores` in [0, 1] if given.
     `NOTHING` is left out, `IGNORED` is grey."""
-    draw = ImageDraw.Draw(picture)
+    draw = ImageDraw.Draw(image)
     tags: list[_Rectangle] = []
     rows = sorted(range(len(labels)), key=lambda i: -float((boxes[i, 2:] - boxes[i, :2]).prod()))  # small ones on top
     for i in rows:
@@ -56,7 +56,7 @@ def draw_boxes(
     for i in rows:
         if (label := int(labels[i])) >= 0:
             text = classes[label] if scores is None else f"{classes[label]} {float(scores[i]):.2f}"
-            tags.append(_tag(draw, text, boxes[i].tolist(), color_of(label), tags, picture.size))
+            tags.append(_tag(draw, text, boxes[i].tolist(), color_of(label), tags, image.size))
 
 
 _Rectangle = tuple[float, float, float, float]
@@ -87,13 +87,13 @@ def _overlap(one: _Rectangle, other: _Rectangle) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def draw_mask(picture: Image.Image, mask: Tensor, colors: Sequence[Color], alpha: float = 0.4) -> Image.Image:
-    """`picture` with the classes of `mask` (H, W) over it in their `colors`: 0 is left as it is, what does not count
+def draw_mask(image: Image.Image, mask: Tensor, colors: Sequence[Color], alpha: float = 0.4) -> Image.Image:
+    """`image` with the classes of `mask` (H, W) over it in their `colors`: 0 is left as it is, what does not count
     becomes grey."""
-    ids = np.asarray(Image.fromarray(mask.to(torch.uint8).numpy()).resize(picture.size, Image.Resampling.NEAREST))
+    ids = np.asarray(Image.fromarray(mask.to(torch.uint8).numpy()).resize(image.size, Image.Resampling.NEAREST))
     table = np.full((VOID + 1, 3), _GREY, np.float32)
     table[: len(colors)] = colors
-    pixels = np.asarray(picture, np.float32)
+    pixels = np.asarray(image, np.float32)
     share = np.where(ids == 0, 0.0, alpha)[..., None]
     return Image.fromarray((pixels + share * (table[ids] - pixels)).round().astype(np.uint8))
 
@@ -120,17 +120,17 @@ def draw_depth(depth: Tensor, size: tuple[int, int], nearest: float | None = Non
 
 def draw_sample(sample: dict[str, Tensor], schema: Schema, side: int = _SIDE) -> Image.Image:
     """A sample with its mask and boxes over it, and its depth beside it, about `side` pixels high."""
-    picture = enlarged(sample["image"], side)
-    factor = picture.height / sample["image"].shape[-2]
+    drawn = enlarged(sample["image"], side)
+    factor = drawn.height / sample["image"].shape[-2]
     if "mask" in schema:
-        picture = draw_mask(picture, sample["mask"], pixel_colors(schema))
+        drawn = draw_mask(drawn, sample["mask"], pixel_colors(schema))
     if "boxes" in schema:
-        draw_boxes(picture, sample["boxes"] * factor, sample["box_label"], schema["boxes"].classes)
+        draw_boxes(drawn, sample["boxes"] * factor, sample["box_label"], schema["boxes"].classes)
     if "depth" not in schema:
-        return picture
-    both = Image.new("RGB", (2 * picture.width, picture.height))
-    both.paste(picture, (0, 0))
-    both.paste(draw_depth(sample["depth"], picture.size), (picture.width, 0))
+        return drawn
+    both = Image.new("RGB", (2 * drawn.width, drawn.height))
+    both.paste(drawn, (0, 0))
+    both.paste(draw_depth(sample["depth"], drawn.size), (drawn.width, 0))
     return both
 
 

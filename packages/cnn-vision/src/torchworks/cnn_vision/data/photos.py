@@ -91,8 +91,8 @@ def recolored(crops: Tensor, rng: np.random.Generator) -> Tensor:
 
 def photograph(name: str, short: int = SHORT) -> Tensor:
     """One bundled photograph as uint8 (3, H, W), reduced until its shorter side has `short` pixels."""
-    with Image.open(bundled(name)) as picture:
-        image = picture.convert("RGB")
+    with Image.open(bundled(name)) as file:
+        image = file.convert("RGB")
     scale = short / min(image.size)
     if scale < 1:
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)

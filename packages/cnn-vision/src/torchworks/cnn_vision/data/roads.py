@@ -11,8 +11,8 @@ weather but haze, and a car is seen from behind or in front only.
 
     roads | roads:train=500,objects=2-5       any field of `RoadOptions`
 
-Boxes are the tightest around what is seen; what is hidden by more than three quarters, or too small to be told,
-is `IGNORED`. `mask` has the classes PIXELS; `depth` is in metres, 0 for the sky and beyond 100 m.
+Boxes are the tightest around what is seen; an object that is hidden by more than three quarters, or
+too small, is `IGNORED`. `mask` has the classes PIXELS; `depth` is in metres, 0 for the sky and beyond 100 m.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ FAR = 100.0
 """Metres beyond which no depth is given."""
 LANE_WIDTH = 3.2
 _FINE = 2
-"""Pictures are drawn so many times larger, against jagged edges."""
+"""Factor by which images are drawn larger, against jagged edges."""
 _POLE = 128
 """Added to an object's number on the map where it has a part that hides others, but is not the object."""
 _LEAST_PIXELS = 10
@@ -62,15 +62,15 @@ class RoadOptions:
 
 
 def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source, with color images; `seed` draws all scenes anew. Raises `UserError` for options that there are
-    not, or cannot be."""
+    """The source, with color images; `seed` draws all scenes anew. Raises `UserError` for unknown options and values
+    out of range."""
     options = parse("roads", rest, {"default": RoadOptions()})
     if config.channels == 1:
         raise UserError("The data source 'roads' is in color; leave --loader.channels out.")
     if not 0 <= options.objects[0] <= options.objects[1] <= 64 or options.objects[1] < 1:
-        raise UserError("roads can have up to 64 objects, and at least one at the most.")
+        raise UserError("roads: `objects` must have an upper bound from 1 to 64.")
     if min(options.train, options.test) < 1 or not 0 <= options.noise <= 1:
-        raise UserError("Of roads, train and test must be 1 or more, and noise in 0…1.")
+        raise UserError("roads: train and test must be 1 or more, and noise in [0, 1].")
     schema = scene_schema(
         config.image_size, most=options.objects[1], things=THINGS, instance=True, pixels=PIXELS, depth=True
     )
@@ -91,7 +91,7 @@ def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera `height` metres above the ground that looks along it; all else in pixels of a square picture."""
+    """A pinhole camera `height` metres above the ground that looks along it; all else in pixels of a square image."""
 
     size: int
     focal: float
@@ -293,7 +293,7 @@ class _Object:
 
 @dataclass(frozen=True)
 class _Pen:
-    """Draws in metres from the foot of an object, on the picture and on the map of objects."""
+    """Draws in metres from the foot of an object, on the image and on the map of objects."""
 
     camera: Camera
     item: _Object
@@ -327,7 +327,7 @@ def _objects(camera: Camera, street: _Street, options: RoadOptions, rng: np.rand
     areas = {"car": 1.8 * 1.4, "pedestrian": 0.5 * 1.5, "sign": 0.6}
     objects = []
     for kind in rng.choice(THINGS, count, p=(0.45, 0.3, 0.25)):
-        ahead = 1 / rng.uniform(1 / 45, 1 / 6)  # even in size on the picture
+        ahead = 1 / rng.uniform(1 / 45, 1 / 6)  # uniform in size on the image
         middle = float(street.middle(ahead))
         if kind == "car":
             across = (rng.integers(street.lanes) + 0.5) * LANE_WIDTH - street.half + rng.uniform(-0.4, 0.4)

@@ -1,14 +1,14 @@
 """The bundled source `scenes`: real handwritten digits in textured ink on photographs, with exact boxes and masks.
 
-What it is: an honest detection problem that a small net can learn in minutes. The 1,797 digits of scikit-learn are
-enlarged from 8 × 8 pixels to smooth strokes, turned, squeezed, filled with pieces of photographs in a color that
-stands out as much as one asks, and laid on photographs among clutter (shapes and strokes that are nothing).
+What it is: a detection problem that a small net can learn in minutes. The 1,797 digits of scikit-learn are
+enlarged from 8 × 8 pixels to smooth strokes, turned, squeezed, filled with pieces of photographs in a color of
+the chosen contrast, and laid on photographs among clutter (shapes and strokes that are no objects).
 
 The rule of the split: training and testing use different digits (split by their contents, as the source `digits`) and
 different sides of every photograph.
 
     scenes                     1 to 6 digits, little overlap
-    scenes:easy | scenes:hard  fewer, larger and clearer ones | up to 12, down to a tenth of the picture, in noise
+    scenes:easy | scenes:hard  fewer, larger and clearer ones | up to 12, down to a tenth of the image, in noise
     scenes:hard,objects=3-9,train=500      and any field of `SceneOptions`
 
 A box is the tightest one around what is seen of a digit; `mask` is 0 on the background and the digit + 1 on it.
@@ -42,7 +42,7 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """How hard the scenes are. Lengths are shares of the picture's side."""
+    """How hard the scenes are. Lengths are shares of the image's side."""
 
     objects: tuple[int, int] = (1, 6)
     """Fewest and most objects of a scene."""
@@ -79,7 +79,7 @@ LEVELS = {
 
 def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with color images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
-    options that there are not, or cannot be."""
+    unknown options and values out of range."""
     options = parse("scenes", rest, LEVELS)
     _check(options)
     if config.channels == 1:
@@ -101,13 +101,13 @@ def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
 def _check(options: SceneOptions) -> None:
     low, high = options.objects
     if low < 0 or high < 1 or high > 64:
-        raise UserError(f"scenes cannot have {low} to {high} objects; the most must be between 1 and 64.")
+        raise UserError(f"scenes: `objects` must have an upper bound from 1 to 64, but it is {low} to {high}.")
     if not 0.05 <= options.scale[0] <= options.scale[1] <= 0.9:
-        raise UserError("The option 'scale' of scenes must lie between 0.05 and 0.9 of the picture's side.")
+        raise UserError("scenes: scale must be from 0.05 to 0.9 of the image's side.")
     if not 0 <= options.overlap < 1 or not 0 <= options.contrast <= 120 or not 0 <= options.noise <= 1:
-        raise UserError("Of scenes, overlap must be in [0, 1), contrast in 0…120, and noise in 0…1.")
+        raise UserError("scenes: overlap must be in [0, 1), contrast in [0, 120], and noise in [0, 1].")
     if min(options.train, options.test) < 1 or options.clutter < 0:
-        raise UserError("Of scenes, train and test must be 1 or more, and clutter 0 or more.")
+        raise UserError("scenes: train and test must be 1 or more, and clutter 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _cover(sheet: Image.Image, turn: float, height: float, rng: np.random.Genera
     turned = sheet.rotate(rng.uniform(-turn, turn), Image.Resampling.BICUBIC, expand=True)
     glyph = turned.crop(turned.getbbox())
     width = height * glyph.width / glyph.height * rng.uniform(0.8, 1.25)
-    most = 1.2 * height  # a lying stroke or a flat digit would leave the picture
+    most = 1.2 * height  # a lying stroke or a flat digit would leave the image
     new = (max(3, round(min(width, most))), max(4, round(height * min(1.0, most / width))))
     return np.asarray(glyph.resize(new, Image.Resampling.BICUBIC), np.float32) / 255
 

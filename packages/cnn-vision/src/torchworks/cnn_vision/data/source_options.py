@@ -1,4 +1,4 @@
-"""What may stand behind the colon of a generated source: `scenes:hard`, `scenes:hard,objects=3-9,train=500`.
+"""Options after the colon of a generated source: `scenes:hard`, `scenes:hard,objects=3-9,train=500`.
 
 The options of a source are a frozen dataclass whose fields are whole numbers, numbers, ranges (a pair) or switches.
 """

@@ -1,4 +1,4 @@
-"""What every detector of this package offers, whatever is inside it.
+"""The interface of every detector of this package.
 
     net.losses(images, targets)   a dict of losses, to be summed: what training needs
     net(images)                   a list with one dict for each image: "boxes" (m, 4), "scores" (m,), "labels" (m,)

@@ -1,4 +1,4 @@
-"""Faster R-CNN: propose regions, then look at each of them again.
+"""Faster R-CNN: detection in two stages, region proposals and their classification.
 
 Ren, He, Girshick & Sun 2015, "Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks"
 (arXiv:1506.01497), on the feature pyramid of Lin et al. 2017 (arXiv:1612.03144, see fpn.py).

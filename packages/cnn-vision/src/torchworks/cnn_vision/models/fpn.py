@@ -1,10 +1,10 @@
-"""Feature pyramid: maps of all sizes, each with the knowledge of the smallest.
+"""Feature pyramid: maps of several strides, each with the semantics of the coarsest.
 
 Lin, Dollár, Girshick, He, Hariharan & Belongie 2017, "Feature Pyramid Networks for Object Detection"
 (arXiv:1612.03144).
 
-The idea: a backbone's large maps know where, but only of edges and textures; its small maps know what, but not where.
-Go back from small to large, and add at each size what the backbone had there (the paper, figure 3):
+The idea: a backbone's large maps are precise in place but contain only edges and textures; its small maps contain
+objects but are coarse. Go back from small to large, and add at each size the backbone's own map (the paper, figure 3):
 
     P_last = 1×1(C_last)        P_i = 1×1(C_i) + up(P_{i+1})        each P is smoothed by a 3×3 at the end
 

@@ -1,4 +1,4 @@
-"""Mask R-CNN: Faster R-CNN that also says which pixels of a box are the object.
+"""Mask R-CNN: Faster R-CNN with a mask for each box.
 
 He, Gkioxari, Dollár & Girshick 2017, "Mask R-CNN" (arXiv:1703.06870).
 

@@ -1,4 +1,4 @@
-"""SSD: one pass, no proposals; every place of several maps says what is there.
+"""SSD: detection in one pass, by class scores and offsets of default boxes on several maps.
 
 Liu, Anguelov, Erhan, Szegedy, Reed, Fu & Berg 2016, "SSD: Single Shot MultiBox Detector" (arXiv:1512.02325).
 

@@ -1,4 +1,4 @@
-"""U-Net: a class for every pixel, by a net that goes down for the what and up again for the where.
+"""U-Net: a class for every pixel, by an encoder and a decoder with skip connections.
 
 Ronneberger, Fischer & Brox 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation"
 (arXiv:1505.04597).
@@ -22,8 +22,8 @@ What differs from the paper:
   logits are cut back.
 - Dropout at the end of the way down (section 3.1) is off unless `drop_rate` is given.
 - With `aux_loss` a second head reads the classes off the coarsest map of the way up, in training alone (Lee et al.
-  2015, arXiv:1409.5185; nnU-Net, Isensee et al. 2021, has one on most maps). What is there is told by the lowest
-  levels, and what they learn must else come down through the whole way up.
+  2015, arXiv:1409.5185; nnU-Net, Isensee et al. 2021, has one on most maps). The lowest levels
+  recognize the objects, and without it their gradients pass through the whole decoder.
 
 | builder | width | depth | parameters (M) | |
 |---|---|---|---|---|

@@ -1,4 +1,4 @@
-"""A YOLO in its present form: one pass, no anchors; every place says what is there, and how far its sides are.
+"""YOLO, without anchors: in one pass, every place predicts class scores and the distances to the sides of a box.
 
 Written from papers only:
 
@@ -30,7 +30,7 @@ The first term is the quality focal loss (GFL, equation 2) over all points and c
 object's class at its points; the second, over points with an object, is `torchvision.ops.complete_box_iou_loss`.
 
 What was left out, being simpler without: SimOTA (YOLOX), which task alignment replaces; distances as distributions
-(GFL's other half), which help on outlines that are blurred; mosaics (see `scenes/augment.py` for what there is); a
+(GFL's other half), which help on outlines that are blurred; mosaics (see `data/augment.py` for the augmentations); a
 second, upward path through the pyramid. An object so small that it holds no point is learnt by the nearest one.
 
 | builder | backbone | maps of stride | parameters (M), 80 classes |

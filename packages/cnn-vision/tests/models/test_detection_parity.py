@@ -1,6 +1,6 @@
 """Faster R-CNN, Mask R-CNN and SSD are equal to torchvision's: keys, boxes, scores, labels, masks, losses, gradients.
 
-torchvision's nets resize and normalise images first; here they are told a size that images have already, mean 0 and
+torchvision's nets resize and normalize images first; here they are told a size that images have already, mean 0 and
 standard deviation 1, so that this does nothing.
 """
 

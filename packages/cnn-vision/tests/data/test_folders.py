@@ -590,7 +590,7 @@ def in_text(line: str) -> Callable[[Path], None]:
         ),
         (in_text("2 0.5 0.5 0.2 0.2"), "Unknown classes: 1\n      labels/train/2.txt line 3: class 2; there are 0…1"),
         (in_text("0 0.5 0.5 0.2"), "labels/train/2.txt line 3: 4 numbers; a box has 5"),
-        (in_text("cat 0.5 0.5 0.2 0.2"), "line 3: 'cat 0.5 0.5 0.2 0.2' has something else than numbers"),
+        (in_text("cat 0.5 0.5 0.2 0.2"), "line 3: 'cat 0.5 0.5 0.2 0.2' contains something other than numbers"),
         (in_text("0 nan 0.5 0.2 0.2"), "line 3: '0 nan 0.5 0.2 0.2' should be a class"),
         (lambda base: (base / "images" / "train" / "2.png").unlink(), "labels/train/2.txt: there is no such image"),
     ],
@@ -638,7 +638,7 @@ def test_broken_yaml_is_named_with_its_line(tmp_path):
         opened(f"yolo:{base}", tmp_path)
 
 
-def coloured(base: Path) -> None:
+def colored(base: Path) -> None:
     Image.open(base / "masks" / "2.png").convert("RGB").save(base / "masks" / "2.png")
 
 
@@ -650,7 +650,7 @@ def cut_off(base: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (coloured, "masks/2.png: it is stored as RGB; save one of its three equal channels"),
+        (colored, "masks/2.png: it is stored as RGB; save one of its three equal channels"),
         (cut_off, "Masks that cannot be read: 1\n      masks/2.png"),
         (
             lambda base: Image.new("L", (WIDTH, HEIGHT), 7).save(base / "masks" / "2.png"),

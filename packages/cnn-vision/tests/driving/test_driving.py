@@ -1,4 +1,4 @@
-"""Driving perception: the loss of depth by hand, tasks weighed against each other, a run from data to its report."""
+"""Driving perception: the loss of depth by hand, tasks weighted by uncertainty, a run from its data to its report."""
 
 import csv
 import json
@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.data.photos import bundled
+from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.cnn_vision.driving.baselines import typical_road
-from torchworks.cnn_vision.driving.net import TASKS, Driver, Truth, depth_loss, places_like
+from torchworks.cnn_vision.driving.losses import Truth, depth_loss, driving_losses
 from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
 from torchworks.cnn_vision.driving.use import distance
+from torchworks.cnn_vision.models.driving import TASKS, DrivingNet, places_like
 from torchworks.cnn_vision.models.fpn import scene_resnet20
 from torchworks.shared.cli import main
 from torchworks.shared.config import LoaderConfig
@@ -47,7 +48,7 @@ def test_depth_errors_are_those_of_a_worked_example():
 
 def small(**options):
     torch.manual_seed(0)
-    return Driver(num_things=2, num_pixels=3, **options)
+    return DrivingNet(num_things=2, num_pixels=3, **options)
 
 
 def truth(n=2, size=64):
@@ -61,13 +62,17 @@ def truth(n=2, size=64):
     return Truth([target] * n, mask, depth)
 
 
+def losses_of(net, images, there):
+    return driving_losses(net.detector, net(images), there)
+
+
 def test_tasks_are_weighed_by_what_the_net_says_of_its_uncertainty():
     net, images = small(), torch.randn(2, 3, 64, 64)
     net.log_variance.data = torch.tensor([0.5, -1.0, 2.0])
-    losses = net(images, truth())
+    losses = losses_of(net, images, truth())
     weighed = sum(losses[name] * torch.exp(-s) + s for name, s in zip(TASKS, net.log_variance, strict=True))
     torch.testing.assert_close(losses["total"], weighed)
-    equal = small(equal_weights=True)(images, truth())
+    equal = losses_of(small(equal_weights=True), images, truth())
     torch.testing.assert_close(equal["total"], sum(equal[name] for name in TASKS))
     losses["total"].backward()
     assert all(parameter.grad is not None for parameter in net.parameters())
@@ -76,12 +81,12 @@ def test_tasks_are_weighed_by_what_the_net_says_of_its_uncertainty():
 def test_every_task_is_learnt_from_the_same_backbone():
     net, images, there = small(), torch.randn(2, 3, 64, 64), truth()
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
-    before = net(images, there)
+    before = losses_of(net, images, there)
     for _ in range(12):
         optimizer.zero_grad()
-        net(images, there)["total"].backward()
+        losses_of(net, images, there)["total"].backward()
         optimizer.step()
-    after = net(images, there)
+    after = losses_of(net, images, there)
     assert all(after[name] < before[name] for name in TASKS)
     backbone = net.detector.backbone.body
     assert sum(p.numel() for p in backbone.parameters()) == sum(p.numel() for p in scene_resnet20().parameters())
@@ -106,12 +111,12 @@ def test_the_distance_of_an_object_is_that_of_its_middle():
     assert distance(depth, torch.tensor([19.5, 19.5, 20.0, 20.0])) == 50.0  # hardly a pixel
 
 
-def test_the_typical_road_is_the_commonest_class_and_the_mean_depth_of_each_pixel():
+def test_the_typical_road_is_the_majority_class_and_the_mean_depth_of_each_pixel():
     mask = torch.tensor([[[1, 0, 0]], [[1, 2, 0]], [[0, 255, 0]]], dtype=torch.uint8)
     depth = torch.tensor([[[2.0, 0.0, 0.0]], [[8.0, 0.0, 0.0]], [[0.0, 32.0, 0.0]]])
     schema = Schema((Field("mask", "mask", (1, 3)), Field("depth", "depth", (1, 3))))
-    commonest, mean = typical_road(TensorDataset({"mask": mask, "depth": depth}, schema), 3)
-    assert commonest.tolist()[0][0] == 1
+    majority, mean = typical_road(TensorDataset({"mask": mask, "depth": depth}, schema), 3)
+    assert majority.tolist()[0][0] == 1
     torch.testing.assert_close(mean, torch.tensor([[4.0, 32.0, 8.0]]))  # of 2 and 8; of 32; of all three
 
 
@@ -152,7 +157,7 @@ def test_the_exported_program_gives_the_same_for_any_number_of_images(run):
 
 
 def test_a_real_photograph_of_any_shape_is_drawn_with_its_depth(run, tmp_path, capsys):
-    photograph, table = bundled("skimage", "motorcycle_left.png"), tmp_path / "objects.csv"
+    photograph, table = bundled("motorcycle_left.png"), tmp_path / "objects.csv"
     words = ["predict", run, photograph, "--out", tmp_path / "out", "--csv", table, "--least-score", "0.001"]
     assert vision(*words) == 0
     assert "motorcycle_left.png" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.roads import FAR, PIXELS, Camera
 from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, Letterbox, boxes_around
 from torchworks.cnn_vision.data.stereo import motorcycle
@@ -82,14 +82,13 @@ def test_training_and_testing_use_different_digits():
 
 
 def test_training_and_testing_use_different_sides_of_every_photograph():
-    for package, names in photos.PHOTOS.items():
-        for name in names:
-            whole = photos.photo(package, name)
-            numbered = np.broadcast_to(np.arange(whole.shape[1]), whole.shape[:2])
-            left, right = (set(photos.side(numbered, part)[0].tolist()) for part in ("train", "test"))
-            assert left
-            assert right
-            assert not left & right
+    for name in bundled.PHOTOS:
+        whole = bundled.photo(name)
+        numbered = np.broadcast_to(np.arange(whole.shape[1]), whole.shape[:2])
+        left, right = (set(bundled.side(numbered, part)[0].tolist()) for part in ("train", "test"))
+        assert left
+        assert right
+        assert not left & right
 
 
 def test_no_object_of_a_scene_is_hidden_by_more_than_was_asked():
@@ -141,7 +140,7 @@ def test_options_that_cannot_be_are_refused_by_name(spec, message):
 
 @pytest.mark.parametrize("spec", ["scenes", "roads"])
 def test_grey_is_refused(spec):
-    with pytest.raises(UserError, match="in colour"):
+    with pytest.raises(UserError, match="in color"):
         open_source(spec, LoaderConfig(channels=1))
 
 

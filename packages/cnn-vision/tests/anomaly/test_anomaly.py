@@ -1,8 +1,7 @@
-"""Defects: the memory against brute force, the scores against scikit-learn's, the data, and a person's own folders."""
+"""Anomaly detection: metrics against scikit-learn's, thresholds, and runs on the user's own folders."""
 
 import json
 import shutil
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,17 +10,17 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 
+from torchworks.cnn_vision.anomaly.config import AnomalyConfig
 from torchworks.cnn_vision.anomaly.metrics import AnomalyScores, region_overlap
 from torchworks.cnn_vision.anomaly.predictor import Pyramid
+from torchworks.cnn_vision.anomaly.recipes import anomaly
 from torchworks.cnn_vision.anomaly.task import calibrate
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.data.defects import KINDS, SIDE, TEXTURES, open_defects
 from torchworks.cnn_vision.models import create_model
-from torchworks.cnn_vision.models.patchcore import PatchCore, greedy_coreset, pairwise, patch_features
-from torchworks.cnn_vision.style.features import small_layers
+from torchworks.cnn_vision.models.patchcore import PatchCore
+from torchworks.cnn_vision.models.vgg_features import small_layers
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import open_source
+from torchworks.shared.config import from_dict, to_dict
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 
@@ -40,68 +39,6 @@ class Plain(torch.nn.Module):
 
     def forward(self, images):
         return {"fine": images, "coarse": torch.nn.functional.avg_pool2d(images, 2)}
-
-
-def test_distances_are_exact_also_far_from_the_origin(normal):
-    a, b = normal(5, 7) + 100, normal(6, 7) + 100
-    torch.testing.assert_close(pairwise(a, b), torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist"))
-
-
-def test_the_coreset_is_the_greedy_one_and_nearly_as_good_as_the_best_there_is(normal):
-    points = normal(12, 3)
-    chosen = greedy_coreset(points, 4, 99, torch.Generator().manual_seed(0)).tolist()
-    distance = torch.cdist(points, points)
-    taken = chosen[:1]
-    while len(taken) < 4:
-        taken.append(int(distance[:, taken].amin(1).argmax()))
-    assert chosen == taken
-    reach = lambda subset: float(distance[:, list(subset)].amin(1).max())  # noqa: E731
-    best = min(map(reach, combinations(range(12), 4)))
-    assert best <= reach(chosen) <= 2 * best  # Gonzalez 1985
-
-
-def test_a_coreset_takes_no_patch_twice(normal):
-    points = normal(3, 2).repeat(4, 1)
-    assert sorted(greedy_coreset(points, 12, 99, torch.Generator().manual_seed(0)).tolist()) == list(range(12))
-
-
-def test_patches_average_their_neighbours_and_join_both_maps(normal):
-    images = normal(2, 3, 8, 8)
-    patches = patch_features(Plain(), images, 1)
-    assert patches.shape == (2, 6, 8, 8)
-    torch.testing.assert_close(patches[0, :3, 4, 4], images[0, :, 3:6, 3:6].mean((1, 2)))
-    torch.testing.assert_close(patches[0, :3, 0, 0], images[0, :, :2, :2].mean((1, 2)))
-
-
-@torch.no_grad()
-def test_the_score_is_equation_7_of_the_paper(normal):
-    net = PatchCore(Plain(), 1, 10, 6, neighbours=4)
-    net.memory.data = normal(10, 6)
-    images = normal(3, 3, 8, 8)
-    score, heat = net(images)
-    patches = net.patches(images)
-    for n in range(3):
-        rows = patches[n].flatten(1).T
-        distance = torch.cdist(rows, net.memory)
-        nearest, which = distance.min(1)
-        strangest = int(nearest.argmax())
-        m_star = net.memory[which[strangest]]
-        company = (net.memory - m_star).norm(dim=1).argsort()[:4]
-        exponents = (rows[strangest] - net.memory[company]).norm(dim=1).exp()
-        weight = 1 - nearest[strangest].exp() / exponents.sum()
-        assert float(score[n]) == pytest.approx(float(weight * nearest[strangest]), rel=1e-4)
-    assert heat.shape == (3, 8, 8)
-
-
-@torch.no_grad()
-def test_what_is_in_the_memory_is_not_strange_at_all(normal):
-    images = normal(1, 3, 4, 4)
-    rows = patch_features(Plain(), images, 1).flatten(2)[0].T
-    net = PatchCore(Plain(), 1, len(rows), 6)
-    net.memory.data = rows
-    score, heat = net(images)
-    assert float(score) < 1e-2
-    assert float(heat.max()) < 1e-2
 
 
 def test_as_many_good_images_as_was_asked_are_above_the_threshold(normal):
@@ -139,31 +76,6 @@ def test_good_images_alone_give_no_score_rather_than_a_wrong_one(normal):
     scores = AnomalyScores()
     scores.update(normal(3), torch.zeros(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool), normal(3, 4, 4), None)
     assert scores.compute() == {}
-
-
-def test_defects_are_where_their_masks_say_and_the_same_for_the_same_seed():
-    config = LoaderConfig(image_size=SIDE)
-    source, again = open_defects("brick", config, 0), open_defects("brick", config, 0)
-    test = source.test.tensors
-    assert source.schema["label"].classes == ("good", *KINDS)
-    assert not source.train.tensors["label"].any()
-    assert torch.equal(test["mask"].flatten(1).any(1), test["label"] > 0)
-    assert torch.equal(test["image"], again.test.tensors["image"])
-    assert source.fingerprint != open_defects("brick", config, 1).fingerprint
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_defect_changes_what_its_mask_covers_and_little_else(kind):
-    rng = np.random.default_rng(0)
-    plain = rng.normal(128, 20, (SIDE, SIDE))
-    changed, cover = KINDS[kind](plain, rng)
-    difference = np.abs(changed - plain)
-    assert difference[cover > 0.5].mean() > 8 * difference[cover < 0.5].mean()
-
-
-def test_an_unknown_texture_is_refused_with_the_nearest_name():
-    with pytest.raises(UserError, match="Did you mean 'gravel'"):
-        open_source("defects:gravvel", LoaderConfig())
 
 
 def test_any_backbone_of_the_package_gives_two_maps():
@@ -266,6 +178,34 @@ def test_faults_in_own_folders_are_named(spoil, said, folder, features, capsys, 
     assert said in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    ("count", "fraction", "said"),
+    [
+        (1, "0.2", "has 1 good training image, of which 1 is held out; PatchCore needs at least 2"),
+        (2, "0.9", "has 2 good training images, of which 2 are held out; PatchCore needs at least 2"),
+    ],
+)
+def test_too_few_good_images_are_counted_in_the_message(count, fraction, said, folder, features, capsys, tmp_path):
+    base = tmp_path / "plates"
+    shutil.copytree(folder, base)
+    for file in sorted((base / "train" / "good").iterdir())[count:]:
+        file.unlink()
+    words = ["--data", f"mvtec:{base}", "--pretrained", features, "--loader.image-size", "32"]
+    assert vision("train", "anomaly", *words, "--valid-fraction", fraction, "--out", tmp_path / "run") == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("name", ["coreset", "false-alarms", "valid-fraction"])
+def test_shares_are_above_0_and_below_1(name, capsys):
+    assert vision("train", "anomaly", f"--{name}", "0") == 2
+    assert f"--{name} must be above 0 to below 1, but it is 0.0" in " ".join(capsys.readouterr().err.split())
+
+
+def test_configurations_of_earlier_versions_load_under_the_names_of_today():
+    old = {"neighbours" if name == "neighbors" else name: value for name, value in to_dict(anomaly()).items()}
+    assert from_dict(AnomalyConfig, old) == anomaly()
+
+
 def test_data_that_say_nothing_of_good_are_refused(features, capsys, tmp_path):
     assert vision("train", "anomaly", "--data", "digits", "--pretrained", features, "--out", tmp_path / "run") == 2
     assert "mvtec:PATH" in " ".join(capsys.readouterr().err.split())
@@ -280,8 +220,3 @@ def test_without_masks_images_alone_are_scored(folder, features, tmp_path):
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert "image_auroc" in result
     assert "pixel_auroc" not in result
-
-
-def test_all_textures_can_be_had_in_one_set():
-    every, one = (open_defects(name, LoaderConfig(image_size=SIDE), 0) for name in ("all", "grass"))
-    assert len(every.test) == len(TEXTURES) * len(one.test)

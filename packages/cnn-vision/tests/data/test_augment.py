@@ -124,7 +124,7 @@ def test_what_is_cut_to_less_than_a_quarter_is_ignored(square):
 
 
 def test_what_comes_in_from_outside_is_grey_void_and_nothing(square):
-    out = v2.RandomZoomOut(fill=changes(64, colour=False).transforms[0].fill, side_range=(2.0, 2.0), p=1.0)
+    out = v2.RandomZoomOut(fill=changes(64, color=False).transforms[0].fill, side_range=(2.0, 2.0), p=1.0)
     larger = change(square, v2.Compose([out, v2.Resize((64, 64))]))
     outside = larger["mask"] == VOID
     assert 0.7 < outside.float().mean() < 0.8
@@ -153,7 +153,7 @@ def test_pictures_without_boxes_are_changed_too():
 # ------------------------------------------------------------------------------------------------------ drawing
 
 
-def test_boxes_are_drawn_in_the_colour_of_their_class_with_names_that_do_not_lie_on_each_other():
+def test_boxes_are_drawn_in_the_color_of_their_class_with_names_that_do_not_lie_on_each_other():
     picture = Image.new("RGB", (200, 100), "black")
     boxes = torch.tensor([[50.0, 40, 90, 80], [52, 41, 92, 81], [0, 0, 200, 100], [10, 10, 20, 20]])
     draw_boxes(picture, boxes, [0, 0, IGNORED, NOTHING], ["thing"], [0.9, 0.8, 0, 0])

@@ -1,4 +1,4 @@
-"""Detection as people use it: it learns, scores agree with examples worked by hand, and what was found is written."""
+"""Detection: metrics against examples worked by hand, training, predictions and reports."""
 
 import json
 import os
@@ -15,22 +15,23 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.evaluate import evaluate
-from torchworks.cnn_vision.commands import COMMANDS, Evaluate, Predict
+from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.data.sample import IGNORED, padded
 from torchworks.cnn_vision.detection.baselines import typical
-from torchworks.cnn_vision.detection.build import new_net, normalisation, options_of
+from torchworks.cnn_vision.detection.build import new_net, normalization, options_of
+from torchworks.cnn_vision.detection.config import DetectorConfig
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
 from torchworks.cnn_vision.detection.mistakes import mistakes
 from torchworks.cnn_vision.detection.predictor import build_detector, instance_map
 from torchworks.cnn_vision.detection.recipes import detect, instances
 from torchworks.cnn_vision.detection.task import Detection, target_of, truths_of
-from torchworks.cnn_vision.inference.predict import predict
+from torchworks.cnn_vision.inference.commands import Evaluate, Predict
+from torchworks.cnn_vision.inference.dispatch import evaluate, predict
 from torchworks.cnn_vision.models.boxes import lie_within
 from torchworks.cnn_vision.models.dense import create_detector
 from torchworks.cnn_vision.models.faster_rcnn import leave_out_ignored
 from torchworks.shared.cli import main
-from torchworks.shared.config import UserError
+from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.data import open_source
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.runs.opening import open_run
@@ -134,7 +135,7 @@ def test_mistakes_are_objects_missed_and_detections_too_many():
     assert mistakes(found([], [], []), truth([], []), 0.5) == (0, 0)
 
 
-def test_the_constant_guess_puts_the_commonest_class_where_objects_are():
+def test_the_constant_prediction_puts_the_majority_class_where_objects_are():
     guess = typical(torch.tensor([A, A, A, B]), torch.tensor([1, 1, 1, 0]), 2)
     best = guess["scores"].argmax()
     assert guess["labels"][best] == 1
@@ -219,7 +220,7 @@ def test_the_best_detection_is_in_front_of_the_others_on_the_instance_map():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("detector") / "run"
-    words = ["--augment", "crop", "colour", "--normalise", "imagenet", "--out", folder]
+    words = ["--augment", "crop", "color", "--normalize", "imagenet", "--out", folder]
     assert vision("train", "instances", *TINY, *words) == 0
     return folder
 
@@ -227,7 +228,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_a_run_has_scores_of_boxes_and_masks_and_what_a_guess_reaches(run: Path):
     result = json.loads((run / "result.json").read_text())
-    assert {"map", "map_50", "mask_map", "mask_map_50", "map_constant_guess", "map_50_constant_guess"} <= result.keys()
+    assert {
+        "map",
+        "map_50",
+        "mask_map",
+        "mask_map_50",
+        "map_constant_prediction",
+        "map_50_constant_prediction",
+    } <= result.keys()
     assert check_golden(run) < 1e-4
 
 
@@ -256,7 +264,7 @@ def test_evaluate_repeats_the_runs_own_scores_and_reports_the_worst_images(run: 
     again, before = (json.loads((folder / name).read_text()) for folder, name in (
         (tmp_path, "evaluation.json"), (run, "result.json"),
     ))  # fmt: skip
-    for name in ("map", "mask_map", "map_constant_guess"):
+    for name in ("map", "mask_map", "map_constant_prediction"):
         assert again[name] == pytest.approx(before[name], abs=1e-6)
     with Image.open(tmp_path / "worst.png") as worst:
         assert worst.width > 100
@@ -270,11 +278,11 @@ def test_other_data_must_have_the_same_classes(run: Path):
 
 
 @pytest.mark.slow
-def test_pretrained_weights_bring_their_normalisation_and_go_on_with_other_classes(run: Path):
+def test_pretrained_weights_bring_their_normalization_and_go_on_with_other_classes(run: Path):
     config = replace(instances(), pretrained=str(run))
-    mean, std = normalisation(config, 3)
+    mean, std = normalization(config, 3)
     assert (mean, std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    assert normalisation(replace(config, pretrained=""), 3) == ([0.5] * 3, [0.5] * 3)
+    assert normalization(replace(config, pretrained=""), 3) == ([0.5] * 3, [0.5] * 3)
     net = new_net(config, {"classes": ["a", "b"], "channels": 3, "options": options_of(config)})
     trained = open_run(run, "cnn-vision", "cpu").predictor.net.state_dict()
     assert torch.equal(net.state_dict()["backbone.body.conv1.weight"], trained["backbone.body.conv1.weight"])
@@ -300,6 +308,13 @@ def test_a_users_mistake_is_named_before_training(words: list[str], message: str
     assert vision("train", *words, "--out", tmp_path / "run", "--device", "cpu") == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_configurations_of_earlier_versions_load_under_the_names_of_today():
+    old = {**to_dict(instances()), "augment": ["crop", "colour"], "normalise": "imagenet"}
+    del old["normalize"]
+    config = from_dict(DetectorConfig, old)
+    assert config == replace(instances(), augment=("crop", "color"), normalize="imagenet")
 
 
 # ------------------------------------------------------------------------------------------ killed and resumed
