@@ -14,7 +14,10 @@ from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.shared.cli import main
 
 HELP = [["--help"], ["list"], ["train", "classify", "--help"], *([name, "--help"] for name in COMMANDS)]
-SHORT = ["--model", "mobilenet_v3_small", "--steps", "4", "--trainer.batch-size", "16", "--trainer.eval-every", "0"]
+SHORT = [
+    "--model", "mobilenet_v3_small", "--steps", "4", "--trainer.batch-size", "16", "--trainer.eval-every", "0",
+    "--precision", "fp32",
+]  # fmt: skip
 
 
 def vision(*words):

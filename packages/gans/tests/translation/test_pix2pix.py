@@ -8,8 +8,8 @@ from PIL import Image
 from torch import nn
 
 from torchworks.gans import PatchDiscriminator, Pix2PixTask, ResnetGenerator
-from torchworks.gans.config import Pix2PixConfig
-from torchworks.gans.translation.domains import is_paired, open_pairs
+from torchworks.gans.translation.config import Pix2PixConfig
+from torchworks.gans.translation.data import is_paired, open_pairs
 from torchworks.gans.translation.pix2pix import blur, outline
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import open_source

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from torchworks.gans import Critics, CycleGANTask, ImagePool, PatchDiscriminator, ResnetGenerator, Translators
-from torchworks.gans.config import CycleGANConfig
 from torchworks.gans.models.translators import patch_layers
-from torchworks.gans.translation.domains import LabelKept
+from torchworks.gans.translation.config import CycleGANConfig
+from torchworks.gans.translation.metrics import LabelKept
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing import check_model
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from torchworks.gans.commands import Evaluate
-from torchworks.gans.config import GanConfig
-from torchworks.gans.finished import Generator
+from torchworks.gans.noise.config import GanConfig
+from torchworks.gans.noise.predictor import Generator
 from torchworks.gans.noise.task import GanTask
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Source, TensorDataset

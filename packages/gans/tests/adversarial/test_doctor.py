@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from torchworks.gans.adversarial.config import AdversarialConfig, DoctorConfig
 from torchworks.gans.adversarial.doctor import CRITERIA, REMEDIES, TRANSLATION_REMEDIES, Doctor, WatchedTask
-from torchworks.gans.config import AdversarialConfig, DoctorConfig
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from torchworks.gans.noise.task import GanTask
 from torchworks.shared.config import LoaderConfig, TrainerConfig
@@ -358,7 +358,8 @@ def test_a_warning_does_not_change_the_training():
 
 
 def test_every_ailment_has_a_remedy_of_options_that_exist():
-    from torchworks.gans.config import CycleGANConfig, DCGANConfig
+    from torchworks.gans.noise.config import DCGANConfig
+    from torchworks.gans.translation.config import CycleGANConfig
     from torchworks.shared.config import to_dict
 
     def options(config):
