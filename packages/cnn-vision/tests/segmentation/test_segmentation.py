@@ -174,9 +174,9 @@ def test_balanced_weights_let_all_classes_count_alike():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"dice_weight": -1.0}, "--dice-weight must be 0 or more"),
-        ({"valid_fraction": 1.0}, "--valid-fraction must be 0 or more, below 1"),
-        ({"depth": 0}, "--depth must be 1 or more"),
+        ({"dice_weight": -1.0}, "--dice-weight must be at least 0"),
+        ({"valid_fraction": 1.0}, "--valid-fraction must be from 0 to below 1"),
+        ({"depth": 0}, "--depth must be from 1 to 8"),
         ({"model": "deeplabv3_resnet20", "width": 8}, "apply to unet only"),
     ],
 )

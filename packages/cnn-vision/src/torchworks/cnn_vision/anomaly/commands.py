@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.cnn_vision.inference.commands import Device, Run, by_default
 from torchworks.shared.cli import Command
+from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -25,8 +25,7 @@ class Inspect:
     """Number of images to draw, the highest scores first."""
     out: Annotated[Path | None, by_default("FILE", "RUN/heat.png")] = None
     """Image with the heat maps, .png or .jpg."""
-    overwrite: bool = False
-    """Replace FILE if it exists."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.cnn_vision.inference.commands import Device, Run, by_default
 from torchworks.shared.cli import Command
+from torchworks.shared.options import Device, Overwrite, Run, Seed, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -21,12 +21,10 @@ class Draw:
     run: Run
     n: Annotated[int, arg(metavar="N")] = 64
     """Number of images."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Random seed; change it for different images."""
+    seed: Seed = 0
     out: Annotated[Path | None, by_default("FILE", "RUN/drawn.png")] = None
     """Image to write, .png or .jpg: a grid of the samples."""
-    overwrite: bool = False
-    """Replace FILE if it exists."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 
@@ -39,9 +37,8 @@ class Restore:
     images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help_behavior_hint="")]
     """Image files, or folders of them."""
     out: Annotated[Path, arg(metavar="DIR")]
-    """Folder for the results, PNG files named after the images."""
-    overwrite: bool = False
-    """Replace files of the same names in DIR; input images are never replaced."""
+    """Folder for the results, PNG files named after the images, which are never replaced."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

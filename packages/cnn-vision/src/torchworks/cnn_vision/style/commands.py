@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.cnn_vision.inference.commands import Device, by_default
 from torchworks.shared.cli import Command
+from torchworks.shared.options import Device, Overwrite, by_default
 
 Method = Literal["auto", "optimize", "fast", "adain"]
 
@@ -42,8 +42,7 @@ class Stylize:
     features: Annotated[str, by_default("WEIGHTS", "the small VGG")] = ""
     """optimize: vgg19 (ImageNet's weights, a download of 548 MB), a file of them, or a run of the recipe features. The
     small VGG is trained on bundled photographs when it is first needed (minutes), and kept."""
-    overwrite: bool = False
-    """Replace FILE if it exists."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 
