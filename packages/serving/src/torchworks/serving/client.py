@@ -39,7 +39,7 @@ TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 Picture = str | Path | bytes | Image.Image | np.ndarray
 """A PNG, JPEG or WEBP file by its path or content, a picture of Pillow's, or uint8 (C, S, S) as in the signature."""
 Value = Any
-"""A `Picture` or several, a class by its name or number or several, or an array."""
+"""A `Picture` or several, a class by its name or number or several, a text or several, or an array."""
 
 Row = TypeVar("Row", covariant=True)
 T = TypeVar("T")
@@ -90,6 +90,14 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """A class that the model names, and its score."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Mask:
     """A number for each pixel of the picture that was sent, (H, W): that of a class of `labels`, and `shares` are the
     parts of the picture that each has; or, without labels, that of a detection."""
@@ -101,9 +109,10 @@ class Mask:
 
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
-    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of
-    `Detection`, a `Mask`, a picture (Pillow) or an array, which a map of a quantity becomes too, (H, W); for a model
-    with several outputs a dictionary of these by the outputs' names, where detections have that of the boxes."""
+    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
+    `Ranked`, names of classes, a text, a `Mask`, a picture (Pillow) or an array, which a map of a quantity becomes too,
+    (H, W); for a model with several outputs a dictionary of these by the outputs' names, where detections have that of
+    the boxes and ranked classes that of the labels."""
 
     model: str
     version: str
@@ -394,7 +403,8 @@ def _body(asked: _Request) -> dict[str, Any]:
     if rows == 1 and all(spec.kind == "image" for spec in specs.values()):
         return _pictures({name: value[0] for name, value in values.items()})
     inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()}
-    if len(values) < len(specs):  # "n" and "seed" stand for what is left out
+    if any(spec.kind == "latent" and name not in values for name, spec in specs.items()):
+        # "n" and "seed" stand for what is left out
         inputs |= {"n": rows} | ({} if asked.seed is None else {"seed": asked.seed})
     return {"json": {"inputs": inputs}}
 
@@ -406,12 +416,19 @@ def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
     left_out = [spec for name, spec in specs.items() if name not in asked.inputs]
     drawn = any(spec.kind == "latent" for spec in left_out)
     for spec in left_out:
-        if not drawn or spec.kind not in ("latent", "label"):
+        optional = spec.default is not None or _is_length(spec, specs)
+        if not optional and (not drawn or spec.kind not in ("latent", "label")):
             raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
     if asked.seed is not None and not drawn:
         raise UserError("'seed' is for inputs that the service draws, and none is left out.")
     if asked.least_score is not None and regions.detections(asked.card.signature) is None:
         raise UserError(f"'least_score' is for detections, and '{asked.card.name}' gives none.")
+
+
+def _is_length(spec: TensorSpec, specs: Mapping[str, TensorSpec]) -> bool:
+    """Whether the service fills this input, as it has the lengths of another one's rows."""
+    padded = [name for name, each in specs.items() if each.kind == "text" or each.pad is not None]
+    return spec.name in ("length", *(f"{name}_length" for name in padded)) and bool(padded) and len(spec.shape) == 1
 
 
 def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
@@ -446,10 +463,25 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     if spec.kind == "label":
         several = [value] * (1 if n is None else n) if isinstance(value, (str, int)) else list(value)
         return [_label(spec, item) for item in several]
+    if spec.kind == "text":
+        return [value] if isinstance(value, str) else list(value)
+    if spec.pad is not None and not isinstance(value, np.ndarray):
+        return _ragged(spec, value)
     array = np.asarray(value, spec.dtype)
+    if array.ndim == 0 and spec.default is not None and spec.shape:
+        return [array.item()] * (1 if n is None else n)
     array = array[None] if array.ndim == len(spec.shape) - 1 else array
     spec.check(array, {})
     return array.tolist()
+
+
+def _ragged(spec: TensorSpec, value: Value) -> list[Any]:
+    """Rows of numbers, of different lengths."""
+    rows = list(value)
+    rows = rows if rows and isinstance(rows[0], (list, tuple, np.ndarray)) else [rows]
+    for row in rows:
+        spec.check(np.asarray(row, spec.dtype)[None], {})
+    return [np.asarray(row, spec.dtype).tolist() for row in rows]
 
 
 def _batch(spec: TensorSpec, value: Value) -> bool:
@@ -507,6 +539,12 @@ def _row(spec: TensorSpec, value: Any) -> Any:
         return _mask(spec, value)
     if spec.kind == "boxes" and all(isinstance(found, dict) for found in value):
         return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [Ranked(each["label"], each["score"]) for each in value]
+    if spec.kind in ("text", "tokens") and isinstance(value, str):
+        return value
+    if spec.kind == "label" and spec.labels and not isinstance(value, dict):
+        return value  # names
     if isinstance(value, str):
         return Image.open(io.BytesIO(base64.b64decode(value)), formats=["PNG"])
     if spec.kind == "probabilities" and spec.labels:
@@ -531,10 +569,12 @@ def stub(manifest: BundleManifest) -> str:
     the type of its rows, for editors and type checkers."""
     inputs, outputs = manifest.signature.inputs, manifest.signature.outputs
     told, found = list(regions.answered(manifest.signature)), regions.detections(manifest.signature)
+    ranked = regions.ranking(manifest.signature)
     latent = any(spec.kind == "latent" for spec in inputs)
     drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
     wanted = ["least_score: float | None = None"] if found else []
-    ordered = sorted(inputs, key=lambda spec: spec.kind == "latent")
+    optional = any(spec.kind == "latent" or spec.default is not None for spec in inputs)
+    ordered = sorted(inputs, key=lambda spec: spec.kind == "latent" or spec.default is not None)
     body = CLASS.format(
         name=_class_name(manifest.name),
         model=manifest.name,
@@ -542,9 +582,9 @@ def stub(manifest: BundleManifest) -> str:
         takes=", ".join(map(_written, inputs)),
         gives=", ".join(map(_written, outputs)),
         given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn, *wanted]),
-        row=_row_type(told[0], found) if len(told) == 1 else "dict[str, Any]",
+        row=_row_type(told[0], found, ranked) if len(told) == 1 else "dict[str, Any]",
         inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
-        sent="{name: value for name, value in inputs.items() if value is not None}" if latent else "inputs",
+        sent="{name: value for name, value in inputs.items() if value is not None}" if optional else "inputs",
         options=(", seed=seed, n=n" if latent else "") + (", least_score=least_score" if found else ""),
     )
     title = f'"""The model {manifest.name}, version {manifest.version}. Written by torchworks.serving.client.stub."""'
@@ -585,6 +625,7 @@ IMPORTS = {
         "Model",
         "Picture",
         "Prediction",
+        "Ranked",
     ),
 }
 
@@ -623,12 +664,22 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
     if spec.kind == "label" and spec.labels:
         one, optional = f"{name.capitalize()}Class | int", " | None = None" if drawn else ""
         return f"{name}: {one} | Sequence[{one}]{optional}"
+    if spec.kind == "text":
+        return f"{name}: str | Sequence[str]"
+    if spec.default is not None:
+        return f"{name}: {array} | float | None = None"
     return f"{name}: {array}"
 
 
-def _row_type(spec: TensorSpec, found: regions.Detections | None) -> str:
+def _row_type(spec: TensorSpec, found: regions.Detections | None, ranked: regions.Ranking | None) -> str:
     if found is not None and spec == found.boxes:
         return "list[Detection]"
+    if ranked is not None and spec == ranked.label:
+        return "list[Ranked]"
+    if spec.kind == "text":
+        return "str"
+    if spec.kind == "label" and spec.labels and spec.dtype in regions.INTEGERS:
+        return "str" if len(spec.shape) == 1 else "list[str]"
     if spec.kind == "image":
         return "Image.Image"
     if regions.is_mask(spec) and not regions.is_map(spec):

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from torchworks.serving import regions
-from torchworks.serving.batching import rows_name
-from torchworks.serving.codecs import IMAGE_TYPES, LARGEST_SEED, gives_files, gives_pictures, png, takes_pictures
+from torchworks.serving.codecs import LARGEST_SEED, Codec
+from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, png, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes.v2 import DATATYPES
@@ -54,6 +55,7 @@ BOXES = (
     "of that picture, upright, if the model sees whole pictures; of numbers, and where it sees a picture's middle, "
     "in the model's."
 )
+RANKING = "The classes of each row in the model's order, with their scores."
 MASK = "One for each row, of the picture's own size where boxes are in its pixels, else of the model's."
 LEAST: Schema = {
     "name": "least_score",
@@ -117,13 +119,17 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
     by_protocol = f"Ask {name} by the Open Inference Protocol"
     operations = {
         f"/v1/models/{name}/predict": _post(name, "predict", f"Ask {name}", bodies, "200", answers),
-        f"/v1/models/{name}/jobs": _post(name, "jobs", f"Ask {name} for many rows, as a job", larger, "202", job),
-        f"/v1/models/{name}/stream": _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
         f"/v2/models/{name}/infer": _post(name, "infer", by_protocol, tensors, "200", outputs),
     }
+    if served.signature.parts_name is not None:
+        operations |= {
+            f"/v1/models/{name}/jobs": _post(name, "jobs", f"Ask {name} for many rows, as a job", larger, "202", job),
+            f"/v1/models/{name}/stream": _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
+        }
     if served.codec.detections is not None:
         for verb in ("predict", "stream"):
-            operations[f"/v1/models/{name}/{verb}"]["parameters"] = [LEAST]
+            if (address := f"/v1/models/{name}/{verb}") in operations:
+                operations[address]["parameters"] = [LEAST]
     return operations
 
 
@@ -143,17 +149,20 @@ def _bodies(served: ServedModel, limits: Limits) -> Schema:
     binary = {"schema": {"type": "string", "format": "binary"}}
     if codec.picture is not None:
         parts = {spec.name: binary["schema"] if takes_pictures(spec) else {} for spec in codec.specs.values()}
-        bodies["multipart/form-data"] = {"schema": _object(parts, list(parts))}
-        if len(codec.specs) == 1:
+        required = [name for name, spec in codec.specs.items() if not codec.optional(spec)]
+        bodies["multipart/form-data"] = {"schema": _object(parts, required)}
+        if required == [codec.picture.name]:
             bodies |= dict.fromkeys(IMAGE_TYPES, binary)
     return bodies
 
 
 def _answers(served: ServedModel) -> Schema:
     found = served.codec.detections
-    outputs = {spec.name: _output_schema(spec) for spec in served.codec.answered}
+    outputs = {spec.name: _output_schema(served.codec, spec) for spec in served.codec.answered}
     if found is not None:
         outputs[found.boxes.name] = _detections_schema(found)
+    if (ranked := served.codec.ranking) is not None:
+        outputs[ranked.label.name] = _ranking_schema(ranked)
     names = {name: {"type": "string"} for name in ("model", "version", "request_id")}
     schema = {
         "type": "object",
@@ -172,11 +181,26 @@ def _answers(served: ServedModel) -> Schema:
 def request_schema(served: ServedModel, limits: Limits) -> Schema:
     """Of the JSON that `predict` takes."""
     codec = served.codec
-    inputs = {spec.name: input_schema(spec, limits) for spec in codec.specs.values()}
-    inner = _object(inputs, list(inputs))
+    inputs = {spec.name: _input(codec, spec, limits) for spec in codec.specs.values()}
+    inner = _object(inputs, [name for name, spec in codec.specs.items() if not codec.optional(spec)])
     if codec.latent is not None:
         inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
-    return _object({"inputs": inner}, ["inputs"])
+    whole = _object({"inputs": inner}, ["inputs"])
+    return {"anyOf": [whole, inner]} if codec.padding.texts else whole
+
+
+def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
+    """Of one input, with what may take its place: texts, rows of different lengths, its default."""
+    schema = input_schema(spec, limits, codec.signature.most)
+    if spec.name in codec.padding.texts:
+        text: Schema = {"type": "string", "minLength": 1, "description": "A text, which becomes the ids of its tokens."}
+        schema = {"anyOf": [text, _list(text, None, limits.rows), schema]}
+    if spec.default is not None:
+        value = _value_schema(spec)
+        schema = {"anyOf": [value, schema], "default": int(spec.default) if spec.dtype in INTEGERS else spec.default}
+    if spec.name in codec.padding.lengths:
+        schema = schema | {"description": f"How long each row of '{codec.padding.lengths[spec.name]}' is."}
+    return schema
 
 
 def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
@@ -186,21 +210,22 @@ def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
         "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
         "n": {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1},
     }
-    return _object(properties, [spec.name for spec in others if not (spec.kind == "label" and spec.labels)])
+    needed = [spec for spec in others if not (spec.kind == "label" and spec.labels) and not served.codec.optional(spec)]
+    return _object(properties, [spec.name for spec in needed])
 
 
 def _object(properties: Schema, required: list[str]) -> Schema:
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
-def input_schema(spec: TensorSpec, limits: Limits) -> Schema:
-    """Of one input."""
+def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | None = None) -> Schema:
+    """Of one input as nested lists; `most` are the largest values of named sizes."""
     value = _value_schema(spec)
     if spec.kind == "label" and spec.labels:
         value = {"anyOf": [value, {"type": "string", "enum": list(spec.labels)}]}
         return {"anyOf": [value, _list(value, None, limits.rows)]}
     for size in reversed(spec.shape[1:]):
-        value = _list(value, size if isinstance(size, int) else None)
+        value = _list(value, size) if isinstance(size, int) else _list(value, None, (most or {}).get(size))
     nested = _list(value, None, limits.rows) if spec.shape else value
     if not takes_pictures(spec):
         return nested
@@ -226,9 +251,16 @@ def _list(items: Schema, size: int | None, most: int | None = None) -> Schema:
     return {"type": "array", "items": items, "minItems": 1} | ({} if most is None else {"maxItems": most})
 
 
-def _output_schema(spec: TensorSpec) -> Schema:
+def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
     number: Schema = {"type": "number"}
     by_name = {"type": "object", "properties": dict.fromkeys(spec.labels, number)}
+    if codec.padding.decoder(spec) is not None:
+        return {"type": "array", "items": {"type": "string"}}
+    if spec.kind == "label" and spec.labels and spec.dtype in INTEGERS:
+        named: Schema = {"type": "string", "description": "A class by its name."}
+        for _ in spec.shape:
+            named = {"type": "array", "items": named}
+        return named
     if spec.kind == "label" and spec.labels:
         label = {"type": "string", "enum": list(spec.labels)}
         fields = {"label": label, "probability": number, "probabilities": by_name}
@@ -268,11 +300,19 @@ def _detections_schema(found: regions.Detections) -> Schema:
     return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
 
 
+def _ranking_schema(ranked: regions.Ranking) -> Schema:
+    fields: Schema = {"label": {"type": "string"}, "score": {"type": "number"}}
+    items = {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "array", "description": RANKING, "items": {"type": "array", "items": items}}
+
+
 def _v2_schema(served: ServedModel) -> Schema:
-    specs = list(served.codec.specs.values())
+    codec, specs = served.codec, list(served.codec.specs.values())
     tensors = [_tensor(spec, DATATYPES[spec.dtype], _value_schema(spec)) for spec in specs]
-    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in specs if takes_pictures(spec)]
-    inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": len(specs), "maxItems": len(specs)}
+    as_bytes = [spec for spec in specs if takes_pictures(spec) or spec.name in codec.padding.texts]
+    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in as_bytes]
+    needed = sum(not codec.optional(spec) for spec in specs)
+    inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": needed, "maxItems": len(specs)}
     properties = {"id": {"type": ["string", "null"]}, "inputs": inputs}
     return {"type": "object", "required": ["inputs"], "properties": properties}
 
@@ -316,9 +356,14 @@ def examples(served: ServedModel) -> list[Schema]:
 
 def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
     row: Schema = {}
+    padding = served.codec.padding
     for spec in served.codec.specs.values():
+        if spec.name in padding.lengths:
+            continue
         value = _example(served, spec.name)
-        if as_pictures and takes_pictures(spec):
+        if (tokenizer := padding.texts.get(spec.name)) is not None:
+            row[spec.name] = [tokenizer.decode(ids) for ids in value.tolist()]
+        elif as_pictures and takes_pictures(spec):
             row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
         elif spec.kind == "label" and spec.labels:
             row[spec.name] = [spec.labels[number] for number in value.tolist()]
@@ -330,7 +375,7 @@ def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
 def _example(served: ServedModel, name: str) -> np.ndarray:
     """The golden input, of one row if it has rows."""
     value = served.golden[name]
-    return value[:1] if rows_name(served.manifest.signature) else value
+    return value[:1] if served.signature.rows_name else value
 
 
 def v2_example(served: ServedModel) -> Schema:

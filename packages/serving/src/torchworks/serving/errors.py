@@ -31,6 +31,11 @@ class Refusal(Exception):
         return {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
 
 
+def invalid(message: str) -> Refusal:
+    """The request can be read, but does not fit the model."""
+    return Refusal(422, "invalid", message)
+
+
 def stopping() -> Refusal:
     return Refusal(503, "stopping", "The service is stopping: ask another replica.", retry_after=1)
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,13 +16,12 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from torchworks.serving.batching import Arrival
-from torchworks.serving.codecs import Inputs, invalid
-from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, too_late
+from torchworks.serving.codecs import Rows
+from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, invalid, too_late
 from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
-from torchworks.shared.pictures import Letterbox
 
 KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds
@@ -75,9 +74,9 @@ class Call:
         return encode(self)
 
     @property
-    def letterboxes(self) -> Sequence[Letterbox]:
-        """Of the pictures that were sent."""
-        return self.inputs.letterboxes if isinstance(self.inputs, Inputs) else ()
+    def rows(self) -> Rows:
+        """What is known of the rows that were sent."""
+        return Rows.of(self.inputs)
 
     @property
     def least_score(self) -> float:
@@ -105,7 +104,7 @@ class Call:
             alias=self.service.registry.alias(self.served),
             route=self.route,
             status=status,
-            rows=len(next(iter(self.inputs.values()))) if self.inputs else 0,
+            rows=max((len(value) for value in self.inputs.values() if value.ndim), default=1) if self.inputs else 0,
             seconds=self.seconds,
             inputs=self.inputs,
             outputs=self.outputs,

@@ -46,11 +46,13 @@ class Prediction:
 
 def answer(signature: Signature, outputs: dict[str, np.ndarray]) -> str:
     """`outputs` for people, such as "7 (98 %), 1 (64 %)"; at most 200 characters, "" without outputs."""
-    found = regions.detections(signature)
+    found, ranked = regions.detections(signature), regions.ranking(signature)
     texts = []
     for spec in regions.answered(signature) if outputs else ():
         if found and spec.name == found.boxes.name:
             texts.append(_rows([_detected(found, outputs, i) for i in range(len(outputs[spec.name]))]))
+        elif ranked and spec.name == ranked.label.name:
+            texts.append(_rows([_ranked(ranked, outputs, i) for i in range(len(outputs[spec.name]))]))
         elif regions.is_classes(spec):
             texts.append(_rows([_largest(spec, mask) for mask in outputs[spec.name]]))
         elif regions.is_map(spec):
@@ -61,7 +63,15 @@ def answer(signature: Signature, outputs: dict[str, np.ndarray]) -> str:
     return text if len(text) <= ANSWER_LENGTH else text[: ANSWER_LENGTH - 1] + "…"
 
 
+def _ranked(ranked: regions.Ranking, outputs: dict[str, np.ndarray], row: int) -> str:
+    """The first classes of a row."""
+    listed = ranked.listed(outputs, row)
+    return " ".join(each["label"] for each in listed[:ANSWER_CLASSES])
+
+
 def _tensor(spec: TensorSpec, values: np.ndarray) -> str:
+    if spec.labels and spec.kind == "label" and spec.dtype in regions.INTEGERS and values.ndim == 2:
+        return _rows([" ".join(regions.all_named(spec, row[:ANSWER_CLASSES].tolist())) for row in values])
     if spec.labels and spec.kind in ("label", "probabilities") and 1 <= values.ndim <= 2:
         return _rows([_row(spec, row) for row in values])
     return f"{spec.name} {'×'.join(map(str, values.shape))}"

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from torchworks.serving.codecs import Codec, gives_pictures, grid
+from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Arrays, Call, received_in_time
-from torchworks.serving.jobs import Job, Jobs, in_parts
+from torchworks.serving.image_files import gives_pictures, grid
+from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
 from torchworks.serving.service import Service
 
@@ -28,7 +29,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 async def submit(request: Request, name: str) -> dict[str, Any]:
     """Start a job: the same body as for predict, with many more rows. Watch it at `events`, fetch its `result`."""
     call = await _call(request, name)
-    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.letterboxes))
+    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.rows))
 
 
 @router.post("/models/{name}/stream", include_in_schema=False)
@@ -43,9 +44,10 @@ async def _call(request: Request, name: str) -> Call:
     """What is asked, decoded."""
     service: Service = request.app.state.service
     served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
+    check_cuttable(served.manifest.signature)
     limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
     async with received_in_time(limits.receive_seconds):
-        decode = await read_body(request, Codec(served.manifest, limits))
+        decode = await read_body(request, served.codec.within(limits))
     return Call(service, request, "job", served, inputs=await service.beside(decode.work))
 
 
@@ -56,8 +58,8 @@ async def _parts(call: Call) -> AsyncIterator[bytes]:
         with call.served.lease():
             async for part in in_parts(call.served, call.inputs, call.service.jobs.limits):
                 end = start + len(next(iter(part.values())))
-                boxes = call.letterboxes[start:end]
-                outputs = await call.service.beside(write, part, boxes, call.least_score)
+                rows = Rows.of(call.inputs, slice(start, end))
+                outputs = await call.service.beside(write, part, rows, call.least_score)
                 yield _event({"start": start, "outputs": outputs})
                 start = end
         status = 200
@@ -129,7 +131,7 @@ def _note(call: Call, job: Job) -> None:
 
 
 def _json(codec: Codec, job: Job, outputs: Arrays, least_score: float) -> Response:
-    told = codec.to_json(outputs, job.letterboxes, least_score)
+    told = codec.to_json(outputs, job.sent, least_score)
     answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told}
     return Response(to_json(answer), media_type="application/json")
 

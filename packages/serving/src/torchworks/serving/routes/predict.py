@@ -9,9 +9,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from torchworks.serving.codecs import IMAGE_TYPES, Codec, is_small
+from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Call, Decode, body_of, limited, respond
+from torchworks.serving.image_files import IMAGE_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
 
@@ -63,7 +64,7 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
 
 def encode(call: Call) -> Response:
     """A picture for those who accept nothing else, JSON for all others."""
-    codec, told = call.served.codec, (call.outputs, call.letterboxes, call.least_score)
+    codec, told = call.served.codec, (call.outputs, call.rows, call.least_score)
     if call.request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
         return Response(codec.to_png(*told), media_type="image/png")
     answer = {

@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
 from torchworks.serving import binary
-from torchworks.serving.codecs import Codec, invalid, numbers, parse
-from torchworks.serving.errors import Refusal
+from torchworks.serving.codecs import Codec, Inputs, numbers, parse
+from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.handling import Arrays, Call, Decode, body_of, respond
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
@@ -115,13 +115,10 @@ def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays
     wish.id, wish.outputs = document.get("id"), _wanted(codec, document)
     if len(document["inputs"]) > codec.limits.fields:
         raise Refusal(413, "too_many_fields", f"A request may have {codec.limits.fields} tensors.")
-    arrays = {}
+    arrays = Inputs()
     for tensor, part in zip(document["inputs"], binary.dealt(document["inputs"], rest), strict=True):
-        spec, array = _array(codec, tensor, part)
-        if spec.name in arrays:
-            raise invalid(f"'{spec.name}' is given twice.")
-        arrays[spec.name] = array
-    codec.check(arrays)
+        _add(codec, arrays, tensor, part)
+    codec.complete(arrays)
     return arrays
 
 
@@ -138,8 +135,8 @@ def _wanted(codec: Codec, document: dict[str, Any]) -> dict[str, bool]:
     return {name: all_binary if one is None else one is True for name, one in asked.items()}
 
 
-def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSpec, np.ndarray]:
-    """One input with its specification; `part` are its bytes if it came as such."""
+def _add(codec: Codec, arrays: Inputs, tensor: Any, part: memoryview | None) -> None:
+    """Add one input to `arrays`; `part` are its bytes if it came as such."""
     wanted = {"name", "shape", "datatype"} | ({"data"} if part is None else set())
     if not isinstance(tensor, dict) or not wanted <= tensor.keys():
         raise invalid("Each tensor must be an object with name, shape, datatype and data.")
@@ -148,9 +145,11 @@ def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSp
     if not isinstance(tensor["name"], str) or tensor["name"] not in codec.specs:
         raise invalid(f"The model has no such input. Its inputs: {', '.join(codec.specs)}.")
     spec, shape = codec.specs[tensor["name"]], tensor["shape"]
+    if spec.name in arrays:
+        raise invalid(f"'{spec.name}' is given twice.")
     if tensor["datatype"] == "BYTES":
-        given = tensor["data"] if part is None else binary.elements(spec, part, codec.limits.rows)
-        return spec, codec.array(spec, given)
+        codec.read(arrays, spec, tensor["data"] if part is None else binary.elements(spec, part, codec.limits.rows))
+        return
     if tensor["datatype"] != DATATYPES[spec.dtype]:
         raise invalid(f"'{spec.name}' must have the datatype {DATATYPES[spec.dtype]}.")
     if not isinstance(shape, list) or not all(type(size) is int and 0 < size < 2**31 for size in shape):
@@ -158,7 +157,7 @@ def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSp
     values = numbers(spec, tensor["data"]) if part is None else binary.array(spec, part)
     if values.size != int(np.prod(shape, dtype=object)):
         raise invalid(f"'{spec.name}' has another number of values than its shape says.")
-    return spec, values.reshape(shape)
+    arrays[spec.name] = values.reshape(shape)
 
 
 def _encode(wish: Wish, call: Call) -> Response:
