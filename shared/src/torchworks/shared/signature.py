@@ -82,7 +82,7 @@ class TensorSpec:
                 f"and its shape as in (N, T), but they are {self.dtype} and {self._written(self.shape)}."
             )
         self._check_default()
-        if self.pad is not None and not (len(self.shape) >= 2 and isinstance(self.shape[1], str)):
+        if self.pad is not None and not (len(self.shape) == 2 and isinstance(self.shape[1], str)):
             raise UserError(
                 f"'{self.name}' has a pad, so its rows can have different lengths: its second size must be a name, as "
                 f"in (N, T), but its shape is {self._written(self.shape)}."
