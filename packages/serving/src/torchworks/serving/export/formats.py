@@ -129,7 +129,7 @@ def _advice(sizes: list[str], said: str) -> str:
     if largest := re.search(r"<= (\d+)", said):
         name = sizes[0] if sizes else "T"
         return f'If {name} has a largest value, the signature must name it, such as most={{"{name}": {largest[1]}}}. '
-    if "constant" in said:
+    if re.search("constant|[Ss]pecializ|== \\d", said):
         return "The code fixes it, as len(tensor), .chunk or a shape made an int do: use tensor.shape. "
     return ""
 
