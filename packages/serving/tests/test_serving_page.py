@@ -128,6 +128,6 @@ def test_how_to_ask_is_told_to_who_has_the_key_with_commands_that_send_one(servi
     assert "X-API-Key" not in serving("classifier").get("/docs").text
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "__init__.py", "..%2Fapp.py", "%2e%2e/gate.py"])
+@pytest.mark.parametrize("name", ["nothing.js", "__init__.py", "..%2Fapp.py", "%2e%2e/app.py"])
 def test_only_the_files_of_the_page_are_given(serving, name):
     assert serving("classifier").get(f"/dashboard/{name}").status_code == 404

@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from torchworks.serving import describe, errors
-from torchworks.serving.asking import Asking
-from torchworks.serving.gate import Gate
-from torchworks.serving.hosts import Hosts
+from torchworks.serving.host_check import HostCheck
 from torchworks.serving.limits import Settings
+from torchworks.serving.predict_router import PredictRouter
 from torchworks.serving.registry import Registry
+from torchworks.serving.request_guard import RequestGuard
 from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, v2, watch
 from torchworks.serving.service import Service
 
@@ -45,9 +45,9 @@ class ServingApp(FastAPI):
         await (Starlette if scope["type"] == "http" else FastAPI).__call__(self, scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
-        asking = Asking(super().build_middleware_stack())
+        asking = PredictRouter(super().build_middleware_stack())
         keyed = self.service.settings.api_key is not None
-        return Gate(Hosts(asking, self._allowed_hosts, keyed=keyed), self.service)
+        return RequestGuard(HostCheck(asking, self._allowed_hosts, keyed=keyed), self.service)
 
     def openapi(self) -> dict[str, Any]:
         registry = self.service.registry
@@ -60,7 +60,7 @@ class ServingApp(FastAPI):
 
 def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[str] = ()) -> ServingApp:
     """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
-    closed with the app. Give `allowed_hosts` (see `Hosts`) to an app without a key that a browser can reach."""
+    closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a key that a browser can reach."""
     app = ServingApp(Service(registry, settings), allowed_hosts)
     errors.install(app)
     routers = [health.router, models.router, v2.router, jobs.router, watch.router]

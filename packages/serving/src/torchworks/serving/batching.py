@@ -31,8 +31,8 @@ import numpy as np
 
 from torchworks.serving.errors import Refusal, stopping, too_late
 from torchworks.serving.limits import Limits
-from torchworks.serving.pace import Pace
 from torchworks.serving.padding import elastic_sizes, padded_to
+from torchworks.serving.throughput import Throughput
 from torchworks.shared.config import UserError
 from torchworks.shared.signature import Signature, TensorSpec
 
@@ -118,7 +118,7 @@ class Arrival:
 class Batcher:
     """One model's queue. `prepare` is called in the model's thread each time that one starts, before anything is
     computed; whoever builds a batcher waits for it and gets what it raises. `pads` are the values by which inputs can
-    be padded. `batch_rows` and `pace` may be set to what was measured."""
+    be padded. `batch_rows` and `throughput` may be set to what was measured."""
 
     RESTART_SECONDS = 1.0
     """Pause before a thread that died is replaced; it doubles each time."""
@@ -137,7 +137,7 @@ class Batcher:
         self.signature, self.limits, self.name = signature, limits, name
         self.rows_name = signature.rows_name
         self.elastic = elastic_sizes(signature, pads or {})
-        self.batch_rows, self.pace = limits.batch_rows, Pace()
+        self.batch_rows, self.throughput = limits.batch_rows, Throughput()
         self.arriving = self.queued_rows = self.deaths = 0
         self.computed: Callable[[int], object] = lambda rows: None  # told of the rows of each batch
         self._computer = Computer(run, signature, pads or {}, self.elastic)
@@ -158,9 +158,9 @@ class Batcher:
         """A request that has come, and will be submitted when it is read and decoded. Raises `Refusal` if too many are
         before it."""
         before = self.arriving + self.queued_rows + self.running_rows
-        bound = max(self.pace.rate * self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
+        bound = max(self.throughput.rate * self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
         if before >= bound:
-            raise busy(self.pace.seconds(before))
+            raise busy(self.throughput.seconds(before))
         return Arrival(self)
 
     async def submit(self, inputs: Arrays, deadline: float) -> Answer:
@@ -196,7 +196,7 @@ class Batcher:
             raise stopping()
         if not self.ready:
             raise restarting()
-        wait = self.pace.seconds(self.queued_rows + self.running_rows)
+        wait = self.throughput.seconds(self.queued_rows + self.running_rows)
         full = self.queued_rows + ticket.rows > max(self.limits.queue_rows, ticket.rows)
         if full or wait > ticket.deadline - ticket.entered:
             raise busy(wait)
@@ -253,7 +253,7 @@ class Batcher:
             ticket.settle(outcome)
         rows = sum(ticket.rows for ticket in batch)
         self.computed(rows)
-        self.pace.answered(rows, self.arriving + self.queued_rows, self.batch_rows, time.monotonic())
+        self.throughput.answered(rows, self.arriving + self.queued_rows, self.batch_rows, time.monotonic())
         self._dispatch()
 
     # ---- its life ----------------------------------------------------------------------------------------

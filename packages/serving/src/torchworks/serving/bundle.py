@@ -24,7 +24,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from torchworks.serving.forms import MODEL_FILES, Form
+from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, Manifest, unreadable
 from torchworks.shared.signature import Signature, check_name
@@ -56,7 +56,7 @@ class BundleManifest:
     name: str
     version: str
     created: str
-    form: Form
+    form: Format
     package: str
     recipe: str
     builder: str
@@ -135,9 +135,7 @@ def tokenizers_of(folder: Path, manifest: BundleManifest | Manifest) -> dict[str
     named, found = {entry.name for entry in manifest.files}, {}
     for name in sorted({*tokenizer_files(manifest.preprocessing).values()}):
         if name not in named:
-            raise UserError(
-                f"The model in {folder} names the tokenizer {name}, which is none of its files. {RESTORE}"
-            )
+            raise UserError(f"The model in {folder} names the tokenizer {name}, none of its files. {RESTORE}")
         found[name] = from_json((folder / name).read_bytes(), f"file {folder / name}")
     return found
 

@@ -27,7 +27,7 @@ import httpx2
 import numpy as np
 from PIL import Image
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.serving.bundle import BundleManifest
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.signature import Signature, TensorSpec
@@ -386,7 +386,7 @@ def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
     wanted = {} if asked.least_score is None else {"params": {"least_score": asked.least_score}}
     call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked) | wanted)
     answer = yield from _answer(call, timeout)
-    outputs = list(regions.answered(asked.card.signature))
+    outputs = list(output_kinds.answered(asked.card.signature))
     columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     single = [row[outputs[0].name] for row in rows] if len(outputs) == 1 else rows
@@ -421,7 +421,7 @@ def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
             raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
     if asked.seed is not None and not drawn:
         raise UserError("'seed' is for inputs that the service draws, and none is left out.")
-    if asked.least_score is not None and regions.detections(asked.card.signature) is None:
+    if asked.least_score is not None and output_kinds.detections(asked.card.signature) is None:
         raise UserError(f"'least_score' is for detections, and '{asked.card.name}' gives none.")
 
 
@@ -535,7 +535,7 @@ def _plain(value: Any) -> Any:
 
 def _row(spec: TensorSpec, value: Any) -> Any:
     """One row of an output, from what the service sent."""
-    if regions.is_mask(spec):
+    if output_kinds.is_mask(spec):
         return _mask(spec, value)
     if spec.kind == "boxes" and all(isinstance(found, dict) for found in value):
         return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
@@ -556,8 +556,8 @@ def _row(spec: TensorSpec, value: Any) -> Any:
 
 def _mask(spec: TensorSpec, value: dict[str, Any]) -> Mask | np.ndarray:
     values = np.asarray(Image.open(io.BytesIO(base64.b64decode(value["png"])), formats=["PNG"]))
-    if regions.is_map(spec):
-        return (value["low"] + (value["high"] - value["low"]) / regions.DEEP * values).astype(np.float32)
+    if output_kinds.is_map(spec):
+        return (value["low"] + (value["high"] - value["low"]) / output_kinds.DEEP * values).astype(np.float32)
     return Mask(values, spec.labels, value.get("shares", {}))
 
 
@@ -568,8 +568,8 @@ def stub(manifest: BundleManifest) -> str:
     """The source of a module with a class for this model alone, whose `predict` names its inputs, their classes and
     the type of its rows, for editors and type checkers."""
     inputs, outputs = manifest.signature.inputs, manifest.signature.outputs
-    told, found = list(regions.answered(manifest.signature)), regions.detections(manifest.signature)
-    ranked = regions.ranking(manifest.signature)
+    told, found = list(output_kinds.answered(manifest.signature)), output_kinds.detections(manifest.signature)
+    ranked = output_kinds.ranking(manifest.signature)
     latent = any(spec.kind == "latent" for spec in inputs)
     drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
     wanted = ["least_score: float | None = None"] if found else []
@@ -671,18 +671,18 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
     return f"{name}: {array}"
 
 
-def _row_type(spec: TensorSpec, found: regions.Detections | None, ranked: regions.Ranking | None) -> str:
+def _row_type(spec: TensorSpec, found: output_kinds.Detections | None, ranked: output_kinds.Ranking | None) -> str:
     if found is not None and spec == found.boxes:
         return "list[Detection]"
     if ranked is not None and spec == ranked.label:
         return "list[Ranked]"
     if spec.kind == "text":
         return "str"
-    if spec.kind == "label" and spec.labels and spec.dtype in regions.INTEGERS:
+    if spec.kind == "label" and spec.labels and spec.dtype in output_kinds.INTEGERS:
         return "str" if len(spec.shape) == 1 else "list[str]"
     if spec.kind == "image":
         return "Image.Image"
-    if regions.is_mask(spec) and not regions.is_map(spec):
+    if output_kinds.is_mask(spec) and not output_kinds.is_map(spec):
         return "Mask"
     if not spec.labels:
         return "ndarray"

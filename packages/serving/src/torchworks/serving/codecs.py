@@ -17,7 +17,7 @@
 
 An image becomes exactly the pixels that training would read from its file: its middle, or the whole of it in a
 letterbox if the model's preprocessing says so. Then boxes and masks are answered in the image's own pixels.
-`regions.py` has what is written for them, `padding.py` how texts and other rows of different lengths are read.
+`output_kinds.py` has what is written for them, `padding.py` how texts and other rows of different lengths are read.
 Whatever does not fit raises `Refusal`.
 """
 
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import from_json
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.image_files import (
@@ -111,10 +111,10 @@ class Codec:
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
         self.whole = {spec.name for spec in self.signature.inputs if _letterboxes(manifest, spec)}
-        self.detections = regions.detections(self.signature)
-        self.ranking = regions.ranking(self.signature)
-        self.answered = list(regions.answered(self.signature))
-        self.colours = regions.colours(self.signature)
+        self.detections = output_kinds.detections(self.signature)
+        self.ranking = output_kinds.ranking(self.signature)
+        self.answered = list(output_kinds.answered(self.signature))
+        self.colours = output_kinds.colours(self.signature)
 
     def within(self, limits: Limits) -> "Codec":
         """The same with other limits."""
@@ -261,7 +261,7 @@ class Codec:
         if gives_pictures(spec):
             return png(spec, outputs[spec.name][0])
         masks = self._masks(spec, outputs, self._listed(outputs, rows, least_score))
-        return regions.Painter(spec, self.colours).png(masks[0], rows.letterbox(0))
+        return output_kinds.Painter(spec, self.colours).png(masks[0], rows.letterbox(0))
 
     def heavy(self, outputs: Mapping[str, np.ndarray]) -> bool:
         """Whether writing them takes long enough to be done beside the event loop."""
@@ -280,8 +280,8 @@ class Codec:
             return found
         if self.ranking is not None and spec.name == self.ranking.label.name:
             return [self.ranking.listed(outputs, row) for row in range(len(outputs[spec.name]))]
-        if regions.is_mask(spec):
-            painter = regions.Painter(spec, self.colours)
+        if output_kinds.is_mask(spec):
+            painter = output_kinds.Painter(spec, self.colours)
             masks = self._masks(spec, outputs, found)
             return [painter.written(mask, rows.letterbox(i)) for i, mask in enumerate(masks)]
         if gives_pictures(spec):
@@ -300,9 +300,9 @@ class Codec:
 
     def _masks(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], found: list) -> Sequence[np.ndarray]:
         masks = list(outputs[spec.name])
-        if not (regions.is_instances(spec) and found):
+        if not (output_kinds.is_instances(spec) and found):
             return masks
-        return [regions.only(mask, listed) for mask, listed in zip(masks, found, strict=True)]
+        return [output_kinds.only(mask, listed) for mask, listed in zip(masks, found, strict=True)]
 
 
 def _letterboxes(manifest: BundleManifest, spec: TensorSpec) -> bool:
@@ -384,8 +384,8 @@ def _loose(text: str) -> Any:
 
 def _readable(spec: TensorSpec, shape: tuple[int, ...], listed: list[Any]) -> list[Any]:
     """The rows of an output of this shape for people."""
-    if spec.labels and spec.kind == "label" and spec.dtype in regions.INTEGERS:
-        return regions.all_named(spec, listed)
+    if spec.labels and spec.kind == "label" and spec.dtype in output_kinds.INTEGERS:
+        return output_kinds.all_named(spec, listed)
     named = spec.labels and shape[1:] == (len(spec.labels),)
     if named and spec.kind == "label":
         return [_class(spec.labels, row) for row in listed]

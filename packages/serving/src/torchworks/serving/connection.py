@@ -7,16 +7,16 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from torchworks.serving.errors import Refusal
-from torchworks.serving.gate import new_id
+from torchworks.serving.request_guard import new_id
 
 HEAD_BYTES = 1 << 16
 
 
-def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtocol]:
+def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtocol]:
     """uvicorn's protocol, which also cuts a connection whose request is not complete after `receive_seconds`, whose
     client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that are no body."""
 
-    class Patient(HttpToolsProtocol):
+    class TimeoutProtocol(HttpToolsProtocol):
         _receiving: asyncio.TimerHandle | None = None
         _sending: asyncio.TimerHandle | None = None
         _head = 0
@@ -79,7 +79,7 @@ def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtoc
             _stop(before)
             return self.loop.call_later(seconds, self.transport.abort)
 
-    return Patient
+    return TimeoutProtocol
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> None:

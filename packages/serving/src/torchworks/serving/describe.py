@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, png, takes_pictures
 from torchworks.serving.jobs import JobLimits
@@ -269,17 +269,17 @@ def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
         return {"type": "array", "items": by_name}
     if gives_pictures(spec):
         return {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
-    if regions.is_mask(spec):
+    if output_kinds.is_mask(spec):
         return {"type": "array", "items": _mask_schema(spec), "description": MASK}
     return {"type": "array"}
 
 
 def _mask_schema(spec: TensorSpec) -> Schema:
     fields: Schema = {"png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}}
-    if regions.is_classes(spec):
+    if output_kinds.is_classes(spec):
         fields["png"]["description"] = "Pixels are the numbers of classes, in the order of the labels, with a palette."
         fields["shares"] = {"type": "object", "properties": {name: {"type": "number"} for name in spec.labels}}
-    elif regions.is_instances(spec):
+    elif output_kinds.is_instances(spec):
         fields["png"]["description"] = "Pixels are the numbers of detections; 0 is none."
     else:
         fields["png"]["description"] = "16 bits grey: a pixel p stands for low + (high - low) * p / 65535."
@@ -287,7 +287,7 @@ def _mask_schema(spec: TensorSpec) -> Schema:
     return {"type": "object", "required": list(fields), "properties": fields}
 
 
-def _detections_schema(found: regions.Detections) -> Schema:
+def _detections_schema(found: output_kinds.Detections) -> Schema:
     label: Schema = {"type": "string"} | ({"enum": list(found.label.labels)} if found.label.labels else {})
     box = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
     fields: Schema = {
@@ -300,7 +300,7 @@ def _detections_schema(found: regions.Detections) -> Schema:
     return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
 
 
-def _ranking_schema(ranked: regions.Ranking) -> Schema:
+def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:
     fields: Schema = {"label": {"type": "string"}, "score": {"type": "number"}}
     items = {"type": "object", "required": list(fields), "properties": fields}
     return {"type": "array", "description": RANKING, "items": {"type": "array", "items": items}}

@@ -27,7 +27,7 @@ KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
 Read = Callable[[Request, ServedModel], Awaitable["Decode"]]
-Encode = Callable[["Call"], Response]
+Encode = Callable[["PredictRequest"], Response]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Decode:
 
 
 @dataclass
-class Call:
+class PredictRequest:
     """A request to a model on its way."""
 
     service: Service
@@ -117,7 +117,7 @@ async def respond(request: Request, name: str, version: str | None, route: str, 
     sticky = request.headers.get("x-sticky-key", "")[:KEY_LENGTH] or request.state.request_id
     served = service.registry.choose(name, version, sticky)
     arrival = _arrival(service, served, route)
-    call = Call(service, request, route, served)
+    call = PredictRequest(service, request, route, served)
     status = 500
     try:
         response = await call.run(arrival, read, encode)
@@ -143,14 +143,14 @@ def _arrival(service: Service, served: ServedModel, route: str) -> Arrival:
         raise
 
 
-def mirror(call: Call) -> None:
+def mirror(call: PredictRequest) -> None:
     """Give the shadow a copy of the request, if it has nothing else to do: it must never keep others waiting."""
     shadow = call.service.registry.shadow(call.served.name)
     if shadow is not None and shadow is not call.served and shadow.ready and shadow.batcher.idle:
         call.service.spawn(asyncio.get_running_loop().create_task(_mirrored(call, shadow)))
 
 
-async def _mirrored(call: Call, shadow: ServedModel) -> None:
+async def _mirrored(call: PredictRequest, shadow: ServedModel) -> None:
     copy = replace(call, served=shadow, began=time.monotonic(), seconds={}, outputs={})
     status = 200
     try:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.limits import Limits
 from torchworks.shared.pictures import Letterbox, Unreadable, letterboxed, square
@@ -38,7 +38,7 @@ def takes_pictures(spec: TensorSpec) -> bool:
 
 def gives_files(spec: TensorSpec) -> bool:
     """Whether this output can be written as picture files in any way."""
-    return gives_pictures(spec) or regions.is_mask(spec)
+    return gives_pictures(spec) or output_kinds.is_mask(spec)
 
 
 def gives_pictures(spec: TensorSpec) -> bool:

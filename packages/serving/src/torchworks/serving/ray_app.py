@@ -13,7 +13,7 @@ from pathlib import Path
 from ray import serve
 
 from torchworks.serving.app import ServingApp, create_app
-from torchworks.serving.hosts import LOCAL
+from torchworks.serving.host_check import LOCAL
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel

@@ -19,10 +19,10 @@ import uvicorn
 from torchworks.serving.app import ServingApp, create_app
 from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
-from torchworks.serving.connection import patient
+from torchworks.serving.connection import timeout_protocol
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.errors import Refusal
-from torchworks.serving.hosts import LOCAL, is_loopback
+from torchworks.serving.host_check import LOCAL, is_loopback
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.registry import Registry
@@ -208,7 +208,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=patient(limits.receive_seconds + HEAD_START, limits.send_seconds),
+            http=timeout_protocol(limits.receive_seconds + HEAD_START, limits.send_seconds),
             ws="none",
             lifespan="on",
             log_config=None,

@@ -42,7 +42,7 @@ class ServedModel:
         self.batcher = Batcher(
             engine.run, self.signature, limits, self._prepare, f"{self.name}-{self.version}", self.codec.padding.pads
         )
-        self.batcher.batch_rows, self.batcher.pace.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
+        self.batcher.batch_rows, self.batcher.throughput.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
 
     @classmethod
     def load(cls, bundle: Path | Bundle, settings: Settings) -> "ServedModel":

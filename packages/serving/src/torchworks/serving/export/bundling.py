@@ -33,7 +33,6 @@ from torchworks.serving.bundle import (
 )
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
-from torchworks.serving.export.formats import OPSET, check_compiler, write_form
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
@@ -47,11 +46,12 @@ from torchworks.serving.export.trained import (
     parameters,
     tensors_of,
 )
-from torchworks.serving.forms import MODEL_FILES
+from torchworks.serving.export.writers import OPSET, check_compiler, write_format
+from torchworks.serving.formats import MODEL_FILES
 from torchworks.serving.monitoring.drift import reference
+from torchworks.serving.output_kinds import detections
 from torchworks.serving.padding import Padding, elastic_sizes, padded_to
-from torchworks.serving.regions import detections
-from torchworks.serving.sameness import compare
+from torchworks.serving.parity_rules import compare
 from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.device import limit_threads
@@ -186,7 +186,7 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         check_same(work, candidates[-1].outputs, eager)
         notes += prune_notes(share, len(work.calibration))
     if work.settings.quantize:
-        step("Quantising")
+        step("Quantizing")
         bundle, how = integers(work, folder / "int8", bundle)
         label = f"{candidates[-1].label}, int8"
         candidates.append(judge(work, label, bundle, trained.outputs, candidates[-1].parameters))
@@ -251,7 +251,7 @@ def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
     folder.mkdir()
     copy_extra(work, folder)
     write_golden(work, folder, engine_of(work, predictor))
-    write_form(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
+    write_format(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
     return Bundle(folder, draft(work, folder))
 
 
@@ -279,7 +279,7 @@ def prune_notes(share: float, rows: int) -> list[str]:
 def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str, ...]]:
     """The ONNX model of `plain` with 8-bit integers, in a new folder, with its own golden example; and how it was
     made."""
-    from torchworks.serving.export.quantize import quantise  # slow to import, and seldom needed
+    from torchworks.serving.export.quantize import quantize  # slow to import, and seldom needed
 
     folder.mkdir()
     copy_extra(work, folder)
@@ -290,7 +290,7 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
         scores = [score_of(work.trained.signature, outputs, work.calibration, before) for outputs in (before, found)]
         return scores[0].loss_of(scores[1]) <= work.settings.max_loss
 
-    how = quantise(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
+    how = quantize(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
     bundle = Bundle(folder, draft(work, folder))
     write_golden(work, folder, open_engine(bundle, threads=work.threads))
     return bundle, how
@@ -322,7 +322,7 @@ def write_golden(work: Work, folder: Path, engine: Engine) -> None:
 
 
 def check_same(work: Work, found: Arrays, wanted: Arrays) -> None:
-    """Raise `UserError` unless a converted model answers as the one that it was made from, by `sameness.py`."""
+    """Raise `UserError` unless a converted model answers as the one that it was made from, by `parity_rules.py`."""
     tolerance = work.trained.manifest.tolerance
     for each in compare(work.trained.signature, wanted, found, tolerance):
         if not each.same:

@@ -1,8 +1,8 @@
 """8-bit integers for an ONNX model, by ONNX Runtime's own quantiser.
 
-Convolutional nets are quantised statically: weights (int8, per channel) and activations (uint8), whose ranges are
-measured over calibration samples; nodes between quantise and dequantise steps (QDQ) run on integer kernels. Nets with
-attention or recurrence are quantised dynamically: weights as above, activations by their range at each call, for it
+Convolutional nets are quantized statically: weights (int8, per channel) and activations (uint8), whose ranges are
+measured over calibration samples; nodes between quantize and dequantise steps (QDQ) run on integer kernels. Nets with
+attention or recurrence are quantized dynamically: weights as above, activations by their range at each call, for it
 changes with the text or the series (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
 
 Products of two 8-bit numbers are summed in pairs in 16 bits by processors without VNNI and can overflow there; weights
@@ -37,7 +37,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 DYNAMIC = ("MatMul", "Gemm", "Attention", "LSTM")
 
 
-def quantise(
+def quantize(
     source: Path, target: Path, calibration: Iterable[Arrays], good_enough: Callable[[Path], bool]
 ) -> tuple[str, ...]:
     """Write the ONNX model `source` with 8-bit integers as `target`; returns how it was done, in sentences.
@@ -119,7 +119,7 @@ def _dynamic(source: Path, target: Path, reason: str) -> tuple[str, ...]:
 def _range_note(reduced: bool) -> str:
     if reduced:
         return "They have 7 because this processor has no VNNI, without which sums of products of 8 bits can overflow."
-    return "This processor has VNNI. One without can overflow with 8: quantise there for there."
+    return "This processor has VNNI. One without can overflow with 8: quantize there for there."
 
 
 class Reader(CalibrationDataReader):

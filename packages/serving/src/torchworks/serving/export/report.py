@@ -9,7 +9,7 @@ from torchworks.serving.engine import Engine
 from torchworks.serving.export.parity import Closeness, Score
 from torchworks.serving.export.speed import BATCHES, Speed
 from torchworks.serving.export.trained import Arrays, Samples
-from torchworks.serving.sameness import PIXELS
+from torchworks.serving.parity_rules import PIXELS
 
 LEGACY = """\
 ## TorchScript is legacy

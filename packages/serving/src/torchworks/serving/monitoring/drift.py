@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.shared.signature import Signature, TensorSpec
 
 FORMAT = 1
@@ -42,8 +42,8 @@ Column = tuple[np.ndarray, tuple[str, ...]]
 
 def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[str, Column]:
     """The features of N rows by name, such as "input.image.brightness"."""
-    found, detected = {}, regions.detections(signature)
-    told = list(regions.answered(signature))
+    found, detected = {}, output_kinds.detections(signature)
+    told = list(output_kinds.answered(signature))
     for side, specs, tensors in (("input", signature.inputs, inputs), ("output", told, outputs)):
         for spec in specs:
             if spec.shape[:1] != signature.inputs[0].shape[:1]:  # it does not speak of single rows
@@ -56,16 +56,16 @@ def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[st
     return found
 
 
-def _detections(found: regions.Detections, outputs: Mapping) -> dict[str, Column]:
+def _detections(found: output_kinds.Detections, outputs: Mapping) -> dict[str, Column]:
     """How many detections of a score of at least ½ an image has, the highest score, and its class."""
     score, label = (np.asarray(outputs[spec.name]) for spec in (found.score, found.label))
-    score = np.where(label == regions.NOTHING, 0, score)
+    score = np.where(label == output_kinds.NOTHING, 0, score)
     best = np.take_along_axis(label, score.argmax(1)[:, None], 1)[:, 0].astype(np.int64)
     names = (*found.label.labels, "nothing")
     return {
-        "count": ((score >= regions.SURE).sum(1).astype(np.float32), ()),
+        "count": ((score >= output_kinds.SURE).sum(1).astype(np.float32), ()),
         "top": (_coarse(score.max(1)), ()),
-        "class": (np.where(best == regions.NOTHING, len(names) - 1, best), names),
+        "class": (np.where(best == output_kinds.NOTHING, len(names) - 1, best), names),
     }
 
 
@@ -78,7 +78,7 @@ def _areas(spec: TensorSpec, masks: np.ndarray) -> dict[str, np.ndarray]:
 def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
     if spec.kind == "image" and values.ndim >= 3:
         numbers = _image(spec, values)
-    elif regions.is_classes(spec):
+    elif output_kinds.is_classes(spec):
         numbers = _areas(spec, values)
     elif spec.labels and spec.kind == "label" and values.ndim == 1:
         return {"class": (values.astype(np.int64), spec.labels)}

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from torchworks.serving.errors import Refusal
-from torchworks.serving.gate import same_secret
-from torchworks.serving.hosts import is_loopback
+from torchworks.serving.host_check import is_loopback
 from torchworks.serving.registry import Registry
+from torchworks.serving.request_guard import same_secret
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 FORWARDED = ("forwarded", "x-forwarded-for")

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Call, received_in_time
+from torchworks.serving.handling import Arrays, PredictRequest, received_in_time
 from torchworks.serving.image_files import gives_pictures, grid
 from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
@@ -40,7 +40,7 @@ async def stream(request: Request, name: str) -> StreamingResponse:
     return StreamingResponse(_parts(call), media_type="text/event-stream")
 
 
-async def _call(request: Request, name: str) -> Call:
+async def _call(request: Request, name: str) -> PredictRequest:
     """What is asked, decoded."""
     service: Service = request.app.state.service
     served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
@@ -48,10 +48,10 @@ async def _call(request: Request, name: str) -> Call:
     limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
     async with received_in_time(limits.receive_seconds):
         decode = await read_body(request, served.codec.within(limits))
-    return Call(service, request, "job", served, inputs=await service.beside(decode.work))
+    return PredictRequest(service, request, "job", served, inputs=await service.beside(decode.work))
 
 
-async def _parts(call: Call) -> AsyncIterator[bytes]:
+async def _parts(call: PredictRequest) -> AsyncIterator[bytes]:
     start, status = 0, 499
     write = call.served.codec.to_json
     try:
@@ -122,7 +122,7 @@ async def _stream(jobs: Jobs, id: str) -> AsyncIterator[bytes]:
         yield _event(event)
 
 
-def _note(call: Call, job: Job) -> None:
+def _note(call: PredictRequest, job: Job) -> None:
     """Tell the monitor what became of a job."""
     if job.state == "done":
         call.outputs = job.outputs()

@@ -1,4 +1,4 @@
-"""Asking a model: JSON, a picture, or a form in; JSON or a picture out."""
+"""PredictRouter a model: JSON, a picture, or a form in; JSON or a picture out."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Call, Decode, body_of, limited, respond
+from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, respond
 from torchworks.serving.image_files import IMAGE_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
@@ -62,7 +62,7 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
     return parts
 
 
-def encode(call: Call) -> Response:
+def encode(call: PredictRequest) -> Response:
     """A picture for those who accept nothing else, JSON for all others."""
     codec, told = call.served.codec, (call.outputs, call.rows, call.least_score)
     if call.request.headers.get("accept", "").partition(";")[0].strip() == "image/png":

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from torchworks.serving import binary
 from torchworks.serving.codecs import Codec, Inputs, numbers, parse
 from torchworks.serving.errors import Refusal, invalid
-from torchworks.serving.handling import Arrays, Call, Decode, body_of, respond
+from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, respond
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.signature import TensorSpec
@@ -160,7 +160,7 @@ def _add(codec: Codec, arrays: Inputs, tensor: Any, part: memoryview | None) -> 
     arrays[spec.name] = values.reshape(shape)
 
 
-def _encode(wish: Wish, call: Call) -> Response:
+def _encode(wish: Wish, call: PredictRequest) -> Response:
     served, outputs = call.served, call.outputs
     specs = {spec.name: spec for spec in served.manifest.signature.outputs}
     tensors, parts = [], []

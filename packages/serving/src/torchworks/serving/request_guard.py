@@ -27,7 +27,7 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 log = logging.getLogger("torchworks.serving")
 
 
-class Gate:
+class RequestGuard:
     """ASGI middleware. The request's id is in `scope["state"]["request_id"]` and in the answer's X-Request-ID."""
 
     def __init__(self, app: ASGIApp, service: Service):

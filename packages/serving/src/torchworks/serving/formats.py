@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Form = Literal["onnx", "torchscript", "pt2", "aoti", "safetensors"]
+Format = Literal["onnx", "torchscript", "pt2", "aoti", "safetensors"]
 MODEL_FILES: dict[str, str] = {
     "onnx": "model.onnx",
     "torchscript": "model.ts",
@@ -10,5 +10,5 @@ MODEL_FILES: dict[str, str] = {
     "aoti": "model.pt2",
     "safetensors": "model.safetensors",
 }
-CODE_FORMS = ("pt2", "aoti", "torchscript")
+CODE_FORMATS = ("pt2", "aoti", "torchscript")
 """Forms whose files can run code when they are opened: only from whom one trusts, and only when asked to."""

@@ -13,7 +13,7 @@ NEWEST = 0.5
 """Weight of the newest window."""
 
 
-class Pace:
+class Throughput:
     """Rows per second; infinite until measured."""
 
     def __init__(self) -> None:

@@ -17,13 +17,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from torchworks.serving import errors
 from torchworks.serving.errors import Refusal
-from torchworks.serving.gate import OPEN
+from torchworks.serving.request_guard import OPEN
 
 LOCAL = ("localhost",)
 READING = ("GET", "HEAD", "OPTIONS")
 
 
-class Hosts:
+class HostCheck:
     """ASGI middleware, to stand within the gate. `allowed` are the names that requests may ask by, `*.example.org` for
     all below one; this machine's own are always among them, and none at all stands for any. `keyed` tells that callers
     need a key: a page elsewhere has none. Addresses for health take any name, for who watches asks by number."""

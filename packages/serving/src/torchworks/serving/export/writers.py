@@ -20,8 +20,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from torchworks.serving.forms import MODEL_FILES, Form
-from torchworks.serving.sameness import compare
+from torchworks.serving.formats import MODEL_FILES, Format
+from torchworks.serving.parity_rules import compare
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
 from torchworks.shared.predict import Predictor
@@ -39,7 +39,7 @@ MOST_GUARDS = 3
 Inputs = tuple[Tensor, ...]
 
 
-def write_form(form: Form, folder: Path, predictor: Predictor, manifest: Manifest, inputs: Inputs) -> None:
+def write_format(form: Format, folder: Path, predictor: Predictor, manifest: Manifest, inputs: Inputs) -> None:
     """Write `predictor` into `folder` as `form`; `inputs` are examples to trace it by, of at least 2 rows. Raises
     `UserError` where it cannot be made."""
     path = folder / MODEL_FILES[form]

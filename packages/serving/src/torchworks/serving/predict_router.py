@@ -19,7 +19,7 @@ ANSWERS: dict[tuple[str, str], Callable[[Request, str, str | None], Awaitable[Re
 }
 
 
-class Asking:
+class PredictRouter:
     """ASGI middleware: `app` gets all other requests."""
 
     def __init__(self, app: ASGIApp):
