@@ -130,12 +130,12 @@ class Bundle:
 
 
 def tokenizers_of(folder: Path, manifest: BundleManifest | Manifest) -> dict[str, Tokenizer]:
-    """The tokenizers that a bundle or a run's model has in `folder`, by the names of their files. Raises `UserError` for
-    one that is not there or cannot be read."""
+    """The tokenizers of a bundle or a run in `folder`, by the names of their files. Raises `UserError` for one that is
+    not there or cannot be read."""
     named, found = {entry.name for entry in manifest.files}, {}
     for name in sorted({*tokenizer_files(manifest.preprocessing).values()}):
         if name not in named:
-            raise UserError(f"The model in {folder} names the tokenizer {name}, none of its files. {RESTORE}")
+            raise UserError(f"The model in {folder} names the tokenizer {name}, which it lacks. {RESTORE}")
         found[name] = from_json((folder / name).read_bytes(), f"file {folder / name}")
     return found
 

@@ -21,13 +21,12 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
-from urllib.parse import quote
 
 import httpx2
 import numpy as np
 from PIL import Image
 
-from torchworks.serving import output_kinds
+from torchworks.serving import addresses, output_kinds
 from torchworks.serving.bundle import BundleManifest
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.signature import Signature, TensorSpec
@@ -312,12 +311,12 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 
 def _models(timeout: float) -> Plan[list[str]]:
-    answer = yield from _answer(Call("GET", "/v1/models"), timeout)
+    answer = yield from _answer(Call("GET", addresses.MODELS), timeout)
     return [model["name"] for model in answer["models"]]
 
 
 def _card(name: str, timeout: float) -> Plan[Card]:
-    about = yield from _answer(Call("GET", _address(name)), timeout)
+    about = yield from _answer(Call("GET", addresses.model(name)), timeout)
     return Card(
         about["name"],
         about["version"],
@@ -326,11 +325,6 @@ def _card(name: str, timeout: float) -> Plan[Card]:
         about["limits"],
         about,
     )
-
-
-def _address(name: str, version: str | None = None) -> str:
-    part = f"/versions/{quote(version, safe='')}" if version else ""
-    return f"/v1/models/{quote(name, safe='')}{part}"
 
 
 def _answer(call: Call, timeout: float) -> Plan[Any]:
@@ -384,7 +378,7 @@ class _Request:
 
 def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
     wanted = {} if asked.least_score is None else {"params": {"least_score": asked.least_score}}
-    call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked) | wanted)
+    call = Call("POST", addresses.model(asked.card.name, asked.version, "predict"), options=_body(asked) | wanted)
     answer = yield from _answer(call, timeout)
     outputs = list(output_kinds.answered(asked.card.signature))
     columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}

@@ -6,12 +6,11 @@
 import logging
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
 from pydantic_core import to_json
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Match
 
 CLIENT_GONE = 499  # nginx's number for it
@@ -69,9 +68,9 @@ def respond(refusal: Refusal, request_id: str) -> Response:
     return Response(to_json(refusal.body(request_id)), refusal.status, headers, "application/json")
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Turn whatever a route raises into the constant body."""
-    for error in (Refusal, ClientDisconnect, HTTPException, RequestValidationError, Exception):
+    for error in (Refusal, ClientDisconnect, HTTPException, Exception):
         app.add_exception_handler(error, _handle)
 
 
@@ -99,12 +98,10 @@ def answer_to(error: Exception, request_id: str) -> Response:
         case ClientDisconnect():  # before the request was complete; nobody receives this
             log.info("the client of request %s went away", request_id)
             return Response(status_code=CLIENT_GONE)
-        case HTTPException():  # FastAPI's and Starlette's own: unknown routes, wrong methods
+        case HTTPException():  # Starlette's own: unknown addresses, wrong methods
             code, message = STANDARD.get(error.status_code, ("http_error", f"{HTTPStatus(error.status_code).phrase}."))
             response = respond(Refusal(error.status_code, code, message), request_id)
             response.headers.update(error.headers or {})
             return response
-        case RequestValidationError():
-            return respond(Refusal(422, *STANDARD[422]), request_id)
     log.error("request %s failed", request_id, exc_info=error)
     return respond(failed(), request_id)

@@ -2,12 +2,14 @@
 
 from importlib.resources import files
 
-from fastapi import APIRouter
-from fastapi.responses import RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
+from torchworks.serving.addresses import DASHBOARD
 from torchworks.serving.errors import Refusal
+from torchworks.serving.routing import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(documented=False)
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
@@ -19,17 +21,17 @@ FILES = {
 
 
 @router.get("/")
-async def root() -> Response:
+async def root(request: Request) -> Response:
     return RedirectResponse("dashboard/")
 
 
-@router.get("/dashboard/")
-async def page() -> Response:
+@router.get(f"{DASHBOARD}/")
+async def page(request: Request) -> Response:
     return _file("index.html")
 
 
-@router.get("/dashboard/{name}")
-async def part(name: str) -> Response:
+@router.get(f"{DASHBOARD}/{{name}}")
+async def part(request: Request, name: str) -> Response:
     return _file(name)
 
 

@@ -4,21 +4,23 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
+from torchworks.serving import addresses
 from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, PredictRequest, received_in_time
+from torchworks.serving.handling import Arrays, PredictRequest, least_score, received_in_time
 from torchworks.serving.image_files import gives_pictures, grid
 from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
+from torchworks.serving.routing import Router, parameter
 from torchworks.serving.service import Service
 
-router = APIRouter(prefix="/v1", tags=["jobs"])
+router = Router("/v1", tags=["jobs"])
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
@@ -88,8 +90,8 @@ async def events(request: Request, job: str) -> StreamingResponse:
     return StreamingResponse(_stream(_jobs(request), job), media_type="text/event-stream")
 
 
-@router.get("/jobs/{job}/result", responses=PICTURE)
-async def result(request: Request, job: str, least_score: Annotated[float, Query(ge=0, le=1)] = 0.0) -> Response:
+@router.get("/jobs/{job}/result", responses=PICTURE, openapi_extra=parameter("least_score", "number", 0, 1, 0))
+async def result(request: Request, job: str) -> Response:
     """All outputs of a job that is done, with detections of at least a score; with Accept: image/png, all its images in
     one grid."""
     service: Service = request.app.state.service
@@ -99,7 +101,7 @@ async def result(request: Request, job: str, least_score: Annotated[float, Query
     codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
     if wants_grid:
         return await service.beside(_picture, codec, outputs)
-    return await service.beside(_json, codec, found, outputs, least_score)
+    return await service.beside(_json, codec, found, outputs, least_score(request.query_params.get("least_score")))
 
 
 @router.delete("/jobs/{job}")
@@ -113,8 +115,8 @@ def _jobs(request: Request) -> Jobs:
 
 
 def _links(job: Job) -> dict[str, Any]:
-    address = f"/v1/jobs/{job.id}"
-    return job.status() | {"links": {"status": address, "events": f"{address}/events", "result": f"{address}/result"}}
+    parts = {"status": "", "events": "events", "result": "result"}
+    return job.status() | {"links": {name: addresses.job(job.id, part) for name, part in parts.items()}}
 
 
 async def _stream(jobs: Jobs, id: str) -> AsyncIterator[bytes]:
@@ -130,8 +132,8 @@ def _note(call: PredictRequest, job: Job) -> None:
     call.note({"done": 200, "cancelled": 499}.get(job.state, 500))
 
 
-def _json(codec: Codec, job: Job, outputs: Arrays, least_score: float) -> Response:
-    told = codec.to_json(outputs, job.sent, least_score)
+def _json(codec: Codec, job: Job, outputs: Arrays, least: float) -> Response:
+    told = codec.to_json(outputs, job.sent, least)
     answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told}
     return Response(to_json(answer), media_type="application/json")
 

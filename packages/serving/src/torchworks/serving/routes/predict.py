@@ -2,12 +2,11 @@
 
 from functools import partial
 
-from fastapi import Request
-from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal

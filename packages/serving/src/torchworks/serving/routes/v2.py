@@ -9,50 +9,51 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-from torchworks.serving import binary
+from torchworks.serving import addresses, binary
 from torchworks.serving.codecs import Codec, Inputs, numbers, parse
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, respond
+from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.signature import TensorSpec
 
-router = APIRouter(tags=["open inference protocol"])
+router = Router(addresses.PROTOCOL, tags=["open inference protocol"])
 DATATYPES = {
     "float32": "FP32", "float16": "FP16", "bfloat16": "BF16", "int64": "INT64", "int32": "INT32", "uint8": "UINT8",
     "bool": "BOOL",
 }  # fmt: skip
 
 
-@router.get("/v2")
-async def server() -> dict[str, Any]:
+@router.get("")
+async def server(request: Request) -> dict[str, Any]:
     """What this server is."""
     return {"name": "torchworks-serving", "version": "0.1.0", "extensions": ["binary_tensor_data"]}
 
 
-@router.get("/v2/models/{name}")
+@router.get("/models/{name}")
 async def model(request: Request, name: str) -> dict[str, Any]:
     """A model's inputs and outputs."""
     return _metadata(request.app.state.service, name, None)
 
 
-@router.get("/v2/models/{name}/versions/{version}")
+@router.get("/models/{name}/versions/{version}")
 async def model_version(request: Request, name: str, version: str) -> dict[str, Any]:
     """A version's inputs and outputs."""
     return _metadata(request.app.state.service, name, version)
 
 
-@router.get("/v2/models/{name}/ready")
+@router.get("/models/{name}/ready")
 async def model_ready(request: Request, name: str) -> Response:
     """Whether the model answers."""
     return _ready(request.app.state.service, name, None)
 
 
-@router.get("/v2/models/{name}/versions/{version}/ready")
+@router.get("/models/{name}/versions/{version}/ready")
 async def version_ready(request: Request, name: str, version: str) -> Response:
     """Whether the version answers."""
     return _ready(request.app.state.service, name, version)

@@ -1,28 +1,27 @@
 """The service described by what it serves: JSON schemas and examples from each model's signature, as OpenAPI."""
 
-import base64
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI
+from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
-from torchworks.serving import output_kinds
+from torchworks.serving import addresses, output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
-from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, png, takes_pictures
+from torchworks.serving.examples import examples, v2_example
+from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.routing import Endpoint
 from torchworks.serving.served import ServedModel
 from torchworks.shared.signature import TensorSpec
 
 Schema = dict[str, Any]
 INTEGERS = ("int64", "int32", "uint8")
-EXAMPLE_VALUES = 4096
-"""An example with more numbers would be no help; it is left out where pictures can be sent instead."""
+DESCRIPTION = f"Models that answer over HTTP. `{addresses.DOCS}` shows how to send each a request."
 REFUSED = {
     "400": "The request cannot be read.",
     "401": "The service wants a key.",
@@ -76,9 +75,14 @@ ERROR: Schema = {
 }
 
 
-def openapi(app: FastAPI, models: list[ServedModel], limits: Limits) -> Schema:
-    """The OpenAPI document of an app that serves these models."""
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+def openapi(
+    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], limits: Limits
+) -> Schema:
+    """The OpenAPI document of a service with these endpoints and models."""
+    router = APIRouter()
+    for endpoint in endpoints:
+        router.add_api_route(endpoint.path, endpoint.answer, methods=[endpoint.method], **endpoint.about)
+    document = get_openapi(title=title, version=version, description=DESCRIPTION, routes=router.routes)
     document.setdefault("components", {}).setdefault("schemas", {}).update(Error=ERROR, Job=JOB)
     document["components"]["schemas"].pop("HTTPValidationError", None)
     names = [served.name for served in models]
@@ -116,20 +120,20 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
     outputs: Schema = {"application/json": {"schema": _v2_answer(served)}}
     job: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
     events: Schema = {"text/event-stream": {}}
-    by_protocol = f"Ask {name} by the Open Inference Protocol"
+    by_protocol = f"Run {name}, by the Open Inference Protocol"
+    predict, jobs, stream = (addresses.model(name, verb=verb) for verb in ("predict", "jobs", "stream"))
     operations = {
-        f"/v1/models/{name}/predict": _post(name, "predict", f"Ask {name}", bodies, "200", answers),
-        f"/v2/models/{name}/infer": _post(name, "infer", by_protocol, tensors, "200", outputs),
+        predict: _post(name, "predict", f"Run {name}", bodies, "200", answers),
+        addresses.protocol_model(name, verb="infer"): _post(name, "infer", by_protocol, tensors, "200", outputs),
     }
     if served.signature.parts_name is not None:
         operations |= {
-            f"/v1/models/{name}/jobs": _post(name, "jobs", f"Ask {name} for many rows, as a job", larger, "202", job),
-            f"/v1/models/{name}/stream": _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
+            jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
+            stream: _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
         }
     if served.codec.detections is not None:
-        for verb in ("predict", "stream"):
-            if (address := f"/v1/models/{name}/{verb}") in operations:
-                operations[address]["parameters"] = [LEAST]
+        for address in {predict, stream} & operations.keys():
+            operations[address]["parameters"] = [LEAST]
     return operations
 
 
@@ -335,58 +339,3 @@ def _tensor(spec: TensorSpec, datatype: str, value: Schema) -> Schema:
         "data": {"type": "array", "items": value},
     }
     return {"type": "object", "required": list(properties), "properties": properties}
-
-
-# ----------------------------------------------------------------------------------------------------- examples
-
-
-def examples(served: ServedModel) -> list[Schema]:
-    """Requests as JSON that the model answers: its golden example's first row, pictures as files first."""
-    codec = served.codec
-    made = []
-    if codec.latent is not None:
-        labels = [spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels]
-        made.append({"seed": 0, "n": 2} | {spec.name: spec.labels[0] for spec in labels})
-    if codec.picture is not None:
-        made.append(_first_row(served, as_pictures=True))
-    if not made or sum(value.size // len(value) for value in served.golden.values() if value.ndim) <= EXAMPLE_VALUES:
-        made.append(_first_row(served, as_pictures=False))
-    return [{"inputs": inputs} for inputs in made]
-
-
-def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
-    row: Schema = {}
-    padding = served.codec.padding
-    for spec in served.codec.specs.values():
-        if spec.name in padding.lengths:
-            continue
-        value = _example(served, spec.name)
-        if (tokenizer := padding.texts.get(spec.name)) is not None:
-            row[spec.name] = [tokenizer.decode(ids) for ids in value.tolist()]
-        elif as_pictures and takes_pictures(spec):
-            row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
-        elif spec.kind == "label" and spec.labels:
-            row[spec.name] = [spec.labels[number] for number in value.tolist()]
-        else:
-            row[spec.name] = value.tolist()
-    return row
-
-
-def _example(served: ServedModel, name: str) -> np.ndarray:
-    """The golden input, of one row if it has rows."""
-    value = served.golden[name]
-    return value[:1] if served.signature.rows_name else value
-
-
-def v2_example(served: ServedModel) -> Schema:
-    """A request of the Open Inference Protocol that the model answers."""
-    tensors = []
-    for spec in served.codec.specs.values():
-        value = _example(served, spec.name)
-        tensor: Schema = {"name": spec.name, "shape": list(value.shape), "datatype": DATATYPES[spec.dtype]}
-        if takes_pictures(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
-            picture = base64.b64encode(png(spec, value[0])).decode("ascii")
-            tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [picture]})
-        else:
-            tensors.append(tensor | {"data": value.reshape(-1).tolist()})
-    return {"inputs": tensors}
