@@ -236,8 +236,7 @@ class Server(uvicorn.Server):
         host = f"[{host}]" if ":" in host else host
         keyed = self.service.settings.api_key is not None
         how = "give the key there to see how to ask" if keyed else f"how to ask: http://{host}:{port}/docs"
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # there is next to no garbage yet, and looking for it takes a twentieth of the start
         gc.set_threshold(GARBAGE, 20, 100)
         print(f"Serving at http://{host}:{port}  ({how})", flush=True)
 
