@@ -1,8 +1,9 @@
 """Whether what a model is asked, and what it answers, is still spread as over its test data.
 
-Each row of a tensor is told by a few numbers, its features: the brightness of an image, the likeliest class of its
-probabilities. `reference` counts test data in cells between quantiles of such a feature; a `Window` counts the last
-rows that were served in the same cells, and compares.
+Each row of a tensor is summed up by a few numbers, its features: the brightness of an image, the likeliest class of
+its probabilities, how long a text is and how much of it is unknown to the tokenizer. Ids as such have no mean.
+`reference` counts test data in cells between quantiles of such a feature; a `Window` counts the last rows that were
+served in the same cells, and compares.
 
 The distance of the two is the population stability index, PSI = Σ (p − q) ln (p / q) over cells with the shares p and
 q. How large it is without any drift depends on how many rows were counted: with m rows in the reference, n in the
@@ -27,6 +28,8 @@ from torchworks.serving import output_kinds
 from torchworks.shared.signature import Signature, TensorSpec
 
 FORMAT = 1
+UNKNOWN_ID = 1
+"""What all tokenizers have for what they do not know; 0 fills up rows."""
 CELLS = 10
 MAX_FINDINGS = 64
 """Of how many findings the probabilities are followed, from the first on."""
@@ -43,6 +46,7 @@ Column = tuple[np.ndarray, tuple[str, ...]]
 def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[str, Column]:
     """The features of N rows by name, such as "input.image.brightness"."""
     found, detected = {}, output_kinds.detections(signature)
+    ranked = output_kinds.ranking(signature)
     told = list(output_kinds.answered(signature))
     for side, specs, tensors in (("input", signature.inputs, inputs), ("output", told, outputs)):
         for spec in specs:
@@ -51,6 +55,8 @@ def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[st
             values = np.asarray(tensors[spec.name])
             boxes = detected is not None and side == "output" and spec.name == detected.boxes.name
             columns = _detections(detected, tensors) if boxes else _features(spec, values)
+            if ranked is not None and side == "output" and spec.name == ranked.label.name:
+                columns["top"] = (_coarse(np.asarray(tensors[ranked.score.name])[:, 0]), ())
             for name, column in columns.items():
                 found[f"{side}.{spec.name}.{name}"] = column
     return found
@@ -80,8 +86,10 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         numbers = _image(spec, values)
     elif output_kinds.is_classes(spec):
         numbers = _areas(spec, values)
-    elif spec.labels and spec.kind == "label" and values.ndim == 1:
-        return {"class": (values.astype(np.int64), spec.labels)}
+    elif spec.kind in ("text", "tokens"):
+        numbers = _tokens(spec, values)
+    elif spec.kind == "label" and np.issubdtype(values.dtype, np.integer):  # ids; of several the first is the best
+        return {"class": (values.reshape(len(values), -1)[:, 0].astype(np.int64), spec.labels)} if spec.labels else {}
     elif spec.labels and spec.kind == "label" and values.ndim == 2:
         return {"class": (values.argmax(1), spec.labels), "top": (_coarse(values.max(1)), ())}
     elif spec.labels and spec.kind == "probabilities" and values.ndim == 2:
@@ -90,6 +98,20 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         rows = values.reshape(len(values), -1).astype(np.float32, copy=False)
         numbers = {"mean": rows.mean(1), "sd": rows.std(1)}
     return {name: (_coarse(column), ()) for name, column in numbers.items()}
+
+
+def _tokens(spec: TensorSpec, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Of rows of ids (N, T): how many are no padding, and which part of these the tokenizer did not know; of ids that
+    are none of a tokenizer of ours, which part differs from the others."""
+    rows = ids.reshape(len(ids), -1)
+    pad = 0 if spec.kind == "text" else spec.pad
+    real = np.ones(rows.shape, bool) if pad is None else rows != pad
+    length = real.sum(1)
+    if spec.kind == "text":
+        part = ((rows == UNKNOWN_ID) & real).sum(1)
+        return {"length": length, "unknown": part / np.maximum(length, 1)}
+    distinct = np.array([len(np.unique(row[kept])) for row, kept in zip(rows, real, strict=True)])
+    return {"length": length, "distinct": distinct / np.maximum(length, 1)}
 
 
 def _image(spec: TensorSpec, values: np.ndarray) -> dict[str, np.ndarray]:
