@@ -1,4 +1,4 @@
-"""The addresses of the service, for whoever answers at them, describes them or calls them."""
+"""The addresses of the service, for the code that answers, describes or calls them."""
 
 import re
 from urllib.parse import quote

@@ -36,7 +36,7 @@ FIRST_WAIT = 0.1  # seconds before the second try, if the service names none; it
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 Picture = str | Path | bytes | Image.Image | np.ndarray
-"""A PNG, JPEG or WEBP file by its path or content, a picture of Pillow's, or uint8 (C, S, S) as in the signature."""
+"""A PNG, JPEG or WEBP file by its path or content, an image of Pillow's, or uint8 (C, S, S) as in the signature."""
 Value = Any
 """A `Picture` or several, a class by its name or number or several, a text or several, or an array."""
 
@@ -79,7 +79,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Detection:
-    """A thing in a picture: its class, from 0 to 1 how sure the model is, and x1, y1, x2, y2 in pixels of the picture
+    """A thing in an image: its class, from 0 to 1 how sure the model is, and x1, y1, x2, y2 in pixels of the image
     that was sent (of an array, in the model's). `number` is what it is called in masks of detections."""
 
     label: str
@@ -98,8 +98,8 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Mask:
-    """A number for each pixel of the picture that was sent, (H, W): that of a class of `labels`, and `shares` are the
-    parts of the picture that each has; or, without labels, that of a detection."""
+    """A number for each pixel of the image that was sent, (H, W): that of a class of `labels`, and `shares` are the
+    parts of the image that each has; or, without labels, that of a detection."""
 
     values: np.ndarray
     labels: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class Mask:
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
     """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
-    `Ranked`, names of classes, a text, a `Mask`, a picture (Pillow) or an array, which a map of a quantity becomes too,
+    `Ranked`, names of classes, a text, a `Mask`, an image (Pillow) or an array, which a map of a quantity becomes too,
     (H, W); for a model with several outputs a dictionary of these by the outputs' names, where detections have that of
     the boxes and ranked classes that of the labels."""
 
@@ -276,8 +276,8 @@ class Model:
         service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Of the
         detections those below `least_score`, from 0 to 1, are left out. Raises `UserError` for inputs that do not fit
         the signature, and `ServiceError`."""
-        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
-        return self.client._carry_out(_predict(asked, self.client.timeout))
+        request = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
+        return self.client._carry_out(_predict(request, self.client.timeout))
 
 
 @dataclass(frozen=True)
@@ -299,15 +299,15 @@ class AsyncModel:
         **named: Value,
     ) -> Prediction[Any]:
         """As of `Model`."""
-        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
-        return await self.client._carry_out(_predict(asked, self.client.timeout))
+        request = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
+        return await self.client._carry_out(_predict(request, self.client.timeout))
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
-# What is asked, whichever client asks.
+# The requests, for both clients.
 
 
 def _models(timeout: float) -> Plan[list[str]]:
@@ -376,47 +376,47 @@ class _Request:
     least_score: float | None
 
 
-def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
-    wanted = {} if asked.least_score is None else {"params": {"least_score": asked.least_score}}
-    call = Call("POST", addresses.model(asked.card.name, asked.version, "predict"), options=_body(asked) | wanted)
+def _predict(request: _Request, timeout: float) -> Plan[Prediction[Any]]:
+    wanted = {} if request.least_score is None else {"params": {"least_score": request.least_score}}
+    call = Call("POST", addresses.model(request.card.name, request.version, "predict"), options=_body(request) | wanted)
     answer = yield from _answer(call, timeout)
-    outputs = list(output_kinds.answered(asked.card.signature))
+    outputs = list(output_kinds.answered(request.card.signature))
     columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     single = [row[outputs[0].name] for row in rows] if len(outputs) == 1 else rows
     return Prediction(answer["model"], answer["version"], answer["request_id"], tuple(single))
 
 
-def _body(asked: _Request) -> dict[str, Any]:
-    """The request as options of httpx2: a picture alone as it is, a picture for each of several inputs as a form,
+def _body(request: _Request) -> dict[str, Any]:
+    """The request as options of httpx2: an image alone as it is, an image for each of several inputs as a form,
     anything else as JSON."""
-    specs = {spec.name: spec for spec in asked.card.signature.inputs}
-    _check_names(asked, specs)
-    values = {name: _rows(specs[name], value, asked.n) for name, value in asked.inputs.items()}
-    rows = _check_limits(asked, values)
+    specs = {spec.name: spec for spec in request.card.signature.inputs}
+    _check_names(request, specs)
+    values = {name: _rows(specs[name], value, request.n) for name, value in request.inputs.items()}
+    rows = _check_limits(request, values)
     if rows == 1 and all(spec.kind == "image" for spec in specs.values()):
         return _pictures({name: value[0] for name, value in values.items()})
     inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()}
     if any(spec.kind == "latent" and name not in values for name, spec in specs.items()):
         # "n" and "seed" stand for what is left out
-        inputs |= {"n": rows} | ({} if asked.seed is None else {"seed": asked.seed})
+        inputs |= {"n": rows} | ({} if request.seed is None else {"seed": request.seed})
     return {"json": {"inputs": inputs}}
 
 
-def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
-    for name in asked.inputs:
+def _check_names(request: _Request, specs: dict[str, TensorSpec]) -> None:
+    for name in request.inputs:
         if name not in specs:
-            raise UserError(f"'{asked.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
-    left_out = [spec for name, spec in specs.items() if name not in asked.inputs]
+            raise UserError(f"'{request.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
+    left_out = [spec for name, spec in specs.items() if name not in request.inputs]
     drawn = any(spec.kind == "latent" for spec in left_out)
     for spec in left_out:
         optional = spec.default is not None or _is_length(spec, specs)
         if not optional and (not drawn or spec.kind not in ("latent", "label")):
-            raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
-    if asked.seed is not None and not drawn:
+            raise UserError(f"'{request.card.name}' needs the input '{spec.name}' ({spec.kind}).")
+    if request.seed is not None and not drawn:
         raise UserError("'seed' is for inputs that the service draws, and none is left out.")
-    if asked.least_score is not None and output_kinds.detections(asked.card.signature) is None:
-        raise UserError(f"'least_score' is for detections, and '{asked.card.name}' gives none.")
+    if request.least_score is not None and output_kinds.detections(request.card.signature) is None:
+        raise UserError(f"'least_score' is for detections, and '{request.card.name}' gives none.")
 
 
 def _is_length(spec: TensorSpec, specs: Mapping[str, TensorSpec]) -> bool:
@@ -425,10 +425,10 @@ def _is_length(spec: TensorSpec, specs: Mapping[str, TensorSpec]) -> bool:
     return spec.name in ("length", *(f"{name}_length" for name in padded)) and bool(padded) and len(spec.shape) == 1
 
 
-def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
+def _check_limits(request: _Request, values: dict[str, list[Any]]) -> int:
     """The number of rows; raises `UserError` for more, or more bytes, than the service takes."""
-    name, limits = asked.card.name, asked.card.limits
-    counts = {name: len(rows) for name, rows in values.items()} | ({"n": asked.n} if asked.n is not None else {})
+    name, limits = request.card.name, request.card.limits
+    counts = {name: len(rows) for name, rows in values.items()} | ({"n": request.n} if request.n is not None else {})
     if len(set(counts.values())) > 1:
         raise UserError(f"All inputs must have the same number of rows, but they have {counts}.")
     rows = next(iter(counts.values()), 1)
@@ -436,7 +436,7 @@ def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
         raise UserError(f"'{name}' takes 1 to {limits['rows']} rows at once, but {rows} are given.")
     size = sum(len(row) for rows in values.values() for row in rows if isinstance(row, bytes))
     if size > limits["body_bytes"]:
-        raise UserError(f"'{name}' takes {limits['body_bytes']:,} bytes at once, but the pictures have {size:,}.")
+        raise UserError(f"'{name}' takes {limits['body_bytes']:,} bytes at once, but the images have {size:,}.")
     return rows
 
 
@@ -449,7 +449,7 @@ def _pictures(pictures: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
-    """The rows of an input: bytes of pictures, names or numbers of classes, or nested lists. One class stands for all
+    """The rows of an input: bytes of images, names or numbers of classes, or nested lists. One class stands for all
     `n` rows."""
     if spec.kind == "image":
         several = list(value) if isinstance(value, (list, tuple)) or _batch(spec, value) else [value]
@@ -501,7 +501,7 @@ def _picture(spec: TensorSpec, value: Picture) -> bytes:
             return _png(value)
         content = value if isinstance(value, bytes) else Path(value).read_bytes()
     except OSError as error:
-        raise UserError(f"The picture for '{spec.name}' cannot be used: {error}.") from error
+        raise UserError(f"The image for '{spec.name}' cannot be used: {error}.") from error
     if not _format(content):
         named = "these bytes are" if isinstance(value, bytes) else f"{value} is"
         raise UserError(f"'{spec.name}' must be a PNG, JPEG or WEBP file, but {named} none.")
@@ -515,7 +515,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _format(content: bytes) -> str:
-    """The format of a picture file by how it starts; empty for one that the service does not take."""
+    """The format of an image file by how it starts; empty for one that the service does not take."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if content.startswith(b"\xff\xd8\xff"):

@@ -140,7 +140,7 @@ class Codec:
         """The arrays of a body that is an image; only for a model whose one required input is one."""
         if self.picture is None or not all(self.optional(spec) for spec in self.specs.values() if spec != self.picture):
             names = ", ".join(self.specs)
-            raise Refusal(415, "wrong_type", f"This model's inputs are {names}, not one picture: send them as JSON.")
+            raise Refusal(415, "wrong_type", f"This model's inputs are {names}, not one image: send them as JSON.")
         return self.from_values({self.picture.name: data})
 
     def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> Inputs:
@@ -183,7 +183,7 @@ class Codec:
 
     def _read_images(self, arrays: Inputs, spec: TensorSpec, images: list[Any]) -> None:
         if len(images) > self.limits.rows:
-            raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} pictures.")
+            raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} images.")
         files = map(as_bytes, images)
         if spec.name in self.whole:
             arrays[spec.name], boxes = read_letterboxed(files, spec, self.limits)
@@ -255,7 +255,7 @@ class Codec:
         spec = next((spec for spec in self.answered if gives_files(spec)), None)
         if spec is None or len(outputs[spec.name]) > 1:
             message = (
-                "Accept: image/png is for models that give an image or a mask, and for one row. Ask for JSON instead."
+                "Accept: image/png is for models that give an image or a mask, and for one row. Accept JSON instead."
             )
             raise invalid(message)
         if gives_pictures(spec):

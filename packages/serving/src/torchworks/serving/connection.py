@@ -1,4 +1,4 @@
-"""HTTP connections that neither wait for ever nor keep what never ends. uvicorn itself only limits the time between two
+"""HTTP connections that neither wait forever nor keep what never ends. uvicorn itself only limits the time between two
 requests."""
 
 import asyncio
@@ -29,7 +29,7 @@ def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpTo
             self._head += len(data)  # set back below as soon as it was not all head
             super().data_received(data)
             if self._head > HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(Refusal(431, "head_too_large", f"A request's head may have {HEAD_BYTES:,} bytes."))
+                self._refuse(Refusal(431, "head_too_large", f"Request headers must not exceed {HEAD_BYTES:,} bytes."))
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
@@ -49,7 +49,7 @@ def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpTo
             _stop(self._receiving)
 
         def send_400_response(self, msg: str) -> None:
-            self._refuse(Refusal(400, "bad_http", "This is no HTTP request that can be read."))
+            self._refuse(Refusal(400, "bad_http", "Malformed HTTP request."))
 
         def pause_writing(self) -> None:
             super().pause_writing()

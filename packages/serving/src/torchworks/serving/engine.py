@@ -28,7 +28,7 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
     if form in CODE_FORMATS and not trust_code:
         raise UserError(
             f"{bundle.model} is a model of the form {form}, and opening one can run code that its maker put there. If "
-            "you trust whoever made it, add --trust-code; else export the run as onnx or safetensors."
+            "you trust its maker, add --trust-code; else export the run as onnx or safetensors."
         )
     if form == "onnx":
         from torchworks.serving.onnx_engine import OnnxEngine

@@ -1,4 +1,4 @@
-"""What a client is told when it gets no answer: one sentence, a code and the request's id. Details go to the log.
+"""What a client gets instead of an answer: one sentence, a code and the request's id. Details go to the log.
 
 {"error": {"code": "too_large", "message": "…", "request_id": "…"}}
 """
@@ -36,7 +36,7 @@ def invalid(message: str) -> Refusal:
 
 
 def stopping() -> Refusal:
-    return Refusal(503, "stopping", "The service is stopping: ask another replica.", retry_after=1)
+    return Refusal(503, "stopping", "The service is stopping: use another replica.", retry_after=1)
 
 
 def too_late() -> Refusal:
@@ -49,8 +49,8 @@ def failed() -> Refusal:
 
 STANDARD = {
     400: ("bad_request", "The request cannot be read."),
-    404: ("not_found", "There is nothing at this address; /openapi.json has all addresses."),
-    405: ("method_not_allowed", "This address does not take that method; /openapi.json has those it takes."),
+    404: ("not_found", "Not found; see /openapi.json."),
+    405: ("method_not_allowed", "Method not allowed; see /openapi.json."),
     413: ("too_large", "The request's body is larger than this service takes."),
     422: ("invalid", "The request does not fit what this address takes; /openapi.json describes it."),
 }

@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 
 def examples(served: ServedModel) -> list[Schema]:
-    """Requests as JSON that the model answers: its golden example's first row, pictures as files first."""
+    """Requests as JSON that the model answers: its golden example's first row, images as files first."""
     codec = served.codec
     made = []
     if codec.latent is not None:

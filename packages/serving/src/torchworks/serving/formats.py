@@ -1,4 +1,4 @@
-"""The forms that an exported model can have."""
+"""The formats of an exported model."""
 
 from typing import Literal
 
@@ -11,4 +11,4 @@ MODEL_FILES: dict[str, str] = {
     "safetensors": "model.safetensors",
 }
 CODE_FORMATS = ("pt2", "aoti", "torchscript")
-"""Forms whose files can run code when they are opened: only from whom one trusts, and only when asked to."""
+"""Formats whose files can run code when they are opened: only from trusted makers, and only with --trust-code."""

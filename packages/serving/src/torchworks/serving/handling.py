@@ -1,6 +1,6 @@
 """How a request to a model is answered: its body read and decoded, its rows computed with others', the answer written.
 
-Every way of asking (JSON, a picture, a form, the Open Inference Protocol) goes through `respond`.
+Every kind of request (JSON, an image, a form, the Open Inference Protocol) goes through `respond`.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class PredictRequest:
 
     @property
     def least_score(self) -> float:
-        """Of the detections to be told; raises `Refusal`."""
+        """Of the detections to be answered; raises `Refusal`."""
         return least_score(self.request.query_params.get("least_score"))
 
     @contextlib.contextmanager
@@ -89,7 +89,7 @@ class PredictRequest:
         self.seconds[name] = time.monotonic() - began
 
     def note(self, status: int) -> None:
-        """Tell the monitor, and the trial of a new champion, what became of it."""
+        """Record the outcome in the monitor and in the trial of a new champion."""
         self.seconds["total"] = time.monotonic() - self.began
         self.service.monitor.note(self.prediction(status))
         self.service.registry.outcome(self.served, failed=status >= 500)

@@ -2,7 +2,7 @@
 
 A service that listens on this machine alone is within reach of every page that a browser on this machine shows. A page
 can give its own name this machine's address after it was loaded (DNS rebinding), and then reads what it likes; and it
-can post forms and pictures to any address. What the browser sends along gives both away: the name in Host, and the
+can post forms and images to any address. What the browser sends along gives both away: the name in Host, and the
 page's origin in Sec-Fetch-Site, or in Origin where the browser is old or the connection is plain HTTP.
 """
 

@@ -32,17 +32,17 @@ T = TypeVar("T")
 
 
 def takes_pictures(spec: TensorSpec) -> bool:
-    """Whether a picture file can become this input: uint8 (N, 1 or 3, S, S)."""
+    """Whether an image file can become this input: uint8 (N, 1 or 3, S, S)."""
     return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _square(spec)
 
 
 def gives_files(spec: TensorSpec) -> bool:
-    """Whether this output can be written as picture files in any way."""
+    """Whether this output can be written as image files in any way."""
     return gives_pictures(spec) or output_kinds.is_mask(spec)
 
 
 def gives_pictures(spec: TensorSpec) -> bool:
-    """Whether this output can be written as picture files: (N, 1 or 3, H, W)."""
+    """Whether this output can be written as image files: (N, 1 or 3, H, W)."""
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[1] in (1, 3)
 
 
@@ -52,7 +52,7 @@ def _square(spec: TensorSpec) -> bool:
 
 
 def encoded_images(value: Any) -> list[Any]:
-    """One encoded picture, or a list of them, as a list; empty for anything else."""
+    """One encoded image, or a list of them, as a list; empty for anything else."""
     values = value if isinstance(value, list) else [value]
     return values if values and all(isinstance(item, str | bytes) for item in values) else []
 
@@ -63,11 +63,11 @@ def as_bytes(picture: str | bytes) -> bytes:
     try:
         return base64.b64decode(_DATA_URL.sub("", picture, count=1), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise invalid("A picture in JSON must be a file's bytes in base64.") from error
+        raise invalid("An image in JSON must be a file's bytes in base64.") from error
 
 
 def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
-    """A picture file's pixels as training reads them, uint8 (C, S, S)."""
+    """An image file's pixels as training reads them, uint8 (C, S, S)."""
     return read_pictures([data], spec, limits)[0]
 
 
@@ -80,14 +80,14 @@ def read_pictures(files: Iterable[bytes], spec: TensorSpec, limits: Limits) -> n
 def read_letterboxed(
     files: Iterable[bytes], spec: TensorSpec, limits: Limits
 ) -> tuple[np.ndarray, tuple[Letterbox, ...]]:
-    """The pixels of whole pictures, uint8 (N, C, S, S), and what scaled them."""
+    """The pixels of whole images, uint8 (N, C, S, S), and what scaled them."""
     channels, size = int(spec.shape[1]), int(spec.shape[3])
     values, boxes = zip(*_each(files, limits, lambda image: letterboxed(image, channels, size)), strict=True)
     return np.stack(values), boxes
 
 
 def _each(files: Iterable[bytes], limits: Limits, make: Callable[[Image.Image], T]) -> list[T]:
-    """What is made of each picture, once it is known that it and all together are not too large."""
+    """What is made of each image, once it is known that it and all together are not too large."""
     made, left = [], TOGETHER * limits.image_pixels
     for data in files:
         with _refusing(limits), Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -107,17 +107,17 @@ def _refusing(limits: Limits) -> Iterator[None]:
     except Refusal:
         raise
     except Image.UnidentifiedImageError as error:
-        raise Refusal(415, "wrong_type", "A picture must be a PNG, JPEG or WEBP file.") from error
+        raise Refusal(415, "wrong_type", "An image must be a PNG, JPEG or WEBP file.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(limits) from error
     except Unreadable as error:
-        raise Refusal(422, "bad_picture", f"The picture cannot be used: {error}.") from error
+        raise Refusal(422, "bad_picture", f"The image cannot be used: {error}.") from error
     except Exception as error:  # decoders raise almost anything on a damaged file
-        raise Refusal(422, "bad_picture", "The picture is damaged or cut off.") from error
+        raise Refusal(422, "bad_picture", "The image is damaged or cut off.") from error
 
 
 def is_small(data: bytes) -> bool:
-    """Whether this is a picture that is decoded at once; looks at its head only."""
+    """Whether this is an image that is decoded at once; looks at its head only."""
     if len(data) > QUICK_BYTES:
         return False
     try:
@@ -133,12 +133,12 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
         raise _too_many_pixels(limits)
     frames = getattr(image, "n_frames", 1)
     if frames > limits.image_frames and image.format != "MPO":  # phones put a preview into their JPEG files
-        raise Refusal(422, "too_many_frames", f"A picture may have {limits.image_frames} frame, not {frames}.")
+        raise Refusal(422, "too_many_frames", f"An image may have {limits.image_frames} frame, not {frames}.")
 
 
 def _too_many_pixels(limits: Limits) -> Refusal:
     one, all_ = limits.image_pixels / 1e6, TOGETHER * limits.image_pixels / 1e6
-    message = f"A picture may have {one:g} million pixels, and all of a request {all_:g} million: make them smaller."
+    message = f"An image may have {one:g} million pixels, and all of a request {all_:g} million: make them smaller."
     return Refusal(413, "too_many_pixels", message)
 
 

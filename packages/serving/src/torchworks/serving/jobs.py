@@ -63,7 +63,7 @@ class JobLimits:
 
 @dataclass
 class Job:
-    """One piece of work and what has become of it. `error` is a sentence for whoever asked."""
+    """One piece of work and what has become of it. `error` is a sentence for the client."""
 
     id: str
     name: str
@@ -103,7 +103,7 @@ class Job:
         return sum(value.nbytes for part in self.parts for value in part.values())
 
     def tell(self) -> None:
-        """Wake whoever watches."""
+        """Wake the clients that watch."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -158,7 +158,7 @@ class Jobs:
         while True:
             changed, status = job.changed, job.status()
             yield status
-            if status["state"] in OVER:  # not the job's present one: whoever watches has not seen that yet
+            if status["state"] in OVER:  # not the job's present one: a client that watches has not seen that yet
                 return
             await changed.wait()
 

@@ -25,13 +25,13 @@ DESCRIPTION = f"Models that answer over HTTP. `{addresses.DOCS}` shows how to se
 REFUSED = {
     "400": "The request cannot be read.",
     "401": "The service wants a key.",
-    "403": "A page of another site asks, and no key is set.",
+    "403": "The request is from a page of another site, and no key is set.",
     "404": "There is no such model or version.",
     "408": "The request came too slowly.",
-    "409": "What was asked for does not go with the state of things.",
+    "409": "The request does not fit the present state.",
     "413": "The request is larger than a limit.",
     "415": "The body's type is none that the model takes.",
-    "421": "The service does not answer under the host name that it was asked by.",
+    "421": "The service does not answer under this host name.",
     "422": "The request does not fit the model.",
     "429": "Too many requests are waiting; Retry-After says how many seconds to wait.",
     "500": "The model failed on this input.",
@@ -50,12 +50,12 @@ JOB: Schema = {
     },
 }
 BOXES = (
-    "The detections of each row. Of a picture (a file as the body, in a form, or in base64) boxes are in the pixels "
-    "of that picture, upright, if the model sees whole pictures; of numbers, and where it sees a picture's middle, "
+    "The detections of each row. Of an image (a file as the body, in a form, or in base64) boxes are in the pixels "
+    "of that image, upright, if the model sees whole images; of numbers, and where it sees an image's middle, "
     "in the model's."
 )
 RANKING = "The classes of each row in the model's order, with their scores."
-MASK = "One for each row, of the picture's own size where boxes are in its pixels, else of the model's."
+MASK = "One for each row, of the image's own size where boxes are in its pixels, else of the model's."
 LEAST: Schema = {
     "name": "least_score",
     "in": "query",

@@ -11,8 +11,8 @@
 | mask, uint8 (N, S, S), without | the number of the detection that is seen there, from 1 on | a grey PNG |
 | mask, float32 (N, S, S), with low and high | a map of a quantity | a grey PNG of 16 bits between low and high |
 
-They are found by kind and shape; their names are the model's. Where a picture was letterboxed, boxes are in the pixels
-of the picture, and masks have its size.
+They are found by kind and shape; their names are the model's. Where an image was letterboxed, boxes are in the pixels
+of the image, and masks have its size.
 
 Shape letters: N images, D detections of one image, S pixels.
 """
@@ -65,7 +65,7 @@ class Detections:
         return there, boxes[there], score[there], label[there]
 
     def listed(self, outputs: Outputs, image: int, least_score: float, box: Letterbox | None) -> list[dict[str, Any]]:
-        """Of one image, with boxes in the picture's pixels if its letterbox `box` is known. "number" is that of the
+        """Of one image, with boxes in the image's pixels if its letterbox `box` is known. "number" is that of the
         detection in masks of detections."""
         there, boxes, score, label = self.rows(outputs, image)
         boxes = boxes if box is None else box.boxes_back(boxes)
@@ -128,7 +128,7 @@ def all_named(spec: TensorSpec, numbers: Any) -> Any:
 
 
 def is_mask(spec: TensorSpec) -> bool:
-    """Whether an output has a number for each pixel, which a picture can hold."""
+    """Whether an output has a number for each pixel, which an image can hold."""
     return is_classes(spec) or is_instances(spec) or is_map(spec)
 
 
@@ -189,7 +189,7 @@ class Painter:
     colours: Mapping[str, str]
 
     def png(self, values: np.ndarray, box: Letterbox | None) -> bytes:
-        """A mask (S, S), of the picture's size if its letterbox `box` is known."""
+        """A mask (S, S), of the image's size if its letterbox `box` is known."""
         values = self._levels(values) if is_map(self.spec) else values
         picture = Image.fromarray(values if box is None else box.map_back(values))
         if is_classes(self.spec):

@@ -90,7 +90,7 @@ class _Answer:
 
 
 def new_id() -> str:
-    """Of a request. Ids must differ and need not be secret, so the system is asked for chance only once."""
+    """Of a request. Ids must differ and need not be secret, so the system's randomness is used only once."""
     return f"{START}{next(_numbers):08x}"
 
 

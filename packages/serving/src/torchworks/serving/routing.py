@@ -6,7 +6,7 @@
     async def status(request: Request, job: str) -> dict[str, Any]: ...
 
 A function gets the request and the parts of the path by name, and returns a response, or what becomes JSON. FastAPI
-writes the OpenAPI document of the same functions (`describe.py`) and is imported no earlier than somebody asks for it:
+writes the OpenAPI document of the same functions (`openapi.py`) and is imported when it is first requested:
 it takes longer to import than everything else here together.
 """
 

@@ -121,7 +121,7 @@ def _settings(arguments: Serve) -> Settings:
 
 
 def processors() -> int:
-    """Whole processors that this process may use."""
+    """Whole CPUs that this process may use."""
     quota = machine.cpu_quota()
     return max(1, min(machine.affinity(), round(quota) if quota else machine.affinity()))
 
@@ -235,7 +235,7 @@ class Server(uvicorn.Server):
         host, port = (sockets or [])[0].getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
         keyed = self.service.settings.api_key is not None
-        how = "give the key there to see how to ask" if keyed else f"how to ask: http://{host}:{port}/docs"
+        how = "enter the key there for example requests" if keyed else f"example requests: http://{host}:{port}/docs"
         gc.freeze()  # there is next to no garbage yet, and looking for it takes a twentieth of the start
         gc.set_threshold(GARBAGE, 20, 100)
         print(f"Serving at http://{host}:{port}  ({how})", flush=True)

@@ -27,7 +27,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class ServedModel:
-    """One version of a model. Whoever uses it over several steps takes a `lease`, and it is not closed before all of
+    """One version of a model. Code that uses it over several steps takes a `lease`, and it is not closed before all of
     these have ended."""
 
     def __init__(self, bundle: Bundle, engine: Engine, limits: Limits):

@@ -59,7 +59,7 @@ function textInput(model, spec, options) {
   const elements = [
     el("label", { class: "above" }, `The ${spec.name}`, text), options.row,
     el("div", { class: "row" }, el("button", { class: "main" }, "Send"),
-      example != null && el("button", { type: "button", onclick: takeExample }, "Use an example")),
+      example == null ? null : el("button", { type: "button", onclick: takeExample }, "Use an example")),
     hint(`Ctrl+Enter sends it.${most ? ` At most ${most} tokens.` : ""}`),
   ].filter(Boolean);
   const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { [spec.name]: text.value, ...options.values() } }) });
@@ -73,17 +73,12 @@ function numbersInput(model, spec, options) {
   async function take(chosen) {
     if (chosen) text.value = await chosen.text();
   }
-  const takeExample = () => {
-    const rows = spec.shape.length === 3 ? example[0] : example;
-    text.value = rows.map((row) => row.join(", ")).join("\n");
-    text.form.requestSubmit();
-  };
+  if (example) text.value = (spec.shape.length === 3 ? example[0] : example).map((row) => row.join(", ")).join("\n");
   const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: numbers`, text), el("label", { class: "above" }, "Or a CSV file ", file));
   acceptDrops(place, (dropped) => dropped && take(dropped));
   const elements = [
     place, options.row,
-    el("div", { class: "row" }, el("button", { class: "main" }, "Send"),
-      example != null && el("button", { type: "button", onclick: takeExample }, "Use an example")),
+    el("div", { class: "row" }, el("button", { class: "main" }, "Send")),
     hint(spec.shape.length === 3 ? "Each line is a time, with its values." : "Each line is a row of numbers; a single column is one row."),
   ].filter(Boolean);
   const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { [spec.name]: parseNumbers(text.value, spec), ...options.values() } }) });

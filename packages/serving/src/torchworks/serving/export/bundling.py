@@ -61,7 +61,7 @@ from torchworks.shared.predict import Predictor, load_predictor
 from torchworks.shared.saved import check_finished
 
 INT8_TOLERANCE = 0.02
-"""Of the golden example of 8-bit models: where a number lies between two steps, another processor may round it to the
+"""Of the golden example of 8-bit models: where a number lies between two steps, another CPU may round it to the
 other one."""
 MORE_PADDING = 5
 """Positions by which rows are made longer, to see whether a model minds."""
@@ -82,8 +82,8 @@ class Work:
 
 
 def make_bundle(settings: Export, target: Path) -> Report:
-    """Make the bundle `target`. Raises `UserError` if it cannot be made as asked, answers differently from the trained
-    model, or loses too much of its score."""
+    """Make the bundle `target`. Raises `UserError` if it cannot be made with these options, answers differently from
+    the trained model, or loses too much of its score."""
     check(settings)
     check_finished(settings.run)
     check_target(target, settings.overwrite)
@@ -164,8 +164,8 @@ def publish(made: Path, target: Path) -> None:
 
 
 def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
-    """The model as asked for, in a folder below `folder`, without its papers; each step compared with the one before
-    and with the trained model."""
+    """The model with the options given, in a folder below `folder`, without its papers; each step compared with the
+    one before and with the trained model."""
     form, share = work.settings.format, work.settings.prune
     trained = of_trained(work)
     check_padding(work, trained.engine)
@@ -247,7 +247,7 @@ def examples(work: Work) -> tuple[Tensor, ...]:
 
 
 def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
-    """`predictor` in the form asked for, with its golden example, in a new folder."""
+    """`predictor` in the format of the options, with its golden example, in a new folder."""
     folder.mkdir()
     copy_extra(work, folder)
     write_golden(work, folder, engine_of(work, predictor))

@@ -1,4 +1,4 @@
-"""What `serving export` can be told. Imports no torch, so that `--help` is quick."""
+"""Command-line arguments of `serving export`. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path

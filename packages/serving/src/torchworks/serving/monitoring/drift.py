@@ -1,4 +1,4 @@
-"""Whether what a model is asked, and what it answers, is still spread as over its test data.
+"""Whether a model's inputs and outputs are still distributed as over its test data.
 
 Each row of a tensor is summed up by a few numbers, its features: the brightness of an image, the likeliest class of
 its probabilities, how long a text is and how much of it is unknown to the tokenizer. Ids as such have no mean.

@@ -1,4 +1,4 @@
-"""A page that shows how to ask each model. It needs nothing from elsewhere, unlike FastAPI's own."""
+"""A page with example requests for each model. It needs nothing from elsewhere, unlike FastAPI's own."""
 
 import html
 import json
@@ -52,7 +52,7 @@ def _model(served: ServedModel, base: str, curl: str) -> str:
 
 
 def _commands(served: ServedModel, base: str, curl: str) -> list[str]:
-    """Commands for a shell that ask the model, each in one way."""
+    """Shell commands that send the model a request, each in one way."""
     address = base + addresses.model(served.name, verb="predict")
     codec = served.codec
     found = []

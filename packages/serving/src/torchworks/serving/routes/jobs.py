@@ -1,4 +1,4 @@
-"""Work that takes longer than a request may: asked for, watched, fetched and cancelled; and answers as they come."""
+"""Jobs, which take longer than a request may: submitted, watched, fetched and cancelled; and streamed answers."""
 
 import time
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def stream(request: Request, name: str) -> StreamingResponse:
 
 
 async def _call(request: Request, name: str) -> PredictRequest:
-    """What is asked, decoded."""
+    """The request, decoded."""
     service: Service = request.app.state.service
     served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
     check_cuttable(served.manifest.signature)
@@ -141,5 +141,5 @@ def _json(codec: Codec, job: Job, outputs: Arrays, least: float) -> Response:
 def _picture(codec: Codec, outputs: Arrays) -> Response:
     specs = [spec for spec in codec.signature.outputs if gives_pictures(spec)]
     if len(specs) != 1:
-        raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Ask for JSON instead.")
+        raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Accept JSON instead.")
     return Response(grid(specs[0], outputs[specs[0].name]), media_type="image/png")

@@ -1,4 +1,4 @@
-"""PredictRouter a model: JSON, a picture, or a form in; JSON or a picture out."""
+"""Requests for predictions: JSON, an image, or a form in; JSON or an image out."""
 
 from functools import partial
 
@@ -62,7 +62,7 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
 
 
 def encode(call: PredictRequest) -> Response:
-    """A picture for those who accept nothing else, JSON for all others."""
+    """An image for those who accept nothing else, JSON for all others."""
     codec, told = call.served.codec, (call.outputs, call.rows, call.least_score)
     if call.request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
         return Response(codec.to_png(*told), media_type="image/png")

@@ -1,7 +1,7 @@
 """The Open Inference Protocol (https://github.com/kserve/open-inference-protocol), with tensors as JSON or as bytes.
 
-Beside the protocol's numbers, an image may be given as BYTES: picture files, in base64 where they stand in JSON.
-Answers are plain tensors: boxes and masks are in the pixels that the model got, not in those of such a picture.
+Beside the protocol's numbers, an image may be given as BYTES: image files, in base64 where they stand in JSON.
+Answers are plain tensors: boxes and masks are in the pixels that the model got, not in those of such an image.
 """
 
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ class Wish:
 
 
 async def infer(request: Request, name: str, version: str | None) -> Response:
-    """The outputs that are asked for."""
+    """The outputs that the request names."""
     wish = Wish()
     return await respond(request, name, version, "v2", partial(_read, wish), partial(_encode, wish))
 

@@ -1,4 +1,4 @@
-"""What the service has seen of late, for the dashboard and for programs."""
+"""Recent metrics of the service, for the dashboard and for programs."""
 
 from typing import Any
 
