@@ -1,6 +1,6 @@
 """What each request passes before any route sees it: its id, the key, and whether there is room for it.
 
-The gate stands outside all of FastAPI's own layers, because these answer some requests in their own words.
+The guard stands outside all of Starlette's own layers, because these answer some requests in their own words.
 """
 
 import asyncio
@@ -14,20 +14,16 @@ import secrets
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from torchworks.serving import errors
+from torchworks.serving import addresses, errors
 from torchworks.serving.errors import Refusal
 from torchworks.serving.service import Service
 
-OPEN = ("/livez", "/readyz")
-"""Addresses that need no key and always have room: whoever watches the service asks them."""
-PAGE = re.compile(r"/|/dashboard/[a-z.]*")
-"""The page for people needs no key to be shown; what it asks the service does."""
 START, _numbers = secrets.token_hex(8), itertools.count()
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 log = logging.getLogger("torchworks.serving")
 
 
-class Gate:
+class RequestGuard:
     """ASGI middleware. The request's id is in `scope["state"]["request_id"]` and in the answer's X-Request-ID."""
 
     def __init__(self, app: ASGIApp, service: Service):
@@ -64,10 +60,10 @@ class Gate:
 
     def _refusal(self, path: str, headers: Headers) -> Refusal | None:
         """Why not to let the request in."""
-        if path in OPEN:
+        if path in addresses.WITHOUT_KEY:
             return None
         settings = self.service.settings
-        shown = PAGE.fullmatch(path)
+        shown = addresses.PAGE.fullmatch(path)
         if settings.api_key is not None and not shown and not same_secret(_key(headers), settings.api_key):
             return Refusal(401, "no_key", "This service wants a key, in the header X-API-Key or as a bearer token.")
         if self.service.draining:
@@ -94,7 +90,7 @@ class _Answer:
 
 
 def new_id() -> str:
-    """Of a request. Ids must differ and need not be secret, so the system is asked for chance only once."""
+    """Of a request. Ids must differ and need not be secret, so the system's randomness is used only once."""
     return f"{START}{next(_numbers):08x}"
 
 

@@ -1,8 +1,8 @@
-"""How fast a model answers when it always has something to do, and so how long a new request would wait.
+"""Throughput of a busy model, and with it an estimate of how long a new request would wait.
 
 A queue bounded by a number of rows is too long for a slow model and too short for a fast one. What callers feel is
-time, so requests are refused by the time that they would wait: the rows before them, divided by the rows that were
-lately answered in a second. That counts all that a row passes, not the model alone (Little's law, L = λW).
+time, so requests are refused by the time that they would wait: the queue's length divided by the
+recent throughput. That counts all that a row passes, not the model alone (Little's law, L = λW).
 """
 
 import math
@@ -13,7 +13,7 @@ NEWEST = 0.5
 """Weight of the newest window."""
 
 
-class Pace:
+class Throughput:
     """Rows per second; infinite until measured."""
 
     def __init__(self) -> None:

@@ -1,37 +1,37 @@
 """The service described by what it serves: JSON schemas and examples from each model's signature, as OpenAPI."""
 
-import base64
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI
+from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
-from torchworks.serving import regions
-from torchworks.serving.batching import rows_name
-from torchworks.serving.codecs import IMAGE_TYPES, LARGEST_SEED, gives_files, gives_pictures, png, takes_pictures
+from torchworks.serving import addresses, output_kinds
+from torchworks.serving.codecs import LARGEST_SEED, Codec
+from torchworks.serving.examples import examples, v2_example
+from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.routing import Endpoint
 from torchworks.serving.served import ServedModel
 from torchworks.shared.models.signature import TensorSpec
 
 Schema = dict[str, Any]
 INTEGERS = ("int64", "int32", "uint8")
-EXAMPLE_VALUES = 4096
-"""An example with more numbers would be no help; it is left out where pictures can be sent instead."""
+DESCRIPTION = f"Models that answer over HTTP. `{addresses.DOCS}` shows how to send each a request."
 REFUSED = {
     "400": "The request cannot be read.",
     "401": "The service wants a key.",
-    "403": "A page of another site asks, and no key is set.",
+    "403": "The request is from a page of another site, and no key is set.",
     "404": "There is no such model or version.",
     "408": "The request came too slowly.",
-    "409": "What was asked for does not go with the state of things.",
+    "409": "The request does not fit the present state.",
     "413": "The request is larger than a limit.",
     "415": "The body's type is none that the model takes.",
-    "421": "The service does not answer under the host name that it was asked by.",
+    "421": "The service does not answer under this host name.",
     "422": "The request does not fit the model.",
     "429": "Too many requests are waiting; Retry-After says how many seconds to wait.",
     "500": "The model failed on this input.",
@@ -50,11 +50,12 @@ JOB: Schema = {
     },
 }
 BOXES = (
-    "The detections of each row. Of a picture (a file as the body, in a form, or in base64) boxes are in the pixels "
-    "of that picture, upright, if the model sees whole pictures; of numbers, and where it sees a picture's middle, "
+    "The detections of each row. Of an image (a file as the body, in a form, or in base64) boxes are in the pixels "
+    "of that image, upright, if the model sees whole images; of numbers, and where it sees an image's middle, "
     "in the model's."
 )
-MASK = "One for each row, of the picture's own size where boxes are in its pixels, else of the model's."
+RANKING = "The classes of each row in the model's order, with their scores."
+MASK = "One for each row, of the image's own size where boxes are in its pixels, else of the model's."
 LEAST: Schema = {
     "name": "least_score",
     "in": "query",
@@ -74,9 +75,14 @@ ERROR: Schema = {
 }
 
 
-def openapi(app: FastAPI, models: list[ServedModel], limits: Limits) -> Schema:
-    """The OpenAPI document of an app that serves these models."""
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+def openapi(
+    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], limits: Limits
+) -> Schema:
+    """The OpenAPI document of a service with these endpoints and models."""
+    router = APIRouter()
+    for endpoint in endpoints:
+        router.add_api_route(endpoint.path, endpoint.answer, methods=[endpoint.method], **endpoint.about)
+    document = get_openapi(title=title, version=version, description=DESCRIPTION, routes=router.routes)
     document.setdefault("components", {}).setdefault("schemas", {}).update(Error=ERROR, Job=JOB)
     document["components"]["schemas"].pop("HTTPValidationError", None)
     names = [served.name for served in models]
@@ -114,16 +120,20 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
     outputs: Schema = {"application/json": {"schema": _v2_answer(served)}}
     job: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
     events: Schema = {"text/event-stream": {}}
-    by_protocol = f"Ask {name} by the Open Inference Protocol"
+    by_protocol = f"Run {name}, by the Open Inference Protocol"
+    predict, jobs, stream = (addresses.model(name, verb=verb) for verb in ("predict", "jobs", "stream"))
     operations = {
-        f"/v1/models/{name}/predict": _post(name, "predict", f"Ask {name}", bodies, "200", answers),
-        f"/v1/models/{name}/jobs": _post(name, "jobs", f"Ask {name} for many rows, as a job", larger, "202", job),
-        f"/v1/models/{name}/stream": _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
-        f"/v2/models/{name}/infer": _post(name, "infer", by_protocol, tensors, "200", outputs),
+        predict: _post(name, "predict", f"Run {name}", bodies, "200", answers),
+        addresses.protocol_model(name, verb="infer"): _post(name, "infer", by_protocol, tensors, "200", outputs),
     }
+    if served.signature.parts_name is not None:
+        operations |= {
+            jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
+            stream: _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
+        }
     if served.codec.detections is not None:
-        for verb in ("predict", "stream"):
-            operations[f"/v1/models/{name}/{verb}"]["parameters"] = [LEAST]
+        for address in {predict, stream} & operations.keys():
+            operations[address]["parameters"] = [LEAST]
     return operations
 
 
@@ -143,17 +153,20 @@ def _bodies(served: ServedModel, limits: Limits) -> Schema:
     binary = {"schema": {"type": "string", "format": "binary"}}
     if codec.picture is not None:
         parts = {spec.name: binary["schema"] if takes_pictures(spec) else {} for spec in codec.specs.values()}
-        bodies["multipart/form-data"] = {"schema": _object(parts, list(parts))}
-        if len(codec.specs) == 1:
+        required = [name for name, spec in codec.specs.items() if not codec.optional(spec)]
+        bodies["multipart/form-data"] = {"schema": _object(parts, required)}
+        if required == [codec.picture.name]:
             bodies |= dict.fromkeys(IMAGE_TYPES, binary)
     return bodies
 
 
 def _answers(served: ServedModel) -> Schema:
     found = served.codec.detections
-    outputs = {spec.name: _output_schema(spec) for spec in served.codec.answered}
+    outputs = {spec.name: _output_schema(served.codec, spec) for spec in served.codec.answered}
     if found is not None:
         outputs[found.boxes.name] = _detections_schema(found)
+    if (ranked := served.codec.ranking) is not None:
+        outputs[ranked.label.name] = _ranking_schema(ranked)
     names = {name: {"type": "string"} for name in ("model", "version", "request_id")}
     schema = {
         "type": "object",
@@ -172,11 +185,26 @@ def _answers(served: ServedModel) -> Schema:
 def request_schema(served: ServedModel, limits: Limits) -> Schema:
     """Of the JSON that `predict` takes."""
     codec = served.codec
-    inputs = {spec.name: input_schema(spec, limits) for spec in codec.specs.values()}
-    inner = _object(inputs, list(inputs))
+    inputs = {spec.name: _input(codec, spec, limits) for spec in codec.specs.values()}
+    inner = _object(inputs, [name for name, spec in codec.specs.items() if not codec.optional(spec)])
     if codec.latent is not None:
         inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
-    return _object({"inputs": inner}, ["inputs"])
+    whole = _object({"inputs": inner}, ["inputs"])
+    return {"anyOf": [whole, inner]} if codec.padding.texts else whole
+
+
+def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
+    """Of one input, with what may take its place: texts, rows of different lengths, its default."""
+    schema = input_schema(spec, limits, codec.signature.most)
+    if spec.name in codec.padding.texts:
+        text: Schema = {"type": "string", "minLength": 1, "description": "A text, which becomes the ids of its tokens."}
+        schema = {"anyOf": [text, _list(text, None, limits.rows), schema]}
+    if spec.default is not None:
+        value = _value_schema(spec)
+        schema = {"anyOf": [value, schema], "default": int(spec.default) if spec.dtype in INTEGERS else spec.default}
+    if spec.name in codec.padding.lengths:
+        schema = schema | {"description": f"How long each row of '{codec.padding.lengths[spec.name]}' is."}
+    return schema
 
 
 def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
@@ -186,21 +214,22 @@ def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
         "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
         "n": {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1},
     }
-    return _object(properties, [spec.name for spec in others if not (spec.kind == "label" and spec.labels)])
+    needed = [spec for spec in others if not (spec.kind == "label" and spec.labels) and not served.codec.optional(spec)]
+    return _object(properties, [spec.name for spec in needed])
 
 
 def _object(properties: Schema, required: list[str]) -> Schema:
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
-def input_schema(spec: TensorSpec, limits: Limits) -> Schema:
-    """Of one input."""
+def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | None = None) -> Schema:
+    """Of one input as nested lists; `most` are the largest values of named sizes."""
     value = _value_schema(spec)
     if spec.kind == "label" and spec.labels:
         value = {"anyOf": [value, {"type": "string", "enum": list(spec.labels)}]}
         return {"anyOf": [value, _list(value, None, limits.rows)]}
     for size in reversed(spec.shape[1:]):
-        value = _list(value, size if isinstance(size, int) else None)
+        value = _list(value, size) if isinstance(size, int) else _list(value, None, (most or {}).get(size))
     nested = _list(value, None, limits.rows) if spec.shape else value
     if not takes_pictures(spec):
         return nested
@@ -226,9 +255,16 @@ def _list(items: Schema, size: int | None, most: int | None = None) -> Schema:
     return {"type": "array", "items": items, "minItems": 1} | ({} if most is None else {"maxItems": most})
 
 
-def _output_schema(spec: TensorSpec) -> Schema:
+def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
     number: Schema = {"type": "number"}
     by_name = {"type": "object", "properties": dict.fromkeys(spec.labels, number)}
+    if codec.padding.decoder(spec) is not None:
+        return {"type": "array", "items": {"type": "string"}}
+    if spec.kind == "label" and spec.labels and spec.dtype in INTEGERS:
+        named: Schema = {"type": "string", "description": "A class by its name."}
+        for _ in spec.shape:
+            named = {"type": "array", "items": named}
+        return named
     if spec.kind == "label" and spec.labels:
         label = {"type": "string", "enum": list(spec.labels)}
         fields = {"label": label, "probability": number, "probabilities": by_name}
@@ -237,17 +273,17 @@ def _output_schema(spec: TensorSpec) -> Schema:
         return {"type": "array", "items": by_name}
     if gives_pictures(spec):
         return {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
-    if regions.is_mask(spec):
+    if output_kinds.is_mask(spec):
         return {"type": "array", "items": _mask_schema(spec), "description": MASK}
     return {"type": "array"}
 
 
 def _mask_schema(spec: TensorSpec) -> Schema:
     fields: Schema = {"png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}}
-    if regions.is_classes(spec):
+    if output_kinds.is_classes(spec):
         fields["png"]["description"] = "Pixels are the numbers of classes, in the order of the labels, with a palette."
         fields["shares"] = {"type": "object", "properties": {name: {"type": "number"} for name in spec.labels}}
-    elif regions.is_instances(spec):
+    elif output_kinds.is_instances(spec):
         fields["png"]["description"] = "Pixels are the numbers of detections; 0 is none."
     else:
         fields["png"]["description"] = "16 bits grey: a pixel p stands for low + (high - low) * p / 65535."
@@ -255,7 +291,7 @@ def _mask_schema(spec: TensorSpec) -> Schema:
     return {"type": "object", "required": list(fields), "properties": fields}
 
 
-def _detections_schema(found: regions.Detections) -> Schema:
+def _detections_schema(found: output_kinds.Detections) -> Schema:
     label: Schema = {"type": "string"} | ({"enum": list(found.label.labels)} if found.label.labels else {})
     box = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
     fields: Schema = {
@@ -268,11 +304,19 @@ def _detections_schema(found: regions.Detections) -> Schema:
     return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
 
 
+def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:
+    fields: Schema = {"label": {"type": "string"}, "score": {"type": "number"}}
+    items = {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "array", "description": RANKING, "items": {"type": "array", "items": items}}
+
+
 def _v2_schema(served: ServedModel) -> Schema:
-    specs = list(served.codec.specs.values())
+    codec, specs = served.codec, list(served.codec.specs.values())
     tensors = [_tensor(spec, DATATYPES[spec.dtype], _value_schema(spec)) for spec in specs]
-    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in specs if takes_pictures(spec)]
-    inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": len(specs), "maxItems": len(specs)}
+    as_bytes = [spec for spec in specs if takes_pictures(spec) or spec.name in codec.padding.texts]
+    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in as_bytes]
+    needed = sum(not codec.optional(spec) for spec in specs)
+    inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": needed, "maxItems": len(specs)}
     properties = {"id": {"type": ["string", "null"]}, "inputs": inputs}
     return {"type": "object", "required": ["inputs"], "properties": properties}
 
@@ -295,53 +339,3 @@ def _tensor(spec: TensorSpec, datatype: str, value: Schema) -> Schema:
         "data": {"type": "array", "items": value},
     }
     return {"type": "object", "required": list(properties), "properties": properties}
-
-
-# ----------------------------------------------------------------------------------------------------- examples
-
-
-def examples(served: ServedModel) -> list[Schema]:
-    """Requests as JSON that the model answers: its golden example's first row, pictures as files first."""
-    codec = served.codec
-    made = []
-    if codec.latent is not None:
-        labels = [spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels]
-        made.append({"seed": 0, "n": 2} | {spec.name: spec.labels[0] for spec in labels})
-    if codec.picture is not None:
-        made.append(_first_row(served, as_pictures=True))
-    if not made or sum(value.size // len(value) for value in served.golden.values() if value.ndim) <= EXAMPLE_VALUES:
-        made.append(_first_row(served, as_pictures=False))
-    return [{"inputs": inputs} for inputs in made]
-
-
-def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
-    row: Schema = {}
-    for spec in served.codec.specs.values():
-        value = _example(served, spec.name)
-        if as_pictures and takes_pictures(spec):
-            row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
-        elif spec.kind == "label" and spec.labels:
-            row[spec.name] = [spec.labels[number] for number in value.tolist()]
-        else:
-            row[spec.name] = value.tolist()
-    return row
-
-
-def _example(served: ServedModel, name: str) -> np.ndarray:
-    """The golden input, of one row if it has rows."""
-    value = served.golden[name]
-    return value[:1] if rows_name(served.manifest.signature) else value
-
-
-def v2_example(served: ServedModel) -> Schema:
-    """A request of the Open Inference Protocol that the model answers."""
-    tensors = []
-    for spec in served.codec.specs.values():
-        value = _example(served, spec.name)
-        tensor: Schema = {"name": spec.name, "shape": list(value.shape), "datatype": DATATYPES[spec.dtype]}
-        if takes_pictures(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
-            picture = base64.b64encode(png(spec, value[0])).decode("ascii")
-            tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [picture]})
-        else:
-            tensors.append(tensor | {"data": value.reshape(-1).tolist()})
-    return {"inputs": tensors}

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import warnings
 from dataclasses import replace
@@ -19,8 +20,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from torchworks.serving.forms import MODEL_FILES, Form
-from torchworks.serving.sameness import compare
+from torchworks.serving.formats import MODEL_FILES, Format
+from torchworks.serving.parity_rules import compare
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.models.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
 from torchworks.shared.models.predictor import Predictor
@@ -31,10 +32,14 @@ OPSET = 20
 LARGEST = 1 << 31
 """Bytes that an ONNX file can have; more needs a second file, which a bundle refuses."""
 
+GUARD = re.compile(r"Not all values|satisfy|specialized|was inferred to be a constant|<=|>=|==|Ne\(|Eq\(")
+"""Marks the lines by which torch.export says what a size has to be."""
+MOST_GUARDS = 3
+
 Inputs = tuple[Tensor, ...]
 
 
-def write_form(form: Form, folder: Path, predictor: Predictor, manifest: Manifest, inputs: Inputs) -> None:
+def write_format(form: Format, folder: Path, predictor: Predictor, manifest: Manifest, inputs: Inputs) -> None:
     """Write `predictor` into `folder` as `form`; `inputs` are examples to trace it by, of at least 2 rows. Raises
     `UserError` where it cannot be made."""
     path = folder / MODEL_FILES[form]
@@ -49,7 +54,8 @@ def write_form(form: Form, folder: Path, predictor: Predictor, manifest: Manifes
 def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -> None:
     path = folder / MODEL_FILES["safetensors"]
     path.write_bytes(save({name: value.contiguous() for name, value in predictor.net.state_dict().items()}))
-    files = (FileEntry.of(path), FileEntry.of(folder / GOLDEN))
+    extra = (folder / entry.name for entry in manifest.extra)
+    files = tuple(map(FileEntry.of, (path, folder / GOLDEN, *extra)))
     (folder / MANIFEST).write_text(json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n")
 
 
@@ -89,9 +95,10 @@ def _no_trace(reason: str) -> UserError:
 
 
 def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
-    sizes: dict[str, Any] = {}
+    most, sizes = predictor.signature.most, {}
     for spec in predictor.signature.inputs:
-        sizes |= {size: torch.export.Dim(size, min=1) for size in spec.shape if isinstance(size, str)}
+        names = [size for size in spec.shape if isinstance(size, str)]
+        sizes |= {name: torch.export.Dim(name, min=1, max=most.get(name)) for name in names}
     shapes = tuple(
         {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)}
         for spec in predictor.signature.inputs
@@ -102,10 +109,29 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
             warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
             return torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
     except Exception as error:  # torch.export's own exceptions share no other base
-        raise UserError(
-            f"torch.export cannot capture this model as a graph for any number of rows: {_first_line(error)} "
-            "Export it as safetensors."
-        ) from error
+        raise _not_captured(error, predictor.signature) from error
+
+
+def _not_captured(error: Exception, signature: Signature) -> UserError:
+    """What torch.export says: its first line, and its guards, which tell how a size breaks what the signature says."""
+    first, *others = str(error).strip().splitlines() or [repr(error)]
+    guards = [line.strip(" -*") for line in others if GUARD.search(line)][:MOST_GUARDS]
+    said = " ".join([first, *guards])
+    sizes = [name for name in signature.named_sizes if re.search(rf"\b{name}\b", said)]
+    what = " and ".join(f"'{name}'" for name in sizes) or "the open sizes"
+    return UserError(
+        f"torch.export cannot capture this model as a graph for all values of {what} that its signature allows: "
+        f"{(' '.join(guards) or first).rstrip('.')}. {_advice(sizes, said)}Else export the run as safetensors."
+    )
+
+
+def _advice(sizes: list[str], said: str) -> str:
+    if largest := re.search(r"<= (\d+)", said):
+        name = sizes[0] if sizes else "T"
+        return f'If {name} has a largest value, the signature must name it, such as most={{"{name}": {largest[1]}}}. '
+    if re.search("constant|[Ss]pecializ|== \\d", said):
+        return "The code fixes it, as len(tensor), .chunk or a shape made an int do: use tensor.shape. "
+    return ""
 
 
 class Positional(nn.Module):

@@ -6,12 +6,13 @@
 | output | what it is | written as |
 |---|---|---|
 | boxes (N, D, 4) with score (N, D) and whole label (N, D), −1: nothing | detections | a list for each image |
+| whole label (N, K) with a score of the same shape, no boxes | a ranking | a list of label and score for each row |
 | mask, uint8 (N, S, S), with labels | a class for each pixel | a PNG of class numbers with a palette, and shares |
 | mask, uint8 (N, S, S), without | the number of the detection that is seen there, from 1 on | a grey PNG |
 | mask, float32 (N, S, S), with low and high | a map of a quantity | a grey PNG of 16 bits between low and high |
 
-They are found by kind and shape; their names are the model's. Where a picture was letterboxed, boxes are in the pixels
-of the picture, and masks have its size.
+They are found by kind and shape; their names are the model's. Where an image was letterboxed, boxes are in the pixels
+of the image, and masks have its size.
 
 Shape letters: N images, D detections of one image, S pixels.
 """
@@ -38,6 +39,7 @@ DEEP = 65535
 BACKGROUND = "background"
 OTHER = (150, 150, 150)
 """The colour of pixels whose number is no class."""
+INTEGERS = ("int64", "int32", "uint8")
 Outputs = Mapping[str, np.ndarray]
 
 
@@ -63,7 +65,7 @@ class Detections:
         return there, boxes[there], score[there], label[there]
 
     def listed(self, outputs: Outputs, image: int, least_score: float, box: Letterbox | None) -> list[dict[str, Any]]:
-        """Of one image, with boxes in the picture's pixels if its letterbox `box` is known. "number" is that of the
+        """Of one image, with boxes in the image's pixels if its letterbox `box` is known. "number" is that of the
         detection in masks of detections."""
         there, boxes, score, label = self.rows(outputs, image)
         boxes = boxes if box is None else box.boxes_back(boxes)
@@ -73,6 +75,34 @@ class Detections:
             for k, score, box, row in fields
             if score >= least_score
         ]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Two outputs (N, K): classes in the model's order, and a score of each."""
+
+    label: TensorSpec
+    score: TensorSpec
+
+    def listed(self, outputs: Outputs, row: int) -> list[dict[str, Any]]:
+        """Of one row."""
+        pairs = zip(outputs[self.label.name][row].tolist(), outputs[self.score.name][row].tolist(), strict=True)
+        return [{"label": named(self.label, k), "score": score} for k, score in pairs if k != NOTHING]
+
+
+def ranking(signature: Signature) -> Ranking | None:
+    """The first whole-number label (N, K) beside which there is a score of the same shape, and no boxes."""
+    found = detections(signature)
+    for label in signature.outputs:
+        if label.kind == "label" and label.dtype in INTEGERS and len(label.shape) == 2:
+            scores = [spec for spec in signature.outputs if spec.shape == label.shape and _is_score(spec)]
+            if scores and not (found and label in (found.boxes, found.score, found.label)):
+                return Ranking(label, scores[0])
+    return None
+
+
+def _is_score(spec: TensorSpec) -> bool:
+    return spec.dtype.startswith("float") and not spec.labels
 
 
 def detections(signature: Signature) -> Detections | None:
@@ -92,8 +122,13 @@ def named(spec: TensorSpec, number: int) -> str:
     return spec.labels[number] if 0 <= number < len(spec.labels) else str(number)
 
 
+def all_named(spec: TensorSpec, numbers: Any) -> Any:
+    """Nested lists of classes by their names."""
+    return [all_named(spec, each) for each in numbers] if isinstance(numbers, list) else named(spec, numbers)
+
+
 def is_mask(spec: TensorSpec) -> bool:
-    """Whether an output has a number for each pixel, which a picture can hold."""
+    """Whether an output has a number for each pixel, which an image can hold."""
     return is_classes(spec) or is_instances(spec) or is_map(spec)
 
 
@@ -114,9 +149,10 @@ def _flat(spec: TensorSpec, dtype: str) -> bool:
 
 
 def answered(signature: Signature) -> Iterator[TensorSpec]:
-    """The outputs that an answer in JSON has a field for: score and label are in that of their boxes."""
-    found = detections(signature)
-    inside = found.names[1:] if found else ()
+    """The outputs that an answer in JSON has a field for: score and label are in that of their boxes, and the scores of
+    a ranking in that of its labels."""
+    found, ranked = detections(signature), ranking(signature)
+    inside = (*(found.names[1:] if found else ()), *((ranked.score.name,) if ranked else ()))
     return (spec for spec in signature.outputs if spec.name not in inside)
 
 
@@ -153,7 +189,7 @@ class Painter:
     colours: Mapping[str, str]
 
     def png(self, values: np.ndarray, box: Letterbox | None) -> bytes:
-        """A mask (S, S), of the picture's size if its letterbox `box` is known."""
+        """A mask (S, S), of the image's size if its letterbox `box` is known."""
         values = self._levels(values) if is_map(self.spec) else values
         picture = Image.fromarray(values if box is None else box.map_back(values))
         if is_classes(self.spec):

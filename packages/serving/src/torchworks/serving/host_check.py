@@ -2,7 +2,7 @@
 
 A service that listens on this machine alone is within reach of every page that a browser on this machine shows. A page
 can give its own name this machine's address after it was loaded (DNS rebinding), and then reads what it likes; and it
-can post forms and pictures to any address. What the browser sends along gives both away: the name in Host, and the
+can post forms and images to any address. What the browser sends along gives both away: the name in Host, and the
 page's origin in Sec-Fetch-Site, or in Origin where the browser is old or the connection is plain HTTP.
 """
 
@@ -16,23 +16,23 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from torchworks.serving import errors
+from torchworks.serving.addresses import WITHOUT_KEY
 from torchworks.serving.errors import Refusal
-from torchworks.serving.gate import OPEN
 
 LOCAL = ("localhost",)
 READING = ("GET", "HEAD", "OPTIONS")
 
 
-class Hosts:
-    """ASGI middleware, to stand within the gate. `allowed` are the names that requests may ask by, `*.example.org` for
-    all below one; this machine's own are always among them, and none at all stands for any. `keyed` tells that callers
-    need a key: a page elsewhere has none. Addresses for health take any name, for who watches asks by number."""
+class HostCheck:
+    """ASGI middleware, to stand within the `RequestGuard`. `allowed` are the host names that requests may have,
+    `*.example.org` for all below one; this machine's own are always among them, and an empty list allows any. `keyed`
+    says that clients need a key: a page elsewhere has none. Health checks take any name, as probes use IP addresses."""
 
     def __init__(self, app: ASGIApp, allowed: Sequence[str], *, keyed: bool):
         self.app, self.allowed, self.keyed = app, tuple(name.lower() for name in allowed), keyed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN and (refusal := self._refusal(scope)):
+        if scope["type"] == "http" and scope["path"] not in WITHOUT_KEY and (refusal := self._refusal(scope)):
             await errors.respond(refusal, scope["state"]["request_id"])(scope, receive, send)
         else:
             await self.app(scope, receive, send)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 MISSED = 0.001
@@ -26,7 +26,7 @@ Outputs = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Sameness:
+class OutputParity:
     """Of one output, which for detections is that of their boxes. `share` is the part of its `count` detections, pixels
     or classes that are the same, None for numbers; `largest` and `mean` are differences of numbers, and of those of the
     same detections; NaN stays NaN."""
@@ -40,9 +40,9 @@ class Sameness:
     what: str = ""
 
 
-def compare(signature: Signature, wanted: Outputs, found: Outputs, tolerance: float) -> Iterator[Sameness]:
+def compare(signature: Signature, wanted: Outputs, found: Outputs, tolerance: float) -> Iterator[OutputParity]:
     """How `found` compares with `wanted`, arrays of one shape, output by output."""
-    detected = regions.detections(signature)
+    detected = output_kinds.detections(signature)
     pairs = _matched(detected, wanted, found, tolerance) if detected else []
     for spec in signature.outputs:
         a, b = wanted[spec.name], found[spec.name]
@@ -50,7 +50,7 @@ def compare(signature: Signature, wanted: Outputs, found: Outputs, tolerance: fl
             yield _detections(detected, pairs, wanted, found, tolerance)
         elif detected and spec.name in detected.names:
             continue
-        elif regions.is_instances(spec) and detected:
+        elif output_kinds.is_instances(spec) and detected:
             yield _shared(spec.name, "pixels", a == _renumbered(b, pairs), tolerance)
         elif np.issubdtype(a.dtype, np.integer):
             yield _shared(spec.name, "pixels" if spec.kind == "mask" else "values", a == b, tolerance)
@@ -58,15 +58,17 @@ def compare(signature: Signature, wanted: Outputs, found: Outputs, tolerance: fl
             yield _numbers(spec, a, b, tolerance)
 
 
-def _numbers(spec: TensorSpec, wanted: np.ndarray, found: np.ndarray, tolerance: float) -> Sameness:
+def _numbers(spec: TensorSpec, wanted: np.ndarray, found: np.ndarray, tolerance: float) -> OutputParity:
     difference = np.abs(found.astype(np.float64) - wanted)
     same = np.allclose(found, wanted, rtol=tolerance, atol=tolerance)  # never true of NaN
-    return Sameness(spec.name, same, float(difference.max()), float(difference.mean()))
+    return OutputParity(spec.name, same, float(difference.max()), float(difference.mean()))
 
 
-def _shared(output: str, what: str, equal: np.ndarray, tolerance: float) -> Sameness:
+def _shared(output: str, what: str, equal: np.ndarray, tolerance: float) -> OutputParity:
     missed = int(equal.size - equal.sum())
-    return Sameness(output, _few(missed, equal.size, tolerance), share=float(equal.mean()), count=equal.size, what=what)
+    return OutputParity(
+        output, _few(missed, equal.size, tolerance), share=float(equal.mean()), count=equal.size, what=what
+    )
 
 
 def _few(missed: int, count: int, tolerance: float) -> bool:
@@ -85,7 +87,7 @@ class Pairs:
     counts: tuple[int, int]
 
 
-def _matched(spec: regions.Detections, wanted: Outputs, found: Outputs, tolerance: float) -> list[Pairs]:
+def _matched(spec: output_kinds.Detections, wanted: Outputs, found: Outputs, tolerance: float) -> list[Pairs]:
     images = range(len(wanted[spec.boxes.name]))
     return [_pairs(spec.rows(wanted, i), spec.rows(found, i), tolerance) for i in images]
 
@@ -106,8 +108,8 @@ def _pairs(wanted: tuple[np.ndarray, ...], found: tuple[np.ndarray, ...], tolera
 
 
 def _detections(
-    spec: regions.Detections, pairs: list[Pairs], wanted: Outputs, found: Outputs, tolerance: float
-) -> Sameness:
+    spec: output_kinds.Detections, pairs: list[Pairs], wanted: Outputs, found: Outputs, tolerance: float
+) -> OutputParity:
     count, matched = sum(max(pair.counts) for pair in pairs), sum(len(pair.wanted) for pair in pairs)
     differences = [
         np.abs(found[name][i, pair.found] - wanted[name][i, pair.wanted]).reshape(-1)
@@ -115,7 +117,7 @@ def _detections(
         for i, pair in enumerate(pairs)
     ]
     all_ = np.concatenate(differences) if matched else np.zeros(1)
-    return Sameness(
+    return OutputParity(
         spec.boxes.name,
         _few(count - matched, count, tolerance),
         float(all_.max()),
