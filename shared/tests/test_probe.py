@@ -9,7 +9,7 @@ from torch import nn
 from torchworks.shared.config import TrainerConfig
 from torchworks.shared.device import Device
 from torchworks.shared.guard import TrainingFailed
-from torchworks.shared.probe import find_lr
+from torchworks.shared.lr_finder import find_lr
 from torchworks.shared.progress import Silent
 from torchworks.shared.task import Out, Phase, Task
 from torchworks.shared.trainer import Trainer

@@ -10,7 +10,7 @@ from torchworks.shared.config import UserError
 Batch = dict[str, Tensor]
 
 
-class OneBatch:
+class SingleBatchLoader:
     """The first batch of a loader, again and again."""
 
     def __init__(self, loader: Iterable[Batch]):

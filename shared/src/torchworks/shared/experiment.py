@@ -184,7 +184,7 @@ def _dry_run(config: Config, device: Device) -> dict[str, Any]:
 
 
 def _find_lr(config: Config, device: Device, out: Path | None) -> dict[str, Any]:
-    from torchworks.shared.probe import find_lr
+    from torchworks.shared.lr_finder import find_lr
 
     seed_everything(config.seed)
     experiment = config.experiment()

@@ -1,15 +1,19 @@
 """What keeps a long training alive and honest: signals, gradients that are not finite, running out of memory."""
 
+import math
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
+
+from torchworks.shared import parallel
+from torchworks.shared.task import Phase
 
 
 class TrainingFailed(Exception):
@@ -22,6 +26,13 @@ class Interrupted(Exception):
     def __init__(self, signum: int, message: str):
         super().__init__(message)
         self.signum = signum
+
+    @classmethod
+    def at(cls, step: int, signum: int, folder: Path | None) -> "Interrupted":
+        """A training that was stopped at `step` and saved in `folder`."""
+        if folder is None:
+            return cls(signum, f"Stopped at step {step}; nothing was saved, since this training has no folder.")
+        return cls(signum, f"Stopped at step {step} and saved. Continue with `train --resume {folder}`.")
 
 
 class Signals:
@@ -192,7 +203,7 @@ def _alike(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
     """The local parts of `gradients`, grouped by type as the kernel wants them."""
     groups: dict[torch.dtype, list[Tensor]] = {}
     for gradient in gradients:
-        local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+        local = gradient.to_local() if parallel.is_sharded(gradient) else gradient
         groups.setdefault(local.dtype, []).append(local)
     return groups.values()
 
@@ -208,3 +219,31 @@ def step_if_finite(optimizer: Optimizer, found: Tensor | bool) -> None:
             delattr(optimizer, name)
     elif not found:
         optimizer.step()
+
+
+def clip_to_norm(gradients: list[Tensor], limit: float | None) -> Tensor:
+    """The norm of all `gradients` together, a 0-d tensor; they are scaled down in place to at most `limit`."""
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if parallel.is_sharded(norm):
+        norm = norm.full_tensor()
+    if limit:
+        torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
+    return norm
+
+
+def stop_if_never_finite(
+    step: int, metrics: Mapping[str, float], phases: Iterable[Phase], limit: int, saved_steps: Callable[[], list[int]]
+) -> None:
+    """Raise `TrainingFailed` if the last `limit` steps of a phase, by the `metrics` logged at `step`, were all bad."""
+    for phase in phases:
+        bad = int(metrics[f"skipped_in_row/{phase.name}"])
+        if bad >= limit:
+            saved = saved_steps()
+            last = f"The last good checkpoint is that of step {saved[-1]}." if saved else "No checkpoint was made."
+            loss = metrics.get(f"{phase.name}/loss", math.nan)  # a rare phase may not have run in this window
+            raise TrainingFailed(
+                f"Training stopped at step {step}: the last {bad} steps of phase '{phase.name}' had gradients that "
+                f"are not finite (its loss was {loss:.4g}, the learning rate {metrics['lr']:.3g}); none of them "
+                f"changed a weight. {last} Try a smaller learning rate, `--trainer.clip 1`, or "
+                "`--trainer.precision fp32`, and look for NaN in the data."
+            )

@@ -3,8 +3,12 @@
 JSON lines are always written; TensorBoard and MLflow stand behind the same two methods.
 """
 
+import contextlib
 import json
 import math
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +17,7 @@ from torch import Tensor
 
 from torchworks.shared import parallel
 from torchworks.shared.config import UserError
+from torchworks.shared.device import Device, peak_memory
 
 _MOST_KEPT = 256  # figures of as many micro-batches are kept on a GPU before they are added up
 
@@ -148,6 +153,76 @@ class Reading:
         if self._coming:
             self._figures.update(zip(self._coming, self._values.tolist(), strict=True))
         return self._figures
+
+
+class Timer:
+    """Seconds of training: those before a resume included, those of evaluations not."""
+
+    def __init__(self) -> None:
+        self._before, self._since = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._since
+
+    @seconds.setter
+    def seconds(self, seconds: float) -> None:
+        self._before = seconds
+        self.start()
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._since = time.monotonic()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that does not count."""
+        begun = time.monotonic()
+        yield
+        self._since += time.monotonic() - begun
+
+
+class Log:
+    """The log of a training: a `window` of metrics over some steps becomes a line, which every sink gets.
+
+    A line of a GPU is on its way to the host while the next window fills.
+    """
+
+    def __init__(self, device: Device, sinks: list["Sink"]):
+        self.window = Window(device.device)
+        self.grad_norms: dict[str, Tensor] = {}  # to log at the end of the window
+        self._device, self._sinks = device, sinks
+        self._lines: deque[tuple[int, dict[str, float], Reading]] = deque()
+        self._begun, self._samples = 0.0, 0  # seconds and samples before the window
+
+    def start(self, seconds: float, samples: int) -> None:
+        """The first window begins after so many seconds of training and so many samples."""
+        self._begun, self._samples = seconds, samples
+
+    def close(self, step: int, seconds: float, samples: int, lr: float, counters: Mapping[str, Tensor | float]) -> None:
+        """End the window at `step`, after so many seconds of training and so many samples."""
+        reading = self.window.close({**self.grad_norms, **counters}, shared=self._device.world > 1)
+        host = {
+            "lr": lr,
+            "samples_per_second": (samples - self._samples) / max(seconds - self._begun, 1e-9),
+            "seconds": seconds,
+            "memory": peak_memory(self._device),
+        }
+        self._lines.append((step, host, reading))
+        self.grad_norms = {}
+        self.start(seconds, samples)
+
+    def written(self, waiting: int) -> Iterator[tuple[int, dict[str, float]]]:
+        """Write all lines but the newest `waiting` ones, and yield each with its step."""
+        while len(self._lines) > waiting:
+            step, host, reading = self._lines.popleft()
+            metrics = {**reading.get(), **host}
+            self.write("train", step, metrics)
+            yield step, metrics
+
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        for sink in self._sinks:
+            sink.write(kind, step, metrics)
 
 
 class Sink(Protocol):
