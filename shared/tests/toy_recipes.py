@@ -24,6 +24,7 @@ class ToyConfig(Config):
     """A toy."""
 
     package: ClassVar[str] = "toy"
+    convolutional: ClassVar[bool] = False
 
     data: str = "ring"
     slow: float = 0.0

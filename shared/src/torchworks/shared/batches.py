@@ -22,7 +22,7 @@ class SingleBatchLoader:
 
 def rows(batch: Batch) -> int:
     """Number of samples in a batch."""
-    return next(iter(batch.values())).shape[0]
+    return next(iter(batch.values())).size(0)
 
 
 def to_device(batch: Batch, device: torch.device | None) -> Batch:

@@ -124,6 +124,8 @@ class Config:
     """What every recipe has. Packages subclass it, add their own groups of fields and implement `task`."""
 
     package: ClassVar[str] = "shared"
+    convolutional: ClassVar[bool] = True
+    """Whether its nets convolve: only those gain by bf16 on a CPU and by channels_last."""
 
     recipe: tyro.conf.Suppress[str] = ""
     """Name of the recipe (set by the recipe itself)."""

@@ -98,10 +98,13 @@ class GradientGuard:
         agree."""
         flags = self._flags[phase]
         found = flags.take()
-        plain = isinstance(weight, int) and weight == 1 and not self.scaled
+        plain = not self.scaled and isinstance(weight, int) and weight == 1
         inverse = self._one if plain else 1.0 / (self._scale * weight).float()
-        for same in (gradients,) if group is None and self._same_type[phase] else _alike(gradients):
-            torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
+        if group is None and self._same_type[phase]:
+            torch._amp_foreach_non_finite_check_and_unscale_(gradients, found, inverse)
+        else:
+            for same in _alike(gradients):
+                torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
         if group is not None:
             torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group)
         if self.scaled:
@@ -137,7 +140,7 @@ class GradientGuard:
 
 
 class _OnHost:
-    """Counts a phase's flags on a processor, where a flag can be read as it comes."""
+    """Counts a phase's flags on a CPU, where a flag can be read as it comes."""
 
     def __init__(self) -> None:
         self._flag = torch.zeros(1)
@@ -211,7 +214,9 @@ def _alike(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
 def step_if_finite(optimizer: Optimizer, found: Tensor | bool) -> None:
     """Step unless `found`, which may be a (1,) flag. Fused optimisers check it on the GPU; for the others it is read,
     which waits for the GPU."""
-    if isinstance(found, Tensor) and found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
+    if found is False:
+        optimizer.step()
+    elif isinstance(found, Tensor) and found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
         for name, value in (("grad_scale", None), ("found_inf", found[0])):
             setattr(optimizer, name, value)
         optimizer.step()

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +34,6 @@ class Window:
         sums = self._phases.get(phase)
         if sums is None:
             sums = self._phases[phase] = self._sums(tuple(figures))
-        assert tuple(figures) == sums.names, "a phase must log the same figures each time"
         sums.add(figures, weight)
 
     def close(self, extra: dict[str, Tensor | float], *, shared: bool = False) -> "Reading":
@@ -60,23 +59,24 @@ class Window:
 
 
 class _OnHost:
-    """Sums of a phase's figures on a processor, where a figure can be read as it comes."""
+    """Sums of a phase's figures on a CPU, where a figure can be read as it comes."""
 
-    def __init__(self, names: tuple[str, ...], sums: list[float] | None = None, weight: float = 0.0):
+    def __init__(self, names: tuple[str, ...], sums: Iterable[float] | None = None, weight: float = 0.0):
         self.names, self._weight = names, weight
-        self._sums = sums or [0.0] * len(names)
+        self._sums = dict(zip(names, sums or [0.0] * len(names), strict=True))
 
     def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
-        w = float(weight)
-        self._sums = [total + w * value.item() for total, value in zip(self._sums, figures.values(), strict=True)]
+        sums, w = self._sums, float(weight)
+        assert figures.keys() == sums.keys(), "a phase must log the same figures each time"
+        for name, value in figures.items():
+            sums[name] += w * value.item()
         self._weight += w
 
     def means(self) -> dict[str, float]:
-        means = [total / self._weight if self._weight else math.nan for total in self._sums]
-        return dict(zip(self.names, means, strict=True))
+        return {name: total / self._weight if self._weight else math.nan for name, total in self._sums.items()}
 
     def totals(self) -> tuple[list[float], float]:
-        return self._sums, self._weight
+        return list(self._sums.values()), self._weight
 
 
 class _OnDevice:
@@ -93,6 +93,7 @@ class _OnDevice:
         self._weights: list[Tensor | int] = []
 
     def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+        assert tuple(figures) == self.names, "a phase must log the same figures each time"
         # copies, since a task may go on changing what it logged, or log one element of something large
         self._values += [value.detach().clone() for value in figures.values()]
         self._weights.append(weight)
@@ -133,19 +134,18 @@ class Reading:
     """Figures, those of a GPU on their way to the host: ask for them one interval later and nobody waits."""
 
     def __init__(self, figures: dict[str, Tensor | float]):
-        coming = {name: value for name, value in figures.items() if isinstance(value, Tensor)}
-        self._figures: dict[str, Any] = dict(figures)
+        self._figures: dict[str, Any] = {
+            name: value.item() if isinstance(value, Tensor) and not value.is_cuda else value
+            for name, value in figures.items()
+        }
+        coming = {name: value for name, value in self._figures.items() if isinstance(value, Tensor)}
         self._coming, self._done = list(coming), None
-        if not coming:
-            return
-        values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
-        if values.is_cuda:
+        if coming:
+            values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
             self._values = torch.empty_like(values, device="cpu", pin_memory=True)
             self._values.copy_(values, non_blocking=True)
             self._done = torch.cuda.Event()
             self._done.record()
-        else:
-            self._values = values.cpu()
 
     def get(self) -> dict[str, float]:
         if self._done is not None:

@@ -25,12 +25,16 @@ class Profile:
         self._table = ""
         self._profiler.start()
 
-    def labelled(self, turns: Iterable[Turn]) -> Iterator[Turn]:
-        """The same turns; whatever is done in a turn is counted by the name of its phase."""
-        for turn in turns:
-            self._names.add(turn[1].name)
-            with record_function(f"phase {turn[1].name}"):
-                yield turn
+    def labelled(self, turns: Callable[[int], Iterable[Turn]]) -> Callable[[int], Iterator[Turn]]:
+        """`turns`, but whatever is done in a turn is counted by the name of its phase."""
+
+        def labelled(begin: int) -> Iterator[Turn]:
+            for turn in turns(begin):
+                self._names.add(turn[1].name)
+                with record_function(f"phase {turn[1].name}"):
+                    yield turn
+
+        return labelled
 
     def step(self) -> None:
         self._profiler.step()

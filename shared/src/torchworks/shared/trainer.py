@@ -11,7 +11,7 @@ around it. The rules they keep, each with a test:
   killed and resumed ends with the very same weights.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from torchworks.shared.scoring import Evaluator
 from torchworks.shared.strategy import Strategy
 from torchworks.shared.task import Phase, Task
 
+Turn = tuple[int, Phase, int]  # an optimizer step: its number within the training step, its phase, the repetition
 POLL_EVERY = 10  # steps between two agreements about signals among several processes
 _PROGRESS = ("position", "samples", "accumulate", "findings")
 
@@ -122,14 +123,15 @@ class Trainer:
         self.rates = optim.LearningRates(self.optimizers, self.optim, config.steps)
         self._evaluator = Evaluator(task, device, self.folder, self.ema.nets if self.ema is not None else {})
         self._log = Log(device, self.sinks)
-        self._profile = self._new_profile() if config.profile else None
+        self._profile, self._turns = self._new_profile() if config.profile else (None, self._phases_due)
         parts = {"guard": self.guard, "window": self._log.window, "plateau": self.rates.plateau, "task": task}
         self._saver = Saver(self.folder, device, self.nets, self.ema, self.optimizers, parts)
 
-    def _new_profile(self) -> Any:
+    def _new_profile(self) -> tuple[Any, Callable[[int], Iterator[Turn]]]:
         from torchworks.shared.profiler import Profile  # torch's profiler takes long to import
 
-        return Profile(self.folder)
+        profile = Profile(self.folder)
+        return profile, profile.labelled(self._phases_due)
 
     def _check(self) -> None:
         """Room for checkpoints, and one batch through the evaluation: what is wrong with it is known now and not hours
@@ -194,7 +196,7 @@ class Trainer:
         """One training step: each phase that is due, from number `begin` on, takes a step of its optimizer."""
         task, device, guard, strategy = self.task, self.device, self.guard, self._strategy
         task.step = self.step
-        for number, phase, repetition in self._phases_due(begin):
+        for number, phase, repetition in self._turns(begin):
             if repetition and number > begin:
                 batch = self._next()  # each repetition has a fresh one
             self._pending = number, phase, batch
@@ -271,16 +273,15 @@ class Trainer:
             "The gradient stays that of the whole batch; batch normalisation sees the smaller ones."
         )
 
-    def _phases_due(self, begin: int) -> Iterable[tuple[int, Phase, int]]:
-        """(number, phase, repetition) of the optimizer steps of this training step, from number `begin` on."""
-        due = [
-            (phase, repetition)
-            for phase in self.task.phases
-            if self.step % phase.every == 0
-            for repetition in range(phase.repeat)
-        ]
-        turns = [(number, *due[number]) for number in range(begin, len(due))]
-        return turns if self._profile is None else self._profile.labelled(turns)
+    def _phases_due(self, begin: int) -> Iterator[Turn]:
+        """The optimizer steps of this training step, from number `begin` on."""
+        number = 0
+        for phase in self.task.phases:
+            if self.step % phase.every == 0:
+                for repetition in range(phase.repeat):
+                    if number >= begin:
+                        yield number, phase, repetition
+                    number += 1
 
     def _next(self) -> Batch:
         batch = next(self._batches)
