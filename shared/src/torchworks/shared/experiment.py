@@ -53,9 +53,7 @@ def train(config: Config, *, out: Path | None = None, resume: Path | None = None
     settings = config.trainer
     preflight.check_config(settings)
     optim.check(config.optim)
-    device = choose(
-        settings.device, settings.precision, settings.channels_last, convolutional=config.convolutional
-    )
+    device = choose(settings.device, settings.precision, settings.channels_last, convolutional=config.convolutional)
     if device.device.type == "cpu":
         keep_memory()
     start_processes(device)

@@ -7,20 +7,35 @@ fidelity.compute()                                             # {"fd_digits64":
 floor(judge, source.train, source.test)                        # the same for real images
 """
 
-from torchworks.shared.fidelity.copies import Copies, Neighbours, nearest_copies
-from torchworks.shared.fidelity.distances import (
-    class_entropy,
-    classes_covered,
-    frechet,
-    kernel_distance,
-    moments,
-    precision_recall,
-)
-from torchworks.shared.fidelity.inception import InceptionJudge
-from torchworks.shared.fidelity.judge import FeatureSpace, Judge, features_of
-from torchworks.shared.fidelity.metric import Fidelity, floor, gaussian
-from torchworks.shared.fidelity.recipe import cas
-from torchworks.shared.fidelity.store import judge_for
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torchworks.shared.fidelity.copies import Copies, Neighbours, nearest_copies
+    from torchworks.shared.fidelity.distances import (
+        class_entropy,
+        classes_covered,
+        frechet,
+        kernel_distance,
+        moments,
+        precision_recall,
+    )
+    from torchworks.shared.fidelity.inception import InceptionJudge
+    from torchworks.shared.fidelity.judge import FeatureSpace, Judge, features_of
+    from torchworks.shared.fidelity.metric import Fidelity, floor, gaussian
+    from torchworks.shared.fidelity.recipe import cas
+    from torchworks.shared.fidelity.store import judge_for
+
+_HOMES = {
+    "copies": ("Copies", "Neighbours", "nearest_copies"),
+    "distances": ("class_entropy", "classes_covered", "frechet", "kernel_distance", "moments", "precision_recall"),
+    "inception": ("InceptionJudge",),
+    "judge": ("FeatureSpace", "Judge", "features_of"),
+    "metric": ("Fidelity", "floor", "gaussian"),
+    "recipe": ("cas",),
+    "store": ("judge_for",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Copies",
@@ -42,3 +57,10 @@ __all__ = [
     "nearest_copies",
     "precision_recall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A name when it is first asked for: the Inception net needs torchvision's models, which take long to import."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
