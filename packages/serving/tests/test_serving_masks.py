@@ -21,8 +21,6 @@ from torchworks.serving.monitoring.drift import features
 from torchworks.serving.monitoring.record import answer
 from torchworks.serving.output_kinds import Painter, colours
 from torchworks.serving.parity_rules import compare
-from torchworks.serving.regions import Painter, colours
-from torchworks.serving.sameness import compare
 from torchworks.shared.data.fitting import Letterbox
 from torchworks.shared.models.signature import Signature
 
