@@ -19,7 +19,7 @@ from torchworks.shared.numbers.stream import StepRandom
 
 TINY = [
     "--code", "16", "--width", "4", "--loader.image-size", "8", "--trainer.batch-size", "16",
-    "--trainer.eval-every", "0", "--device", "cpu", "--optim.schedule", "constant"]  # fmt: skip
+    "--trainer.eval-every", "0", "--device", "cpu", "--precision", "fp32", "--optim.schedule", "constant"]  # fmt: skip
 
 
 def vision(*words):

@@ -14,7 +14,18 @@ from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.shared.cli import main
 
 HELP = [["--help"], ["list"], ["train", "classify", "--help"], *([name, "--help"] for name in COMMANDS)]
-SHORT = ["--model", "mobilenet_v3_small", "--steps", "4", "--trainer.batch-size", "16", "--trainer.eval-every", "0"]
+SHORT = [
+    "--model",
+    "mobilenet_v3_small",
+    "--steps",
+    "4",
+    "--trainer.batch-size",
+    "16",
+    "--trainer.eval-every",
+    "0",
+    "--precision",
+    "fp32",
+]
 
 
 def vision(*words):
@@ -104,8 +115,8 @@ def test_data_with_other_classes_are_refused_by_name(run, tmp_path, capsys):
     ("words", "message"),
     [
         (["--model", "resnet17"], "Did you mean 'resnet1"),
-        (["--label-smoothing", "1.5"], "--label-smoothing must be 0 or more, below 1"),
-        (["--weight-decay", "-1"], "--weight-decay must be 0 or more"),
+        (["--label-smoothing", "1.5"], "--label-smoothing must be from 0 to below 1"),
+        (["--weight-decay", "-1"], "--weight-decay must be at least 0"),
         (["--pretrained", "nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )

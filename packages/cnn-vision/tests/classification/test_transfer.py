@@ -59,10 +59,10 @@ def test_the_first_training_sees_all_images_of_its_classes_and_trains_all_layers
     [
         (["--pretrain-classes"], "Transfer learning starts from a pretrained model"),
         (["--classes", "6", "7"], "both name 6"),
-        (["--classes"], "Name them by --classes"),
+        (["--classes"], "--classes, those to learn after them, is missing"),
         (["--classes", "8", "x"], "has no class 'x'"),
-        (["--rate-decay", "-1"], "--rate-decay must be 0 or more"),
-        (["--shots", "-1"], "--shots must be 0 or more"),
+        (["--rate-decay", "-1"], "--rate-decay must be at least 0"),
+        (["--shots", "-1"], "--shots must be at least 0"),
     ],
 )
 def test_what_cannot_be_transferred_is_said_in_one_paragraph(words, message, tmp_path, capsys):

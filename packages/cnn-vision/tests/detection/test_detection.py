@@ -38,7 +38,8 @@ from torchworks.shared.runs.opening import open_run
 
 TINY = [
     "--data", "scenes:easy,train=12,test=4", "--loader.image-size", "64", "--trainer.steps", "2",
-    "--trainer.batch-size", "4", "--valid-fraction", "0.25", "--device", "cpu", "--trainer.eval-every", "0",
+    "--trainer.batch-size", "4", "--valid-fraction", "0.25", "--trainer.eval-every", "0",
+    "--device", "cpu", "--precision", "fp32",
 ]  # fmt: skip
 A, B, FAR = [10.0, 10.0, 30.0, 30.0], [40.0, 40.0, 60.0, 60.0], [70.0, 70.0, 90.0, 90.0]
 

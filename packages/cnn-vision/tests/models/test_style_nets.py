@@ -100,6 +100,22 @@ def test_recolored_images_have_the_colors_of_the_style(normal):
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-2)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_distances_are_those_of_float32(dtype):
+    """Squares of maps as large as VGG-19's overflow fp16."""
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = ({"relu1_1": (400 * torch.rand(2, 4, 64, 64, generator=generator)).to(dtype)} for _ in range(2))
+    wide, other = ({name: value.float() for name, value in maps.items()} for maps in (ours, theirs))
+    for distance in (
+        lambda a, b: content_loss(a["relu1_1"], b["relu1_1"]),
+        lambda a, b: gram_loss(a, grams(b)),
+        statistics_loss,
+    ):
+        with torch.autocast("cpu", dtype):
+            found = distance(ours, theirs)
+        torch.testing.assert_close(found, distance(wide, other))
+
+
 def test_optimization_brings_the_style_nearer_and_is_the_same_each_time():
     net = build_features("small", LAYERS)
     generator = torch.Generator().manual_seed(0)

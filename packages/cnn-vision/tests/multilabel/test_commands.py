@@ -10,7 +10,10 @@ from PIL import Image
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.shared.cli import main
 
-QUICK = ["--model", "resnet20", "--steps", "3", "--trainer.batch-size", "8", "--trainer.eval-every", "0"]
+QUICK = [
+    "--model", "resnet20", "--steps", "3", "--trainer.batch-size", "8", "--trainer.eval-every", "0",
+    "--precision", "fp32",
+]  # fmt: skip
 
 
 def vision(*words):

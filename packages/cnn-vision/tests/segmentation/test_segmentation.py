@@ -84,6 +84,18 @@ def test_an_image_without_pixels_that_count_has_a_finite_loss():
     assert dice.isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_losses_are_those_of_float32(dtype):
+    logits, mask = example()
+    half = logits.to(dtype).requires_grad_()
+    with torch.autocast("cpu", dtype):
+        found = mask_losses(half, mask)
+    for ours, exact in zip(found, mask_losses(half.float(), mask), strict=True):
+        torch.testing.assert_close(ours, exact)
+    sum(found).sum().backward()
+    assert half.grad.isfinite().all()
+
+
 def test_the_loss_of_micro_batches_adds_up_to_that_of_the_batch_and_the_auxiliary_head_counts_its_share():
     class Heads(nn.Module):
         def __init__(self):
@@ -187,7 +199,7 @@ def test_published_weights_want_the_pixels_of_imagenet():
 
 TINY = [
     "--width", "4", "--depth", "2", "--loader.image-size", "24", "--trainer.batch-size", "8",
-    "--trainer.eval-every", "0", "--trainer.ema", "0", "--device", "cpu"]  # fmt: skip
+    "--trainer.eval-every", "0", "--trainer.ema", "0", "--device", "cpu", "--precision", "fp32"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

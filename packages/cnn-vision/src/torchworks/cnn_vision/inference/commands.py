@@ -7,14 +7,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
 from torchworks.shared.cli import Command
-
-Run = Annotated[Path, Positional, arg(metavar="RUN", help="Directory of a finished run, as `train` printed it last.")]
-Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
-
-
-def by_default(metavar: str, text: str) -> object:
-    """An option that may be left out; `text` says what happens then."""
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {text})")
+from torchworks.shared.options import Device, Images, Run, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -26,8 +19,7 @@ class Predict:
     """
 
     run: Run
-    images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help_behavior_hint="")]
-    """Image files, or folders of them."""
+    images: Images
     top: Annotated[int, arg(metavar="N")] = 3
     """Number of classes or labels to print for each image, the most probable first; labels at or above their threshold
     are always printed."""

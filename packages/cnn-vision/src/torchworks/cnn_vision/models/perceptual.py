@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.models.vgg_features import PIXELS
+from torchworks.shared.full_precision import full_precision
 
 Maps = dict[str, Tensor]
 COARSE, COARSE_WEIGHT = 8, 30.0
@@ -35,6 +36,7 @@ LAYERS = (PIXELS, "relu1_1", "relu2_1", "relu3_1", "relu4_1")
 """The maps used, fine to coarse; content is measured in the last."""
 
 
+@full_precision
 def gram(maps: Tensor) -> Tensor:
     """G eq. (3), the mean over the places instead of the sum: (N, C, C) of (N, C, h, w)."""
     flat = maps.flatten(2)
@@ -71,6 +73,7 @@ def statistics_loss(maps: Maps, style: Maps) -> Tensor:
     return total / len(style)
 
 
+@full_precision
 def statistics(maps: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel over the places, (N, C, 1, 1) each: H eq. (5), (6)."""
     mean = maps.mean((2, 3), keepdim=True)
@@ -95,6 +98,7 @@ def total_variation(images: Tensor) -> Tensor:
     return down.flatten(1).mean(1) + across.flatten(1).mean(1)
 
 
+@full_precision
 def relative(a: Tensor, b: Tensor) -> Tensor:
     """‖a − b‖² / ‖b‖² of each row, (N,)."""
     return (a - b).square().flatten(1).sum(1) / b.square().flatten(1).sum(1).clamp(min=1e-8)

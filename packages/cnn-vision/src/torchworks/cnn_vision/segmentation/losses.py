@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.data.sample import VOID
+from torchworks.shared.full_precision import full_precision
 
 
+@full_precision
 def mask_losses(logits: Tensor, mask: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Of each image (N,): the cross-entropy, a weighted mean over the pixels of `mask` (N, S, S) that count, and soft
     Dice of `logits` (N, G, S, S) (Milletari, Navab & Ahmadi 2016, arXiv:1606.04797, section 3, with probabilities in

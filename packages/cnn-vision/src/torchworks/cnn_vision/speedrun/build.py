@@ -9,7 +9,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.classification.baselines import logistic_regression
 from torchworks.cnn_vision.classification.build import classes_of, trained_model
-from torchworks.cnn_vision.classification.predictor import classifier_config
+from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.models.airbench import SMALLEST, AirNet
@@ -34,6 +34,7 @@ def build(config: SpeedConfig, device: Device) -> Experiment:
     half = [0.5] * channels  # mean and deviation that loaders normalize by
     plain = classifier_config(config.model, size, channels, classes, True, None, half, half)
     plain |= {"tta": config.tta, "options": {"widths": list(config.widths)} if config.model == AIRBENCH else {}}
+    build_classifier(plain)  # dropped: its random numbers come first, so that a seed gives the weights it always gave
     net = new_net(plain)
     if isinstance(net, AirNet):
         net.whiten(some_images(source.train))

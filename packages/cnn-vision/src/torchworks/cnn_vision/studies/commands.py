@@ -8,8 +8,8 @@ from tyro.conf import FlagCreatePairsOff, arg, configure
 
 from torchworks.cnn_vision.classification.config import ClassifierConfig, TransferConfig
 from torchworks.cnn_vision.classification.recipes import study, transfer
-from torchworks.cnn_vision.inference.commands import by_default
 from torchworks.shared.cli import Command
+from torchworks.shared.options import by_default
 
 
 @configure(FlagCreatePairsOff)
