@@ -13,6 +13,8 @@ class AnomalyConfig(Config):
 
     package: ClassVar[str] = "cnn-vision"
 
+    good: str = ""
+    """Class whose images are good, in data of several classes; the others are anomalies (default: as the data say)."""
     pretrained: str = ""
     """Weights of the backbone: imagenet (a download), a file of weights for --model, or a run of the recipe features.
     Default: the small feature net, trained on bundled photographs once and kept."""

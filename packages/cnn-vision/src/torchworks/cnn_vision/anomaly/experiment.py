@@ -7,6 +7,7 @@ import torch
 from torchworks.cnn_vision.anomaly import baseline
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig, check_numbers
 from torchworks.cnn_vision.anomaly.patchcore import PatchCore
+from torchworks.cnn_vision.anomaly.one_class import open_good
 from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, build_anomaly, stride_of
 from torchworks.cnn_vision.anomaly.task import AnomalyDetection, calibrate, fill_memory
 from torchworks.cnn_vision.experiments import open_loaders
@@ -14,7 +15,7 @@ from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.style.features import SMALL, FeatureNet, open_features
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Part, Source, open_loader, open_source
+from torchworks.shared.data import Part, open_loader
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
 from torchworks.shared.predict import save_model
@@ -23,8 +24,7 @@ from torchworks.shared.predict import save_model
 def anomaly_experiment(config: AnomalyConfig) -> Experiment:
     """The memory is filled here; what follows scores it."""
     check_numbers(config)
-    source = open_source(config.data, config.loader, config.seed)
-    check_source(source)
+    source = open_good(config)
     channels, size = source.schema["image"].shape[:2]
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
@@ -66,16 +66,6 @@ def anomaly_experiment(config: AnomalyConfig) -> Experiment:
     return Experiment(
         task, train, select, test, (source,), package_model, lambda: baseline.baselines(good, source.test)
     )
-
-
-def check_source(source: Source) -> None:
-    """Raise `UserError` unless class 0 is good and training images are of it alone."""
-    classes = source.schema["label"].classes if "label" in source.schema else ()
-    if classes[:1] != ("good",):
-        raise UserError(
-            f"{source.name} does not say which images are good. Use defects, or your own images as mvtec:PATH with the "
-            "folders train/good, test/good and test/KIND."
-        )
 
 
 def open_backbone(config: AnomalyConfig) -> FeatureNet | Pyramid:

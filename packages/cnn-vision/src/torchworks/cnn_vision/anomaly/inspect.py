@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.anomaly.commands import Inspect
+from torchworks.cnn_vision.anomaly.one_class import open_good
 from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
 from torchworks.cnn_vision.inference import CHUNK, read_images
 from torchworks.cnn_vision.picture_file import prepare_picture
 from torchworks.cnn_vision.pictures import draw_heat
 from torchworks.shared.config import UserError
-from torchworks.shared.data import open_source
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
 from torchworks.shared.finished import FinishedRun, open_run
@@ -65,7 +65,7 @@ def looked_at(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def _test_images(run: FinishedRun, count: int, out: Path) -> None:
     """Half of them good, those with the highest scores; half defective, of each kind those with the lowest."""
-    source = open_source(run.config.data, run.config.loader, run.config.seed)
+    source = open_good(run.config)
     samples = [source.test[i] for i in range(len(source.test))]
     pixels, label = (torch.stack([sample[name] for sample in samples]) for name in ("image", "label"))
     score, heat = looked_at(run, pixels)
