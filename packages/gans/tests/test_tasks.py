@@ -13,7 +13,7 @@ from torch import nn
 
 from torchworks.gans import DCGANDiscriminator, DCGANGenerator, GanTask, R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.adversarial import to_latent
-from torchworks.gans.config import AdversarialConfig, stages_of
+from torchworks.gans.config import SIZES, AdversarialConfig, resolutions_of, stages_of
 from torchworks.shared.config import LoaderConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
 from torchworks.shared.data import ResidentLoader, TensorDataset, open_source
 from torchworks.shared.fidelity import FeatureSpace, Fidelity
@@ -320,7 +320,7 @@ def test_a_short_training_brings_a_dcgan_closer_to_the_digits():
 # ---- bad input -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "near"), [(24, "16 or 32"), (1, "16"), (300, "256")])
+@pytest.mark.parametrize(("size", "near"), [(24, "16 or 28"), (1, "16"), (300, "256")])
 @pytest.mark.parametrize("name", ["dcgan", "cgan", "r3gan", "cyclegan", "pix2pix"])
 def test_a_size_that_no_network_has_is_refused_before_anything_is_opened(name, size, near):
     config = replace(tiny(name), loader=LoaderConfig(image_size=size), data="folder:nowhere")
@@ -336,7 +336,18 @@ def test_sets_of_labels_are_refused_with_what_to_do_instead(name):
 
 
 def test_sizes_are_counted_in_doublings():
-    assert [stages_of(size) for size in (16, 32, 64, 128, 256)] == [2, 3, 4, 5, 6]
+    assert [stages_of(size) for size in SIZES] == [2, 3, 3, 4, 5, 6]
+    assert resolutions_of(28) == [28, 14, 7, 4]
+    assert resolutions_of(64) == [64, 32, 16, 8, 4]
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_a_translator_that_cannot_halve_the_image_so_often_is_refused(name):
+    config = tiny(name)
+    net = replace(config.net, downsamplings=3)
+    config = replace(config, net=net, loader=LoaderConfig(image_size=28), data="folder:nowhere")
+    with pytest.raises(UserError, match="--net.downsamplings 2"):
+        config.experiment()
 
 
 def picture_folder(path: Path, classes: list[str]) -> str:

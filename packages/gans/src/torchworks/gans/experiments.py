@@ -10,7 +10,15 @@ from torch import Tensor
 
 from torchworks.gans import build, predictor
 from torchworks.gans.adversarial import GanTask, to_latent
-from torchworks.gans.config import CGANNet, CycleGANConfig, GanConfig, Pix2PixConfig, check_numbers, stages_of
+from torchworks.gans.config import (
+    CGANNet,
+    CycleGANConfig,
+    GanConfig,
+    Pix2PixConfig,
+    TranslationConfig,
+    check_numbers,
+    stages_of,
+)
 from torchworks.gans.cyclegan import Critics, CycleGANTask, Translators
 from torchworks.gans.doctor import TRANSLATION_REMEDIES, Doctor
 from torchworks.gans.pix2pix import Pix2PixTask
@@ -255,7 +263,14 @@ def _inputs_as_outputs(task: Pix2PixTask, test: Any) -> dict[str, float]:
 
 def _check(config: Config) -> None:
     check_numbers(config)
-    stages_of(config.loader.image_size)
+    size = config.loader.image_size
+    stages_of(size)
+    if isinstance(config, TranslationConfig) and size % 2**config.net.downsamplings:
+        most = (size & -size).bit_length() - 1  # how often 2 divides the size
+        raise UserError(
+            f"Translators halve the image --net.downsamplings times and double it again, but {size} pixels cannot be "
+            f"halved {config.net.downsamplings} times. Use --net.downsamplings {most} or --loader.image-size 32."
+        )
     if config.loader.multi_label:
         raise UserError(
             "Generators take one class for each image, not a set of them. Leave out --multi-label: each set of labels "

@@ -6,8 +6,8 @@ import torch
 
 from torchworks.cnn_vision.anomaly import baseline
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig, check_numbers
-from torchworks.cnn_vision.anomaly.patchcore import PatchCore
 from torchworks.cnn_vision.anomaly.one_class import open_good
+from torchworks.cnn_vision.anomaly.patchcore import PatchCore
 from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, build_anomaly, stride_of
 from torchworks.cnn_vision.anomaly.task import AnomalyDetection, calibrate, fill_memory
 from torchworks.cnn_vision.experiments import open_loaders
