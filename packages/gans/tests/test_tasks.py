@@ -346,7 +346,7 @@ def test_a_translator_that_cannot_halve_the_image_so_often_is_refused(name):
     config = tiny(name)
     net = replace(config.net, downsamplings=3)
     config = replace(config, net=net, loader=LoaderConfig(image_size=28), data="folder:nowhere")
-    with pytest.raises(UserError, match="--net.downsamplings 2"):
+    with pytest.raises(UserError, match=r"--net\.downsamplings 2"):
         config.experiment()
 
 

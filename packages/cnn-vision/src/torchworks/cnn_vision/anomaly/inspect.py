@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.anomaly.commands import Inspect
+from torchworks.cnn_vision.anomaly.config import AnomalyConfig
 from torchworks.cnn_vision.anomaly.one_class import open_good
 from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
 from torchworks.cnn_vision.inference import CHUNK, read_images
@@ -65,6 +66,7 @@ def looked_at(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def _test_images(run: FinishedRun, count: int, out: Path) -> None:
     """Half of them good, those with the highest scores; half defective, of each kind those with the lowest."""
+    assert isinstance(run.config, AnomalyConfig)
     source = open_good(run.config)
     samples = [source.test[i] for i in range(len(source.test))]
     pixels, label = (torch.stack([sample[name] for sample in samples]) for name in ("image", "label"))
