@@ -21,7 +21,7 @@ from torchworks.shared.predict import check_golden, load_predictor
 from torchworks.shared.random import StepRandom, sample_normal
 from torchworks.shared.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "r3gan"]
+GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 
 
@@ -55,7 +55,7 @@ def tiny(name: str, **trainer):
     narrow = {"width": 4, "discriminator_width": 4, "blocks": 1, "max_channels": 8, "group_size": 2, "latent_dim": 6}
     net = replace(config.net, **{key: value for key, value in narrow.items() if hasattr(config.net, key)})
     settings = replace(TrainerConfig(batch_size=8, device="cpu", precision="fp32"), **trainer)
-    return replace(config, net=net, trainer=settings, loader=LoaderConfig(image_size=16))
+    return replace(config, net=net, trainer=settings)
 
 
 def r3gan_task(**options) -> GanTask:
@@ -104,7 +104,8 @@ def test_the_package_offers_its_parts_by_name():
 @pytest.mark.parametrize("name", GANS + TRANSLATORS)
 def test_a_recipe_trains_evaluates_draws_and_packs_a_model_that_loads(name, untrained_judge, tmp_path):
     torch.manual_seed(0)
-    experiment = tiny(name, steps=2, ema=0.9).experiment()
+    config = tiny(name, steps=2, ema=0.9)
+    experiment = config.experiment()
     trained = experiment.task.nets()[experiment.task.exported[0]]
     before = {key: value.clone() for key, value in trained.state_dict().items()}
     result = Trainer(
@@ -120,6 +121,7 @@ def test_a_recipe_trains_evaluates_draws_and_packs_a_model_that_loads(name, untr
     experiment.package_model(tmp_path)
     assert check_golden(tmp_path) < 1e-4
     outputs = load_predictor(tmp_path).predict(example(load_predictor(tmp_path).signature))
+    assert outputs["image"].shape[-2:] == (config.loader.image_size, config.loader.image_size)
     assert outputs["image"].min() >= 0
     assert outputs["image"].max() <= 1
 
