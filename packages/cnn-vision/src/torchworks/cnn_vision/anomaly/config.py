@@ -16,6 +16,8 @@ class AnomalyConfig(Config):
     build: ClassVar[str] = "torchworks.cnn_vision.anomaly.build:build"
     renamed: ClassVar[dict[str, str]] = {"neighbours": "neighbors"}
 
+    good: str = ""
+    """Class whose images are good, in data of several classes; the others are anomalies (default: as the data say)."""
     pretrained: str = ""
     """Weights of the backbone: imagenet (a download), a file of weights for --model, or a run of the recipe features.
     Default: the small feature net, trained on bundled photographs once and kept."""
