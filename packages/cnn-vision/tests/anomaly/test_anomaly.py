@@ -21,7 +21,8 @@ from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.patchcore import PatchCore
 from torchworks.cnn_vision.models.vgg_features import small_layers
 from torchworks.shared.cli import main
-from torchworks.shared.config import from_dict, to_dict
+from torchworks.shared.config import LoaderConfig, UserError, from_dict, to_dict
+from torchworks.shared.data import open_source
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 
