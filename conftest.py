@@ -1,6 +1,18 @@
-"""For all tests: those marked `gpu` are skipped where there is no CUDA device."""
+"""For all tests: those marked `gpu` are skipped where there is no CUDA device; a source of data without images."""
+
+from pathlib import Path
 
 import pytest
+
+MANUAL = """
+import torch
+from torchworks.shared.data import Field, Schema, Source, TensorDataset
+
+def open_manual(rest, config, seed):
+    schema = Schema((Field("tokens", "tokens", (16,)),))
+    part = TensorDataset({"tokens": torch.arange(160).view(10, 16)}, schema)
+    return Source("manual", "CC0", part, part, schema, "0123")
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,3 +28,14 @@ def cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture
+def manual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed package of somebody else, with a data source `manual`: ten texts of 16 tokens."""
+    (tmp_path / "manual_of_somebody.py").write_text(MANUAL)
+    info = tmp_path / "manual-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: manual\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[torchworks.sources]\nmanual = manual_of_somebody:open_manual\n")
+    monkeypatch.syspath_prepend(tmp_path)

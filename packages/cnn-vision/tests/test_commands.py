@@ -12,6 +12,7 @@ from PIL import Image
 
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.shared.cli import main
+from torchworks.shared.config import recipes
 
 HELP = [["--help"], ["list"], ["train", "classify", "--help"], *([name, "--help"] for name in COMMANDS)]
 SHORT = ["--model", "mobilenet_v3_small", "--steps", "4", "--trainer.batch-size", "16", "--trainer.eval-every", "0"]
@@ -259,3 +260,11 @@ def test_findings_that_cannot_be_learnt_are_said_before_the_training(words, mess
     assert vision("train", "medical", *QUICK, *data, *words, "--device", "cpu", "--out", out) == 2
     assert message in capsys.readouterr().err.replace("\n", " ")
     assert not out.exists()
+
+
+@pytest.mark.usefixtures("manual")
+@pytest.mark.parametrize("recipe", [name for name in recipes("cnn-vision") if name not in ("transfer", "features")])
+def test_data_without_images_are_a_mistake_of_the_user_s(recipe, tmp_path, capsys):
+    assert vision("train", recipe, "--data", "manual", "--device", "cpu", "--out", tmp_path / "run") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "This recipe needs images; 'manual' has tokens." in said

@@ -113,6 +113,7 @@ def open_classes(config: ClassifierConfig) -> Source:
 
 def classes_of(source: Source) -> tuple[str, ...]:
     """The class names; raises `UserError` if there are fewer than two, or an image may have several."""
+    source.need("image")
     if "label" in source.schema and source.schema["label"].shape:
         raise UserError(
             f"A classifier gives each image one class, but those of {source.name} may have several or none. Train the "

@@ -90,6 +90,7 @@ def findings_experiment(config: FindingsConfig) -> Experiment:
 def findings_in(source: Source, positive: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
     """Names of the findings, and their places (K,) among the classes. Raises `UserError` if the labels cannot tell
     them."""
+    source.need("image")
     if "label" not in source.schema:
         raise UserError(
             f"{source.name} has no labels, so nothing says which images have a finding. Give each class a sub-folder "

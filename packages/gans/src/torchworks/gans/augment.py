@@ -24,6 +24,7 @@ def augment(arguments: Augment) -> int:
     generator = open_generator(arguments.run, arguments.device)
     config = generator.run.config
     source = open_source(config.data, config.loader)
+    source.need("image")
     classes = _classes(source, generator)
     _check(arguments, len(classes))
     folders = _folders(arguments.out, classes)

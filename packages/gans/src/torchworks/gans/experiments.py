@@ -75,7 +75,7 @@ def gan_experiment(config: GanConfig) -> Experiment:
     """dcgan, cgan and r3gan."""
     _check(config)
     source = open_source(config.data, config.loader)
-    size, channels = config.loader.image_size, source.schema["image"].shape[0]
+    size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = _classes(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (build.generator, build.discriminator)]
 
@@ -139,7 +139,7 @@ def cyclegan_experiment(config: CycleGANConfig) -> Experiment:
     """Unpaired translation between two sources."""
     _check(config)
     sources = open_domains(config.data, config.loader)
-    size, channels = config.loader.image_size, sources[0].schema["image"].shape[0]
+    size, channels = config.loader.image_size, sources[0].need("image")[0].shape[0]
     translators = Translators(*(build.translator(config.net, channels, channels) for _ in "ab"))
 
     feed = Feed(config)
@@ -207,7 +207,7 @@ def pix2pix_experiment(config: Pix2PixConfig) -> Experiment:
     else:
         sources = (open_source(config.data, config.loader),)
     size = config.loader.image_size
-    in_channels, out_channels = (sources[i].schema["image"].shape[0] for i in (0, -1))
+    in_channels, out_channels = (sources[i].need("image")[0].shape[0] for i in (0, -1))
     generator = build.translator(config.net, in_channels, out_channels)
     discriminator = build.patch_discriminator(config.net, in_channels + out_channels, size)
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchworks.shared.config import UserError
+
 
 @dataclass(frozen=True)
 class Field:
@@ -34,10 +36,42 @@ class Schema:
     fields: tuple[Field, ...]
 
     def __getitem__(self, name: str) -> Field:
-        return next(item for item in self.fields if item.name == name)
+        for item in self.fields:
+            if item.name == name:
+                return item
+        raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
         return any(item.name == name for item in self.fields)
+
+    def need(self, *names: str, source: str = "the data") -> tuple[Field, ...]:
+        """The fields of these names, in this order. Raises `UserError` if there is not one of each; `source` is what
+        the message calls the data."""
+        lacking = [name for name in names if name not in self]
+        if lacking:
+            found = _listed([item.name for item in self.fields]) or "nothing that is described"
+            raise UserError(
+                f"This recipe needs {_listed(names)}; {source} has {found}. Name data with "
+                f"{_listed(lacking)} by --data, or choose a recipe that learns from {found}."
+            )
+        return tuple(self[name] for name in names)
+
+
+_PLURALS = {
+    "image": "images",
+    "label": "labels",
+    "mask": "masks",
+    "text": "texts",
+    "id": "ids",
+    "clip": "clips",
+    "graph": "graphs",
+}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`images, labels and boxes`: names of fields as a sentence calls them."""
+    words = [_PLURALS.get(name, name) for name in names]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def image_schema(channels: int, image_size: int, classes: Sequence[str] = (), *, multi_label: bool = False) -> Schema:

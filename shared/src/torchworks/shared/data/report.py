@@ -63,8 +63,10 @@ class Report:
         return "\n".join([f"{self.spec} {verdict}", *(f"  {finding}" for finding in self.findings)])
 
     def picture(self, path: str | Path) -> None:
-        """Draw nine training samples as a net would see them, with their class names."""
+        """Draw nine training samples as a net would see them, with their class names. Raises `UserError` for data
+        without images."""
         assert self.source is not None
+        self.source.need("image")
         (self.draw or draw_nine)(self.source.train, Path(path))
 
 
@@ -108,7 +110,7 @@ def run_check(arguments: _Arguments) -> int:
     """The command `check`: print the report and draw the picture. Exit code 2 if there is a problem."""
     report = check(arguments.data, getattr(arguments, "loader", LoaderConfig(image_size=64)))
     print(report)
-    if report.source:
+    if report.source and "image" in report.source.schema:
         report.picture(arguments.picture)
         print(arguments.picture)
     return 0 if report.ok else 2
@@ -255,10 +257,13 @@ def stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
 
 def of_source(source: Source) -> Iterator[Finding]:
     counts = f"{len(source.train)} for training and {len(source.test)} for testing"
-    channels = "grey" if source.schema["image"].shape[0] == 1 else "colour"
-    yield Finding("fact", f"{counts}, {channels}. Licence: {source.licence}.")
+    if "image" in source.schema:
+        kind, things = "grey" if source.schema["image"].shape[0] == 1 else "colour", "images"
+    else:
+        kind, things = " and ".join(item.name for item in source.schema.fields) or "nothing described", "samples"
+    yield Finding("fact", f"{counts}, {kind}. Licence: {source.licence}.")
     if len(source.train) < 100:
-        yield Finding("warning", f"So few training images ({len(source.train)}) are easily memorised.")
+        yield Finding("warning", f"So few training {things} ({len(source.train)}) are easily memorised.")
 
 
 def draw_nine(dataset: Dataset, path: Path) -> None:

@@ -39,6 +39,10 @@ class Source:
     fingerprint: str
     notes: tuple[str, ...] = ()
 
+    def need(self, *names: str) -> tuple[Field, ...]:
+        """`Schema.need`, whose message names this source."""
+        return self.schema.need(*names, source=f"'{self.name}'")
+
 
 Opener = Callable[[str, LoaderConfig, int], Source]
 

@@ -70,6 +70,7 @@ def anomaly_experiment(config: AnomalyConfig) -> Experiment:
 
 def check_source(source: Source) -> None:
     """Raise `UserError` unless class 0 is good and training images are of it alone."""
+    source.need("image")
     classes = source.schema["label"].classes if "label" in source.schema else ()
     if classes[:1] != ("good",):
         raise UserError(

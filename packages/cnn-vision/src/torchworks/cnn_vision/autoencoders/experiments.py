@@ -81,7 +81,7 @@ class _Opened:
 def _open(config: CodeConfig) -> _Opened:
     check_numbers(config)
     source = open_source(config.data, config.loader)
-    channels, size = source.schema["image"].shape[:2]
+    channels, size = source.need("image")[0].shape[:2]
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
     changes = augmentations(config.augment, size, *UNIT)

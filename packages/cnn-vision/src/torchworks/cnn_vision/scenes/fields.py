@@ -42,6 +42,7 @@ def open_fields(data: str, config: LoaderConfig, seed: int, names: Sequence[str]
     """The source with the fields of these names, held in memory unless it is too large. Raises `UserError` if it lacks
     one."""
     source = open_source(data, config, seed)
+    source.need("image")
     for name in names:
         if name not in source.schema:
             advice = ADVICE.get(name, "")

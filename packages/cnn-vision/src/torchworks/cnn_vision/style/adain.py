@@ -163,6 +163,8 @@ def adain_experiment(config: AdainConfig) -> Experiment:
     """Photographs and styles to learn on, and others to be judged by."""
     check_style(config)
     photos, styles = open_source(config.data, config.loader), open_source(config.styles, config.loader)
+    for source in (photos, styles):
+        source.need("image")
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
     architecture = architecture_of(config.features)

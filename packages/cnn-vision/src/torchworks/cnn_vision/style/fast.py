@@ -162,6 +162,7 @@ def fast_experiment(config: FastConfig) -> Experiment:
     """One style, photographs to learn on and others to be judged by."""
     check_style(config)
     source = open_source(config.data, config.loader)
+    source.need("image")
     settings = config.trainer
     device = choose(settings.device, settings.precision, settings.channels_last)
     style = open_picture(config.style, config.style_size)[None].to(device.device) / 255
