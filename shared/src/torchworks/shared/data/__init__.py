@@ -4,6 +4,7 @@ import importlib
 
 _HOMES = {
     "dataset": ("ArrayDataset", "Dataset", "Field", "Part", "Schema", "TensorDataset", "nbytes", "resident"),
+    "ragged": ("pad_to_longest",),
     "images": ("FileDataset",),
     "sources": ("Source", "open_source"),
     "loaders": ("Loader", "ResidentLoader", "Together", "open_loader"),

@@ -1,0 +1,48 @@
+"""What data are made of, and what is said where a recipe needs others."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data import Field, Schema, check, open_source, run_check
+
+
+def test_fields_are_given_in_the_order_in_which_they_are_needed():
+    image, label = Field("image", "image", (1, 8, 8)), Field("label", "label", (), ("a", "b"))
+    assert Schema((image, label)).need("label", "image") == (label, image)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ((Field("tokens", "tokens", (16,)),), "needs images and labels; the data has tokens"),
+        ((Field("image", "image", (1, 8, 8)),), "needs images and labels; the data has images. Name data with labels"),
+        ((), "needs images and labels; the data has nothing that is described"),
+    ],
+)
+def test_data_without_what_a_recipe_needs_are_a_mistake_of_the_user_s(fields, said):
+    with pytest.raises(UserError, match=said):
+        Schema(fields).need("image", "label")
+
+
+@pytest.mark.usefixtures("manual")
+def test_the_message_names_the_source():
+    with pytest.raises(UserError, match="This recipe needs images; 'manual' has tokens"):
+        open_source("manual", LoaderConfig()).need("image")
+
+
+@pytest.mark.usefixtures("manual")
+def test_data_without_images_are_checked_without_a_picture(tmp_path, capsys):
+    assert run_check(SimpleNamespace(data="manual", picture=tmp_path / "nine.png")) == 0
+    printed = capsys.readouterr().out
+    assert "10 for training and 10 for testing, tokens. Licence: CC0" in printed
+    assert "So few training samples (10)" in printed
+    assert "nine.png" not in printed
+    with pytest.raises(UserError, match="needs images"):
+        check("manual", LoaderConfig()).picture(tmp_path / "nine.png")
+
+
+def test_an_unknown_field_is_a_key_error():
+    with pytest.raises(KeyError, match="image"):
+        Schema(())["image"]
