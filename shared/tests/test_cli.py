@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from torchworks.shared import cli, experiment
-from torchworks.shared.config import UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.guard import Interrupted, TrainingFailed
 
 
@@ -96,6 +96,14 @@ def test_a_package_without_recipes_has_its_own_commands_only(capsys):
 
 
 # ---- slips -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_checked_is_opened_as_the_package_s_recipes_open_their_data(toys, capsys):
+    _, printed, _ = toys("check", "--help")
+    assert "--loader.workers" in printed
+    assert "--loader.image-size" not in printed  # the toys read no images
+    assert cli.main("shop", None, {"check": cli.check_command(ImageConfig)}, ["check", "--help"]) == 0
+    assert "--loader.image-size" in capsys.readouterr().out
 
 
 def test_an_unknown_command_gets_the_nearest_one(toys):

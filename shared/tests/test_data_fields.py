@@ -1,10 +1,11 @@
 """What data are made of, and what is said where a recipe needs others."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, from_dict
 from torchworks.shared.data import Field, Schema, check, open_source, run_check
 
 
@@ -41,6 +42,21 @@ def test_data_without_images_are_checked_without_a_picture(tmp_path, capsys):
     assert "nine.png" not in printed
     with pytest.raises(UserError, match="needs images"):
         check("manual", LoaderConfig()).picture(tmp_path / "nine.png")
+
+
+@pytest.mark.parametrize("spec", ["digits", "printed-digits", "folder:flowers", "csv:flowers.csv", "torchvision:MNIST"])
+def test_a_recipe_that_reads_no_images_is_told_so_by_sources_of_images(spec):
+    kind = spec.partition(":")[0]
+    for look in (open_source, check):
+        with pytest.raises(UserError, match=f"'{kind}' has images, but this recipe does not read images"):
+            look(spec, LoaderConfig())
+
+
+def test_settings_of_images_saved_by_older_runs_are_read():
+    saved = {"image_size": 48, "channels": 3, "kind": "stream", "workers": 2, "skip_bad": True, "multi_label": True}
+    saved |= {"test_fraction": 0.1, "download": True, "root": "a/b"}
+    read = from_dict(ImageConfig, saved)
+    assert read == ImageConfig("stream", 2, True, 0.1, True, Path("a/b"), 48, 3, True)
 
 
 def test_an_unknown_field_is_a_key_error():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
 from torchworks.shared.fidelity import (
     FeatureSpace,
@@ -22,7 +22,7 @@ from torchworks.shared.fidelity import (
 
 @pytest.fixture(scope="module")
 def digits():
-    return open_source("digits", LoaderConfig(image_size=16))
+    return open_source("digits", ImageConfig(image_size=16))
 
 
 @pytest.fixture(scope="module")

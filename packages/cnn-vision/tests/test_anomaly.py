@@ -20,7 +20,7 @@ from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.style.features import small_layers
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 from torchworks.shared.predict import check_golden, load_predictor
 
@@ -142,7 +142,7 @@ def test_good_images_alone_give_no_score_rather_than_a_wrong_one(normal):
 
 
 def test_defects_are_where_their_masks_say_and_the_same_for_the_same_seed():
-    config = LoaderConfig(image_size=SIDE)
+    config = ImageConfig(image_size=SIDE)
     source, again = open_defects("brick", config, 0), open_defects("brick", config, 0)
     test = source.test.tensors
     assert source.schema["label"].classes == ("good", *KINDS)
@@ -163,7 +163,7 @@ def test_a_defect_changes_what_its_mask_covers_and_little_else(kind):
 
 def test_an_unknown_texture_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match="Did you mean 'gravel'"):
-        open_source("defects:gravvel", LoaderConfig())
+        open_source("defects:gravvel", ImageConfig())
 
 
 def test_any_backbone_of_the_package_gives_two_maps():
@@ -283,5 +283,5 @@ def test_without_masks_images_alone_are_scored(folder, features, tmp_path):
 
 
 def test_all_textures_can_be_had_in_one_set():
-    every, one = (open_defects(name, LoaderConfig(image_size=SIDE), 0) for name in ("all", "grass"))
+    every, one = (open_defects(name, ImageConfig(image_size=SIDE), 0) for name in ("all", "grass"))
     assert len(every.test) == len(TEXTURES) * len(one.test)

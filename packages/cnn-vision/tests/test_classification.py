@@ -11,7 +11,7 @@ from torchworks.cnn_vision.classification import Classification
 from torchworks.cnn_vision.config import Change, ClassifierConfig
 from torchworks.cnn_vision.experiments import augmentations, balanced, classes_of, held_out, imbalance
 from torchworks.cnn_vision.scores import by_class, confusion, scores, share_interval
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
 from torchworks.shared.random import SampleRandom
 
@@ -66,7 +66,7 @@ def test_a_class_without_images_gets_a_weight_that_is_finite():
 
 def test_sets_of_labels_are_no_classes():
     with pytest.raises(UserError, match="Train the recipe medical"):
-        classes_of(open_source("lesions", LoaderConfig(image_size=16)))
+        classes_of(open_source("lesions", ImageConfig(image_size=16)))
 
 
 def test_a_class_that_is_far_rarer_is_named_unless_the_classes_are_balanced():

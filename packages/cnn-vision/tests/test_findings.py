@@ -12,7 +12,7 @@ from torchworks.cnn_vision.findings import Findings, findings_of, targets, thres
 from torchworks.cnn_vision.findings_experiment import balanced, check_parts, held_out, rare_findings
 from torchworks.cnn_vision.predictor import build_findings, classifier_config, findings_config
 from torchworks.cnn_vision.scores import at_threshold, auroc, by_finding, findings_scores
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Field, TensorDataset, open_source
 
 SINGLE = Field("label", "label", (), ("healthy", "ill", "unsure"))
@@ -252,7 +252,7 @@ def test_lesions_are_what_the_mask_says(patches):
 def test_the_source_is_found_by_its_name_and_fits_the_size_asked_for(monkeypatch):
     monkeypatch.setattr(lesions, "TRAIN", 20)
     monkeypatch.setattr(lesions, "TEST", 14)
-    source = open_source("lesions", LoaderConfig(image_size=24, channels=1))
+    source = open_source("lesions", ImageConfig(image_size=24, channels=1))
     label = source.schema["label"]
     assert (label.shape, label.classes) == ((3,), ("exudate", "microaneurysm", "haemorrhage"))
     sample = source.test[0]
@@ -261,11 +261,11 @@ def test_the_source_is_found_by_its_name_and_fits_the_size_asked_for(monkeypatch
     masks = source.test.tensors["mask"]
     assert masks.shape == (14, 3, 24, 24)
     assert torch.equal(masks.amax((2, 3)), source.test.tensors["label"])
-    assert source.fingerprint == open_source("lesions", LoaderConfig(image_size=48)).fingerprint
+    assert source.fingerprint == open_source("lesions", ImageConfig(image_size=48)).fingerprint
 
 
 def test_an_unknown_source_is_told_of_those_that_packages_offer():
     with pytest.raises(UserError, match=r"Did you mean 'lesions'\? Known: digits, .*lesions"):
-        open_source("lesion", LoaderConfig())
+        open_source("lesion", ImageConfig())
     with pytest.raises(UserError, match="takes nothing after a colon"):
-        open_source("lesions:mine", LoaderConfig())
+        open_source("lesions:mine", ImageConfig())

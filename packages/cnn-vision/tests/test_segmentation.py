@@ -24,7 +24,7 @@ from torchworks.cnn_vision.segmentation.experiment import expect_frequencies
 from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
 from torchworks.cnn_vision.segmentation.task import Segmentation, mask_losses
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
 from torchworks.shared.predict import check_golden, load_predictor
 
@@ -140,7 +140,7 @@ def test_a_forest_beats_the_commonest_class_where_colours_tell_the_classes_apart
     mask = torch.zeros(4, 12, 12, dtype=torch.uint8)
     mask[:, 2:7, 3:8] = 1
     images = (mask[:, None] * 150 + 50).expand(-1, 3, -1, -1).to(torch.uint8)
-    schema = open_fields("scenes:train=1,test=1", LoaderConfig(image_size=12), 0, ("image", "mask")).schema
+    schema = open_fields("scenes:train=1,test=1", ImageConfig(image_size=12), 0, ("image", "mask")).schema
     data = TensorDataset({"image": images, "mask": mask}, schema)
     found = baselines(data, data, 2)
     assert found["miou_baseline"] > 0.95
@@ -167,22 +167,22 @@ def test_equal_images_are_held_out_together():
 
 
 def test_fields_that_are_not_asked_for_are_left_out():
-    source = open_source("scenes:train=2,test=1", LoaderConfig(image_size=16))
-    schema = open_fields("scenes:train=1,test=1", LoaderConfig(image_size=16), 0, ("image", "mask")).schema
+    source = open_source("scenes:train=2,test=1", ImageConfig(image_size=16))
+    schema = open_fields("scenes:train=1,test=1", ImageConfig(image_size=16), 0, ("image", "mask")).schema
     assert set(Fields(source.train, schema)[0]) == {"image", "mask"}
 
 
 def test_cells_have_masks_by_the_rule_and_no_pixel_in_both_parts():
-    source = open_cells("", LoaderConfig(image_size=48), 0)
+    source = open_cells("", ImageConfig(image_size=48), 0)
     assert source.schema["mask"].classes == PIXELS
     counts = np.bincount(stain_mask().ravel(), minlength=3) / stain_mask().size
     assert (counts > 0.1).all()
-    again = open_cells("", LoaderConfig(image_size=48), 0)
+    again = open_cells("", ImageConfig(image_size=48), 0)
     assert torch.equal(source.train[3]["mask"], again.train[3]["mask"])
     with pytest.raises(UserError, match="at most 154 pixels"):
-        open_cells("", LoaderConfig(image_size=160), 0)
+        open_cells("", ImageConfig(image_size=160), 0)
     with pytest.raises(UserError, match="nothing after a colon"):
-        open_cells("mitosis", LoaderConfig(image_size=48), 0)
+        open_cells("mitosis", ImageConfig(image_size=48), 0)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from torchworks.cnn_vision.style.losses import (
 from torchworks.cnn_vision.style.photos import TEST, TRAIN, open_picture, photograph
 from torchworks.cnn_vision.style.pretext import cells
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 from torchworks.shared.predict import check_golden, load_predictor
 from torchworks.shared.testing import check_model
@@ -110,9 +110,9 @@ def test_cells_of_training_and_test_part_share_no_pixel_and_name_their_photograp
 
 def test_photographs_of_the_test_part_are_never_seen():
     assert not set(TRAIN) & set(TEST)
-    source = open_source("photos", LoaderConfig(image_size=16))
+    source = open_source("photos", ImageConfig(image_size=16))
     assert source.train[0]["image"].shape == (3, 16, 16)
-    assert open_source("styles", LoaderConfig(image_size=16)).schema == source.schema
+    assert open_source("styles", ImageConfig(image_size=16)).schema == source.schema
 
 
 @pytest.mark.parametrize("size", [(32, 32), (30, 41)])

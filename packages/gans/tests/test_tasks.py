@@ -14,7 +14,7 @@ from torch import nn
 from torchworks.gans import DCGANDiscriminator, DCGANGenerator, GanTask, R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.adversarial import to_latent
 from torchworks.gans.config import AdversarialConfig, stages_of
-from torchworks.shared.config import LoaderConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
+from torchworks.shared.config import ImageConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
 from torchworks.shared.data import ResidentLoader, TensorDataset, open_source
 from torchworks.shared.fidelity import FeatureSpace, Fidelity
 from torchworks.shared.predict import check_golden, load_predictor
@@ -55,7 +55,7 @@ def tiny(name: str, **trainer):
     narrow = {"width": 4, "discriminator_width": 4, "blocks": 1, "max_channels": 8, "group_size": 2, "latent_dim": 6}
     net = replace(config.net, **{key: value for key, value in narrow.items() if hasattr(config.net, key)})
     settings = replace(TrainerConfig(batch_size=8, device="cpu", precision="fp32"), **trainer)
-    return replace(config, net=net, trainer=settings, loader=LoaderConfig(image_size=16))
+    return replace(config, net=net, trainer=settings, loader=ImageConfig(image_size=16))
 
 
 def r3gan_task(**options) -> GanTask:
@@ -323,14 +323,14 @@ def test_a_short_training_brings_a_dcgan_closer_to_the_digits():
 @pytest.mark.parametrize(("size", "near"), [(24, "16 or 32"), (1, "16"), (300, "256")])
 @pytest.mark.parametrize("name", ["dcgan", "cgan", "r3gan", "cyclegan", "pix2pix"])
 def test_a_size_that_no_network_has_is_refused_before_anything_is_opened(name, size, near):
-    config = replace(tiny(name), loader=LoaderConfig(image_size=size), data="folder:nowhere")
+    config = replace(tiny(name), loader=ImageConfig(image_size=size), data="folder:nowhere")
     with pytest.raises(UserError, match=f"--loader.image-size {near};"):
         config.experiment()
 
 
 @pytest.mark.parametrize("name", ["cgan", "cyclegan"])
 def test_sets_of_labels_are_refused_with_what_to_do_instead(name):
-    config = replace(tiny(name), loader=LoaderConfig(image_size=16, multi_label=True), data="csv:nowhere")
+    config = replace(tiny(name), loader=ImageConfig(image_size=16, multi_label=True), data="csv:nowhere")
     with pytest.raises(UserError, match="Leave out --multi-label"):
         config.experiment()
 
@@ -349,7 +349,7 @@ def picture_folder(path: Path, classes: list[str]) -> str:
 
 @pytest.mark.parametrize(("classes", "found"), [([""], "no labels"), (["cats"], "only the class 'cats'")])
 def test_a_conditional_gan_needs_two_classes(classes, found, tmp_path):
-    loader = LoaderConfig(image_size=16, root=tmp_path / "cache")
+    loader = ImageConfig(image_size=16, root=tmp_path / "cache")
     config = replace(tiny("cgan"), data=picture_folder(tmp_path / "pictures", classes), loader=loader)
     with pytest.raises(UserError, match=found):
         config.experiment()
@@ -369,7 +369,7 @@ def test_penalties_and_compilation_do_not_go_together():
 
 def test_unlabelled_domains_are_judged_by_distance(tmp_path, untrained_judge, monkeypatch):
     monkeypatch.setattr(Pixels, "classes", ())
-    loader = LoaderConfig(image_size=16, root=tmp_path / "cache")
+    loader = ImageConfig(image_size=16, root=tmp_path / "cache")
     specs = [picture_folder(tmp_path / name, [""]) for name in "ab"]
     experiment = replace(tiny("cyclegan"), data="+".join(specs), loader=loader).experiment()
     assert experiment.task.kept is None
@@ -383,7 +383,7 @@ def test_grey_and_colour_domains_are_both_read_in_colour(tmp_path, untrained_jud
     folder.mkdir()
     for level in range(6):
         Image.new("RGB", (16, 16), (40 * level, 0, 255)).save(folder / f"{level}.png")
-    loader = LoaderConfig(image_size=16, root=tmp_path / "cache")
+    loader = ImageConfig(image_size=16, root=tmp_path / "cache")
     experiment = replace(tiny("cyclegan"), data=f"digits+folder:{folder}", loader=loader).experiment()
     batch = next(experiment.train.iter_from(0))
     assert batch["a_image"].shape == batch["b_image"].shape == (8, 3, 16, 16)

@@ -1,9 +1,9 @@
 """What the recipes of this package can be told: frozen dataclasses. Imports no torch, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 Change = Literal["flip", "alternating-flip", "shift", "affine", "randaugment", "cutout", "brightness", "contrast"]
 
@@ -13,6 +13,7 @@ class VisionConfig(Config):
     """What every recipe has that teaches a net to read images."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     model: str = "resnet18"
     """Architecture, such as resnet18 or efficientnet_b0 (`cnn-vision models` prints them), or timm:NAME."""
@@ -98,6 +99,7 @@ class SpeedConfig(Config):
     """A classifier of small images, trained in as little time as can be."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     model: str = "airbench94"
     """Architecture; the learning rates suit airbench94."""

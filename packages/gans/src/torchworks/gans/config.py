@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 MIN_SIZE, MAX_SIZE = 16, 256
 
@@ -137,6 +137,7 @@ class GanConfig(Config):
     """A generator of images from noise."""
 
     package: ClassVar[str] = "gans"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     net: Any = field(default_factory=DCGANNet)
     """Sizes of the networks."""
@@ -195,6 +196,7 @@ class TranslationConfig(Config):
     """A translator from one kind of image to another."""
 
     package: ClassVar[str] = "gans"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     net: TranslatorNet = field(default_factory=TranslatorNet)
     betas: tuple[float, float] = (0.5, 0.999)

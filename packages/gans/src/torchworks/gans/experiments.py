@@ -10,7 +10,15 @@ from torch import Tensor
 
 from torchworks.gans import build, predictor
 from torchworks.gans.adversarial import GanTask, to_latent
-from torchworks.gans.config import CGANNet, CycleGANConfig, GanConfig, Pix2PixConfig, check_numbers, stages_of
+from torchworks.gans.config import (
+    CGANNet,
+    CycleGANConfig,
+    GanConfig,
+    Pix2PixConfig,
+    TranslationConfig,
+    check_numbers,
+    stages_of,
+)
 from torchworks.gans.cyclegan import Critics, CycleGANTask, Translators
 from torchworks.gans.doctor import TRANSLATION_REMEDIES, Doctor
 from torchworks.gans.pix2pix import Pix2PixTask
@@ -55,7 +63,7 @@ class Feed:
         return open_loader(dataset, self.config.loader, batch_size, device=self.device.device, **options)
 
     def judge(self, source: Source) -> Judge:
-        return judge_for(source, image_size=self.config.loader.image_size, device=self.device.device)
+        return judge_for(source, image_size=source.schema["image"].shape[-1], device=self.device.device)
 
 
 class Selection:
@@ -253,7 +261,7 @@ def _inputs_as_outputs(task: Pix2PixTask, test: Any) -> dict[str, float]:
 # ---- shared ----------------------------------------------------------------------------------------------
 
 
-def _check(config: Config) -> None:
+def _check(config: GanConfig | TranslationConfig) -> None:
     check_numbers(config)
     stages_of(config.loader.image_size)
     if config.loader.multi_label:

@@ -12,7 +12,7 @@ from torchworks.gans.config import (
     R3GANNet,
     TranslatorNet,
 )
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def dcgan() -> DCGANConfig:
@@ -28,7 +28,7 @@ def dcgan() -> DCGANConfig:
         recipe="dcgan",
         net=DCGANNet(latent_dim=64, width=48, discriminator_width=48),
         adversarial=AdversarialConfig(augment=("cutout",)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=4000, batch_size=32, ema=0.999, eval_every=800),
     )
@@ -47,7 +47,7 @@ def dcgan_paper() -> DCGANConfig:
         recipe="dcgan-paper",
         net=DCGANNet(latent="uniform", width=32, discriminator_width=32, kernel_size=5, norm="batch"),
         adversarial=AdversarialConfig(loss="non-saturating", betas=(0.5, 0.999)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-4),
         trainer=TrainerConfig(steps=2000, batch_size=128, eval_every=500),
     )
@@ -67,7 +67,7 @@ def cgan() -> CGANConfig:
         recipe="cgan",
         net=CGANNet(latent_dim=64, width=48, discriminator_width=48),
         adversarial=AdversarialConfig(augment=("cutout",)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=3000, batch_size=64, ema=0.999, eval_every=500),
     )
@@ -85,7 +85,7 @@ def r3gan() -> R3GANConfig:
         recipe="r3gan",
         net=R3GANNet(width=16, max_channels=64, blocks=1),
         adversarial=AdversarialConfig(loss="relativistic", r1=0.05, r2=0.05, betas=(0.0, 0.99)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.995, eval_every=400),
     )
@@ -107,7 +107,7 @@ def cyclegan() -> CycleGANConfig:
         net=TranslatorNet(
             width=8, blocks=3, outer_kernel=3, discriminator_width=32, discriminator_norm="spectral", patch_layers=2
         ),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=1e-3, schedule="linear"),
         trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.99, eval_every=400),
     )
@@ -124,6 +124,6 @@ def pix2pix() -> Pix2PixConfig:
     return Pix2PixConfig(
         recipe="pix2pix",
         net=TranslatorNet(width=16, blocks=3, downsamplings=1, discriminator_width=32),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.999, eval_every=500),
     )

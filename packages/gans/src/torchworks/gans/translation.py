@@ -8,12 +8,12 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import FileDataset, Source, open_source
 from torchworks.shared.fidelity import Fidelity, Judge
 
 
-def open_domains(spec: str, config: LoaderConfig, seed: int = 0) -> tuple[Source, Source]:
+def open_domains(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source, Source]:
     """The two sources of "SOURCE+SOURCE", with equally many channels; raises `UserError` unless there are two."""
     names = spec.split("+")
     if len(names) != 2 or not all(names):
@@ -24,7 +24,7 @@ def open_domains(spec: str, config: LoaderConfig, seed: int = 0) -> tuple[Source
     sources = [open_source(name, config, seed) for name in names]
     channels = [source.need("image")[0].shape[0] for source in sources]
     if channels[0] != channels[1]:
-        colour = LoaderConfig(**{**vars(config), "channels": max(channels)})
+        colour = ImageConfig(**{**vars(config), "channels": max(channels)})
         sources = [open_source(name, colour, seed) for name in names]
     return sources[0], sources[1]
 
@@ -36,7 +36,7 @@ def is_paired(spec: str) -> bool:
     return kind == "folder" and (folder / "A").is_dir() and (folder / "B").is_dir()
 
 
-def open_pairs(spec: str, config: LoaderConfig, seed: int = 0) -> tuple[Source, Source]:
+def open_pairs(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source, Source]:
     """Inputs from A and wanted images from B: files of equal names (and sub-folders), in the same order, split
     alike. Raises `UserError` for inputs without a partner."""
     folder = Path(spec.partition(":")[2]).expanduser()

@@ -1,6 +1,6 @@
 """What is wrong with a data set, said before anything is trained on it.
 
-report = check("folder:flowers", LoaderConfig(image_size=64))
+report = check("folder:flowers", ImageConfig(image_size=64))
 print(report)
 report.picture("check.png")
 """
@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data.dataset import Dataset
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
@@ -81,8 +81,9 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
         return next(iter(own)).load()(spec, config, seed)
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
-        listing = list_folder(rest) if kind == "folder" else list_csv(rest, config.multi_label)
-        findings += _of_files(listing, scan_listing(listing, config), config, min_side)
+        images = ImageConfig.of(config, kind)
+        listing = list_folder(rest) if kind == "folder" else list_csv(rest, images.multi_label)
+        findings += _of_files(listing, scan_listing(listing, images), images, min_side)
         findings += _unnamed(listing) if kind == "csv" else []
     source = None
     try:
@@ -108,7 +109,7 @@ class _Arguments(Protocol):
 
 def run_check(arguments: _Arguments) -> int:
     """The command `check`: print the report and draw the picture. Exit code 2 if there is a problem."""
-    report = check(arguments.data, getattr(arguments, "loader", LoaderConfig(image_size=64)))
+    report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
     if report.source and "image" in report.source.schema:
         report.picture(arguments.picture)
@@ -119,7 +120,7 @@ def run_check(arguments: _Arguments) -> int:
 # ------------------------------------------------------------------------------------------------------- files
 
 
-def _of_files(listing: Listing, scans: Sequence[Scan], config: LoaderConfig, min_side: int) -> Iterator[Finding]:
+def _of_files(listing: Listing, scans: Sequence[Scan], config: ImageConfig, min_side: int) -> Iterator[Finding]:
     for note in listing.notes:
         yield Finding("warning", note)
     for fact in listing.facts:
@@ -141,7 +142,7 @@ def counted(names: Sequence[str], show: int = 5) -> str:
     return f"{len(names)} ({some(names, show)})"
 
 
-def unreadable(listing: Listing, scans: Sequence[Scan], config: LoaderConfig) -> Iterator[Finding]:
+def unreadable(listing: Listing, scans: Sequence[Scan], config: ImageConfig) -> Iterator[Finding]:
     bad = [f"{name} ({found.error})" for name, found in zip(listing.names, scans, strict=True) if found.error]
     if bad:
         text = f"Images that cannot be read: {counted(bad, 20)}."
@@ -205,7 +206,7 @@ def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
 
 
 def _sizes(
-    listing: Listing, scans: Sequence[Scan], good: Sequence[int], config: LoaderConfig, min_side: int
+    listing: Listing, scans: Sequence[Scan], good: Sequence[int], config: ImageConfig, min_side: int
 ) -> Iterator[Finding]:
     sides = {i: sorted((scans[i].width, scans[i].height)) for i in good}
     if not sides:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data.dataset import ArrayDataset, Dataset, Field, Schema, TensorDataset, image_schema
 from torchworks.shared.data.split import digests, fingerprint, split
 
@@ -66,7 +66,7 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     if bool(rest) != wants_rest:
         need = f"needs a name or path after it, as in {kind}:…" if wants_rest else "takes nothing after a colon"
         raise UserError(f"The data source '{kind}' {need}; '{spec}' was given.")
-    if config.multi_label and kind != "csv":
+    if ImageConfig.of(config, kind).multi_label and kind != "csv":
         raise UserError(
             f"'{spec}' gives each image one label or none, but --multi-label asks for sets of them. Write them to a "
             "table with the columns path and label (such as effusion|nodule) and use csv:PATH, or leave the option out."
@@ -85,9 +85,9 @@ def _offered(spec: str) -> Opener:
 
 
 def _check_config(config: LoaderConfig) -> None:
-    if config.channels not in (None, 1, 3):
+    if isinstance(config, ImageConfig) and config.channels not in (None, 1, 3):
         raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (colour).")
-    if config.image_size < 1:
+    if isinstance(config, ImageConfig) and config.image_size < 1:
         raise UserError(f"loader.image_size is {config.image_size}; it must be at least 1 pixel.")
     if config.workers < 0:
         raise UserError(f"loader.workers is {config.workers}; it must be 0 (none) or more.")
@@ -106,7 +106,7 @@ def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:
     pixels, labels = torch.from_numpy(table[:, :64]), torch.from_numpy(table[:, 64]).long()  # pixels in 0..16
     images = pixels.float().mul(255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
     licence = "CC BY 4.0 (Alpaydin and Kaynak 1998, UCI; through scikit-learn)"
-    return _in_memory("digits", licence, images, labels, config, seed)
+    return _in_memory("digits", licence, images, labels, ImageConfig.of(config, "digits"), seed)
 
 
 def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
@@ -114,10 +114,10 @@ def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
 
     images, labels = printed_digits()
     licence = "rendered from DejaVu, STIX and Computer Modern fonts (free to embed; through matplotlib)"
-    return _in_memory("printed-digits", licence, images, labels, config, seed)
+    return _in_memory("printed-digits", licence, images, labels, ImageConfig.of(config, "printed-digits"), seed)
 
 
-def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: LoaderConfig, seed: int) -> Source:
+def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: ImageConfig, seed: int) -> Source:
     names = digests(images)
     train, test = split(names, labels.tolist(), config.test_fraction, seed)
     schema = image_schema(config.channels or images.shape[1], config.image_size, tuple("0123456789"))
@@ -141,7 +141,7 @@ def _csv(rest: str, config: LoaderConfig, seed: int) -> Source:
 def _torchvision(rest: str, config: LoaderConfig, seed: int) -> Source:
     from torchworks.shared.data.downloads import open_torchvision
 
-    return open_torchvision(rest, config)
+    return open_torchvision(rest, ImageConfig.of(config, "torchvision"))
 
 
 _OPENERS: dict[str, tuple[bool, Opener]] = {

@@ -1,10 +1,10 @@
 """What the recipe `anomaly` can be told. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torchworks.cnn_vision.config import check_ranges
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class AnomalyConfig(Config):
     """A memory of what good images look like."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     pretrained: str = ""
     """Weights of the backbone: imagenet (a download), a file of weights for --model, or a run of the recipe features.

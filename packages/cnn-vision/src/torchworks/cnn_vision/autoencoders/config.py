@@ -1,10 +1,10 @@
 """What the recipes of autoencoders can be told. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torchworks.cnn_vision.config import Change, check_ranges
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class CodeConfig(Config):
     """What every autoencoder has."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     code: int = 8
     """Numbers in the code of an image."""

@@ -1,11 +1,11 @@
 """What the recipes of detection can be told. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torchworks.cnn_vision.config import POSITIVE, SHARE, check_ranges
 from torchworks.cnn_vision.models.dense import list_detectors
-from torchworks.shared.config import Config, UserError, nearest
+from torchworks.shared.config import Config, ImageConfig, UserError, nearest
 
 Change = Literal["crop", "flip", "colour"]
 STRIDE, SMALLEST = 32, 64
@@ -17,6 +17,7 @@ class DetectorConfig(Config):
     """A net that finds objects in images."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     model: str = "yolo_resnet20"
     """Detector: yolo_, ssd_, fasterrcnn_ and maskrcnn_ with resnet20 are for images of about 100 pixels; yolo_resnet50,

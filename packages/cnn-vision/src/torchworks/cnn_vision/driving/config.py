@@ -1,10 +1,10 @@
 """What the recipe of driving perception can be told. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torchworks.cnn_vision.config import POSITIVE, check_ranges
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 STRIDE = 32
 """What the size of the images must be a multiple of."""
@@ -15,6 +15,7 @@ class DriveConfig(Config):
     """A net that finds things, says what each pixel is, and how far away."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     weighting: Literal["uncertainty", "equal"] = "uncertainty"
     """How the three losses are added: weighed by what the net learns of its own uncertainty, or as they are."""

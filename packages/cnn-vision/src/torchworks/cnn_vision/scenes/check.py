@@ -16,7 +16,7 @@ from torchworks.cnn_vision.scenes.masks import read_masks
 from torchworks.cnn_vision.scenes.sample import IGNORED
 from torchworks.cnn_vision.scenes.voc import read_voc
 from torchworks.cnn_vision.scenes.yolo import read_yolo
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Report, Source, open_source
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.report import FEW, Finding, copies, counted, graded, modes, of_source, stored, unreadable
@@ -37,7 +37,7 @@ MEASURED = 50
 _NARROW = 4
 
 
-def check_scenes(spec: str, config: LoaderConfig, seed: int) -> Report:
+def check_scenes(spec: str, config: ImageConfig, seed: int) -> Report:
     """Look at all of the data. Raises `UserError` if there is nothing to look at (no such folder, no images, a file
     that is not of this format at all)."""
     kind, _, path = spec.partition(":")
@@ -57,7 +57,7 @@ def check_scenes(spec: str, config: LoaderConfig, seed: int) -> Report:
     return Report(spec, graded(findings), source, draw_nine)
 
 
-def _of_labels(examined: Examined, config: LoaderConfig) -> Iterator[Finding]:
+def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
     labels, listing, scans = examined.labels, examined.listing, examined.scans
     for kind, faults in by_kind(examined.faults).items():
         level, text = KINDS[kind]

@@ -19,7 +19,7 @@ from torchworks.cnn_vision.scenes.labelled import open_labels
 from torchworks.cnn_vision.scenes.labels import Fault, Labelled, Labels, Thing
 from torchworks.cnn_vision.scenes.outlines import Outline, polygons, runs
 from torchworks.cnn_vision.scenes.sample import IGNORED
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 
 _OTHERS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")
@@ -27,6 +27,7 @@ _OTHERS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")
 
 def open_coco(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` if there are no such files, or for faults in them."""
+    config = ImageConfig.of(config, "coco")
     return open_labels(f"coco:{path}", read_coco(path), config, seed)
 
 

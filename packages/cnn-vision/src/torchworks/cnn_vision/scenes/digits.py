@@ -28,7 +28,7 @@ from torchworks.cnn_vision.scenes import photos
 from torchworks.cnn_vision.scenes.generated import PARTS, Generated
 from torchworks.cnn_vision.scenes.options import parse
 from torchworks.cnn_vision.scenes.sample import boxes_around, padded, scene_schema
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.split import fingerprint
 
@@ -80,11 +80,12 @@ LEVELS = {
 def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with colour images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
     options that there are not, or cannot be."""
+    config = ImageConfig.of(config, "scenes")
     options = parse("scenes", rest, LEVELS)
     _check(options)
     if config.channels == 1:
         raise UserError("The data source 'scenes' is in colour; leave --loader.channels out.")
-    small = LoaderConfig(image_size=8, channels=1, test_fraction=config.test_fraction)
+    small = ImageConfig(image_size=8, channels=1, test_fraction=config.test_fraction)
     digits = open_source("digits", small, seed)
     glyphs = {part: _glyphs(resident(getattr(digits, part)).tensors, options.shapes) for part in PARTS}
     things = (*DIGITS, *SHAPES) if options.shapes else DIGITS

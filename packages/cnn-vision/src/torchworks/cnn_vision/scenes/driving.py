@@ -20,12 +20,13 @@ from torchworks.cnn_vision.scenes.labelled import open_labels
 from torchworks.cnn_vision.scenes.labels import Fault, Labelled, Labels
 from torchworks.cnn_vision.scenes.masks import MASK_ENDINGS
 from torchworks.cnn_vision.scenes.yolo import read_yolo
-from torchworks.shared.config import LoaderConfig
+from torchworks.shared.config import ImageConfig, LoaderConfig
 from torchworks.shared.data import Source
 
 
 def open_driving(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` if there are no such files, or for faults in them."""
+    config = ImageConfig.of(config, "driving")
     return open_labels(f"driving:{path}", read_driving(path), config, seed)
 
 

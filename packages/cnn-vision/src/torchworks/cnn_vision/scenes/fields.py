@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from torchworks.cnn_vision.subset import digests_of
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Dataset, Part, Schema, Source, open_source, resident
 from torchworks.shared.data.dataset import nbytes
 from torchworks.shared.data.split import split
@@ -38,7 +38,7 @@ class Fields:
         return {item.name: sample[item.name] for item in self.schema.fields}
 
 
-def open_fields(data: str, config: LoaderConfig, seed: int, names: Sequence[str]) -> Source:
+def open_fields(data: str, config: ImageConfig, seed: int, names: Sequence[str]) -> Source:
     """The source with the fields of these names, held in memory unless it is too large. Raises `UserError` if it lacks
     one."""
     source = open_source(data, config, seed)

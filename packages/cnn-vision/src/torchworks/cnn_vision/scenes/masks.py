@@ -22,7 +22,7 @@ from torchworks.cnn_vision.scenes.folders import (
 )
 from torchworks.cnn_vision.scenes.labelled import open_labels
 from torchworks.cnn_vision.scenes.labels import Fault, Labelled, Labels
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 
 MASK_ENDINGS = tuple(
@@ -32,6 +32,7 @@ MASK_ENDINGS = tuple(
 
 def open_masks(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` if there are no such files, or for faults in them."""
+    config = ImageConfig.of(config, "masks")
     return open_labels(f"masks:{path}", read_masks(path), config, seed)
 
 

@@ -29,7 +29,7 @@ from torchworks.cnn_vision.scenes import photos
 from torchworks.cnn_vision.scenes.generated import Generated
 from torchworks.cnn_vision.scenes.options import parse
 from torchworks.cnn_vision.scenes.sample import IGNORED, boxes_around, padded, scene_schema
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.split import fingerprint
 
@@ -64,6 +64,7 @@ class RoadOptions:
 def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with colour images; `seed` draws all scenes anew. Raises `UserError` for options that there are
     not, or cannot be."""
+    config = ImageConfig.of(config, "roads")
     options = parse("roads", rest, {"default": RoadOptions()})
     if config.channels == 1:
         raise UserError("The data source 'roads' is in colour; leave --loader.channels out.")

@@ -17,7 +17,7 @@ from torchworks.cnn_vision.scenes.folders import base_folder, images_below, part
 from torchworks.cnn_vision.scenes.labelled import open_labels
 from torchworks.cnn_vision.scenes.labels import Fault, Labelled, Labels, Thing
 from torchworks.cnn_vision.scenes.sample import IGNORED
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source
 from torchworks.shared.data.listing import natural
 
@@ -31,6 +31,7 @@ _DEPTH = 50
 
 def open_voc(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` if there are no such files, or for faults in them."""
+    config = ImageConfig.of(config, "voc")
     return open_labels(f"voc:{path}", read_voc(path), config, seed)
 
 

@@ -18,12 +18,13 @@ from torchworks.cnn_vision.scenes.folders import base_folder, beside, image_fold
 from torchworks.cnn_vision.scenes.labelled import open_labels
 from torchworks.cnn_vision.scenes.labels import Fault, Labelled, Labels, Thing
 from torchworks.cnn_vision.scenes.outlines import Polygons, polygon
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 
 
 def open_yolo(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` if there are no such files, or for faults in them."""
+    config = ImageConfig.of(config, "yolo")
     return open_labels(f"yolo:{path}", read_yolo(path), config, seed)
 
 

@@ -1,10 +1,10 @@
 """What the recipes of segmentation can be told. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torchworks.cnn_vision.config import POSITIVE, SHARE, check_ranges
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class SegmentConfig(Config):
     """A net that gives each pixel a class."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     model: str = "unet"
     """Architecture: unet, deeplabv3_resnet20, deeplabv3_mobilenet_v3_large, deeplabv3_resnet50 or _resnet101."""

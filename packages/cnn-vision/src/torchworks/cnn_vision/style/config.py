@@ -1,9 +1,9 @@
 """What the recipes of style transfer can be told. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from torchworks.shared.config import Config, UserError
+from torchworks.shared.config import Config, ImageConfig, UserError
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,7 @@ class FeaturesConfig(Config):
     """The small feature net that stands in for VGG-19."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     def experiment(self) -> Any:
         from torchworks.cnn_vision.style.pretext import features_experiment
@@ -23,6 +24,7 @@ class StyleConfig(Config):
     """What both recipes of style transfer have."""
 
     package: ClassVar[str] = "cnn-vision"
+    loader: ImageConfig = field(default_factory=ImageConfig)
 
     features: str = ""
     """Weights of the feature net: vgg19 (ImageNet's, a download of 548 MB), a file of them, or a run of the recipe
