@@ -127,13 +127,13 @@ class ResidentLoader(Loader):
         while True:
             random = self._random(epoch)
             rows = self.order.epoch(epoch)[start:]
-            for here, index in zip(rows, _to_device(rows, self.device).unbind(), strict=True):
+            for here, index in zip(rows, to_device(rows, self.device).unbind(), strict=True):
                 yield self._augmented(self._take(here, index), random)
             epoch, start = epoch + 1, 0
 
     def __iter__(self) -> Iterator[Batch]:
         for index in self.order.ordered():
-            yield self._take(index, _to_device(index, self.device))
+            yield self._take(index, to_device(index, self.device))
 
     def _take(self, rows: Tensor, index: Tensor) -> Batch:
         """The samples `index`, which are `rows` on the CPU."""
@@ -147,7 +147,7 @@ class ResidentLoader(Loader):
         return batch
 
 
-def _to_device(values: Tensor, device: torch.device) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
     """Without waiting for the device: from pinned memory if it is a GPU."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
