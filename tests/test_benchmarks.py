@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 

@@ -10,7 +10,7 @@ pytest.importorskip("onnxscript", reason="exporting needs serving[export]")
 pytest.importorskip("torchworks.cnn_vision", reason="needs the package that trains these nets")
 pytest.importorskip("torchworks.gans", reason="needs the package that trains these nets")
 
-from torchworks.cnn_vision.predictor import build_classifier, classifier_config
+from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
 from torchworks.gans.config import CGANNet, DCGANNet, TranslatorNet
 from torchworks.gans.predictor import build_generator, build_translator, generator_config, translator_config
 from torchworks.serving.bundle import open_bundle, read_bundle
@@ -18,7 +18,7 @@ from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.run import export, folder_of
 from torchworks.shared.config import UserError
-from torchworks.shared.predict import Predictor, save_model
+from torchworks.shared.models.predictor import Predictor, save_model
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ pytest.importorskip("torchworks.cnn_vision", reason="needs the package that trai
 
 from torchworks.cnn_vision.anomaly.predictor import build_anomaly
 from torchworks.cnn_vision.autoencoders.predictor import build_autoencoder, build_sampler, build_vae, plain_config
+from torchworks.cnn_vision.data.sample import Letterbox
 from torchworks.cnn_vision.models.dense import create_detector, create_segmenter
-from torchworks.cnn_vision.scenes.sample import Letterbox
 from torchworks.cnn_vision.style.adain import build_stylizer
 from torchworks.cnn_vision.style.fast import build_painter
 from torchworks.serving.bundle import open_bundle, read_bundle
@@ -25,11 +25,11 @@ from torchworks.serving.export import speed
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.run import export, folder_of
 from torchworks.serving.limits import Limits
-from torchworks.shared import predict
 from torchworks.shared.config import UserError
 from torchworks.shared.data.images import picture as whole_picture
-from torchworks.shared.predict import Predictor, save_model
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models import predictor as predict
+from torchworks.shared.models.predictor import Predictor, save_model
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 # torchvision and the exporters warn of what they do themselves
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")

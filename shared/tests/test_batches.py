@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchworks.shared.batches import OneBatch, endless, rows, split
 from torchworks.shared.config import UserError
+from torchworks.shared.training.batches import OneBatch, endless, rows, split
 
 
 def batch(n, start=0):

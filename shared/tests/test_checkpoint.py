@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from torchworks.shared import checkpoint
-from torchworks.shared.checkpoint import Checkpoint, Damaged
-from torchworks.shared.guard import TrainingFailed
-from torchworks.shared.manifest import sha256
-from torchworks.shared.rng import rng_state, set_rng_state
+from torchworks.shared.models.manifest import sha256
+from torchworks.shared.numbers.state import rng_state, set_rng_state
+from torchworks.shared.training import checkpoint
+from torchworks.shared.training.checkpoint import Checkpoint, Damaged
+from torchworks.shared.training.guard import TrainingFailed
 
 CPU = torch.device("cpu")
 

@@ -11,9 +11,10 @@ import sys
 import pytest
 import torch
 
-from torchworks.shared import cli, experiment
+from torchworks.shared import cli
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.guard import Interrupted, TrainingFailed
+from torchworks.shared.training import experiment
+from torchworks.shared.training.guard import Interrupted, TrainingFailed
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ class Paint:
 def test_a_package_adds_commands_of_its_own(capsys, monkeypatch):
     painted = []
     monkeypatch.setattr(experiment, "paint", lambda given: painted.append(given.colour), raising=False)
-    commands = {"paint": cli.Command(Paint, "torchworks.shared.experiment:paint")}
+    commands = {"paint": cli.Command(Paint, "torchworks.shared.training.experiment:paint")}
     assert cli.main("toy", "classifier", commands, ["paint", "--colour", "blue"]) == 0
     assert painted == ["blue"]
     assert cli.main("toy", "classifier", commands, ["pant"]) == 2

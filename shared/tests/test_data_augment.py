@@ -18,7 +18,7 @@ from torchworks.shared.data import (
     shift,
     torchvision_transform,
 )
-from torchworks.shared.random import SampleRandom
+from torchworks.shared.numbers.stream import SampleRandom
 
 ALL = [flip(), alternating_flip(), shift(3), affine(10, 0.1, 0.1), cutout(4), brightness(0.2), contrast(0.2)]
 

@@ -9,8 +9,8 @@ import torch
 
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import check, open_source
+from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images, read, scan
-from torchworks.shared.pictures import Unreadable
 
 pydicom = pytest.importorskip("pydicom")
 

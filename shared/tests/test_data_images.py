@@ -14,8 +14,8 @@ from PIL import Image
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import images as module
 from torchworks.shared.data import open_source
+from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import read, scan
-from torchworks.shared.pictures import Unreadable
 
 
 def noise(height: int = 24, width: int = 24, seed: int = 0) -> Image.Image:

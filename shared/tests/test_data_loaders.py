@@ -17,7 +17,7 @@ from torchworks.shared.data import (
     shift,
 )
 from torchworks.shared.data.order import EpochRandom, Order
-from torchworks.shared.random import SampleRandom
+from torchworks.shared.numbers.stream import SampleRandom
 
 
 def some_images(count: int = 50, channels: int = 1, size: int = 6) -> TensorDataset:

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.shared import device as device_module
-from torchworks.shared import doctor, machine
 from torchworks.shared.config import UserError
-from torchworks.shared.device import Device, choose, limit_threads, peak_memory, seed_everything, without_cuda
-from torchworks.shared.machine import GIB, memory_total
+from torchworks.shared.machine import device as device_module
+from torchworks.shared.machine import doctor
+from torchworks.shared.machine import facts as machine
+from torchworks.shared.machine.device import Device, choose, limit_threads, peak_memory, seed_everything, without_cuda
+from torchworks.shared.machine.facts import GIB, memory_total
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
@@ -305,7 +306,7 @@ def test_omp_num_threads_is_respected(monkeypatch):
 
 PEERS = """
 import torch, torch.distributed as dist
-from torchworks.shared.device import choose, start_processes, stop_processes
+from torchworks.shared.machine.device import choose, start_processes, stop_processes
 device = choose("cpu")
 start_processes(device)
 total = torch.tensor([device.rank + 1.0])
@@ -356,7 +357,7 @@ def test_the_doctor_names_everything_that_matters():
 
 @pytest.mark.slow
 def test_the_doctor_runs_as_a_command_and_prints_plain_lines():
-    command = [sys.executable, "-m", "torchworks.shared.device"]
+    command = [sys.executable, "-m", "torchworks.shared.machine.device"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"torch: {torch.__version__}" in done.stdout
@@ -417,7 +418,7 @@ def test_half_of_what_torchrun_sets_is_told(monkeypatch, size):
 KEEPING = """
 import resource, sys
 import torch
-from torchworks.shared.device import keep_memory
+from torchworks.shared.machine.device import keep_memory
 if sys.argv[1] == "keep":
     keep_memory()
 for _ in range(3):

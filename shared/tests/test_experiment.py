@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from torchworks.shared import experiment
-from torchworks.shared.config import Config, UserError
-from torchworks.shared.metrics import read_lines
+from torchworks.shared.config import UserError
+from torchworks.shared.training.metrics import read_lines
 
 FILES = {
     "config.json", "env.json", "metrics.jsonl", "result.json", "model.safetensors", "curves.png", "README.md",
@@ -128,7 +127,7 @@ def test_tensorboard_is_an_option(train, tmp_path):
 
 
 def test_data_that_cannot_be_opened_leave_no_run(train, toy, monkeypatch, tmp_path):
-    def no_data(config):
+    def no_data(config, device):
         raise UserError("There are no such data.")
 
     monkeypatch.setattr(toy, "experiment", no_data)
@@ -180,11 +179,6 @@ def test_losses_that_are_never_finite_end_it_with_exit_code_1(train, toy, monkey
     assert code == 1
     assert "phase 'train' had gradients that are not finite" in err
     assert "The last good checkpoint is that of step" in err
-
-
-def test_a_configuration_without_experiment_is_not_run():
-    with pytest.raises(NotImplementedError):
-        experiment.train(Config())
 
 
 @pytest.mark.parametrize("option", ["--trainer.batch-size=0", "--optim.lr=-1"])

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.shared import guard as guard_module
-from torchworks.shared.guard import GradientGuard, Signals, is_out_of_memory, step_if_finite
-from torchworks.shared.optim import adam, sgd
+from torchworks.shared.training import guard as guard_module
+from torchworks.shared.training.guard import GradientGuard, Signals, is_out_of_memory, step_if_finite
+from torchworks.shared.training.optim import adam, sgd
 
 CPU = torch.device("cpu")
 INF = float("inf")
@@ -211,7 +211,7 @@ def test_a_signal_is_noted_and_the_handlers_return_afterwards(signum):
 def test_a_second_signal_exits_at_once():
     script = (
         "import os, signal, time\n"
-        "from torchworks.shared.guard import Signals\n"
+        "from torchworks.shared.training.guard import Signals\n"
         "with Signals():\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    print('first survived', flush=True)\n"

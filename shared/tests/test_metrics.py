@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 import torch
 
-from torchworks.shared import metrics
 from torchworks.shared.config import UserError
-from torchworks.shared.metrics import JsonLines, TensorBoard, Window, read_lines
+from torchworks.shared.training import metrics
+from torchworks.shared.training.metrics import JsonLines, TensorBoard, Window, read_lines
 
 CPU = torch.device("cpu")
 

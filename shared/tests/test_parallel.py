@@ -12,8 +12,8 @@ import torch
 from torch import distributed as dist
 from torch import nn
 
-from torchworks.shared import checkpoint, parallel
-from torchworks.shared.metrics import read_lines
+from torchworks.shared.training import checkpoint, parallel
+from torchworks.shared.training.metrics import read_lines
 
 HERE = Path(__file__).parent
 SHORT = ("--trainer.steps", 15)

@@ -10,12 +10,11 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 from torch import nn
 
-from torchworks.shared import predict
 from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.data import TensorDataset
-from torchworks.shared.guard import TrainingFailed
-from torchworks.shared.manifest import sha256
-from torchworks.shared.predict import (
+from torchworks.shared.models import predictor as predict
+from torchworks.shared.models.manifest import sha256
+from torchworks.shared.models.predictor import (
     Predictor,
     Signature,
     TensorSpec,
@@ -25,11 +24,12 @@ from torchworks.shared.predict import (
     samples_of,
     save_model,
 )
+from torchworks.shared.training.guard import TrainingFailed
 
 STRANGER = """
 import torch
 from torch import nn
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 LABELS = tuple("0123456789")
 
@@ -220,7 +220,7 @@ def test_a_full_disk_is_a_failure_that_harms_nothing(saved, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = (saved / "model.json").read_bytes()
-    monkeypatch.setattr("torchworks.shared.predict.write_tensors", full)
+    monkeypatch.setattr("torchworks.shared.models.predictor.write_tensors", full)
     with pytest.raises(TrainingFailed, match="No space left on device"):
         save(saved)
     assert (saved / "model.json").read_bytes() == before
@@ -370,7 +370,7 @@ def test_an_incomplete_golden_example_is_refused(saved, key):
 
 
 def test_a_package_that_is_not_installed_is_named(saved, monkeypatch):
-    monkeypatch.setattr("torchworks.shared.predict.entry_points", lambda group: [])
+    monkeypatch.setattr("torchworks.shared.models.predictor.entry_points", lambda group: [])
     with pytest.raises(UserError, match=r"Install the package 'readers'.*installed builders: none"):
         load_predictor(saved)
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from torchworks.shared.config import TrainerConfig, UserError
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Phase, Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.trainer import Trainer
 
 BATCHES = [{"x": torch.ones(4, 3)}] * 2
 
@@ -69,12 +69,12 @@ def test_a_task_that_cannot_work_is_found_before_the_first_step(task, message):
         ({"steps": -1}, "--trainer.steps"),
         ({"eval_every": -5}, "--trainer.eval-every"),
         ({"max_bad_steps": 0}, "--trainer.max-bad-steps"),
-        ({"ema": 1.0}, "moving average"),
+        ({"ema": 1.0}, "--trainer.ema must be from 0 to below 1, but it is 1.0"),
     ],
 )
-def test_settings_that_make_no_sense_are_found_before_the_first_step(config, message):
+def test_settings_that_make_no_sense_cannot_be_made(config, message):
     with pytest.raises(UserError, match=message):
-        trainer(wrong(), **config).fit()
+        TrainerConfig(**config)
 
 
 def test_empty_data_are_found_before_the_first_step():

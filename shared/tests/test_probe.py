@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from torchworks.shared.config import TrainerConfig
-from torchworks.shared.device import Device
-from torchworks.shared.guard import TrainingFailed
-from torchworks.shared.probe import find_lr
-from torchworks.shared.progress import Silent
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Out, Phase, Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.guard import TrainingFailed
+from torchworks.shared.training.probe import find_lr
+from torchworks.shared.training.progress import Silent
+from torchworks.shared.training.trainer import Trainer
 
 CPU = Device(torch.device("cpu"))
 

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from torchworks.shared import progress
-from torchworks.shared.progress import Progress, Silent
+from torchworks.shared.training import progress
+from torchworks.shared.training.progress import Progress, Silent
 
 FIGURES = {
     "d/loss": 1.23456789, "d/grad_norm": 0.5, "skipped": 0.0, "skipped_in_row/d": 0.0, "lr": 2e-4,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from torchworks.shared.data.order import EpochRandom
-from torchworks.shared.random import SampleRandom, StepRandom, mix, sample_normal
+from torchworks.shared.numbers.stream import SampleRandom, StepRandom, mix, sample_normal
 
 examples = settings(deadline=None, max_examples=50, derandomize=True)
 DRAWS = ("normal", "uniform", "integers")

@@ -9,8 +9,8 @@ import time
 import pytest
 import torch
 
-from torchworks.shared import checkpoint
-from torchworks.shared.metrics import read_lines
+from torchworks.shared.training import checkpoint
+from torchworks.shared.training.metrics import read_lines
 
 STARTED = "steps, run"  # printed once the run directory is there
 

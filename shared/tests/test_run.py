@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.shared import cli, experiment, run
+from torchworks.shared import cli
 from torchworks.shared.config import UserError
-from torchworks.shared.metrics import JsonLines
+from torchworks.shared.runs import directory as run
+from torchworks.shared.training import experiment
+from torchworks.shared.training.metrics import JsonLines
 
 # ---- where it is made --------------------------------------------------------------------------------------
 

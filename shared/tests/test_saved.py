@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from torchworks.shared.config import UserError
-from torchworks.shared.saved import check_finished
+from torchworks.shared.runs.files import check_finished
 
 
 def test_a_finished_run_passes(tmp_path):
@@ -48,5 +48,5 @@ def test_an_empty_folder_is_no_run(tmp_path):
 
 
 def test_it_needs_no_torch():
-    code = "import sys, torchworks.shared.saved; sys.exit('torch' in sys.modules)"
+    code = "import sys, torchworks.shared.runs.files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,9 +10,9 @@ from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryAccuracy
 
 from torchworks.shared.config import TrainerConfig
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.trainer import Trainer
 
 CPU = Device(torch.device("cpu"))
 UNEQUAL = [{"x": torch.full((n, 1), float(n))} for n in (1, 2, 5)]

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.shared import checkpoint
 from torchworks.shared.config import OptimConfig, TrainerConfig, UserError
-from torchworks.shared.device import Device
-from torchworks.shared.guard import TrainingFailed
-from torchworks.shared.optim import adam, adamw, sgd
-from torchworks.shared.progress import Silent
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training import checkpoint
+from torchworks.shared.training.guard import TrainingFailed
+from torchworks.shared.training.optim import adam, adamw, sgd
+from torchworks.shared.training.progress import Silent
+from torchworks.shared.training.trainer import Trainer
 
 CPU = Device(torch.device("cpu"))
 

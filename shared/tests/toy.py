@@ -12,9 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from torchworks.shared.device import choose
-from torchworks.shared.experiment import Experiment
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
+from torchworks.shared.training.experiment import Experiment
 
 
 def circle_and_ring(n: int = 512) -> dict[str, Tensor]:
@@ -161,14 +160,20 @@ TASKS = {
 }
 
 
-def experiment(config) -> Experiment:
-    """The experiment of a `toy_recipes.ToyConfig`."""
-    task, device = TASKS[config.recipe](), choose("cpu", "fp32")
-    loader = Rows(config.trainer.batch_size, device.rank, device.world, config.slow)
-    source = SimpleNamespace(name="circle and ring", licence="none needed: made by a formula", notes=())
+class Weights:
+    """The weights of a task's exported nets: a model without a predictor."""
 
-    def package_model(folder):
-        nets = [task.nets()[name].state_dict() for name in task.exported]
+    def __init__(self, task: Task):
+        self.task = task
+
+    def save(self, folder, config, sources):
+        nets = [self.task.nets()[name].state_dict() for name in self.task.exported]
         save_file({key: value for net in nets for key, value in net.items()}, folder / "model.safetensors")
 
-    return Experiment(task, loader, loader, loader, (source,), package_model, lambda: {"accuracy_chance": 0.5})
+
+def experiment(config, device) -> Experiment:
+    """The experiment of a `toy_recipes.ToyConfig`."""
+    task = TASKS[config.recipe]()
+    loader = Rows(config.trainer.batch_size, device.rank, device.world, config.slow)
+    source = SimpleNamespace(name="circle and ring", licence="none needed: made by a formula", notes=())
+    return Experiment(task, loader, loader, loader, (source,), (Weights(task),), lambda: {"accuracy_chance": 0.5})

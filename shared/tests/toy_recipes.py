@@ -24,6 +24,7 @@ class ToyConfig(Config):
     """A toy."""
 
     package: ClassVar[str] = "toy"
+    build: ClassVar[str] = "toy:experiment"
 
     data: str = "ring"
     slow: float = 0.0
@@ -35,11 +36,6 @@ class ToyConfig(Config):
             log_every=5, eval_every=20, checkpoint_every=7,
         )
     )  # fmt: skip
-
-    def experiment(self) -> Any:
-        from toy import experiment
-
-        return experiment(self)
 
 
 def classifier() -> Config:

@@ -38,11 +38,11 @@ from report import Target, print_machine, print_targets, save
 from rich.console import Console
 from rich.table import Table
 
-from torchworks.cnn_vision.predictor import build_classifier, classifier_config
+from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
 from torchworks.serving.bundle import open_bundle
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.run import export
-from torchworks.shared.predict import save_model
+from torchworks.shared.models.predictor import save_model
 
 OUT = Path("build/bench/serving.json")
 OURS, FASTAPI, LITSERVE = "ours", "FastAPI, threads", "LitServe"

@@ -41,7 +41,7 @@ from rich.table import Table
 from small_net import BARE, OURS, RESIDENT
 
 from torchworks.gans.recipes import dcgan
-from torchworks.shared.device import Device, choose
+from torchworks.shared.machine.device import Device, choose
 
 OUT = Path("build/bench/trainer.json")
 RACES = {

@@ -40,8 +40,8 @@ from report import (
 from rich.console import Console
 from vision_step import OURS, Job
 
-from torchworks.shared.device import Device
-from torchworks.shared.machine import affinity
+from torchworks.shared.machine.device import Device
+from torchworks.shared.machine.facts import affinity
 
 OUT = Path("build/bench/vision.json")
 TERMS = {"on equal terms": vision_step.loops, "each at its best": vision_step.loops_at_their_best}

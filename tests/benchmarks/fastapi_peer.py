@@ -15,7 +15,7 @@ from PIL import Image
 
 from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.engine import open_engine
-from torchworks.shared.pictures import square
+from torchworks.shared.data.fitting import square
 
 
 class Reader:

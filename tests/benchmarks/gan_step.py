@@ -13,14 +13,14 @@ from race import Clock, Loop
 from torch import Tensor, nn
 from training import train
 
-from torchworks.gans import build
-from torchworks.gans.adversarial import GanTask
+from torchworks.gans.adversarial.diffaugment import diff_augment
+from torchworks.gans.adversarial.losses import hinge_discriminator, raise_logits
 from torchworks.gans.config import AdversarialConfig, DCGANConfig
-from torchworks.gans.diffaugment import diff_augment
-from torchworks.gans.losses import hinge_discriminator, raise_logits
+from torchworks.gans.models import registry as build
+from torchworks.gans.noise.task import GanTask
 from torchworks.gans.recipes import dcgan
 from torchworks.shared.data import Loader, open_loader, open_source
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 
 HAND_GAN, OURS_GAN = "loop by hand", "ours"
 CALLS = 2

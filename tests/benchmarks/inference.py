@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from vision_step import Job
 
-from torchworks.shared.device import Device, cpu_bf16
+from torchworks.shared.machine.device import Device, cpu_bf16
 
 EAGER = "eager, fp32"
 Form = Callable[[Tensor], Tensor]

@@ -20,7 +20,7 @@ from vision_step import Job, ours, resident
 from torchworks.shared.data import FileDataset, StreamLoader
 from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.folders import list_folder
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 
 OURS, THEIRS = "StreamLoader", "ImageFolder + DataLoader"
 RESIDENT, STREAMED = "synthetic, resident", "photos, StreamLoader"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from torchworks.shared.device import keep_memory
+from torchworks.shared.machine.device import keep_memory
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
 

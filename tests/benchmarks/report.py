@@ -15,8 +15,8 @@ from race import Times
 from rich.console import Console
 from rich.table import Table
 
-from torchworks.shared.device import Device, choose
-from torchworks.shared.machine import affinity, cpu_model
+from torchworks.shared.machine.device import Device, choose
+from torchworks.shared.machine.facts import affinity, cpu_model
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from training import train, train_with_lightning
 
 from torchworks.shared.config import TrainerConfig
 from torchworks.shared.data import ResidentLoader, TensorDataset
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Out, Task
 
 SAMPLES, FEATURES, CLASSES, BATCH = 4096, 32, 10, 64

@@ -12,11 +12,11 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from torchworks.shared.config import OptimConfig, TrainerConfig
-from torchworks.shared.device import Device
-from torchworks.shared.metrics import JsonLines
-from torchworks.shared.progress import Progress
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.metrics import JsonLines
+from torchworks.shared.training.progress import Progress
+from torchworks.shared.training.trainer import Trainer
 
 LIGHTNING_LOGS_EVERY = 50
 

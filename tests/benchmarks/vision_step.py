@@ -23,11 +23,11 @@ from torch.nn.functional import cross_entropy
 from training import train, train_with_lightning
 
 from torchworks.cnn_vision import create_model
-from torchworks.cnn_vision.classification import Classification
+from torchworks.cnn_vision.classification.task import Classification
 from torchworks.shared.config import TrainerConfig
 from torchworks.shared.data import ResidentLoader, TensorDataset
-from torchworks.shared.device import Device
-from torchworks.shared.optim import sgd
+from torchworks.shared.machine.device import Device
+from torchworks.shared.training.optim import sgd
 
 OURS = "ours"
 BATCHES = 4

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import torch
 
 from torchworks.shared.config import TrainerConfig
-from torchworks.shared.device import Device
-from torchworks.shared.progress import Silent
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.progress import Silent
+from torchworks.shared.training.trainer import Trainer
 
 LOG_EVERY, STEPS = 50, 400
 

@@ -11,18 +11,18 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 
-from torchworks.cnn_vision.anomaly.defects import KINDS, SIDE, TEXTURES, open_defects
-from torchworks.cnn_vision.anomaly.patchcore import PatchCore, greedy_coreset, pairwise, patch_features
+from torchworks.cnn_vision.anomaly.metrics import AnomalyScores, region_overlap
 from torchworks.cnn_vision.anomaly.predictor import Pyramid
-from torchworks.cnn_vision.anomaly.scores import AnomalyScores, region_overlap
 from torchworks.cnn_vision.anomaly.task import calibrate
 from torchworks.cnn_vision.commands import COMMANDS
+from torchworks.cnn_vision.data.defects import KINDS, SIDE, TEXTURES, open_defects
 from torchworks.cnn_vision.models import create_model
+from torchworks.cnn_vision.models.patchcore import PatchCore, greedy_coreset, pairwise, patch_features
 from torchworks.cnn_vision.style.features import small_layers
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.predict import check_golden, load_predictor
+from torchworks.shared.models.predictor import check_golden, load_predictor
 
 
 def vision(*words):

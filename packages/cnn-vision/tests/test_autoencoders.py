@@ -9,14 +9,14 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from torchworks.cnn_vision.autoencoders.autoencoder import Autoencoder, stages
-from torchworks.cnn_vision.autoencoders.baseline import FILTERS, principal
-from torchworks.cnn_vision.autoencoders.tasks import Autoencoding, Variational, peak_ratio, traversal
-from torchworks.cnn_vision.autoencoders.vae import VAE, divergence, interpolated, log_likelihood
+from torchworks.cnn_vision.autoencoders.baselines import FILTERS, principal
+from torchworks.cnn_vision.autoencoders.task import Autoencoding, Variational, peak_ratio, traversal
 from torchworks.cnn_vision.commands import COMMANDS
+from torchworks.cnn_vision.models.autoencoder import Autoencoder, stages
+from torchworks.cnn_vision.models.vae import VAE, divergence, interpolated, log_likelihood
 from torchworks.shared.cli import main
-from torchworks.shared.predict import check_golden, load_predictor
-from torchworks.shared.random import StepRandom
+from torchworks.shared.models.predictor import check_golden, load_predictor
+from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing import check_model
 
 TINY = [

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.classification import Classification
+from torchworks.cnn_vision.classification.build import augmentations, balanced, classes_of, held_out, imbalance
+from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores, share_interval
+from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import Change, ClassifierConfig
-from torchworks.cnn_vision.experiments import augmentations, balanced, classes_of, held_out, imbalance
-from torchworks.cnn_vision.scores import by_class, confusion, scores, share_interval
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
-from torchworks.shared.random import SampleRandom
+from torchworks.shared.numbers.stream import SampleRandom
 
 
 def dataset(labels, copies=0):

@@ -136,7 +136,7 @@ def test_explain_draws_ones_own_images_and_those_of_the_test(run, digit, capsys,
 
 
 def test_models_are_listed_with_their_sizes(capsys, monkeypatch):
-    monkeypatch.setattr("torchworks.cnn_vision.sizes.list_models", lambda: ["resnet50"])
+    monkeypatch.setattr("torchworks.cnn_vision.studies.model_table.list_models", lambda: ["resnet50"])
     assert vision("models") == 0
     text = capsys.readouterr().out
     assert all(part in text for part in ("resnet50", "25.6", "4.09"))
@@ -177,8 +177,8 @@ def retina(tmp_path_factory):
     """A short training on few and small of the bundled patches, which may have several findings at once."""
     out = tmp_path_factory.mktemp("runs") / "001"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torchworks.cnn_vision.lesions.TRAIN", 80)
-        patch.setattr("torchworks.cnn_vision.lesions.TEST", 40)
+        patch.setattr("torchworks.cnn_vision.data.lesions.TRAIN", 80)
+        patch.setattr("torchworks.cnn_vision.data.lesions.TEST", 40)
         assert vision("train", "medical", *QUICK, "--loader.image-size", 24, "--device", "cpu", "--out", out) == 0
         yield out
 

@@ -15,25 +15,25 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
+from torchworks.cnn_vision.classification.evaluate import evaluate
 from torchworks.cnn_vision.commands import COMMANDS, Evaluate, Predict
-from torchworks.cnn_vision.detection.baseline import typical
-from torchworks.cnn_vision.detection.experiment import new_net, normalisation, options_of
+from torchworks.cnn_vision.data.sample import IGNORED, padded
+from torchworks.cnn_vision.detection.baselines import typical
+from torchworks.cnn_vision.detection.build import new_net, normalisation, options_of
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
+from torchworks.cnn_vision.detection.mistakes import mistakes
 from torchworks.cnn_vision.detection.predictor import build_detector, instance_map
 from torchworks.cnn_vision.detection.recipes import detect, instances
 from torchworks.cnn_vision.detection.task import Detection, target_of, truths_of
-from torchworks.cnn_vision.detection.worst import mistakes
-from torchworks.cnn_vision.evaluate import evaluate
+from torchworks.cnn_vision.inference.predict import predict
 from torchworks.cnn_vision.models.boxes import lie_within
 from torchworks.cnn_vision.models.dense import create_detector
 from torchworks.cnn_vision.models.faster_rcnn import leave_out_ignored
-from torchworks.cnn_vision.predict import predict
-from torchworks.cnn_vision.scenes.sample import IGNORED, padded
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.finished import open_run
-from torchworks.shared.predict import check_golden
+from torchworks.shared.models.predictor import check_golden
+from torchworks.shared.runs.opening import open_run
 
 TINY = [
     "--data", "scenes:easy,train=12,test=4", "--loader.image-size", "64", "--trainer.steps", "2",

@@ -8,16 +8,16 @@ import torch
 from PIL import Image
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.driving.baseline import typical_road
+from torchworks.cnn_vision.data.photos import bundled
+from torchworks.cnn_vision.driving.baselines import typical_road
 from torchworks.cnn_vision.driving.net import TASKS, Driver, Truth, depth_loss, places_like
 from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
 from torchworks.cnn_vision.driving.use import distance
 from torchworks.cnn_vision.models.fpn import scene_resnet20
-from torchworks.cnn_vision.scenes.photos import bundled
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import Field, Schema, TensorDataset, open_source
-from torchworks.shared.predict import check_golden, load_predictor
+from torchworks.shared.models.predictor import check_golden, load_predictor
 
 
 def vision(*words):

@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 from torchmetrics.functional.classification import binary_auroc
 
-from torchworks.cnn_vision import lesions
-from torchworks.cnn_vision.findings import Findings, findings_of, targets, thresholds_for
-from torchworks.cnn_vision.findings_experiment import balanced, check_parts, held_out, rare_findings
-from torchworks.cnn_vision.predictor import build_findings, classifier_config, findings_config
-from torchworks.cnn_vision.scores import at_threshold, auroc, by_finding, findings_scores
+from torchworks.cnn_vision.classification.metrics import at_threshold, auroc, by_finding, findings_scores
+from torchworks.cnn_vision.classification.predictor import build_findings, classifier_config, findings_config
+from torchworks.cnn_vision.data import lesions
+from torchworks.cnn_vision.multilabel.build import balanced, check_parts, held_out, rare_findings
+from torchworks.cnn_vision.multilabel.task import Findings, findings_of, targets, thresholds_for
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Field, TensorDataset, open_source
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.finetune import Finetuning, classifier_of, parts_of
+from torchworks.cnn_vision.classification.task import Classification
+from torchworks.cnn_vision.finetuning.schedule import Finetuning, classifier_of, parts_of
 from torchworks.cnn_vision.models import create_model
 
 NETS = ("resnet20", "vgg11", "densenet121", "efficientnet_b0", "mobilenet_v3_small", "convnext_tiny", "vit_b_16")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from torchworks.cnn_vision import create_model
-from torchworks.cnn_vision.gradcam import grad_cam
+from torchworks.cnn_vision.inference.gradcam import grad_cam
 from torchworks.cnn_vision.models.backbone import Backbone, Level
 from torchworks.shared.config import UserError
 from torchworks.shared.testing import randomise

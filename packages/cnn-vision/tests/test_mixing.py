@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.mixing import MIXINGS, cutmix, mixup
-from torchworks.shared.random import StepRandom
+from torchworks.cnn_vision.classification.mixing import MIXINGS, cutmix, mixup
+from torchworks.cnn_vision.classification.task import Classification
+from torchworks.shared.numbers.stream import StepRandom
 
 
 def random():

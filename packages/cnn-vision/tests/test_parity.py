@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from torchworks.cnn_vision import list_models
-from torchworks.cnn_vision.sizes import images_for, in_torchvision, twins
+from torchworks.cnn_vision.studies.model_table import images_for, in_torchvision, twins
 from torchworks.shared.testing import check_parity, randomise
 
 FAST = (

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from torchworks.cnn_vision import create_model
-from torchworks.shared.metrics import read_lines
+from torchworks.shared.training.metrics import read_lines
 
 TRAIN = ["-m", "torchworks.cnn_vision", "train", "classify", "--device", "cpu", "--trainer.log-every", "1"]
 CLASSIFIER = [

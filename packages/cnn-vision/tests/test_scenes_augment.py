@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from torchworks.cnn_vision.scenes.augment import Augmented, change, changes
-from torchworks.cnn_vision.scenes.draw import draw_boxes, draw_depth, draw_mask, draw_nine, draw_sample
-from torchworks.cnn_vision.scenes.sample import IGNORED, NOTHING, VOID, boxes_around, padded, scene_schema
+from torchworks.cnn_vision.data.augment import Augmented, change, changes
+from torchworks.cnn_vision.data.draw import draw_boxes, draw_depth, draw_mask, draw_nine, draw_sample
+from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, VOID, boxes_around, padded, scene_schema
 from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import ResidentLoader, Source, StreamLoader, TensorDataset, open_source
 

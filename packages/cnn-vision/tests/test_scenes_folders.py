@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.scenes.outlines import Runs, polygons, runs
-from torchworks.cnn_vision.scenes.sample import IGNORED, NOTHING, VOID, Letterbox
-from torchworks.cnn_vision.scenes.voc import BadXml, parse_xml
+from torchworks.cnn_vision.data.outlines import Runs, polygons, runs
+from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, VOID, Letterbox
+from torchworks.cnn_vision.data.voc import BadXml, parse_xml
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Report, Source, check, open_source

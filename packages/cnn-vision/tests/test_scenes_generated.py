@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.scenes import photos
-from torchworks.cnn_vision.scenes.roads import FAR, PIXELS, Camera
-from torchworks.cnn_vision.scenes.sample import IGNORED, NOTHING, Letterbox, boxes_around
-from torchworks.cnn_vision.scenes.stereo import motorcycle
+from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data.roads import FAR, PIXELS, Camera
+from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, Letterbox, boxes_around
+from torchworks.cnn_vision.data.stereo import motorcycle
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, open_loader, open_source
 

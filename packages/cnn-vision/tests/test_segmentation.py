@@ -13,20 +13,20 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.experiments import expected
+from torchworks.cnn_vision.data.cells import PIXELS, open_cells, stain_mask
+from torchworks.cnn_vision.data.fields import Fields, held_out, open_fields
 from torchworks.cnn_vision.models.dense import create_segmenter
-from torchworks.cnn_vision.scenes.fields import Fields, held_out, open_fields
-from torchworks.cnn_vision.segmentation.baseline import baselines
-from torchworks.cnn_vision.segmentation.cells import PIXELS, open_cells, stain_mask
+from torchworks.cnn_vision.models.normalization import expected
+from torchworks.cnn_vision.segmentation.baselines import baselines
+from torchworks.cnn_vision.segmentation.build import expect_frequencies
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers
-from torchworks.cnn_vision.segmentation.data import balanced, pixel_counts
-from torchworks.cnn_vision.segmentation.experiment import expect_frequencies
-from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
+from torchworks.cnn_vision.segmentation.frequencies import balanced, pixel_counts
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
 from torchworks.cnn_vision.segmentation.task import Segmentation, mask_losses
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
-from torchworks.shared.predict import check_golden, load_predictor
+from torchworks.shared.models.predictor import check_golden, load_predictor
 
 VOID = 255
 

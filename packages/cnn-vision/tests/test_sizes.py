@@ -16,7 +16,8 @@ def models(*words: str | Path) -> int:
 
 @pytest.fixture(autouse=True)
 def two_architectures(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("torchworks.cnn_vision.sizes.list_models", lambda: ["mobilenet_v3_small", "resnet20"])
+    names = ["mobilenet_v3_small", "resnet20"]
+    monkeypatch.setattr("torchworks.cnn_vision.studies.model_table.list_models", lambda: names)
 
 
 def test_sizes_and_measured_parity_are_written_between_the_markers(tmp_path: Path):

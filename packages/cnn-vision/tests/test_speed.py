@@ -11,13 +11,13 @@ from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.config import SpeedConfig
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.airbench import airbench94
-from torchworks.cnn_vision.speed import Speed, build_speed, parameter_groups, some_images
-from torchworks.shared import checkpoint
+from torchworks.cnn_vision.speedrun.build import Speed, build_speed, parameter_groups, some_images
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 from torchworks.shared.data import ResidentLoader, TensorDataset, flip, open_source, resident, shift
-from torchworks.shared.predict import check_golden, load_predictor
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.models.predictor import check_golden, load_predictor
+from torchworks.shared.training import checkpoint
+from torchworks.shared.training.trainer import Trainer
 
 NARROW = (8, 8, 8)
 OPTIMIZERS = ("muon", "sgd", "adamw")

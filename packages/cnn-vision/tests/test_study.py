@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
-from torchworks.cnn_vision import study
 from torchworks.cnn_vision.commands import COMMANDS
+from torchworks.cnn_vision.studies import seeds as study
 from torchworks.shared.cli import main
 
 SHORT = ["--device", "cpu", "--steps", "2", "--shots", "4", "--trainer.batch-size", "8", "--loader.image-size", "8"]

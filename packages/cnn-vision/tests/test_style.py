@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torchvision.models.vgg import cfgs, make_layers
 
 from torchworks.cnn_vision.commands import COMMANDS
+from torchworks.cnn_vision.data.paintings import TEST, TRAIN, open_picture, photograph
 from torchworks.cnn_vision.style.adain import Stylist, adain
 from torchworks.cnn_vision.style.fast import Painter
 from torchworks.cnn_vision.style.features import FeatureNet, SmallVGG, build_features, layer_names, small_layers
@@ -24,12 +25,11 @@ from torchworks.cnn_vision.style.losses import (
     statistics,
     statistics_loss,
 )
-from torchworks.cnn_vision.style.photos import TEST, TRAIN, open_picture, photograph
 from torchworks.cnn_vision.style.pretext import cells
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.predict import check_golden, load_predictor
+from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.testing import check_model
 
 

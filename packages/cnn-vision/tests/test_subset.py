@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchworks.cnn_vision.subset import labels_of, with_classes, with_shots
+from torchworks.cnn_vision.data.subset import labels_of, with_classes, with_shots
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source, resident
 

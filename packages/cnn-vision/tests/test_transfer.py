@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from torchworks.cnn_vision.classification.build import normalisation
+from torchworks.cnn_vision.classification.recipes import transfer
+from torchworks.cnn_vision.classification.transfer import plain, pretraining
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.config import TransferConfig
-from torchworks.cnn_vision.experiments import normalisation
-from torchworks.cnn_vision.recipes import transfer
-from torchworks.cnn_vision.transfer import plain, pretraining
 from torchworks.shared.cli import main
 
 SHORT = ["--device", "cpu", "--steps", "2", "--pretrain-steps", "2", "--loader.image-size", "8"]

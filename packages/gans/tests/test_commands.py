@@ -10,19 +10,19 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from torchworks.gans.augment import draw_labelled
 from torchworks.gans.commands import COMMANDS
-from torchworks.gans.evaluate import first_rows, table
 from torchworks.gans.finished import CHUNK, open_generator, open_translator
-from torchworks.gans.sample import AT_ONCE, slerp
-from torchworks.gans.translate import target_names
+from torchworks.gans.noise.augment import draw_labelled
+from torchworks.gans.noise.evaluate import first_rows, table
+from torchworks.gans.noise.sample import AT_ONCE, slerp
+from torchworks.gans.translation.use import target_names
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import open_source
 from torchworks.shared.data.dataset import resident
 from torchworks.shared.fidelity import judge_for
-from torchworks.shared.outputs import file_name, save_film
-from torchworks.shared.random import sample_normal
+from torchworks.shared.numbers.stream import sample_normal
+from torchworks.shared.runs.outputs import file_name, save_film
 
 TINY = {
     "dcgan": ["--net.width", 8, "--net.discriminator-width", 8],

@@ -8,9 +8,9 @@ from torch import nn
 
 from torchworks.gans import Critics, CycleGANTask, ImagePool, PatchDiscriminator, ResnetGenerator, Translators
 from torchworks.gans.config import CycleGANConfig
-from torchworks.gans.translation import LabelKept
-from torchworks.gans.translators import patch_layers
-from torchworks.shared.random import StepRandom
+from torchworks.gans.models.translators import patch_layers
+from torchworks.gans.translation.domains import LabelKept
+from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing import check_model
 
 

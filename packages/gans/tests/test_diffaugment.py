@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from torchworks.gans.diffaugment import POLICIES, diff_augment
-from torchworks.shared.random import StepRandom
+from torchworks.gans.adversarial.diffaugment import POLICIES, diff_augment
+from torchworks.shared.numbers.stream import StepRandom
 
 ALL = tuple(POLICIES)
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.gans.adversarial import GanTask
+from torchworks.gans.adversarial.doctor import CRITERIA, REMEDIES, TRANSLATION_REMEDIES, Doctor, WatchedTask
 from torchworks.gans.config import AdversarialConfig, DoctorConfig
-from torchworks.gans.dcgan import DCGANDiscriminator, DCGANGenerator
-from torchworks.gans.doctor import CRITERIA, REMEDIES, TRANSLATION_REMEDIES, Doctor, WatchedTask
+from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from torchworks.gans.noise.task import GanTask
 from torchworks.shared.config import ImageConfig, TrainerConfig
 from torchworks.shared.data import ResidentLoader, open_source
-from torchworks.shared.device import Device
+from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Out, Phase
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.trainer import Trainer
 
 CPU = Device(torch.device("cpu"))
 QUICK = DoctorConfig(patience=3)
@@ -164,7 +164,7 @@ def causes(doctor, lines, start=0, every=20):
 
 def undecided(loss):
     """Each loss of a discriminator whose logits are all in the middle, from its formula."""
-    from torchworks.gans.losses import LOSSES
+    from torchworks.gans.adversarial.losses import LOSSES
 
     middle = torch.full((4,), 0.5 if loss == "least-squares" else 0.0)
     return LOSSES[loss].discriminator(middle, middle).item()

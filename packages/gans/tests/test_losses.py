@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from torchworks.gans.losses import LOSSES, squared_slopes
+from torchworks.gans.adversarial.losses import LOSSES, squared_slopes
 
 REAL, FAKE = torch.tensor([2.0, 0.5, -1.0]), torch.tensor([-3.0, 0.25, 1.5])
 

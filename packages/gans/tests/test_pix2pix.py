@@ -9,11 +9,11 @@ from torch import nn
 
 from torchworks.gans import PatchDiscriminator, Pix2PixTask, ResnetGenerator
 from torchworks.gans.config import Pix2PixConfig
-from torchworks.gans.pix2pix import blur, outline
-from torchworks.gans.translation import is_paired, open_pairs
+from torchworks.gans.translation.domains import is_paired, open_pairs
+from torchworks.gans.translation.pix2pix import blur, outline
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.random import StepRandom
+from torchworks.shared.numbers.stream import StepRandom
 
 
 def digits(size: int = 32) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from torchworks.gans import R3GANDiscriminator, R3GANGenerator, squared_slopes
-from torchworks.gans.r3gan import ResidualBlock, downsample, upsample
+from torchworks.gans.models.r3gan import ResidualBlock, downsample, upsample
 from torchworks.shared.testing import check_model
 
 SMALL = {"width": 8, "max_channels": 16, "blocks": 1, "group_size": 4}

@@ -12,14 +12,14 @@ from PIL import Image
 from torch import nn
 
 from torchworks.gans import DCGANDiscriminator, DCGANGenerator, GanTask, R3GANDiscriminator, R3GANGenerator
-from torchworks.gans.adversarial import to_latent
 from torchworks.gans.config import AdversarialConfig, stages_of
+from torchworks.gans.noise.task import to_latent
 from torchworks.shared.config import ImageConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
 from torchworks.shared.data import ResidentLoader, TensorDataset, open_source
 from torchworks.shared.fidelity import FeatureSpace, Fidelity
-from torchworks.shared.predict import check_golden, load_predictor
-from torchworks.shared.random import StepRandom, sample_normal
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.models.predictor import check_golden, load_predictor
+from torchworks.shared.numbers.stream import StepRandom, sample_normal
+from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-paper", "cgan", "r3gan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
@@ -46,7 +46,7 @@ class Pixels(FeatureSpace):
 @pytest.fixture
 def untrained_judge(monkeypatch):
     """Experiments without the seconds it takes to train a judge."""
-    monkeypatch.setattr("torchworks.gans.experiments.judge_for", lambda *args, **kwargs: Pixels())
+    monkeypatch.setattr("torchworks.gans.noise.build.judge_for", lambda *args, **kwargs: Pixels())
 
 
 def tiny(name: str, **trainer):

@@ -22,8 +22,8 @@ from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import to_dict
-from torchworks.shared.manifest import GOLDEN, DataEntry, FileEntry
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.manifest import GOLDEN, DataEntry, FileEntry
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 CLASSES = ("cat", "dog", "owl")
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8}

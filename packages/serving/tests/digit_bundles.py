@@ -13,7 +13,7 @@ from tiny_bundles import IMAGE, SIZE, UNIT_IMAGE, Tiny, node, weights, write_man
 
 from torchworks.serving.bundle import REFERENCE
 from torchworks.serving.monitoring.drift import reference
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 DIGITS = tuple("0123456789")
 

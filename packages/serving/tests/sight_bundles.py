@@ -13,7 +13,7 @@ import numpy as np
 from onnx import TensorProto as Type
 from tiny_bundles import Tiny, node, write_tiny
 
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 SIDE, CELLS = 32, 4
 CELL = SIDE // CELLS

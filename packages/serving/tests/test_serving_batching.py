@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torchworks.serving.batching import Batcher
 from torchworks.serving.errors import Refusal
 from torchworks.serving.limits import Limits
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 SIGNATURE = Signature(
     (TensorSpec("series", "series", "float32", ("N", "T")),), (TensorSpec("total", "series", "float32", ("N", "T")),)

@@ -11,7 +11,7 @@ from torchworks.serving import binary
 from torchworks.serving.errors import Refusal
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes import v2
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 INFER = "/v2/models/classifier/infer"
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 1, 8, 8)).astype(np.uint8)

@@ -32,9 +32,9 @@ from torchworks.serving.registry import Registry
 from torchworks.serving.sameness import compare
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError
-from torchworks.shared.manifest import GOLDEN, FileEntry
-from torchworks.shared.pictures import Letterbox
-from torchworks.shared.signature import Signature
+from torchworks.shared.data.fitting import Letterbox
+from torchworks.shared.models.manifest import GOLDEN, FileEntry
+from torchworks.shared.models.signature import Signature
 
 PREDICT = "/v1/models/{}/predict"
 

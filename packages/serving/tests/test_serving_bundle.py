@@ -12,8 +12,8 @@ from torchworks.serving.bundle import BUNDLE, BundleManifest, open_bundle, read_
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.forms import CODE_FORMS, MODEL_FILES
 from torchworks.shared.config import UserError, from_dict, to_dict
-from torchworks.shared.manifest import GOLDEN, FileEntry
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.manifest import GOLDEN, FileEntry
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 NUMBERS = TensorSpec("numbers", "features", "float32", ("N", 3))
 TWICE = TensorSpec("twice", "features", "float32", ("N", 3))

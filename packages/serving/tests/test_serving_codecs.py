@@ -15,7 +15,7 @@ from torchworks.serving.codecs import Codec, numbers, read_picture, read_picture
 from torchworks.serving.errors import Refusal
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 GREY = TensorSpec("image", "image", "uint8", ("N", 1, 8, 8))
 COLOUR = TensorSpec("image", "image", "uint8", ("N", 3, 8, 8))
@@ -159,7 +159,7 @@ def test_latents_may_be_given_and_then_nothing_is_drawn(codec):
 @pytest.mark.parametrize("seed", [0, 5, 2**40])
 def test_latents_are_those_that_training_draws(size, seed):
     torch = pytest.importorskip("torch")
-    from torchworks.shared.random import sample_normal
+    from torchworks.shared.numbers.stream import sample_normal
 
     wanted = sample_normal(seed, range(3, 6), size)
     np.testing.assert_allclose(draw(seed, range(3, 6), size, uniform=False), wanted.numpy(), atol=1e-6)

@@ -16,7 +16,7 @@ from torchworks.serving.monitoring.drift import (
     reference,
     step_up,
 )
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 DIGITS = tuple("0123456789")
 CLASSIFIER = Signature(

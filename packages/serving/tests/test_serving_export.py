@@ -27,12 +27,12 @@ from torchworks.serving.export.prune import last_layer, reestimate
 from torchworks.serving.export.run import export, export_for_serving, folder_of
 from torchworks.shared import cli
 from torchworks.shared.config import UserError
-from torchworks.shared.predict import Predictor, save_model
+from torchworks.shared.models.predictor import Predictor, save_model
 
 STRANGER = """
 import torch
 from torch import nn
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 IMAGE = TensorSpec("image", "image", "uint8", ("N", 1, 8, 8))
 LABELS = tuple("0123456789")
@@ -152,7 +152,7 @@ def answers(bundle: Path, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray
 
 
 def test_an_onnx_bundle_answers_as_the_trained_model_for_any_number_of_rows(digits, plain):
-    from torchworks.shared.predict import load_predictor
+    from torchworks.shared.models.predictor import load_predictor
 
     predictor = load_predictor(digits)
     for rows in (1, 3, 40):
@@ -308,7 +308,7 @@ def test_a_pruned_model_really_has_smaller_tensors(digits, plain, tmp_path):
 
 
 def test_pruning_never_takes_channels_of_the_answer(digits):
-    from torchworks.shared.predict import load_predictor
+    from torchworks.shared.models.predictor import load_predictor
 
     predictor = load_predictor(digits)
     assert last_layer(predictor, (IMAGES[:2],)) is predictor.net[-1]

@@ -28,7 +28,7 @@ from torchworks.serving.bundle import BUNDLE, FileEntry
 from torchworks.serving.commands import COMMANDS
 from torchworks.shared import cli
 from torchworks.shared.config import to_dict
-from torchworks.shared.manifest import GOLDEN
+from torchworks.shared.models.manifest import GOLDEN
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -21,8 +21,8 @@ from torchworks.serving.monitoring.drift import features
 from torchworks.serving.monitoring.record import answer
 from torchworks.serving.regions import Painter, colours
 from torchworks.serving.sameness import compare
-from torchworks.shared.pictures import Letterbox
-from torchworks.shared.signature import Signature
+from torchworks.shared.data.fitting import Letterbox
+from torchworks.shared.models.signature import Signature
 
 
 def masks(client, values: np.ndarray, model: str = "segmenter", **asked) -> dict:

@@ -21,8 +21,8 @@ from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.monitoring.record import Prediction, answer
 from torchworks.serving.monitoring.settings import MonitorSettings
 from torchworks.shared.config import UserError, to_dict
-from torchworks.shared.manifest import DataEntry, FileEntry
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.manifest import DataEntry, FileEntry
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 LABELS = ("cat", "dog", "eel")
 SIGNATURE = Signature(

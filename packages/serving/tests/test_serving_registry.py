@@ -16,7 +16,7 @@ from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError, to_dict
-from torchworks.shared.manifest import GOLDEN, FileEntry
+from torchworks.shared.models.manifest import GOLDEN, FileEntry
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from safetensors.numpy import save
 
 from torchworks.serving.bundle import BUNDLE, FORMAT, GOLDEN, BundleManifest
 from torchworks.shared.config import to_dict
-from torchworks.shared.manifest import FileEntry
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.manifest import FileEntry
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 SIZE, CLASSES = 8, ("circle", "square", "triangle")
 IMAGE = TensorSpec("image", "image", "uint8", ("N", 1, SIZE, SIZE))

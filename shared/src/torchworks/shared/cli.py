@@ -139,7 +139,7 @@ def _train(package: str, default: str, words: list[str]) -> None:
     if resume is not None:
         _check_resume(preset, config, resume)
 
-    from torchworks.shared.experiment import train
+    from torchworks.shared.training.experiment import train
 
     figures = train(config, out=parsed.out, resume=resume)
     _print_result(figures)
@@ -181,7 +181,7 @@ def _resumed(words: list[str]) -> Path | None:
 
 def _config_of(folder: Path, package: str, recipe: str | None) -> Config:
     """The configuration of the run to continue, if it may be continued under this package and recipe."""
-    from torchworks.shared.saved import load_config
+    from torchworks.shared.runs.files import load_config
 
     if not folder.is_dir():
         raise UserError(f"There is no run directory {folder}. Give --resume the path that `train` printed last.")
@@ -236,8 +236,8 @@ def _explain(error: BaseException) -> int:
         return 0
     if isinstance(error, OSError):
         return _say(f"{error}. Nothing else was changed; make room or permission there and try again.", 1)
-    if "torchworks.shared.guard" in sys.modules:
-        guard = sys.modules["torchworks.shared.guard"]
+    if "torchworks.shared.training.guard" in sys.modules:
+        guard = sys.modules["torchworks.shared.training.guard"]
         if isinstance(error, guard.Interrupted):
             return _say(str(error), 128 + error.signum)
         if isinstance(error, guard.TrainingFailed):

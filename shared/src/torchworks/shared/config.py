@@ -7,6 +7,8 @@ the group `torchworks.recipes.<package>` (with _ for -), so a stranger's package
 
 import dataclasses
 import difflib
+import functools
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable
@@ -22,14 +24,84 @@ class UserError(Exception):
     """A mistake of the user's: one paragraph that says what is wrong, why, and what to do. Exit code 2."""
 
 
+@dataclass(frozen=True)
+class Limit:
+    """The values that a field may have: at least `low` (or above it), at most `high` (or below it), and finite. The
+    sentence `text` stands in the error and, through `limited`, in `--help`."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    """`low` itself is not allowed."""
+    below: bool = True
+    """`high` itself is not allowed."""
+
+    @property
+    def text(self) -> str:
+        if self.high == math.inf:
+            return f"above {self.low:g}" if self.above else f"at least {self.low:g}"
+        return f"{'above' if self.above else 'from'} {self.low:g} to {'below ' if self.below else ''}{self.high:g}"
+
+    def allows(self, value: Any) -> bool:
+        """Whether `value`, or each of its items, is within; None always is."""
+        if value is None:
+            return True
+        if isinstance(value, (tuple, list)):
+            return all(map(self.allows, value))
+        least = value > self.low if self.above else value >= self.low
+        most = value < self.high if self.below or self.high == math.inf else value <= self.high
+        return least and most  # false for NaN
+
+
+def limited(low: float, high: float = math.inf, **options: bool) -> tuple[Limit, Any]:
+    """The metadata of a limited field: `Annotated[float, *limited(0, 1)]`."""
+    limit = Limit(low, high, **options)
+    return limit, tyro.conf.arg(help_behavior_hint=lambda default: f"({limit.text}; default: {default})")
+
+
+Share = Annotated[float, *limited(0, 1)]
+Amount = Annotated[float, *limited(0)]
+Positive = Annotated[float, *limited(0, above=True)]
+Count = Annotated[int, *limited(1)]
+CountOrZero = Annotated[int, *limited(0)]
+
+
+class Limited:
+    """A configuration that checks the limits of its fields when it is made. `group` is what the command line writes
+    before its options, such as loader."""
+
+    group: ClassVar[str] = ""
+    renamed: ClassVar[dict[str, str]] = {}
+    """Fields that earlier versions wrote under another name: old → new."""
+    renamed_values: ClassVar[dict[str, dict[str, str]]] = {}
+    """Values that earlier versions wrote under another name: field → old → new."""
+
+    def __post_init__(self) -> None:
+        for name, limit in _limits(type(self)).items():
+            if not limit.allows(value := getattr(self, name)):
+                option = f"{self.group}.{name}" if self.group else name
+                finite = " and finite" if value in (math.inf, -math.inf) else ""
+                raise UserError(f"--{option.replace('_', '-')} must be {limit.text}{finite}, but it is {value}.")
+
+
+@functools.cache
+def _limits(cls: type) -> dict[str, Limit]:
+    """The limited fields of a configuration."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    marks = ((name, mark) for name, hint in hints.items() for mark in getattr(hint, "__metadata__", ()))
+    return {name: mark for name, mark in marks if isinstance(mark, Limit)}
+
+
 def _also(flag: str) -> Any:
     """A field that the command line also knows without its group, as `--flag`."""
     return tyro.conf.arg(aliases=[f"--{flag}"])
 
 
 @dataclass(frozen=True)
-class LoaderConfig:
+class LoaderConfig(Limited):
     """How the data get to the device."""
+
+    group: ClassVar[str] = "loader"
 
     kind: Literal["auto", "resident", "stream"] = "auto"
     """Whole set on the device, or workers that decode as training goes; auto decides by size."""
@@ -71,34 +143,38 @@ class ImageConfig(LoaderConfig):
 
 
 @dataclass(frozen=True)
-class OptimConfig:
+class OptimConfig(Limited):
     """Step size over time. The factor multiplies the learning rates the recipe set."""
 
-    lr: float = 2e-4
+    group: ClassVar[str] = "optim"
+
+    lr: Positive = 2e-4
     """Peak learning rate."""
     schedule: Literal["constant", "cosine", "linear", "step", "one-cycle", "plateau"] = "constant"
     """Shape after warm-up."""
-    warmup: int = 0
+    warmup: CountOrZero = 0
     """Steps of linear warm-up."""
-    final: float = 0.0
+    final: Annotated[float, *limited(0, 1, below=False)] = 0.0
     """Factor at the last step of cosine and linear, and the lower bound of plateau."""
-    milestones: tuple[float, ...] = (0.5, 0.75)
+    milestones: Annotated[tuple[float, ...], *limited(0, 1, below=False)] = (0.5, 0.75)
     """Where the step schedule drops, as shares of the whole run."""
-    gamma: float = 0.1
+    gamma: Annotated[float, *limited(0, 1, above=True, below=False)] = 0.1
     """Factor of each drop (step, plateau)."""
-    plateau_patience: int = 3
+    plateau_patience: Count = 3
     """Evaluations without a better watched score before the plateau schedule drops."""
 
 
 @dataclass(frozen=True)
-class TrainerConfig:
+class TrainerConfig(Limited):
     """The training loop."""
 
-    steps: Annotated[int, _also("steps")] = 1000
+    group: ClassVar[str] = "trainer"
+
+    steps: Annotated[CountOrZero, _also("steps")] = 1000
     """Passes over all phases."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Samples per step and process."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Micro-batches that a batch is split into, to save memory; the gradient stays that of the whole batch."""
     device: Annotated[str, _also("device")] = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
@@ -110,21 +186,21 @@ class TrainerConfig:
     """Compile the nets; the first steps are then slow."""
     strategy: Annotated[Literal["ddp", "fsdp"], _also("strategy")] = "ddp"
     """How several processes share the work when started by torchrun."""
-    clip: float | None = None
+    clip: Annotated[float | None, *limited(0, above=True)] = None
     """Global gradient norm limit of phases that set none themselves."""
-    ema: float = 0.0
+    ema: Share = 0.0
     """Decay of the moving average of the exported nets (0: off); it ramps up from the start."""
-    log_every: int = 20
+    log_every: Count = 20
     """Steps between two lines of figures."""
-    eval_every: int = 0
+    eval_every: CountOrZero = 0
     """Steps between evaluations (0: only at the end)."""
-    checkpoint_every: int = 0
+    checkpoint_every: CountOrZero = 0
     """Steps between checkpoints (0: at evaluations and at the end)."""
-    patience: int = 0
+    patience: CountOrZero = 0
     """Evaluations without a better watched score before training stops (0: never)."""
-    max_minutes: Annotated[float, _also("max-minutes")] = 0.0
+    max_minutes: Annotated[Amount, _also("max-minutes")] = 0.0
     """Stop and finish properly after so many minutes of training (0: no limit)."""
-    max_bad_steps: int = 10
+    max_bad_steps: Count = 10
     """Steps in a row with gradients that are not finite before training stops."""
     profile: Annotated[bool, _also("profile")] = False
     """Record steps 10 to 20 as a Chrome trace and print a table by phase."""
@@ -139,10 +215,12 @@ class TrainerConfig:
 
 
 @dataclass(frozen=True)
-class Config:
-    """What every recipe has. Packages subclass it, add their own groups of fields and implement `task`."""
+class Config(Limited):
+    """What every recipe has. Packages subclass it, add their own groups of fields, and name their builder."""
 
     package: ClassVar[str] = "shared"
+    build: ClassVar[str] = ""
+    """The function "module:name" from (configuration, `Device`) to an `Experiment`; imported when it is called."""
 
     recipe: tyro.conf.Suppress[str] = ""
     """Name of the recipe (set by the recipe itself)."""
@@ -153,10 +231,6 @@ class Config:
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-
-    def experiment(self) -> Any:
-        """Open the data and build the task: a `torchworks.shared.experiment.Experiment`. Imports torch."""
-        raise NotImplementedError
 
 
 def recipes(package: str) -> dict[str, Callable[[], Config]]:
@@ -201,6 +275,7 @@ def from_dict(cls: Any, values: dict[str, Any], where: str = "configuration") ->
         raise UserError(f"The {where} must be a table of fields, but it is {type(values).__name__}.")
     hints = typing.get_type_hints(cls)
     names = {item.name for item in dataclasses.fields(cls)}
+    values = _renewed(cls, values)
     for key in values:
         if key not in names:
             raise UserError(f"The {where} has an unknown field '{key}'.{nearest(key, names)}")
@@ -208,6 +283,16 @@ def from_dict(cls: Any, values: dict[str, Any], where: str = "configuration") ->
         if item.name not in values and item.default is item.default_factory is dataclasses.MISSING:
             raise UserError(f"The {where} lacks the field '{item.name}'.")
     return cls(**{key: _typed(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _renewed(cls: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """`values` under the names that fields and values have now."""
+    names, words = getattr(cls, "renamed", {}), getattr(cls, "renamed_values", {})
+    renewed = {names.get(key, key): value for key, value in values.items()}
+    for key in words.keys() & renewed.keys():
+        value, new = renewed[key], words[key]
+        renewed[key] = [new.get(x, x) for x in value] if isinstance(value, (list, tuple)) else new.get(value, value)
+    return renewed
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:

@@ -22,7 +22,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from torchworks.shared.random import StepRandom
+from torchworks.shared.numbers.stream import StepRandom
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
 from torchworks.cnn_vision.anomaly.commands import COMMANDS as ANOMALY_COMMANDS
 from torchworks.cnn_vision.autoencoders.commands import COMMANDS as AUTOENCODER_COMMANDS
+from torchworks.cnn_vision.classification.recipes import study, transfer
 from torchworks.cnn_vision.config import ClassifierConfig, TransferConfig
-from torchworks.cnn_vision.recipes import study, transfer
 from torchworks.cnn_vision.style.commands import COMMANDS as STYLE_COMMANDS
 from torchworks.shared.cli import Command
 
@@ -133,13 +133,13 @@ class StudyTransfer:
 
 
 COMMANDS = {
-    "models": Command(Models, "torchworks.cnn_vision.sizes:print_models"),
-    "predict": Command(Predict, "torchworks.cnn_vision.predict:predict"),
-    "explain": Command(Explain, "torchworks.cnn_vision.explain:explain"),
-    "evaluate": Command(Evaluate, "torchworks.cnn_vision.evaluate:evaluate"),
-    "tune": Command(Tune, "torchworks.cnn_vision.tune:tune"),
-    "study-augmentation": Command(StudyAugmentation, "torchworks.cnn_vision.study:study_augmentation"),
-    "study-transfer": Command(StudyTransfer, "torchworks.cnn_vision.study:study_transfer"),
+    "models": Command(Models, "torchworks.cnn_vision.studies.model_table:print_models"),
+    "predict": Command(Predict, "torchworks.cnn_vision.inference.predict:predict"),
+    "explain": Command(Explain, "torchworks.cnn_vision.inference.explain:explain"),
+    "evaluate": Command(Evaluate, "torchworks.cnn_vision.classification.evaluate:evaluate"),
+    "tune": Command(Tune, "torchworks.cnn_vision.studies.tune:tune"),
+    "study-augmentation": Command(StudyAugmentation, "torchworks.cnn_vision.studies.seeds:study_augmentation"),
+    "study-transfer": Command(StudyTransfer, "torchworks.cnn_vision.studies.seeds:study_transfer"),
     **ANOMALY_COMMANDS,
     **AUTOENCODER_COMMANDS,
     **STYLE_COMMANDS,

@@ -55,7 +55,7 @@ class ClassifierConfig(VisionConfig):
     """Two training images in one, with both labels."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.experiments import classifier_experiment
+        from torchworks.cnn_vision.classification.build import classifier_experiment
 
         return classifier_experiment(self)
 
@@ -72,7 +72,7 @@ class TransferConfig(ClassifierConfig):
     """Peak learning rate of that."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.transfer import transfer_experiment
+        from torchworks.cnn_vision.classification.transfer import transfer_experiment
 
         return transfer_experiment(self)
 
@@ -89,7 +89,7 @@ class FindingsConfig(VisionConfig):
     that have it is found."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.findings_experiment import findings_experiment
+        from torchworks.cnn_vision.multilabel.build import findings_experiment
 
         return findings_experiment(self)
 
@@ -130,7 +130,7 @@ class SpeedConfig(Config):
     """Answer with the mean of an image and its mirror image (test-time augmentation); also when predicting."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.speed import speed_experiment
+        from torchworks.cnn_vision.speedrun.build import speed_experiment
 
         return speed_experiment(self)
 

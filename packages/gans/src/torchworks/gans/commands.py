@@ -111,8 +111,8 @@ class Evaluate:
 
 
 COMMANDS = {
-    "sample": Command(Sample, "torchworks.gans.sample:sample"),
-    "translate": Command(Translate, "torchworks.gans.translate:translate"),
-    "augment": Command(Augment, "torchworks.gans.augment:augment"),
-    "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate"),
+    "sample": Command(Sample, "torchworks.gans.noise.sample:sample"),
+    "translate": Command(Translate, "torchworks.gans.translation.use:translate"),
+    "augment": Command(Augment, "torchworks.gans.noise.augment:augment"),
+    "evaluate": Command(Evaluate, "torchworks.gans.noise.evaluate:evaluate"),
 }

@@ -145,7 +145,7 @@ class GanConfig(Config):
     doctor: DoctorConfig = field(default_factory=DoctorConfig)
 
     def experiment(self) -> Any:
-        from torchworks.gans.experiments import gan_experiment
+        from torchworks.gans.noise.build import gan_experiment
 
         return gan_experiment(self)
 
@@ -221,7 +221,7 @@ class CycleGANConfig(TranslationConfig):
     which class is to become which."""
 
     def experiment(self) -> Any:
-        from torchworks.gans.experiments import cyclegan_experiment
+        from torchworks.gans.noise.build import cyclegan_experiment
 
         return cyclegan_experiment(self)
 
@@ -237,6 +237,6 @@ class Pix2PixConfig(TranslationConfig):
     """λ: weight of the mean absolute difference from the wanted image."""
 
     def experiment(self) -> Any:
-        from torchworks.gans.experiments import pix2pix_experiment
+        from torchworks.gans.noise.build import pix2pix_experiment
 
         return pix2pix_experiment(self)

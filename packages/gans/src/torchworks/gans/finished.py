@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.gans.adversarial import to_latent
+from torchworks.gans.noise.task import to_latent
 from torchworks.gans.predictor import GeneratorPredictor, TranslatorPredictor
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.finished import FinishedRun, open_run
-from torchworks.shared.random import sample_normal
+from torchworks.shared.numbers.stream import sample_normal
+from torchworks.shared.runs.opening import FinishedRun, open_run
 
 CHUNK = 16  # images computed at once
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.gans import build
 from torchworks.gans.config import TranslatorNet
-from torchworks.gans.cyclegan import Translators
+from torchworks.gans.models import registry as build
+from torchworks.gans.translation.cyclegan import Translators
 from torchworks.shared.config import from_dict
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 
 class GeneratorPredictor(Predictor):

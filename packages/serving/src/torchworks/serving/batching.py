@@ -32,7 +32,7 @@ from torchworks.serving.errors import Refusal, stopping, too_late
 from torchworks.serving.limits import Limits
 from torchworks.serving.pace import Pace
 from torchworks.shared.config import UserError
-from torchworks.shared.signature import Signature
+from torchworks.shared.models.signature import Signature
 
 Arrays = dict[str, np.ndarray]
 log = logging.getLogger("torchworks.serving")

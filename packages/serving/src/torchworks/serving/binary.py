@@ -12,7 +12,7 @@ import numpy as np
 
 from torchworks.serving.codecs import invalid
 from torchworks.serving.errors import Refusal
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 HEADER = "Inference-Header-Content-Length"
 CONTENT_TYPE = "application/octet-stream"

@@ -25,8 +25,8 @@ from safetensors.numpy import load_file
 
 from torchworks.serving.forms import MODEL_FILES, Form
 from torchworks.shared.config import UserError, from_dict, nearest
-from torchworks.shared.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, unreadable
-from torchworks.shared.signature import Signature, check_name
+from torchworks.shared.models.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, unreadable
+from torchworks.shared.models.signature import Signature, check_name
 
 FORMAT = 1
 LONGEST_NAME = 64

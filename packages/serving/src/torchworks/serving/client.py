@@ -30,7 +30,7 @@ from PIL import Image
 from torchworks.serving import regions
 from torchworks.serving.bundle import BundleManifest
 from torchworks.shared.config import UserError, from_dict, nearest
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 BUSY = (429, 503)
 FIRST_WAIT = 0.1  # seconds before the second try, if the service names none; it doubles with each try

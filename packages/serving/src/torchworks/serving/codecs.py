@@ -36,8 +36,8 @@ from torchworks.serving.errors import Refusal
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.pictures import Letterbox, Unreadable, letterboxed, square
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.data.fitting import Letterbox, Unreadable, letterboxed, square
+from torchworks.shared.models.signature import TensorSpec
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")

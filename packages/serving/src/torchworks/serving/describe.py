@@ -16,7 +16,7 @@ from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits
 from torchworks.serving.routes.v2 import DATATYPES
 from torchworks.serving.served import ServedModel
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 Schema = dict[str, Any]
 INTEGERS = ("int64", "int32", "uint8")

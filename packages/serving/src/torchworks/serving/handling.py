@@ -22,7 +22,7 @@ from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
-from torchworks.shared.pictures import Letterbox
+from torchworks.shared.data.fitting import Letterbox
 
 KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds

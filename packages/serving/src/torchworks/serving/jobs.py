@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from torchworks.serving.errors import Refusal
-from torchworks.shared.pictures import Letterbox
+from torchworks.shared.data.fitting import Letterbox
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")

@@ -1,6 +1,6 @@
 """The latent vectors that `gans sample` draws, without torch.
 
-Row i of a seed is what `torchworks.shared.random.sample_normal` gives for it, up to the last bits of a float32.
+Row i of a seed is what `torchworks.shared.numbers.stream.sample_normal` gives for it, up to the last bits of a float32.
 PyTorch's generator on a processor is the Mersenne twister seeded by the low 32 bits, and Box and Muller's formula
 (1958) makes normal numbers of its uniform ones. In rows of 16 and more, uniform numbers have 24 bits and are taken in
 blocks of 16; of a row whose length is no multiple of 16 the last 16 numbers are drawn anew. Shorter rows take them in
@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from torchworks.shared.seeds import mix
+from torchworks.shared.numbers.seeds import mix
 
 BLOCK = 16
 

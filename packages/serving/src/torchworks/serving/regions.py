@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from torchworks.shared.pictures import Letterbox
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.data.fitting import Letterbox
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 NOTHING = -1
 """The label of a row without a detection."""

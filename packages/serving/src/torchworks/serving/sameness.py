@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from torchworks.serving import regions
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 MISSED = 0.001
 PIXELS = 0.01

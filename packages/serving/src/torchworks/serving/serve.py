@@ -27,11 +27,11 @@ from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
-from torchworks.shared import machine
 from torchworks.shared.config import UserError
-from torchworks.shared.manifest import MANIFEST
-from torchworks.shared.saved import check_finished
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.machine import facts as machine
+from torchworks.shared.models.manifest import MANIFEST
+from torchworks.shared.models.signature import TensorSpec
+from torchworks.shared.runs.files import check_finished
 
 SHORTEST_SECRET, BACKLOG, LAST_PORT = 16, 2048, 65535
 SWITCH_SECONDS = 5e-4

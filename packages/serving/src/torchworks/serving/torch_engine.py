@@ -18,11 +18,11 @@ from torch.export.passes import move_to_device_pass
 
 from torchworks.serving.bundle import Bundle
 from torchworks.shared.config import UserError
-from torchworks.shared.device import without_cuda
-from torchworks.shared.machine import cpu_flags
-from torchworks.shared.manifest import RESTORE
-from torchworks.shared.predict import load_predictor
-from torchworks.shared.signature import Signature
+from torchworks.shared.machine.device import without_cuda
+from torchworks.shared.machine.facts import cpu_flags
+from torchworks.shared.models.manifest import RESTORE
+from torchworks.shared.models.predictor import load_predictor
+from torchworks.shared.models.signature import Signature
 
 
 class TorchEngine:

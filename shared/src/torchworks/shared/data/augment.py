@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.shared.config import UserError
-from torchworks.shared.random import SampleRandom
+from torchworks.shared.numbers.stream import SampleRandom
 
 Augment = Callable[[Tensor, SampleRandom], Tensor]
 

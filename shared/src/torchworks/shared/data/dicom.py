@@ -22,8 +22,8 @@ from pydicom.pixels import (
 )
 from pydicom.uid import UID
 
+from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import PIXEL_LIMIT
-from torchworks.shared.pictures import Unreadable
 
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")  # all of them are decoded to RGB
 

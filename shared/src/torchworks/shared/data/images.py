@@ -1,6 +1,6 @@
 """Image files: decoded safely, upright, grey or colour, at the size asked for; and scanned before they are used.
 
-What becomes of a picture is in `torchworks.shared.pictures`; `dicom.py` has the rules for DICOM.
+What becomes of a picture is in `torchworks.shared.data.fitting`; `dicom.py` has the rules for DICOM.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.dataset import Schema, TensorDataset, gather
-from torchworks.shared.pictures import Unreadable, square, upright
+from torchworks.shared.data.fitting import Unreadable, square, upright
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff",

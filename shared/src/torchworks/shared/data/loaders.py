@@ -21,7 +21,7 @@ from torchworks.shared.data.augment import Augment
 from torchworks.shared.data.dataset import Dataset, nbytes, resident
 from torchworks.shared.data.order import EpochRandom, Order
 from torchworks.shared.data.ragged import length_name
-from torchworks.shared.machine import memory_free, memory_total
+from torchworks.shared.machine.facts import memory_free, memory_total
 
 Batch = dict[str, Tensor]
 _NORMALISED_LIMIT = 256 << 20  # bytes of float32 images that a resident loader keeps ready

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from torchworks.shared.random import SampleRandom, mix
+from torchworks.shared.numbers.stream import SampleRandom, mix
 
 _TABLE_LIMIT = 1 << 24  # numbers; larger draws are made batch by batch
 

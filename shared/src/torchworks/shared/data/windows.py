@@ -5,7 +5,7 @@
     for batch in loader.iter_from(0):
         batch["tokens"], batch["target"]                # int64 (32, 256) each, target[:, t] = tokens[:, t + 1]
 
-Window i begins at i · stride. The order is that of every loader, a pure function of (seed, epoch, position): a resume at
+Window i begins at i · stride. As in every loader the order is a pure function of (seed, epoch, position): a resume at
 any position gives the batches that would have come, and `rank` of `world` has its part of each.
 """
 

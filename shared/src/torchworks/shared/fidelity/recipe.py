@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig, UserError
 from torchworks.shared.data import Dataset, ResidentLoader, Schema, TensorDataset, open_loader, shift
-from torchworks.shared.device import Device
 from torchworks.shared.fidelity.judge import FEATURES, Judge, JudgeNet, reduce
-from torchworks.shared.optim import adamw
-from torchworks.shared.random import mix
+from torchworks.shared.machine.device import Device
+from torchworks.shared.numbers.stream import mix
 from torchworks.shared.task import Out, Task
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.training.optim import adamw
+from torchworks.shared.training.trainer import Trainer
 
 RECIPE = 1
 """Version of the recipe; raise it when anything here or in `JudgeNet` changes what comes out."""

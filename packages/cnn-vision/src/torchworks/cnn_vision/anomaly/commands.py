@@ -31,4 +31,4 @@ class Inspect:
     device: Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
 
 
-COMMANDS = {"inspect": Command(Inspect, "torchworks.cnn_vision.anomaly.inspect:inspect")}
+COMMANDS = {"inspect": Command(Inspect, "torchworks.cnn_vision.anomaly.use:inspect")}

@@ -31,7 +31,7 @@ class AnomalyConfig(Config):
     """Share of the good training images that is held out for the threshold: the last ones in the order of the data."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.anomaly.experiment import anomaly_experiment
+        from torchworks.cnn_vision.anomaly.build import anomaly_experiment
 
         return anomaly_experiment(self)
 

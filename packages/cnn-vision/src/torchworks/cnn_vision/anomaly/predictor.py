@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.anomaly.patchcore import PatchCore
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
+from torchworks.cnn_vision.models.patchcore import PatchCore
 from torchworks.cnn_vision.style.features import IMAGENET_MEAN, IMAGENET_STD, SMALL, build_features
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 SMALL_MAPS, SMALL_STRIDE = ("relu1_2", "relu2_2"), 2
 """Maps of the small feature net, at strides 1 and 2, and the grid's stride. Deeper ones were worse (see the docs)."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from torchworks.cnn_vision.anomaly.patchcore import PatchCore, greedy_coreset, pairwise
-from torchworks.cnn_vision.anomaly.scores import AnomalyScores
+from torchworks.cnn_vision.anomaly.metrics import AnomalyScores
+from torchworks.cnn_vision.models.patchcore import PatchCore, greedy_coreset, pairwise
 from torchworks.shared.task import Out, Task
 
 

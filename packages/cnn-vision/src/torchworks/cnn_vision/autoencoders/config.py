@@ -32,7 +32,7 @@ class AutoencoderConfig(CodeConfig):
     """Standard deviation of the noise added to the images that go in, which range from 0 to 1."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.autoencoders.experiments import autoencoder_experiment
+        from torchworks.cnn_vision.autoencoders.build import autoencoder_experiment
 
         return autoencoder_experiment(self)
 
@@ -48,7 +48,7 @@ class VAEConfig(CodeConfig):
     The other one is in the run's folder of that name."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.autoencoders.experiments import vae_experiment
+        from torchworks.cnn_vision.autoencoders.build import vae_experiment
 
         return vae_experiment(self)
 

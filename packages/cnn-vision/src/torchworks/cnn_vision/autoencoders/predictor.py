@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from torchworks.cnn_vision.autoencoders.autoencoder import Autoencoder
-from torchworks.cnn_vision.autoencoders.vae import VAE
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.cnn_vision.models.autoencoder import Autoencoder
+from torchworks.cnn_vision.models.vae import VAE
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 
 class AutoencoderPredictor(Predictor):

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from torchworks.cnn_vision.autoencoders.commands import Draw, Restore
 from torchworks.cnn_vision.autoencoders.predictor import AutoencoderPredictor, SamplerPredictor, VAEPredictor
-from torchworks.cnn_vision.inference import CHUNK, read_images
-from torchworks.cnn_vision.picture_file import prepare_picture
+from torchworks.cnn_vision.inference.answers import CHUNK, read_images
+from torchworks.cnn_vision.inference.image_file import prepare_picture
 from torchworks.shared.config import UserError
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
-from torchworks.shared.finished import FinishedRun, open_run
-from torchworks.shared.outputs import file_name, picture, prepare
-from torchworks.shared.predict import MANIFEST, load_predictor
-from torchworks.shared.random import sample_normal
-from torchworks.shared.run import picture_grid
+from torchworks.shared.models.predictor import MANIFEST, load_predictor
+from torchworks.shared.numbers.stream import sample_normal
+from torchworks.shared.runs.directory import picture_grid
+from torchworks.shared.runs.opening import FinishedRun, open_run
+from torchworks.shared.runs.outputs import file_name, picture, prepare
 
 
 @torch.no_grad()

@@ -36,7 +36,7 @@ class DetectorConfig(Config):
     """Share of the training images that chooses the best state; 0 keeps the last state and trains on all."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.detection.experiment import detector_experiment
+        from torchworks.cnn_vision.detection.build import detector_experiment
 
         return detector_experiment(self)
 

@@ -13,7 +13,7 @@ from torchworks.cnn_vision.detection.metrics import Found
 from torchworks.cnn_vision.models.dense import create_detector, size_of_classifier
 from torchworks.cnn_vision.models.detector import NO_LABEL, Detector, Target
 from torchworks.cnn_vision.models.mask_rcnn import MaskRCNN
-from torchworks.shared.predict import Predictor, Signature, TensorSpec
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 SEEN = 0.5
 """A pixel belongs to an object where its mask is this or more."""

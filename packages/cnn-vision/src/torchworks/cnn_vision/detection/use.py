@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from torchworks.cnn_vision import report
+from torchworks.cnn_vision.classification.evaluate import baselines
 from torchworks.cnn_vision.commands import Evaluate, Predict
-from torchworks.cnn_vision.detection.experiment import fields_of
+from torchworks.cnn_vision.data.draw import colour_of, draw_boxes, draw_mask, enlarged
+from torchworks.cnn_vision.detection.build import fields_of
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found, precision_by_class
+from torchworks.cnn_vision.detection.mistakes import draw_worst, mistakes
 from torchworks.cnn_vision.detection.predictor import DetectorPredictor
 from torchworks.cnn_vision.detection.task import truths_of
-from torchworks.cnn_vision.detection.worst import draw_worst, mistakes
-from torchworks.cnn_vision.evaluate import baselines
-from torchworks.cnn_vision.looking import (
+from torchworks.cnn_vision.inference import report
+from torchworks.cnn_vision.inference.letterboxed import (
     Fitted,
     answers,
     batches,
@@ -30,13 +31,12 @@ from torchworks.cnn_vision.looking import (
     scored_parts,
     write_table,
 )
-from torchworks.cnn_vision.scenes.draw import colour_of, draw_boxes, draw_mask, enlarged
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images
-from torchworks.shared.finished import FinishedRun
-from torchworks.shared.outputs import make_folder, progress
-from torchworks.shared.pictures import Unreadable
-from torchworks.shared.run import write_json
+from torchworks.shared.runs.directory import write_json
+from torchworks.shared.runs.opening import FinishedRun
+from torchworks.shared.runs.outputs import make_folder, progress
 
 SIDE = 320
 """Pixels that the longer side of a small picture is about enlarged to for drawing."""

@@ -25,7 +25,7 @@ class DriveConfig(Config):
     """Decoupled decay of the weights; norms and biases have none."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.driving.experiment import drive_experiment
+        from torchworks.cnn_vision.driving.build import drive_experiment
 
         return drive_experiment(self)
 

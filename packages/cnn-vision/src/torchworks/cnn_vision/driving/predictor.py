@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from torchworks.cnn_vision.data.roads import FAR
 from torchworks.cnn_vision.driving.net import Driver
 from torchworks.cnn_vision.models.detector import NO_LABEL, size_of
-from torchworks.cnn_vision.scenes.roads import FAR
 from torchworks.cnn_vision.segmentation.predictor import PixelPredictor, mask_of, mask_specs
-from torchworks.shared.predict import Signature, TensorSpec
+from torchworks.shared.models.predictor import Signature, TensorSpec
 
 BUILDER = "cnn-vision-driver"
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
 from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.net import TASKS, Driver, Seen, Truth
-from torchworks.cnn_vision.segmentation.scores import SegmentationScores
-from torchworks.cnn_vision.task import VisionTask
+from torchworks.cnn_vision.finetuning.task import VisionTask
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
 from torchworks.shared.task import Out
 
 CLOSE = 1.25

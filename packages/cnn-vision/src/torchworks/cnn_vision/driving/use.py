@@ -11,13 +11,15 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from torchworks.cnn_vision.classification.evaluate import baselines
 from torchworks.cnn_vision.commands import Evaluate, Predict
+from torchworks.cnn_vision.data.draw import draw_boxes, draw_depth, draw_mask, enlarged
+from torchworks.cnn_vision.data.stereo import motorcycle
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
 from torchworks.cnn_vision.detection.task import truths_of
-from torchworks.cnn_vision.driving.experiment import FIELDS
+from torchworks.cnn_vision.driving.build import FIELDS
 from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
-from torchworks.cnn_vision.evaluate import baselines
-from torchworks.cnn_vision.looking import (
+from torchworks.cnn_vision.inference.letterboxed import (
     Fitted,
     answers,
     batches,
@@ -30,18 +32,16 @@ from torchworks.cnn_vision.looking import (
     without_nan,
     write_table,
 )
-from torchworks.cnn_vision.report import text, write_report
-from torchworks.cnn_vision.scenes.draw import draw_boxes, draw_depth, draw_mask, enlarged
-from torchworks.cnn_vision.scenes.stereo import motorcycle
-from torchworks.cnn_vision.segmentation.pictures import with_legend
-from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
+from torchworks.cnn_vision.inference.report import text, write_report
+from torchworks.cnn_vision.segmentation.drawing import with_legend
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
 from torchworks.cnn_vision.segmentation.use import classes_of, colours_of, said, shares
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images
-from torchworks.shared.finished import FinishedRun
-from torchworks.shared.outputs import make_folder, progress
-from torchworks.shared.pictures import Unreadable
-from torchworks.shared.run import write_json
+from torchworks.shared.runs.directory import write_json
+from torchworks.shared.runs.opening import FinishedRun
+from torchworks.shared.runs.outputs import make_folder, progress
 
 NEAREST = 3.0
 """Metres that are drawn brightest."""

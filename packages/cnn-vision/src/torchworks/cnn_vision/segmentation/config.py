@@ -41,7 +41,7 @@ class SegmentConfig(Config):
     """Share of the training images that chooses the best state; 0 keeps the last state and trains on all."""
 
     def experiment(self) -> Any:
-        from torchworks.cnn_vision.segmentation.experiment import segment_experiment
+        from torchworks.cnn_vision.segmentation.build import segment_experiment
 
         return segment_experiment(self)
 

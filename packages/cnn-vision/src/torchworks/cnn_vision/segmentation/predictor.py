@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.shared.config import Config
 from torchworks.shared.data import Source
-from torchworks.shared.predict import Predictor, Signature, TensorSpec, samples_of, save_model
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec, samples_of, save_model
 
 BUILDER = "cnn-vision-segmenter"
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.scenes.draw import Colour
-from torchworks.cnn_vision.scenes.sample import VOID
-from torchworks.cnn_vision.segmentation.pictures import compared
-from torchworks.cnn_vision.segmentation.scores import SegmentationScores
-from torchworks.cnn_vision.task import VisionTask
+from torchworks.cnn_vision.data.draw import Colour
+from torchworks.cnn_vision.data.sample import VOID
+from torchworks.cnn_vision.finetuning.task import VisionTask
+from torchworks.cnn_vision.segmentation.drawing import compared
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
 from torchworks.shared.task import Out
 
 Logits = dict[str, Tensor]

@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from torchworks.cnn_vision.classification.evaluate import baselines
 from torchworks.cnn_vision.commands import Evaluate, Predict
-from torchworks.cnn_vision.evaluate import baselines
-from torchworks.cnn_vision.looking import (
+from torchworks.cnn_vision.data.draw import Colour, colour_of, draw_mask
+from torchworks.cnn_vision.data.sample import VOID
+from torchworks.cnn_vision.inference.letterboxed import (
     answers,
     batches,
     fitted,
@@ -24,17 +26,15 @@ from torchworks.cnn_vision.looking import (
     without_nan,
     write_table,
 )
-from torchworks.cnn_vision.report import text, write_report
-from torchworks.cnn_vision.scenes.draw import Colour, colour_of, draw_mask
-from torchworks.cnn_vision.scenes.sample import VOID
-from torchworks.cnn_vision.segmentation.pictures import compared, with_legend
-from torchworks.cnn_vision.segmentation.scores import SegmentationScores, image_iou
+from torchworks.cnn_vision.inference.report import text, write_report
+from torchworks.cnn_vision.segmentation.drawing import compared, with_legend
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images
-from torchworks.shared.finished import FinishedRun
-from torchworks.shared.outputs import make_folder, progress
-from torchworks.shared.pictures import Unreadable
-from torchworks.shared.run import write_json
+from torchworks.shared.runs.directory import write_json
+from torchworks.shared.runs.opening import FinishedRun
+from torchworks.shared.runs.outputs import make_folder, progress
 
 WORST = 8
 """Images in the picture of the worst."""

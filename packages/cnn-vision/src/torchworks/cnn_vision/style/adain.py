@@ -30,7 +30,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from torchworks.cnn_vision.experiments import open_loaders
+from torchworks.cnn_vision.classification.build import open_loaders
+from torchworks.cnn_vision.data.paintings import TEST, held_out_squares, open_picture, photograph
 from torchworks.cnn_vision.style.config import AdainConfig, check_style
 from torchworks.cnn_vision.style.fast import UNIT
 from torchworks.cnn_vision.style.features import FeatureNet, architecture_of, build_features, open_features
@@ -44,14 +45,13 @@ from torchworks.cnn_vision.style.losses import (
     total_variation,
     with_statistics,
 )
-from torchworks.cnn_vision.style.photos import TEST, held_out_squares, open_picture, photograph
 from torchworks.shared.data import Together, open_source
-from torchworks.shared.device import choose
-from torchworks.shared.experiment import Experiment
-from torchworks.shared.optim import adam
-from torchworks.shared.predict import Predictor, Signature, TensorSpec, save_model
-from torchworks.shared.run import picture_grid
+from torchworks.shared.machine.device import choose
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec, save_model
+from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Task
+from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.optim import adam
 
 SHOWN, SHOWN_STYLES = 192, ("ihc", "gravel", "hubble_deep_field")
 

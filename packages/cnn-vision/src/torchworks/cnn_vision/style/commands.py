@@ -50,4 +50,4 @@ class Stylize:
     device: Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
 
 
-COMMANDS = {"stylize": Command(Stylize, "torchworks.cnn_vision.style.stylize:stylize")}
+COMMANDS = {"stylize": Command(Stylize, "torchworks.cnn_vision.style.use:stylize")}

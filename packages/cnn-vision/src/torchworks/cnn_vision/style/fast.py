@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from torchworks.cnn_vision.experiments import open_loaders
+from torchworks.cnn_vision.classification.build import open_loaders
+from torchworks.cnn_vision.data.paintings import TEST, held_out_squares, open_picture, photograph
 from torchworks.cnn_vision.style.config import FastConfig, check_style
 from torchworks.cnn_vision.style.features import FeatureNet, open_features
 from torchworks.cnn_vision.style.losses import (
@@ -39,14 +40,13 @@ from torchworks.cnn_vision.style.losses import (
     total_variation,
     with_statistics,
 )
-from torchworks.cnn_vision.style.photos import TEST, held_out_squares, open_picture, photograph
 from torchworks.shared.data import open_source
-from torchworks.shared.device import choose
-from torchworks.shared.experiment import Experiment
-from torchworks.shared.optim import adam
-from torchworks.shared.predict import Predictor, Signature, TensorSpec, save_model
-from torchworks.shared.run import picture_grid
+from torchworks.shared.machine.device import choose
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec, save_model
+from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Task
+from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.optim import adam
 
 UNIT = (0.0,), (1.0,)
 SHOWN = 192

@@ -22,22 +22,22 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.classification import Classification
-from torchworks.cnn_vision.experiments import open_loaders
+from torchworks.cnn_vision.classification.build import open_loaders
+from torchworks.cnn_vision.classification.task import Classification
+from torchworks.cnn_vision.data.paintings import LICENCE, TRAIN, photograph
 from torchworks.cnn_vision.models.pretrained import read_weights
 from torchworks.cnn_vision.style.config import FeaturesConfig
 from torchworks.cnn_vision.style.features import SMALL_WIDTHS, FeatureNet, SmallVGG, small_layers
-from torchworks.cnn_vision.style.photos import LICENCE, TRAIN, photograph
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.data import Source, TensorDataset, flip
 from torchworks.shared.data.dataset import Field, Schema, fit
 from torchworks.shared.data.split import digests, fingerprint
-from torchworks.shared.device import choose, seed_everything
-from torchworks.shared.experiment import Experiment
-from torchworks.shared.predict import Predictor, Signature, TensorSpec, save_model
-from torchworks.shared.progress import Progress, Silent
-from torchworks.shared.random import SampleRandom
-from torchworks.shared.trainer import Trainer
+from torchworks.shared.machine.device import choose, seed_everything
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec, save_model
+from torchworks.shared.numbers.stream import SampleRandom
+from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.progress import Progress, Silent
+from torchworks.shared.training.trainer import Trainer
 
 CELL, CROP, TRAIN_ROWS = 160, 64, 96
 CROPS = 40, 8

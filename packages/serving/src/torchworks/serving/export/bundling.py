@@ -52,11 +52,11 @@ from torchworks.serving.regions import detections
 from torchworks.serving.sameness import compare
 from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
-from torchworks.shared.device import limit_threads
-from torchworks.shared.machine import cpu_flags, cpu_model
-from torchworks.shared.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
-from torchworks.shared.predict import Predictor, load_predictor
-from torchworks.shared.saved import check_finished
+from torchworks.shared.machine.device import limit_threads
+from torchworks.shared.machine.facts import cpu_flags, cpu_model
+from torchworks.shared.models.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
+from torchworks.shared.models.predictor import Predictor, load_predictor
+from torchworks.shared.runs.files import check_finished
 
 INT8_TOLERANCE = 0.02
 """Of the golden example of 8-bit models: where a number lies between two steps, another processor may round it to the

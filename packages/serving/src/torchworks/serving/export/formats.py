@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torchworks.serving.forms import MODEL_FILES, Form
 from torchworks.serving.sameness import compare
 from torchworks.shared.config import UserError, to_dict
-from torchworks.shared.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
-from torchworks.shared.predict import Predictor
-from torchworks.shared.signature import Signature
+from torchworks.shared.models.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
+from torchworks.shared.models.predictor import Predictor
+from torchworks.shared.models.signature import Signature
 
 OPSET = 20
 """The version of ONNX's operators: ONNX Runtime knows it since 1.17."""

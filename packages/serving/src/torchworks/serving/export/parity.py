@@ -11,7 +11,7 @@ from torchworks.serving import regions
 from torchworks.serving.engine import Engine
 from torchworks.serving.export.trained import Arrays, Samples
 from torchworks.serving.sameness import compare
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 BATCH = 32
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from torchworks.serving.export.trained import parameters
 from torchworks.shared.config import UserError
-from torchworks.shared.predict import Predictor
+from torchworks.shared.models.predictor import Predictor
 
 STEPS = 50
 """Steps to the limit `MOST`: each takes about 2 % of the channels."""

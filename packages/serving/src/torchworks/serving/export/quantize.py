@@ -22,7 +22,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from torchworks.serving.export.trained import Arrays
 from torchworks.shared.config import UserError
-from torchworks.shared.machine import cpu_flags
+from torchworks.shared.machine.facts import cpu_flags
 
 VNNI = frozenset({"avx_vnni", "avx512_vnni", "asimddp"})
 """Instructions that add products of 8-bit numbers in 32 bits (the last is ARM's)."""

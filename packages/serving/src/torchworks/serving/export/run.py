@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchworks.serving.bundle import BUNDLE, read_bundle
 from torchworks.serving.export.commands import Export
 from torchworks.shared.config import UserError
-from torchworks.shared.manifest import MANIFEST, sha256
+from torchworks.shared.models.manifest import MANIFEST, sha256
 
 if TYPE_CHECKING:
     from torchworks.serving.export.report import Report

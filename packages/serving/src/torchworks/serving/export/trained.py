@@ -10,9 +10,9 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from torchworks.shared.config import UserError
-from torchworks.shared.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
-from torchworks.shared.predict import Predictor, find_builder, load_predictor
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
+from torchworks.shared.models.predictor import Predictor, find_builder, load_predictor
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 Arrays = dict[str, np.ndarray]
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving import regions
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 FORMAT = 1
 CELLS = 10

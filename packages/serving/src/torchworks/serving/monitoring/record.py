@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from torchworks.serving import regions
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 ANSWER_ROWS, ANSWER_CLASSES, ANSWER_LENGTH = 3, 5, 200
 """How many rows an answer in short names, how many classes of things in one, and its length in characters at most."""

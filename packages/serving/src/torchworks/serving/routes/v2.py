@@ -19,7 +19,7 @@ from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Arrays, Call, Decode, body_of, respond
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 router = APIRouter(tags=["open inference protocol"])
 DATATYPES = {

@@ -1,0 +1,90 @@
+"""The command `inspect`: a verdict on each image, and heat maps.
+
+Shape letters: N images, C channels, S pixels.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from torchworks.cnn_vision.anomaly.commands import Inspect
+from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
+from torchworks.cnn_vision.inference.answers import CHUNK, read_images
+from torchworks.cnn_vision.inference.image_file import prepare_picture
+from torchworks.cnn_vision.inference.plots import draw_heat
+from torchworks.shared.config import UserError
+from torchworks.shared.data import open_source
+from torchworks.shared.data.images import find_images
+from torchworks.shared.data.listing import some
+from torchworks.shared.runs.opening import FinishedRun, open_run
+
+
+def inspect(arguments: Inspect) -> int:
+    """Print a line for each image. Raises `UserError` that names those that could not be read, once all others are
+    done."""
+    run = open_run(arguments.run, "cnn-vision", arguments.device)
+    if not isinstance(run.predictor, AnomalyPredictor):
+        raise UserError(f"{arguments.run} is a run of the recipe {run.config.recipe}; inspect needs one of anomaly.")
+    if arguments.n < 1:
+        raise UserError(f"--n is {arguments.n}; it must be at least 1.")
+    out = arguments.out or arguments.run / "heat.png"
+    prepare_picture(out, overwrite=arguments.overwrite or not arguments.out)
+    if not arguments.images:
+        _test_images(run, arguments.n, out)
+        return 0
+    files, bad = find_images(arguments.images)
+    images, unreadable = read_images(list(files), run)
+    bad |= unreadable
+    if images:
+        pixels = torch.stack(list(images.values()))
+        score, heat = looked_at(run, pixels)
+        width = max(len(str(path)) for path in images)
+        for path, value in zip(images, score.tolist(), strict=True):
+            print(f"{path!s:<{width}}  {verdict(value)}")
+        order = score.argsort(descending=True)[: arguments.n]
+        names = [path.name for path in images]
+        _draw(out, pixels, heat, score, order, [names[i] for i in order.tolist()], None)
+    if bad:
+        named = some([f"{path} ({why})" for path, why in bad.items()], 20)
+        raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
+    return 0
+
+
+def verdict(score: float) -> str:
+    """`score` is in units of the threshold."""
+    return f"{'DEFECTIVE' if score > 1 else 'good     '}  {score:.2f} of the threshold"
+
+
+@torch.no_grad()
+def looked_at(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N,) in units of the threshold and heat (N, S, S), 0.5 at the threshold, of images uint8 (N, C, S, S)."""
+    parts = [run.predictor(part.to(run.device)) for part in images.split(CHUNK)]
+    return torch.cat([score[:, 0].cpu() for score, _ in parts]), torch.cat([heat.cpu() for _, heat in parts])
+
+
+def _test_images(run: FinishedRun, count: int, out: Path) -> None:
+    """Half of them good, those with the highest scores; half defective, of each kind those with the lowest."""
+    source = open_source(run.config.data, run.config.loader, run.config.seed)
+    samples = [source.test[i] for i in range(len(source.test))]
+    pixels, label = (torch.stack([sample[name] for sample in samples]) for name in ("image", "label"))
+    score, heat = looked_at(run, pixels)
+    classes = source.schema["label"].classes
+    order = score.argsort(descending=True).tolist()
+    each = max(1, count // 2 // (len(classes) - 1))
+    chosen = [i for i in order if label[i] == 0][: count - each * (len(classes) - 1)]
+    for k in range(1, len(classes)):
+        chosen += [i for i in reversed(order) if label[i] == k][:each]
+    masks = torch.stack([sample["mask"] for sample in samples]) if "mask" in samples[0] else None
+    titles = [classes[label[i]] for i in chosen]
+    for i in chosen:
+        print(f"{classes[label[i]]:<12}  {verdict(float(score[i]))}")
+    _draw(out, pixels, heat, score, torch.tensor(chosen), titles, masks)
+
+
+def _draw(
+    out: Path, images: Tensor, heat: Tensor, score: Tensor, order: Tensor, titles: list[str], masks: Tensor | None
+) -> None:
+    said = [[f"{value:.2f}"] for value in score[order].tolist()]
+    draw_heat(out, images[order], heat[order][:, None], titles, said, None if masks is None else masks[order])
+    print(out)

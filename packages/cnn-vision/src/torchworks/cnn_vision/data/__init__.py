@@ -1,0 +1,1 @@
+"""Data sources, readers and augmentations of images with classes, boxes, masks and depth."""

@@ -1,0 +1,114 @@
+"""`check` for data with boxes and masks: each fault by its file and line or entry, and nine labelled samples."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from torchworks.cnn_vision.data.coco import read_coco
+from torchworks.cnn_vision.data.depth import read_depth
+from torchworks.cnn_vision.data.draw import draw_nine
+from torchworks.cnn_vision.data.driving import read_driving
+from torchworks.cnn_vision.data.labelled import source_of
+from torchworks.cnn_vision.data.labels import KINDS, Examined, Labels, by_kind, examine
+from torchworks.cnn_vision.data.masks import read_masks
+from torchworks.cnn_vision.data.sample import IGNORED
+from torchworks.cnn_vision.data.voc import read_voc
+from torchworks.cnn_vision.data.yolo import read_yolo
+from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.data import Report, Source, open_source
+from torchworks.shared.data.listing import some
+from torchworks.shared.data.report import FEW, Finding, copies, counted, graded, modes, of_source, stored, unreadable
+
+READERS: dict[str, Callable[[str], Labels]] = {
+    "coco": read_coco,
+    "voc": read_voc,
+    "yolo": read_yolo,
+    "masks": read_masks,
+    "driving": read_driving,
+}
+LISTED = 10
+"""Faults of a kind that are named."""
+SHOWN = 320
+"""Pixels that samples have at least in the picture."""
+MEASURED = 50
+"""Depths of how many images are looked at, about, to say how far things are."""
+_NARROW = 4
+
+
+def check_scenes(spec: str, config: ImageConfig, seed: int) -> Report:
+    """Look at all of the data. Raises `UserError` if there is nothing to look at (no such folder, no images, a file
+    that is not of this format at all)."""
+    kind, _, path = spec.partition(":")
+    config = replace(config, image_size=max(config.image_size, SHOWN))
+    findings: list[Finding] = []
+    source: Source | None = None
+    if kind in READERS:
+        examined = examine(READERS[kind](path), config)
+        findings += _of_labels(examined, config)
+        try:
+            source = source_of(spec, examined, replace(config, skip_bad=True), seed)
+        except UserError as error:
+            findings.append(Finding("problem", str(error)))
+    else:
+        source = open_source(spec, config, seed)
+    findings += of_source(source) if source else []
+    return Report(spec, graded(findings), source, draw_nine)
+
+
+def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
+    labels, listing, scans = examined.labels, examined.listing, examined.scans
+    for kind, faults in by_kind(examined.faults).items():
+        level, text = KINDS[kind]
+        named = [str(fault) for fault in faults[:LISTED]]
+        more = [f"and {len(faults) - LISTED} more"] if len(faults) > LISTED else []
+        yield Finding(level, "\n      ".join([f"{text}: {len(faults)}", *named, *more]))
+    for note in labels.notes:
+        yield Finding("warning", note)
+    good = [i for i, scan in enumerate(scans) if not scan.error]
+    yield from unreadable(listing, scans, config)
+    yield from _objects(examined, good, config.image_size)
+    yield from _depths(labels, good)
+    yield from copies(listing, scans, good)
+    yield from modes([scans[i] for i in good])
+    yield from stored(listing, scans, good)
+    if examined.binary:
+        yield Finding("fact", "Masks are of 0 and 255 alone: taken for background and foreground.")
+
+
+def _objects(examined: Examined, good: list[int], size: int) -> Iterator[Finding]:
+    """How many of each class there are, and which boxes nobody could see."""
+    labels, listing = examined.labels, examined.listing
+    if not labels.classes:
+        counts = Counter(name for i in good for name in listing.classes_of(i))
+        named = some([f"{name} {counts[name]}" for name in listing.classes], 20)
+        yield Finding("fact", f"Images with a mask: {len(good)}. Images with each class of pixels: {named}.")
+        return
+    things = [(i, thing) for i in good for thing in labels.images[i].things]
+    counts = Counter(labels.classes[thing.label] for _, thing in things if thing.label != IGNORED)
+    ignored, empty = len(things) - counts.total(), sum(not labels.images[i].things for i in good)
+    named = some([f"{name} {counts[name]}" for name in labels.classes], 20)
+    text = f"Images: {len(good)}, of them {empty} without objects. Objects: {counts.total()} ({named})."
+    yield Finding("fact", f"{text} Regions to ignore: {ignored}.")
+    if rare := [f"{name} ({counts[name]})" for name in labels.classes if counts[name] < FEW]:
+        yield Finding("warning", f"Classes with fewer than {FEW} objects: {counted(rare)}.")
+    narrow = []
+    for i, thing in things:
+        (x1, y1, x2, y2), scan = thing.box, examined.scans[i]
+        if min(x2 - x1, y2 - y1) * size < _NARROW * max(scan.width, scan.height):
+            narrow.append(thing.place)
+    if narrow:
+        text = f"Boxes narrower than {_NARROW} pixels once their image is {size} pixels long"
+        yield Finding("warning", f"{text}, so that a net hardly sees them: {counted(narrow)}.")
+
+
+def _depths(labels: Labels, good: list[int]) -> Iterator[Finding]:
+    """How far things are: a wrong unit shows here."""
+    files = [depth for i in good if (depth := labels.images[i].depth)]
+    if not files:
+        return
+    looked = [read_depth(file) for file in files[:: -(-len(files) // MEASURED)]]
+    near, middle, far = np.quantile(np.concatenate([metres[metres > 0] for metres in looked]), (0.05, 0.5, 0.95))
+    text = f"Images with a depth: {len(files)}. Metres: half are nearer than {middle:.3g}, "
+    yield Finding("fact", f"{text}a twentieth nearer than {near:.3g}, a twentieth farther than {far:.3g}.")

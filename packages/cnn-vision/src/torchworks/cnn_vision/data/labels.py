@@ -1,0 +1,383 @@
+"""What a person's folder says about its images: things in boxes, masks, and everything that is wrong with it.
+
+A reader (`coco`, `voc`, `yolo`, `masks`, `driving`) makes `Labels` of a folder, with the faults that it meets.
+`examine` looks at the image files too, and finds those that only show beside them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from torchworks.cnn_vision.data.depth import NotDepth, read_depth
+from torchworks.cnn_vision.data.folders import shown
+from torchworks.cnn_vision.data.outlines import Outline, Polygons, Runs
+from torchworks.cnn_vision.data.sample import IGNORED, INSTANCES, VOID
+from torchworks.shared.config import ImageConfig
+from torchworks.shared.data.images import PIXEL_LIMIT, Scan, reason
+from torchworks.shared.data.listing import Listing, scan_listing
+
+Form = Literal["xyxy", "xywh", "cxcywh"]
+Looked = TypeVar("Looked")
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels."""
+
+FORMS: dict[Form, tuple[str, Callable[[Box], Box]]] = {
+    "xyxy": ("x1, y1, x2, y2", lambda raw: raw),
+    "xywh": ("x, y, width, height", lambda raw: (raw[0], raw[1], raw[0] + raw[2], raw[1] + raw[3])),
+    "cxcywh": (
+        "middle x, middle y, width, height",
+        lambda raw: (raw[0] - raw[2] / 2, raw[1] - raw[3] / 2, raw[0] + raw[2] / 2, raw[1] + raw[3] / 2),
+    ),
+}
+"""How boxes are written: in words, and as x1, y1, x2, y2."""
+
+KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
+    "malformed": ("problem", "Entries that cannot be understood"),
+    "missing": ("problem", "Images that are named but not there"),
+    "class": ("problem", "Unknown classes"),
+    "scale": ("problem", "Boxes in the wrong unit"),
+    "format": ("problem", "Boxes in the wrong format"),
+    "empty": ("problem", "Boxes without area"),
+    "outside": ("problem", "Boxes that reach out of their image"),
+    "outline": ("problem", "Outlines that cannot be drawn"),
+    "size": ("problem", "Images of another size than their labels say"),
+    "unreadable": ("problem", "Masks that cannot be read"),
+    "colour": ("problem", "Masks that are colour pictures instead of class ids"),
+    "mask-size": ("problem", "Masks of another size than their image"),
+    "mask-id": ("problem", "Masks with unknown class ids"),
+    "depth": ("problem", "Depths that cannot be used"),
+    "duplicate": ("warning", "Boxes that are there twice (one is kept)"),
+    "twice": ("warning", "Names or ids that are given twice"),
+    "apart": ("warning", "Boxes that lie elsewhere than their outlines"),
+    "unlabelled": ("warning", "Images without labels"),
+    "crowded": ("warning", f"Images with more than {INSTANCES} outlined objects, of which the others are left out"),
+}
+"""How grave each kind of fault is, and what it is called, the gravest first."""
+_HARMLESS = ("outside", "apart")
+"""Faults of boxes that are kept, cut if they reach out."""
+_SAME = 0.5
+"""Intersection over union from which a box goes around an outline."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong at a `place`: a file with its line or entry."""
+
+    kind: str
+    place: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.text else self.place
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object as it is written. `label` is its class or `IGNORED`; the box is in the `Labels`' form and unit, from
+    `examine` on in pixels as x1, y1, x2, y2."""
+
+    box: Box
+    label: int
+    place: str
+    outline: Outline | None = None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image file with its labels. `size` is the width and height that the labels state, `mask` the file of its
+    pixels' classes, `depth` that of their distances, `part` train, test, or nothing if the data bring no split."""
+
+    file: Path
+    name: str
+    part: str = ""
+    things: tuple[Thing, ...] = ()
+    size: tuple[int, int] | None = None
+    mask: Path | None = None
+    depth: Path | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Everything that a reader found in a folder. `pixels` names the classes of masks, background included."""
+
+    base: Path
+    images: list[Labelled]
+    classes: tuple[str, ...] = ()
+    form: Form = "xyxy"
+    relative: bool = False
+    """Boxes and polygons are shares of the image's sides."""
+    pixels: tuple[str, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_masks(self) -> bool:
+        return any(image.mask for image in self.images)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Labels that can be trained on, their image files, and all that was found wrong before. `labels.images` have
+    things in pixels and masks that fit; unreadable files are still among them, by their `scans`. `binary` masks are of
+    0 and 255 alone, which then stands for class 1."""
+
+    labels: Labels
+    listing: Listing
+    scans: list[Scan]
+    faults: list[Fault]
+    binary: bool = False
+
+
+def examine(labels: Labels, config: ImageConfig) -> Examined:
+    """Look at all images, masks and depths. What is faulty of them is left out, boxes that reach out are cut."""
+    scans = scan_listing(_listing(labels, [() for _ in labels.images]), config)
+    faults = list(labels.faults)
+    images, present, kept = [], [], []
+    masks = _in_threads(_look, [image.mask for image in labels.images])
+    depths = _in_threads(_look_at_depth, [image.depth for image in labels.images])
+    binary = _is_binary(masks)
+    pixels = labels.pixels or _numbered(masks, binary)
+    for image, scan, mask, depth in zip(labels.images, scans, masks, depths, strict=True):
+        things = [] if scan.error else list(_things(labels, image, scan, faults))
+        place = shown(image.mask, labels.base) if image.mask else ""
+        ids = _mask_ids(place, scan, mask, pixels, binary, faults)
+        if labels.has_masks and not labels.classes and ids is None and not scan.error:
+            continue  # nothing is known of this image
+        usable = _is_usable(depth, scan, shown(image.depth, labels.base) if image.depth else "", faults)
+        files = {"mask": image.mask if ids is not None else None, "depth": image.depth if usable else None}
+        images.append(replace(image, things=tuple(things), **files))
+        kept.append(scan)
+        names = {labels.classes[thing.label] for thing in things if thing.label != IGNORED}
+        present.append(names if labels.classes else {pixels[i] for i in ids or ()})
+    names = labels.classes or pixels
+    found = replace(labels, images=images, pixels=pixels)
+    listing = _listing(found, [tuple(int(name in have) for name in names) for have in present])
+    return Examined(found, replace(listing, classes=names), kept, faults, binary)
+
+
+def _listing(labels: Labels, present: Sequence[tuple[int, ...]]) -> Listing:
+    images = labels.images
+    parts = [image.part for image in images]
+    return Listing(
+        base=labels.base,
+        files=[image.file for image in images],
+        names=[image.name for image in images],
+        labels=list(present),
+        classes=(),
+        parts=parts if any(parts) else [],
+        notes=labels.notes,
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- boxes
+
+
+def _things(labels: Labels, image: Labelled, scan: Scan, faults: list[Fault]) -> Iterator[Thing]:
+    """The usable things of an image, in pixels, none twice."""
+    if image.size and image.size != (scan.width, scan.height):
+        turned = " (the file is turned by its EXIF orientation)" if scan.turned else ""
+        said = f"{image.size[0]} × {image.size[1]} is stated, the image has {scan.width} × {scan.height}{turned}"
+        faults.append(Fault("size", image.name, said))
+        return
+    before: dict[tuple[int, ...], Thing] = {}
+    for thing in image.things:
+        if fault := _fault(labels, thing, scan):
+            faults.append(fault)
+        good = _in_pixels(labels, thing, scan)
+        if good is None or (fault and fault.kind not in _HARMLESS):
+            continue
+        key = (good.label, *(round(2 * edge) for edge in good.box))
+        if key in before and good.label != IGNORED:
+            faults.append(Fault("duplicate", good.place, f"the same as {before[key].place}"))
+        elif good.outline and len(before) >= INSTANCES:
+            faults.append(Fault("crowded", image.name))
+            return
+        else:
+            before[key] = good
+            yield good
+
+
+def _words(box: Box) -> str:
+    return f"({', '.join(f'{edge:g}' for edge in box)})"
+
+
+def _fault(labels: Labels, thing: Thing, scan: Scan) -> Fault | None:
+    """What is wrong with a box, or with its outline, beside an image."""
+    raw, written = thing.box, _words(thing.box)
+    width, height = (1, 1) if labels.relative else (scan.width, scan.height)
+    if labels.relative and max(raw) > 1.5:
+        return Fault("scale", thing.place, f"{written} looks like pixels; shares of the image's sides are wanted, 0…1")
+    if not labels.relative and 0 < max(raw) <= 1 and max(width, height) > 4:
+        return Fault("scale", thing.place, f"{written} looks like shares of the image's sides; pixels are wanted")
+    box = FORMS[labels.form][1](raw)
+    if isinstance(thing.outline, Runs) and (thing.outline.width, thing.outline.height) != (scan.width, scan.height):
+        return Fault("outline", thing.place, f"run lengths for {thing.outline.width} × {thing.outline.height} pixels")
+    where = f"in an image of {scan.width} × {scan.height}"
+    asked, others = FORMS[labels.form][0], [other for form, other in FORMS.items() if form != labels.form]
+    if _fits(box, width, height):
+        if thing.outline is None or _overlap(box, thing.outline.box) >= _SAME:
+            return None
+        meant = next((words for words, of in others if _overlap(of(raw), thing.outline.box) >= _SAME), "")
+        if meant:
+            return Fault("format", thing.place, f"{written} goes around its outline as {meant}, but {asked} is wanted")
+        return Fault("apart", thing.place, f"{written}, the outline lies within {_words(thing.outline.box)}")
+    other = next((words for words, of in others if _fits(of(raw), width, height)), "")
+    empty = box[2] <= box[0] or box[3] <= box[1]
+    if other and (raw[2] > 0 and raw[3] > 0):
+        return Fault("format", thing.place, f"{written} {where} would fit as {other}, but {asked} is wanted")
+    return Fault("empty" if empty else "outside", thing.place, written if empty else f"{written} {where}")
+
+
+def _fits(box: Box, width: float, height: float) -> bool:
+    """Whether a box has an area and lies within the image, give or take a pixel (shares: half a percent)."""
+    slack = 0.005 if (width, height) == (1, 1) else 1.0
+    x1, y1, x2, y2 = box
+    return -slack <= x1 < x2 <= width + slack and -slack <= y1 < y2 <= height + slack
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0.0) * max(height, 0.0)
+    sizes = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return both / (sizes - both) if sizes > both else 0.0
+
+
+def _in_pixels(labels: Labels, thing: Thing, scan: Scan) -> Thing | None:
+    """The thing in pixels, cut at the image's edges; None if nothing is left."""
+    across, down = (scan.width, scan.height) if labels.relative else (1, 1)
+    x1, y1, x2, y2 = FORMS[labels.form][1](thing.box)
+    x1, x2 = (min(max(x * across, 0.0), scan.width) for x in (x1, x2))
+    y1, y2 = (min(max(y * down, 0.0), scan.height) for y in (y1, y2))
+    outline = thing.outline
+    if labels.relative and isinstance(outline, Polygons):
+        outline = outline.scaled(across, down)
+    return replace(thing, box=(x1, y1, x2, y2), outline=outline) if x1 < x2 and y1 < y2 else None
+
+
+# -------------------------------------------------------------------------------------------------------- masks
+
+
+@dataclass(frozen=True)
+class _Mask:
+    """What is in a mask file, or the `fault` that keeps it from being read."""
+
+    ids: frozenset[int] = frozenset()
+    size: tuple[int, int] = (0, 0)
+    fault: tuple[str, str] | None = None
+
+
+class NotIds(Exception):
+    """Why a file is not a mask: the kind of the fault, and a few words."""
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """The class of each pixel, (H, W); raises `NotIds`."""
+    try:
+        with Image.open(path, formats=("PNG", "BMP", "GIF", "TIFF")) as image:
+            if image.width * image.height > PIXEL_LIMIT:
+                raise NotIds("unreadable", "it has too many pixels")
+            if image.mode not in ("L", "P", "1", "I", "I;16"):
+                raise NotIds("colour", _colours(image))
+            return np.asarray(image).astype(np.int64)
+    except NotIds:
+        raise
+    except Exception as error:  # decoders raise almost anything on a damaged file
+        raise NotIds("unreadable", reason(path, error)) from error
+
+
+def _colours(image: Image.Image) -> str:
+    bands = np.asarray(image.convert("RGB"))
+    grey = (bands == bands[..., :1]).all()
+    advice = "save one of its three equal channels" if grey else "save ids as grey values or with a palette"
+    return f"it is stored as {image.mode}; {advice}"
+
+
+def _in_threads(look: Callable[[Path | None], Looked], paths: Sequence[Path | None]) -> list[Looked]:
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(look, paths))
+
+
+def _look(path: Path | None) -> _Mask | None:
+    if path is None:
+        return None
+    try:
+        values = read_mask(path)
+    except NotIds as error:
+        return _Mask(fault=(error.args[0], error.args[1]))
+    return _Mask(frozenset(np.unique(values).tolist()), (values.shape[1], values.shape[0]))
+
+
+def _is_binary(masks: Sequence[_Mask | None]) -> bool:
+    """All masks together have 0 and 255 alone, as drawing programs write them."""
+    return frozenset.union(frozenset(), *(mask.ids for mask in masks if mask)) == {0, VOID}
+
+
+def _numbered(masks: Sequence[_Mask | None], binary: bool) -> tuple[str, ...]:
+    """Names for the ids that there are, if nobody gave any."""
+    if binary:
+        return "background", "foreground"
+    ids = frozenset.union(frozenset(), *(mask.ids for mask in masks if mask)) - {VOID}
+    return ("background", *(str(i) for i in range(1, max(ids, default=0) + 1) if i < VOID))
+
+
+def _mask_ids(
+    place: str, scan: Scan, mask: _Mask | None, pixels: Sequence[str], binary: bool, faults: list[Fault]
+) -> frozenset[int] | None:
+    """The classes in a usable mask, else None, and a fault."""
+    if mask is None or scan.error:
+        return None
+    if mask.fault:
+        faults.append(Fault(mask.fault[0], place, mask.fault[1]))
+        return None
+    if mask.size != (scan.width, scan.height):
+        said = f"{mask.size[0]} × {mask.size[1]}, but the image {scan.width} × {scan.height}"
+        faults.append(Fault("mask-size", place, said))
+        return None
+    ids = frozenset({1} if binary and VOID in mask.ids else set()) | (mask.ids - {VOID})
+    if unknown := sorted(i for i in ids if not 0 <= i < len(pixels)):
+        known = f"there are 0…{len(pixels) - 1}, and {VOID} for what does not count"
+        faults.append(Fault("mask-id", place, f"{', '.join(map(str, unknown[:8]))}; {known}"))
+        return None
+    return ids
+
+
+# -------------------------------------------------------------------------------------------------------- depth
+
+
+def _look_at_depth(path: Path | None) -> tuple[int, int] | str | None:
+    """Width and height, or what is wrong."""
+    if path is None:
+        return None
+    try:
+        metres = read_depth(path)
+    except NotDepth as error:
+        return str(error)
+    return (metres.shape[1], metres.shape[0]) if metres.any() else "no pixel in it has a depth"
+
+
+def _is_usable(depth: tuple[int, int] | str | None, scan: Scan, place: str, faults: list[Fault]) -> bool:
+    """Whether there is a depth that fits its image; else a fault, if there is a file."""
+    if depth is None or scan.error:
+        return False
+    if isinstance(depth, tuple) and depth != (scan.width, scan.height):
+        depth = f"{depth[0]} × {depth[1]}, but the image {scan.width} × {scan.height}"
+    if isinstance(depth, str):
+        faults.append(Fault("depth", place, depth))
+        return False
+    return True
+
+
+def by_kind(faults: Sequence[Fault]) -> dict[str, list[Fault]]:
+    """Faults of each kind, the gravest kind first."""
+    kinds: dict[str, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        kinds[fault.kind].append(fault)
+    return {kind: kinds[kind] for kind in KINDS if kind in kinds}

@@ -1,0 +1,1 @@
+"""Fine-tuning: which layers of a pretrained net train, when, and how fast."""

@@ -1,0 +1,1 @@
+"""Finished runs on image files: prediction, explanation, tables, plots and reports."""

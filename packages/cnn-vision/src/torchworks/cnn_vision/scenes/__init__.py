@@ -1,1 +1,0 @@
-"""Data with boxes, masks and depth: scenes from bundled pictures, and people's own folders."""

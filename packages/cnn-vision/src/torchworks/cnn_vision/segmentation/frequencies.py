@@ -1,0 +1,32 @@
+"""Classes of pixels: their names, and how common they are."""
+
+import torch
+from torch import Tensor
+
+from torchworks.cnn_vision.data.sample import VOID
+from torchworks.shared.config import UserError
+from torchworks.shared.data import Dataset, Source
+
+
+def pixel_classes(source: Source) -> tuple[str, ...]:
+    """The names of the classes of pixels; raises `UserError` if there are fewer than two."""
+    classes = source.schema["mask"].classes
+    if len(classes) < 2:
+        raise UserError(
+            f"The masks of {source.name} have only {len(classes)} class; a segmenter tells at least two apart. Masks "
+            "hold the class of each pixel: 0 for the background, 1 and more for what is to be found."
+        )
+    return classes
+
+
+def pixel_counts(dataset: Dataset, num_classes: int, *, most: int | None = None) -> Tensor:
+    """How many pixels of each class there are, int64 (G,), in all images or in `most` of them, evenly chosen."""
+    counts = torch.zeros(VOID + 1, dtype=torch.int64)
+    for i in range(0, len(dataset), max(1, len(dataset) // most) if most else 1):
+        counts += torch.bincount(dataset[i]["mask"].flatten().long(), minlength=VOID + 1)
+    return counts[:num_classes]
+
+
+def balanced(counts: Tensor) -> Tensor:
+    """Weights (G,) under which all classes of pixels count the same, with a mean of 1 over the pixels."""
+    return counts.sum() / (len(counts) * counts.clamp(min=1))

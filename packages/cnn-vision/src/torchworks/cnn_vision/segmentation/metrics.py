@@ -1,0 +1,58 @@
+"""Scores of segmentation, from one table of how often pixels of each class were given each class.
+
+Shape letters: N images, S pixels, G classes of pixels.
+"""
+
+from typing import Any
+
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from torchworks.cnn_vision.data.sample import VOID
+
+
+class SegmentationScores(MulticlassConfusionMatrix):
+    """Of all pixels that count: `miou` and `dice`, the means over the classes that occur in truth or answer of
+
+        IoU = TP / (TP + FP + FN)        Dice = 2 TP / (2 TP + FP + FN)
+
+    with the pixels of all images together; and `pixel_accuracy`."""
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes, ignore_index=VOID, validate_args=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Classes (N, S, S) of any whole type."""
+        super().update(preds.long(), target.long())
+
+    def compute(self) -> Any:
+        counts = self.confmat.double()
+        iou, dice = overlaps(counts)
+        return {
+            "miou": float(iou.nanmean()),
+            "dice": float(dice.nanmean()),
+            "pixel_accuracy": float(counts.trace() / counts.sum()),
+        }
+
+    def table(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
+        """A row for each class; NaN for one that occurs nowhere."""
+        counts = self.confmat.double()
+        iou, dice = overlaps(counts)
+        share = counts.sum(1) / counts.sum()
+        return [
+            {"class": name, "IoU": float(iou[g]), "Dice": float(dice[g]), "share of pixels": float(share[g])}
+            for g, name in enumerate(names)
+        ]
+
+
+def overlaps(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and Dice (G,) of a table (G, G) with a row for each true class; NaN for classes that occur nowhere."""
+    hits, both = counts.diagonal(), counts.sum(0) + counts.sum(1)
+    return hits / (both - hits), 2 * hits / both
+
+
+def image_iou(mask: Tensor, truth: Tensor, num_classes: int) -> float:
+    """Mean IoU over the classes of one image's truth or answer, (S, S) each."""
+    counts = SegmentationScores(num_classes)
+    counts.update(mask[None], truth[None])
+    return float(overlaps(counts.confmat.double())[0].nanmean().nan_to_num(1.0))

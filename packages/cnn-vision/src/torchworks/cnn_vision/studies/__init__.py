@@ -1,0 +1,1 @@
+"""Studies over several runs: model sizes, seeds, hyperparameter search."""

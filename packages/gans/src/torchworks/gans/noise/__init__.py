@@ -1,0 +1,1 @@
+"""Images from noise: DCGAN, conditional GAN, R3GAN."""

@@ -1,0 +1,1 @@
+"""Images from images: CycleGAN without pairs, pix2pix with pairs."""

@@ -1,0 +1,228 @@
+"""What a finished model needs to be used without its training code: a predictor, its signature, a golden example.
+
+    predictor = load_predictor(Path("runs/gans/dcgan-digits/001"))
+    predictor.signature.check({"latent": latent})
+    images = predictor(latent)
+
+A folder holds `model.json` (see `manifest.py`), `model.safetensors`, `golden.safetensors` and perhaps
+`samples.safetensors`, test data by which an exported copy can be judged. Nothing in it is code: `model.json` names a
+builder, a function from a configuration to a `Predictor` that an installed package offers in the entry-point group
+`torchworks.builders`.
+"""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from torchworks.shared.config import UserError, nearest, to_dict
+from torchworks.shared.data import Dataset, Source
+from torchworks.shared.models.manifest import (
+    FORMAT,
+    GOLDEN,
+    MANIFEST,
+    SAMPLES,
+    WEIGHTS,
+    DataEntry,
+    FileEntry,
+    Manifest,
+    read_manifest,
+)
+from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.training.checkpoint import sync, write_tensors
+from torchworks.shared.training.guard import TrainingFailed
+
+__all__ = ["Manifest", "Predictor", "Signature", "TensorSpec", "check_golden", "load_predictor", "save_model"]
+
+BUILDERS = "torchworks.builders"
+SAMPLE_BYTES = 1 << 26
+"""Most that the samples of a model may take."""
+
+
+class Predictor(nn.Module):
+    """A trained `net` with everything around it that turns inputs as users have them into answers.
+
+    Subclasses extend `forward` by tensor operations only (normalise, net, softmax), so that it exports whole.
+    """
+
+    def __init__(self, net: nn.Module, signature: Signature):
+        super().__init__()
+        self.net, self.signature = net, signature
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The outputs in the signature's order; a single one by itself."""
+        return self.net(*inputs)
+
+    @torch.no_grad()
+    def predict(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`forward` in evaluation mode by names, with inputs and outputs checked against the signature."""
+        sizes = self.signature.check(inputs)
+        answers = self.eval()(*(inputs[spec.name] for spec in self.signature.inputs))
+        answers = answers if isinstance(answers, tuple) else (answers,)
+        outputs = dict(zip((spec.name for spec in self.signature.outputs), answers, strict=True))
+        self.signature.check_outputs(outputs, sizes)
+        return outputs
+
+
+# -------------------------------------------------------------------------------------------------- save
+
+
+def save_model(
+    folder: Path,
+    predictor: Predictor,
+    *,
+    package: str,
+    recipe: str,
+    builder: str,
+    config: dict[str, Any],
+    golden: dict[str, Tensor],
+    preprocessing: dict[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    data: Iterable[Source] = (),
+    samples: dict[str, Tensor] | None = None,
+    targets: dict[str, Tensor] | None = None,
+    tolerance: float = 1e-4,
+) -> None:
+    """Write `predictor` into `folder`, after the copy just written was loaded and replayed the golden example.
+
+    `golden` are example inputs by name, on any device; their outputs are computed here. `samples` are inputs that the
+    model has not learnt from, `targets` what the outputs of that name should be: class numbers (N,) or sets of labels
+    (N, K) for probabilities, pixels for images (see `samples_of`). Raises `UserError` if the
+    model does not fit its signature or does not load and replay, `TrainingFailed` if the disk refuses it.
+    """
+    predictor = copy.deepcopy(predictor).cpu().float()
+    golden = {name: value.detach().cpu() for name, value in golden.items()}
+    tensors = {
+        WEIGHTS: predictor.net.state_dict(),
+        GOLDEN: _prefixed("input", golden) | _prefixed("output", predictor.predict(golden)),
+    }
+    if samples:
+        tensors[SAMPLES] = _prefixed("input", samples) | _prefixed("target", targets or {})
+    aside = folder / ".writing-model"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        entries = tuple(_write_tensors(aside / name, content) for name, content in tensors.items())
+        manifest = Manifest(
+            FORMAT, package, recipe, builder, config, predictor.signature,
+            preprocessing or {}, tuple(labels), tolerance, str(torch.__version__), entries,
+            tuple(DataEntry(source.name, source.licence) for source in data),
+        )  # fmt: skip
+        (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n")
+        check_golden(aside)
+        for name in (*tensors, MANIFEST):  # the manifest last: it tells whether the others are its own
+            sync(aside / name)
+            (aside / name).replace(folder / name)
+        sync(folder)
+    except (OSError, SafetensorError) as error:
+        raise TrainingFailed(
+            f"The model could not be written to {folder}: {error}. Make room or permission there; the weights are in "
+            "the newest checkpoint."
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def samples_of(dataset: Dataset) -> dict[str, Tensor]:
+    """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each."""
+    row = sum(value.nbytes for value in dataset[0].values())
+    count = max(1, min(len(dataset), SAMPLE_BYTES // row))
+    chosen = [dataset[i * len(dataset) // count] for i in range(count)]
+    return {name: torch.stack([sample[name] for sample in chosen]) for name in chosen[0]}
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> FileEntry:
+    write_tensors(path, {key: value.detach().clone().contiguous() for key, value in tensors.items()})
+    return FileEntry.of(path)
+
+
+# -------------------------------------------------------------------------------------------------- load
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """The predictor saved in `folder`, verified, on the CPU in evaluation mode. Raises `UserError` for a folder
+    without a model, damaged or foreign files, a builder that is not installed, and weights that do not fit."""
+    manifest = read_manifest(folder)
+    for entry in manifest.files:
+        entry.verify(folder)
+    predictor = _build(manifest, folder)
+    try:
+        predictor.net.load_state_dict(_read_tensors(folder / WEIGHTS, manifest))
+    except RuntimeError as error:
+        raise UserError(
+            f"The weights in {folder} do not fit the model that '{manifest.builder}' builds: {error} "
+            "They were saved by another version of the package; install that one, or train again."
+        ) from error
+    return predictor.eval()
+
+
+def _read_tensors(path: Path, manifest: Manifest) -> dict[str, Tensor]:
+    if path.name not in {entry.name for entry in manifest.files}:
+        raise UserError(f"{path.parent / MANIFEST} does not name {path.name}, so it cannot be verified or used.")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a safetensors file: {error}.") from error
+
+
+def _build(manifest: Manifest, folder: Path) -> Predictor:
+    try:
+        predictor = find_builder(manifest.builder, manifest.package)(manifest.config)
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"The builder '{manifest.builder}' cannot use the configuration in {folder / MANIFEST}: {error!r}."
+        ) from error
+    assert isinstance(predictor, Predictor), f"builder {manifest.builder} returned {type(predictor).__name__}"
+    if predictor.signature != manifest.signature:
+        raise UserError(
+            f"The model in {folder} has another signature than '{manifest.builder}' builds now: it was saved by "
+            "another version of the package. Install that one, or train again."
+        )
+    return predictor
+
+
+def find_builder(name: str, package: str) -> Callable[[dict[str, Any]], Predictor]:
+    """The installed builder `name`; raises `UserError` naming the `package` to install."""
+    points = {point.name: point for point in entry_points(group=BUILDERS)}
+    if name not in points:
+        raise UserError(
+            f"No installed package offers the builder '{name}'.{nearest(name, points)} Install the package "
+            f"'{package}', which saved this model; installed builders: {', '.join(sorted(points)) or 'none'}."
+        )
+    return points[name].load()
+
+
+def check_golden(folder: Path) -> float:
+    """Replay the golden example of `folder`; returns the largest difference. Raises `UserError` beyond the
+    tolerance that `model.json` states."""
+    manifest, predictor = read_manifest(folder), load_predictor(folder)
+    golden = _read_tensors(folder / GOLDEN, manifest)
+    inputs = {spec.name: golden.get(f"input.{spec.name}") for spec in manifest.signature.inputs}
+    outputs = predictor.predict({name: value for name, value in inputs.items() if value is not None})
+    return max(_compare(name, value, golden, manifest.tolerance, folder) for name, value in outputs.items())
+
+
+def _compare(name: str, value: Tensor, golden: dict[str, Tensor], tolerance: float, folder: Path) -> float:
+    saved = golden.get(f"output.{name}")
+    if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
+        raise UserError(f"The golden example in {folder} has no output '{name}' as the model makes it.")
+    value, saved = value.double(), saved.double()
+    if not torch.allclose(value, saved, rtol=tolerance, atol=tolerance):
+        difference = (value - saved).abs().max().item()
+        raise UserError(
+            f"The model in {folder} does not replay its golden example: '{name}' differs by {difference:.3g}, allowed "
+            f"is {tolerance:g}. Its builder does not rebuild what was saved, or this machine computes differently."
+        )
+    return (value - saved).abs().max().item()

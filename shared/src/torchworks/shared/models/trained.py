@@ -1,0 +1,73 @@
+"""A trained model as an experiment describes it; the runner saves it when training has ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from torchworks.shared.config import Config
+from torchworks.shared.data import Source
+from torchworks.shared.models.predictor import Predictor, find_builder, save_model
+
+
+@dataclass(kw_only=True)
+class TrainedModel:
+    """What becomes of `net` once it is trained: `builder` makes a predictor from `config`, `net` is put into it.
+
+    `net` is one of the task's exported nets, or holds one. Without `golden` the first two rows of `samples` are the
+    golden example.
+    """
+
+    builder: str
+    """Name of an entry point in the group `torchworks.builders`."""
+    config: dict[str, Any]
+    """What the builder rebuilds the predictor from, as plain data."""
+    net: nn.Module
+    complete: Callable[[], dict[str, Any]] = dict
+    """More of `config`, known only after training, such as thresholds chosen on the validation part."""
+    golden: dict[str, Tensor] = field(default_factory=dict)
+    """Example inputs by name, at least one row."""
+    samples: dict[str, Tensor] = field(default_factory=dict)
+    """Test inputs by name, by which an export can be judged."""
+    targets: dict[str, Tensor] = field(default_factory=dict)
+    """What the outputs of that name should be for `samples`."""
+    labels: tuple[str, ...] = ()
+    """Class names."""
+    preprocessing: dict[str, Any] | None = None
+    """What an image file goes through to become an input; None: resized to the input's size, 0 to 255."""
+    tolerance: float = 1e-4
+    """Largest difference that replaying the golden example may show."""
+    place: str = ""
+    """Sub-folder of the run, for a second model of one run."""
+
+    def save(self, folder: Path, config: Config, sources: tuple[Source, ...]) -> None:
+        """Write `model.json` and the weights to the run directory `folder` of `config`."""
+        completed = {**self.config, **self.complete()}
+        predictor = find_builder(self.builder, config.package)(completed)
+        predictor.net = self.net
+        save_model(
+            folder / self.place,
+            predictor,
+            package=config.package,
+            recipe=config.recipe,
+            builder=self.builder,
+            config=completed,
+            golden=self.golden or {name: value[:2] for name, value in self.samples.items()},
+            preprocessing=image_preprocessing(predictor) if self.preprocessing is None else self.preprocessing,
+            labels=self.labels,
+            data=sources,
+            samples=self.samples,
+            targets=self.targets,
+            tolerance=self.tolerance,
+        )
+
+
+def image_preprocessing(predictor: Predictor) -> dict[str, Any]:
+    """For each image input (N, C, S, S) in bytes: resized to S, grey or colour."""
+    return {
+        spec.name: {"size": spec.shape[-1], "mode": "L" if spec.shape[1] == 1 else "RGB", "range": [0, 255]}
+        for spec in predictor.signature.inputs
+        if spec.kind == "image"
+    }

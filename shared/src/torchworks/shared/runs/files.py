@@ -1,0 +1,54 @@
+"""What is in the directory of a run, without importing torch: whether it is finished, and its configuration."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torchworks.shared.config import Config, UserError, find_recipe, from_dict, nearest
+from torchworks.shared.models.manifest import MANIFEST
+
+
+def check_finished(folder: Path) -> None:
+    """Raise `UserError` unless `folder` is the directory of a run that has a model."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise UserError(f"{folder} may not be read by this user: let its owner allow it by `chmod -R a+rX {folder}`.")
+    if folder.is_file():
+        raise UserError(f"{folder} is a file, and not the directory of a run. Give the path that `train` printed last.")
+    if not folder.is_dir():
+        near = nearest(folder.name, [path.name for path in folder.parent.glob("*")])
+        raise UserError(f"There is no run directory {folder}.{near} Give the path that `train` printed last.")
+    if (folder / MANIFEST).exists():
+        return
+    inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if inside:
+        raise UserError(f"{folder} holds runs, but is none itself. Did you mean {inside[-1]}?")
+    if (folder / "config.json").exists():
+        values = read_json(folder / "config.json")
+        package = values.get("package", "PACKAGE") if isinstance(values, dict) else "PACKAGE"
+        raise UserError(
+            f"The run {folder} is not finished: it has no model yet. Finish it with "
+            f"`{package} train --resume {folder}`."
+        )
+    raise UserError(f"{folder} is not a run directory. Give the path that `train` printed last.")
+
+
+def read_json(path: Path) -> Any:
+    """Read a run's JSON file; raises `UserError` naming the file if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path.parent} is not a run directory: there is no {path.name} in it.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}. Restore it from a copy, or train again.") from error
+
+
+def load_config(folder: Path) -> Config:
+    """The configuration of a run, through the recipe it names; raises `UserError` if it is not a run of ours."""
+    path = folder / "config.json"
+    values = read_json(path)
+    try:
+        package, recipe = values.pop("package"), values["recipe"]
+    except (KeyError, AttributeError, TypeError):
+        raise UserError(f"{path} names no package and recipe: it is not a run's configuration.") from None
+    return from_dict(type(find_recipe(package, recipe)()), values, where=str(path))

@@ -1,0 +1,231 @@
+"""Figures: summed without waiting for a GPU while training runs, then written to every sink that wants them.
+
+JSON lines are always written; TensorBoard and MLflow stand behind the same two methods.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from torchworks.shared.config import UserError
+from torchworks.shared.training import parallel
+
+_MOST_KEPT = 256  # figures of as many micro-batches are kept on a GPU before they are added up
+
+
+class Window:
+    """Means of figures over the steps between two log lines, without waiting for a GPU in between."""
+
+    def __init__(self, device: torch.device):
+        self._device = device
+        self._phases: dict[str, _OnHost | _OnDevice] = {}
+
+    def add(self, phase: str, figures: dict[str, Tensor], weight: Tensor | int = 1) -> None:
+        """Add a micro-batch's `figures` (0-d tensors), which are means over `weight` items."""
+        sums = self._phases.get(phase)
+        if sums is None:
+            sums = self._phases[phase] = self._sums(tuple(figures))
+        assert tuple(figures) == sums.names, "a phase must log the same figures each time"
+        sums.add(figures, weight)
+
+    def close(self, extra: dict[str, Tensor | float], *, shared: bool = False) -> "Reading":
+        """End the window: start the copy of its means, and of `extra`, to the host; means over all processes if
+        `shared`."""
+        means = {f"{phase}/{name}": mean for phase, sums in self._phases.items() for name, mean in sums.means().items()}
+        self._phases = {}
+        figures = {**means, **extra}
+        if shared:
+            values = [torch.as_tensor(value, dtype=torch.float32, device=self._device) for value in figures.values()]
+            figures = dict(zip(figures, parallel.mean(torch.stack(values)), strict=True))
+        return Reading(figures)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resume in the middle of a window needs to close it with the same figures."""
+        return {phase: (sums.names, *sums.totals()) for phase, sums in self._phases.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._phases = {phase: self._sums(*saved) for phase, saved in state.items()}
+
+    def _sums(self, names: tuple[str, ...], *totals: Any) -> "_OnHost | _OnDevice":
+        return _OnHost(names, *totals) if self._device.type == "cpu" else _OnDevice(names, *totals, device=self._device)
+
+
+class _OnHost:
+    """Sums of a phase's figures on a processor, where a figure can be read as it comes."""
+
+    def __init__(self, names: tuple[str, ...], sums: list[float] | None = None, weight: float = 0.0):
+        self.names, self._weight = names, weight
+        self._sums = sums or [0.0] * len(names)
+
+    def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+        w = float(weight)
+        self._sums = [total + w * value.item() for total, value in zip(self._sums, figures.values(), strict=True)]
+        self._weight += w
+
+    def means(self) -> dict[str, float]:
+        means = [total / self._weight if self._weight else math.nan for total in self._sums]
+        return dict(zip(self.names, means, strict=True))
+
+    def totals(self) -> tuple[list[float], float]:
+        return self._sums, self._weight
+
+
+class _OnDevice:
+    """Sums (F,) of a phase's F figures on a GPU. They are kept as they come and added up when there are many or the
+    window closes: little kernels in every step would cost a small net more than all the rest of the loop."""
+
+    def __init__(
+        self, names: tuple[str, ...], sums: list[float] | None = None, weight: float = 0.0, *, device: torch.device
+    ):
+        self.names, self._device = names, device
+        self._sums = torch.tensor(sums, device=device) if sums else torch.zeros(len(names), device=device)
+        self._weight = self._filled_in(weight)
+        self._values: list[Tensor] = []
+        self._weights: list[Tensor | int] = []
+
+    def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+        # copies, since a task may go on changing what it logged, or log one element of something large
+        self._values += [value.detach().clone() for value in figures.values()]
+        self._weights.append(weight)
+        if len(self._weights) == _MOST_KEPT:
+            self._add_up()
+
+    def means(self) -> dict[str, Tensor]:
+        self._add_up()
+        return dict(zip(self.names, self._sums / self._weight, strict=True))
+
+    def totals(self) -> tuple[list[float], float]:
+        self._add_up()
+        return self._sums.tolist(), self._weight.item()
+
+    def _add_up(self) -> None:
+        if self._weights:
+            values = torch.stack([value.float() for value in self._values]).view(-1, len(self.names))
+            weights = self._stacked_weights()
+            self._sums = self._sums + (values * weights[:, None]).sum(0)
+            self._weight = self._weight + weights.sum()
+            self._values, self._weights = [], []
+
+    def _stacked_weights(self) -> Tensor:
+        """(K,); in the usual case that they are all the same number, by one kernel."""
+        first, k = self._weights[0], len(self._weights)
+        if isinstance(first, int) and self._weights.count(first) == k:
+            return self._filled_in(first).expand(k)
+        return torch.stack([self._filled_in(weight) for weight in self._weights])
+
+    def _filled_in(self, weight: Tensor | float) -> Tensor:
+        """A number is filled in on the device, since copying it from the host would wait for it."""
+        if isinstance(weight, Tensor):
+            return weight.detach().float()
+        return torch.full((), float(weight), device=self._device)
+
+
+class Reading:
+    """Figures, those of a GPU on their way to the host: ask for them one interval later and nobody waits."""
+
+    def __init__(self, figures: dict[str, Tensor | float]):
+        coming = {name: value for name, value in figures.items() if isinstance(value, Tensor)}
+        self._figures: dict[str, Any] = dict(figures)
+        self._coming, self._done = list(coming), None
+        if not coming:
+            return
+        values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
+        if values.is_cuda:
+            self._values = torch.empty_like(values, device="cpu", pin_memory=True)
+            self._values.copy_(values, non_blocking=True)
+            self._done = torch.cuda.Event()
+            self._done.record()
+        else:
+            self._values = values.cpu()
+
+    def get(self) -> dict[str, float]:
+        if self._done is not None:
+            self._done.synchronize()
+        if self._coming:
+            self._figures.update(zip(self._coming, self._values.tolist(), strict=True))
+        return self._figures
+
+
+class Sink(Protocol):
+    """Somewhere that figures go. `kind` is "train" or "eval"."""
+
+    def write(self, kind: str, step: int, figures: dict[str, float]) -> None: ...
+    def close(self) -> None: ...
+
+
+class JsonLines:
+    """One JSON object a line; figures that are not finite are written as null, so that any reader can read it."""
+
+    def __init__(self, path: Path, step: int = 0):
+        """Append to `path`, after dropping what a run that is resumed at `step` will write again."""
+        if path.exists():
+            kept = [json.dumps(line) + "\n" for line in read_lines(path) if line["step"] <= step]
+            aside = path.with_suffix(".writing")
+            aside.write_text("".join(kept))
+            aside.replace(path)
+        self._file = path.open("a", buffering=1)
+
+    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
+        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        self._file.write(json.dumps({"kind": kind, "step": step, **finite}) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a `metrics.jsonl`; a last line cut off by a crash is left out."""
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
+
+
+class TensorBoard:
+    """TensorBoard events (needs the extra `shared[tensorboard]`)."""
+
+    def __init__(self, folder: Path, step: int = 0):
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise _missing("tensorboard") from None
+        self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
+        for name, value in figures.items():
+            self._writer.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Mlflow:
+    """An MLflow run (needs the extra `shared[mlflow]`); where it is kept follows MLflow's own settings."""
+
+    def __init__(self, experiment: str):
+        try:
+            import mlflow
+        except ImportError:
+            raise _missing("mlflow") from None
+        mlflow.set_experiment(experiment)
+        self._mlflow, self._run = mlflow, mlflow.start_run()
+
+    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
+        self._mlflow.log_metrics({f"{kind}/{name}": value for name, value in figures.items()}, step=step)
+
+    def close(self) -> None:
+        self._mlflow.end_run()
+
+
+def _missing(extra: str) -> UserError:
+    return UserError(
+        f"Writing to {extra} was asked for, but it is not installed. Install the extra shared[{extra}], or leave the "
+        "option out: metrics.jsonl is always written."
+    )
