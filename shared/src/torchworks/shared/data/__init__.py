@@ -3,12 +3,24 @@
 import importlib
 
 _HOMES = {
-    "dataset": ("ArrayDataset", "Dataset", "Field", "Part", "Schema", "TensorDataset", "nbytes", "resident"),
+    "dataset": (
+        "ArrayDataset",
+        "Dataset",
+        "Field",
+        "Part",
+        "Schema",
+        "TensorDataset",
+        "lengths_of",
+        "nbytes",
+        "resident",
+    ),
     "ragged": ("pad_to_longest",),
     "images": ("FileDataset",),
     "sources": ("Source", "open_source"),
     "loaders": ("Loader", "ResidentLoader", "Together", "open_loader"),
+    "order": ("BucketOrder", "Order"),
     "stream": ("StreamLoader",),
+    "windows": ("WindowDataset", "Windows"),
     "augment": (
         "Augment",
         "affine",

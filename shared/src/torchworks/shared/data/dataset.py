@@ -263,6 +263,12 @@ def resident(dataset: Dataset) -> TensorDataset:
     return whole() if whole else gather(dataset)
 
 
+def lengths_of(dataset: Dataset, field: str) -> Tensor:
+    """The lengths of a ragged field, int64 (N,): as they are held, else of each sample in turn."""
+    held = getattr(dataset, "tensors", {}).get(length_name(field))
+    return held if held is not None else torch.tensor([len(dataset[i][field]) for i in range(len(dataset))])
+
+
 def gather(dataset: Dataset) -> TensorDataset:
     """Every sample in turn, made by as many threads as torch uses; by one if `dataset.drawn` says that Python does the
     work, where threads would wait for each other. Raises `UserError` for samples whose shapes differ, but for ragged

@@ -35,7 +35,8 @@ class Loader:
     `rank` of `world` processes gets `batch_size` samples of each global batch of `batch_size` × `world`.
     Fields of kind image leave as float32 (uint8 / 255 − mean) / std and alone are augmented, others leave as they are,
     a ragged field `x` padded to the longest of the batch, with `x_length`; `index` is each sample's place in the data
-    set. `mean` and `std` are one number or one per channel.
+    set. `mean` and `std` are one number or one per channel. `order` replaces the usual `Order`, for example by a
+    `BucketOrder`.
     """
 
     def __init__(
@@ -51,13 +52,15 @@ class Loader:
         world: int = 1,
         mean: float | Sequence[float] = 0.5,
         std: float | Sequence[float] = 0.5,
+        order: Order | None = None,
     ):
         if not len(dataset):
             raise UserError("The data set is empty: there is not a single sample to make a batch of.")
         self.dataset, self.schema = dataset, dataset.schema
         self.batch_size, self.seed, self.device, self.train = batch_size, seed, torch.device(device), train
         self.augment = tuple(augment)
-        self.order = Order(len(dataset), batch_size, seed, rank, world)
+        self.order = order or Order(len(dataset), batch_size, seed, rank, world)
+        assert (self.order.size, self.order.batch_size) == (len(dataset), batch_size), "an order of other data"
         self._images = [item.name for item in dataset.schema.fields if item.kind == "image"]
         self._normalise = Normalise(mean, std, self.device)
 
