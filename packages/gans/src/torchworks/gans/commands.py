@@ -7,15 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
 from torchworks.shared.cli import Command
-
-Run = Annotated[Path, Positional, arg(metavar="RUN", help="Directory of a finished run, as `train` printed it last.")]
-Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
-Seed = Annotated[int, arg(metavar="N", help="Another seed, other images.")]
-
-
-def _by_default(metavar: str, text: str) -> object:
-    """An option that may be left out; `text` says what happens then."""
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {text})")
+from torchworks.shared.options import Device, Run, Seed, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -30,17 +22,17 @@ class Sample:
     n: Annotated[int, arg(metavar="N")] = 64
     """How many images."""
     seed: Seed = 0
-    labels: Annotated[tuple[str, ...], _by_default("CLASS", "all, in turn")] = ()
+    labels: Annotated[tuple[str, ...], by_default("CLASS", "all, in turn")] = ()
     """Classes to draw, for a run with classes."""
-    out: Annotated[Path | None, _by_default("DIR", "RUN/generated")] = None
+    out: Annotated[Path | None, by_default("DIR", "RUN/generated")] = None
     """Folder to write to."""
     no_grid: bool = False
     """Leave out the grid, the one picture with all images."""
     files: bool = False
     """Also write each image to a file of its own, at its own size."""
-    columns: Annotated[int | None, _by_default("N", "nearly a square, or a column for each class")] = None
+    columns: Annotated[int | None, by_default("N", "nearly a square, or a column for each class")] = None
     """Images in a row of the grid."""
-    interpolate: Annotated[int, _by_default("STEPS", "no film")] = 0
+    interpolate: Annotated[int, by_default("STEPS", "no film")] = 0
     """Draw a film (GIF) instead: each image turns into three others and back, in so many steps each."""
     overwrite: bool = False
     """Replace files of the same names in DIR."""
@@ -83,7 +75,7 @@ class Augment:
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder to make, new or empty."""
     seed: Seed = 0
-    confidence: Annotated[float | None, _by_default("P", "0 if the run has classes, else 0.9")] = None
+    confidence: Annotated[float | None, by_default("P", "0 if the run has classes, else 0.9")] = None
     """Keep only images that the classifier reads as their class with at least this probability."""
     check: bool = False
     """Also train a classifier on DIR alone and one on the real images, and test both on real images."""
@@ -99,13 +91,13 @@ class Evaluate:
     """
 
     run: Run
-    n: Annotated[int | None, _by_default("N", "as many as there are test images")] = None
+    n: Annotated[int | None, by_default("N", "as many as there are test images")] = None
     """Images to generate."""
-    seed: Annotated[int | None, _by_default("N", "the run's own")] = None
+    seed: Annotated[int | None, by_default("N", "the run's own")] = None
     """Another seed, other images."""
     no_cas: bool = False
     """For a run with classes, leave out the classifier that learns from generated images."""
-    out: Annotated[Path | None, _by_default("DIR", "RUN/evaluation")] = None
+    out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
     device: Device = "auto"
 

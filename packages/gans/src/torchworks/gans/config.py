@@ -6,21 +6,31 @@ from typing import Any, ClassVar, Literal
 
 from torchworks.shared.config import Config, ImageConfig, UserError
 
-MIN_SIZE, MAX_SIZE = 16, 256
+SIZES = (16, 28, 32, 64, 128, 256)
+"""Widths of images in pixels. 28 is 4 → 7 → 14 → 28, the others are 4·2^k."""
+
+
+def resolutions_of(image_size: int) -> list[int]:
+    """Widths of the feature maps from `image_size` down to 4, each half of the one before, rounded up: [28, 14, 7, 4].
+    Raises `UserError` unless `image_size` is one of `SIZES`."""
+    if image_size not in SIZES:
+        below = [size for size in SIZES if size < image_size][-1:]
+        above = [size for size in SIZES if size > image_size][:1]
+        near = " or ".join(str(size) for size in below + above)
+        raise UserError(
+            f"These networks double 4 × 4 pixels until the image has its size, so an image is "
+            f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} pixels wide; {image_size} is not possible. Use "
+            f"--loader.image-size {near}; images are resized to it."
+        )
+    resolutions = [image_size]
+    while resolutions[-1] > 4:
+        resolutions.append(-(-resolutions[-1] // 2))
+    return resolutions
 
 
 def stages_of(image_size: int) -> int:
-    """Doublings from 4 × 4 to `image_size`; raises `UserError` unless it is 16·2^k up to 256."""
-    sizes = [MIN_SIZE * 2**k for k in range(5)]
-    if image_size not in sizes:
-        below = [size for size in sizes if size < image_size][-1:]
-        above = [size for size in sizes if size > image_size][:1]
-        near = " or ".join(str(size) for size in below + above)
-        raise UserError(
-            f"These networks double 4 × 4 pixels until the image has its size, so an image is {MIN_SIZE}·2^k pixels "
-            f"wide, up to {MAX_SIZE}; {image_size} is not. Use --loader.image-size {near}; images are resized to it."
-        )
-    return sizes.index(image_size) + 2
+    """Doublings from 4 × 4 to `image_size`; raises `UserError` unless it is one of `SIZES`."""
+    return len(resolutions_of(image_size)) - 1
 
 
 _MAY_BE_ZERO = ("blocks", "downsamplings", "patch_layers", "rollbacks", "pool_size")
@@ -137,17 +147,13 @@ class GanConfig(Config):
     """A generator of images from noise."""
 
     package: ClassVar[str] = "gans"
-    loader: ImageConfig = field(default_factory=ImageConfig)
+    build: ClassVar[str] = "torchworks.gans.noise.build:build"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     net: Any = field(default_factory=DCGANNet)
     """Sizes of the networks."""
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     doctor: DoctorConfig = field(default_factory=DoctorConfig)
-
-    def experiment(self) -> Any:
-        from torchworks.gans.noise.build import gan_experiment
-
-        return gan_experiment(self)
 
 
 @dataclass(frozen=True)
@@ -196,8 +202,8 @@ class TranslationConfig(Config):
     """A translator from one kind of image to another."""
 
     package: ClassVar[str] = "gans"
-    loader: ImageConfig = field(default_factory=ImageConfig)
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     net: TranslatorNet = field(default_factory=TranslatorNet)
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's decay rates."""
@@ -207,6 +213,8 @@ class TranslationConfig(Config):
 @dataclass(frozen=True)
 class CycleGANConfig(TranslationConfig):
     """CycleGAN (Zhu et al. 2017). `data` names the two domains: SOURCE+SOURCE."""
+
+    build: ClassVar[str] = "torchworks.gans.translation.build:build_cyclegan"
 
     data: str = "digits+printed-digits"
     """The two domains, joined by a plus sign, such as digits+printed-digits or folder:A+folder:B."""
@@ -220,23 +228,30 @@ class CycleGANConfig(TranslationConfig):
     """Tell the discriminators the class of each image, if both domains have the same classes. Without, nothing says
     which class is to become which."""
 
-    def experiment(self) -> Any:
-        from torchworks.gans.noise.build import cyclegan_experiment
-
-        return cyclegan_experiment(self)
-
 
 @dataclass(frozen=True)
 class Pix2PixConfig(TranslationConfig):
     """pix2pix (Isola et al. 2017). `data` is a folder with sub-folders A and B that hold pairs under equal names;
     or any source of images, from which the inputs are made as `pair` says."""
 
+    build: ClassVar[str] = "torchworks.gans.translation.build:build_pix2pix"
+
     pair: Literal["outline", "blur"] = "outline"
     """How an input is made from an image when the data are no pairs: its outline, or its blur to a quarter."""
     l1_weight: float = 100.0
     """λ: weight of the mean absolute difference from the wanted image."""
 
-    def experiment(self) -> Any:
-        from torchworks.gans.noise.build import pix2pix_experiment
 
-        return pix2pix_experiment(self)
+def check(config: GanConfig | TranslationConfig) -> None:
+    check_numbers(config)
+    stages_of(config.loader.image_size)
+    if config.loader.multi_label:
+        raise UserError(
+            "Generators take one class for each image, not a set of them. Leave out --multi-label: each set of labels "
+            "is then a class of its own."
+        )
+    if config.trainer.compile and isinstance(config, GanConfig) and (config.adversarial.r1 or config.adversarial.r2):
+        raise UserError(
+            "Gradient penalties differentiate the discriminator twice, which compiled nets cannot do in this version "
+            "of PyTorch. Leave out --trainer.compile, or set --adversarial.r1 0 --adversarial.r2 0."
+        )

@@ -4,7 +4,6 @@ The builders here rebuild a predictor from the configuration in `model.json`; th
 the group `torchworks.builders`.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.gans.config import TranslatorNet
-from torchworks.gans.models import registry as build
+from torchworks.gans.models import registry
 from torchworks.gans.translation.cyclegan import Translators
 from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
@@ -48,10 +47,10 @@ def to_bytes(images: Tensor) -> Tensor:
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def generator_config(net: build.GanNet, image_size: int, channels: int, classes: tuple[str, ...]) -> dict[str, Any]:
+def generator_config(net: registry.GanNet, image_size: int, channels: int, classes: tuple[str, ...]) -> dict[str, Any]:
     """What `build_generator` needs, as plain data."""
     return {
-        "architecture": build.architecture_of(net),
+        "architecture": registry.architecture_of(net),
         "image_size": image_size,
         "channels": channels,
         "classes": list(classes),
@@ -61,14 +60,14 @@ def generator_config(net: build.GanNet, image_size: int, channels: int, classes:
 
 def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
     """The predictor of a generator; builder "gans-generator"."""
-    net = from_dict(build.ARCHITECTURES[config["architecture"]], config["net"])
+    net = from_dict(registry.ARCHITECTURES[config["architecture"]], config["net"])
     size, channels, classes = config["image_size"], config["channels"], tuple(config["classes"])
-    limit = 1.0 if build.latent_of(net) == "uniform" else None
+    limit = 1.0 if registry.latent_of(net) == "uniform" else None
     inputs = [TensorSpec("latent", "latent", "float32", ("N", net.latent_dim), low=limit and -limit, high=limit)]
     if classes:
         inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))
     signature = Signature(tuple(inputs), (_unit_image(channels, size),))
-    return GeneratorPredictor(build.generator(net, size, channels, len(classes)), signature)
+    return GeneratorPredictor(registry.generator(net, size, channels, len(classes)), signature)
 
 
 def translator_config(
@@ -96,25 +95,10 @@ def build_translator(config: dict[str, Any]) -> TranslatorPredictor:
         (TensorSpec("image", "image", "uint8", ("N", channels[0], size, size)),), (_unit_image(channels[1], size),)
     )
     if not direction:
-        return TranslatorPredictor(build.translator(net, *channels), signature)
-    both = Translators(build.translator(net, *channels), build.translator(net, *channels[::-1]))
+        return TranslatorPredictor(registry.translator(net, *channels), signature)
+    both = Translators(registry.translator(net, *channels), registry.translator(net, *channels[::-1]))
     return TranslatorPredictor(both, signature, direction)
 
 
 def _unit_image(channels: int, size: int) -> TensorSpec:
     return TensorSpec("image", "image", "float32", ("N", channels, size, size), low=0.0, high=1.0)
-
-
-def preprocessing(signature: Signature) -> dict[str, Any]:
-    """What a picture file goes through to become the input, as plain data."""
-    return {
-        spec.name: {"size": spec.shape[-1], "mode": "L" if spec.shape[1] == 1 else "RGB", "range": [0, 255]}
-        for spec in signature.inputs
-        if spec.kind == "image"
-    }
-
-
-BUILDERS: dict[str, Callable[[dict[str, Any]], Predictor]] = {
-    "gans-generator": build_generator,
-    "gans-translator": build_translator,
-}

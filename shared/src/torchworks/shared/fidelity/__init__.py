@@ -7,6 +7,7 @@ fidelity.compute()                                             # {"fd_digits64":
 floor(judge, source.train, source.test)                        # the same for real images
 """
 
+from torchworks.shared.fidelity.bounds import Selection, bounds
 from torchworks.shared.fidelity.copies import Copies, Neighbours, nearest_copies
 from torchworks.shared.fidelity.distances import (
     class_entropy,
@@ -29,6 +30,8 @@ __all__ = [
     "InceptionJudge",
     "Judge",
     "Neighbours",
+    "Selection",
+    "bounds",
     "cas",
     "class_entropy",
     "classes_covered",

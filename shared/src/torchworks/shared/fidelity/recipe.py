@@ -110,11 +110,9 @@ def class_names(schema: Schema) -> tuple[str, ...]:
 def reduced(dataset: Dataset) -> TensorDataset:
     """`dataset` in memory, at the size at which judges look at it."""
     batches = open_loader(dataset, LoaderConfig(), 2 * _BATCH, train=False)
-    parts = [(_bytes(reduce(batch["image"])), batch.get("label")) for batch in batches]
-    tensors = {"image": torch.cat([images for images, _ in parts])}
-    if "label" in dataset.schema:
-        tensors["label"] = torch.cat([labels for _, labels in parts])
-    return TensorDataset(tensors)
+    names = [name for name in ("image", "label") if name in dataset.schema]
+    parts = [batch | {"image": _bytes(reduce(batch["image"]))} for batch in batches]
+    return TensorDataset({name: torch.cat([part[name] for part in parts]) for name in names})
 
 
 def _synthetic(images: Tensor, labels: Tensor) -> TensorDataset:

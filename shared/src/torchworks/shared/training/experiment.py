@@ -46,10 +46,16 @@ class Experiment:
     baselines: Callable[[], dict[str, float]] = dict
 
 
-def build(config: Config, device: Device) -> Experiment:
-    """The experiment that the configuration's builder makes for `device`."""
+def device_for(config: Config) -> Device:
+    """The device, precision and memory format that the configuration asks for."""
+    settings = config.trainer
+    return choose(settings.device, settings.precision, settings.channels_last)
+
+
+def build(config: Config, device: Device | None = None) -> Experiment:
+    """The experiment that the configuration's builder makes for `device` (None: the one it asks for)."""
     module, function = config.build.split(":")
-    return getattr(importlib.import_module(module), function)(config, device)
+    return getattr(importlib.import_module(module), function)(config, device or device_for(config))
 
 
 def train(config: Config, *, out: Path | None = None, resume: Path | None = None) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def train(config: Config, *, out: Path | None = None, resume: Path | None = None
     """
     limit_threads()
     settings = config.trainer
-    device = choose(settings.device, settings.precision, settings.channels_last)
+    device = device_for(config)
     if device.device.type == "cpu":
         keep_memory()
     start_processes(device)

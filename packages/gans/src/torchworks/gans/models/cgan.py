@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from torchworks.gans.config import resolutions_of
 from torchworks.gans.models.dcgan import Norm, channel_plan, discriminator_trunk, initialise, up
 from torchworks.gans.models.spectral import SpectralEmbedding, SpectralLinear
 
@@ -48,11 +49,11 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 class _Stage(nn.Module):
-    """Doubles the image; its normalisation knows the class unless it was told through the latent vector."""
+    """Doubles the image to `size` pixels; its normalisation knows the class unless the latent vector has it."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, num_classes: int):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, size: int, num_classes: int):
         super().__init__()
-        self.conv = up(in_channels, out_channels, kernel_size, bias=False)
+        self.conv = up(in_channels, out_channels, kernel_size, size, bias=False)
         self.norm = ConditionalBatchNorm2d(out_channels, num_classes)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
@@ -81,9 +82,12 @@ class CGANGenerator(nn.Module):
         appended, rows = (num_classes, 1) if condition == "concatenation" else (0, num_classes)
         self.project = nn.Linear(latent_dim + appended, channels[0] * 16, bias=False)
         self.norm = ConditionalBatchNorm2d(channels[0], rows)
-        pairs = pairwise(channels)
-        self.stages = nn.ModuleList(_Stage(c_in, c_out, kernel_size, rows) for c_in, c_out in pairs)
-        self.to_image = up(channels[-1], out_channels, kernel_size)
+        sizes = resolutions_of(image_size)[-2::-1]  # of what each stage makes
+        self.stages = nn.ModuleList(
+            _Stage(c_in, c_out, kernel_size, size, rows)
+            for (c_in, c_out), size in zip(pairwise(channels), sizes, strict=False)
+        )
+        self.to_image = up(channels[-1], out_channels, kernel_size, image_size)
         initialise(self)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -117,12 +121,14 @@ class CGANDiscriminator(nn.Module):
         self.num_classes, self.condition = num_classes, condition
         channels = channel_plan(image_size, width, max_channels)
         planes = num_classes if condition == "concatenation" else 0
-        self.trunk = discriminator_trunk(in_channels + planes, channels, kernel_size, norm)
+        self.trunk = discriminator_trunk(image_size, in_channels + planes, channels, kernel_size, norm)
         spectral = norm == "spectral"
         self.head = (SpectralLinear if spectral else nn.Linear)(channels[-1], 1)
         if condition == "projection":
             self.embed = (SpectralEmbedding if spectral else nn.Embedding)(num_classes, channels[-1])
         initialise(self)
+        if condition == "projection" and not spectral:  # spectral normalisation takes the scale away
+            nn.init.normal_(self.embed.weight, 0.0, 0.02)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         if self.condition == "concatenation":

@@ -11,8 +11,9 @@ The idea: no pooling, no hidden dense layers; each stage halves or doubles the i
 BN is left out at the generator's output and the discriminator's input (the paper, section 3); all weights start
 as N(0, 0.02²) and BN's gains as N(1, 0.02²).
 
-What differs: any size 16·2^k up to 256 instead of 64 only; `norm="spectral"` puts spectral normalisation
-(spectral.py) in place of the discriminator's BN, which is what makes it trainable without luck; kernel 4 is offered
+What differs: 16, 28, 32, 64, 128 or 256 pixels instead of 64 only, where 28 is 4 → 7 → 14 → 28 and the odd side is
+met by an odd kernel that makes 2n − 1 pixels of n; `norm="spectral"` puts spectral normalisation (spectral.py) in
+place of the discriminator's BN, which is what makes it trainable without luck; kernel 4 is offered
 beside the paper's 5, because it is a multiple of the stride and so leaves no checkerboard (Odena et al. 2016);
 logits are returned rather than probabilities.
 
@@ -29,7 +30,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from torchworks.gans.config import stages_of
+from torchworks.gans.config import resolutions_of, stages_of
 from torchworks.gans.models.spectral import SpectralConv2d, SpectralLinear
 
 Norm = Literal["batch", "spectral", "none"]
@@ -39,7 +40,7 @@ class DCGANGenerator(nn.Module):
     """Latent vectors (N, latent_dim) to images (N, out_channels, S, S) in [-1, 1].
 
     `width` is the number of channels before the last layer; it doubles towards the 4 × 4 end up to
-    `max_channels`. `kernel_size` is 4 or 5. Raises `UserError` for a size that is not 16·2^k up to 256.
+    `max_channels`. `kernel_size` is 4 or 5. Raises `UserError` for a size that is not in `config.SIZES`.
     """
 
     def __init__(
@@ -57,12 +58,13 @@ class DCGANGenerator(nn.Module):
         channels = channel_plan(image_size, width, max_channels)[::-1]
         self.project = nn.Linear(latent_dim, channels[0] * 16, bias=False)
         self.norm = nn.BatchNorm2d(channels[0])
+        sizes = resolutions_of(image_size)[-2::-1]  # of what each stage makes
         stages = [
-            nn.Sequential(up(c_in, c_out, kernel_size, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(True))
-            for c_in, c_out in pairwise(channels)
+            nn.Sequential(up(c_in, c_out, kernel_size, size, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(True))
+            for (c_in, c_out), size in zip(pairwise(channels), sizes, strict=False)
         ]
         self.stages = nn.Sequential(*stages)
-        self.to_image = up(channels[-1], out_channels, kernel_size)
+        self.to_image = up(channels[-1], out_channels, kernel_size, image_size)
         initialise(self)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -90,7 +92,7 @@ class DCGANDiscriminator(nn.Module):
     ):
         super().__init__()
         channels = channel_plan(image_size, width, max_channels)
-        self.trunk = discriminator_trunk(in_channels, channels, kernel_size, norm)
+        self.trunk = discriminator_trunk(image_size, in_channels, channels, kernel_size, norm)
         self.head = (SpectralLinear if norm == "spectral" else nn.Linear)(channels[-1] * 16, 1)
         initialise(self)
 
@@ -103,30 +105,41 @@ def channel_plan(image_size: int, width: int, max_channels: int) -> list[int]:
     return [min(width * 2**stage, max_channels) for stage in range(stages_of(image_size))]
 
 
-def discriminator_trunk(in_channels: int, channels: list[int], kernel_size: int, norm: Norm) -> nn.Sequential:
-    """Stages that halve the image down to (N, channels[-1], 4, 4)."""
+def discriminator_trunk(
+    image_size: int, in_channels: int, channels: list[int], kernel_size: int, norm: Norm
+) -> nn.Sequential:
+    """Stages that halve images (N, in_channels, S, S) down to (N, channels[-1], 4, 4)."""
     stages: list[nn.Module] = []
-    for index, (c_in, c_out) in enumerate(zip([in_channels, *channels], channels, strict=False)):
+    sizes = resolutions_of(image_size)[:-1]  # of what each stage reads
+    for index, (c_in, c_out, size) in enumerate(zip([in_channels, *channels[:-1]], channels, sizes, strict=True)):
         batch_norm = norm == "batch" and index > 0
         conv = SpectralConv2d if norm == "spectral" else nn.Conv2d
-        layers = [conv(c_in, c_out, kernel_size, stride=2, padding=(kernel_size - 1) // 2, bias=not batch_norm)]
+        kernel = _kernel(kernel_size, size)
+        layers = [conv(c_in, c_out, kernel, stride=2, padding=(kernel - 1) // 2, bias=not batch_norm)]
         if batch_norm:
             layers.append(nn.BatchNorm2d(c_out))
         stages.append(nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True)))
     return nn.Sequential(*stages)
 
 
-def up(in_channels: int, out_channels: int, kernel_size: int, bias: bool = True) -> nn.ConvTranspose2d:
-    """A transposed convolution that exactly doubles height and width, for kernel 4 and 5."""
+def up(in_channels: int, out_channels: int, kernel_size: int, size: int, bias: bool = True) -> nn.ConvTranspose2d:
+    """A transposed convolution to `size` pixels from half as many, rounded up, for kernel 4 and 5."""
+    kernel = _kernel(kernel_size, size)
     return nn.ConvTranspose2d(
         in_channels,
         out_channels,
-        kernel_size,
+        kernel,
         stride=2,
-        padding=(kernel_size - 1) // 2,
-        output_padding=kernel_size % 2,
+        padding=(kernel - 1) // 2,
+        output_padding=kernel % 2 if size % 2 == 0 else 0,
         bias=bias,
     )
+
+
+def _kernel(kernel_size: int, size: int) -> int:
+    """`kernel_size`, or the odd number below it where one side of the layer is odd: with stride 2, only an odd kernel
+    has a middle pixel to put on every second of 7."""
+    return kernel_size - 1 if size % 2 and kernel_size % 2 == 0 else kernel_size
 
 
 def initialise(net: nn.Module) -> None:

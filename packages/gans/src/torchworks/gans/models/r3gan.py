@@ -17,7 +17,8 @@ The nets ("Config E") are mirror images. A stage is a change of resolution follo
 without any normalisation. Instead, Fix-up initialisation: a block's last layer starts at zero, the other two are
 scaled down by L^(−1/4) for L blocks in the net, so that every block starts as the identity.
 Resolution changes are smoothed by [1, 2, 1]: upward, nearest neighbour then [1, 2, 1] in each direction, which
-is bilinear interpolation; downward, [1, 2, 1] then the mean of 2 × 2.
+is bilinear interpolation; downward, [1, 2, 1] then the mean of 2 × 2. Between 4 and 7 pixels (for images of 28),
+where pixels of the one lie on every second of the other: upward, means are put between; downward, [1, 2, 1].
 
 What differs: widths for small images and small machines; γ is constant (the paper anneals γ, the rates and the
 augmentation on one cosine); unconditional.
@@ -32,6 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from torchworks.gans.config import resolutions_of
 from torchworks.gans.models.dcgan import channel_plan
 
 _SLOPE = 0.2
@@ -67,16 +69,21 @@ class ResidualBlock(nn.Module):
         return x + self.reduce(h)
 
 
-def upsample(x: Tensor) -> Tensor:
-    """(N, C, H, W) → (N, C, 2H, 2W), nearest neighbour smoothed by [1, 2, 1]."""
+def upsample(x: Tensor, *, to_odd: bool = False) -> Tensor:
+    """(N, C, H, W) → (N, C, 2H, 2W), nearest neighbour smoothed by [1, 2, 1]; with `to_odd`,
+    (N, C, 2H − 1, 2W − 1), the pixels with means between them."""
+    if to_odd:
+        size = (2 * x.shape[2] - 1, 2 * x.shape[3] - 1)
+        return F.interpolate(x, size, mode="bilinear", align_corners=True)
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def downsample(x: Tensor) -> Tensor:
-    """(N, C, H, W) → (N, C, H/2, W/2), smoothed by [1, 2, 1] (edges repeated) and averaged over 2 × 2: together
-    the separable kernel [1, 3, 3, 1] / 8."""
-    kernel = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype) / 8
-    kernel = torch.outer(kernel, kernel).expand(x.shape[1], 1, 4, 4)
+    """(N, C, H, W) → (N, C, ⌈H/2⌉, ⌈W/2⌉), edges repeated. Even sizes are smoothed by [1, 2, 1] and averaged over
+    2 × 2: together the separable kernel [1, 3, 3, 1] / 8. Of odd ones, every second pixel after [1, 2, 1] / 4."""
+    taps = [1.0, 2.0, 1.0] if x.shape[-1] % 2 else [1.0, 3.0, 3.0, 1.0]
+    kernel = torch.tensor(taps, device=x.device, dtype=x.dtype) / sum(taps)
+    kernel = torch.outer(kernel, kernel).expand(x.shape[1], 1, len(taps), len(taps))
     return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, stride=2, groups=x.shape[1])
 
 
@@ -101,7 +108,8 @@ class R3GANGenerator(nn.Module):
     ):
         super().__init__()
         self.latent_dim = latent_dim
-        channels = _resolutions(image_size, width, max_channels)[::-1]
+        channels = _channels(image_size, width, max_channels)[::-1]
+        self.sizes = resolutions_of(image_size)[-2::-1]  # of what each stage but the first makes
         options = {"expansion": expansion, "group_size": group_size, "blocks": blocks * len(channels)}
         self.basis = nn.Parameter(torch.randn(channels[0], 4, 4))
         self.modulate = _scaled(nn.Linear(latent_dim, channels[0], bias=False), 1.0)
@@ -112,8 +120,8 @@ class R3GANGenerator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         x = self.modulate(z)[:, :, None, None] * self.basis  # (N, C, 4, 4)
         x = self.stages[0](x)
-        for change, stage in zip(self.widths, list(self.stages)[1:], strict=True):
-            x = stage(upsample(change(x)))
+        for change, stage, size in zip(self.widths, list(self.stages)[1:], self.sizes, strict=True):
+            x = stage(upsample(change(x), to_odd=size % 2 == 1))
         return self.to_image(x)
 
 
@@ -132,7 +140,7 @@ class R3GANDiscriminator(nn.Module):
         group_size: int = 16,
     ):
         super().__init__()
-        channels = _resolutions(image_size, width, max_channels)
+        channels = _channels(image_size, width, max_channels)
         options = {"expansion": expansion, "group_size": group_size, "blocks": blocks * len(channels)}
         self.from_image = _scaled(nn.Conv2d(in_channels, channels[0], 1, bias=False), 1.0)
         self.stages = nn.ModuleList(_blocks(c, blocks, options) for c in channels)
@@ -147,7 +155,7 @@ class R3GANDiscriminator(nn.Module):
         return self.head(self.basis(x).flatten(1)).squeeze(1)
 
 
-def _resolutions(image_size: int, width: int, max_channels: int) -> list[int]:
+def _channels(image_size: int, width: int, max_channels: int) -> list[int]:
     """Channels at each resolution from full size to 4 × 4."""
     plan = channel_plan(image_size, width, max_channels)
     return [*plan, min(plan[-1] * 2, max_channels)]

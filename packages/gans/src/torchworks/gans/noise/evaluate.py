@@ -14,11 +14,10 @@ from torchworks.gans.noise.task import GanTask
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.fidelity import FeatureSpace, cas, nearest_copies
-from torchworks.shared.machine.device import choose
 from torchworks.shared.runs.directory import picture_grid, write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
 from torchworks.shared.runs.outputs import make_folder, picture
-from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.experiment import Experiment, build, device_for
 from torchworks.shared.training.trainer import Trainer
 
 FEWEST, MOST = 2, 100_000
@@ -38,7 +37,7 @@ def evaluate(arguments: Evaluate) -> int:
     settings = dataclasses.replace(finished.config.trainer, device=arguments.device, ema=0.0)
     config = dataclasses.replace(finished.config, trainer=settings)
     seed = config.seed if arguments.seed is None else arguments.seed
-    experiment = config.experiment()
+    experiment = build(config)
 
     scores = score(config, experiment, finished, seed, arguments.n) | experiment.baselines()
     if isinstance(experiment.task, GanTask) and experiment.task.fidelity is not None:
@@ -66,10 +65,9 @@ def _check(n: int | None, config: Config) -> None:
 def score(config: Config, experiment: Experiment, finished: FinishedRun, seed: int, n: int | None) -> dict[str, float]:
     """The scores with which the training ended, of the model that it saved; the same if nothing was changed. `n` is
     how many images to generate."""
-    settings = config.trainer
-    device = choose(settings.device, settings.precision, settings.channels_last)
+    device = device_for(config)
     task = experiment.task
-    trainer = Trainer(task, experiment.train, experiment.select, settings, seed=seed, device=device)
+    trainer = Trainer(task, experiment.train, experiment.select, config.trainer, seed=seed, device=device)
     (name,) = task.exported
     trainer.nets[name].load_state_dict(finished.predictor.net.state_dict())
     return trainer.score(experiment.test if n is None else first_rows(experiment.test, n))

@@ -1,5 +1,6 @@
 """Data and scores of the translation tasks: two domains or pairs, and whether a translation keeps its label."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ def open_domains(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source,
     sources = [open_source(name, config, seed) for name in names]
     channels = [source.need("image")[0].shape[0] for source in sources]
     if channels[0] != channels[1]:
-        colour = ImageConfig(**{**vars(config), "channels": max(channels)})
-        sources = [open_source(name, colour, seed) for name in names]
+        both = replace(config, channels=max(channels))
+        sources = [open_source(name, both, seed) for name in names]
     return sources[0], sources[1]
 
 

@@ -1,0 +1,17 @@
+"""Command-line options that the commands of all packages share. Imports no torch, so that `--help` is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+Run = Annotated[Path, Positional, arg(metavar="RUN", help="Run directory, the last line that `train` printed.")]
+Images = Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help="Image files, or folders of them.")]
+Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
+Seed = Annotated[int, arg(metavar="N", help="Random seed; change it for different images.")]
+Overwrite = Annotated[bool, arg(help="Replace files of the same names.")]
+
+
+def by_default(metavar: str, text: str) -> object:
+    """Metadata of an option that may be left out; `text` says what happens then."""
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {text})")
