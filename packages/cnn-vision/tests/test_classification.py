@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.classification.build import augmentations, balanced, classes_of, held_out, imbalance
+from torchworks.cnn_vision.classification.build import augmentations, balanced, classes_of, imbalance
 from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores, share_interval
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import Change, ClassifierConfig
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.data import TensorDataset, open_source
+from torchworks.shared.data import TensorDataset, held_out, open_source
 from torchworks.shared.numbers.stream import SampleRandom
 
 

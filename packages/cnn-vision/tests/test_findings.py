@@ -10,10 +10,10 @@ from torchmetrics.functional.classification import binary_auroc
 from torchworks.cnn_vision.classification.metrics import at_threshold, auroc, by_finding, findings_scores
 from torchworks.cnn_vision.classification.predictor import build_findings, classifier_config, findings_config
 from torchworks.cnn_vision.data import lesions
-from torchworks.cnn_vision.multilabel.build import balanced, check_parts, held_out, rare_findings
+from torchworks.cnn_vision.multilabel.build import balanced, check_parts, rare_findings, rarest
 from torchworks.cnn_vision.multilabel.task import Findings, findings_of, targets, thresholds_for
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.data import Field, TensorDataset, open_source
+from torchworks.shared.data import Field, TensorDataset, held_out, open_source
 
 SINGLE = Field("label", "label", (), ("healthy", "ill", "unsure"))
 SEVERAL = Field("label", "label", (3,), ("a", "b", "c"))
@@ -177,7 +177,7 @@ def test_rare_findings_are_held_out_in_their_share_and_equal_images_stay_on_one_
     target[::2, 0] = 1
     target[::20, 1] = 1
     data = TensorDataset({"image": images, "label": target.to(torch.uint8)})
-    rest, valid = held_out(data, target, 0.2, seed=0)
+    rest, valid = (part.indices for part in held_out(data, 0.2, seed=0, labels=rarest(target)))
     assert sorted(rest + valid) == list(range(200))
     assert target[valid].sum(0).tolist() == pytest.approx([20, 2], abs=3)
     assert target[valid, 1].sum() >= 1

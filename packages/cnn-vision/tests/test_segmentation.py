@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import multiclass_f1_score, multicla
 
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.cnn_vision.data.cells import PIXELS, open_cells, stain_mask
-from torchworks.cnn_vision.data.fields import Fields, held_out, open_fields
+from torchworks.cnn_vision.data.fields import Fields, open_fields
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.models.normalization import expected
 from torchworks.cnn_vision.segmentation.baselines import baselines
@@ -25,7 +25,7 @@ from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image
 from torchworks.cnn_vision.segmentation.task import Segmentation, mask_losses
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.data import TensorDataset, open_source
+from torchworks.shared.data import TensorDataset, held_out, open_source
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 VOID = 255

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from torchworks.cnn_vision.data.subset import labels_of, with_classes, with_shots
+from torchworks.cnn_vision.data.subset import with_classes, with_shots
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.data import open_source, resident
+from torchworks.shared.data import labels_of, open_source, resident
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,8 @@ from .report import check as check
 from .report import run_check as run_check
 from .sources import Source as Source
 from .sources import open_source as open_source
+from .split import held_out as held_out
+from .split import labels_of as labels_of
 from .stream import StreamLoader as StreamLoader
 from .windows import WindowDataset as WindowDataset
 from .windows import Windows as Windows

@@ -12,7 +12,7 @@ from torchworks.cnn_vision.classification import predictor
 from torchworks.cnn_vision.classification.baselines import logistic_regression
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import POSITIVE, ClassifierConfig, VisionConfig, check_numbers, check_ranges
-from torchworks.cnn_vision.data.subset import digests_of, labels_of, with_classes, with_shots
+from torchworks.cnn_vision.data.subset import with_classes, with_shots
 from torchworks.cnn_vision.finetuning.schedule import Finetuning
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
@@ -22,7 +22,6 @@ from torchworks.shared.data import (
     Augment,
     Dataset,
     Loader,
-    Part,
     Source,
     affine,
     alternating_flip,
@@ -30,13 +29,14 @@ from torchworks.shared.data import (
     contrast,
     cutout,
     flip,
+    held_out,
+    labels_of,
     open_loader,
     open_source,
     random_augment,
     shift,
 )
 from torchworks.shared.data.report import UNEVEN
-from torchworks.shared.data.split import split
 from torchworks.shared.machine.device import Device, choose
 from torchworks.shared.training.experiment import Experiment
 
@@ -162,15 +162,6 @@ def finetuning(config: VisionConfig, net: Backbone, device: Device) -> Finetunin
             " Use --freeze backbone, or --rate-decay, with torchrun."
         )
     return Finetuning(net, config.freeze, config.rate_decay, config.trainer.steps)
-
-
-def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """(rest, held out), the same share of every class and equal images on one side; nothing is held out for a
-    fraction of 0."""
-    if not fraction:
-        return train, None
-    rest, valid = split(digests_of(train), labels_of(train).tolist(), fraction, seed)
-    return Part(train, rest), Part(train, valid)
 
 
 def balanced(dataset: Dataset, num_classes: int) -> Tensor:

@@ -12,13 +12,12 @@ from torchworks.cnn_vision.classification.metrics import by_class, confusion, sc
 from torchworks.cnn_vision.classification.predictor import FindingsPredictor
 from torchworks.cnn_vision.commands import Evaluate
 from torchworks.cnn_vision.config import ClassifierConfig
-from torchworks.cnn_vision.data.subset import labels_of
 from torchworks.cnn_vision.inference import answers, report
 from torchworks.cnn_vision.inference import plots as pictures
 from torchworks.cnn_vision.inference.dispatch import module_of
 from torchworks.cnn_vision.multilabel.evaluate import evaluate_findings
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, open_source
+from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
 from torchworks.shared.runs.outputs import make_folder

@@ -5,11 +5,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from torchworks.cnn_vision.data.subset import digests_of
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.data import Dataset, Part, Schema, Source, open_source, resident
+from torchworks.shared.data import Dataset, Schema, Source, open_source, resident
 from torchworks.shared.data.dataset import nbytes
-from torchworks.shared.data.split import split
 
 MOST_BYTES = 2 << 30
 """Of a part that is decoded once and held; a larger one is decoded again in each epoch."""
@@ -54,11 +52,3 @@ def open_fields(data: str, config: ImageConfig, seed: int, names: Sequence[str])
         return resident(chosen) if config.kind != "stream" and nbytes(chosen) <= MOST_BYTES else chosen
 
     return replace(source, train=part(source.train), test=part(source.test), schema=schema)
-
-
-def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """(rest, held out), equal images on one side; nothing is held out for a fraction of 0."""
-    if not fraction or len(train) < 2:
-        return train, None
-    rest, valid = split(digests_of(train), [0] * len(train), fraction, seed)
-    return Part(train, rest), Part(train, valid)

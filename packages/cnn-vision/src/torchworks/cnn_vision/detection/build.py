@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from torchworks.cnn_vision.data.augment import Augmented, changes
-from torchworks.cnn_vision.data.fields import held_out, open_fields
+from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.detection.baselines import constant_guess
 from torchworks.cnn_vision.detection.config import DetectorConfig, check_config
 from torchworks.cnn_vision.detection.predictor import preprocessing, whole
 from torchworks.cnn_vision.detection.task import Detection
 from torchworks.cnn_vision.models.dense import DETECTORS, PUBLISHED, create_detector, size_of_classifier
 from torchworks.cnn_vision.models.normalization import HALF, IMAGENET, each_channel, expected, run_of
-from torchworks.shared.data import Dataset, open_loader
+from torchworks.shared.data import Dataset, held_out, open_loader
 from torchworks.shared.machine.device import Device, choose
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import samples_of, save_model

@@ -8,13 +8,13 @@ from torch import Tensor
 from torchworks.cnn_vision.classification.evaluate import test_parts
 from torchworks.cnn_vision.classification.predictor import FindingsPredictor
 from torchworks.cnn_vision.commands import Explain
-from torchworks.cnn_vision.data.subset import labels_of
 from torchworks.cnn_vision.inference import answers
 from torchworks.cnn_vision.inference import plots as pictures
 from torchworks.cnn_vision.inference.answers import heat, probabilities, read_images
 from torchworks.cnn_vision.multilabel.evaluate import finding_parts
 from torchworks.cnn_vision.multilabel.task import targets
 from torchworks.shared.config import UserError
+from torchworks.shared.data import labels_of
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
 from torchworks.shared.runs.opening import FinishedRun, open_run

@@ -18,11 +18,9 @@ from torchworks.cnn_vision.classification.build import (
     wants_small_images,
 )
 from torchworks.cnn_vision.config import FindingsConfig, check_findings_numbers
-from torchworks.cnn_vision.data.subset import digests_of, labels_of
 from torchworks.cnn_vision.multilabel.task import Findings, findings_of, targets, thresholds_for
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, Part, Source, open_source
-from torchworks.shared.data.split import split
+from torchworks.shared.data import Part, Source, held_out, labels_of, open_source
 from torchworks.shared.machine.device import choose
 from torchworks.shared.training.experiment import Experiment
 
@@ -38,7 +36,9 @@ def findings_experiment(config: FindingsConfig) -> Experiment:
     source = open_source(config.data, config.loader)
     names, places = findings_in(source, config.positive)
     target = targets(labels_of(source.train), places)
-    rest, valid = held_out(source.train, target, config.valid_fraction, config.seed)
+    _, selected = held_out(source.train, config.valid_fraction, config.seed, labels=rarest(target))
+    valid = selected.indices if selected else []
+    rest = sorted(set(range(len(target))) - set(valid))
     notes = check_parts(
         names, {"training": target[rest], "validation": target[valid], "test": targets(labels_of(source.test), places)}
     )
@@ -101,12 +101,10 @@ def findings_in(source: Source, positive: Sequence[str]) -> tuple[tuple[str, ...
     return names, torch.tensor([label.classes.index(name) for name in names])
 
 
-def held_out(train: Dataset, target: Tensor, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Indices (rest, held out), equal images on one side. An image counts for its rarest finding by `target` (N, K), so
-    that rare ones are shared out too."""
+def rarest(target: Tensor) -> list[int]:
+    """The rarest finding that each image has by `target` (N, K), K where it has none: what is shared out evenly."""
     rarity = target / target.sum(0).clamp(min=1)  # 0 where an image has not the finding
-    stratum = torch.where(target.any(1), rarity.argmax(1), target.shape[1])
-    return split(digests_of(train), stratum.tolist(), fraction, seed)
+    return torch.where(target.any(1), rarity.argmax(1), target.shape[1]).tolist()
 
 
 def check_parts(names: Sequence[str], parts: dict[str, Tensor]) -> list[str]:

@@ -14,13 +14,12 @@ from torch.nn import functional as F
 
 from torchworks.cnn_vision.classification.metrics import by_finding, findings_scores
 from torchworks.cnn_vision.classification.predictor import FindingsPredictor
-from torchworks.cnn_vision.data.subset import labels_of
 from torchworks.cnn_vision.inference import answers, report
 from torchworks.cnn_vision.inference import plots as pictures
 from torchworks.cnn_vision.inference.answers import heat
 from torchworks.cnn_vision.multilabel.build import findings_in
 from torchworks.cnn_vision.multilabel.task import targets
-from torchworks.shared.data import Dataset, open_source
+from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 

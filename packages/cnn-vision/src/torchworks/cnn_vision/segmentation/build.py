@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from torchworks.cnn_vision.data.augment import Augmented, changes
 from torchworks.cnn_vision.data.draw import pixel_colours
-from torchworks.cnn_vision.data.fields import held_out, open_fields
+from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.models.normalization import expected
 from torchworks.cnn_vision.segmentation import predictor
@@ -16,7 +16,7 @@ from torchworks.cnn_vision.segmentation.baselines import baselines
 from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers, net_options
 from torchworks.cnn_vision.segmentation.frequencies import balanced, pixel_classes, pixel_counts
 from torchworks.cnn_vision.segmentation.task import Segmentation
-from torchworks.shared.data import Dataset, Loader, open_loader
+from torchworks.shared.data import Dataset, Loader, held_out, open_loader
 from torchworks.shared.machine.device import Device, choose
 from torchworks.shared.training.experiment import Experiment
 
