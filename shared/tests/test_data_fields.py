@@ -59,6 +59,25 @@ def test_settings_of_images_saved_by_older_runs_are_read():
     assert read == ImageConfig("stream", 2, True, 0.1, True, Path("a/b"), 48, 3, True)
 
 
+def test_a_source_brings_its_own_check(tmp_path, monkeypatch):
+    (tmp_path / "checked_of_somebody.py").write_text(
+        "from torchworks.shared.data import CheckedOpener, Report\n"
+        "from torchworks.shared.data.report import Finding\n"
+        "def fail(rest, config, seed):\n    raise AssertionError('opened')\n"
+        "def look(spec, config, seed):\n    return Report(spec, (Finding('problem', 'line 3 is empty'),), None)\n"
+        "lines = CheckedOpener(fail, look)\n"
+    )
+    info = tmp_path / "checked-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: checked\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[torchworks.sources]\nlines = checked_of_somebody:lines\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    report = check("lines:PATH", LoaderConfig())
+    assert str(report) == "lines:PATH needs repair\n  problem: line 3 is empty"
+    with pytest.raises(AssertionError, match="opened"):
+        open_source("lines:PATH", LoaderConfig())
+
+
 def test_an_unknown_field_is_a_key_error():
     with pytest.raises(KeyError, match="image"):
         Schema(())["image"]

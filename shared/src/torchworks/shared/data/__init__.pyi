@@ -26,6 +26,7 @@ from .loaders import open_loader as open_loader
 from .order import BucketOrder as BucketOrder
 from .order import Order as Order
 from .ragged import pad_to_longest as pad_to_longest
+from .report import CheckedOpener as CheckedOpener
 from .report import Report as Report
 from .report import check as check
 from .report import run_check as run_check

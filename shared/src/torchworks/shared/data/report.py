@@ -8,7 +8,6 @@ report.picture("check.png")
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
 from itertools import compress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -21,10 +20,9 @@ from torchworks.shared.data.dataset import Dataset
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
 from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
-from torchworks.shared.data.sources import Source, check_spec, open_source
+from torchworks.shared.data.sources import Opener, Source, check_spec, open_source, opener_of
 from torchworks.shared.data.tables import list_csv, unnamed_images
 
-GROUP = "torchworks.checks"
 FEW = 10
 """Images below which a class is called tiny."""
 UNEVEN = 20
@@ -70,15 +68,32 @@ class Report:
         (self.draw or draw_nine)(self.source.train, Path(path))
 
 
+@dataclass(frozen=True)
+class CheckedOpener:
+    """The opener of a source that brings its own check, for an entry point in the group `torchworks.sources`:
+
+        open_coco = CheckedOpener(_open_coco, _check_coco)
+
+    `check` is called with the whole name of the data, such as coco:PATH, the configuration and the seed. It looks at
+    data that cannot be opened too, which is why it belongs to the opener and not to an opened source.
+    """
+
+    open: Opener
+    check: Callable[[str, LoaderConfig, int], Report]
+
+    def __call__(self, rest: str, config: LoaderConfig, seed: int) -> Source:
+        return self.open(rest, config, seed)
+
+
 def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) -> Report:
     """Look at all of the data. `min_side` is the smallest image the task can use, in pixels.
 
-    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table). Sources that a
-    package offers may bring their own check, an entry point in the group `torchworks.checks` with the source's name.
+    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table).
     """
     kind, rest = check_spec(spec, config)
-    if own := entry_points(group=GROUP, name=kind):
-        return next(iter(own)).load()(spec, config, seed)
+    opener = opener_of(spec)
+    if isinstance(opener, CheckedOpener):
+        return opener.check(spec, config, seed)
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
         images = ImageConfig.of(config, kind)

@@ -1,7 +1,8 @@
 """Data sources by name: `digits`, `mnist5k`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
 
 Installed packages offer more by entry points in the group `torchworks.sources`: a name, and a function like
-`open_source` that gets what stands behind the name's colon, the configuration and the seed.
+`open_source` that gets what stands behind the name's colon, the configuration and the seed; or a `CheckedOpener`, which
+brings a check of its own.
 
 Every source comes split into a training and a test part. The split follows from the seed and the contents of
 the samples alone; it depends neither on the size images are resized to nor on the order of files.
@@ -50,8 +51,7 @@ Opener = Callable[[str, LoaderConfig, int], Source]
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
     """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
     kind, rest = check_spec(spec, config)
-    opener = _OPENERS[kind][1] if kind in _OPENERS else _offered(spec)
-    return opener(rest, config, seed)
+    return opener_of(spec)(rest, config, seed)
 
 
 def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
@@ -60,7 +60,7 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     _check_config(config)
     kind, _, rest = spec.partition(":")
     if kind not in _OPENERS:
-        _offered(spec)
+        opener_of(spec)
         return kind, rest
     wants_rest, _ = _OPENERS[kind]
     if bool(rest) != wants_rest:
@@ -74,9 +74,12 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     return kind, rest
 
 
-def _offered(spec: str) -> Opener:
-    """The opener that an installed package announces under the name of `spec`."""
+def opener_of(spec: str) -> Opener:
+    """The opener of the source `spec`, bundled or announced by an installed package; raises `UserError` if there is
+    none."""
     kind = spec.partition(":")[0]
+    if kind in _OPENERS:
+        return _OPENERS[kind][1]
     points = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in points:
         known = [*_OPENERS, *sorted(points)]

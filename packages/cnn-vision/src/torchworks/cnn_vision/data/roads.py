@@ -26,6 +26,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data.check import drawn_source
 from torchworks.cnn_vision.data.generated import Generated
 from torchworks.cnn_vision.data.options import parse
 from torchworks.cnn_vision.data.sample import IGNORED, boxes_around, padded, scene_schema
@@ -61,7 +62,7 @@ class RoadOptions:
     """Test scenes."""
 
 
-def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
+def _open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with colour images; `seed` draws all scenes anew. Raises `UserError` for options that there are
     not, or cannot be."""
     config = ImageConfig.of(config, "roads")
@@ -88,6 +89,9 @@ def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
         schema,
         mark,
     )
+
+
+open_roads = drawn_source("roads", _open_roads)
 
 
 @dataclass(frozen=True)

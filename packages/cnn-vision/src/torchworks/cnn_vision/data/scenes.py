@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data.check import drawn_source
 from torchworks.cnn_vision.data.generated import PARTS, Generated
 from torchworks.cnn_vision.data.options import parse
 from torchworks.cnn_vision.data.sample import boxes_around, padded, scene_schema
@@ -77,7 +78,7 @@ LEVELS = {
 }
 
 
-def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
+def _open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with colour images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
     options that there are not, or cannot be."""
     config = ImageConfig.of(config, "scenes")
@@ -97,6 +98,9 @@ def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     licence = f"{digits.licence}; {photos.LICENCE}"
     mark = fingerprint([digits.fingerprint, seed, *dataclasses.astuple(options)])
     return Source("scenes", licence, train, test, schema, mark)
+
+
+open_scenes = drawn_source("scenes", _open_scenes)
 
 
 def _check(options: SceneOptions) -> None:
