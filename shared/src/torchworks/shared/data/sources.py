@@ -50,7 +50,7 @@ Opener = Callable[[str, LoaderConfig, int], Source]
 
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
     """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
-    kind, rest = check_spec(spec, config)
+    _, rest = check_spec(spec, config)
     return opener_of(spec)(rest, config, seed)
 
 
