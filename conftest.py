@@ -1,5 +1,9 @@
-"""For all tests: those marked `gpu` are skipped where there is no CUDA device; a source of data without images."""
+"""For all tests: those marked `gpu` are skipped where there is no CUDA device; TORCHWORKS_TEST_BF16=1 or 0 decides
+whether `--precision auto` takes bf16 on the CPU (see tests/forced/sitecustomize.py). The fixture `manual` is a source of
+data without images."""
 
+import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,17 @@ def open_manual(rest, config, seed):
     part = TensorDataset({"tokens": torch.arange(160).view(10, 16)}, schema)
     return Source("manual", "CC0", part, part, schema, "0123")
 """
+FORCED = Path(__file__).parent / "tests" / "forced"
+
+
+def pytest_configure() -> None:
+    """Force the precision that `auto` takes, here and in processes that tests start."""
+    if os.environ.get("TORCHWORKS_TEST_BF16"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FORCED), os.environ.get("PYTHONPATH")]))
+        spec = importlib.util.spec_from_file_location("forced", FORCED / "sitecustomize.py")
+        assert spec is not None
+        assert spec.loader is not None
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

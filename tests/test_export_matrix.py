@@ -11,8 +11,9 @@ pytest.importorskip("torchworks.cnn_vision", reason="needs the package that trai
 pytest.importorskip("torchworks.gans", reason="needs the package that trains these nets")
 
 from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
-from torchworks.gans.config import CGANNet, DCGANNet, TranslatorNet
-from torchworks.gans.predictor import build_generator, build_translator, generator_config, translator_config
+from torchworks.gans.models.config import CGANNet, DCGANNet, TranslatorNet
+from torchworks.gans.noise.predictor import build_generator, generator_config
+from torchworks.gans.translation.predictor import build_translator, translator_config
 from torchworks.serving.bundle import open_bundle, read_bundle
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.export.commands import Export

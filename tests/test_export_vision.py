@@ -16,8 +16,7 @@ from torchworks.cnn_vision.anomaly.predictor import build_anomaly
 from torchworks.cnn_vision.autoencoders.predictor import build_autoencoder, build_sampler, build_vae, plain_config
 from torchworks.cnn_vision.data.sample import Letterbox
 from torchworks.cnn_vision.models.dense import create_detector, create_segmenter
-from torchworks.cnn_vision.style.adain import build_stylizer
-from torchworks.cnn_vision.style.fast import build_painter
+from torchworks.cnn_vision.style.predictor import build_adain, build_fast_style
 from torchworks.serving.bundle import open_bundle, read_bundle
 from torchworks.serving.codecs import read_letterboxed
 from torchworks.serving.engine import check_golden, open_engine
@@ -105,8 +104,8 @@ MODELS = {
     "vae": lambda: build_vae(PLAIN),
     "sampler": lambda: build_sampler(PLAIN),
     "anomaly": anomaly,
-    "stylizer": lambda: build_stylizer({"size": 32, "architecture": "small"}),
-    "painter": lambda: build_painter({"width": 8, "blocks": 1, "size": 32}),
+    "adain": lambda: build_adain({"size": 32, "architecture": "small"}),
+    "fast style": lambda: build_fast_style({"width": 8, "blocks": 1, "size": 32}),
 }
 FORMS = ("onnx", "safetensors", "pt2", "torchscript")
 

@@ -20,6 +20,7 @@ from torchworks.shared.models.predictor import (
     TensorSpec,
     check_golden,
     load_predictor,
+    read_files,
     read_manifest,
     samples_of,
     save_model,
@@ -52,6 +53,12 @@ class Reader(Predictor):
 def build(config):
     return Reader(config["width"])
 
+def build_with_files(config, files):
+    reader = Reader(config["width"])
+    assert files["words.txt"] == b"zero one"
+    reader.words = files["words.txt"].split()
+    return reader
+
 def build_forgetful(config):
     "Ignores part of what was saved: its activation is another one."
     reader = Reader(config["width"])
@@ -73,7 +80,7 @@ def stranger(tmp_path, monkeypatch):
     info.mkdir(parents=True)
     (place / "reader_of_a_stranger.py").write_text(STRANGER)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: reader\nVersion: 1.0\n")
-    names = {"reader": "build", "forgetful": "build_forgetful", "other": "build_other"}
+    names = {"reader": "build", "forgetful": "build_forgetful", "other": "build_other", "filed": "build_with_files"}
     points = [f"{name} = reader_of_a_stranger:{function}" for name, function in names.items()]
     (info / "entry_points.txt").write_text("\n".join(["[torchworks.builders]", *points]))
     monkeypatch.syspath_prepend(place)
@@ -154,6 +161,23 @@ def test_saving_leaves_only_the_three_files_and_the_model_as_it_was(tmp_path):
     folder = save(tmp_path / "run", ours)
     assert sorted(path.name for path in folder.iterdir()) == ["golden.safetensors", "model.json", "model.safetensors"]
     assert ours.training
+
+
+def test_further_files_are_kept_with_their_hash_and_given_to_a_builder_that_takes_them(tmp_path):
+    folder = save(tmp_path / "run", builder="filed", files={"words.txt": b"zero one"})
+    assert load_predictor(folder).words == [b"zero", b"one"]
+    assert read_files(folder) == {"words.txt": b"zero one"}
+    assert [entry.name for entry in read_manifest(folder).extra] == ["words.txt"]
+    (folder / "words.txt").write_bytes(b"zero two")
+    with pytest.raises(UserError, match=r"words\.txt is not the file that was saved"):
+        load_predictor(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "CONFIG.json", "serving.json", "../words.txt", "a/b"])
+def test_further_files_take_no_name_of_another_file(tmp_path, name):
+    with pytest.raises(UserError, match=r"file name|a file called"):
+        save(tmp_path / "run", files={name: b""})
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_tied_and_transposed_weights_are_saved_too(tmp_path):
@@ -439,7 +463,78 @@ def test_every_dtype_can_be_checked(dtype):
 
 
 def test_a_signature_survives_json():
-    assert from_dict(Signature, json.loads(json.dumps(to_dict(MIX)))) == MIX
+    for signature in (MIX, TEXT):
+        assert from_dict(Signature, json.loads(json.dumps(to_dict(signature)))) == signature
+
+
+def test_a_manifest_from_before_largest_sizes_defaults_and_padding_is_read():
+    saved = to_dict(MIX)
+    del saved["most"]
+    for spec in (*saved["inputs"], *saved["outputs"]):
+        del spec["default"], spec["pad"]
+    assert from_dict(Signature, saved) == MIX
+
+
+TEXT = Signature(
+    inputs=(
+        TensorSpec("tokens", "tokens", "int64", ("N", "T"), low=0, pad=0),
+        TensorSpec("temperature", "features", "float32", ("N",), low=0, default=1),
+    ),
+    outputs=(TensorSpec("score", "features", "float32", ("N", "T")),),
+    most={"T": 64},
+)
+
+
+def test_a_size_beyond_its_largest_value_is_named_with_both():
+    ones = torch.ones(2)
+    assert TEXT.check({"tokens": torch.ones(2, 64).long(), "temperature": ones}) == {"N": 2, "T": 64}
+    with pytest.raises(UserError, match=r"'tokens' \(N, T\) has T = 65, but T may be 64 at most"):
+        TEXT.check({"tokens": torch.ones(2, 65).long(), "temperature": ones})
+
+
+@pytest.mark.parametrize(
+    ("most", "named"), [({"L": 3}, "names 'L', which is no size"), ({"T": 0}, "largest T"), ({"T": True}, "largest T")]
+)
+def test_a_largest_value_must_be_of_a_size_and_a_number(most, named):
+    with pytest.raises(UserError, match=named):
+        Signature(TEXT.inputs, TEXT.outputs, most)
+
+
+def spec(name: str, *shape: int | str) -> TensorSpec:
+    return TensorSpec(name, "features", "float32", shape)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "rows", "parts"),
+    [
+        ([spec("a", "N", 3)], [spec("y", "N")], "N", "N"),
+        ([spec("a", "N", 3), spec("b", "M", 3)], [spec("y", "N"), spec("z", "M")], None, None),
+        ([spec("a", "N", 3), spec("b", "M", 3)], [spec("y", "N", "M")], None, None),
+        ([spec("a", "N", 3), spec("b", "N", 3)], [spec("y", "N", "N")], None, None),
+        ([spec("a", "N", 3), spec("b", 5, 3)], [spec("y", "N", 5)], None, "N"),
+        ([spec("a", "N", 3), spec("b")], [spec("y", "N")], None, "N"),
+        ([spec("a", 4)], [spec("y", 4)], None, None),
+    ],
+)
+def test_rows_are_the_first_size_that_all_have_and_none_has_twice(inputs, outputs, rows, parts):
+    signature = Signature(tuple(inputs), tuple(outputs))
+    assert (signature.rows_name, signature.parts_name) == (rows, parts)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"shape": ("N", 3), "pad": 0}, r"second size must be a name.*\(N, 3\)"),
+        ({"shape": ("N", "T", 3), "pad": 0}, "second size must be a name"),
+        ({"shape": ("N", "T"), "default": 0}, "all its sizes but the rows must be numbers"),
+        ({"shape": ("N",), "default": 2, "high": 1}, "must be at most 1, but it holds 2"),
+        ({"shape": ("N", "T"), "kind": "text", "dtype": "float32"}, "is a text"),
+        ({"shape": ("N",), "kind": "text"}, "is a text"),
+    ],
+)
+def test_padding_defaults_and_texts_ask_for_shapes_that_fit(options, named):
+    with pytest.raises(UserError, match=named):
+        TensorSpec(**{"name": "x", "kind": "tokens", "dtype": "int64"} | options)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("Latent", ("N",)), ("", ("N",)), ("x", (0,)), ("x", ("N M",))])

@@ -40,7 +40,7 @@ from rich.console import Console
 from rich.table import Table
 from small_net import BARE, OURS, RESIDENT
 
-from torchworks.gans.recipes import dcgan
+from torchworks.gans.noise.recipes import dcgan
 from torchworks.shared.machine.device import Device, choose
 
 OUT = Path("build/bench/trainer.json")

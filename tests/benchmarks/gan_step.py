@@ -13,12 +13,13 @@ from race import Clock, Loop
 from torch import Tensor, nn
 from training import train
 
+from torchworks.gans.adversarial.config import AdversarialConfig
 from torchworks.gans.adversarial.diffaugment import diff_augment
 from torchworks.gans.adversarial.losses import hinge_discriminator, raise_logits
-from torchworks.gans.config import AdversarialConfig, DCGANConfig
 from torchworks.gans.models import registry as build
+from torchworks.gans.noise.config import DCGANConfig
+from torchworks.gans.noise.recipes import dcgan
 from torchworks.gans.noise.task import GanTask
-from torchworks.gans.recipes import dcgan
 from torchworks.shared.data import Loader, open_loader, open_source
 from torchworks.shared.machine.device import Device
 

@@ -13,7 +13,10 @@ from safetensors.torch import load_file
 from torchworks.cnn_vision import create_model
 from torchworks.shared.training.metrics import read_lines
 
-TRAIN = ["-m", "torchworks.cnn_vision", "train", "classify", "--device", "cpu", "--trainer.log-every", "1"]
+TRAIN = [
+    "-m", "torchworks.cnn_vision", "train", "classify",
+    "--device", "cpu", "--precision", "fp32", "--trainer.log-every", "1",
+]  # fmt: skip
 CLASSIFIER = [
     "--model", "resnet20", "--shots", "20", "--augment", "shift", "affine", "randaugment", "--mixing", "cutmix",
     "--valid-fraction", "0.2", "--trainer.batch-size", "16", "--trainer.steps", "40",

@@ -11,10 +11,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from torchworks.gans.commands import COMMANDS
-from torchworks.gans.finished import CHUNK, open_generator, open_translator
 from torchworks.gans.noise.augment import draw_labelled
 from torchworks.gans.noise.evaluate import first_rows, table
+from torchworks.gans.noise.predictor import open_generator
 from torchworks.gans.noise.sample import AT_ONCE, slerp
+from torchworks.gans.translation.predictor import open_translator
 from torchworks.gans.translation.use import target_names
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig
@@ -22,6 +23,7 @@ from torchworks.shared.data import open_source
 from torchworks.shared.data.dataset import resident
 from torchworks.shared.fidelity import judge_for
 from torchworks.shared.numbers.stream import sample_normal
+from torchworks.shared.runs.opening import CHUNK
 from torchworks.shared.runs.outputs import file_name, save_film
 
 TINY = {
@@ -63,6 +65,8 @@ def trained(home):
                 0,
                 "--trainer.device",
                 "cpu",
+                "--trainer.precision",
+                "fp32",
             ]
             assert gans("train", recipe, "--out", out, "--loader.image-size", 16, *words, *TINY[recipe]) == 0
             made[recipe] = out

@@ -295,7 +295,7 @@ def test_a_request_that_cannot_be_answered_in_time_is_not_taken(model, batcher):
 
     async def main():
         first = await busy(model, one)
-        one.pace.rate = 1.0
+        one.throughput.rate = 1.0
         second = asyncio.create_task(answered(one, rows(*range(8))))
         await waiting(one, 8)
         refusal = await answered(one, rows(1), soon(5))
@@ -308,7 +308,7 @@ def test_a_request_that_cannot_be_answered_in_time_is_not_taken(model, batcher):
 
 def test_who_would_wait_too_long_is_refused_on_arrival(model, batcher):
     one = batcher(wait_seconds=0.5)
-    one.batch_rows, one.pace.rate = 1, 10.0
+    one.batch_rows, one.throughput.rate = 1, 10.0
 
     async def main():
         first = await busy(model, one)
@@ -330,7 +330,7 @@ def test_who_would_wait_too_long_is_refused_on_arrival(model, batcher):
 
 def test_some_batches_may_wait_for_a_slow_model(batcher):
     one = batcher(wait_seconds=0.5)
-    one.batch_rows, one.pace.rate = 2, 0.1
+    one.batch_rows, one.throughput.rate = 2, 0.1
     taken = [one.arrival() for _ in range(one.PATIENCE * 2)]
     with pytest.raises(Refusal) as refused:
         one.arrival()

@@ -27,9 +27,9 @@ from torchworks.serving.export.trained import Samples
 from torchworks.serving.limits import Settings
 from torchworks.serving.monitoring.drift import features
 from torchworks.serving.monitoring.record import answer
-from torchworks.serving.regions import colours, detections
+from torchworks.serving.output_kinds import colours, detections
+from torchworks.serving.parity_rules import compare
 from torchworks.serving.registry import Registry
-from torchworks.serving.sameness import compare
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError
 from torchworks.shared.data.fitting import Letterbox

@@ -23,6 +23,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 
 import digit_bundles
+import text_bundles
 
 api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = next(
@@ -75,6 +76,7 @@ def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
         digit_bundles.write_digits("watched", folder / "watched"),
         digit_bundles.write_slow("slow", folder / "slow"),
     ]
+    others += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "towers")]
     served = [digits, *others, *(bundles / name for name in ("classifier", "generator", "translator", "sqrt"))]
     with service(*served, "--bundles", bundles, "--admin-token-file", folder / "token") as running:
         yield running.address
@@ -336,13 +338,54 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(visit, models, model
 
 
 def test_a_model_of_other_things_is_asked_in_json(visit, models):
-    page = visit(models, "sqrt", due=("400", "422"))
-    page.get_by_label("The request as JSON").fill('{"inputs": {"series": [[4, 9]]}}')
+    page = visit(models, "towers", due=("400", "422"))
+    page.get_by_label("The request as JSON").fill('{"inputs": {"image": [[4, 9]], "caption": [[1, 2, 3]]}}')
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("#answer pre")).to_have_text(re.compile(r"2,\s+3\b"))
+    expect(page.locator("#answer pre").first).to_have_text(re.compile(r"-4,\s+-9\b"))
     page.get_by_label("The request as JSON").fill("{")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#answer .error")).to_contain_text("JSON")
+
+
+def test_a_text_is_written_in_a_box_and_sent_by_button_and_by_keyboard(visit, models):
+    page = visit(models, "moods", due=("422",))
+    box = page.get_by_label("The text")
+    box.fill("ggga")
+    page.get_by_role("button", name="Send").click()
+    expect(label(page)).to_have_text("glad")
+    expect(page.locator("#answer p.text")).to_have_text("ggga")
+    box.fill("aa")
+    box.press("Control+Enter")
+    expect(label(page)).to_have_text("angry")
+    box.fill("a" * 9)
+    box.press("Control+Enter")
+    expect(page.locator("#answer .error")).to_contain_text("T may be 8 at most")
+    page.get_by_role("button", name="Use an example").click()
+    expect(label(page)).to_be_visible()
+
+
+@pytest.mark.parametrize("pasted", ["4, 9", "4\t9", "time\n4\n9\n", "4;9"])
+def test_a_series_is_pasted_as_a_line_or_a_column(visit, models, pasted):
+    page = visit(models, "sqrt")
+    page.get_by_label("The series: numbers").fill(pasted)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer pre")).to_have_text(re.compile(r"^\[\s+\[\s+2,\s+3\s+\]\s+\]$"))
+
+
+def test_numbers_come_from_a_file_too_and_what_is_none_is_said(visit, models):
+    page = visit(models, "sqrt")
+    page.get_by_label("Or a CSV file").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": b"16,25"})
+    expect(page.get_by_label("The series: numbers")).to_have_value("16,25")
+    page.get_by_label("The series: numbers").fill("1, one")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer .error")).to_contain_text("Line 1 of series has “one”, which is no number")
+
+
+def test_an_optional_input_has_a_field_and_a_ranking_is_a_table(visit, models):
+    page = visit(models, "ranker")
+    page.get_by_label("boost").fill("2")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer tbody tr")).to_have_text(["1cat8.0000", "2rat6.0000"])
 
 
 def test_an_answer_that_comes_after_another_model_was_chosen_is_not_shown(visit, models):
@@ -539,7 +582,7 @@ def test_everything_one_can_use_or_look_at_has_a_name_for_those_who_hear_the_pag
     assert page.title()
 
 
-@pytest.mark.parametrize("model", ["digits", "generator", "translator", "sqrt", "slow"])
+@pytest.mark.parametrize("model", ["digits", "generator", "translator", "sqrt", "ranker", "slow"])
 def test_nothing_is_wider_than_a_small_telephone(visit, models, model):
     page = visit(models, model, width=360, has_touch=True)
     page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from torchworks.serving.bundle import BUNDLE, BundleManifest, open_bundle, read_bundle
 from torchworks.serving.engine import check_golden, open_engine
-from torchworks.serving.forms import CODE_FORMS, MODEL_FILES
+from torchworks.serving.formats import CODE_FORMATS, MODEL_FILES
 from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.models.manifest import GOLDEN, FileEntry
 from torchworks.shared.models.signature import Signature, TensorSpec
@@ -101,7 +101,7 @@ def test_a_device_that_onnx_runtime_cannot_start_is_not_replaced_by_the_processo
         open_engine(bundle, device="cuda")
 
 
-@pytest.mark.parametrize("form", ["safetensors", *CODE_FORMS])
+@pytest.mark.parametrize("form", ["safetensors", *CODE_FORMATS])
 def test_a_device_that_pytorch_does_not_find_is_refused(tmp_path, monkeypatch, form):
     torch_engine = pytest.importorskip("torchworks.serving.torch_engine")
     monkeypatch.setattr(torch_engine, "without_cuda", lambda: "there is none")
@@ -160,14 +160,14 @@ def test_a_models_name_can_stand_in_an_address(name):
 # ---- forms that can run code -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", CODE_FORMS)
+@pytest.mark.parametrize("form", CODE_FORMATS)
 def test_a_form_that_can_run_code_is_opened_only_when_asked_to(tmp_path, form):
     bundle = open_bundle(write(tmp_path / "bundle", form, b"whatever"))
     with pytest.raises(UserError, match=f"of the form {form}, .* add --trust-code"):
         open_engine(bundle)
 
 
-@pytest.mark.parametrize("form", CODE_FORMS)
+@pytest.mark.parametrize("form", CODE_FORMATS)
 def test_a_program_that_was_changed_is_refused_before_it_is_opened(tmp_path, monkeypatch, form):
     """Even when it was changed after the bundle was verified."""
     torch_engine = pytest.importorskip("torchworks.serving.torch_engine")
@@ -178,7 +178,7 @@ def test_a_program_that_was_changed_is_refused_before_it_is_opened(tmp_path, mon
         open_engine(bundle, trust_code=True)
 
 
-@pytest.mark.parametrize("form", CODE_FORMS)
+@pytest.mark.parametrize("form", CODE_FORMATS)
 def test_a_program_that_does_not_open_is_one_paragraph(tmp_path, form):
     pytest.importorskip("torch")
     bundle = open_bundle(write(tmp_path / "bundle", form, b"whatever", versions={"torch": "2.11.0"}))

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import tiny_bundles
+
 from torchworks.serving.commands import COMMANDS
 from torchworks.shared import cli
 
@@ -223,3 +227,22 @@ def refused(address: str) -> bool:
                 return error.code == 503 and json.load(error)["error"]["code"] == "stopping"
         time.sleep(0.02)
     return False
+
+
+def test_a_service_of_an_onnx_bundle_starts_without_what_it_does_not_need(tmp_path):
+    bundle = tiny_bundles.write("classifier", tmp_path / "bundle")
+    code = (
+        "import os, sys\n"
+        "from torchworks.serving import serve\n"
+        "async def ready(self, sockets=None):\n"
+        "    print(sorted({name.partition('.')[0] for name in sys.modules}), flush=True)\n"
+        "    os._exit(0)\n"
+        "serve.Server.startup = ready\n"
+        "from torchworks.serving.__main__ import main\n"
+        "main()\n"
+    )
+    words = [sys.executable, "-c", code, "serve", "--port", "0", str(bundle)]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    unneeded = ["torch", "torchmetrics", "matplotlib", "fastapi", "pydantic", "opentelemetry", "onnx", "mlflow", "ray"]
+    assert "onnxruntime" in loaded
+    assert [name for name in unneeded if f"'{name}'" in loaded] == []

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from torchworks.serving.bundle import read_bundle
-from torchworks.serving.codecs import Codec, numbers, read_picture, read_pictures
+from torchworks.serving.codecs import Codec, numbers
 from torchworks.serving.errors import Refusal
+from torchworks.serving.image_files import read_picture, read_pictures
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
 from torchworks.shared.models.signature import TensorSpec

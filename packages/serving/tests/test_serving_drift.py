@@ -260,3 +260,29 @@ def test_a_reference_is_small_and_plain_data(digits, classify):
     assert len(text) < 4096
     with pytest.raises(ValueError, match="format 2"):
         Window(CLASSIFIER, {**json.loads(text), "format": 2}, 100)
+
+
+def test_texts_are_watched_by_their_length_and_what_is_unknown_in_them_and_ids_by_no_mean():
+    text = TensorSpec("text", "text", "int64", ("N", "T"))
+    tokens = TensorSpec("tokens", "tokens", "int64", ("N", "L"), pad=-1)
+    item = TensorSpec("item", "label", "int64", ("N", 2), labels=("hat", "cat", "mat"))
+    score = TensorSpec("score", "features", "float32", ("N", 2))
+    other = TensorSpec("other", "label", "int64", ("N", 2))
+    inputs = {"text": np.array([[5, 1, 1, 0], [4, 0, 0, 0]]), "tokens": np.array([[7, 7, 9], [3, -1, -1]])}
+    outputs = {
+        "item": np.array([[2, 1], [0, 2]]),
+        "score": np.array([[4, 2], [8, 1]], np.float32),
+        "other": inputs["text"],
+    }
+    found = features(Signature((text, tokens), (item, score)), inputs, outputs)
+    values = {name: np.round(column[0], 3).tolist() for name, column in found.items()}
+    assert values == {
+        "input.text.length": [3, 1],
+        "input.text.unknown": [pytest.approx(0.667, abs=0.01), 0],
+        "input.tokens.length": [3, 1],
+        "input.tokens.distinct": [pytest.approx(0.667, abs=0.01), 1],
+        "output.item.class": [2, 0],
+        "output.item.top": [4, 8],
+    }
+    assert found["output.item.class"][1] == item.labels
+    assert features(Signature((text,), (other,)), inputs, outputs).keys() == {"input.text.length", "input.text.unknown"}

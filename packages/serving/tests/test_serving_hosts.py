@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from torchworks.serving import serve
 from torchworks.serving.app import create_app
 from torchworks.serving.commands import Serve
-from torchworks.serving.hosts import LOCAL, is_allowed, is_foreign
+from torchworks.serving.host_check import LOCAL, is_allowed, is_foreign
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel

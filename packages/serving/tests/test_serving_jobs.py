@@ -10,12 +10,16 @@ import pytest
 
 from torchworks.serving.errors import Refusal
 from torchworks.serving.jobs import Job, JobLimits, Jobs
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 
 class Doubler:
     """Doubles numbers, refuses 13, and takes its time for 99."""
 
     name, version = "doubler", "1"
+    signature = Signature(
+        (TensorSpec("x", "features", "int64", ("N",)),), (TensorSpec("y", "features", "int64", ("N",)),)
+    )
 
     def __init__(self) -> None:
         self.together = self.most = 0

@@ -19,8 +19,8 @@ from torchworks.serving.export.parity import mean_iou, score_of
 from torchworks.serving.export.trained import Samples
 from torchworks.serving.monitoring.drift import features
 from torchworks.serving.monitoring.record import answer
-from torchworks.serving.regions import Painter, colours
-from torchworks.serving.sameness import compare
+from torchworks.serving.output_kinds import Painter, colours
+from torchworks.serving.parity_rules import compare
 from torchworks.shared.data.fitting import Letterbox
 from torchworks.shared.models.signature import Signature
 

@@ -6,14 +6,6 @@ net = create_model("resnet18", num_classes=10, in_channels=1, small_images=True)
 logits = net(torch.randn(8, 1, 8, 8))  # (8, 10)
 """
 
-from typing import Any
+import lazy_loader as lazy
 
-__all__ = ["create_model", "list_models"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from torchworks.cnn_vision import models
-
-    return getattr(models, name)
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -15,11 +15,11 @@ from .models.spectral import SpectralLinear as SpectralLinear
 from .models.spectral import spectral_norm as spectral_norm
 from .models.translators import PatchDiscriminator as PatchDiscriminator
 from .models.translators import ResnetGenerator as ResnetGenerator
+from .noise.predictor import GeneratorPredictor as GeneratorPredictor
 from .noise.task import GanTask as GanTask
-from .predictor import GeneratorPredictor as GeneratorPredictor
-from .predictor import TranslatorPredictor as TranslatorPredictor
 from .translation.cyclegan import Critics as Critics
 from .translation.cyclegan import CycleGANTask as CycleGANTask
 from .translation.cyclegan import ImagePool as ImagePool
 from .translation.cyclegan import Translators as Translators
 from .translation.pix2pix import Pix2PixTask as Pix2PixTask
+from .translation.predictor import TranslatorPredictor as TranslatorPredictor

@@ -9,68 +9,71 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from pydantic_core import to_json
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from torchworks.serving import describe, errors
-from torchworks.serving.asking import Asking
-from torchworks.serving.gate import Gate
-from torchworks.serving.hosts import Hosts
+from torchworks.serving import addresses, errors
+from torchworks.serving.host_check import HostCheck
 from torchworks.serving.limits import Settings
+from torchworks.serving.predict_router import PredictRouter
 from torchworks.serving.registry import Registry
-from torchworks.serving.routes import admin, dashboard, docs, health, jobs, models, v2, watch
+from torchworks.serving.request_guard import RequestGuard
+from torchworks.serving.routes import dashboard, docs, health, jobs, models, v2, watch
+from torchworks.serving.routing import Router, routes
 from torchworks.serving.service import Service
 
 
-class ServingApp(FastAPI):
-    """FastAPI behind the gate, with an OpenAPI document that follows the models."""
+class ServingApp(Starlette):
+    """Starlette behind the guard, with an OpenAPI document that follows the models."""
 
-    def __init__(self, service: Service, allowed_hosts: Sequence[str]):
-        super().__init__(
-            title="Torchworks serving",
-            version="0.1.0",
-            description="Models that answer over HTTP. `/docs` shows how to ask each.",
-            max_body_size=service.settings.limits.body_bytes,
-            docs_url=None,
-            redoc_url=None,
-            lifespan=_lifespan,
-        )
+    TITLE, VERSION = "Torchworks serving", "0.1.0"
+
+    def __init__(self, service: Service, allowed_hosts: Sequence[str], routers: Sequence[Router]):
+        document = Route(addresses.OPENAPI, self._document, include_in_schema=False)
+        super().__init__(routes=[document, *routes(routers)], lifespan=_lifespan)
         self.service = self.state.service = service
+        self.endpoints = [endpoint for router in routers for endpoint in router.endpoints]
         self._allowed_hosts = allowed_hosts
         self._described: tuple[int, dict[str, Any]] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Requests go past FastAPI's telemetry, which looks into the environment at each of them."""
-        await (Starlette if scope["type"] == "http" else FastAPI).__call__(self, scope, receive, send)
-
     def build_middleware_stack(self) -> ASGIApp:
-        asking = Asking(super().build_middleware_stack())
+        router = PredictRouter(super().build_middleware_stack())
         keyed = self.service.settings.api_key is not None
-        return Gate(Hosts(asking, self._allowed_hosts, keyed=keyed), self.service)
+        return RequestGuard(HostCheck(router, self._allowed_hosts, keyed=keyed), self.service)
+
+    async def _document(self, request: Request) -> Response:
+        return Response(to_json(await self.service.beside(self.openapi)), media_type="application/json")
 
     def openapi(self) -> dict[str, Any]:
+        """The document of the models that are served now."""
+        from torchworks.serving.openapi import openapi  # imports FastAPI, which takes long
+
         registry = self.service.registry
         if self._described is None or self._described[0] != registry.generation:
-            champions = [registry.choose(name) for name in registry.names()]
-            document = describe.openapi(self, champions, self.service.settings.limits)
-            self._described = (registry.generation, document)
+            generation, champions = registry.generation, [registry.choose(name) for name in registry.names()]
+            document = openapi(self.TITLE, self.VERSION, self.endpoints, champions, self.service.settings.limits)
+            self._described = (generation, document)
         return self._described[1]
 
 
 def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[str] = ()) -> ServingApp:
     """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
-    closed with the app. Give `allowed_hosts` (see `Hosts`) to an app without a key that a browser can reach."""
-    app = ServingApp(Service(registry, settings), allowed_hosts)
+    closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a key that a browser can reach."""
+    routers = [health.router, models.router, v2.router, jobs.router, watch.router, docs.router, dashboard.router]
+    if settings.admin_token is not None:
+        from torchworks.serving.routes import admin  # imports pydantic
+
+        routers.append(admin.router)
+    app = ServingApp(Service(registry, settings), allowed_hosts, routers)
     errors.install(app)
-    routers = [health.router, models.router, v2.router, jobs.router, watch.router]
-    routers += [docs.router, dashboard.router]
-    for router in routers if settings.admin_token is None else [*routers, admin.router]:
-        app.include_router(router)
     return app
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
     await app.state.service.close()

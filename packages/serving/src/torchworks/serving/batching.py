@@ -9,6 +9,7 @@ the inputs of a batch, runs the model, and cuts the outputs apart by the rows th
 
 What a caller can rely on:
 - an answer is made of the caller's own rows, whatever happens to the others of its batch;
+- inputs of different lengths share a batch where they can be padded, if none becomes more than twice as long by that;
 - a request is refused at once if it would wait too long (429), and as soon as its deadline has passed (504);
 - a model that fails on a batch is tried on each of its requests alone, and only those on which it fails get a 500;
 - rows of a caller that went away, or whose time is over, are not computed, unless that had begun;
@@ -21,7 +22,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from queue import SimpleQueue
@@ -30,11 +31,14 @@ import numpy as np
 
 from torchworks.serving.errors import Refusal, stopping, too_late
 from torchworks.serving.limits import Limits
-from torchworks.serving.pace import Pace
+from torchworks.serving.padding import elastic_sizes, padded_to
+from torchworks.serving.throughput import Throughput
 from torchworks.shared.config import UserError
-from torchworks.shared.models.signature import Signature
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 Arrays = dict[str, np.ndarray]
+SMALL = 16
+"""Lengths up to this one share a batch whatever they are: so little padding costs next to nothing."""
 log = logging.getLogger("torchworks.serving")
 
 
@@ -113,8 +117,8 @@ class Arrival:
 
 class Batcher:
     """One model's queue. `prepare` is called in the model's thread each time that one starts, before anything is
-    computed; whoever builds a batcher waits for it and gets what it raises. `batch_rows` and `pace` may be set to what
-    was measured."""
+    computed; whoever builds a batcher waits for it and gets what it raises. `pads` are the values by which inputs can
+    be padded. `batch_rows` and `throughput` may be set to what was measured."""
 
     RESTART_SECONDS = 1.0
     """Pause before a thread that died is replaced; it doubles each time."""
@@ -128,13 +132,15 @@ class Batcher:
         limits: Limits,
         prepare: Callable[[], object] = lambda: None,
         name: str = "model",
+        pads: Mapping[str, float] | None = None,
     ):
         self.signature, self.limits, self.name = signature, limits, name
-        self.rows_name = rows_name(signature)
-        self.batch_rows, self.pace = limits.batch_rows, Pace()
+        self.rows_name = signature.rows_name
+        self.elastic = elastic_sizes(signature, pads or {})
+        self.batch_rows, self.throughput = limits.batch_rows, Throughput()
         self.arriving = self.queued_rows = self.deaths = 0
         self.computed: Callable[[int], object] = lambda rows: None  # told of the rows of each batch
-        self._computer = Computer(run, signature, self.rows_name)
+        self._computer = Computer(run, signature, pads or {}, self.elastic)
         self._prepare = prepare
         self._queue: deque[Ticket] = deque()
         self._running: deque[list[Ticket]] = deque()  # the batch that is computed, and one behind it
@@ -152,9 +158,9 @@ class Batcher:
         """A request that has come, and will be submitted when it is read and decoded. Raises `Refusal` if too many are
         before it."""
         before = self.arriving + self.queued_rows + self.running_rows
-        bound = max(self.pace.rate * self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
+        bound = max(self.throughput.rate * self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
         if before >= bound:
-            raise busy(self.pace.seconds(before))
+            raise busy(self.throughput.seconds(before))
         return Arrival(self)
 
     async def submit(self, inputs: Arrays, deadline: float) -> Answer:
@@ -178,7 +184,11 @@ class Batcher:
         sizes = self.signature.sizes(inputs)
         if self.rows_name is None:
             return Ticket(inputs, 1, sizes, None, deadline, future)
-        others = {name: size for name, size in sizes.items() if name != self.rows_name}
+        others = {
+            name: size_class(size) if name in self.elastic else size
+            for name, size in sizes.items()
+            if name != self.rows_name
+        }
         return Ticket(inputs, sizes[self.rows_name], sizes, others, deadline, future)
 
     def _admit(self, ticket: Ticket) -> None:
@@ -186,7 +196,7 @@ class Batcher:
             raise stopping()
         if not self.ready:
             raise restarting()
-        wait = self.pace.seconds(self.queued_rows + self.running_rows)
+        wait = self.throughput.seconds(self.queued_rows + self.running_rows)
         full = self.queued_rows + ticket.rows > max(self.limits.queue_rows, ticket.rows)
         if full or wait > ticket.deadline - ticket.entered:
             raise busy(wait)
@@ -243,7 +253,7 @@ class Batcher:
             ticket.settle(outcome)
         rows = sum(ticket.rows for ticket in batch)
         self.computed(rows)
-        self.pace.answered(rows, self.arriving + self.queued_rows, self.batch_rows, time.monotonic())
+        self.throughput.answered(rows, self.arriving + self.queued_rows, self.batch_rows, time.monotonic())
         self._dispatch()
 
     # ---- its life ----------------------------------------------------------------------------------------
@@ -352,10 +362,18 @@ class ModelThread:
 
 
 class Computer:
-    """Joins the rows of several requests, runs the model, and cuts its outputs apart."""
+    """Joins the rows of several requests, runs the model, and cuts its outputs apart. `pads` fill up inputs that differ
+    in the sizes `elastic`."""
 
-    def __init__(self, run: Callable[[Arrays], Arrays], signature: Signature, rows_name: str | None):
-        self.run, self.signature, self.rows_name = run, signature, rows_name
+    def __init__(
+        self,
+        run: Callable[[Arrays], Arrays],
+        signature: Signature,
+        pads: Mapping[str, float],
+        elastic: frozenset[str],
+    ):
+        self.run, self.signature, self.pads, self.elastic = run, signature, pads, elastic
+        self.rows_name = signature.rows_name
 
     def outcomes(self, batch: list[Ticket]) -> list[Outcome]:
         """One for each ticket, in their order."""
@@ -375,23 +393,37 @@ class Computer:
 
     def _together(self, batch: list[Ticket]) -> list[Outcome]:
         began = time.monotonic()
-        names = [spec.name for spec in self.signature.inputs]
-        outputs = self.run({name: _joined([ticket.inputs[name] for ticket in batch]) for name in names})
+        sizes = {name: max(ticket.sizes[name] for ticket in batch) for name in batch[0].sizes}
+        outputs = self.run({spec.name: self._joined(spec, batch, sizes) for spec in self.signature.inputs})
         rows = sum(ticket.rows for ticket in batch)
         if self.rows_name and any(len(value) != rows for value in outputs.values()):
             raise ValueError(f"{rows} rows went in, and {[value.shape for value in outputs.values()]} came out")
         seconds = time.monotonic() - began
-        sound = self._sound(outputs, batch[0].sizes | ({self.rows_name: rows} if self.rows_name else {}))
+        sound = self._sound(outputs, sizes | ({self.rows_name: rows} if self.rows_name else {}))
         outcomes: list[Outcome] = []
         start = 0
         for ticket in batch:
-            # A copy: a view would keep the outputs of the whole batch alive.
-            part = {name: value[start : start + ticket.rows].copy() for name, value in outputs.items()}
-            part = part if self.rows_name else outputs
+            part = self._part(outputs, start, ticket) if self.rows_name else outputs
             fine = sound or self._sound(part, ticket.sizes)
             outcomes.append(Answer(part, began - ticket.entered, seconds) if fine else model_failed())
             start += ticket.rows
         return outcomes
+
+    def _joined(self, spec: TensorSpec, batch: list[Ticket], sizes: dict[str, int]) -> np.ndarray:
+        """The rows of one input, as long as the longest if they can be padded."""
+        parts = [ticket.inputs[spec.name] for ticket in batch]
+        if spec.shape[1:2] and spec.shape[1] in self.elastic:
+            parts = [padded_to(part, sizes[str(spec.shape[1])], self.pads[spec.name]) for part in parts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _part(self, outputs: Arrays, start: int, ticket: Ticket) -> Arrays:
+        """The outputs for one request: its rows, and of its own length what has one. Copies, as views would keep the
+        outputs of the whole batch alive."""
+        rows = slice(start, start + ticket.rows)
+        return {spec.name: outputs[spec.name][rows, *self._own(spec, ticket)].copy() for spec in self.signature.outputs}
+
+    def _own(self, spec: TensorSpec, ticket: Ticket) -> list[slice]:
+        return [slice(ticket.sizes[size] if size in self.elastic else None) for size in spec.shape[1:]]
 
     def _sound(self, outputs: Arrays, sizes: dict[str, int]) -> bool:
         """NaN, infinity and wrong shapes are a failure of the model's."""
@@ -403,13 +435,6 @@ class Computer:
         return True
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def rows_name(signature: Signature) -> str | None:
-    """The size that counts rows: the first of every input and output, if they have one in common."""
-    specs = (*signature.inputs, *signature.outputs)
-    firsts = {spec.shape[0] if spec.shape else 0 for spec in specs}
-    name = firsts.pop()
-    return name if isinstance(name, str) and not firsts else None
+def size_class(size: int) -> int:
+    """Sizes that share a batch: up to a power of two, so that padding at most doubles one; small ones all together."""
+    return max(SMALL, 1 << (size - 1).bit_length())

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from torchworks.serving.codecs import invalid
-from torchworks.serving.errors import Refusal
+from torchworks.serving.errors import Refusal, invalid
 from torchworks.shared.models.signature import TensorSpec
 
 HEADER = "Inference-Header-Content-Length"

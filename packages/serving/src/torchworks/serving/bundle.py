@@ -9,6 +9,7 @@
 | `model.onnx`, `model.pt2`, `model.ts` or `model.safetensors` with `model.json` | the model |
 | `golden.safetensors` | example inputs and the outputs that they must give |
 | `reference.json` | how inputs and outputs are spread over test data, to notice drift by |
+| others, such as `tokenizer.json` | what the run was saved with besides, such as the tokenizer of a text |
 | `PARITY.md` | how the exported model compares with the one that was trained: outputs, size, speed, score |
 
 Imports no torch.
@@ -23,10 +24,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from torchworks.serving.forms import MODEL_FILES, Form
+from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.shared.config import UserError, from_dict, nearest
-from torchworks.shared.models.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, unreadable
+from torchworks.shared.models.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, Manifest, unreadable
 from torchworks.shared.models.signature import Signature, check_name
+from torchworks.shared.text import Tokenizer, from_json, tokenizer_files
 
 FORMAT = 1
 LONGEST_NAME = 64
@@ -45,7 +47,7 @@ class BundleManifest:
     `score` names what the model was judged by; `scores` has it as trained ("eager") and as exported ("exported"), each
     over `scored` samples. `parity` has the figures of `PARITY.md`: differences of outputs, and for each model that was
     compared its size in bytes, its seconds to load and its speed. `machine` is where they were measured. `versions`
-    are those of the libraries that made the files; `instructions` are the processor's that compiled code needs;
+    are those of the libraries that made the files; `instructions` are the CPU's that compiled code needs;
     `legacy` marks forms that PyTorch is about to drop. The golden example replays within `tolerance`, absolute plus
     relative.
     """
@@ -54,7 +56,7 @@ class BundleManifest:
     name: str
     version: str
     created: str
-    form: Form
+    form: Format
     package: str
     recipe: str
     builder: str
@@ -111,6 +113,11 @@ class Bundle:
             raise UserError(f"{self.folder / GOLDEN} cannot be read: {error}. {RESTORE}") from error
         return _part(tensors, "input."), _part(tensors, "output.")
 
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """Those that the model's preprocessing names, by their files. Raises `UserError` for one that is not there or
+        cannot be read."""
+        return tokenizers_of(self.folder, self.manifest)
+
     def reference(self) -> dict[str, Any]:
         """How inputs and outputs were spread over test data; empty if that is not known. Raises `UserError` for a file
         that cannot be read."""
@@ -120,6 +127,17 @@ class Bundle:
             return json.loads((self.folder / REFERENCE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.folder / REFERENCE} cannot be read: {error}. {RESTORE}") from error
+
+
+def tokenizers_of(folder: Path, manifest: BundleManifest | Manifest) -> dict[str, Tokenizer]:
+    """The tokenizers of a bundle or a run in `folder`, by the names of their files. Raises `UserError` for one that is
+    not there or cannot be read."""
+    named, found = {entry.name for entry in manifest.files}, {}
+    for name in sorted({*tokenizer_files(manifest.preprocessing).values()}):
+        if name not in named:
+            raise UserError(f"The model in {folder} names the tokenizer {name}, which it lacks. {RESTORE}")
+        found[name] = from_json((folder / name).read_bytes(), f"file {folder / name}")
+    return found
 
 
 def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -21,13 +21,12 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
-from urllib.parse import quote
 
 import httpx2
 import numpy as np
 from PIL import Image
 
-from torchworks.serving import regions
+from torchworks.serving import addresses, output_kinds
 from torchworks.serving.bundle import BundleManifest
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.models.signature import Signature, TensorSpec
@@ -37,9 +36,9 @@ FIRST_WAIT = 0.1  # seconds before the second try, if the service names none; it
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 Picture = str | Path | bytes | Image.Image | np.ndarray
-"""A PNG, JPEG or WEBP file by its path or content, a picture of Pillow's, or uint8 (C, S, S) as in the signature."""
+"""A PNG, JPEG or WEBP file by its path or content, an image of Pillow's, or uint8 (C, S, S) as in the signature."""
 Value = Any
-"""A `Picture` or several, a class by its name or number or several, or an array."""
+"""A `Picture` or several, a class by its name or number or several, a text or several, or an array."""
 
 Row = TypeVar("Row", covariant=True)
 T = TypeVar("T")
@@ -80,7 +79,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Detection:
-    """A thing in a picture: its class, from 0 to 1 how sure the model is, and x1, y1, x2, y2 in pixels of the picture
+    """A thing in an image: its class, from 0 to 1 how sure the model is, and x1, y1, x2, y2 in pixels of the image
     that was sent (of an array, in the model's). `number` is what it is called in masks of detections."""
 
     label: str
@@ -90,9 +89,17 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """A class that the model names, and its score."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Mask:
-    """A number for each pixel of the picture that was sent, (H, W): that of a class of `labels`, and `shares` are the
-    parts of the picture that each has; or, without labels, that of a detection."""
+    """A number for each pixel of the image that was sent, (H, W): that of a class of `labels`, and `shares` are the
+    parts of the image that each has; or, without labels, that of a detection."""
 
     values: np.ndarray
     labels: tuple[str, ...] = ()
@@ -101,9 +108,10 @@ class Mask:
 
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
-    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of
-    `Detection`, a `Mask`, a picture (Pillow) or an array, which a map of a quantity becomes too, (H, W); for a model
-    with several outputs a dictionary of these by the outputs' names, where detections have that of the boxes."""
+    """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
+    `Ranked`, names of classes, a text, a `Mask`, an image (Pillow) or an array, which a map of a quantity becomes too,
+    (H, W); for a model with several outputs a dictionary of these by the outputs' names, where detections have that of
+    the boxes and ranked classes that of the labels."""
 
     model: str
     version: str
@@ -268,8 +276,8 @@ class Model:
         service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Of the
         detections those below `least_score`, from 0 to 1, are left out. Raises `UserError` for inputs that do not fit
         the signature, and `ServiceError`."""
-        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
-        return self.client._carry_out(_predict(asked, self.client.timeout))
+        request = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
+        return self.client._carry_out(_predict(request, self.client.timeout))
 
 
 @dataclass(frozen=True)
@@ -291,24 +299,24 @@ class AsyncModel:
         **named: Value,
     ) -> Prediction[Any]:
         """As of `Model`."""
-        asked = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
-        return await self.client._carry_out(_predict(asked, self.client.timeout))
+        request = _Request(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
+        return await self.client._carry_out(_predict(request, self.client.timeout))
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
-# What is asked, whichever client asks.
+# The requests, for both clients.
 
 
 def _models(timeout: float) -> Plan[list[str]]:
-    answer = yield from _answer(Call("GET", "/v1/models"), timeout)
+    answer = yield from _answer(Call("GET", addresses.MODELS), timeout)
     return [model["name"] for model in answer["models"]]
 
 
 def _card(name: str, timeout: float) -> Plan[Card]:
-    about = yield from _answer(Call("GET", _address(name)), timeout)
+    about = yield from _answer(Call("GET", addresses.model(name)), timeout)
     return Card(
         about["name"],
         about["version"],
@@ -317,11 +325,6 @@ def _card(name: str, timeout: float) -> Plan[Card]:
         about["limits"],
         about,
     )
-
-
-def _address(name: str, version: str | None = None) -> str:
-    part = f"/versions/{quote(version, safe='')}" if version else ""
-    return f"/v1/models/{quote(name, safe='')}{part}"
 
 
 def _answer(call: Call, timeout: float) -> Plan[Any]:
@@ -373,51 +376,59 @@ class _Request:
     least_score: float | None
 
 
-def _predict(asked: _Request, timeout: float) -> Plan[Prediction[Any]]:
-    wanted = {} if asked.least_score is None else {"params": {"least_score": asked.least_score}}
-    call = Call("POST", f"{_address(asked.card.name, asked.version)}/predict", options=_body(asked) | wanted)
+def _predict(request: _Request, timeout: float) -> Plan[Prediction[Any]]:
+    wanted = {} if request.least_score is None else {"params": {"least_score": request.least_score}}
+    call = Call("POST", addresses.model(request.card.name, request.version, "predict"), options=_body(request) | wanted)
     answer = yield from _answer(call, timeout)
-    outputs = list(regions.answered(asked.card.signature))
+    outputs = list(output_kinds.answered(request.card.signature))
     columns = {spec.name: [_row(spec, row) for row in answer["outputs"][spec.name]] for spec in outputs}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     single = [row[outputs[0].name] for row in rows] if len(outputs) == 1 else rows
     return Prediction(answer["model"], answer["version"], answer["request_id"], tuple(single))
 
 
-def _body(asked: _Request) -> dict[str, Any]:
-    """The request as options of httpx2: a picture alone as it is, a picture for each of several inputs as a form,
+def _body(request: _Request) -> dict[str, Any]:
+    """The request as options of httpx2: an image alone as it is, an image for each of several inputs as a form,
     anything else as JSON."""
-    specs = {spec.name: spec for spec in asked.card.signature.inputs}
-    _check_names(asked, specs)
-    values = {name: _rows(specs[name], value, asked.n) for name, value in asked.inputs.items()}
-    rows = _check_limits(asked, values)
+    specs = {spec.name: spec for spec in request.card.signature.inputs}
+    _check_names(request, specs)
+    values = {name: _rows(specs[name], value, request.n) for name, value in request.inputs.items()}
+    rows = _check_limits(request, values)
     if rows == 1 and all(spec.kind == "image" for spec in specs.values()):
         return _pictures({name: value[0] for name, value in values.items()})
     inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()}
-    if len(values) < len(specs):  # "n" and "seed" stand for what is left out
-        inputs |= {"n": rows} | ({} if asked.seed is None else {"seed": asked.seed})
+    if any(spec.kind == "latent" and name not in values for name, spec in specs.items()):
+        # "n" and "seed" stand for what is left out
+        inputs |= {"n": rows} | ({} if request.seed is None else {"seed": request.seed})
     return {"json": {"inputs": inputs}}
 
 
-def _check_names(asked: _Request, specs: dict[str, TensorSpec]) -> None:
-    for name in asked.inputs:
+def _check_names(request: _Request, specs: dict[str, TensorSpec]) -> None:
+    for name in request.inputs:
         if name not in specs:
-            raise UserError(f"'{asked.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
-    left_out = [spec for name, spec in specs.items() if name not in asked.inputs]
+            raise UserError(f"'{request.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
+    left_out = [spec for name, spec in specs.items() if name not in request.inputs]
     drawn = any(spec.kind == "latent" for spec in left_out)
     for spec in left_out:
-        if not drawn or spec.kind not in ("latent", "label"):
-            raise UserError(f"'{asked.card.name}' needs the input '{spec.name}' ({spec.kind}).")
-    if asked.seed is not None and not drawn:
+        optional = spec.default is not None or _is_length(spec, specs)
+        if not optional and (not drawn or spec.kind not in ("latent", "label")):
+            raise UserError(f"'{request.card.name}' needs the input '{spec.name}' ({spec.kind}).")
+    if request.seed is not None and not drawn:
         raise UserError("'seed' is for inputs that the service draws, and none is left out.")
-    if asked.least_score is not None and regions.detections(asked.card.signature) is None:
-        raise UserError(f"'least_score' is for detections, and '{asked.card.name}' gives none.")
+    if request.least_score is not None and output_kinds.detections(request.card.signature) is None:
+        raise UserError(f"'least_score' is for detections, and '{request.card.name}' gives none.")
 
 
-def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
+def _is_length(spec: TensorSpec, specs: Mapping[str, TensorSpec]) -> bool:
+    """Whether the service fills this input, as it has the lengths of another one's rows."""
+    padded = [name for name, each in specs.items() if each.kind == "text" or each.pad is not None]
+    return spec.name in ("length", *(f"{name}_length" for name in padded)) and bool(padded) and len(spec.shape) == 1
+
+
+def _check_limits(request: _Request, values: dict[str, list[Any]]) -> int:
     """The number of rows; raises `UserError` for more, or more bytes, than the service takes."""
-    name, limits = asked.card.name, asked.card.limits
-    counts = {name: len(rows) for name, rows in values.items()} | ({"n": asked.n} if asked.n is not None else {})
+    name, limits = request.card.name, request.card.limits
+    counts = {name: len(rows) for name, rows in values.items()} | ({"n": request.n} if request.n is not None else {})
     if len(set(counts.values())) > 1:
         raise UserError(f"All inputs must have the same number of rows, but they have {counts}.")
     rows = next(iter(counts.values()), 1)
@@ -425,7 +436,7 @@ def _check_limits(asked: _Request, values: dict[str, list[Any]]) -> int:
         raise UserError(f"'{name}' takes 1 to {limits['rows']} rows at once, but {rows} are given.")
     size = sum(len(row) for rows in values.values() for row in rows if isinstance(row, bytes))
     if size > limits["body_bytes"]:
-        raise UserError(f"'{name}' takes {limits['body_bytes']:,} bytes at once, but the pictures have {size:,}.")
+        raise UserError(f"'{name}' takes {limits['body_bytes']:,} bytes at once, but the images have {size:,}.")
     return rows
 
 
@@ -438,7 +449,7 @@ def _pictures(pictures: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
-    """The rows of an input: bytes of pictures, names or numbers of classes, or nested lists. One class stands for all
+    """The rows of an input: bytes of images, names or numbers of classes, or nested lists. One class stands for all
     `n` rows."""
     if spec.kind == "image":
         several = list(value) if isinstance(value, (list, tuple)) or _batch(spec, value) else [value]
@@ -446,10 +457,25 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     if spec.kind == "label":
         several = [value] * (1 if n is None else n) if isinstance(value, (str, int)) else list(value)
         return [_label(spec, item) for item in several]
+    if spec.kind == "text":
+        return [value] if isinstance(value, str) else list(value)
+    if spec.pad is not None and not isinstance(value, np.ndarray):
+        return _ragged(spec, value)
     array = np.asarray(value, spec.dtype)
+    if array.ndim == 0 and spec.default is not None and spec.shape:
+        return [array.item()] * (1 if n is None else n)
     array = array[None] if array.ndim == len(spec.shape) - 1 else array
     spec.check(array, {})
     return array.tolist()
+
+
+def _ragged(spec: TensorSpec, value: Value) -> list[Any]:
+    """Rows of numbers, of different lengths."""
+    rows = list(value)
+    rows = rows if rows and isinstance(rows[0], (list, tuple, np.ndarray)) else [rows]
+    for row in rows:
+        spec.check(np.asarray(row, spec.dtype)[None], {})
+    return [np.asarray(row, spec.dtype).tolist() for row in rows]
 
 
 def _batch(spec: TensorSpec, value: Value) -> bool:
@@ -475,7 +501,7 @@ def _picture(spec: TensorSpec, value: Picture) -> bytes:
             return _png(value)
         content = value if isinstance(value, bytes) else Path(value).read_bytes()
     except OSError as error:
-        raise UserError(f"The picture for '{spec.name}' cannot be used: {error}.") from error
+        raise UserError(f"The image for '{spec.name}' cannot be used: {error}.") from error
     if not _format(content):
         named = "these bytes are" if isinstance(value, bytes) else f"{value} is"
         raise UserError(f"'{spec.name}' must be a PNG, JPEG or WEBP file, but {named} none.")
@@ -489,7 +515,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _format(content: bytes) -> str:
-    """The format of a picture file by how it starts; empty for one that the service does not take."""
+    """The format of an image file by how it starts; empty for one that the service does not take."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if content.startswith(b"\xff\xd8\xff"):
@@ -503,10 +529,16 @@ def _plain(value: Any) -> Any:
 
 def _row(spec: TensorSpec, value: Any) -> Any:
     """One row of an output, from what the service sent."""
-    if regions.is_mask(spec):
+    if output_kinds.is_mask(spec):
         return _mask(spec, value)
     if spec.kind == "boxes" and all(isinstance(found, dict) for found in value):
         return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [Ranked(each["label"], each["score"]) for each in value]
+    if spec.kind in ("text", "tokens") and isinstance(value, str):
+        return value
+    if spec.kind == "label" and spec.labels and not isinstance(value, dict):
+        return value  # names
     if isinstance(value, str):
         return Image.open(io.BytesIO(base64.b64decode(value)), formats=["PNG"])
     if spec.kind == "probabilities" and spec.labels:
@@ -518,8 +550,8 @@ def _row(spec: TensorSpec, value: Any) -> Any:
 
 def _mask(spec: TensorSpec, value: dict[str, Any]) -> Mask | np.ndarray:
     values = np.asarray(Image.open(io.BytesIO(base64.b64decode(value["png"])), formats=["PNG"]))
-    if regions.is_map(spec):
-        return (value["low"] + (value["high"] - value["low"]) / regions.DEEP * values).astype(np.float32)
+    if output_kinds.is_map(spec):
+        return (value["low"] + (value["high"] - value["low"]) / output_kinds.DEEP * values).astype(np.float32)
     return Mask(values, spec.labels, value.get("shares", {}))
 
 
@@ -530,11 +562,13 @@ def stub(manifest: BundleManifest) -> str:
     """The source of a module with a class for this model alone, whose `predict` names its inputs, their classes and
     the type of its rows, for editors and type checkers."""
     inputs, outputs = manifest.signature.inputs, manifest.signature.outputs
-    told, found = list(regions.answered(manifest.signature)), regions.detections(manifest.signature)
+    told, found = list(output_kinds.answered(manifest.signature)), output_kinds.detections(manifest.signature)
+    ranked = output_kinds.ranking(manifest.signature)
     latent = any(spec.kind == "latent" for spec in inputs)
     drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
     wanted = ["least_score: float | None = None"] if found else []
-    ordered = sorted(inputs, key=lambda spec: spec.kind == "latent")
+    optional = any(spec.kind == "latent" or spec.default is not None for spec in inputs)
+    ordered = sorted(inputs, key=lambda spec: spec.kind == "latent" or spec.default is not None)
     body = CLASS.format(
         name=_class_name(manifest.name),
         model=manifest.name,
@@ -542,9 +576,9 @@ def stub(manifest: BundleManifest) -> str:
         takes=", ".join(map(_written, inputs)),
         gives=", ".join(map(_written, outputs)),
         given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn, *wanted]),
-        row=_row_type(told[0], found) if len(told) == 1 else "dict[str, Any]",
+        row=_row_type(told[0], found, ranked) if len(told) == 1 else "dict[str, Any]",
         inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
-        sent="{name: value for name, value in inputs.items() if value is not None}" if latent else "inputs",
+        sent="{name: value for name, value in inputs.items() if value is not None}" if optional else "inputs",
         options=(", seed=seed, n=n" if latent else "") + (", least_score=least_score" if found else ""),
     )
     title = f'"""The model {manifest.name}, version {manifest.version}. Written by torchworks.serving.client.stub."""'
@@ -585,6 +619,7 @@ IMPORTS = {
         "Model",
         "Picture",
         "Prediction",
+        "Ranked",
     ),
 }
 
@@ -623,15 +658,25 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
     if spec.kind == "label" and spec.labels:
         one, optional = f"{name.capitalize()}Class | int", " | None = None" if drawn else ""
         return f"{name}: {one} | Sequence[{one}]{optional}"
+    if spec.kind == "text":
+        return f"{name}: str | Sequence[str]"
+    if spec.default is not None:
+        return f"{name}: {array} | float | None = None"
     return f"{name}: {array}"
 
 
-def _row_type(spec: TensorSpec, found: regions.Detections | None) -> str:
+def _row_type(spec: TensorSpec, found: output_kinds.Detections | None, ranked: output_kinds.Ranking | None) -> str:
     if found is not None and spec == found.boxes:
         return "list[Detection]"
+    if ranked is not None and spec == ranked.label:
+        return "list[Ranked]"
+    if spec.kind == "text":
+        return "str"
+    if spec.kind == "label" and spec.labels and spec.dtype in output_kinds.INTEGERS:
+        return "str" if len(spec.shape) == 1 else "list[str]"
     if spec.kind == "image":
         return "Image.Image"
-    if regions.is_mask(spec) and not regions.is_map(spec):
+    if output_kinds.is_mask(spec) and not output_kinds.is_map(spec):
         return "Mask"
     if not spec.labels:
         return "ndarray"

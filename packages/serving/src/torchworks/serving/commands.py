@@ -1,4 +1,4 @@
-"""What the commands of this package can be told. Imports neither torch nor FastAPI, so that `--help` is quick."""
+"""Command-line arguments. Imports neither torch nor FastAPI, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ AllowedHosts = Annotated[
     UseAppendAction,
     arg(metavar="NAME", help_behavior_hint="(default: this machine's own; with a key or beyond this machine any)"),
 ]
-Threads = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the processors granted, shared out)")]
+Threads = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the CPUs granted, shared out)")]
 
 
 @configure(FlagCreatePairsOff)
@@ -47,9 +47,9 @@ class Serve:
     bundles: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: none)")] = None
     """Folder whose bundles may be loaded through /admin, by the names of their folders."""
     allowed_hosts: AllowedHosts = ()
-    """Name that requests may ask by, such as models.example.org, *.example.org, or * for any; repeat it for more."""
+    """Host name that requests may use, such as models.example.org, *.example.org, or * for any; repeat it for more."""
     insecure_listen: bool = False
-    """Listen beyond this machine without a key: whoever reaches the port may use the models."""
+    """Listen beyond this machine without a key: anyone who reaches the port may use the models."""
     threads: Threads = None
     """Threads that compute each model."""
     device: Literal["cpu", "cuda"] = "cpu"

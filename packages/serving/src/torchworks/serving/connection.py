@@ -1,4 +1,4 @@
-"""HTTP connections that neither wait for ever nor keep what never ends. uvicorn itself only limits the time between two
+"""HTTP connections that neither wait forever nor keep what never ends. uvicorn itself only limits the time between two
 requests."""
 
 import asyncio
@@ -7,16 +7,16 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from torchworks.serving.errors import Refusal
-from torchworks.serving.gate import new_id
+from torchworks.serving.request_guard import new_id
 
 HEAD_BYTES = 1 << 16
 
 
-def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtocol]:
+def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtocol]:
     """uvicorn's protocol, which also cuts a connection whose request is not complete after `receive_seconds`, whose
     client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that are no body."""
 
-    class Patient(HttpToolsProtocol):
+    class TimeoutProtocol(HttpToolsProtocol):
         _receiving: asyncio.TimerHandle | None = None
         _sending: asyncio.TimerHandle | None = None
         _head = 0
@@ -29,7 +29,7 @@ def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtoc
             self._head += len(data)  # set back below as soon as it was not all head
             super().data_received(data)
             if self._head > HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(Refusal(431, "head_too_large", f"A request's head may have {HEAD_BYTES:,} bytes."))
+                self._refuse(Refusal(431, "head_too_large", f"Request headers must not exceed {HEAD_BYTES:,} bytes."))
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
@@ -49,7 +49,7 @@ def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtoc
             _stop(self._receiving)
 
         def send_400_response(self, msg: str) -> None:
-            self._refuse(Refusal(400, "bad_http", "This is no HTTP request that can be read."))
+            self._refuse(Refusal(400, "bad_http", "Malformed HTTP request."))
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -79,7 +79,7 @@ def patient(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtoc
             _stop(before)
             return self.loop.call_later(seconds, self.transport.abort)
 
-    return Patient
+    return TimeoutProtocol
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> None:

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from torchworks.serving.bundle import Bundle
-from torchworks.serving.forms import CODE_FORMS
-from torchworks.serving.sameness import Sameness, compare
+from torchworks.serving.formats import CODE_FORMATS
+from torchworks.serving.parity_rules import OutputParity, compare
 from torchworks.shared.config import UserError
 
 
@@ -25,10 +25,10 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
     """The engine for the form of `bundle`. Raises `UserError` for a model that does not open, a library that is not
     installed, and, without `trust_code`, for forms that can run code when opened."""
     form = bundle.manifest.form
-    if form in CODE_FORMS and not trust_code:
+    if form in CODE_FORMATS and not trust_code:
         raise UserError(
             f"{bundle.model} is a model of the form {form}, and opening one can run code that its maker put there. If "
-            "you trust whoever made it, add --trust-code; else export the run as onnx or safetensors."
+            "you trust its maker, add --trust-code; else export the run as onnx or safetensors."
         )
     if form == "onnx":
         from torchworks.serving.onnx_engine import OnnxEngine
@@ -46,7 +46,7 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
 
 def check_golden(bundle: Bundle, engine: Engine) -> float:
     """Run the golden example; returns the largest difference of numbers. Raises `UserError` unless all outputs are the
-    same within the bundle's tolerance, by the rules of `sameness.py`."""
+    same within the bundle's tolerance, by the rules of `parity_rules.py`."""
     inputs, wanted = bundle.golden()
     outputs = engine.run(inputs)
     for name, value in wanted.items():
@@ -60,7 +60,7 @@ def check_golden(bundle: Bundle, engine: Engine) -> float:
     return largest
 
 
-def _differs(bundle: Bundle, found: Sameness) -> UserError:
+def _differs(bundle: Bundle, found: OutputParity) -> UserError:
     how = f"'{found.output}' differs by {found.largest:.3g}, allowed is {bundle.manifest.tolerance:g}"
     if found.share is not None:
         how = f"of '{found.output}', {found.share:.2%} of {found.count} {found.what} are the same"

@@ -1,4 +1,4 @@
-"""What a client is told when it gets no answer: one sentence, a code and the request's id. Details go to the log.
+"""What a client gets instead of an answer: one sentence, a code and the request's id. Details go to the log.
 
 {"error": {"code": "too_large", "message": "…", "request_id": "…"}}
 """
@@ -6,12 +6,11 @@
 import logging
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
 from pydantic_core import to_json
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Match
 
 CLIENT_GONE = 499  # nginx's number for it
@@ -31,8 +30,13 @@ class Refusal(Exception):
         return {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
 
 
+def invalid(message: str) -> Refusal:
+    """The request can be read, but does not fit the model."""
+    return Refusal(422, "invalid", message)
+
+
 def stopping() -> Refusal:
-    return Refusal(503, "stopping", "The service is stopping: ask another replica.", retry_after=1)
+    return Refusal(503, "stopping", "The service is stopping: use another replica.", retry_after=1)
 
 
 def too_late() -> Refusal:
@@ -45,8 +49,8 @@ def failed() -> Refusal:
 
 STANDARD = {
     400: ("bad_request", "The request cannot be read."),
-    404: ("not_found", "There is nothing at this address; /openapi.json has all addresses."),
-    405: ("method_not_allowed", "This address does not take that method; /openapi.json has those it takes."),
+    404: ("not_found", "Not found; see /openapi.json."),
+    405: ("method_not_allowed", "Method not allowed; see /openapi.json."),
     413: ("too_large", "The request's body is larger than this service takes."),
     422: ("invalid", "The request does not fit what this address takes; /openapi.json describes it."),
 }
@@ -64,9 +68,9 @@ def respond(refusal: Refusal, request_id: str) -> Response:
     return Response(to_json(refusal.body(request_id)), refusal.status, headers, "application/json")
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Turn whatever a route raises into the constant body."""
-    for error in (Refusal, ClientDisconnect, HTTPException, RequestValidationError, Exception):
+    for error in (Refusal, ClientDisconnect, HTTPException, Exception):
         app.add_exception_handler(error, _handle)
 
 
@@ -94,12 +98,10 @@ def answer_to(error: Exception, request_id: str) -> Response:
         case ClientDisconnect():  # before the request was complete; nobody receives this
             log.info("the client of request %s went away", request_id)
             return Response(status_code=CLIENT_GONE)
-        case HTTPException():  # FastAPI's and Starlette's own: unknown routes, wrong methods
+        case HTTPException():  # Starlette's own: unknown addresses, wrong methods
             code, message = STANDARD.get(error.status_code, ("http_error", f"{HTTPStatus(error.status_code).phrase}."))
             response = respond(Refusal(error.status_code, code, message), request_id)
             response.headers.update(error.headers or {})
             return response
-        case RequestValidationError():
-            return respond(Refusal(422, *STANDARD[422]), request_id)
     log.error("request %s failed", request_id, exc_info=error)
     return respond(failed(), request_id)

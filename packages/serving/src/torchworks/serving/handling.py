@@ -1,34 +1,32 @@
 """How a request to a model is answered: its body read and decoded, its rows computed with others', the answer written.
 
-Every way of asking (JSON, a picture, a form, the Open Inference Protocol) goes through `respond`.
+Every kind of request (JSON, an image, a form, the Open Inference Protocol) goes through `respond`.
 """
 
 import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from fastapi import Request
-from fastapi.responses import Response
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from torchworks.serving.batching import Arrival
-from torchworks.serving.codecs import Inputs, invalid
-from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, too_late
+from torchworks.serving.codecs import Rows
+from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, invalid, too_late
 from torchworks.serving.limits import Limits
 from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
-from torchworks.shared.data.fitting import Letterbox
 
 KEY_LENGTH = 256
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
 Read = Callable[[Request, ServedModel], Awaitable["Decode"]]
-Encode = Callable[["Call"], Response]
+Encode = Callable[["PredictRequest"], Response]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Decode:
 
 
 @dataclass
-class Call:
+class PredictRequest:
     """A request to a model on its way."""
 
     service: Service
@@ -75,13 +73,13 @@ class Call:
         return encode(self)
 
     @property
-    def letterboxes(self) -> Sequence[Letterbox]:
-        """Of the pictures that were sent."""
-        return self.inputs.letterboxes if isinstance(self.inputs, Inputs) else ()
+    def rows(self) -> Rows:
+        """What is known of the rows that were sent."""
+        return Rows.of(self.inputs)
 
     @property
     def least_score(self) -> float:
-        """Of the detections to be told; raises `Refusal`."""
+        """Of the detections to be answered; raises `Refusal`."""
         return least_score(self.request.query_params.get("least_score"))
 
     @contextlib.contextmanager
@@ -91,7 +89,7 @@ class Call:
         self.seconds[name] = time.monotonic() - began
 
     def note(self, status: int) -> None:
-        """Tell the monitor, and the trial of a new champion, what became of it."""
+        """Record the outcome in the monitor and in the trial of a new champion."""
         self.seconds["total"] = time.monotonic() - self.began
         self.service.monitor.note(self.prediction(status))
         self.service.registry.outcome(self.served, failed=status >= 500)
@@ -105,7 +103,7 @@ class Call:
             alias=self.service.registry.alias(self.served),
             route=self.route,
             status=status,
-            rows=len(next(iter(self.inputs.values()))) if self.inputs else 0,
+            rows=max((len(value) for value in self.inputs.values() if value.ndim), default=1) if self.inputs else 0,
             seconds=self.seconds,
             inputs=self.inputs,
             outputs=self.outputs,
@@ -118,7 +116,7 @@ async def respond(request: Request, name: str, version: str | None, route: str, 
     sticky = request.headers.get("x-sticky-key", "")[:KEY_LENGTH] or request.state.request_id
     served = service.registry.choose(name, version, sticky)
     arrival = _arrival(service, served, route)
-    call = Call(service, request, route, served)
+    call = PredictRequest(service, request, route, served)
     status = 500
     try:
         response = await call.run(arrival, read, encode)
@@ -144,14 +142,14 @@ def _arrival(service: Service, served: ServedModel, route: str) -> Arrival:
         raise
 
 
-def mirror(call: Call) -> None:
+def mirror(call: PredictRequest) -> None:
     """Give the shadow a copy of the request, if it has nothing else to do: it must never keep others waiting."""
     shadow = call.service.registry.shadow(call.served.name)
     if shadow is not None and shadow is not call.served and shadow.ready and shadow.batcher.idle:
         call.service.spawn(asyncio.get_running_loop().create_task(_mirrored(call, shadow)))
 
 
-async def _mirrored(call: Call, shadow: ServedModel) -> None:
+async def _mirrored(call: PredictRequest, shadow: ServedModel) -> None:
     copy = replace(call, served=shadow, began=time.monotonic(), seconds={}, outputs={})
     status = 200
     try:

@@ -12,15 +12,16 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from torchworks.serving.errors import Refusal
-from torchworks.shared.data.fitting import Letterbox
+from torchworks.serving.codecs import EVERY, Rows
+from torchworks.serving.errors import Refusal, invalid
+from torchworks.shared.models.signature import Signature
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
@@ -31,6 +32,7 @@ class Model(Protocol):
 
     name: str
     version: str
+    signature: Signature
 
     def lease(self) -> AbstractContextManager[Any]: ...
 
@@ -61,14 +63,14 @@ class JobLimits:
 
 @dataclass
 class Job:
-    """One piece of work and what has become of it. `error` is a sentence for whoever asked."""
+    """One piece of work and what has become of it. `error` is a sentence for the client."""
 
     id: str
     name: str
     version: str
     rows: int
     created: float
-    letterboxes: Sequence[Letterbox] = ()
+    sent: Rows = EVERY
     state: State = "queued"
     done: int = 0
     error: str = ""
@@ -101,7 +103,7 @@ class Job:
         return sum(value.nbytes for part in self.parts for value in part.values())
 
     def tell(self) -> None:
-        """Wake whoever watches."""
+        """Wake the clients that watch."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -119,17 +121,17 @@ class Jobs:
         served: Model,
         inputs: dict[str, np.ndarray],
         ended: Callable[[Job], object] = lambda job: None,
-        letterboxes: Sequence[Letterbox] = (),
+        sent: Rows = EVERY,
     ) -> Job:
-        """Start a job of as many rows as the inputs have; `ended` is called when it is over. `letterboxes` are those of
-        the rows' pictures, if any. Raises `Refusal` beyond a limit."""
+        """Start a job of as many rows as the inputs have; `ended` is called when it is over. `sent` is what is known of
+        the rows. Raises `Refusal` beyond a limit, and for a model whose inputs cannot be cut."""
         self._forget()
-        rows = len(next(iter(inputs.values())))
+        rows = rows_of(served.signature, inputs)
         if rows > self.limits.rows:
             raise Refusal(413, "too_large", f"A job may have {self.limits.rows} rows, and this one has {rows}.")
         if sum(job.state not in OVER for job in self._jobs.values()) >= self.limits.waiting:
             raise Refusal(429, "busy", "Too many jobs are waiting already: try again later.", retry_after=5)
-        job = Job(secrets.token_urlsafe(16), served.name, served.version, rows, time.time(), letterboxes)
+        job = Job(secrets.token_urlsafe(16), served.name, served.version, rows, time.time(), sent)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(job, served, inputs, ended))
         return job
@@ -156,7 +158,7 @@ class Jobs:
         while True:
             changed, status = job.changed, job.status()
             yield status
-            if status["state"] in OVER:  # not the job's present one: whoever watches has not seen that yet
+            if status["state"] in OVER:  # not the job's present one: a client that watches has not seen that yet
                 return
             await changed.wait()
 
@@ -204,8 +206,32 @@ class Jobs:
 async def in_parts(
     served: Model, inputs: dict[str, np.ndarray], limits: JobLimits
 ) -> AsyncIterator[dict[str, np.ndarray]]:
-    """Outputs of some rows at a time, in order."""
-    whole = len(next(iter(inputs.values())))
-    for start in range(0, whole, limits.part):
-        part = {name: value[start : start + limits.part] for name, value in inputs.items()}
+    """Outputs of some rows at a time, in order; inputs that have no rows go along with each part."""
+    rows, cut = rows_of(served.signature, inputs), _with_rows(served.signature)
+    for start in range(0, rows, limits.part):
+        end = start + limits.part
+        part = {name: value[start:end] if name in cut else value for name, value in inputs.items()}
         yield await served.predict(part, time.monotonic() + limits.part_seconds)
+
+
+def rows_of(signature: Signature, inputs: dict[str, np.ndarray]) -> int:
+    """How many rows there are to be cut into parts. Raises `Refusal` where there are none in common."""
+    check_cuttable(signature)
+    return next(len(inputs[name]) for name in _with_rows(signature))
+
+
+def check_cuttable(signature: Signature) -> None:
+    """Raise `Refusal` unless a long request to a model of this signature can be cut into parts by rows."""
+    if signature.parts_name is None:
+        shapes = [
+            f"{spec.name} ({', '.join(map(str, spec.shape))})" for spec in (*signature.inputs, *signature.outputs)
+        ]
+        raise invalid(
+            f"This model's inputs and outputs have no rows in common: {', '.join(shapes)}. So a request cannot be cut "
+            "into parts, and jobs and streams are not for it: send it to /predict."
+        )
+
+
+def _with_rows(signature: Signature) -> list[str]:
+    """Names of the inputs that have rows."""
+    return [spec.name for spec in signature.inputs if spec.shape[:1] == (signature.parts_name,)]

@@ -1,7 +1,7 @@
 """The latent vectors that `gans sample` draws, without torch.
 
 Row i of a seed is what `torchworks.shared.numbers.stream.sample_normal` gives for it, up to the last bits of a float32.
-PyTorch's generator on a processor is the Mersenne twister seeded by the low 32 bits, and Box and Muller's formula
+PyTorch's generator on a CPU is the Mersenne twister seeded by the low 32 bits, and Box and Muller's formula
 (1958) makes normal numbers of its uniform ones. In rows of 16 and more, uniform numbers have 24 bits and are taken in
 blocks of 16; of a row whose length is no multiple of 16 the last 16 numbers are drawn anew. Shorter rows take them in
 pairs, with 53 bits (`normal_fill` and `normal_distribution` in PyTorch's ATen).
@@ -28,7 +28,7 @@ def draw(seed: int, indices: range, size: int, *, uniform: bool) -> np.ndarray:
     return _erf(normal / math.sqrt(2)).astype(np.float32) if uniform else normal
 
 
-def _row(twister: np.random.RandomState, size: int) -> np.ndarray:
+def _row(twister: "np.random.RandomState", size: int) -> np.ndarray:
     row = _uniform(twister, size)
     whole = size - size % BLOCK
     row[:whole] = _normal(row[:whole])
@@ -37,7 +37,7 @@ def _row(twister: np.random.RandomState, size: int) -> np.ndarray:
     return row
 
 
-def _uniform(twister: np.random.RandomState, count: int) -> np.ndarray:
+def _uniform(twister: "np.random.RandomState", count: int) -> np.ndarray:
     """float32 (count,) in [0, 1)."""
     return (_bits(twister, count) & 0xFFFFFF).astype(np.float32) * np.float32(2**-24)
 
@@ -50,7 +50,7 @@ def _normal(uniform: np.ndarray) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)
 
 
-def _short_row(twister: np.random.RandomState, size: int) -> np.ndarray:
+def _short_row(twister: "np.random.RandomState", size: int) -> np.ndarray:
     """Pairs of uniform numbers: the first gives the angle, the second the radius."""
     high, low = _bits(twister, 4 * -(-size // 2)).astype(np.uint64).reshape(-1, 2).T
     uniform = ((high << np.uint64(32) | low) & np.uint64((1 << 53) - 1)) * 2.0**-53
@@ -58,7 +58,7 @@ def _short_row(twister: np.random.RandomState, size: int) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)[:size]
 
 
-def _bits(twister: np.random.RandomState, count: int) -> np.ndarray:
+def _bits(twister: "np.random.RandomState", count: int) -> np.ndarray:
     """The twister's own 32-bit numbers, uint32 (count,)."""
     return twister.randint(0, 1 << 32, count, dtype=np.uint32)
 

@@ -11,9 +11,9 @@ class Limits:
     body_bytes: int = 16 << 20
     """Bytes of a request's body, whether its length was announced or not."""
     image_pixels: int = 16_000_000
-    """Pixels of one picture, known before it is decoded."""
+    """Pixels of one image, known before it is decoded."""
     image_frames: int = 1
-    """Frames of one picture: films are refused."""
+    """Frames of one image: films are refused."""
     rows: int = 64
     """Rows of one request."""
     fields: int = 32

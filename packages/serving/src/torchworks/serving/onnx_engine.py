@@ -19,7 +19,7 @@ TIMES = 5
 
 class OnnxEngine:
     """An `Engine`, on at most so many `threads`: on one, if more hardly help. Threads do not spin between two runs, as
-    they would take the processor from decoding. Raises `UserError` for a model that does not open, and for a `device`
+    they would take the CPU from decoding. Raises `UserError` for a model that does not open, and for a `device`
     that ONNX Runtime would silently do without."""
 
     def __init__(self, bundle: Bundle, *, threads: int, device: str):
@@ -40,7 +40,7 @@ def _session(bundle: Bundle, threads: int, device: str) -> onnxruntime.Inference
     wanted = PROVIDERS[device][0]
     if wanted not in onnxruntime.get_available_providers():
         raise UserError(
-            f"--device {device} was asked for, but the installed ONNX Runtime {onnxruntime.__version__} is built "
+            f"--device is {device}, but the installed ONNX Runtime {onnxruntime.__version__} is built "
             "without CUDA. Install onnxruntime-gpu in the place of onnxruntime, or use --device cpu."
         )
     options = onnxruntime.SessionOptions()
@@ -54,7 +54,7 @@ def _session(bundle: Bundle, threads: int, device: str) -> onnxruntime.Inference
         raise UserError(f"ONNX Runtime cannot open {bundle.model}: {error}. Export the run again.") from error
     if wanted not in session.get_providers():
         raise UserError(
-            f"--device {device} was asked for, but ONNX Runtime could not start it, and says why above: mostly "
+            f"--device is {device}, but ONNX Runtime could not start it, and says why above: mostly "
             "CUDA, cuDNN or the driver are missing or of another version than onnxruntime-gpu "
             f"{onnxruntime.__version__} needs. Install them, or use --device cpu."
         )

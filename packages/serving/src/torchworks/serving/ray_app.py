@@ -13,7 +13,7 @@ from pathlib import Path
 from ray import serve
 
 from torchworks.serving.app import ServingApp, create_app
-from torchworks.serving.hosts import LOCAL
+from torchworks.serving.host_check import LOCAL
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
@@ -25,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 def application(
     bundles: Sequence[Path], settings: Settings, *, replicas: int = 1, allowed_hosts: Sequence[str] = ()
 ) -> serve.Application:
-    """The service as an application of Ray Serve. A replica takes `settings.threads` processors for each bundle."""
+    """The service as an application of Ray Serve. A replica takes `settings.threads` CPUs for each bundle."""
     folders = [folder.resolve() for folder in bundles]
 
     def build() -> ServingApp:

@@ -59,7 +59,7 @@ class Entry:
 
 
 def conflict(message: str) -> Refusal:
-    """What was asked for does not go with what is served."""
+    """The change does not fit what is served."""
     return Refusal(409, "conflict", message)
 
 

@@ -19,10 +19,10 @@ import uvicorn
 from torchworks.serving.app import ServingApp, create_app
 from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
-from torchworks.serving.connection import patient
+from torchworks.serving.connection import timeout_protocol
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.errors import Refusal
-from torchworks.serving.hosts import LOCAL, is_loopback
+from torchworks.serving.host_check import LOCAL, is_loopback
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.monitoring.monitor import Monitor
 from torchworks.serving.registry import Registry
@@ -121,7 +121,7 @@ def _settings(arguments: Serve) -> Settings:
 
 
 def processors() -> int:
-    """Whole processors that this process may use."""
+    """Whole CPUs that this process may use."""
     quota = machine.cpu_quota()
     return max(1, min(machine.affinity(), round(quota) if quota else machine.affinity()))
 
@@ -208,7 +208,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=patient(limits.receive_seconds + HEAD_START, limits.send_seconds),
+            http=timeout_protocol(limits.receive_seconds + HEAD_START, limits.send_seconds),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -235,9 +235,8 @@ class Server(uvicorn.Server):
         host, port = (sockets or [])[0].getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
         keyed = self.service.settings.api_key is not None
-        how = "give the key there to see how to ask" if keyed else f"how to ask: http://{host}:{port}/docs"
-        gc.collect()
-        gc.freeze()
+        how = "enter the key there for example requests" if keyed else f"example requests: http://{host}:{port}/docs"
+        gc.freeze()  # there is next to no garbage yet, and looking for it takes a twentieth of the start
         gc.set_threshold(GARBAGE, 20, 100)
         print(f"Serving at http://{host}:{port}  ({how})", flush=True)
 

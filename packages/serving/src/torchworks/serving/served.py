@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from torchworks.serving.batching import Answer, Batcher, rows_name
+from torchworks.serving.batching import Answer, Batcher
 from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.engine import Engine, check_golden, open_engine
@@ -27,21 +27,22 @@ Arrays = dict[str, np.ndarray]
 
 
 class ServedModel:
-    """One version of a model. Whoever uses it over several steps takes a `lease`, and it is not closed before all of
+    """One version of a model. Code that uses it over several steps takes a `lease`, and it is not closed before all of
     these have ended."""
 
     def __init__(self, bundle: Bundle, engine: Engine, limits: Limits):
         limits = replace(limits, batch_rows=min(limits.batch_rows, bundle.manifest.max_rows))
         self.bundle, self.manifest, self.engine = bundle, bundle.manifest, engine
         self.name, self.version = bundle.manifest.name, bundle.manifest.version
-        self.codec = Codec(bundle.manifest, limits)
+        self.signature = bundle.manifest.signature
+        self.codec = Codec(bundle.manifest, limits, bundle.tokenizers())
         self.golden, _ = bundle.golden()
         self.leases = 0
         self.best = Best(1, math.inf)
         self.batcher = Batcher(
-            engine.run, bundle.manifest.signature, limits, self._prepare, f"{self.name}-{self.version}"
+            engine.run, self.signature, limits, self._prepare, f"{self.name}-{self.version}", self.codec.padding.pads
         )
-        self.batcher.batch_rows, self.batcher.pace.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
+        self.batcher.batch_rows, self.batcher.throughput.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
 
     @classmethod
     def load(cls, bundle: Path | Bundle, settings: Settings) -> "ServedModel":
@@ -54,7 +55,7 @@ class ServedModel:
     def _prepare(self) -> None:
         """In the model's own thread: the golden example, then batches of all sizes."""
         difference = check_golden(self.bundle, self.engine)
-        if rows_name(self.manifest.signature):
+        if self.signature.rows_name:
             self.best = best_batch(self._run_golden, self.codec.limits.batch_rows)
         log.info(
             "%s %s is ready; its golden example differs by %.2g, and it computes %.4g rows a second, %d at a time",

@@ -42,9 +42,9 @@ class TorchEngine:
 
 def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
     """The engine of a bundle that needs PyTorch. Raises `UserError` for a file that is not the one that was exported or
-    does not open here, and for a device that is not there. For a program, ask whether its maker is trusted before."""
+    does not open here, and for a device that is not there. Programs are for callers who trust their maker."""
     if device == "cuda" and (missing := without_cuda()):
-        raise UserError(f"--device cuda was asked for, but it cannot be used: {missing}. Use --device cpu.")
+        raise UserError(f"--device cuda cannot be used: {missing}. Use --device cpu.")
     torch.set_num_threads(threads)
     form = bundle.manifest.form
     if form == "safetensors":
@@ -89,11 +89,11 @@ def _open_pt2(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]
 
 def _open_aoti(bundle: Bundle, content: bytes, device: str) -> Callable[..., Any]:
     if not device.startswith("cpu"):
-        raise UserError(f"{bundle.model} was compiled for a processor, not for {device}. Use --device cpu.")
+        raise UserError(f"{bundle.model} was compiled for a CPU, not for {device}. Use --device cpu.")
     missing = sorted(set(bundle.manifest.instructions) - cpu_flags())
     if missing:
         raise UserError(
-            f"{bundle.model} was compiled for a processor with instructions that this one lacks: {', '.join(missing)}. "
+            f"{bundle.model} was compiled for a CPU with instructions that this one lacks: {', '.join(missing)}. "
             "Export the run on this machine."
         )
     with tempfile.TemporaryDirectory() as folder:  # opens files only

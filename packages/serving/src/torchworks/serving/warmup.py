@@ -1,7 +1,7 @@
 """Before its first request a model is run as requests will run it: what an engine does once is done then, and how many
 rows are best computed at once is measured.
 
-On a GPU large batches are many times as fast per row. On a processor a row often costs the same in any batch, and then
+On a GPU large batches are many times as fast per row. On a CPU a row often costs the same in any batch, and then
 the first rows of a large one only wait for the last.
 """
 

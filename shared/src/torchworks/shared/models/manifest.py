@@ -14,6 +14,8 @@ from torchworks.shared.models.signature import Signature, check_name
 
 FORMAT = 1
 MANIFEST, WEIGHTS, GOLDEN, SAMPLES = "model.json", "model.safetensors", "golden.safetensors", "samples.safetensors"
+TAKEN = (MANIFEST, WEIGHTS, GOLDEN, SAMPLES, "config.json", "serving.json", "reference.json", "parity.md")
+"""Names that runs and bundles give to files of their own, in lower case."""
 RESTORE = "Restore it from a copy, or make it again."
 
 
@@ -84,6 +86,11 @@ class Manifest:
     torch: str
     files: tuple[FileEntry, ...]
     data: tuple[DataEntry, ...] = ()
+
+    @property
+    def extra(self) -> tuple[FileEntry, ...]:
+        """The files that the model was saved with besides, such as a tokenizer."""
+        return tuple(entry for entry in self.files if entry.name not in (WEIGHTS, GOLDEN, SAMPLES))
 
     def __post_init__(self) -> None:
         for field in ("package", "recipe", "builder"):

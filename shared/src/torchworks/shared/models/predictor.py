@@ -5,15 +5,17 @@
     images = predictor(latent)
 
 A folder holds `model.json` (see `manifest.py`), `model.safetensors`, `golden.safetensors` and perhaps
-`samples.safetensors`, test data by which an exported copy can be judged. Nothing in it is code: `model.json` names a
-builder, a function from a configuration to a `Predictor` that an installed package offers in the entry-point group
-`torchworks.builders`.
+`samples.safetensors`, test data by which an exported copy can be judged, and further files, such as a tokenizer.
+Nothing in it is code: `model.json` names a builder, a function from a configuration to a `Predictor` that an installed
+package offers in the entry-point group `torchworks.builders`. A builder with a second parameter, `files`, gets the
+contents of the further files by their names.
 """
 
 import copy
+import inspect
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,14 @@ from torchworks.shared.models.manifest import (
     GOLDEN,
     MANIFEST,
     SAMPLES,
+    TAKEN,
     WEIGHTS,
     DataEntry,
     FileEntry,
     Manifest,
     read_manifest,
 )
-from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec, check_name
 from torchworks.shared.training.checkpoint import sync, write_tensors
 from torchworks.shared.training.guard import TrainingFailed
 
@@ -89,15 +92,18 @@ def save_model(
     data: Iterable[Source] = (),
     samples: dict[str, Tensor] | None = None,
     targets: dict[str, Tensor] | None = None,
+    files: Mapping[str, bytes] | None = None,
     tolerance: float = 1e-4,
 ) -> None:
     """Write `predictor` into `folder`, after the copy just written was loaded and replayed the golden example.
 
     `golden` are example inputs by name, on any device; their outputs are computed here. `samples` are inputs that the
     model has not learnt from, `targets` what the outputs of that name should be: class numbers (N,) or sets of labels
-    (N, K) for probabilities, pixels for images (see `samples_of`). Raises `UserError` if the
-    model does not fit its signature or does not load and replay, `TrainingFailed` if the disk refuses it.
+    (N, K) for probabilities, pixels for images (see `samples_of`). `files` are kept beside the weights and go into
+    bundles, such as {"tokenizer.json": tokenizer.to_json()}. Raises `UserError` if the model does not fit its signature
+    or does not load and replay, or a file has a name that is taken, and `TrainingFailed` if the disk refuses it.
     """
+    files = _checked_names(files or {})
     predictor = copy.deepcopy(predictor).cpu().float()
     golden = {name: value.detach().cpu() for name, value in golden.items()}
     tensors = {
@@ -111,6 +117,7 @@ def save_model(
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         entries = tuple(_write_tensors(aside / name, content) for name, content in tensors.items())
+        entries += tuple(_write_bytes(aside / name, content) for name, content in files.items())
         manifest = Manifest(
             FORMAT, package, recipe, builder, config, predictor.signature,
             preprocessing or {}, tuple(labels), tolerance, str(torch.__version__), entries,
@@ -118,7 +125,7 @@ def save_model(
         )  # fmt: skip
         (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n")
         check_golden(aside)
-        for name in (*tensors, MANIFEST):  # the manifest last: it tells whether the others are its own
+        for name in (*tensors, *files, MANIFEST):  # the manifest last: it tells whether the others are its own
             sync(aside / name)
             (aside / name).replace(folder / name)
         sync(folder)
@@ -131,6 +138,16 @@ def save_model(
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _checked_names(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    for name in files:
+        check_name("file name", name.lower())
+        if name.lower() in TAKEN:
+            raise UserError(
+                f"A model cannot be saved with a file called {name}, as runs and bundles have one themselves."
+            )
+    return files
+
+
 def samples_of(dataset: Dataset) -> dict[str, Tensor]:
     """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each."""
     row = sum(value.nbytes for value in dataset[0].values())
@@ -141,6 +158,11 @@ def samples_of(dataset: Dataset) -> dict[str, Tensor]:
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _write_bytes(path: Path, content: bytes) -> FileEntry:
+    path.write_bytes(content)
+    return FileEntry.of(path)
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> FileEntry:
@@ -157,7 +179,7 @@ def load_predictor(folder: Path) -> Predictor:
     manifest = read_manifest(folder)
     for entry in manifest.files:
         entry.verify(folder)
-    predictor = _build(manifest, folder)
+    predictor = _checked(build_predictor(manifest, folder), manifest, folder)
     try:
         predictor.net.load_state_dict(_read_tensors(folder / WEIGHTS, manifest))
     except RuntimeError as error:
@@ -177,13 +199,28 @@ def _read_tensors(path: Path, manifest: Manifest) -> dict[str, Tensor]:
         raise UserError(f"{path} is not a safetensors file: {error}.") from error
 
 
-def _build(manifest: Manifest, folder: Path) -> Predictor:
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The files that the model in `folder` was saved with besides, verified, by their names. Raises `UserError`."""
+    manifest = read_manifest(folder)
+    for entry in manifest.extra:
+        entry.verify(folder)
+    return {entry.name: (folder / entry.name).read_bytes() for entry in manifest.extra}
+
+
+def build_predictor(manifest: Manifest, folder: Path) -> Predictor:
+    """What the manifest's builder makes of its configuration and, if it takes them, the further files in `folder`.
+    Weights are as they are drawn. Raises `UserError`."""
+    build = find_builder(manifest.builder, manifest.package)
     try:
-        predictor = find_builder(manifest.builder, manifest.package)(manifest.config)
+        takes_files = "files" in inspect.signature(build).parameters
+        return build(manifest.config, read_files(folder)) if takes_files else build(manifest.config)
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(
             f"The builder '{manifest.builder}' cannot use the configuration in {folder / MANIFEST}: {error!r}."
         ) from error
+
+
+def _checked(predictor: Predictor, manifest: Manifest, folder: Path) -> Predictor:
     assert isinstance(predictor, Predictor), f"builder {manifest.builder} returned {type(predictor).__name__}"
     if predictor.signature != manifest.signature:
         raise UserError(
@@ -193,7 +230,7 @@ def _build(manifest: Manifest, folder: Path) -> Predictor:
     return predictor
 
 
-def find_builder(name: str, package: str) -> Callable[[dict[str, Any]], Predictor]:
+def find_builder(name: str, package: str) -> Callable[..., Predictor]:
     """The installed builder `name`; raises `UserError` naming the `package` to install."""
     points = {point.name: point for point in entry_points(group=BUILDERS)}
     if name not in points:

@@ -7,18 +7,25 @@
 
 It is plain data, so that a service can check a request and describe itself before any model is loaded. It checks
 tensors of torch and arrays of NumPy alike, and imports neither.
+
+| kind | in a request |
+|---|---|
+| text | strings; the ids of their tokens (N, T) go into the model |
+| tokens | ids (N, T) as numbers; with `pad`, rows of any length |
+| latent | may be left out, and is then drawn from a seed |
+| label | a class by its number, or by its name where `labels` has names |
 """
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from torchworks.shared.config import UserError, nearest
 
 Kind = Literal[
-    "image", "latent", "label", "probabilities", "text", "audio", "series", "boxes", "mask", "features"
+    "image", "latent", "label", "probabilities", "text", "tokens", "audio", "series", "boxes", "mask", "features"
 ]  # fmt: skip
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -47,7 +54,12 @@ def check_name(what: str, name: str) -> None:
 @dataclass(frozen=True)
 class TensorSpec:
     """One input or output. In `shape`, a number is fixed and a name such as "N" is any size from 1 on, the same
-    wherever the name stands in the signature. Values lie in [low, high] where these are given."""
+    wherever the name stands in the signature. Values lie in [low, high] where these are given.
+
+    An input with a `default` is optional: where a request leaves it out, each row has this value. An input with a `pad`
+    takes rows of different lengths (its second size is then a name): shorter rows are padded with this value at their
+    end, and the model must answer the same however much padding follows a row.
+    """
 
     name: str
     kind: Kind
@@ -56,12 +68,35 @@ class TensorSpec:
     low: float | None = None
     high: float | None = None
     labels: tuple[str, ...] = ()
+    default: float | None = None
+    pad: float | None = None
 
     def __post_init__(self) -> None:
         check_name("tensor name", self.name)
         for size in self.shape:
             if not (size >= 1 if isinstance(size, int) else size.isidentifier()):
                 raise UserError(f"'{self.name}' cannot have the size {size!r}: sizes are names or numbers from 1 on.")
+        if self.kind == "text" and not (self.dtype in ("int64", "int32") and len(self.shape) == 2):
+            raise UserError(
+                f"'{self.name}' is a text, which is the ids of its tokens to a model: its dtype must be int64 or int32 "
+                f"and its shape as in (N, T), but they are {self.dtype} and {self._written(self.shape)}."
+            )
+        self._check_default()
+        if self.pad is not None and not (len(self.shape) == 2 and isinstance(self.shape[1], str)):
+            raise UserError(
+                f"'{self.name}' has a pad, so its rows can have different lengths: its second size must be a name, as "
+                f"in (N, T), but its shape is {self._written(self.shape)}."
+            )
+
+    def _check_default(self) -> None:
+        if self.default is None:
+            return
+        if any(isinstance(size, str) for size in self.shape[1:]):
+            raise UserError(
+                f"'{self.name}' has a default, so all its sizes but the rows must be numbers, as in (N), but its "
+                f"shape is {self._written(self.shape)}."
+            )
+        self._check_values(self.default, self.default)
 
     def check(self, tensor: Array, sizes: dict[str, int]) -> None:
         """Raise `UserError` unless `tensor` fits; `sizes` are the named sizes met so far and gains new ones."""
@@ -95,14 +130,43 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """What goes into a predictor, in the order of `forward`'s arguments, and what comes out."""
+    """What goes into a predictor, in the order of `forward`'s arguments, and what comes out. `most` has the largest
+    values of named sizes that have one: {"T": 64} for a model whose learned positions end at 64."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    most: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = self.named_sizes
+        for name, largest in self.most.items():
+            if name not in names:
+                raise UserError(f"`most` names '{name}', which is no size of an input.{nearest(name, names)}")
+            if type(largest) is not int or largest < 1:
+                raise UserError(f"The largest {name} must be a whole number from 1 on, but it is {largest!r}.")
+
+    @property
+    def named_sizes(self) -> list[str]:
+        """The names of the inputs' open sizes, each once."""
+        return list(dict.fromkeys(size for spec in self.inputs for size in spec.shape if isinstance(size, str)))
+
+    @property
+    def rows_name(self) -> str | None:
+        """The size that counts rows: the first of every input and output, and no later one of any; None if there is
+        none. Inputs can then be joined and cut by rows, and the outputs with them."""
+        return common_first((*self.inputs, *self.outputs), ())
+
+    @property
+    def parts_name(self) -> str | None:
+        """The size by which a long request can be cut into parts: as `rows_name`, but inputs whose first size is a
+        number, or that have no sizes, go along with each part."""
+        rows = [spec for spec in self.inputs if spec.shape and isinstance(spec.shape[0], str)]
+        whole = [spec for spec in self.inputs if spec not in rows]
+        return common_first((*rows, *self.outputs), whole) if rows else None
 
     def check(self, tensors: Mapping[str, Array]) -> dict[str, int]:
         """The named sizes of these inputs. Raises `UserError` naming the value and the limit it breaks."""
-        return _check_all(self.inputs, tensors, {})
+        return _check_all(self.inputs, tensors, {}, self.most)
 
     def sizes(self, tensors: Mapping[str, Array]) -> dict[str, int]:
         """The named sizes of inputs that `check` has let pass."""
@@ -111,10 +175,20 @@ class Signature:
 
     def check_outputs(self, tensors: Mapping[str, Array], sizes: dict[str, int]) -> None:
         """Raise `UserError` unless these outputs fit; `sizes` is what `check` returned for the inputs."""
-        _check_all(self.outputs, tensors, dict(sizes))
+        _check_all(self.outputs, tensors, dict(sizes), self.most)
 
 
-def _check_all(specs: tuple[TensorSpec, ...], tensors: Mapping[str, Array], sizes: dict[str, int]) -> dict[str, int]:
+def common_first(specs: Sequence[TensorSpec], others: Sequence[TensorSpec]) -> str | None:
+    """The name that is the first size of all `specs`, and no other size of these or `others`."""
+    firsts = {spec.shape[0] if spec.shape else 0 for spec in specs}
+    name = firsts.pop() if firsts else 0
+    later = {size for spec in specs for size in spec.shape[1:]} | {size for spec in others for size in spec.shape}
+    return name if isinstance(name, str) and not firsts and name not in later else None
+
+
+def _check_all(
+    specs: tuple[TensorSpec, ...], tensors: Mapping[str, Array], sizes: dict[str, int], most: Mapping[str, int]
+) -> dict[str, int]:
     names = [spec.name for spec in specs]
     for name in tensors:
         if name not in names:
@@ -123,4 +197,10 @@ def _check_all(specs: tuple[TensorSpec, ...], tensors: Mapping[str, Array], size
         if spec.name not in tensors:
             raise UserError(f"The tensor '{spec.name}' ({spec.kind}) is missing; given are {list(tensors)}.")
         spec.check(tensors[spec.name], sizes)
+        for name in spec.shape:
+            if isinstance(name, str) and sizes[name] > most.get(name, sizes[name]):
+                shape = spec._written(spec.shape)
+                raise UserError(
+                    f"'{spec.name}' {shape} has {name} = {sizes[name]}, but {name} may be {most[name]} at most."
+                )
     return sizes

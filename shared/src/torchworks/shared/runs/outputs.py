@@ -30,6 +30,16 @@ def prepare(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
         )
 
 
+def prepare_image_file(file: Path, *, overwrite: bool) -> None:
+    """Make the folder of the one image `file` that a command writes. Raises `UserError` if that cannot be done, if the
+    name is no image's, or if a file of that name exists and may not be replaced."""
+    if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UserError(f"--out {file} must end in .png, .jpg or .jpeg.")
+    if file.is_dir():
+        raise UserError(f"--out {file} is a folder; give the name of an image file.")
+    prepare(file.parent, [file.name], overwrite=overwrite)
+
+
 def make_folder(folder: Path) -> None:
     """Raises `UserError` if `folder` cannot be made or written."""
     try:

@@ -1,1 +1,1 @@
-"""Defects found by a memory of what good images look like."""
+"""Anomaly detection: defects found by PatchCore's memory of good images."""

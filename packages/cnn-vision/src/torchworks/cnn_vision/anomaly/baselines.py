@@ -1,4 +1,4 @@
-"""What a heat map is read against: two ways to find defects without any net.
+"""Baselines of anomaly detection: two ways to find defects without a net.
 
 Shape letters: N images, S pixels.
 """

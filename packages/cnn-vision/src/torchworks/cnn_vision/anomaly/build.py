@@ -1,71 +1,69 @@
-"""From a configuration to PatchCore's experiment: data, backbone, memory, thresholds, baselines."""
+"""Builder of the experiment of PatchCore: data, backbone, memory, thresholds, baselines, model."""
 
 from pathlib import Path
 
 import torch
 
-from torchworks.cnn_vision.anomaly import baselines as baseline
-from torchworks.cnn_vision.anomaly.config import AnomalyConfig, check_numbers
-from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, build_anomaly, stride_of
+from torchworks.cnn_vision.anomaly.baselines import baselines
+from torchworks.cnn_vision.anomaly.config import AnomalyConfig
+from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, stride_of
 from torchworks.cnn_vision.anomaly.task import AnomalyDetection, calibrate, fill_memory
-from torchworks.cnn_vision.classification.build import open_loaders
+from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.models.patchcore import PatchCore
-from torchworks.cnn_vision.style.features import SMALL, FeatureNet, open_features
+from torchworks.cnn_vision.models.vgg_features import SMALL, FeatureNet
+from torchworks.cnn_vision.style.features import open_features
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Part, Source, open_loader, open_source
-from torchworks.shared.machine.device import choose
-from torchworks.shared.models.predictor import save_model
+from torchworks.shared.data import Dataset, Part, Source, open_loader, open_source
+from torchworks.shared.machine.device import Device
+from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
+BATCH = 32
+"""Images of which patches are computed at once."""
 
-def anomaly_experiment(config: AnomalyConfig) -> Experiment:
-    """The memory is filled here; what follows scores it."""
-    check_numbers(config)
+
+def build(config: AnomalyConfig, device: Device) -> Experiment:
+    """The memory is filled here; the trainer scores it."""
     source = open_source(config.data, config.loader, config.seed)
     check_source(source)
     channels, size = source.schema["image"].shape[:2]
-    settings = config.trainer
-    device = choose(settings.device, settings.precision, settings.channels_last)
-    count = len(source.train)
-    held = max(1, round(config.valid_fraction * count))
-    if count - held < 1:
-        raise UserError(f"{source.name} has {count} good training image; PatchCore needs at least 2, better 50.")
-    good, valid = Part(source.train, range(count - held)), Part(source.train, range(count - held, count))
-
+    good, valid = split_good(source, config.valid_fraction)
     backbone = open_backbone(config).to(device.device)
     train, select, test = open_loaders(config, device, good, (source.test, source.test), [], (0.0,), (1.0,))
     common = {"device": device.device, "mean": 0.0, "std": 1.0, "train": False}
-    filling, holding = (open_loader(part, config.loader, 32, **common) for part in (good, valid))
+    filling, holding = (open_loader(part, config.loader, BATCH, **common) for part in (good, valid))
     name = SMALL if isinstance(backbone, FeatureNet) else config.model
-    features, places = sum(backbone.channels.values()), (size // stride_of(name)) ** 2
-    if size % (4 * stride_of(name)) or size < 32:
+    stride = stride_of(name)
+    check_size(size, stride)
+    memory = max(1, round(config.coreset * len(good) * (size // stride) ** 2))
+    net = PatchCore(backbone, stride, memory, sum(backbone.channels.values()), config.neighbors).to(device.device)
+    fill_memory(net, filling, memory, config.projection, config.seed)
+    task = AnomalyDetection(net, lambda: calibrate(net, holding, config.false_alarms), config.optim.lr)
+    model = TrainedModel(
+        builder="cnn-vision-anomaly",
+        config={
+            "backbone": name, "channels": channels, "image_size": size, "memory": memory,
+            "neighbours": config.neighbors,
+        },
+        net=net,
+        golden={"image": torch.stack([source.test[i]["image"] for i in (0, len(source.test) - 1)])},
+    )  # fmt: skip
+    return Experiment(task, train, select, test, (source,), (model,), lambda: baselines(good, source.test))
+
+
+def split_good(source: Source, fraction: float) -> tuple[Dataset, Dataset]:
+    """The good training images for the memory, and those held out for the threshold. Raises `UserError` for too few."""
+    count = len(source.train)
+    held = max(1, round(fraction * count))
+    if count - held < 1:
         raise UserError(
-            f"--loader.image-size is {size}, but with this backbone it must be a multiple of {4 * stride_of(name)}, "
-            "from 32 on."
+            f"{source.name} has {count} good training image{'s' * (count != 1)}, of which {held} "
+            f"{'is' if held == 1 else 'are'} held out; PatchCore needs at least 2, preferably 50. Add images, or hold "
+            "out fewer by a smaller --valid-fraction."
         )
-    memory = max(1, round(config.coreset * len(good) * places))
-    plain = {
-        "backbone": name,
-        "channels": channels, "image_size": size, "memory": memory, "neighbours": config.neighbours,
-    }  # fmt: skip
-    model = PatchCore(backbone, stride_of(name), memory, features, config.neighbours).to(device.device)
-    fill_memory(model, filling, memory, config.projection, config.seed)
-    task = AnomalyDetection(model, lambda: calibrate(model, holding, config.false_alarms), config.optim.lr)
-
-    def package_model(folder: Path) -> None:
-        predictor = build_anomaly(plain)
-        predictor.net = model
-        save_model(
-            folder, predictor, package=config.package, recipe=config.recipe, builder="cnn-vision-anomaly",
-            config=plain, golden={"image": torch.stack([source.test[i]["image"] for i in (0, len(source.test) - 1)])},
-            preprocessing={"image": {"size": size, "mode": "L" if channels == 1 else "RGB", "range": [0, 255]}},
-        )  # fmt: skip
-
-    return Experiment(
-        task, train, select, test, (source,), package_model, lambda: baseline.baselines(good, source.test)
-    )
+    return Part(source.train, range(count - held)), Part(source.train, range(count - held, count))
 
 
 def check_source(source: Source) -> None:
@@ -76,6 +74,14 @@ def check_source(source: Source) -> None:
         raise UserError(
             f"{source.name} does not say which images are good. Use defects, or your own images as mvtec:PATH with the "
             "folders train/good, test/good and test/KIND."
+        )
+
+
+def check_size(size: int, stride: int) -> None:
+    """Raise `UserError` for images that the backbone's maps do not fit."""
+    if size % (4 * stride) or size < 32:
+        raise UserError(
+            f"--loader.image-size is {size}, but with this backbone it must be a multiple of {4 * stride}, at least 32."
         )
 
 

@@ -1,4 +1,4 @@
-"""The command `inspect`. Imports no torch, so that `--help` is quick."""
+"""Command-line arguments of `inspect`. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,28 +7,26 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
 from torchworks.shared.cli import Command
+from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Inspect:
-    """Say which images are defective and where, by a finished run of the recipe anomaly.
+    """Classify images as good or defective, and draw where the defects are, with a run of the recipe anomaly.
 
-    Without IMAGES: the run's test images, the good ones that look worst and the defective ones that look best.
+    Without IMAGES: the run's test images, the good ones of the highest score and the defective ones of the lowest.
     """
 
-    run: Annotated[Path, Positional, arg(metavar="RUN", help="Directory of a finished run.")]
-    images: Annotated[
-        tuple[Path, ...], Positional, arg(metavar="IMAGES", help_behavior_hint="(default: the run's test images)")
-    ] = ()
+    run: Run
+    images: Annotated[tuple[Path, ...], Positional, by_default("IMAGES", "the run's test images")] = ()
     """Image files, or folders of them."""
     n: Annotated[int, arg(metavar="N")] = 12
-    """How many images to draw, the most suspicious first."""
-    out: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: RUN/heat.png)")] = None
-    """Picture with the heat maps, .png or .jpg."""
-    overwrite: bool = False
-    """Replace FILE if it is there."""
-    device: Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
+    """Number of images to draw, the highest scores first."""
+    out: Annotated[Path | None, by_default("FILE", "RUN/heat.png")] = None
+    """Image with the heat maps, .png or .jpg."""
+    overwrite: Overwrite = False
+    device: Device = "auto"
 
 
 COMMANDS = {"inspect": Command(Inspect, "torchworks.cnn_vision.anomaly.use:inspect")}

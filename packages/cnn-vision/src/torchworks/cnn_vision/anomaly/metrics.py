@@ -1,4 +1,4 @@
-"""How well defects are found: AUROC of images and of pixels, and the overlap by region.
+"""Metrics of anomaly detection: AUROC of images and of pixels, and the per-region overlap (PRO).
 
 Shape letters: N images, S pixels.
 """

@@ -1,4 +1,4 @@
-"""PatchCore as it is used: bytes of an image to a score and a heat map, both in units of their thresholds.
+"""Predictor of PatchCore: images in bytes to a score and a heat map, both in units of their thresholds.
 
 Shape letters: N images, C channels, S pixels.
 """
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.models.patchcore import PatchCore
-from torchworks.cnn_vision.style.features import IMAGENET_MEAN, IMAGENET_STD, SMALL, build_features
+from torchworks.cnn_vision.models.vgg_features import IMAGENET_MEAN, IMAGENET_STD, SMALL, build_features
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 SMALL_MAPS, SMALL_STRIDE = ("relu1_2", "relu2_2"), 2

@@ -1,4 +1,4 @@
-"""PatchCore on the trainer, which has nothing to train but may move the memory.
+"""Training of PatchCore: the memory is filled, thresholds are calibrated, and steps may move the memory.
 
 Shape letters: N images, S pixels, D features, M memory, P patches.
 """
@@ -65,8 +65,8 @@ def fill_memory(model: PatchCore, batches: Iterable[dict[str, Tensor]], size: in
 
 @torch.no_grad()
 def calibrate(model: PatchCore, batches: Iterable[dict[str, Tensor]], false_alarms: float) -> None:
-    """Set the thresholds that a share `false_alarms` of good images exceed: one for the score, one for the hottest
-    place."""
+    """Set the thresholds that a share `false_alarms` of good images exceed: one for the score, one for the largest
+    value of the heat map."""
     found = [model(batch["image"]) for batch in batches]
     score = torch.cat([score for score, _ in found])
     hottest = torch.cat([heat.flatten(1).amax(1) for _, heat in found])

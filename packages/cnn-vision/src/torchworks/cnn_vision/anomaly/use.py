@@ -1,4 +1,4 @@
-"""The command `inspect`: a verdict on each image, and heat maps.
+"""The command `inspect`: good or defective for each image, and heat maps.
 
 Shape letters: N images, C channels, S pixels.
 """
@@ -10,14 +10,13 @@ from torch import Tensor
 
 from torchworks.cnn_vision.anomaly.commands import Inspect
 from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
-from torchworks.cnn_vision.inference.answers import CHUNK, read_images
-from torchworks.cnn_vision.inference.image_file import prepare_picture
+from torchworks.cnn_vision.inference.files import CHUNK, ImageFiles, print_lines
 from torchworks.cnn_vision.inference.plots import draw_heat
+from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.data.images import find_images
-from torchworks.shared.data.listing import some
 from torchworks.shared.runs.opening import FinishedRun, open_run
+from torchworks.shared.runs.outputs import prepare_image_file
 
 
 def inspect(arguments: Inspect) -> int:
@@ -29,25 +28,19 @@ def inspect(arguments: Inspect) -> int:
     if arguments.n < 1:
         raise UserError(f"--n is {arguments.n}; it must be at least 1.")
     out = arguments.out or arguments.run / "heat.png"
-    prepare_picture(out, overwrite=arguments.overwrite or not arguments.out)
+    prepare_image_file(out, overwrite=arguments.overwrite or not arguments.out)
     if not arguments.images:
         _test_images(run, arguments.n, out)
         return 0
-    files, bad = find_images(arguments.images)
-    images, unreadable = read_images(list(files), run)
-    bad |= unreadable
-    if images:
+    files = ImageFiles(arguments.images)
+    if images := files.read(lambda path: resized(path, run)):
         pixels = torch.stack(list(images.values()))
-        score, heat = looked_at(run, pixels)
-        width = max(len(str(path)) for path in images)
-        for path, value in zip(images, score.tolist(), strict=True):
-            print(f"{path!s:<{width}}  {verdict(value)}")
+        score, heat = predictions(run, pixels)
+        print_lines({path: verdict(value) for path, value in zip(images, score.tolist(), strict=True)})
         order = score.argsort(descending=True)[: arguments.n]
         names = [path.name for path in images]
         _draw(out, pixels, heat, score, order, [names[i] for i in order.tolist()], None)
-    if bad:
-        named = some([f"{path} ({why})" for path, why in bad.items()], 20)
-        raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
+    files.refuse_bad()
     return 0
 
 
@@ -57,7 +50,7 @@ def verdict(score: float) -> str:
 
 
 @torch.no_grad()
-def looked_at(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
+def predictions(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (N,) in units of the threshold and heat (N, S, S), 0.5 at the threshold, of images uint8 (N, C, S, S)."""
     parts = [run.predictor(part.to(run.device)) for part in images.split(CHUNK)]
     return torch.cat([score[:, 0].cpu() for score, _ in parts]), torch.cat([heat.cpu() for _, heat in parts])
@@ -68,7 +61,7 @@ def _test_images(run: FinishedRun, count: int, out: Path) -> None:
     source = open_source(run.config.data, run.config.loader, run.config.seed)
     samples = [source.test[i] for i in range(len(source.test))]
     pixels, label = (torch.stack([sample[name] for sample in samples]) for name in ("image", "label"))
-    score, heat = looked_at(run, pixels)
+    score, heat = predictions(run, pixels)
     classes = source.schema["label"].classes
     order = score.argsort(descending=True).tolist()
     each = max(1, count // 2 // (len(classes) - 1))

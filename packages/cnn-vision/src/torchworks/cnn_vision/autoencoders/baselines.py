@@ -1,4 +1,4 @@
-"""What autoencoders are read against: means, principal components, and filters that know nothing of the data.
+"""Baselines of autoencoders: means, principal components, and filters that were not fitted to the data.
 
 Shape letters: N images, C channels, S pixels, D numbers of a code.
 """

@@ -1,4 +1,4 @@
-"""Trained autoencoders as they are used: bytes of an image to what comes back of it, or a code to an image.
+"""Predictors of autoencoders: images in bytes to their reconstructions and codes, or codes to images.
 
 Shape letters: N images, C channels, S pixels, D numbers of a code.
 """
@@ -39,8 +39,8 @@ class SamplerPredictor(Predictor):
         return net.decoder(inputs[0]).float().sigmoid()
 
 
-def plain_config(image_size: int, channels: int, code: int, width: int) -> dict[str, Any]:
-    """What the builders need, as plain data."""
+def plain_config(image_size: int, channels: int, code: int, width: int) -> dict[str, int]:
+    """Options of the net, from which the builders rebuild it."""
     return {"image_size": image_size, "channels": channels, "code": code, "width": width}
 
 

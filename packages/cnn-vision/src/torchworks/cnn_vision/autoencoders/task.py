@@ -1,4 +1,4 @@
-"""Autoencoders on the trainer.
+"""Training of autoencoders and variational autoencoders.
 
 Shape letters: N images, C channels, S pixels, D numbers of a code.
 """
@@ -19,13 +19,13 @@ from torchworks.shared.task import Out, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
 
 SHOWN = 12
-"""Images in a row of a picture."""
+"""Images in a row of a preview."""
 ACTIVE = 0.1
-"""Nats from which a number of the code counts as used."""
+"""KL divergence in nats from which a dimension of the code counts as used."""
 
 
 class Reconstruction(Task):
-    """What all autoencoders share: one net, Adam, and images `shown` (N, C, S, S) in [0, 1] to draw."""
+    """What all autoencoders share: one net, Adam, and images `shown` (N, C, S, S) in [0, 1] for previews."""
 
     def __init__(self, model: nn.Module, shown: Tensor, *, lr: float, weight_decay: float = 0.0):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay

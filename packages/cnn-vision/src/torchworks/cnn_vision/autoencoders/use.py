@@ -1,4 +1,4 @@
-"""The commands `draw` and `restore`: a finished autoencoder at work.
+"""The commands `draw` and `restore`: samples and reconstructions by a run.
 
 Shape letters: N images, C channels, S pixels, D numbers of a code.
 """
@@ -10,26 +10,24 @@ from torch import Tensor
 
 from torchworks.cnn_vision.autoencoders.commands import Draw, Restore
 from torchworks.cnn_vision.autoencoders.predictor import AutoencoderPredictor, SamplerPredictor, VAEPredictor
-from torchworks.cnn_vision.inference.answers import CHUNK, read_images
-from torchworks.cnn_vision.inference.image_file import prepare_picture
+from torchworks.cnn_vision.inference.files import CHUNK, ImageFiles
+from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
-from torchworks.shared.data.images import find_images
-from torchworks.shared.data.listing import some
 from torchworks.shared.models.predictor import MANIFEST, load_predictor
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import file_name, picture, prepare
+from torchworks.shared.runs.outputs import file_name, picture, prepare, prepare_image_file
 
 
 @torch.no_grad()
 def draw(arguments: Draw) -> int:
-    """Write one picture of `n` drawn images."""
+    """Write a grid of `n` samples."""
     run = _opened(arguments.run, arguments.device, "sampler", (SamplerPredictor,))
     if arguments.n < 1:
         raise UserError(f"--n is {arguments.n}; it must be at least 1.")
     out = arguments.out or arguments.run / "drawn.png"
-    prepare_picture(out, overwrite=arguments.overwrite or not arguments.out)
+    prepare_image_file(out, overwrite=arguments.overwrite or not arguments.out)
     code = run.predictor.signature.inputs[0].shape[1]
     assert isinstance(code, int)
     parts = range(0, arguments.n, CHUNK)
@@ -49,21 +47,18 @@ def restore(arguments: Restore) -> int:
     run = _opened(arguments.run, arguments.device, "reconstruction", (AutoencoderPredictor, VAEPredictor))
     if not arguments.images:
         raise UserError("No images were given. Name image files, or folders of them, after the run.")
-    files, bad = find_images(arguments.images)
-    names = {path: f"{file_name(str(name.with_suffix('')))}.png" for path, name in files.items()}
-    inside = {path.resolve() for path in files}
+    files = ImageFiles(arguments.images)
+    names = {path: f"{file_name(str(name.with_suffix('')))}.png" for path, name in files.names.items()}
+    inside = {path.resolve() for path in files.names}
     prepare(arguments.out, list(names.values()), overwrite=arguments.overwrite)
     if clash := [name for name in names.values() if (arguments.out / name).resolve() in inside]:
         raise UserError(f"{clash[0]} in {arguments.out} is one of the images to read; choose another --out.")
-    images, unreadable = read_images(list(files), run)
-    for path, image in images.items():
-        restored, _ = run.predictor(image[None].to(run.device))
-        picture(_bytes(restored[0].cpu())).save(arguments.out / names[path])
-    bad |= unreadable
+    for images in files.chunks(lambda path: resized(path, run)):
+        for path, image in images.items():
+            restored, _ = run.predictor(image[None].to(run.device))
+            picture(_bytes(restored[0].cpu())).save(arguments.out / names[path])
     print(arguments.out)
-    if bad:
-        named = some([f"{path} ({why})" for path, why in bad.items()], 20)
-        raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
+    files.refuse_bad()
     return 0
 
 

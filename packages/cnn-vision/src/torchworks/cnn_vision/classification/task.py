@@ -1,4 +1,4 @@
-"""Image classification: one net, the cross-entropy of its logits, and the scores people ask for.
+"""Image classification: one net, the cross-entropy of its logits, and the usual metrics.
 
 Shape letters: N images, C channels, S pixels, K classes.
 """

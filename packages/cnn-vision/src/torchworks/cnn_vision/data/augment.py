@@ -1,9 +1,9 @@
-"""Augmentation of images together with their boxes and masks, by the transforms of torchvision.
+"""Augmentation of images together with their boxes and masks, by torchvision's transforms.
 
     loader = Augmented(open_loader(source.train, config, 16, mean=MEAN, std=STD), changes(128), mean=MEAN, std=STD)
 
-What happens to a sample is a function of (seed, epoch, sample) alone, as with the augmentations of single pictures:
-torch's generator is seeded so for each sample, and afterwards left as it was.
+The augmentation of a sample is a function of (seed, epoch, sample) alone, as for images without boxes: torch's
+generator is seeded for each sample, and restored afterwards.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +19,9 @@ from torchworks.shared.numbers.stream import mix
 
 Batch = dict[str, Tensor]
 LEAST_SIDE = 2.0
-"""Pixels; of an object with less in the picture nothing is left."""
+"""Pixels; an object with a smaller side in the image is removed."""
 LEAST_SHARE = 0.25
-"""Of an object's box; with less of it in the picture it is neither right nor wrong to find it."""
+"""Of an object's box; an object with less of it in the image is ignored."""
 
 
 def changes(
@@ -30,16 +30,16 @@ def changes(
     flip: bool = False,
     zoom: tuple[float, float] = (0.7, 1.6),
     stretch: float = 1.2,
-    colour: bool = True,
+    color: bool = True,
     grey: bool = False,
 ) -> v2.Transform:
-    """For pictures of `size` pixels, channels first, in [0, 255] as uint8: shrink or enlarge by a factor within `zoom`
+    """For images of `size` pixels, channels first, in [0, 255] as uint8: shrink or enlarge by a factor within `zoom`
     (padding with grey, or cutting a window out), move, stretch one side by up to `stretch`, mirror left and right (not
-    for digits or letters), and shift brightness, contrast, hue and saturation (`grey` pictures: the first two)."""
+    for digits or letters), and shift brightness, contrast, hue and saturation (`grey` images: the first two)."""
     out, into = 1 / zoom[0], 1 / zoom[1] ** 2
     fill = {torch.Tensor: GREY, tv_tensors.Image: GREY, tv_tensors.Mask: 0}
     steps: list[v2.Transform] = []
-    if colour:
+    if color:
         steps.append(v2.ColorJitter(0.3, 0.3) if grey else v2.RandomPhotometricDistort(p=0.5))
     if out > 1:
         steps.append(v2.RandomZoomOut(fill=fill, side_range=(1.0, out), p=0.5))  # ty: ignore[invalid-argument-type]
@@ -53,7 +53,7 @@ class Augmented:
     """A loader whose training batches are changed by a transform, sample by sample; its evaluation passes are not.
 
     Fields `image`, `boxes` with `box_label`, `instance`, `mask` and `depth` change together; others stay. `mean` and
-    `std` are those that the loader normalises images by. On a GPU this waits for the device at every batch.
+    `std` are those that the loader normalizes images by. On a GPU this waits for the device at every batch.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class Augmented:
 
 
 def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
-    """One sample after `transform`. Boxes are cut at the picture's edges; those of which nothing is left give their row
-    to the next, and their number on the instance map too."""
+    """One sample after `transform`. Boxes are cut at the image's edges; those that vanish give their row to the next
+    one, and their number on the instance map too."""
     size = sample["image"].shape[-2], sample["image"].shape[-1]
     given: dict[str, Tensor] = {"image": tv_tensors.Image(sample["image"])}
     count = 0
@@ -109,7 +109,7 @@ def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
         )
     for name in ("instance", "mask", "depth"):
         if name in sample:
-            # ids are moved up by one, so that what comes in from outside of the picture can be told: it is 0
+            # ids are moved up by one, so that 0 marks what comes from outside the image
             given[name] = tv_tensors.Mask(sample[name] + 1.0)
     moved = transform(given)
     changed = dict(sample, image=moved["image"].as_subclass(Tensor))
@@ -121,8 +121,8 @@ def change(sample: Batch, transform: Callable[[dict], dict]) -> Batch:
 
 
 def _sanitised(sample: Batch, boxes: Tensor, count: int) -> Batch:
-    """The sample with `boxes` (n, 4), which may reach out of the picture. If there is an instance map, the box of what
-    is cut becomes the tightest around what is left of it."""
+    """The sample with `boxes` (n, 4), which may extend beyond the image. With an instance map, the box of a cut
+    object becomes the tightest around its visible part."""
     height, width = sample["image"].shape[-2:]
     inside = torch.minimum(boxes.clamp(min=0), boxes.new_tensor((width, height, width, height)))
     if "instance" in sample:

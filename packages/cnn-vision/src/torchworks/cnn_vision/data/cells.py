@@ -1,18 +1,18 @@
 """The bundled source `cells`: patches of one histology photograph, with masks by a stated rule.
 
-What it is: the picture of colonic glands that scikit-image ships (`ihc.png`, 512 × 512 pixels), in which haematoxylin
-colours nuclei blue and DAB colours the protein FHL2 brown, and a mask made from it:
+What it is: the photograph of colonic glands in scikit-image (`ihc.png`, 512 × 512 pixels), in which haematoxylin
+colors nuclei blue and DAB colors the protein FHL2 brown, and a mask made from it:
 
-    1. colour deconvolution (Ruifrok & Johnston 2001, `skimage.color.rgb2hed`) into the amounts of both stains
+    1. color deconvolution (Ruifrok & Johnston 2001, `skimage.color.rgb2hed`) into the amounts of both stains
     2. each blurred by a Gaussian of 1.5 pixels
     3. a threshold for each by Otsu's method, from the training side alone
     4. `stained` where DAB is above its threshold, `nucleus` where haematoxylin is above its own and DAB is not
-    5. pieces and holes of fewer than 30 pixels taken out, so that colours of single pixels do not decide
+    5. pieces and holes of fewer than 30 pixels taken out, so that colors of single pixels do not decide
 
-What it is not: no pathologist drew these outlines; they are what the rule finds, with its mistakes, and a net that
-learns them learns the rule. A score says how well it does that on another part of the same section, and nothing about
-tissue of other patients, stains or scanners. It shows the way for your own images: `masks:PATH`, which takes PNG and
-DICOM with masks that people drew.
+What it is not: no pathologist drew these outlines; they come from the rule, with its errors, and a net
+trained on them learns the rule. Scores measure that on another part of the same section, and nothing about tissue of
+other patients, stains or scanners. It is an example for your own images: `masks:PATH` reads PNG and DICOM with masks
+drawn by people.
 
 The rule of the split: training patches lie in the left seven tenths of the photograph, test patches in the rest, so no
 pixel is in both. Patches of a part overlap each other.
@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchworks.cnn_vision.data.bundled import photo, side
 from torchworks.cnn_vision.data.generated import Generated
-from torchworks.cnn_vision.data.photos import photo, side
 from torchworks.cnn_vision.data.sample import scene_schema
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
@@ -42,13 +42,13 @@ TRAIN, TEST = 400, 60
 
 
 def open_cells(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source, with colour patches of as many pixels of the photograph as `image_size` says; `seed` chooses their
-    places. Raises `UserError` if they do not fit, or something stands behind the name."""
+    """The source, with color patches of as many pixels of the photograph as `image_size` says; `seed` chooses their
+    places. Raises `UserError` if they do not fit, or something follows the name."""
     config = ImageConfig.of(config, "cells")
     if rest:
         raise UserError(f"The data source 'cells' takes nothing after a colon; 'cells:{rest}' was given.")
     if config.channels == 1:
-        raise UserError("The data source 'cells' is in colour; leave --loader.channels out.")
+        raise UserError("The data source 'cells' is in color; leave --loader.channels out.")
     size, most = config.image_size, side(_photograph(), "test").shape[1]
     if size > most:
         raise UserError(f"Patches of 'cells' have at most {most} pixels along a side; --loader.image-size is {size}.")
@@ -72,7 +72,7 @@ def draw_patch(size: int, part: str, rng: np.random.Generator) -> dict[str, Tens
 
 def _photograph() -> np.ndarray:
     """uint8 (512, 512, 3)."""
-    return photo("skimage", "ihc.png")
+    return photo("ihc.png")
 
 
 @cache

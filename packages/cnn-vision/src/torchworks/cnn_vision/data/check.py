@@ -1,4 +1,4 @@
-"""`check` for data with boxes and masks: each fault by its file and line or entry, and nine labelled samples."""
+"""`check` for data with boxes and masks: each fault with its file and line or entry, and nine labelled samples."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,9 +20,9 @@ from torchworks.shared.data.sources import Opener
 LISTED = 10
 """Faults of a kind that are named."""
 SHOWN = 320
-"""Pixels that samples have at least in the picture."""
+"""Pixels of the samples in the drawing, at least."""
 MEASURED = 50
-"""Depths of how many images are looked at, about, to say how far things are."""
+"""Number of images, about, whose depths are read to report their range."""
 _NARROW = 4
 
 
@@ -88,7 +88,7 @@ def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
 
 
 def _objects(examined: Examined, good: list[int], size: int) -> Iterator[Finding]:
-    """How many of each class there are, and which boxes nobody could see."""
+    """The number of objects of each class, and boxes that are too small to see."""
     labels, listing = examined.labels, examined.listing
     if not labels.classes:
         counts = Counter(name for i in good for name in listing.classes_of(i))

@@ -1,4 +1,4 @@
-"""A person's own data in COCO's format: `coco:PATH`, where PATH is a JSON file of instances, or a folder with
+"""The user's own data in COCO's format: `coco:PATH`, where PATH is a JSON file of instances, or a folder with
 
     annotations/instances_train.json, annotations/instances_val.json and images/…, or train2017/…, val2017/…
     train/_annotations.coco.json, valid/_annotations.coco.json beside their images

@@ -8,7 +8,7 @@ drawn defects named after what they resemble. As they are drawn, masks are exact
     defects:all         all three in one set
 
 What it is not: a production line. Light, camera and material are those of one photograph each; drawn defects are
-simpler than real ones, and about as strong as a person can just or easily see.
+simpler than real ones, and range from barely to clearly visible.
 
 The rule of the split: training crops come from rows 0 to 319 of a photograph and test crops from rows 320 to 511, so
 they share no pixel. The last fifth of the training crops, those to set a threshold by, come from rows of their own, 256
@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.data.paintings import bundled
+from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.data.dataset import fit, image_schema

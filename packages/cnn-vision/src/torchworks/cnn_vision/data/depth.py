@@ -1,4 +1,4 @@
-"""How far each pixel is, from files.
+"""Depth maps from files.
 
 a.png       16 bits, 256 for each metre, 0 where it is not known: as KITTI stores what its laser measured
 a.npy       floating-point metres (H, W); not known where not finite or not positive

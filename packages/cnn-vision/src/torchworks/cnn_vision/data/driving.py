@@ -1,4 +1,4 @@
-"""A person's own driving data: `driving:PATH`, where PATH has boxes in the text format of YOLO (see `yolo`) and beside
+"""The user's own driving data: `driving:PATH`, where PATH has boxes in the text format of YOLO (see `yolo`) and beside
 `labels` two more folders:
 
     images/train/a.jpg and labels/train/a.txt       the same with val; or images and labels, which are then split

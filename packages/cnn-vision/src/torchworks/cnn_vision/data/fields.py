@@ -1,4 +1,4 @@
-"""Data as a recipe wants them: with the fields that it learns from and no others, decoded or drawn once."""
+"""A source with only the fields that a recipe is trained on, decoded or drawn once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ def open_fields(data: str, config: ImageConfig, seed: int, names: Sequence[str])
     for name in names:
         if name not in source.schema:
             advice = ADVICE.get(name, "")
-            raise UserError(f"{source.name} has no {name} for its images, which this recipe learns from. {advice}")
+            raise UserError(f"{source.name} has no {name} for its images, which this recipe is trained on. {advice}")
     schema = Schema(tuple(source.schema[name] for name in names))
 
     def part(dataset: Dataset) -> Dataset:

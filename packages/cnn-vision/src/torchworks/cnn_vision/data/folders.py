@@ -1,4 +1,4 @@
-"""Finding images in a person's folders, by the part (train, test) that the folders' names say."""
+"""Images in the user's folders, by the part (train, test) in the folders' names."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Data sets whose samples are drawn when asked for, each from its own random numbers."""
+"""Data sets whose samples are generated on access, each from its own random numbers."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""From labels of files to a source: faults refused, parts split without leaks, samples of one shape.
+"""A source from labels of files: faults are refused, parts are split without leaks, samples have one shape.
 
 Images are letterboxed to a square: scaled to fit, padded at the right and the bottom, never squeezed.
 """

@@ -1,4 +1,4 @@
-"""What a person's folder says about its images: things in boxes, masks, and everything that is wrong with it.
+"""Labels of the images in a user's folder: things in boxes, masks, and all faults.
 
 A reader (`coco`, `voc`, `yolo`, `masks`, `driving`) makes `Labels` of a folder, with the faults that it meets.
 `examine` looks at the image files too, and finds those that only show beside them.
@@ -49,7 +49,7 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "outline": ("problem", "Outlines that cannot be drawn"),
     "size": ("problem", "Images of another size than their labels say"),
     "unreadable": ("problem", "Masks that cannot be read"),
-    "colour": ("problem", "Masks that are colour pictures instead of class ids"),
+    "color": ("problem", "Masks that are color images instead of class ids"),
     "mask-size": ("problem", "Masks of another size than their image"),
     "mask-id": ("problem", "Masks with unknown class ids"),
     "depth": ("problem", "Depths that cannot be used"),
@@ -285,7 +285,7 @@ def read_mask(path: Path) -> np.ndarray:
             if image.width * image.height > PIXEL_LIMIT:
                 raise NotIds("unreadable", "it has too many pixels")
             if image.mode not in ("L", "P", "1", "I", "I;16"):
-                raise NotIds("colour", _colours(image))
+                raise NotIds("color", _colors(image))
             return np.asarray(image).astype(np.int64)
     except NotIds:
         raise
@@ -293,7 +293,7 @@ def read_mask(path: Path) -> np.ndarray:
         raise NotIds("unreadable", reason(path, error)) from error
 
 
-def _colours(image: Image.Image) -> str:
+def _colors(image: Image.Image) -> str:
     bands = np.asarray(image.convert("RGB"))
     grey = (bands == bands[..., :1]).all()
     advice = "save one of its three equal channels" if grey else "save ids as grey values or with a palette"
@@ -321,7 +321,7 @@ def _is_binary(masks: Sequence[_Mask | None]) -> bool:
 
 
 def _numbered(masks: Sequence[_Mask | None], binary: bool) -> tuple[str, ...]:
-    """Names for the ids that there are, if nobody gave any."""
+    """Names for the ids that there are, if the data have none."""
     if binary:
         return "background", "foreground"
     ids = frozenset.union(frozenset(), *(mask.ids for mask in masks if mask)) - {VOID}

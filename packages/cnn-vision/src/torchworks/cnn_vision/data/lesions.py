@@ -5,8 +5,8 @@ scikit-image ships, and three kinds of drawn lesions that are named after what t
 and outlines are exact. Sizes, shapes, strengths and blur vary down to lesions that no one could see.
 
 What it is not: a diagnosis, or any measure of one. There is one eye, one camera and no patient variety; planted lesions
-are simpler than grown ones: a regression on how a patch's colours are spread already tells them well (it is one of the
-recipe's baselines). Patches of a part may overlap each other, so intervals that take them for independent are
+are simpler than grown ones: a regression on the distribution of a patch's colors already finds them well (it is one of
+the recipe's baselines). Patches of a part may overlap each other, so intervals that take them for independent are
 too narrow, and images held out of the training part share tissue with the rest of it.
 
 The rule of the split: training patches lie wholly above row `BORDER` of the photograph and test patches wholly below,
@@ -45,9 +45,9 @@ CENTRE, RADIUS = 705, 670
 @dataclass(frozen=True)
 class Kind:
     """How one kind is drawn: `number` of spots, their `radius` in pixels along the short axis, `length` of the long
-    axis over the short one, how `ragged` the edge is (pixels), and `strength`, the share of `colour` in its middle."""
+    axis over the short one, how `ragged` the edge is (pixels), and `strength`, the share of `color` in its middle."""
 
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
     number: tuple[int, int]
     radius: tuple[float, float]
     length: tuple[float, float]
@@ -107,7 +107,7 @@ def draw_patches(
             cover = _cover(kind, rng)
             masks[i, k] = cover > cover.max() / 2
             share = cover[..., None] * rng.uniform(*kind.strength)
-            images[i] += share * (np.array(kind.colour) - images[i])
+            images[i] += share * (np.array(kind.color) - images[i])
     images *= rng.uniform(0.85, 1.15, (count, 1, 1, 1))  # exposure, so that brightness alone tells little
     return images.round().clip(0, 255).astype(np.uint8), masks
 

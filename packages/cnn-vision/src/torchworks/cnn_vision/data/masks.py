@@ -1,10 +1,10 @@
-"""A person's own images with a class for each pixel: `masks:PATH`, where PATH has
+"""The user's own images with a class for each pixel: `masks:PATH`, where PATH has
 
     images/a.jpg and masks/a.png (or a_mask.png)       which are then split, or
     images/train/… and masks/train/…, the same with val; or train/images and train/masks
     classes.txt          names of the ids 0, 1, …, one a line, background included
 
-A mask is a grey picture or one with a palette whose values are class ids; 255 does not count. Masks of 0 and 255 alone,
+A mask is a grey image or one with a palette whose values are class ids; 255 does not count. Masks of 0 and 255 alone,
 as drawing programs write them, are taken for background and foreground. Images may be DICOM.
 """
 

@@ -1,4 +1,4 @@
-"""A user's own images of good and defective things, in the folders of MVTec AD (Bergmann et al. 2019).
+"""The user's own images of good and defective things, in the folders of MVTec AD (Bergmann et al. 2019).
 
     screws/train/good/*.png             good images to learn from
     screws/test/good/*.png              good images to test with

@@ -11,7 +11,7 @@ from torchworks.cnn_vision.data.sample import Letterbox
 
 @dataclass(frozen=True)
 class Polygons:
-    """The union of polygons, each (n, 2) of x and y in pixels of the picture."""
+    """The union of polygons, each (n, 2) of x and y in pixels of the image."""
 
     corners: tuple[np.ndarray, ...]
 
@@ -76,7 +76,7 @@ def polygon(values: object) -> np.ndarray:
     try:
         flat = np.array(values, np.float64)
     except (TypeError, ValueError):
-        raise ValueError("a polygon has something else than numbers") from None
+        raise ValueError("a polygon contains something other than numbers") from None
     if flat.ndim != 1 or len(flat) < 6 or len(flat) % 2 or not np.isfinite(flat).all():
         raise ValueError("a polygon needs three or more corners, x and y of each")
     return flat.reshape(-1, 2)

@@ -11,8 +11,8 @@ weather but haze, and a car is seen from behind or in front only.
 
     roads | roads:train=500,objects=2-5       any field of `RoadOptions`
 
-Boxes are the tightest around what is seen; what is hidden by more than three quarters, or too small to be told,
-is `IGNORED`. `mask` has the classes PIXELS; `depth` is in metres, 0 for the sky and beyond 100 m.
+Boxes are the tightest around what is seen; an object that is hidden by more than three quarters, or
+too small, is `IGNORED`. `mask` has the classes PIXELS; `depth` is in metres, 0 for the sky and beyond 100 m.
 """
 
 import dataclasses
@@ -25,11 +25,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.check import drawn_source
 from torchworks.cnn_vision.data.generated import Generated
-from torchworks.cnn_vision.data.options import parse
 from torchworks.cnn_vision.data.sample import IGNORED, boxes_around, padded, scene_schema
+from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.split import fingerprint
@@ -41,7 +41,7 @@ FAR = 100.0
 """Metres beyond which no depth is given."""
 LANE_WIDTH = 3.2
 _FINE = 2
-"""Pictures are drawn so many times larger, against jagged edges."""
+"""Factor by which images are drawn larger, against jagged edges."""
 _POLE = 128
 """Added to an object's number on the map where it has a part that hides others, but is not the object."""
 _LEAST_PIXELS = 10
@@ -63,16 +63,16 @@ class RoadOptions:
 
 
 def _open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source, with colour images; `seed` draws all scenes anew. Raises `UserError` for options that there are
-    not, or cannot be."""
+    """The source, with color images; `seed` draws all scenes anew. Raises `UserError` for unknown options and values
+    out of range."""
     config = ImageConfig.of(config, "roads")
     options = parse("roads", rest, {"default": RoadOptions()})
     if config.channels == 1:
-        raise UserError("The data source 'roads' is in colour; leave --loader.channels out.")
+        raise UserError("The data source 'roads' is in color; leave --loader.channels out.")
     if not 0 <= options.objects[0] <= options.objects[1] <= 64 or options.objects[1] < 1:
-        raise UserError("roads can have up to 64 objects, and at least one at the most.")
+        raise UserError("roads: `objects` must have an upper bound from 1 to 64.")
     if min(options.train, options.test) < 1 or not 0 <= options.noise <= 1:
-        raise UserError("Of roads, train and test must be 1 or more, and noise in 0…1.")
+        raise UserError("roads: train and test must be 1 or more, and noise in [0, 1].")
     schema = scene_schema(
         config.image_size, most=options.objects[1], things=THINGS, instance=True, pixels=PIXELS, depth=True
     )
@@ -96,7 +96,7 @@ open_roads = drawn_source("roads", _open_roads)
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera `height` metres above the ground that looks along it; all else in pixels of a square picture."""
+    """A pinhole camera `height` metres above the ground that looks along it; all else in pixels of a square image."""
 
     size: int
     focal: float
@@ -193,7 +193,7 @@ def _sample(
 @cache
 def _material(name: str, part: str) -> np.ndarray:
     """A grey photograph as factors around 1, float32 (H, W)."""
-    grey = photos.side(photos.photo("skimage", f"{name}.png"), part)[..., 0].astype(np.float32)
+    grey = bundled.side(bundled.photo(f"{name}.png"), part)[..., 0].astype(np.float32)
     return grey / grey.mean()
 
 
@@ -223,7 +223,7 @@ def _surroundings(
 
 
 def _sky(camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """From a colour above to a paler one at the horizon."""
+    """From a color above to a paler one at the horizon."""
     top = np.array([rng.uniform(70, 190), rng.uniform(120, 200), rng.uniform(170, 240)])
     share = np.linspace(0, 1, camera.size)[:, None, None] ** 0.7
     return np.broadcast_to(top + share * (225 - top), (camera.size, camera.size, 3)).astype(np.float32)
@@ -232,7 +232,7 @@ def _sky(camera: Camera, rng: np.random.Generator) -> np.ndarray:
 def _ground(
     street: _Street, part: str, right: np.ndarray, ahead: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (n, 3) and classes (n,) of places on the ground."""
+    """Colors (n, 3) and classes (n,) of places on the ground."""
     across = right - street.middle(ahead)  # metres from the middle of the road
     off = np.abs(across)
     verge = street.half + rng.uniform(1.5, 3.5)
@@ -243,11 +243,11 @@ def _ground(
     gravel = 1 + 0.35 * (_laid("gravel", part, right, ahead, 200)[:, None] - 1)
     asphalt = gravel * rng.uniform(60, 110)
     classes = np.select([off < street.half, off < verge], [ROAD, PAVEMENT], 0).astype(np.uint8)
-    colours = np.select([classes[:, None] == ROAD, classes[:, None] == PAVEMENT], [asphalt, stone], grass)
+    colors = np.select([classes[:, None] == ROAD, classes[:, None] == PAVEMENT], [asphalt, stone], grass)
     painted = _painted(street, across, ahead, rng.uniform(0, 12))
-    colours[painted] = rng.uniform(190, 245) + 0.3 * (asphalt[painted] - 85)
+    colors[painted] = rng.uniform(190, 245) + 0.3 * (asphalt[painted] - 85)
     classes[painted] = LANE
-    return colours, classes
+    return colors, classes
 
 
 def _painted(street: _Street, across: np.ndarray, ahead: np.ndarray, start: float) -> np.ndarray:
@@ -276,10 +276,10 @@ def _houses(
     tints = rng.uniform(100, 200, (10, 1)) + rng.uniform(-30, 30, (10, 3))
     seen = (up > 0) & (up < heights[house]) & (ahead < FAR - 1) & (ahead % 12 < 11)
     bricks = _laid("brick", part, ahead[seen], up[seen] + 1, 60)
-    colours = bricks[:, None] * tints[house[seen]]
+    colors = bricks[:, None] * tints[house[seen]]
     window = (up[seen] % 3 > 1.2) & (up[seen] % 3 < 2.4) & (ahead[seen] % 3 > 1) & (ahead[seen] % 3 < 2.2)
-    colours[window] *= 0.35
-    image[seen], mask[seen], depth[seen] = colours, 0, ahead[seen]
+    colors[window] *= 0.35
+    image[seen], mask[seen], depth[seen] = colors, 0, ahead[seen]
 
 
 # ------------------------------------------------------------------------------------------------------ objects
@@ -298,7 +298,7 @@ class _Object:
 
 @dataclass(frozen=True)
 class _Pen:
-    """Draws in metres from the foot of an object, on the picture and on the map of objects."""
+    """Draws in metres from the foot of an object, on the image and on the map of objects."""
 
     camera: Camera
     item: _Object
@@ -306,23 +306,23 @@ class _Pen:
     ids: Image.Image
     number: int
 
-    def draw(self, shape: str, points: list[tuple[float, float]], colour: np.ndarray, *, counts: bool = True) -> None:
+    def draw(self, shape: str, points: list[tuple[float, float]], color: np.ndarray, *, counts: bool = True) -> None:
         """A "polygon" or "ellipse" (by two corners); it belongs to the object unless `counts` is off."""
         item = self.item
         places = [self.camera.pixel(item.right + x, y, item.ahead) for x, y in points]
         if shape == "ellipse":
             (x1, y1), (x2, y2) = places
             places = [(min(x1, x2), min(y1, y2)), (max(x1, x2), max(y1, y2))]
-        fill = tuple(int(value) for value in np.clip(self._hazed(colour), 0, 255))
+        fill = tuple(int(value) for value in np.clip(self._hazed(color), 0, 255))
         getattr(ImageDraw.Draw(self.sheet), shape)(places, fill)
         getattr(ImageDraw.Draw(self.ids), shape)(places, self.number if counts else self.number + _POLE)
 
-    def block(self, left: float, low: float, width: float, height: float, colour: np.ndarray, **options) -> None:
+    def block(self, left: float, low: float, width: float, height: float, color: np.ndarray, **options) -> None:
         right, top = left + width, low + height
-        self.draw("polygon", [(left, low), (right, low), (right, top), (left, top)], colour, **options)
+        self.draw("polygon", [(left, low), (right, low), (right, top), (left, top)], color, **options)
 
-    def _hazed(self, colour: np.ndarray) -> np.ndarray:
-        return colour + (1 - np.exp(-self.item.ahead / 250)) * (190 - colour)
+    def _hazed(self, color: np.ndarray) -> np.ndarray:
+        return color + (1 - np.exp(-self.item.ahead / 250)) * (190 - color)
 
 
 def _objects(camera: Camera, street: _Street, options: RoadOptions, rng: np.random.Generator) -> list[_Object]:
@@ -332,7 +332,7 @@ def _objects(camera: Camera, street: _Street, options: RoadOptions, rng: np.rand
     areas = {"car": 1.8 * 1.4, "pedestrian": 0.5 * 1.5, "sign": 0.6}
     objects = []
     for kind in rng.choice(THINGS, count, p=(0.45, 0.3, 0.25)):
-        ahead = 1 / rng.uniform(1 / 45, 1 / 6)  # even in size on the picture
+        ahead = 1 / rng.uniform(1 / 45, 1 / 6)  # uniform in size on the image
         middle = float(street.middle(ahead))
         if kind == "car":
             across = (rng.integers(street.lanes) + 0.5) * LANE_WIDTH - street.half + rng.uniform(-0.4, 0.4)
@@ -404,9 +404,9 @@ def _sign(pen: _Pen, rng: np.random.Generator) -> None:
         inner = 0.68 * radius
         pen.draw("ellipse", [(-inner, middle - inner), (inner, middle + inner)], white)
     elif kind == 1:
-        for size, colour in ((1.0, red), (0.6, white)):
+        for size, color in ((1.0, red), (0.6, white)):
             r = size * radius
-            pen.draw("polygon", [(-r, middle - 0.87 * r), (r, middle - 0.87 * r), (0, middle + 0.87 * r)], colour)
+            pen.draw("polygon", [(-r, middle - 0.87 * r), (r, middle - 0.87 * r), (0, middle + 0.87 * r)], color)
     else:
         pen.block(-radius, low, 2 * radius, 2 * radius, np.array([20.0, 70, 175]))
         pen.draw("polygon", [(-0.5 * radius, middle), (0.5 * radius, middle), (0, middle + 0.6 * radius)], white)

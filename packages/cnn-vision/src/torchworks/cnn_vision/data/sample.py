@@ -1,4 +1,4 @@
-"""What a sample with boxes and masks looks like, and how a picture of any shape becomes a square one.
+"""The fields of a sample with boxes and masks, and the letterbox that makes an image of any shape square.
 
 | field | tensor | meaning |
 |---|---|---|
@@ -24,9 +24,9 @@ from torchworks.shared.data import fitting as pictures
 NOTHING, IGNORED = -1, -2
 VOID = 255
 GREY = pictures.GREY
-"""What a picture that is not square is padded with."""
+"""Padding of images that are not square."""
 INSTANCES = 254
-"""Most objects that an instance map tells apart."""
+"""Most objects of an instance map."""
 
 
 def scene_schema(
@@ -77,14 +77,14 @@ def boxes_around(instance: np.ndarray, count: int) -> np.ndarray:
 
 
 class Letterbox(pictures.Letterbox):
-    """The letterbox of a picture, for boxes that are tensors too."""
+    """The letterbox of an image, for boxes that are tensors too."""
 
     def boxes(self, boxes: Tensor) -> Tensor:
-        """Boxes (…, 4) of the picture, whole numbers or not, as float32 boxes of the square."""
+        """Boxes (…, 4) of the image, whole numbers or not, as float32 boxes of the square."""
         boxes = boxes.float()
         return boxes * boxes.new_tensor(self.scales * 2)
 
     def back(self, boxes: Tensor) -> Tensor:
-        """Boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
+        """Boxes (…, 4) of the square as boxes of the image, cut at its edges."""
         limit = boxes.new_tensor((self.width, self.height) * 2)
         return (boxes / boxes.new_tensor(self.scales * 2)).clamp(min=0).minimum(limit)

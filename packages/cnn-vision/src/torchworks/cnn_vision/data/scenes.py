@@ -1,14 +1,14 @@
 """The bundled source `scenes`: real handwritten digits in textured ink on photographs, with exact boxes and masks.
 
-What it is: an honest detection problem that a small net can learn in minutes. The 1,797 digits of scikit-learn are
-enlarged from 8 × 8 pixels to smooth strokes, turned, squeezed, filled with pieces of photographs in a colour that
-stands out as much as one asks, and laid on photographs among clutter (shapes and strokes that are nothing).
+What it is: a detection problem that a small net can learn in minutes. The 1,797 digits of scikit-learn are
+enlarged from 8 × 8 pixels to smooth strokes, turned, squeezed, filled with pieces of photographs in a color of
+the chosen contrast, and laid on photographs among clutter (shapes and strokes that are no objects).
 
 The rule of the split: training and testing use different digits (split by their contents, as the source `digits`) and
 different sides of every photograph.
 
     scenes                     1 to 6 digits, little overlap
-    scenes:easy | scenes:hard  fewer, larger and clearer ones | up to 12, down to a tenth of the picture, in noise
+    scenes:easy | scenes:hard  fewer, larger and clearer ones | up to 12, down to a tenth of the image, in noise
     scenes:hard,objects=3-9,train=500      and any field of `SceneOptions`
 
 A box is the tightest one around what is seen of a digit; `mask` is 0 on the background and the digit + 1 on it.
@@ -24,11 +24,11 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.data import photos
+from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.check import drawn_source
 from torchworks.cnn_vision.data.generated import PARTS, Generated
-from torchworks.cnn_vision.data.options import parse
 from torchworks.cnn_vision.data.sample import boxes_around, padded, scene_schema
+from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.split import fingerprint
@@ -43,7 +43,7 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """How hard the scenes are. Lengths are shares of the picture's side."""
+    """How hard the scenes are. Lengths are shares of the image's side."""
 
     objects: tuple[int, int] = (1, 6)
     """Fewest and most objects of a scene."""
@@ -79,13 +79,13 @@ LEVELS = {
 
 
 def _open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
-    """The source, with colour images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
-    options that there are not, or cannot be."""
+    """The source, with color images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
+    unknown options and values out of range."""
     config = ImageConfig.of(config, "scenes")
     options = parse("scenes", rest, LEVELS)
     _check(options)
     if config.channels == 1:
-        raise UserError("The data source 'scenes' is in colour; leave --loader.channels out.")
+        raise UserError("The data source 'scenes' is in color; leave --loader.channels out.")
     small = ImageConfig(image_size=8, channels=1, test_fraction=config.test_fraction)
     digits = open_source("digits", small, seed)
     glyphs = {part: _glyphs(resident(getattr(digits, part)).tensors, options.shapes) for part in PARTS}
@@ -95,7 +95,7 @@ def _open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     )
     draw = partial(draw_scene, options, glyphs, config.image_size)
     train, test = (Generated(draw, schema, part=part, count=getattr(options, part), seed=seed) for part in PARTS)
-    licence = f"{digits.licence}; {photos.LICENCE}"
+    licence = f"{digits.licence}; {bundled.LICENCE}"
     mark = fingerprint([digits.fingerprint, seed, *dataclasses.astuple(options)])
     return Source("scenes", licence, train, test, schema, mark)
 
@@ -106,13 +106,13 @@ open_scenes = drawn_source("scenes", _open_scenes)
 def _check(options: SceneOptions) -> None:
     low, high = options.objects
     if low < 0 or high < 1 or high > 64:
-        raise UserError(f"scenes cannot have {low} to {high} objects; the most must be between 1 and 64.")
+        raise UserError(f"scenes: `objects` must have an upper bound from 1 to 64, but it is {low} to {high}.")
     if not 0.05 <= options.scale[0] <= options.scale[1] <= 0.9:
-        raise UserError("The option 'scale' of scenes must lie between 0.05 and 0.9 of the picture's side.")
+        raise UserError("scenes: scale must be from 0.05 to 0.9 of the image's side.")
     if not 0 <= options.overlap < 1 or not 0 <= options.contrast <= 120 or not 0 <= options.noise <= 1:
-        raise UserError("Of scenes, overlap must be in [0, 1), contrast in 0…120, and noise in 0…1.")
+        raise UserError("scenes: overlap must be in [0, 1), contrast in [0, 120], and noise in [0, 1].")
     if min(options.train, options.test) < 1 or options.clutter < 0:
-        raise UserError("Of scenes, train and test must be 1 or more, and clutter 0 or more.")
+        raise UserError("scenes: train and test must be 1 or more, and clutter 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def draw_scene(
     options: SceneOptions, glyphs: dict[str, _Glyphs], size: int, part: str, rng: np.random.Generator
 ) -> dict[str, Tensor]:
     """One sample of `size` pixels."""
-    image = photos.texture(part, (size, size), rng) * rng.uniform(0.7, 1.2) + rng.uniform(-20, 20)
+    image = bundled.texture(part, (size, size), rng) * rng.uniform(0.7, 1.2) + rng.uniform(-20, 20)
     _clutter(image, options, part, rng)
     instance, labels = _objects(image, options, glyphs[part], part, rng)
     image += rng.standard_normal(image.shape, np.float32) * (255 * options.noise)
@@ -219,7 +219,7 @@ def _cover(sheet: Image.Image, turn: float, height: float, rng: np.random.Genera
     turned = sheet.rotate(rng.uniform(-turn, turn), Image.Resampling.BICUBIC, expand=True)
     glyph = turned.crop(turned.getbbox())
     width = height * glyph.width / glyph.height * rng.uniform(0.8, 1.25)
-    most = 1.2 * height  # a lying stroke or a flat digit would leave the picture
+    most = 1.2 * height  # a lying stroke or a flat digit would leave the image
     new = (max(3, round(min(width, most))), max(4, round(height * min(1.0, most / width))))
     return np.asarray(glyph.resize(new, Image.Resampling.BICUBIC), np.float32) / 255
 
@@ -254,18 +254,18 @@ def _paint(
     if not cover.size or cover.max() == 0:
         return
     below = _window(image, place, cover.shape)
-    colour = _ink((below * cover[..., None]).sum((0, 1)) / cover.sum(), contrast, rng)
-    grain = photos.texture(part, cover.shape[::-1], rng)
-    ink = colour + 0.5 * (grain - grain.mean((0, 1))).clip(-60, 60)
+    color = _ink((below * cover[..., None]).sum((0, 1)) / cover.sum(), contrast, rng)
+    grain = bundled.texture(part, cover.shape[::-1], rng)
+    ink = color + 0.5 * (grain - grain.mean((0, 1))).clip(-60, 60)
     below += cover[..., None] * (ink - below)
 
 
 def _ink(below: np.ndarray, contrast: float, rng: np.random.Generator) -> np.ndarray:
-    """A colour (3,) whose brightness differs by `contrast` or more from that of the colour `below` (3,)."""
+    """A color (3,) whose brightness differs by `contrast` or more from that of the color `below` (3,)."""
     luma = np.array([0.299, 0.587, 0.114])
     ground = float((below @ luma).clip(0, 255))
     dark, bright = max(0.0, ground - contrast), max(0.0, 255 - ground - contrast)  # room on either side
     drawn = rng.uniform(0, dark + bright)
     wanted = drawn if drawn < dark else 255 - (drawn - dark)
-    colour = rng.uniform(0, 255, 3)
-    return colour + (wanted - colour @ luma)
+    color = rng.uniform(0, 255, 3)
+    return color + (wanted - color @ luma)

@@ -1,7 +1,7 @@
 """A real scene with measured depth: the motorcycle of the Middlebury 2014 stereo benchmark, through scikit-image.
 
 Scharstein, Hirschmüller, Kitajima, Krathwohl, Nešić, Wang, Westling, "High-resolution stereo datasets with
-subpixel-accurate ground truth", GCPR 2014. One pair of pictures is a check of a depth estimate, not a training set.
+subpixel-accurate ground truth", GCPR 2014. One pair of images is a check of a depth estimate, not a training set.
 
 Depth from disparity d, with focal length f, baseline b and the distance x of the cameras' principal points:
 Z = f·b / (d + x).
@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.data.photos import bundled
+from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.cnn_vision.data.sample import Letterbox
 
 FOCAL, BASELINE, OFFSET = 994.978, 0.193001, 31.086
@@ -23,7 +23,7 @@ FOCAL, BASELINE, OFFSET = 994.978, 0.193001, 31.086
 
 @dataclass(frozen=True)
 class StereoPair:
-    """Two rectified pictures, uint8 (3, H, W) each; of the left one, the disparity in pixels and the depth in metres,
+    """Two rectified images, uint8 (3, H, W) each; of the left one, the disparity in pixels and the depth in metres,
     float32 (H, W) each, 0 where they are not known."""
 
     left: Tensor
@@ -32,7 +32,7 @@ class StereoPair:
     depth: Tensor
 
     def sample(self, size: int) -> dict[str, Tensor]:
-        """`image` and `depth` of the left picture, fitted to a square of `size`."""
+        """`image` and `depth` of the left image, fitted to a square of `size`."""
         box = Letterbox(self.left.shape[2], self.left.shape[1], size)
         image = box.picture(Image.fromarray(self.left.permute(1, 2, 0).contiguous().numpy()))
         return {"image": _tensor(image), "depth": torch.from_numpy(box.ids(self.depth.numpy(), 0))}
@@ -40,17 +40,17 @@ class StereoPair:
 
 def motorcycle() -> StereoPair:
     """The pair, 741 × 500 pixels."""
-    with np.load(bundled("skimage", "motorcycle_disp.npz"), allow_pickle=False) as file:
+    with np.load(bundled("motorcycle_disp.npz"), allow_pickle=False) as file:
         disparity = torch.from_numpy(np.asarray(file["arr_0"], np.float32))
     known = disparity.isfinite()
     depth = torch.where(known, FOCAL * BASELINE / (disparity + OFFSET), 0)
-    left, right = (_picture(f"motorcycle_{side}.png") for side in ("left", "right"))
+    left, right = (_read(f"motorcycle_{side}.png") for side in ("left", "right"))
     return StereoPair(left, right, torch.where(known, disparity, 0), depth)
 
 
-def _picture(name: str) -> Tensor:
-    with Image.open(bundled("skimage", name)) as picture:
-        return _tensor(picture.convert("RGB"))
+def _read(name: str) -> Tensor:
+    with Image.open(bundled(name)) as file:
+        return _tensor(file.convert("RGB"))
 
 
 def _tensor(image: Image.Image) -> Tensor:

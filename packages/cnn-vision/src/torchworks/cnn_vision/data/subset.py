@@ -1,5 +1,5 @@
-"""What is known of a data set without decoding it, and parts of a source: some of its classes, or a few training images
-of each."""
+"""Labels and digests of a data set, without decoding it if possible; and parts of a source: some of its classes, or a
+few training images of each."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A person's own data in Pascal VOC's format: `voc:PATH`, where PATH has
+"""The user's own data in Pascal VOC's format: `voc:PATH`, where PATH has
 
     Annotations/a.xml      boxes, 1-based and inclusive, with names; `difficult` ones are ignored
     JPEGImages/a.jpg       (or images/)

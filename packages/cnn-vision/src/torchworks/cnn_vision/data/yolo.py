@@ -1,4 +1,4 @@
-"""A person's own data in the text format of YOLO: `yolo:PATH`, where PATH is a folder or its data.yaml, with
+"""The user's own data in the text format of YOLO: `yolo:PATH`, where PATH is a folder or its data.yaml, with
 
     images/train/a.jpg and labels/train/a.txt, the same with val       (or train/images and train/labels), or
     images/a.jpg and labels/a.txt                                      which are then split
@@ -119,7 +119,7 @@ def _thing(words: list[str], place: str) -> Thing:
     try:
         label, values = float(words[0]), [float(word) for word in words[1:]]
     except ValueError:
-        raise ValueError(f"'{' '.join(words)[:60]}' has something else than numbers") from None
+        raise ValueError(f"'{' '.join(words)[:60]}' contains something other than numbers") from None
     if not label.is_integer() or not all(map(math.isfinite, values)):
         raise ValueError(f"'{' '.join(words)[:60]}' should be a class, a whole number, and finite numbers")
     if len(values) == 4:

@@ -1,4 +1,4 @@
-"""What a detector must beat: a guess that does not look at the image.
+"""Baseline of detection: the constant prediction, which is the same for every image.
 
 Shape letters: S pixels.
 """
@@ -11,20 +11,20 @@ from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.shared.data import Dataset
 
 PLACES = 5
-"""Boxes of each class that are guessed."""
+"""Boxes predicted for each class."""
 
 
-def constant_guess(train: Dataset, test: Dataset, num_classes: int) -> dict[str, float]:
-    """Scores on `test` of the same answer for every image: for each class, the middles of `PLACES` clusters of all
-    training boxes (k-means), scored by how common the class and the cluster are."""
+def constant_prediction(train: Dataset, test: Dataset, num_classes: int) -> dict[str, float]:
+    """Scores on `test` of the same detections for every image: for each class, the centres of `PLACES` clusters of all
+    training boxes (k-means), scored by the frequencies of the class and the cluster."""
     boxes, labels = objects_of(train)
-    guess = typical(boxes, labels, num_classes)
+    constant = typical(boxes, labels, num_classes)
     metric = AveragePrecision(num_classes)
     for i in range(len(test)):
         batch = {name: value[None] for name, value in test[i].items()}
-        metric.update([guess], truths_of(batch, masks=False))
+        metric.update([constant], truths_of(batch, masks=False))
     scores = metric.compute()
-    return {f"{name}_constant_guess": scores[name] for name in ("map", "map_50")}
+    return {f"{name}_constant_prediction": scores[name] for name in ("map", "map_50")}
 
 
 def objects_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
@@ -39,7 +39,7 @@ def objects_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
 
 
 def typical(boxes: Tensor, labels: Tensor, num_classes: int) -> Found:
-    """The guess, from the boxes (O, 4) and labels (O,) of all training objects."""
+    """The constant prediction, from the boxes (O, 4) and labels (O,) of all training objects."""
     from sklearn.cluster import KMeans
 
     places = min(PLACES, len(boxes.unique(dim=0)))

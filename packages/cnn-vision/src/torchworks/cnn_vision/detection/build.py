@@ -1,77 +1,66 @@
-"""From a configuration to an experiment of detection: data, net, task, baseline, and how the model is packed."""
+"""Builder of the experiment of detection: data, net, task, baseline, model."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from torchworks.cnn_vision.data.augment import Augmented, changes
+from torchvision.transforms import v2
+
+from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
-from torchworks.cnn_vision.detection.baselines import constant_guess
-from torchworks.cnn_vision.detection.config import DetectorConfig, check_config
-from torchworks.cnn_vision.detection.predictor import preprocessing, whole
+from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
+from torchworks.cnn_vision.detection.baselines import constant_prediction
+from torchworks.cnn_vision.detection.config import DetectorConfig
 from torchworks.cnn_vision.detection.task import Detection
+from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.dense import DETECTORS, PUBLISHED, create_detector, size_of_classifier
 from torchworks.cnn_vision.models.normalization import HALF, IMAGENET, each_channel, expected, run_of
-from torchworks.shared.data import Dataset, held_out, open_loader
-from torchworks.shared.machine.device import Device, choose
+from torchworks.shared.data import held_out
+from torchworks.shared.machine.device import Device
 from torchworks.shared.models.manifest import read_manifest
-from torchworks.shared.models.predictor import samples_of, save_model
+from torchworks.shared.models.predictor import samples_of
+from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
-BATCH = 32
-"""Images scored at once."""
 VGG = (0.48235, 0.45882, 0.40784), (1 / 255,) * 3
 """Mean and standard deviation of torchvision's weights of SSD300, whose pixels are from 0 to 255."""
 
 
-def detector_experiment(config: DetectorConfig) -> Experiment:
-    """Raises `UserError` for data without what the net learns from."""
-    check_config(config)
-    masks = config.model in DETECTORS["mask_rcnn"]
-    source = open_fields(config.data, config.loader, config.seed, fields_of(masks=masks))
-    classes = source.schema["boxes"].classes
-    mean, std = normalisation(config, source.schema["image"].shape[0])
+def build(config: DetectorConfig, device: Device) -> Experiment:
+    """A detector of the objects of a source. Raises `UserError` for sources without boxes, or masks where the net needs
+    them."""
+    fields = fields_of(masks=config.model in DETECTORS["mask_rcnn"])
+    source = open_fields(config.data, config.loader, config.seed, fields)
+    classes, (channels, size) = source.schema["boxes"].classes, source.schema["image"].shape[:2]
+    mean, std = normalization(config, channels)
     plain = {
         "model": config.model,
         "options": options_of(config),
-        "image_size": config.loader.image_size,
-        "channels": source.schema["image"].shape[0],
+        "image_size": size,
+        "channels": channels,
         "classes": list(classes),
         "mean": mean,
         "std": std,
     }
-    settings = config.trainer
-    device = choose(settings.device, settings.precision, settings.channels_last)
     task = Detection(new_net(config, plain), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
     if valid is None:
         task.watch = None
-
-    def package_model(folder: Path) -> None:
-        samples = samples_of(source.test)
-        save_model(
-            folder,
-            whole(task.model, plain),
-            package=config.package,
-            recipe=config.recipe,
-            builder="cnn-vision-detector",
-            config=plain,
-            golden={"image": samples["image"][:2]},
-            preprocessing=preprocessing(plain),
-            labels=classes,
-            data=(source,),
-            samples={"image": samples["image"]},  # no targets: objects are no outputs, of which there are always D
-        )
-
-    training, *scored = open_loaders(config, device, (train, valid or train, source.test), mean, std)
+    model = TrainedModel(
+        builder="cnn-vision-detector",
+        config=plain,
+        net=task.model,
+        labels=classes,
+        # no targets: the model always returns D detections, the truth has a varying number
+        samples={"image": samples_of(source.test)["image"]},
+        preprocessing=preprocessing(plain, fit="letterbox"),
+    )
     return Experiment(
         task=task,
-        train=training,
-        select=scored[0],
-        test=scored[1],
+        train=training_loader(config, device, train, mean, std, transform_of(config, channels, size)),
+        select=scoring_loader(config, device, valid or train, mean, std),
+        test=scoring_loader(config, device, source.test, mean, std),
         sources=(source,),
-        package_model=package_model,
-        baselines=lambda: constant_guess(train, source.test, len(classes)),
+        models=(model,),
+        baselines=lambda: constant_prediction(train, source.test, len(classes)),
     )
 
 
@@ -79,25 +68,17 @@ def detector_experiment(config: DetectorConfig) -> Experiment:
 
 
 def fields_of(*, masks: bool) -> tuple[str, ...]:
-    """What a detector learns from."""
+    """The fields that a detector is trained on."""
     return ("image", "boxes", "box_label", *(("instance",) if masks else ()))
 
 
-def open_loaders(
-    config: DetectorConfig, device: Device, parts: Sequence[Dataset], mean: list[float], std: list[float]
-) -> list[Any]:
-    """The loader of the training images, and one for each of those that are scored, in order and not augmented."""
-    common = {"seed": config.seed, "device": device.device, "mean": mean, "std": std}
-    train, *scored = parts
-    place = {"rank": device.rank, "world": device.world}
-    training: Any = open_loader(train, config.loader, config.trainer.batch_size, **common, **place)
-    if config.augment:
-        channels, size = train.schema["image"].shape[:2]
-        zoom, stretch = ((0.7, 1.6), 1.2) if "crop" in config.augment else ((1.0, 1.0), 1.0)
-        flip, colour = "flip" in config.augment, "colour" in config.augment
-        transform = changes(size, flip=flip, zoom=zoom, stretch=stretch, colour=colour, grey=channels == 1)
-        training = Augmented(training, transform, mean=mean, std=std)
-    return [training, *(open_loader(part, config.loader, BATCH, train=False, **common) for part in scored)]
+def transform_of(config: DetectorConfig, channels: int, size: int) -> v2.Transform | None:
+    """The augmentations that `--augment` names."""
+    if not config.augment:
+        return None
+    zoom, stretch = ((0.7, 1.6), 1.2) if "crop" in config.augment else ((1.0, 1.0), 1.0)
+    flip, color = "flip" in config.augment, "color" in config.augment
+    return changes(size, flip=flip, zoom=zoom, stretch=stretch, color=color, grey=channels == 1)
 
 
 # ------------------------------------------------------------------------------------------------------ net
@@ -115,16 +96,16 @@ def new_net(config: DetectorConfig, plain: dict[str, Any]) -> Any:
 
 
 def options_of(config: DetectorConfig) -> dict[str, Any]:
-    """What the net must be built with for its pretrained weights."""
+    """The options that the net's pretrained weights need."""
     if run := run_of(config.pretrained):
         return read_manifest(run).config.get("options", {})
     return dict(PUBLISHED.get(config.model, {})) if config.pretrained == "coco" else {}
 
 
-def normalisation(config: DetectorConfig, channels: int) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel, of pixels in [0, 1], that the net's inputs are normalised by."""
-    if config.normalise == "half":
+def normalization(config: DetectorConfig, channels: int) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, of pixels in [0, 1], by which images are normalized."""
+    if config.normalize == "half":
         return each_channel(*HALF, channels)
-    if config.normalise == "imagenet":
+    if config.normalize == "imagenet":
         return each_channel(*IMAGENET, channels)
     return expected(config.pretrained, channels, VGG if config.model == "ssd300_vgg16" else IMAGENET)

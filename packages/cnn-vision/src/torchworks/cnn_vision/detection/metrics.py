@@ -1,4 +1,4 @@
-"""How well objects are found: COCO's average precision and recall, by torchmetrics on pycocotools.
+"""Metrics of detection: COCO's average precision and recall, by torchmetrics on pycocotools.
 
 Shape letters: S pixels, D detections of an image, m objects of an image, k regions to ignore.
 """

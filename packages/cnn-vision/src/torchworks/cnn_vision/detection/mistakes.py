@@ -1,4 +1,4 @@
-"""The images that a detector reads worst, drawn: what there is beside what was found.
+"""Drawings of the images with the most errors: objects beside detections.
 
 Shape letters: S pixels, D detections, m objects of an image.
 """
@@ -19,7 +19,7 @@ SIDE, GAP, HEAD = 288, 8, 20
 MOST = 8
 """Images that are drawn."""
 OVERLAP = 0.5
-"""IoU from which a box is right."""
+"""IoU from which a box is correct."""
 
 
 def mistakes(found: Found, truth: Truth, least_score: float) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def draw_worst(
     names: tuple[str, ...],
     least_score: float,
 ) -> None:
-    """Pairs of pictures, the image with the most mistakes first; those without any are left out."""
+    """Pairs of drawings, the image with the most errors first; those without any are left out."""
     order = sorted((i for i in range(len(images)) if sum(wrong[i])), key=lambda i: -sum(wrong[i]))[:MOST]
     cells = [_pair(images[i], found[i], truths[i], wrong[i], names, least_score) for i in order]
     if not cells:

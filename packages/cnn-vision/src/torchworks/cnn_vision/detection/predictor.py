@@ -1,4 +1,4 @@
-"""A trained detector as it is used: bytes of images to boxes, and to masks.
+"""Predictor of detection: images in bytes to boxes, and to masks.
 
 Shape letters: N images, C channels, S pixels, D detections of an image.
 """
@@ -7,47 +7,39 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchworks.cnn_vision.detection.metrics import Found
+from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.dense import create_detector, size_of_classifier
 from torchworks.cnn_vision.models.detector import NO_LABEL, Detector, Target
 from torchworks.cnn_vision.models.mask_rcnn import MaskRCNN
-from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
+from torchworks.shared.models.predictor import Signature, TensorSpec
 
-SEEN = 0.5
+MASK_THRESHOLD = 0.5
 """A pixel belongs to an object where its mask is this or more."""
 
 
-class DetectorPredictor(Predictor):
+class DetectorPredictor(ImagePredictor):
     """image (N, C, S, S), uint8 → boxes (N, D, 4) in pixels, score (N, D), label int64 (N, D) from 0 on, best first;
     rows without a detection have score 0 and label −1. Of Mask R-CNN also instance uint8 (N, S, S): i + 1 where
-    detection i is seen, the best in front.
+    detection i is visible, the best in front.
 
-    `mean` and `std` of each channel, of pixels in [0, 1], normalise the images.
+    `mean` and `std` of each channel, of pixels in [0, 1], normalize the images.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, net: Detector, signature: Signature, mean: Sequence[float], std: Sequence[float]):
-        super().__init__(net, signature)
+        super().__init__(net, signature, mean, std)
         self.first_label, self.masks = net.first_label, isinstance(net, MaskRCNN)
-        self.register_buffer("mean", 255 * torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(std).view(-1, 1, 1), persistent=False)
-
-    def normalised(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, S, S) as the net was trained on them, float32."""
-        return (images.float() - self.mean) / self.std
 
     @torch.no_grad()
     def found(self, images: Tensor) -> list[Found]:
         """What is found in images uint8 (N, C, S, S), with whole masks."""
-        return [found_of(one, self.first_label) for one in self.net(self.normalised(images))]
+        return [found_of(one, self.first_label) for one in self.net(self.normalized(images))]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         net: Any = self.net
-        boxes, scores, labels, *masks = net.detect(self.normalised(inputs[0]))
+        boxes, scores, labels, *masks = net.detect(self.normalized(inputs[0]))
         labels = torch.where(labels == NO_LABEL, NO_LABEL, labels - self.first_label)
         return (boxes.float(), scores.float(), labels, *map(instance_map, masks))
 
@@ -56,7 +48,7 @@ def instance_map(masks: Tensor) -> Tensor:
     """Of masks (N, D, S, S), best first: uint8 (N, S, S), i + 1 where mask i is the first to be seen, else 0."""
     count = masks.shape[1]
     ranks = torch.arange(count, 0, -1, device=masks.device, dtype=torch.int32)  # the best is the largest
-    front = ((masks >= SEEN) * ranks.view(-1, 1, 1)).amax(1)
+    front = ((masks >= MASK_THRESHOLD) * ranks.view(-1, 1, 1)).amax(1)
     return torch.where(front > 0, count + 1 - front, 0).to(torch.uint8)
 
 
@@ -64,7 +56,7 @@ def found_of(detected: Target, first_label: int) -> Found:
     """Detections of a net whose labels begin at `first_label`, with labels from 0 on and masks of bool (D, S, S)."""
     found = {**detected, "labels": detected["labels"] - first_label, "scores": detected["scores"].float()}
     if "masks" in detected:
-        found["masks"] = detected["masks"].squeeze(1) >= SEEN
+        found["masks"] = detected["masks"].squeeze(1) >= MASK_THRESHOLD
     return found
 
 
@@ -87,17 +79,3 @@ def build_detector(config: dict[str, Any]) -> DetectorPredictor:
         outputs.append(TensorSpec("instance", "mask", "uint8", ("N", size, size), low=0.0, high=float(d)))
     image = TensorSpec("image", "image", "uint8", ("N", channels, size, size))
     return DetectorPredictor(net, Signature((image,), tuple(outputs)), config["mean"], config["std"])
-
-
-def preprocessing(config: dict[str, Any]) -> dict[str, Any]:
-    """What a picture file goes through to become the input, as plain data."""
-    mode = "L" if config["channels"] == 1 else "RGB"
-    scale = {"mean": config["mean"], "std": config["std"]}
-    return {"image": {"size": config["image_size"], "mode": mode, "fit": "letterbox", "range": [0, 255], **scale}}
-
-
-def whole(net: nn.Module, config: dict[str, Any]) -> DetectorPredictor:
-    """The predictor that `build_detector` makes, with a trained `net`."""
-    predictor = build_detector(config)
-    predictor.net = net
-    return predictor

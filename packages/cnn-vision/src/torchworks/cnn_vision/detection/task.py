@@ -1,4 +1,4 @@
-"""Detection: the losses of any of the nets, summed, and COCO's scores.
+"""Training of detection: the sum of a net's losses, and COCO's metrics.
 
 Shape letters: N images, C channels, S pixels, M most objects of an image, m objects of one image.
 """
@@ -20,7 +20,7 @@ Batch = dict[str, Tensor]
 
 
 class Detection(VisionTask):
-    """Trains `model` on images with `boxes`, `box_label` and, for masks, `instance` (see `scenes/sample.py`)."""
+    """Trains `model` on images with `boxes`, `box_label` and, for masks, `instance` (see `data/sample.py`)."""
 
     watch, watch_mode = "map", "max"
 

@@ -1,4 +1,4 @@
-"""What a driver must beat: answers that do not look at the image, which on roads are good ones.
+"""Baselines of driving perception: constant predictions, which are good ones on roads.
 
 Shape letters: S pixels along a side, G classes of pixels.
 """
@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.data.sample import VOID
-from torchworks.cnn_vision.detection.baselines import constant_guess
+from torchworks.cnn_vision.detection.baselines import constant_prediction
 from torchworks.cnn_vision.driving.task import depth_errors, mean_errors
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
 from torchworks.shared.data import Dataset
 
 
 def baselines(train: Dataset, test: Dataset, num_things: int, num_pixels: int) -> dict[str, float]:
-    """Scores on `test` of the typical boxes, the commonest class of each pixel and the mean depth of each pixel in
+    """Scores on `test` of constant boxes, the majority class of each pixel and the mean depth of each pixel in
     `train`."""
     mask, depth = typical_road(train, num_pixels)
     masks, errors = SegmentationScores(num_pixels), []
@@ -23,16 +23,16 @@ def baselines(train: Dataset, test: Dataset, num_things: int, num_pixels: int) -
         sample = test[i]
         masks.update(mask[None], sample["mask"][None])
         errors.append(depth_errors(depth[None], sample["depth"][None]))
-    guessed = constant_guess(train, test, num_things)
+    boxes = constant_prediction(train, test, num_things)
     return {
-        "map_50_baseline": guessed["map_50_constant_guess"],
+        "map_50_baseline": boxes["map_50_constant_prediction"],
         "miou_baseline": masks.compute()["miou"],
         **{f"{name}_baseline": mean for name, mean in mean_errors(errors).items()},
     }
 
 
 def typical_road(train: Dataset, num_pixels: int) -> tuple[Tensor, Tensor]:
-    """Of each pixel the commonest class, uint8 (S, S), and the geometric mean of the depths that are known (S, S); the
+    """Of each pixel the majority class, uint8 (S, S), and the geometric mean of the depths that are known (S, S); the
     mean of all pixels where none is."""
     size = train.schema["mask"].shape
     counts = torch.zeros(*size, num_pixels)

@@ -1,32 +1,30 @@
-"""From a configuration to the experiment of driving perception: data, net, task, baselines, packing."""
+"""Builder of the experiment of driving perception: data, net, task, baselines, model."""
 
-from dataclasses import replace
-from pathlib import Path
+from torchvision.transforms import v2
 
-from torchworks.cnn_vision.data.augment import Augmented, changes
+from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.data.sample import VOID
+from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.driving.baselines import baselines
-from torchworks.cnn_vision.driving.config import DriveConfig, check_numbers
-from torchworks.cnn_vision.driving.net import Driver
-from torchworks.cnn_vision.driving.predictor import BUILDER, build_driver
+from torchworks.cnn_vision.driving.config import DriveConfig
 from torchworks.cnn_vision.driving.task import Driving
+from torchworks.cnn_vision.inference.predictor import preprocessing
+from torchworks.cnn_vision.models.driving import DrivingNet
 from torchworks.cnn_vision.models.normalization import HALF, each_channel
-from torchworks.cnn_vision.segmentation.build import scoring_loader, training_loader
 from torchworks.cnn_vision.segmentation.frequencies import pixel_classes
-from torchworks.cnn_vision.segmentation.predictor import preprocessing
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Loader, Source
-from torchworks.shared.machine.device import choose
-from torchworks.shared.models.predictor import samples_of, save_model
+from torchworks.shared.data import Source
+from torchworks.shared.machine.device import Device
+from torchworks.shared.models.predictor import samples_of
+from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
 FIELDS = ("image", "boxes", "box_label", "mask", "depth")
 
 
-def drive_experiment(config: DriveConfig) -> Experiment:
+def build(config: DriveConfig, device: Device) -> Experiment:
     """Three tasks on one net. Raises `UserError` for sources without boxes, masks or depth."""
-    check_numbers(config)
     source = open_fields(config.data, config.loader, config.seed, FIELDS)
     _check_parts(source)
     things, classes = source.schema["boxes"].classes, pixel_classes(source)
@@ -37,38 +35,37 @@ def drive_experiment(config: DriveConfig) -> Experiment:
         "image_size": size, "channels": channels, "things": list(things), "classes": list(classes),
         "equal_weights": equal, "mean": mean, "std": std,
     }  # fmt: skip
-    model = Driver(num_things=len(things), num_pixels=len(classes), in_channels=channels, equal_weights=equal)
-    task = Driving(model, len(things), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
-
-    def package_model(folder: Path) -> None:
-        whole = build_driver(plain)
-        whole.net = task.model
-        samples = samples_of(source.test)
-        save_model(
-            folder, whole, package=config.package, recipe=config.recipe, builder=BUILDER, config=plain,
-            golden={"image": samples["image"][:2]}, preprocessing=preprocessing(plain), labels=things, data=(source,),
-            samples={"image": samples["image"]}, targets={"mask": samples["mask"], "depth": samples["depth"]},
-        )  # fmt: skip
-
-    device = choose(config.trainer.device, config.trainer.precision, config.trainer.channels_last)
-    train: Loader | Augmented = training_loader(replace(config, augment=False), device, source.train, mean, std)
-    if config.augment:  # no zoom: what is twice as large is half as far
-        transform = changes(size, flip=True, zoom=(1.0, 1.0), stretch=1.0, grey=channels == 1)
-        train = Augmented(train, transform, mean=mean, std=std)
+    net = DrivingNet(num_things=len(things), num_pixels=len(classes), in_channels=channels, equal_weights=equal)
+    task = Driving(net, len(things), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
+    samples = samples_of(source.test)
+    model = TrainedModel(
+        builder="cnn-vision-driver",
+        config=plain,
+        net=net,
+        labels=things,
+        samples={"image": samples["image"]},
+        targets={"mask": samples["mask"], "depth": samples["depth"]},
+        preprocessing=preprocessing(plain, fit="letterbox"),
+    )
     scored = scoring_loader(config, device, source.test, mean, std)
     return Experiment(
         task=task,
-        train=train,
+        train=training_loader(config, device, source.train, mean, std, transform_of(config, channels, size)),
         select=scored,
         test=scored,
         sources=(source,),
-        package_model=package_model,
+        models=(model,),
         baselines=lambda: baselines(source.train, source.test, len(things), len(classes)),
     )
 
 
+def transform_of(config: DriveConfig, channels: int, size: int) -> v2.Transform | None:
+    """The augmentations; no zoom, since an object twice as large is at half the distance."""
+    return changes(size, flip=True, zoom=(1.0, 1.0), stretch=1.0, grey=channels == 1) if config.augment else None
+
+
 def _check_parts(source: Source) -> None:
-    """Raise `UserError` if no image of a part has what is learnt or scored there."""
+    """Raise `UserError` if no image of a part has a mask, or none has depth."""
     for words, part in (("training", source.train), ("testing", source.test)):
         for name, is_known in (("mask", lambda x: x != VOID), ("depth", lambda x: x > 0)):
             if not any(is_known(part[i][name]).any() for i in range(len(part))):

@@ -1,40 +1,33 @@
-"""What the recipe of driving perception can be told. Imports no torch."""
+"""Configuration of the recipe of driving perception. Imports no torch."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from torchworks.cnn_vision.config import POSITIVE, check_ranges
-from torchworks.shared.config import Config, ImageConfig, UserError
+from torchworks.shared.config import Amount, Config, ImageConfig, UserError
 
 STRIDE = 32
-"""What the size of the images must be a multiple of."""
+"""The size of the images is a multiple of this."""
 
 
 @dataclass(frozen=True)
 class DriveConfig(Config):
-    """A net that finds things, says what each pixel is, and how far away."""
+    """A net that predicts boxes of things, a class for each pixel, and depth."""
 
     package: ClassVar[str] = "cnn-vision"
+    build: ClassVar[str] = "torchworks.cnn_vision.driving.build:build"
+
     loader: ImageConfig = field(default_factory=ImageConfig)
-
     weighting: Literal["uncertainty", "equal"] = "uncertainty"
-    """How the three losses are added: weighed by what the net learns of its own uncertainty, or as they are."""
+    """Weights of the three losses: by the uncertainty that the net learns of each task, or equal."""
     augment: bool = True
-    """Shift the colours of training images at random, and mirror them left and right. Zooms would change depths."""
-    weight_decay: float = 1e-4
-    """Decoupled decay of the weights; norms and biases have none."""
+    """Augment the training images: colors, and left-right flips. Zooms would change depths."""
+    weight_decay: Amount = 1e-4
+    """Decoupled weight decay, not applied to norms and biases."""
 
-    def experiment(self) -> Any:
-        from torchworks.cnn_vision.driving.build import drive_experiment
-
-        return drive_experiment(self)
-
-
-def check_numbers(config: DriveConfig) -> None:
-    """Raise `UserError` for a number that makes no sense."""
-    check_ranges(config, weight_decay=POSITIVE)
-    if config.loader.image_size % STRIDE:
-        raise UserError(
-            f"--loader.image-size is {config.loader.image_size}, but for this net it must be a multiple of {STRIDE}, "
-            "such as 96 or 128."
-        )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loader.image_size % STRIDE:
+            raise UserError(
+                f"--loader.image-size is {self.loader.image_size}, but for this net it must be a multiple of {STRIDE}, "
+                "such as 96 or 128."
+            )

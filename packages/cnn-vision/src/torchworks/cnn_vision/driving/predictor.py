@@ -1,4 +1,4 @@
-"""A trained driver as it is used: bytes of an image to boxes, a mask and depth.
+"""Predictor of driving perception: images in bytes to boxes, a mask and depth.
 
 Shape letters: N images, C channels, S pixels, D detections of an image.
 """
@@ -8,31 +8,30 @@ from typing import Any
 from torch import Tensor
 
 from torchworks.cnn_vision.data.roads import FAR
-from torchworks.cnn_vision.driving.net import Driver
+from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.detector import NO_LABEL, size_of
-from torchworks.cnn_vision.segmentation.predictor import PixelPredictor, mask_of, mask_specs
+from torchworks.cnn_vision.models.driving import DrivingNet
+from torchworks.cnn_vision.segmentation.predictor import mask_of, mask_specs
 from torchworks.shared.models.predictor import Signature, TensorSpec
 
-BUILDER = "cnn-vision-driver"
 
-
-class DriverPredictor(PixelPredictor):
+class DrivingPredictor(ImagePredictor):
     """image (N, C, S, S), uint8 → boxes (N, D, 4) in pixels, score (N, D), label int64 (N, D) from 0 on, best first and
     padded with score 0 and label −1; mask (N, S, S), uint8; depth (N, S, S) in metres."""
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         net: Any = self.net
-        images = self.normalised(inputs[0])
-        seen = net.look(images)
-        boxes, scores, labels = net.detect(seen, size_of(images))
-        mask, _ = mask_of(seen.logits)
-        return boxes.float(), scores.float(), labels, mask, seen.log_depth.exp().clamp(max=FAR)
+        images = self.normalized(inputs[0])
+        output = net(images)
+        boxes, scores, labels = net.detect(output, size_of(images))
+        mask, _ = mask_of(output.logits)
+        return boxes.float(), scores.float(), labels, mask, output.log_depth.exp().clamp(max=FAR)
 
 
-def build_driver(config: dict[str, Any]) -> DriverPredictor:
-    """The predictor of a driver, with new weights; builder "cnn-vision-driver"."""
+def build_driver(config: dict[str, Any]) -> DrivingPredictor:
+    """The predictor of driving perception, with new weights; builder "cnn-vision-driver"."""
     size, channels, things = config["image_size"], config["channels"], tuple(config["things"])
-    net = Driver(
+    net = DrivingNet(
         num_things=len(things),
         num_pixels=len(config["classes"]),
         in_channels=channels,
@@ -47,4 +46,4 @@ def build_driver(config: dict[str, Any]) -> DriverPredictor:
         mask_specs(size, config["classes"])[0],
         TensorSpec("depth", "mask", "float32", ("N", size, size), low=0.0, high=FAR),
     )
-    return DriverPredictor(net, Signature((image,), outputs), config["mean"], config["std"])
+    return DrivingPredictor(net, Signature((image,), outputs), config["mean"], config["std"])

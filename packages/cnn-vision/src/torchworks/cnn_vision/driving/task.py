@@ -1,4 +1,4 @@
-"""Driving perception on the trainer: three losses weighed against each other, and the scores of each task.
+"""Training of driving perception: three weighted losses, and the metrics of each task.
 
 Shape letters: N images, S pixels along a side.
 """
@@ -11,36 +11,37 @@ from torch import Tensor
 
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
 from torchworks.cnn_vision.detection.task import truths_of
-from torchworks.cnn_vision.driving.net import TASKS, Driver, Seen, Truth
+from torchworks.cnn_vision.driving.losses import Truth, driving_losses
 from torchworks.cnn_vision.finetuning.task import VisionTask
+from torchworks.cnn_vision.models.detector import size_of
+from torchworks.cnn_vision.models.driving import TASKS, DrivingNet, DrivingOutput
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
 from torchworks.shared.task import Out
 
 CLOSE = 1.25
-"""Factor by which a depth may be wrong and still count as right (Eigen et al. 2014, section 4.2)."""
+"""Factor by which a depth may be wrong and still count as correct (Eigen et al. 2014, section 4.2)."""
 
 
 class Driving(VisionTask):
     """Trains `model`. Scores: those of boxes (`map`, `map_50`, …), of masks (`miou`, …) and of depth (`abs_rel`,
     `delta`). No single one of them could choose the best state, so the last one is kept."""
 
-    def __init__(self, model: Driver, num_things: int, num_pixels: int, *, lr: float, weight_decay: float = 0.0):
+    def __init__(self, model: DrivingNet, num_things: int, num_pixels: int, *, lr: float, weight_decay: float = 0.0):
         super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=None)
-        self.detect = model.detect  # needs no weights, and a wrapper around the model has it not
+        self.net = model  # for what needs no weights: `self.model` may become a wrapper with `forward` alone
         self.boxes, self.masks = AveragePrecision(num_things), SegmentationScores(num_pixels)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         truth = Truth(truths_of(batch, masks=False), batch["mask"], batch["depth"])
-        losses = self.model(batch["image"], truth)
-        assert isinstance(losses, dict)
+        losses = driving_losses(self.net.detector, self.model(batch["image"]), truth)
         return Out(losses["total"], logs={name: losses[name].detach() for name in TASKS})
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        seen: Seen = self.model(batch["image"])
-        detected = self.detect(seen, (batch["image"].shape[-2], batch["image"].shape[-1]))
+        output: DrivingOutput = self.model(batch["image"])
+        detected = self.net.detect(output, size_of(batch["image"]))
         self.boxes.update(found_of(*detected), truths_of(batch, masks=False))
-        self.masks.to(seen.logits.device).update(seen.logits.argmax(1), batch["mask"])
-        return {"boxes": self.boxes, "masks": self.masks, **depth_errors(seen.log_depth.exp(), batch["depth"])}
+        self.masks.to(output.logits.device).update(output.logits.argmax(1), batch["mask"])
+        return {"boxes": self.boxes, "masks": self.masks, **depth_errors(output.log_depth.exp(), batch["depth"])}
 
 
 def found_of(boxes: Tensor, scores: Tensor, labels: Tensor) -> list[Found]:

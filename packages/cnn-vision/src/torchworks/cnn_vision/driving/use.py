@@ -1,9 +1,9 @@
-"""The commands `predict` and `evaluate` for a finished driver.
+"""The commands `predict` and `evaluate` for runs of driving perception.
 
-Shape letters: S pixels along a side, H × W pixels of a picture without its padding, m objects of one picture.
+Shape letters: S pixels along a side, H × W pixels of an image without its padding, m objects of one image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,37 +11,32 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.evaluate import baselines
-from torchworks.cnn_vision.commands import Evaluate, Predict
 from torchworks.cnn_vision.data.draw import draw_boxes, draw_depth, draw_mask, enlarged
 from torchworks.cnn_vision.data.stereo import motorcycle
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
 from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.build import FIELDS
 from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
+from torchworks.cnn_vision.inference.commands import Evaluate, Predict
+from torchworks.cnn_vision.inference.files import Prediction, predict_files
 from torchworks.cnn_vision.inference.letterboxed import (
-    Fitted,
-    answers,
+    Letterboxed,
     batches,
-    fitted,
-    output_files,
-    print_rows,
-    refuse_unreadable,
+    letterboxed,
+    outputs,
     sample_at,
     scored_parts,
     without_nan,
-    write_table,
 )
-from torchworks.cnn_vision.inference.report import text, write_report
+from torchworks.cnn_vision.inference.report import baselines, text, write_report
 from torchworks.cnn_vision.segmentation.drawing import with_legend
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
-from torchworks.cnn_vision.segmentation.use import classes_of, colours_of, said, shares
+from torchworks.cnn_vision.segmentation.use import classes_of, colors_of, shares
+from torchworks.cnn_vision.segmentation.use import line as shares_line
 from torchworks.shared.data import Dataset
-from torchworks.shared.data.fitting import Unreadable
-from torchworks.shared.data.images import find_images
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import make_folder, progress
+from torchworks.shared.runs.outputs import make_folder
 
 NEAREST = 3.0
 """Metres that are drawn brightest."""
@@ -55,38 +50,33 @@ LIKELY = 0.5
 
 
 def predict(run: FinishedRun, arguments: Predict) -> int:
-    """Print a line for each picture, and draw what was seen. Raises `UserError` that names those that could not be
-    read, once all others are done."""
-    files, bad = find_images(arguments.images)
-    folder = arguments.out or arguments.run / "predictions"
-    places = output_files(files, folder)
+    """Print the objects of each image with their distances, and draw boxes, mask and depth. Raises `UserError` that
+    names the images that could not be read, once all others are done."""
     things, classes = things_of(run), classes_of(run)
-    lines: dict[Path, str] = {}
-    rows: list[list[Any]] = []
-    for path in progress(files, "looking at pictures", len(files)):
-        try:
-            picture = fitted(path, run)
-        except Unreadable as error:
-            bad[path] = str(error)
-            continue
-        seen = look(run, picture, arguments.least_score)
-        near = sorted(zip(seen.distances, seen.labels.tolist(), strict=True))
-        objects = "  ".join(f"{things[label]} {metres:.0f} m" for metres, label in near) or "no objects"
-        lines[path] = f"{objects};  {said(shares(seen.mask, len(classes)), classes)}"
-        rows += [[path, *row] for row in seen.rows(things)]
-        draw_seen(picture.whole, seen, things, classes).save(places[path])
-    print_rows(lines)
-    if arguments.csv is not None:
-        write_table(arguments.csv, ["path", "label", "score", "x1", "y1", "x2", "y2", "metres"], rows)
-    print(folder)
-    refuse_unreadable(bad)
+
+    def predictions(images: list[Letterboxed]) -> Iterator[Prediction]:
+        for image in images:
+            scene = perceive(run, image, arguments.least_score)
+            yield Prediction(
+                line(scene, things, classes), scene.rows(things), draw_scene(image.whole, scene, things, classes)
+            )
+
+    predict_files(
+        arguments.images,
+        lambda path: letterboxed(path, run),
+        predictions,
+        columns=["label", "score", "x1", "y1", "x2", "y2", "metres"],
+        table=arguments.csv,
+        drawings=arguments.out or run.folder / "predictions",
+        chunk=1,
+    )
     return 0
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What was seen in a picture: boxes (m, 4) in its own pixels, scores (m,), labels (m,), and for each object how far
-    it is; mask and depth (H, W) as the model saw them."""
+class Scene:
+    """The predictions for an image: boxes (m, 4) in its own pixels, scores (m,), labels (m,), and the distance of each
+    object in metres; mask and depth (H, W) at the model's resolution."""
 
     boxes: Tensor
     scores: Tensor
@@ -104,15 +94,22 @@ class Sight:
         ]
 
 
-def look(run: FinishedRun, picture: Fitted, least_score: float) -> Sight:
-    """What a run sees in one picture; objects below `least_score` are left out."""
-    answer = {name: value[0] for name, value in answers(run, picture.input[None]).items()}
-    keep = (answer["label"] >= 0) & (answer["score"] >= least_score)
-    boxes, depth = answer["boxes"][keep], picture.cut(answer["depth"])
-    return Sight(
-        picture.box.back(boxes), answer["score"][keep], answer["label"][keep],
-        [distance(depth, box) for box in boxes], picture.cut(answer["mask"]), depth,
+def perceive(run: FinishedRun, image: Letterboxed, least_score: float) -> Scene:
+    """The predictions of a run for an image, without objects below `least_score`."""
+    output = {name: value[0] for name, value in outputs(run, image.input[None]).items()}
+    keep = (output["label"] >= 0) & (output["score"] >= least_score)
+    boxes, depth = output["boxes"][keep], image.cut(output["depth"])
+    return Scene(
+        image.box.back(boxes), output["score"][keep], output["label"][keep],
+        [distance(depth, box) for box in boxes], image.cut(output["mask"]), depth,
     )  # fmt: skip
+
+
+def line(scene: Scene, things: Sequence[str], classes: Sequence[str]) -> str:
+    """The objects, nearest first, and the shares of the classes of pixels."""
+    near = sorted(zip(scene.distances, scene.labels.tolist(), strict=True))
+    objects = "  ".join(f"{things[label]} {metres:.0f} m" for metres, label in near) or "no objects"
+    return f"{objects};  {shares_line(shares(scene.mask, len(classes)), classes)}"
 
 
 def distance(depth: Tensor, box: Tensor) -> float:
@@ -126,20 +123,20 @@ def distance(depth: Tensor, box: Tensor) -> float:
     return float(depth[rows, columns].median())
 
 
-def draw_seen(whole: Image.Image, seen: Sight, things: Sequence[str], classes: Sequence[str]) -> Image.Image:
-    """The picture with mask and boxes, and beside it the depth; below, what the colours mean."""
-    drawn = draw_mask(whole, seen.mask, colours_of(classes), 0.45)
-    draw_boxes(drawn, seen.boxes, seen.labels, things, seen.scores)
-    both = beside(drawn, draw_depth(seen.depth, drawn.size, NEAREST))
-    present = [g for g in range(1, len(classes)) if (seen.mask == g).any()]
-    return with_legend(both, [(classes[g], colours_of(classes)[g]) for g in present], "depth: red near, blue far;")
+def draw_scene(whole: Image.Image, scene: Scene, things: Sequence[str], classes: Sequence[str]) -> Image.Image:
+    """The image with mask and boxes, and beside it the depth; below, a legend."""
+    drawn = draw_mask(whole, scene.mask, colors_of(classes), 0.45)
+    draw_boxes(drawn, scene.boxes, scene.labels, things, scene.scores)
+    both = beside(drawn, draw_depth(scene.depth, drawn.size, NEAREST))
+    present = [g for g in range(1, len(classes)) if (scene.mask == g).any()]
+    return with_legend(both, [(classes[g], colors_of(classes)[g]) for g in present], "depth: red near, blue far;")
 
 
-def beside(*pictures: Image.Image) -> Image.Image:
-    """Pictures of equal size in a row."""
-    width, height = pictures[0].size
-    sheet = Image.new("RGB", (len(pictures) * width, height))
-    for place, each in enumerate(pictures):
+def beside(*images: Image.Image) -> Image.Image:
+    """Images of equal size in a row."""
+    width, height = images[0].size
+    sheet = Image.new("RGB", (len(images) * width, height))
+    for place, each in enumerate(images):
         sheet.paste(each, (place * width, 0))
     return sheet
 
@@ -154,19 +151,19 @@ def things_of(run: FinishedRun) -> tuple[str, ...]:
 
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Score the run, write evaluation.json, worst.png, stereo.png and report.html, and print the tables."""
-    folder = arguments.out or arguments.run / "evaluation"
+    folder = arguments.out or run.folder / "evaluation"
     make_folder(folder)
     things, classes = things_of(run), classes_of(run)
     parts = scored_parts(run, arguments.data, FIELDS, {"boxes": things, "mask": classes})
     figures, tables, order = _scores(run, parts, things, classes)
-    figures |= baselines(arguments.run) if arguments.data is None else {}
+    figures |= baselines(run.folder) if arguments.data is None else {}
     _draw_worst(folder / "worst.png", run, parts, order[:WORST])
     figures |= _real_photograph(folder / "stereo.png", run)
     (figures,) = without_nan([figures])
     write_json(folder / "evaluation.json", {**figures, **{name: without_nan(rows) for name, rows in tables.items()}})
     headings = {
-        "worst": "The images with the worst masks: what there is, and what was seen",
-        "stereo": "A real photograph of another kind: the picture, its measured depth, the answer",
+        "worst": "The images with the worst masks: truth, and prediction",
+        "stereo": "A real photograph of another kind: the image, its measured depth, the predicted depth",
     }
     write_report(folder, f"{run.config.recipe} on {arguments.data or run.config.data}", figures, tables, headings)
     print(text(figures, *tables.values()))
@@ -177,16 +174,16 @@ def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
 def _scores(
     run: FinishedRun, parts: Sequence[Dataset], things: tuple[str, ...], classes: tuple[str, ...]
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[int]]:
-    """All figures, the tables by class, and the images from the worst mask to the best."""
+    """All metrics, the tables by class, and the images from the worst mask to the best."""
     precision, masks = AveragePrecision(len(things)), SegmentationScores(len(classes))
     found, truths, images, errors = [], [], [], []
     for batch in batches(parts):
-        answer = answers(run, batch["image"])
-        found += found_of(answer["boxes"], answer["score"], answer["label"])
+        output = outputs(run, batch["image"])
+        found += found_of(output["boxes"], output["score"], output["label"])
         truths += truths_of(batch, masks=False)
-        masks.update(answer["mask"], batch["mask"])
-        images += [image_iou(*pair, len(classes)) for pair in zip(answer["mask"], batch["mask"], strict=True)]
-        errors.append(depth_errors(answer["depth"], batch["depth"]))
+        masks.update(output["mask"], batch["mask"])
+        images += [image_iou(*pair, len(classes)) for pair in zip(output["mask"], batch["mask"], strict=True)]
+        errors.append(depth_errors(output["depth"], batch["depth"]))
     precision.update(found, truths)
     figures = precision.compute() | masks.compute() | mean_errors(errors)
     tables = {"Boxes by class": precision_by_class(found, truths, things), "Pixels by class": masks.table(classes)}
@@ -194,13 +191,13 @@ def _scores(
 
 
 def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], order: Sequence[int]) -> None:
-    """A line for each image: truth and its depth, answer and its depth."""
+    """A line for each image: truth and its depth, prediction and its depth."""
     lines = []
     for i in order:
         sample = sample_at(parts, i)
-        answer = {name: value[0] for name, value in answers(run, sample["image"][None]).items()}
-        answer["box_label"] = answer["label"].where(answer["score"] >= LIKELY, -1)
-        lines.append(beside(*(cell for one in (sample, answer) for cell in _cells(run, sample["image"], one))))
+        output = {name: value[0] for name, value in outputs(run, sample["image"][None]).items()}
+        output["box_label"] = output["label"].where(output["score"] >= LIKELY, -1)
+        lines.append(beside(*(cell for one in (sample, output) for cell in _cells(run, sample["image"], one))))
     width, height = lines[0].size
     sheet = Image.new("RGB", (width, len(lines) * height))
     for row, line in enumerate(lines):
@@ -211,18 +208,18 @@ def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], order: S
 def _cells(run: FinishedRun, image: Tensor, one: dict[str, Tensor]) -> tuple[Image.Image, Image.Image]:
     """An image with mask and boxes, and the depth."""
     plain = enlarged(image, SIDE)
-    drawn = draw_mask(plain, one["mask"], colours_of(classes_of(run)), 0.45)
+    drawn = draw_mask(plain, one["mask"], colors_of(classes_of(run)), 0.45)
     draw_boxes(drawn, one["boxes"] * (plain.height / image.shape[-2]), one["box_label"], things_of(run))
     return drawn, draw_depth(one["depth"], plain.size, NEAREST)
 
 
 def _real_photograph(path: Path, run: FinishedRun) -> dict[str, float]:
-    """Depth of a real scene that was measured (see `scenes/stereo.py`), after the answer was scaled to the true median:
-    a room and a motorcycle are no road, and how large anything is cannot be known from one picture.
-    `motorcycle_abs_rel_of_the_median`, the same depth everywhere, is what it is to be read against."""
+    """Depth of a real scene that was measured (see `data/stereo.py`), with the prediction scaled to the true
+    median: a room and a motorcycle are no road, and one image does not determine absolute sizes. The baseline
+    `motorcycle_abs_rel_of_the_median` is the same depth everywhere."""
     sample = motorcycle().sample(int(run.predictor.signature.inputs[0].shape[2]))
     known = sample["depth"] > 0
-    depth = answers(run, sample["image"][None])["depth"][0]
+    depth = outputs(run, sample["image"][None])["depth"][0]
     depth = depth * (sample["depth"][known].median() / depth[known].median())
     errors = depth_errors(depth[None], sample["depth"][None])
     flat = depth_errors(sample["depth"][known].median().expand_as(depth)[None], sample["depth"][None])

@@ -39,7 +39,7 @@ class Finetuning:
         self.net, self.freeze, self.rate_decay, self.steps = net, freeze, rate_decay, steps
         self.parts = parts_of(net)
         if freeze == "backbone":
-            self.apply(0)  # at once, so that the optimiser never sees the frozen layers
+            self.apply(0)  # at once, so that the optimizer never sees the frozen layers
 
     def groups(self, lr: float, weight_decay: float) -> list[dict[str, Any]]:
         """Parameter groups, each with the learning rate of its part."""

@@ -17,8 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchworks.cnn_vision.inference.files import CHUNK
+from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.shared.config import UserError
+from torchworks.shared.runs.opening import FinishedRun
 
 LEAST = 4
 
@@ -26,7 +29,7 @@ LEAST = 4
 def grad_cam(net: Backbone, images: Tensor, classes: Tensor) -> Tensor:
     """Heat (N, H, W) in [0, 1] for the class of each image, `classes` int64 (N,); all 0 where nothing speaks for it.
 
-    `images` (N, C, H, W) are normalised as the net expects them. Raises `UserError` for a net whose classifier does not
+    `images` (N, C, H, W) are normalized as the net expects them. Raises `UserError` for a net whose classifier does not
     read its feature map.
     """
     with torch.enable_grad():
@@ -43,3 +46,15 @@ def grad_cam(net: Backbone, images: Tensor, classes: Tensor) -> Tensor:
     heat = (weights * chosen.detach()).sum(1, keepdim=True).relu()  # L: (N, 1, h, w)
     heat = F.interpolate(heat, images.shape[2:], mode="bilinear")[:, 0]
     return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)
+
+
+def heat_of(run: FinishedRun, images: Tensor, classes: Tensor) -> Tensor:
+    """Grad-CAM (N, S, S) on the CPU, of images uint8 (N, C, S, S) for the class or label of each, `classes` (N,)."""
+    predictor = run.predictor
+    assert isinstance(predictor, ImagePredictor)
+    assert isinstance(predictor.net, Backbone)
+    parts = [
+        grad_cam(predictor.net, predictor.normalized(part.to(run.device)), places.to(run.device)).cpu()
+        for part, places in zip(images.split(CHUNK), classes.split(CHUNK), strict=True)
+    ]
+    return torch.cat(parts)

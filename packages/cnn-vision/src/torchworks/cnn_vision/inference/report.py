@@ -1,7 +1,8 @@
-"""What `evaluate` shows: a page that opens without a server and needs no other file, and a text for the terminal."""
+"""The report of `evaluate`: one HTML file that contains its plots, and a text for the terminal."""
 
 import base64
 import html
+import json
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 Row = dict[str, Any]
 """A line of a table by column; the first column names it."""
 
+_BASELINES = ("_baseline", "_chance", "_majority_class", "_constant_prediction")
+_OLD_BASELINES = ("_commonest_class", "_constant_guess")  # in runs of earlier versions
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a;
        background: #fff; }
@@ -19,11 +22,15 @@ img { max-width: 100%; background: #fff; }
 """
 
 
-def write_report(
-    folder: Path, title: str, figures: Row, tables: dict[str, list[Row]], pictures: dict[str, str]
-) -> None:
-    """`report.html`: in one file the figures, the tables under their headings, and the pictures of `folder`, given by
-    name with their headings."""
+def baselines(folder: Path) -> dict[str, float]:
+    """The baselines of the run in `folder`, measured on its own test images."""
+    result = json.loads((folder / "result.json").read_text())
+    return {name: value for name, value in result.items() if name.endswith(_BASELINES + _OLD_BASELINES)}
+
+
+def write_report(folder: Path, title: str, figures: Row, tables: dict[str, list[Row]], plots: dict[str, str]) -> None:
+    """`report.html`: in one file the metrics, the tables under their headings, and the plots of `folder`, given by name
+    with their headings."""
     parts = [f"<h1>{html.escape(title)}</h1><h2>Scores</h2>{_table([list(row) for row in figures.items()])}"]
     parts += [
         f"<h2>{html.escape(heading)}</h2>{_table([list(row.values()) for row in rows], head=list(rows[0]))}"
@@ -32,7 +39,7 @@ def write_report(
     parts += [
         f'<h2>{text}</h2><img alt="{text}" src="data:image/png;base64,'
         f'{base64.b64encode((folder / f"{name}.png").read_bytes()).decode()}">'
-        for name, text in pictures.items()
+        for name, text in plots.items()
     ]
     (folder / "report.html").write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
@@ -63,7 +70,7 @@ def _aligned(lines: list[list[str]]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A number to four digits; a dash for what there is not."""
+    """A number to four digits; a dash for NaN."""
     if isinstance(value, float):
         return "–" if isnan(value) else f"{value:.4f}"
     return str(value)

@@ -19,10 +19,10 @@ information reaches the classes from the first step. Norms have a bias but no ga
 (0.4 of each batch is new), since a training lasts a few hundred steps. The last layer has no bias, and logits are
 divided by 9, which with a large learning rate makes them learn fast and start near 0.
 
-What differs from the paper: patches are centred by the bias (the paper standardises the images instead); ε of the
+What differs from the paper: patches are centered by the bias (the paper standardizes the images instead); ε of the
 whitening fits images in [-1, 1]; the norms' ε is PyTorch's 1e-5 for 1e-12, so that a channel without any variation is
 not blown up; the last max-pool takes the whole map, the same at 32 pixels. Learning rates, schedule and label
-smoothing are the recipe's (`speed.py`), and there is no Lookahead.
+smoothing are the recipe's (`speedrun/recipes.py`), and there is no Lookahead.
 
 | builder | widths | parameters (M), 10 classes | GFLOPs, 32² |
 |---|---|---|---|
@@ -80,7 +80,7 @@ class AirNet(Backbone):
 
     @torch.no_grad()
     def whiten(self, images: Tensor) -> None:
-        """Set the first layer by `images` (N, C, H, W), normalised as the net will get them; a thousand are plenty."""
+        """Set the first layer by `images` (N, C, H, W), normalized as the net will get them; a thousand are plenty."""
         patches = images.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # (N, C, H-1, W-1, 2, 2)
         patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, self.in_channels * PATCH**2).double()  # (P, 4·C)
         variances, directions = torch.linalg.eigh(patches.T.cov())
@@ -139,7 +139,7 @@ def identity_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
-    """Batch normalisation with a bias, but no gain."""
+    """Batch normalization with a bias, but no gain."""
     layer = nn.BatchNorm2d(channels, momentum=0.4)
     layer.weight.requires_grad_(False)
     return layer

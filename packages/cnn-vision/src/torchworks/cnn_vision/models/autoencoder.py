@@ -1,4 +1,4 @@
-"""Autoencoder: a net that must say in a few numbers what it saw.
+"""Autoencoder: images are compressed to a code of a few dimensions and restored from it.
 
 Hinton & Salakhutdinov 2006, "Reducing the Dimensionality of Data with Neural Networks" (Science 313).
 Vincent, Larochelle, Bengio & Manzagol 2008, "Extracting and Composing Robust Features with Denoising Autoencoders"

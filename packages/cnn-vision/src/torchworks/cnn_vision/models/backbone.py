@@ -53,7 +53,7 @@ class Backbone(nn.Module):
         return maps, self.forward_head(maps[-1])
 
     def reset_classifier(self, num_classes: int) -> None:
-        """A newly initialised last layer for `num_classes` classes; 0 takes it away."""
+        """A newly initialized last layer for `num_classes` classes; 0 takes it away."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from torchworks.cnn_vision.models.backbone import Backbone, Level
 from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 
 Norm = Callable[[int], nn.Module]
-"""From channels to a normalisation: `nn.BatchNorm2d`, or a `partial` of it with another eps and momentum."""
+"""From channels to a normalization: `nn.BatchNorm2d`, or a `partial` of it with another eps and momentum."""
 Activation = Callable[..., nn.Module]
 """A class of activations that takes `inplace`."""
 
@@ -37,7 +37,7 @@ def divisible_by_8(channels: float) -> int:
 
 
 class ConvNormActivation(nn.Sequential):
-    """Convolution, normalisation, activation; "same" padding, and no bias, since the normalisation has one."""
+    """Convolution, normalization, activation; "same" padding, and no bias, since the normalization has one."""
 
     def __init__(
         self,
@@ -139,23 +139,23 @@ class ChainBackbone(Backbone):
         self.num_classes = num_classes
         self.features = nn.Sequential(*parts)
         self.classifier = self.head(num_classes) if num_classes else nn.Sequential()
-        self.initialise(self)
+        self.initialize(self)
 
     def head(self, num_classes: int) -> nn.Sequential:
         """Pooled features (N, num_features) to logits (N, K); the last layer is the one that knows the classes."""
         return nn.Sequential(nn.Dropout(self.drop_rate), nn.Linear(self.num_features, num_classes))
 
-    def initialise(self, part: nn.Module) -> None:
-        """He et al. 2015 by fan-out for convolutions, `initialise_linear` for the head, zeros for all biases."""
+    def initialize(self, part: nn.Module) -> None:
+        """He et al. 2015 by fan-out for convolutions, `initialize_linear` for the head, zeros for all biases."""
         for module in part.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
             elif isinstance(module, nn.Linear):
-                self.initialise_linear(module)
+                self.initialize_linear(module)
             if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def initialise_linear(self, layer: nn.Linear) -> None:
+    def initialize_linear(self, layer: nn.Linear) -> None:
         nn.init.normal_(layer.weight, std=0.01)
 
     def forward_features(self, x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ class ChainBackbone(Backbone):
     def reset_classifier(self, num_classes: int) -> None:
         """As in `Backbone`; a hidden layer of the head stays, unless it went with `num_classes=0`."""
         fresh = self.head(num_classes) if num_classes else nn.Sequential()
-        self.initialise(fresh)
+        self.initialize(fresh)
         before_last = self.classifier[:-1] if num_classes and self.num_classes else fresh[:-1]
         fresh = nn.Sequential(*before_last, *fresh[-1:])
         # A net that is on a GPU or in evaluation stays so.

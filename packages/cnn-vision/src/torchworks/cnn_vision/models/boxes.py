@@ -1,5 +1,4 @@
-"""Boxes: where the anchors are, how a box is written relative to one, which object each answers for, and which are
-drawn for the loss.
+"""Boxes: anchors, the encoding of a box relative to one, the matching of anchors to objects, and sampling for the loss.
 
 A detector predicts no boxes out of nothing. It lays a fixed grid of *anchors* over the image and predicts, for each of
 them, whether it covers an object and how to move and stretch it until it does.

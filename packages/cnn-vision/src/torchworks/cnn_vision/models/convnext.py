@@ -10,7 +10,7 @@ MLP are in a transformer:
 
 - the depthwise convolution sees 7 × 7 places of one channel at a time (attention's job, with a fixed window);
 - W_1 widens to four times the channels, W_2 narrows again (the MLP's job, at each place by itself);
-- one normalisation and one non-linearity a block, where a ResNet has three of each;
+- one normalization and one non-linearity a block, where a ResNet has three of each;
 - LayerNorm over the channels of each place instead of BatchNorm: nothing depends on the batch;
 - γ, one factor per channel, starts at 1e-6, so that a deep net begins as the identity (LayerScale, Touvron et al. 2021,
   2103.17239).
@@ -86,11 +86,11 @@ class ConvNeXt(Backbone):
             self.features.append(nn.Sequential(*blocks))
         flatten = nn.Sequential(nn.Flatten(), nn.Dropout(drop_rate))
         self.classifier = nn.Sequential(LayerNorm2d(self.num_features), flatten, nn.Identity())
-        self.features.apply(initialise)
+        self.features.apply(initialize)
         self.reset_classifier(num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """The last map, not yet normalised: (N, 768, H / 32, W / 32)."""
+        """The last map, not yet normalized: (N, 768, H / 32, W / 32)."""
         return self.features(x)
 
     def forward_head(self, features: Tensor) -> Tensor:
@@ -105,13 +105,13 @@ class ConvNeXt(Backbone):
         return maps
 
     def reset_classifier(self, num_classes: int) -> None:
-        """A new linear layer; with 0 the features are pooled and normalised."""
+        """A new linear layer; with 0 the features are pooled and normalized."""
         self.num_classes = num_classes
         self.classifier[2] = nn.Identity()
         if num_classes:
             like = self.classifier[0].weight
             self.classifier[2] = nn.Linear(self.num_features, num_classes, device=like.device, dtype=like.dtype)
-            initialise(self.classifier[2])
+            initialize(self.classifier[2])
 
 
 class Block(nn.Module):
@@ -162,7 +162,7 @@ class LayerNorm2d(nn.LayerNorm):
 
 
 def stem(in_channels: int, channels: int, small_images: bool) -> nn.Sequential:
-    """4 × 4 patches, or every pixel with its neighbours; then a normalisation."""
+    """4 × 4 patches, or every pixel with its neighbours; then a normalization."""
     if small_images:
         conv = nn.Conv2d(in_channels, channels, 3, padding=1)
     else:
@@ -175,7 +175,7 @@ def downsampling(in_channels: int, channels: int) -> nn.Sequential:
     return nn.Sequential(LayerNorm2d(in_channels), nn.Conv2d(in_channels, channels, 2, stride=2))
 
 
-def initialise(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     """The paper's start: weights N(0, 0.02²) cut off at ±2, biases 0."""
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         nn.init.trunc_normal_(module.weight, std=0.02)

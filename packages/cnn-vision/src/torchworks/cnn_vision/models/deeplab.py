@@ -1,4 +1,4 @@
-"""DeepLabV3: a class for every pixel, from a backbone that stops shrinking and looks farther instead.
+"""DeepLabV3: a class for every pixel, from a backbone with atrous convolutions in place of its last strides.
 
 Chen, Papandreou, Schroff & Adam 2017, "Rethinking Atrous Convolution for Semantic Image Segmentation"
 (arXiv:1706.05587).

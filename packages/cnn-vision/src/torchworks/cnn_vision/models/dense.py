@@ -48,7 +48,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "deeplabv3_mobilenet_v3_large": {"aux_loss": True},
 }
 """Nets that torchvision has weights of, and how a net must be built for them. The R-CNNs were trained with frozen batch
-normalisation that added nothing to the variance; the DeepLabs with an auxiliary head."""
+normalization that added nothing to the variance; the DeepLabs with an auxiliary head."""
 
 
 def list_detectors() -> list[str]:

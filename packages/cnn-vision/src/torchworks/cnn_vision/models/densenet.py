@@ -136,7 +136,7 @@ class DenseNet(Backbone):
         self.pyramid = tuple(levels)
         self.num_features = channels
         self.reset_classifier(num_classes)
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, x: Tensor) -> Tensor:
         return F.relu(self.features(x), inplace=True)  # (N, C, H/32, W/32)
@@ -157,7 +157,7 @@ class DenseNet(Backbone):
     def reset_classifier(self, num_classes: int) -> None:
         self.num_classes = num_classes
         self.classifier: nn.Module = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
-        initialise(self.classifier)
+        initialize(self.classifier)
         self.classifier.to(self.features.get_parameter("conv0.weight"))  # its device and precision
 
 
@@ -172,7 +172,7 @@ def stem(in_channels: int, channels: int, small_images: bool) -> nn.Sequential:
     return nn.Sequential(OrderedDict(conv0=conv, norm0=norm, relu0=relu, pool0=pool))
 
 
-def initialise(net: nn.Module) -> None:
+def initialize(net: nn.Module) -> None:
     """He's start for convolutions, bias 0 for the classifier; the rest keeps PyTorch's."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

@@ -1,11 +1,11 @@
-"""What every detector of this package offers, whatever is inside it.
+"""The interface of every detector of this package.
 
     net.losses(images, targets)   a dict of losses, to be summed: what training needs
     net(images)                   a list with one dict for each image: "boxes" (m, 4), "scores" (m,), "labels" (m,)
     net(images, targets)          the losses again, since a wrapper such as DDP sees `forward` alone
     net.detect(images)            tensors of fixed shape, padded: what `torch.export` and ONNX take
 
-`images` are float (N, 3, S, S), normalised already; `targets` a list of N dicts with "boxes" float (m, 4) and "labels"
+`images` are float (N, 3, S, S), normalized already; `targets` a list of N dicts with "boxes" float (m, 4) and "labels"
 int64 (m,), and "masks" (m, S, S) where a net wants them; all of them may have "ignored" (k, 4), regions in which what
 is found does not count as a mistake. Boxes are x1, y1, x2, y2 in pixels.
 

@@ -137,7 +137,7 @@ class EfficientNet(ChainBackbone):
         parts.append(conv(channels[-1], last_channels, 1))  # (N, last_channels, H/32, W/32)
         self.assemble(parts, [*channels, last_channels], [*strides, 1], num_classes)
 
-    def initialise_linear(self, layer: nn.Linear) -> None:
+    def initialize_linear(self, layer: nn.Linear) -> None:
         """As in the authors' code: uniform, by fan-out."""
         limit = 1 / math.sqrt(layer.out_features)
         nn.init.uniform_(layer.weight, -limit, limit)

@@ -1,4 +1,4 @@
-"""Faster R-CNN: propose regions, then look at each of them again.
+"""Faster R-CNN: detection in two stages, region proposals and their classification.
 
 Ren, He, Girshick & Sun 2015, "Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks"
 (arXiv:1506.01497), on the feature pyramid of Lin et al. 2017 (arXiv:1612.03144, see fpn.py).
@@ -25,7 +25,7 @@ The idea: detection in two stages that share one backbone.
 
 What differs from the paper, as in torchvision: a pyramid, hence RoIAlign and no convolutions after it; both stages
 are trained together; suppression of proposals is done map by map; smooth L1 bends at 1/9. Parity with torchvision
-holds for its nets with a transform that does nothing: images here are of one square size S and normalised already
+holds for its nets with a transform that does nothing: images here are of one square size S and normalized already
 (min_size = max_size = S a multiple of 32, mean 0, std 1).
 
 | builder | backbone | parameters (M), 91 classes | COCO box mAP of torchvision's weights |

@@ -1,10 +1,10 @@
-"""Feature pyramid: maps of all sizes, each with the knowledge of the smallest.
+"""Feature pyramid: maps of several strides, each with the semantics of the coarsest.
 
 Lin, Dollár, Girshick, He, Hariharan & Belongie 2017, "Feature Pyramid Networks for Object Detection"
 (arXiv:1612.03144).
 
-The idea: a backbone's large maps know where, but only of edges and textures; its small maps know what, but not where.
-Go back from small to large, and add at each size what the backbone had there (the paper, figure 3):
+The idea: a backbone's large maps are precise in place but contain only edges and textures; its small maps contain
+objects but are coarse. Go back from small to large, and add at each size the backbone's own map (the paper, figure 3):
 
     P_last = 1×1(C_last)        P_i = 1×1(C_i) + up(P_{i+1})        each P is smoothed by a 3×3 at the end
 
@@ -64,7 +64,7 @@ def start_convolutions(net: nn.Module, start: Callable[[Tensor], object]) -> Non
 class BackboneWithFPN(nn.Module):
     """A backbone of this package and a pyramid on its maps of stride `finest` and more.
 
-    `frozen_bn` takes the backbone's batch normalisation as it is: statistics and weights stay. That is for published
+    `frozen_bn` takes the backbone's batch normalization as it is: statistics and weights stay. That is for published
     weights: with the one or two images that fit a GPU beside a detector, statistics of a batch are worse than none.
     `frozen_eps` is what is added to variances then; torchvision's published detectors want 0.
     """
@@ -91,7 +91,7 @@ class BackboneWithFPN(nn.Module):
 
 
 def freeze_batch_norm(net: Net, eps: float = 1e-5) -> Net:
-    """`net` with each batch normalisation replaced by one that never changes, of the same statistics and weights."""
+    """`net` with each batch normalization replaced by one that never changes, of the same statistics and weights."""
     for name, child in net.named_children():
         if isinstance(child, nn.BatchNorm2d):
             frozen = FrozenBatchNorm2d(child.num_features, eps)

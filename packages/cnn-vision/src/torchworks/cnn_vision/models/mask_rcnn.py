@@ -1,4 +1,4 @@
-"""Mask R-CNN: Faster R-CNN that also says which pixels of a box are the object.
+"""Mask R-CNN: Faster R-CNN with a mask for each box.
 
 He, Gkioxari, Dollár & Girshick 2017, "Mask R-CNN" (arXiv:1703.06870).
 
@@ -55,6 +55,7 @@ from torchworks.cnn_vision.models.faster_rcnn import (
 )
 from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.resnet import resnet50
+from torchworks.shared.full_precision import full_precision
 
 __all__ = ["MaskRCNN", "maskrcnn_resnet20_fpn", "maskrcnn_resnet50_fpn", "rename_old_keys"]
 
@@ -133,6 +134,7 @@ def masks_of_regions(targets: Sequence[Target], objects: Tensor, boxes: Tensor, 
     return roi_align(masks, torch.cat([objects[:, None].to(boxes), boxes], 1), size).squeeze(1)
 
 
+@full_precision
 def paste(masks: Tensor, boxes: Tensor, image_size: ImageSize) -> Tensor:
     """Stretch `masks` (R, 28, 28) over their `boxes` (R, 4), on an image of zeros: (R, S, S)."""
     masks = F.pad(masks, (1, 1, 1, 1))  # so that edges fade out; the boxes grow with it

@@ -1,12 +1,12 @@
-"""PatchCore: an image is as strange as its strangest patch, and a patch as strange as it is far from all good ones.
+"""PatchCore: anomaly detection by the distance of each patch to the nearest patch of good images.
 
 Roth, Pemula, Zepeda, Schölkopf, Brox & Gehler 2022, "Towards Total Recall in Industrial Anomaly Detection"
 (arXiv:2106.08265).
 
 The idea: keep the features of patches of good images in a memory M, thinned out to a coreset that covers them evenly,
-and look new patches up in it. Nothing is trained; the features are those of a net that learnt something else.
+and look new patches up in it. Nothing is trained; the features come from a net that was trained for another task.
 
-    patch features   mean over 3 × 3 neighbours in two maps of a backbone, joined on one grid             eq. (1)-(3)
+    patch features   mean over 3 × 3 neighbors in two maps of a backbone, joined on one grid             eq. (1)-(3)
     coreset          M_C = argmin max_m min_n ‖m − n‖, greedily, in a random projection             eq. (4), (5), alg. 1
     distance         m* = the nearest of M to a patch; s* = the largest distance of an image's patches          eq. (6)
     score            s = (1 − exp s* / Σ_{m in the b nearest to m*} exp ‖m_test − m‖) · s*                      eq. (7)
@@ -18,7 +18,7 @@ What differs from the paper: the joined features keep all channels instead of be
 is divided by its spread over good patches, so that maps of any scale count alike; smoothing is
 a Gaussian of S/56 pixels, which is the paper's 4 at 224; eq. (7) is computed as a softmax, which cannot overflow.
 
-Shape letters: N images, S pixels, h × w places of the grid, P patches, D features, M memory, b neighbours.
+Shape letters: N images, S pixels, h × w places of the grid, P patches, D features, M memory, b neighbors.
 """
 
 import math
@@ -41,11 +41,11 @@ class PatchCore(nn.Module):
     threshold: Tensor
     heat_threshold: Tensor
 
-    def __init__(self, backbone: nn.Module, stride: int, size: int, features: int, neighbours: int = 9):
+    def __init__(self, backbone: nn.Module, stride: int, size: int, features: int, neighbors: int = 9):
         super().__init__()
         self.backbone, self.stride = backbone, stride
         self.memory = nn.Parameter(torch.zeros(size, features))  # (M, D)
-        self.neighbours = min(neighbours, size)
+        self.neighbors = min(neighbors, size)
         self.register_buffer("spread", torch.ones(features))
         self.register_buffer("threshold", torch.tensor(1.0))
         self.register_buffer("heat_threshold", torch.tensor(1.0))
@@ -68,11 +68,11 @@ class PatchCore(nn.Module):
         """Eq. (6) and (7): (N,)."""
         largest, place = distance.flatten(1).max(1)  # (N,) each
         strangest = patches.flatten(2).gather(2, place[:, None, None].expand(-1, patches.shape[1], 1))[..., 0]  # (N, D)
-        if self.neighbours == 1:
+        if self.neighbors == 1:
             return largest
         to_memory = pairwise(strangest, self.memory)  # (N, M)
         nearest = self.memory[to_memory.argmin(1)]  # (N, D), m*
-        company = pairwise(nearest, self.memory).topk(self.neighbours, largest=False).indices  # (N, b), m* itself too
+        company = pairwise(nearest, self.memory).topk(self.neighbors, largest=False).indices  # (N, b), m* itself too
         weight = 1 - to_memory.gather(1, company).softmax(1)[:, 0]  # the first of the company is m*
         return weight * largest
 

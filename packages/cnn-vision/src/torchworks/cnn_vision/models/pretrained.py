@@ -1,4 +1,4 @@
-"""Weights that exist already: fetched from torchvision or read from a file, and fitted to a net.
+"""Pretrained weights: fetched from torchvision or read from a file, and fitted to a net.
 
 Where they come from
 - `pretrained=True`: torchvision's `DEFAULT` weights of that name, the most accurate that it has. For most ResNets,
@@ -8,9 +8,9 @@ Where they come from
 - a path: `.safetensors`, or anything `torch.save` wrote that holds tensors alone. Nothing is ever unpickled.
 
 How they are fitted
-- Another number of classes: the last layer's tensors are dropped, and it stays newly initialised.
-- Another number of input channels: the first convolution's kernels are summed over the input channels for grey images,
-  which is exact for a grey image that would have been repeated; otherwise repeated over them and rescaled, so that the
+- Another number of classes: the last layer's tensors are dropped, and it stays newly initialized.
+- Another number of input channels: the first convolution's kernels are summed over the input channels for gray images,
+  which is exact for a gray image that would have been repeated; otherwise repeated over them and rescaled, so that the
   sum over channels, and with it the size of the outputs, stays about the same (as timm's `adapt_input_conv` does).
 - Anything else that does not fit is an error, which also says whose weights the file seems to hold.
 
@@ -55,7 +55,7 @@ def load_pretrained(net: nn.Module, name: str, pretrained: Literal[True] | str |
     """Load torchvision's weights of `name`, or those of a file, into `net`.
 
     `build(num_classes=…, in_channels=…)` builds the same architecture. Raises `UserError`, and leaves `net` as it was,
-    if the weights cannot be had or read, or are another architecture's.
+    if the weights cannot be fetched or read, or are another architecture's.
     """
     path = None if pretrained is True else Path(pretrained).expanduser()
     state = read_weights(path) if path else fetch(name)
@@ -95,7 +95,7 @@ def fetch(name: str) -> Weights:
 
 @contextmanager
 def _patience() -> Generator[None]:
-    """torch.hub sets no limit on waiting and would hang for ever."""
+    """torch.hub sets no limit on waiting and would hang forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_PATIENCE)
     try:
@@ -120,8 +120,8 @@ def _failures_explained(name: str, url: str, file: Path) -> Generator[None]:
         ) from error
     except OSError as error:
         raise UserError(
-            f"The weights of {name} could not be kept in {file.parent}: {error}. Make room or permission there, or set "
-            "TORCH_HOME to another folder."
+            f"The weights of {name} could not be kept in {file.parent}: {error}. Free disk space or fix the "
+            "permissions, or set TORCH_HOME to another folder."
         ) from error
     except Exception as error:  # a damaged file: see `read_weights`
         if file.exists():
@@ -275,7 +275,7 @@ class Misfit:
 
 
 def compare(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], optional: Collection[str] = ()) -> Misfit:
-    """What of `found` does not fit `wanted`. Counters of batch norm may be missing: files of before 2018 have none."""
+    """The difference of `found` from `wanted`. Counters of batch norm may be missing, as in files of before 2018."""
     counters = {key for key in wanted if key.endswith(".num_batches_tracked")}
     missing = [key for key in wanted if key not in found and key not in optional and key not in counters]
     unexpected = [key for key in found if key not in wanted]

@@ -1,18 +1,12 @@
-"""Every architecture by name.
+"""Every architecture by name: the one list of them. `create.py` builds them.
 
-    create_model("resnet50", num_classes=10)                             new weights
-    create_model("resnet50", num_classes=10, pretrained=True)            torchvision's weights, a new classifier
-    create_model("resnet50", pretrained="runs/cnn-vision/mine/001")      weights from a file or a run
-    create_model("timm:resnet50d", pretrained=True)                      any net of timm, behind the same interface
-
-Names are torchvision's. Nothing here imports torch before a net is built, so that listing names is quick.
+A new architecture is a module in this folder with a builder function, and a line in `FAMILIES`. Names are
+torchvision's. Nothing here imports torch before a net is built, so that listing names is quick.
 """
 
 import importlib
 import inspect
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchworks.shared.config import UserError, nearest
@@ -76,8 +70,8 @@ def family_of(name: str) -> Any:
 
 
 def options_of(name: str) -> list[str]:
-    """What the architecture `name` can be told: the keyword-only parameters of its class. Those before them are its
-    shape, which the builder knows."""
+    """The options of the architecture `name`: the keyword-only parameters of its class. The builder sets those before
+    them, its shape."""
     parameters = inspect.signature(inspect.signature(find_builder(name)).return_annotation).parameters.values()
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
@@ -87,40 +81,3 @@ def refuse_unknown_options(name: str, options: dict[str, Any]) -> None:
     for option in options:
         if option not in known:
             raise UserError(f"{name} has no option '{option}'.{nearest(option, known)} It has: {', '.join(known)}.")
-
-
-def create_model(
-    name: str,
-    *,
-    num_classes: int = 1000,
-    in_channels: int = 3,
-    small_images: bool = False,
-    pretrained: bool | str | Path = False,
-    **options: Any,
-) -> "Backbone":
-    """The net `name` of `list_models()`, or `timm:NAME`; `options` are those of its class.
-
-    `pretrained=True` fetches the published weights (torchvision's, timm's for `timm:`), unless they were fetched
-    before; a path reads a file of weights, or the `model.safetensors` of a run's directory. Both are fitted to
-    `num_classes` and `in_channels` as `pretrained.py` says. Raises `UserError` for an unknown name or option, weights
-    that cannot be had or read, and weights of another architecture.
-    """
-    if name.startswith(TIMM):
-        from torchworks.cnn_vision.models.timm_model import create_timm_model
-
-        return create_timm_model(
-            name.removeprefix(TIMM),
-            num_classes=num_classes,
-            in_channels=in_channels,
-            small_images=small_images,
-            pretrained=pretrained,
-            **options,
-        )
-    refuse_unknown_options(name, options)
-    build = partial(find_builder(name), small_images=small_images, **options)
-    net = build(num_classes=num_classes, in_channels=in_channels)
-    if pretrained:
-        from torchworks.cnn_vision.models.pretrained import load_pretrained
-
-        load_pretrained(net, name, pretrained, build)
-    return net

@@ -7,7 +7,7 @@ Zagoruyko & Komodakis 2016, "Wide Residual Networks" (arXiv:1605.07146).
 The idea: a plain net of 56 layers *fits* its training data worse than one of 20, though it could copy the 20 and do
 nothing in the rest. Doing nothing is hard to learn for a stack of convolutions, so make it the default:
 
-    y = ReLU(x + F(x))                       F: a few convolutions, each followed by batch normalisation
+    y = ReLU(x + F(x))                       F: a few convolutions, each followed by batch normalization
 
 With F = 0 the block passes x on, and the gradient reaches early layers through the sum undiminished.
 
@@ -23,8 +23,8 @@ Wide ResNet doubles its channels, which runs faster on a GPU than doubling the d
 What differs from the papers, as in torchvision: the bottleneck's stride is in its 3×3 rather than its first 1×1 (known
 as v1.5, of which NVIDIA reports about 0.5 % more top-1: https://pytorch.org/hub/nvidia_deeplearningexamples_resnet50/);
 of Wide ResNet there are the two nets for ImageNet, which are bottlenecks. New here, and off unless asked for: dropout
-before the classifier, and stochastic depth (stochastic_depth.py), which leaves out whole F's at random, the later the
-likelier.
+before the classifier, and stochastic depth (stochastic_depth.py), which leaves out whole F's at random, later ones
+with a higher probability.
 
 resnet20 to resnet56 are the nets of the paper's section 4.2, for images of 32 pixels and below: 16 channels at the
 start, three layers, basic blocks (6n + 2 convolutions with a layer's n blocks). torchvision has none of them. Where the
@@ -85,9 +85,13 @@ class Block(nn.Module):
 
 
 class BasicBlock(Block):
+    """Two 3×3 convolutions. Raises `ValueError` for groups or another width, which only bottlenecks have."""
+
     expansion = 1
 
     def __init__(self, in_channels: int, channels: int, *, width: int, stride: int, groups: int, drop_path: float):
+        if groups != 1 or width != channels:
+            raise ValueError("BasicBlock supports only groups=1 and width_per_group=64; take Bottleneck for others.")
         super().__init__(drop_path)
         self.conv1 = conv3x3(in_channels, channels, stride)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -101,6 +105,8 @@ class BasicBlock(Block):
 
 
 class Bottleneck(Block):
+    """1×1 to `width` channels, 3×3 in `groups`, 1×1 to 4 × `channels`."""
+
     expansion = 4
 
     def __init__(self, in_channels: int, channels: int, *, width: int, stride: int, groups: int, drop_path: float):
@@ -124,7 +130,7 @@ BlockType = type[BasicBlock] | type[Bottleneck]
 
 
 class ResNet(Backbone):
-    """A ResNet with `depths[i]` blocks in layer i + 1, on `channels` · 2^i channels.
+    """A ResNet with `depths[i]` blocks in stage i + 1, on `channels` · 2^i channels.
 
     `small_images` is for 32×32 and below (at least 8×8): the first convolution is 3×3 with stride 1 and the max-pool
     is left out, as is usual for CIFAR, so that strides are 1, 2, 4, 8 instead of 4, 8, 16, 32. Keys stay; only
@@ -163,18 +169,18 @@ class ResNet(Backbone):
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, stride=2, padding=1)
-        sequences = layers(block, depths, channels, groups, width_per_group, stochastic_depth)
-        self.layers = [f"layer{i}" for i in range(1, len(depths) + 1)]
-        for name, sequence in zip(self.layers, sequences, strict=True):
-            self.add_module(name, sequence)
+        stages = make_stages(block, depths, channels, groups, width_per_group, stochastic_depth)
+        self.num_stages = len(stages)
+        for i, stage in enumerate(stages, start=1):
+            self.add_module(f"layer{i}", stage)
         self.dropout = nn.Dropout(drop_rate)
         self.reset_classifier(num_classes)
-        initialise(self, zero_init_residual)
+        initialize(self, zero_init_residual)
 
     def forward_features(self, x: Tensor) -> Tensor:
         x = self._stem(x)
-        for layer in self._layers():
-            x = layer(x)
+        for stage in self.stages():
+            x = stage(x)
         return x  # (N, 512·E, H/32, W/32), of the small nets (N, 64, H/4, W/4)
 
     def forward_head(self, features: Tensor) -> Tensor:
@@ -183,8 +189,8 @@ class ResNet(Backbone):
 
     def forward_pyramid(self, x: Tensor) -> list[Tensor]:
         maps = [self._stem(x)]
-        for layer in self._layers():
-            maps.append(layer(maps[-1]))
+        for stage in self.stages():
+            maps.append(stage(maps[-1]))
         return maps[1:]
 
     def reset_classifier(self, num_classes: int) -> None:
@@ -195,15 +201,16 @@ class ResNet(Backbone):
     def _stem(self, x: Tensor) -> Tensor:
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # (N, 64, H/4, W/4)
 
-    def _layers(self) -> list[nn.Module]:
-        return [self.get_submodule(name) for name in self.layers]
+    def stages(self) -> list[nn.Module]:
+        """`layer1`, `layer2`, …, as torchvision names them."""
+        return [self.get_submodule(f"layer{i}") for i in range(1, self.num_stages + 1)]
 
 
-def layers(
+def make_stages(
     block: BlockType, depths: tuple[int, ...], channels: int, groups: int, width_per_group: int, stochastic_depth: float
 ) -> list[nn.Sequential]:
-    """`layer1`, `layer2`, …: channels double and the map halves at the start of each but the first."""
-    sequences, in_channels = [], channels
+    """Sequences of blocks: channels double and the map halves at the start of each stage but the first."""
+    stages, in_channels = [], channels
     drop_paths = iter(stochastic_depth * k / (sum(depths) - 1) for k in range(sum(depths)))
     for i, depth in enumerate(depths):
         out_channels, blocks = channels * 2**i, []
@@ -213,8 +220,8 @@ def layers(
             kind = {"width": width, "stride": stride, "groups": groups}
             blocks.append(block(in_channels, out_channels, drop_path=next(drop_paths), **kind))
             in_channels = out_channels * block.expansion
-        sequences.append(nn.Sequential(*blocks))
-    return sequences
+        stages.append(nn.Sequential(*blocks))
+    return stages
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -232,7 +239,7 @@ def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequentia
     return nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
 
 
-def initialise(net: ResNet, zero_init_residual: bool) -> None:
+def initialize(net: ResNet, zero_init_residual: bool) -> None:
     """He's start for convolutions; the rest keeps PyTorch's."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

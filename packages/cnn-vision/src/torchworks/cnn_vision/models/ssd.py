@@ -1,4 +1,4 @@
-"""SSD: one pass, no proposals; every place of several maps says what is there.
+"""SSD: detection in one pass, by class scores and offsets of default boxes on several maps.
 
 Liu, Anguelov, Erhan, Szegedy, Reed, Fu & Berg 2016, "SSD: Single Shot MultiBox Detector" (arXiv:1512.02325).
 
@@ -20,7 +20,7 @@ an object of the same image: the others are learnt already, and would drown the 
 
 What differs from the paper, as in torchvision: weights start by Xavier's rule, and the best 400 of each class go into
 suppression. Parity with torchvision holds for its net with a transform that does nothing: images are 300 × 300 and
-normalised already (mean 0, std 1; torchvision's weights want pixels from 0 to 255 less the mean (123, 117, 104)).
+normalized already (mean 0, std 1; torchvision's weights want pixels from 0 to 255 less the mean (123, 117, 104)).
 `ssd_resnet20` has the same head on a small backbone, on maps of strides 8, 16 and 32.
 
 | builder | backbone | parameters (M), 91 classes | COCO box mAP of torchvision's weights |

@@ -70,7 +70,7 @@ class TimmBackbone(Backbone):
         if not hasattr(self.model, "forward_intermediates"):
             return [self.forward_features(x)]
         last, maps = self.model.forward_intermediates(x, indices=self.indices)
-        return [*maps[:-1], self._as_map(last, x)]  # the last one after timm's final normalisation or convolution
+        return [*maps[:-1], self._as_map(last, x)]  # the last one after timm's final normalization or convolution
 
     def reset_classifier(self, num_classes: int) -> None:
         self.num_classes = num_classes

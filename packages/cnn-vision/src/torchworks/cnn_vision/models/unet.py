@@ -1,4 +1,4 @@
-"""U-Net: a class for every pixel, by a net that goes down for the what and up again for the where.
+"""U-Net: a class for every pixel, by an encoder and a decoder with skip connections.
 
 Ronneberger, Fischer & Brox 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation"
 (arXiv:1505.04597).
@@ -16,14 +16,14 @@ where `double` is two 3×3 convolutions, each followed by a ReLU. The joins are 
 What differs from the paper:
 - Convolutions are padded, so that the mask is as large as the image. The paper's are not: its 572 × 572 pixels give a
   mask of 388 × 388, and images are fed in as overlapping tiles.
-- Batch normalisation (Ioffe & Szegedy 2015) follows every 3×3 convolution, which then needs no bias. The paper is older
+- Batch normalization (Ioffe & Szegedy 2015) follows every 3×3 convolution, which then needs no bias. The paper is older
   than the habit; `norm="none"` is its net.
 - An image whose sides are no multiples of 2^depth is padded at the right and the bottom by its last pixels, and the
   logits are cut back.
 - Dropout at the end of the way down (section 3.1) is off unless `drop_rate` is given.
 - With `aux_loss` a second head reads the classes off the coarsest map of the way up, in training alone (Lee et al.
-  2015, arXiv:1409.5185; nnU-Net, Isensee et al. 2021, has one on most maps). What is there is told by the lowest
-  levels, and what they learn must else come down through the whole way up.
+  2015, arXiv:1409.5185; nnU-Net, Isensee et al. 2021, has one on most maps). The lowest levels
+  recognize the objects, and without it their gradients pass through the whole decoder.
 
 | builder | width | depth | parameters (M) | |
 |---|---|---|---|---|

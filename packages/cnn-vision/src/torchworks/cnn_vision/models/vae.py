@@ -1,17 +1,17 @@
-"""Variational autoencoder: a code whose distribution is known, so that new images can be drawn from it.
+"""Variational autoencoder: a code of known distribution, from which new images can be sampled.
 
 Kingma & Welling 2014, "Auto-Encoding Variational Bayes" (arXiv:1312.6114).
 Higgins et al. 2017, "β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework" (ICLR).
 
 The idea: the encoder answers with a distribution q(z|x) of codes, the decoder with a distribution p(x|z) of images, and
-both maximise a lower bound of log p(x), with z drawn from q so that gradients pass through it:
+both maximize a lower bound of log p(x), with z drawn from q so that gradients pass through it:
 
     q(z|x) = N(μ(x), σ²(x)),  p(z) = N(0, 1),  p(x|z) = Bernoulli(g(z))
     z = μ + σ ε,  ε ~ N(0, 1)                                                               K&W eq. (10), section 2.4
     −KL(q(z|x) ‖ p(z)) = ½ Σ_j (1 + log σ_j² − μ_j² − σ_j²)                                 K&W eq. (10), appendix B
     log p(x|z) = Σ_i x_i log g_i + (1 − x_i) log(1 − g_i)                                   K&W appendix C.1
     ELBO = E_q log p(x|z) − KL(q(z|x) ‖ p(z)) ≤ log p(x)                                    K&W eq. (3)
-    β-VAE maximises E_q log p(x|z) − β KL(q(z|x) ‖ p(z))                                    Higgins et al. eq. (4)
+    β-VAE maximizes E_q log p(x|z) − β KL(q(z|x) ‖ p(z))                                    Higgins et al. eq. (4)
 
 Grey pixels x in [0, 1] are the probabilities that a pixel of a black and white image is white: as log p(x|z) is linear
 in x, the ELBO is the mean bound over all such images, in nats an image. With β > 1 fewer numbers of the code are used,

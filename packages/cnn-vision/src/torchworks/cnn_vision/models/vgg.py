@@ -16,7 +16,7 @@ multiply-adds are in the convolutions.
 
 What differs from the paper, as in torchvision: the map is pooled to 7×7 whatever the image's size (the paper slides
 its dense layers over larger images); weights start as He's normal distribution, so that 19 layers train from scratch
-(the paper starts them from a trained vgg11); the `_bn` nets add batch normalisation, which is younger than the
+(the paper starts them from a trained vgg11); the `_bn` nets add batch normalization, which is younger than the
 paper and lets a net train at higher rates and with less care for its start (Ioffe & Szegedy 2015, arXiv:1502.03167):
 take those if you train from scratch.
 
@@ -82,7 +82,7 @@ class VGG(Backbone):
         self.pool_size = 1 if small_images else 7
         self.avgpool = nn.AdaptiveAvgPool2d(self.pool_size)
         self.classifier = self._dense_layers()
-        initialise(self)
+        initialize(self)
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self.features(x)  # (N, 512, H/32, W/32)
@@ -109,7 +109,7 @@ class VGG(Backbone):
             new = self.classifier[-1] = nn.Linear(self.hidden_features, num_classes)
         else:
             new = self.classifier = self._dense_layers()
-        initialise(new)
+        initialize(new)
         new.to(self.features.get_parameter("0.weight"))  # its device and precision
 
     def _dense_layers(self) -> nn.Sequential:
@@ -141,7 +141,7 @@ def convolutions(in_channels: int, depths: tuple[int, ...], batch_norm: bool, ma
     return nn.Sequential(*layers)
 
 
-def initialise(net: nn.Module) -> None:
+def initialize(net: nn.Module) -> None:
     """He's start for convolutions, N(0, 0.01²) for dense layers, biases 0."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -161,7 +161,7 @@ def vgg11(**options: Any) -> VGG:
 
 
 def vgg11_bn(**options: Any) -> VGG:
-    """vgg11 with batch normalisation."""
+    """vgg11 with batch normalization."""
     return VGG((1, 1, 2, 2, 2), batch_norm=True, **options)
 
 
@@ -171,7 +171,7 @@ def vgg13(**options: Any) -> VGG:
 
 
 def vgg13_bn(**options: Any) -> VGG:
-    """vgg13 with batch normalisation."""
+    """vgg13 with batch normalization."""
     return VGG((2, 2, 2, 2, 2), batch_norm=True, **options)
 
 
@@ -181,7 +181,7 @@ def vgg16(**options: Any) -> VGG:
 
 
 def vgg16_bn(**options: Any) -> VGG:
-    """vgg16 with batch normalisation."""
+    """vgg16 with batch normalization."""
     return VGG((2, 2, 3, 3, 3), batch_norm=True, **options)
 
 
@@ -191,5 +191,5 @@ def vgg19(**options: Any) -> VGG:
 
 
 def vgg19_bn(**options: Any) -> VGG:
-    """vgg19 with batch normalisation."""
+    """vgg19 with batch normalization."""
     return VGG((2, 2, 4, 4, 4), batch_norm=True, **options)

@@ -107,12 +107,12 @@ class VisionTransformer(Backbone):
         return self.forward_head(*self.forward_tokens(x))
 
     def forward_tokens(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The map of patch tokens (N, D, h, w) and the class token (N, D), both normalised."""
+        """The map of patch tokens (N, D, h, w) and the class token (N, D), both normalized."""
         patches = self.conv_proj(x)  # (N, D, h, w)
         return split(self.encoder(self._join(patches), patches.shape[2:]), patches.shape[2:])
 
     def forward_traceable(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The normalised patches that the last block's attention reads, as one map, and the logits.
+        """The normalized patches that the last block's attention reads, as one map, and the logits.
 
         The class token learns of the patches there for the last time: what the block writes into them afterwards no
         longer reaches the classifier.
@@ -183,7 +183,7 @@ def patch_embedding(in_channels: int, size: ViTSize) -> nn.Conv2d:
 
 
 class Encoder(nn.Module):
-    """Tokens (N, T, D) without positions to normalised tokens (N, T, D)."""
+    """Tokens (N, T, D) without positions to normalized tokens (N, T, D)."""
 
     def __init__(self, size: ViTSize, side: int, drop_rate: float, attention_drop_rate: float):
         super().__init__()
@@ -203,7 +203,7 @@ class Encoder(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Equations 2 and 3: attention, then an MLP, each normalised before and added to what came in."""
+    """Equations 2 and 3: attention, then an MLP, each normalized before and added to what came in."""
 
     def __init__(self, size: ViTSize, drop_rate: float, attention_drop_rate: float):
         super().__init__()
@@ -216,9 +216,9 @@ class EncoderLayer(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return self.update(z, self.ln_1(z))
 
-    def update(self, z: Tensor, normalised: Tensor) -> Tensor:
-        """`forward` for a `z` that is normalised already."""
-        z = z + self.dropout(self.self_attention(normalised))
+    def update(self, z: Tensor, normalized: Tensor) -> Tensor:
+        """`forward` for a `z` that is normalized already."""
+        z = z + self.dropout(self.self_attention(normalized))
         return z + self.mlp(self.ln_2(z))
 
 

@@ -1,4 +1,4 @@
-"""A YOLO in its present form: one pass, no anchors; every place says what is there, and how far its sides are.
+"""YOLO, without anchors: in one pass, every place predicts class scores and the distances to the sides of a box.
 
 Written from papers only:
 
@@ -30,7 +30,7 @@ The first term is the quality focal loss (GFL, equation 2) over all points and c
 object's class at its points; the second, over points with an object, is `torchvision.ops.complete_box_iou_loss`.
 
 What was left out, being simpler without: SimOTA (YOLOX), which task alignment replaces; distances as distributions
-(GFL's other half), which help on outlines that are blurred; mosaics (see `scenes/augment.py` for what there is); a
+(GFL's other half), which help on outlines that are blurred; mosaics (see `data/augment.py` for the augmentations); a
 second, upward path through the pyramid. An object so small that it holds no point is learnt by the nearest one.
 
 | builder | backbone | maps of stride | parameters (M), 80 classes |
@@ -129,7 +129,7 @@ class YOLOHead(nn.Module):
 
 
 def _tower(channels: int, depth: int) -> nn.Sequential:
-    """3×3 convolutions with group normalisation, whose statistics do not mix the maps that share it."""
+    """3×3 convolutions with group normalization, whose statistics do not mix the maps that share it."""
     layers: list[nn.Module] = []
     for _ in range(depth):
         conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)

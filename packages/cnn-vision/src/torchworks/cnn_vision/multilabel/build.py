@@ -1,85 +1,77 @@
-"""From a configuration to an experiment with findings: data, net, task, baselines, the model with its thresholds."""
+"""From a configuration to an experiment of multi-label classification: data, net, task, baselines, and the model to
+save with its thresholds.
 
-from collections.abc import Iterable, Sequence
+Shape letters: N images, K labels.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.classification import predictor
-from torchworks.cnn_vision.classification.baselines import logistic_regressions
-from torchworks.cnn_vision.classification.build import (
-    augmentations,
-    finetuning,
-    new_model,
-    normalisation,
-    open_loaders,
-    wants_small_images,
-)
-from torchworks.cnn_vision.config import FindingsConfig, check_findings_numbers
-from torchworks.cnn_vision.multilabel.task import Findings, findings_of, targets, thresholds_for
+from torchworks.cnn_vision.classification.build import model_config, trained_model
+from torchworks.cnn_vision.data.augmentations import augmentations
+from torchworks.cnn_vision.data.loading import open_loaders
+from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization
+from torchworks.cnn_vision.multilabel.baselines import logistic_regressions
+from torchworks.cnn_vision.multilabel.config import MultilabelConfig
+from torchworks.cnn_vision.multilabel.labels import open_labels, targets
+from torchworks.cnn_vision.multilabel.predictor import multilabel_config
+from torchworks.cnn_vision.multilabel.task import Multilabel
+from torchworks.cnn_vision.multilabel.thresholds import chosen_thresholds
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Part, Source, held_out, labels_of, open_source
-from torchworks.shared.machine.device import choose
+from torchworks.shared.data import Dataset, Source, held_out, labels_of, open_source
+from torchworks.shared.machine.device import Device
 from torchworks.shared.training.experiment import Experiment
 
 FEW = 10
-"""Validation images with a finding below which its threshold is called uncertain."""
+"""Validation images with a label below which its threshold is called uncertain."""
 RARE = 0.01
 """Share of positives below which weights are advised."""
 
 
-def findings_experiment(config: FindingsConfig) -> Experiment:
-    """A net that tells the findings of a source."""
-    check_findings_numbers(config)
+def build(config: MultilabelConfig, device: Device) -> Experiment:
+    """A classifier that predicts each label of a source independently."""
     source = open_source(config.data, config.loader)
-    names, places = findings_in(source, config.positive)
-    target = targets(labels_of(source.train), places)
-    _, selected = held_out(source.train, config.valid_fraction, config.seed, labels=rarest(target))
-    valid = selected.indices if selected else []
-    rest = sorted(set(range(len(target))) - set(valid))
-    notes = check_parts(
-        names, {"training": target[rest], "validation": target[valid], "test": targets(labels_of(source.test), places)}
-    )
-    if config.class_weights == "none":
-        notes += rare_findings(names, target)
-    pos_weight = balanced(target[rest]) if config.class_weights == "balanced" else torch.ones(len(names))
-
+    names, places = open_labels(source, config.positive)
+    train, valid = split(source, places, config)
+    parts = zip(("training", "validation", "test"), (train, valid, source.test), strict=True)
+    target = {name: targets(labels_of(part), places) for name, part in parts}
+    notes = check_parts(names, target)
+    if config.class_weights == "balanced":
+        pos_weight = balanced_weights(target["training"])
+    else:
+        pos_weight = torch.ones(len(names))
+        notes += rare_labels(names, targets(labels_of(source.train), places))
     channels, size = source.schema["image"].shape[:2]
-    model = new_model(config, channels, len(names))
-    mean, std = normalisation(config, model, channels)
-    plain = predictor.classifier_config(
-        config.model, size, channels, names, wants_small_images(config), config.drop_rate, mean, std
-    )
-    device = choose(config.trainer.device, config.trainer.precision, config.trainer.channels_last)
-    task = Findings(
+    model = build_model(config, channels, len(names))
+    mean, std = normalization(config, model, channels)
+    task = Multilabel(
         model,
         places,
         lr=config.optim.lr,
         weight_decay=config.weight_decay,
         label_smoothing=config.label_smoothing,
         pos_weight=pos_weight,
-        finetuning=finetuning(config, model, device),
+        finetuning=build_finetuning(config, model, device),
     )
-
     changes = augmentations(config.augment, size, mean, std)
-    scored = Part(source.train, valid), source.test
-    train, select, test = open_loaders(config, device, Part(source.train, rest), scored, changes, mean, std)
-
-    def package_model(folder: Path) -> None:
-        whole = predictor.findings_config(plain, pos_weight, chosen_thresholds(task, select, config.sensitivity))
-        finished = predictor.build_findings(whole)
-        finished.net = task.model
-        predictor.save(folder, finished, builder="cnn-vision-findings", plain=whole, config=config, source=source)
-
+    training, select, test = open_loaders(config, device, train, (valid, source.test), changes, mean, std)
+    trained = trained_model(
+        "cnn-vision-findings",
+        multilabel_config(model_config(config, source, names, mean, std), pos_weight),
+        task,
+        source,
+        complete=lambda: {"thresholds": chosen_thresholds(task, select, config.sensitivity)},
+    )
     return Experiment(
         task=task,
-        train=train,
+        train=training,
         select=select,
         test=test,
         sources=(replace(source, notes=(*source.notes, *notes)),),
-        package_model=package_model,
+        models=(trained,),
         baselines=lambda: logistic_regressions(source, places),
     )
 
@@ -87,37 +79,27 @@ def findings_experiment(config: FindingsConfig) -> Experiment:
 # ---- data ------------------------------------------------------------------------------------------------
 
 
-def findings_in(source: Source, positive: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
-    """Names of the findings, and their places (K,) among the classes. Raises `UserError` if the labels cannot tell
-    them."""
-    source.need("image")
-    if "label" not in source.schema:
-        raise UserError(
-            f"{source.name} has no labels, so nothing says which images have a finding. Give each class a sub-folder "
-            "of its own, or a CSV table a column of labels."
-        )
-    label = source.schema["label"]
-    names = findings_of(label, positive, source.name)
-    return names, torch.tensor([label.classes.index(name) for name in names])
-
-
-def rarest(target: Tensor) -> list[int]:
-    """The rarest finding that each image has by `target` (N, K), K where it has none: what is shared out evenly."""
-    rarity = target / target.sum(0).clamp(min=1)  # 0 where an image has not the finding
-    return torch.where(target.any(1), rarity.argmax(1), target.shape[1]).tolist()
+def split(source: Source, places: Tensor, config: MultilabelConfig) -> tuple[Dataset, Dataset]:
+    """Training and validation part. An image counts for its rarest label, so that both parts get their share of it."""
+    target = targets(labels_of(source.train), places)
+    rarity = target / target.sum(0).clamp(min=1)  # 0 where an image has not the label
+    stratum = torch.where(target.any(1), rarity.argmax(1), target.shape[1])
+    train, valid = held_out(source.train, config.valid_fraction, config.seed, stratum.tolist())
+    assert valid is not None, "the configuration holds some out"
+    return train, valid
 
 
 def check_parts(names: Sequence[str], parts: dict[str, Tensor]) -> list[str]:
-    """Notes on findings that few validation images have. Raises `UserError` if all or none of the images of a part have
-    a finding; `parts` are targets (N, K) by name."""
+    """Notes on labels that few validation images have. Raises `UserError` if all or none of the images of a part have a
+    label; `parts` are targets (N, K) by name."""
     for part, target in parts.items():
         for name, count in zip(names, target.sum(0).int().tolist(), strict=True):
             if count in (0, len(target)):
                 share = "none" if not count else "all"
                 raise UserError(
-                    f"The finding '{name}' cannot be learnt and measured: {share} of the {len(target)} {part} images "
+                    f"The label '{name}' cannot be learned and measured: {share} of the {len(target)} {part} images "
                     "have it, but some must have it and some not. Bring more images, change --valid-fraction or "
-                    "--loader.test-fraction, or leave the finding out by naming the others with --positive."
+                    "--loader.test-fraction, or leave the label out by naming the others with --positive."
                 )
     counts = zip(names, parts["validation"].sum(0).int().tolist(), strict=True)
     return [
@@ -127,8 +109,8 @@ def check_parts(names: Sequence[str], parts: dict[str, Tensor]) -> list[str]:
     ]
 
 
-def rare_findings(names: Sequence[str], target: Tensor) -> list[str]:
-    """Notes on findings that next to no image has."""
+def rare_labels(names: Sequence[str], target: Tensor) -> list[str]:
+    """Notes on labels that very few images have."""
     return [
         f"Only {share:.2%} of the training images have '{name}'; --class-weights balanced makes each count for more."
         for name, share in zip(names, target.mean(0).tolist(), strict=True)
@@ -136,19 +118,7 @@ def rare_findings(names: Sequence[str], target: Tensor) -> list[str]:
     ]
 
 
-def balanced(target: Tensor) -> Tensor:
-    """Weights (K,) of positives under which a finding weighs as much as its absence: negatives / positives."""
+def balanced_weights(target: Tensor) -> Tensor:
+    """Weights (K,) of positives under which a label weighs as much as its absence: negatives / positives."""
     positives = target.sum(0)
     return (len(target) - positives) / positives
-
-
-# ---- after the training ----------------------------------------------------------------------------------
-
-
-@torch.no_grad()
-def chosen_thresholds(task: Findings, validation: Iterable[dict[str, Tensor]], sensitivity: float) -> list[float]:
-    """`thresholds_for` the net as it now is, on the validation images."""
-    task.model.eval()
-    answers = [(task.probability(batch["image"]).cpu(), task.targets(batch["label"]).cpu()) for batch in validation]
-    probability, target = (torch.cat(part) for part in zip(*answers, strict=True))
-    return thresholds_for(probability, target, sensitivity)

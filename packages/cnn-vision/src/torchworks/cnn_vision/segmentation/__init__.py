@@ -1,1 +1,1 @@
-"""A class for every pixel: recipes, training, scores, and a finished segmenter at work."""
+"""Segmentation: a class for every pixel, by U-Net and DeepLabV3."""

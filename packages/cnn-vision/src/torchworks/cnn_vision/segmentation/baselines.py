@@ -1,4 +1,4 @@
-"""What a segmenter must beat: the commonest class everywhere, and a small classifier of pixels by what is around them.
+"""Baselines of segmentation: the majority class everywhere, and a random forest on the neighbourhood of each pixel.
 
 Shape letters: N images, C channels, S pixels, F features, P pixels of all images.
 """
@@ -21,29 +21,29 @@ PIXELS = 200
 
 
 def baselines(train: Dataset, test: Dataset, num_classes: int, seed: int = 0) -> dict[str, float]:
-    """Scores on some of `test` of a random forest on colours, blurred colours and edges of each pixel, and of the class
-    that is commonest in `train`."""
+    """Scores on some of `test` of a random forest on colors, blurred colors and edges of each pixel, and of the
+    majority class of `train`."""
     from sklearn.ensemble import RandomForestClassifier
 
     rng = np.random.default_rng(seed)
     rows = [_chosen(train[i], rng) for i in _spread(train, MOST_TRAINING)]
     x, y = (np.concatenate(part) for part in zip(*rows, strict=True))
     forest = RandomForestClassifier(20, max_depth=16, min_samples_leaf=4, random_state=seed).fit(x, y)
-    commonest = int(np.bincount(y).argmax())
-    by_forest, by_commonest = SegmentationScores(num_classes), SegmentationScores(num_classes)
+    majority = int(np.bincount(y).argmax())
+    by_forest, by_majority = SegmentationScores(num_classes), SegmentationScores(num_classes)
     for i in _spread(test, MOST_TESTING):
         truth = test[i]["mask"][None]
         answer = forest.predict(pixel_features(test[i]["image"]).reshape(-1, x.shape[1]))
         by_forest.update(torch.from_numpy(answer).view_as(truth), truth)
-        by_commonest.update(torch.full_like(truth, commonest), truth)
+        by_majority.update(torch.full_like(truth, majority), truth)
     return {
         **{f"{name}_baseline": value for name, value in by_forest.compute().items()},
-        **{f"{name}_commonest_class": value for name, value in by_commonest.compute().items()},
+        **{f"{name}_majority_class": value for name, value in by_majority.compute().items()},
     }
 
 
 def pixel_features(image: Tensor) -> np.ndarray:
-    """float32 (S, S, F) of an image uint8 (C, S, S): its colours, the same blurred, and edges at each blur."""
+    """float32 (S, S, F) of an image uint8 (C, S, S): its colors, the same blurred, and edges at each blur."""
     maps = []
     for channel in image.float().numpy():
         maps.append(channel)

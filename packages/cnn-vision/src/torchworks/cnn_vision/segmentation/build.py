@@ -1,48 +1,47 @@
-"""From a configuration to a segmenter's experiment: data, net, task, baselines, and how the model is packed."""
-
-from pathlib import Path
-from typing import Any
+"""Builder of the experiment of segmentation: data, net, task, baselines, model."""
 
 import torch
 from torch import Tensor, nn
+from torchvision.transforms import v2
 
-from torchworks.cnn_vision.data.augment import Augmented, changes
-from torchworks.cnn_vision.data.draw import pixel_colours
+from torchworks.cnn_vision.data.augment import changes
+from torchworks.cnn_vision.data.draw import pixel_colors
 from torchworks.cnn_vision.data.fields import open_fields
+from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
+from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.models.normalization import expected
-from torchworks.cnn_vision.segmentation import predictor
 from torchworks.cnn_vision.segmentation.baselines import baselines
-from torchworks.cnn_vision.segmentation.config import SegmentConfig, check_numbers, net_options
+from torchworks.cnn_vision.segmentation.config import SegmentConfig, net_options
 from torchworks.cnn_vision.segmentation.frequencies import balanced, pixel_classes, pixel_counts
+from torchworks.cnn_vision.segmentation.predictor import segmenter_config
 from torchworks.cnn_vision.segmentation.task import Segmentation
-from torchworks.shared.data import Dataset, Loader, held_out, open_loader
-from torchworks.shared.machine.device import Device, choose
+from torchworks.shared.data import Dataset, held_out
+from torchworks.shared.machine.device import Device
+from torchworks.shared.models.predictor import samples_of
+from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
-EVALUATION_BATCH = 32
 SHOWN = 4
-"""Test images drawn during the training."""
+"""Images in the preview."""
 COUNTED = 200
-"""Training images that tell how common classes are."""
+"""Training images by which the frequencies of the classes are estimated."""
 
 
-def segment_experiment(config: SegmentConfig) -> Experiment:
+def build(config: SegmentConfig, device: Device) -> Experiment:
     """A net that learns the masks of a source. Raises `UserError` for sources without them."""
-    check_numbers(config)
     source = open_fields(config.data, config.loader, config.seed, ("image", "mask"))
     classes = pixel_classes(source)
     channels, size = source.schema["image"].shape[:2]
-    model = new_model(config, channels, len(classes))
+    net = new_model(config, channels, len(classes))
     mean, std = expected(config.pretrained, channels)
-    plain = predictor.segmenter_config(config.model, net_options(config), size, channels, classes, mean, std)
-
+    plain = segmenter_config(config.model, net_options(config), size, channels, classes, mean, std)
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
     weights = balanced(pixel_counts(train, len(classes))) if config.class_weights == "balanced" else None
     if weights is None and not config.pretrained:
-        expect_frequencies(model, pixel_counts(train, len(classes), most=COUNTED))
+        expect_frequencies(net, pixel_counts(train, len(classes), most=COUNTED))
     task = Segmentation(
-        model,
+        net,
         len(classes),
         lr=config.optim.lr,
         weight_decay=config.weight_decay,
@@ -50,26 +49,36 @@ def segment_experiment(config: SegmentConfig) -> Experiment:
         aux_weight=config.aux_weight,
         class_weights=weights,
         shown=shown(valid or train, mean, std),
-        colours=pixel_colours(source.schema),
+        colors=pixel_colors(source.schema),
     )
     if valid is None:
         task.watch = None
-
-    def package_model(folder: Path) -> None:
-        whole = predictor.build_segmenter(plain)
-        whole.net = task.model
-        predictor.save(folder, whole, plain=plain, config=config, source=source)
-
-    device = choose(config.trainer.device, config.trainer.precision, config.trainer.channels_last)
+    samples = samples_of(source.test)
+    model = TrainedModel(
+        builder="cnn-vision-segmenter",
+        config=plain,
+        net=net,
+        labels=classes,
+        samples={"image": samples["image"]},
+        targets={"mask": samples["mask"]},
+        preprocessing=preprocessing(plain, fit="letterbox"),
+    )
     return Experiment(
         task=task,
-        train=training_loader(config, device, train, mean, std),
+        train=training_loader(config, device, train, mean, std, transform_of(config, channels, size)),
         select=scoring_loader(config, device, valid or source.test, mean, std),
         test=scoring_loader(config, device, source.test, mean, std),
         sources=(source,),
-        package_model=package_model,
+        models=(model,),
         baselines=lambda: baselines(train, source.test, len(classes), config.seed),
     )
+
+
+def transform_of(config: SegmentConfig, channels: int, size: int) -> v2.Transform | None:
+    """The augmentations that the configuration asks for."""
+    if not config.augment:
+        return None
+    return changes(size, flip=config.flip, color=config.colors, grey=channels == 1)
 
 
 def new_model(config: SegmentConfig, channels: int, num_classes: int) -> nn.Module:
@@ -81,8 +90,8 @@ def new_model(config: SegmentConfig, channels: int, num_classes: int) -> nn.Modu
 
 @torch.no_grad()
 def expect_frequencies(model: nn.Module, counts: Tensor) -> None:
-    """Set the last biases of each head to the logarithm of how common each class of pixels is, counted as `counts`
-    (G,). Else hundreds of steps go by until the net has learnt that nearly all is background (Lin et al. 2017,
+    """Set the last biases of each head to the log frequency of each class of pixels, of which there are `counts` (G,).
+    Otherwise the net needs hundreds of steps to learn that nearly all pixels are background (Lin et al. 2017,
     arXiv:1708.02002, section 4.1, for boxes)."""
     shares = (counts + 1) / (counts + 1).sum()
     for head in (model.classifier, getattr(model, "aux_classifier", None)):
@@ -91,29 +100,8 @@ def expect_frequencies(model: nn.Module, counts: Tensor) -> None:
             bias.copy_(shares.log())
 
 
-def training_loader(
-    config: Any, device: Device, train: Dataset, mean: list[float], std: list[float]
-) -> Loader | Augmented:
-    """Batches of training images, changed at random if the configuration says so (`augment`, `flip`, `colours`)."""
-    channels, size = train.schema["image"].shape[:2]
-    common = {"seed": config.seed, "device": device.device, "mean": mean, "std": std}
-    place = {"rank": device.rank, "world": device.world}
-    loader = open_loader(train, config.loader, config.trainer.batch_size, **common, **place)
-    if not config.augment:
-        return loader
-    return Augmented(
-        loader, changes(size, flip=config.flip, colour=config.colours, grey=channels == 1), mean=mean, std=std
-    )
-
-
-def scoring_loader(config: Any, device: Device, dataset: Dataset, mean: list[float], std: list[float]) -> Loader:
-    """All images in order, as they are."""
-    common = {"seed": config.seed, "device": device.device, "mean": mean, "std": std}
-    return open_loader(dataset, config.loader, EVALUATION_BATCH, train=False, **common)
-
-
 def shown(dataset: Dataset, mean: list[float], std: list[float]) -> dict[str, Tensor]:
-    """Some samples to draw, with the `input` that the net is given."""
+    """Samples for previews, with the `input` that the net takes."""
     samples = [dataset[i] for i in range(min(SHOWN, len(dataset)))]
     fields = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
     scale = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)

@@ -1,67 +1,53 @@
-"""What the recipes of segmentation can be told. Imports no torch."""
+"""Configuration of the recipes of segmentation. Imports no torch."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from torchworks.cnn_vision.config import POSITIVE, SHARE, check_ranges
-from torchworks.shared.config import Config, ImageConfig, UserError
+from torchworks.shared.config import Amount, Config, ImageConfig, Share, UserError, limited
 
 
 @dataclass(frozen=True)
 class SegmentConfig(Config):
-    """A net that gives each pixel a class."""
+    """A net that predicts a class for each pixel."""
 
     package: ClassVar[str] = "cnn-vision"
-    loader: ImageConfig = field(default_factory=ImageConfig)
+    build: ClassVar[str] = "torchworks.cnn_vision.segmentation.build:build"
+    renamed: ClassVar[dict[str, str]] = {"colours": "colors"}
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     model: str = "unet"
     """Architecture: unet, deeplabv3_resnet20, deeplabv3_mobilenet_v3_large, deeplabv3_resnet50 or _resnet101."""
-    width: int | None = None
+    width: Annotated[int | None, *limited(1, 1024, below=False)] = None
     """Channels of unet at the full size (default: the paper's 64)."""
-    depth: int | None = None
-    """How often unet halves its map (default: the paper's 4)."""
+    depth: Annotated[int | None, *limited(1, 8, below=False)] = None
+    """Number of times that unet halves its map (default: the paper's 4)."""
     pretrained: str = ""
     """Weights to start from: coco (a download; the DeepLabs on published backbones), the path of a .safetensors or .pth
     file, or the directory of a run."""
-    dice_weight: float = 1.0
-    """What soft Dice counts beside the cross-entropy."""
-    aux_weight: float = 0.4
-    """What the loss of the auxiliary head counts, which reads an inner map in training."""
+    dice_weight: Amount = 1.0
+    """Weight of the soft Dice loss relative to the cross-entropy."""
+    aux_weight: Amount = 0.4
+    """Weight of the loss of the auxiliary head, which reads an inner map in training."""
     class_weights: Literal["none", "balanced"] = "none"
-    """balanced: a class counts in the cross-entropy as if all had as many pixels."""
+    """balanced: every class has the same weight in the cross-entropy, however many pixels it has."""
     augment: bool = True
-    """Change training images at random: zoom, place and proportions."""
-    colours: bool = True
-    """Change their colours too. Not where colour is what tells the classes apart, as stains do."""
+    """Augment the training images: zoom, position and proportions."""
+    colors: bool = True
+    """Augment their colors too. Not where color identifies the classes, as stains do."""
     flip: bool = False
-    """Mirror them left and right too. Not for digits and letters."""
-    weight_decay: float = 1e-4
-    """Decoupled decay of the weights; norms and biases have none."""
-    valid_fraction: float = 0.1
-    """Share of the training images that chooses the best state; 0 keeps the last state and trains on all."""
+    """Also flip them left and right. Not for digits and letters."""
+    weight_decay: Amount = 1e-4
+    """Decoupled weight decay, not applied to norms and biases."""
+    valid_fraction: Share = 0.1
+    """Share of the training images held out to select the best state; 0 keeps the last state and trains on all."""
 
-    def experiment(self) -> Any:
-        from torchworks.cnn_vision.segmentation.build import segment_experiment
-
-        return segment_experiment(self)
-
-
-def check_numbers(config: SegmentConfig) -> None:
-    """Raise `UserError` for a number that makes no sense."""
-    check_ranges(
-        config,
-        dice_weight=POSITIVE,
-        aux_weight=POSITIVE,
-        weight_decay=POSITIVE,
-        valid_fraction=SHARE,
-        width=(1, 1025),
-        depth=(1, 9),
-    )
-    if config.model != "unet" and (config.width or config.depth):
-        raise UserError(f"--width and --depth are unet's; {config.model} is as it is. Leave them out.")
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model != "unet" and (self.width or self.depth):
+            raise UserError(f"--width and --depth apply to unet only; remove them for {self.model}.")
 
 
 def net_options(config: SegmentConfig) -> dict[str, Any]:
-    """What the builder of the net is told besides classes and channels."""
+    """Options of the net besides classes and channels."""
     given = {"aux_loss": True, "width": config.width, "depth": config.depth}
     return {name: value for name, value in given.items() if value is not None}

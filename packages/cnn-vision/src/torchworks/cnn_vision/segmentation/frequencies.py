@@ -1,4 +1,4 @@
-"""Classes of pixels: their names, and how common they are."""
+"""Classes of pixels: their names and frequencies."""
 
 import torch
 from torch import Tensor
@@ -13,14 +13,14 @@ def pixel_classes(source: Source) -> tuple[str, ...]:
     classes = source.schema["mask"].classes
     if len(classes) < 2:
         raise UserError(
-            f"The masks of {source.name} have only {len(classes)} class; a segmenter tells at least two apart. Masks "
-            "hold the class of each pixel: 0 for the background, 1 and more for what is to be found."
+            f"The masks of {source.name} have only {len(classes)} class; a segmenter needs at least two. A mask "
+            "contains the class of each pixel: 0 for the background, 1 and more for the others."
         )
     return classes
 
 
 def pixel_counts(dataset: Dataset, num_classes: int, *, most: int | None = None) -> Tensor:
-    """How many pixels of each class there are, int64 (G,), in all images or in `most` of them, evenly chosen."""
+    """Number of pixels of each class, int64 (G,), in all images or in about `most` of them, evenly spread."""
     counts = torch.zeros(VOID + 1, dtype=torch.int64)
     for i in range(0, len(dataset), max(1, len(dataset) // most) if most else 1):
         counts += torch.bincount(dataset[i]["mask"].flatten().long(), minlength=VOID + 1)

@@ -1,4 +1,4 @@
-"""Scores of segmentation, from one table of how often pixels of each class were given each class.
+"""Metrics of segmentation, from one confusion matrix of pixels.
 
 Shape letters: N images, S pixels, G classes of pixels.
 """

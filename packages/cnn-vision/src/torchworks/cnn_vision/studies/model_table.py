@@ -1,4 +1,4 @@
-"""The command `models`: the architectures, their sizes, and how far classifiers are from torchvision's.
+"""The command `models`: the architectures, their sizes, and the differences of classifiers from torchvision's.
 
 Sizes are counted on nets without memory. Parity is measured: both nets get the same random weights, and
 `torchworks.shared.testing.differences` compares what they make of the same random images.
@@ -18,7 +18,6 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from torchworks.cnn_vision.commands import Models
 from torchworks.cnn_vision.models import create_model, list_models
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.cnn_vision.models.dense import (
@@ -29,6 +28,7 @@ from torchworks.cnn_vision.models.dense import (
     list_segmenters,
 )
 from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
+from torchworks.cnn_vision.studies.commands import Models
 from torchworks.shared.config import UserError
 from torchworks.shared.testing import differences, randomise
 
@@ -86,7 +86,7 @@ def twins(name: str, **options: Any) -> tuple[Backbone, nn.Module]:
 
 
 def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
-    """A random image (1, 3, 33, 33), odd at most strides and 2×2 at the last, as batch normalisation needs places.
+    """A random image (1, 3, 33, 33), odd at most strides and 2×2 at the last, as batch normalization needs places.
 
     A DenseNet or VGG rounds down where it halves, to a single place: these take more. A ViT takes the one size it is
     built for.

@@ -1,7 +1,7 @@
-"""The commands `study-augmentation` and `study-transfer`: one thing changed at a time, over several seeds.
+"""The commands `study-augmentation` and `study-transfer`: one setting changed at a time, over several seeds.
 
-Every training is a run of its own, below the study's folder; a study that was stopped goes on where it was when it is
-started again with the same `--out`.
+Every training is a run of its own, below the study's folder; a study that was stopped continues when it is started
+again with the same `--out`.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from torchworks.cnn_vision.classification.config import ClassifierConfig
 from torchworks.cnn_vision.classification.transfer import check_pretraining, plain, pretraining
-from torchworks.cnn_vision.commands import StudyAugmentation, StudyTransfer
-from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.cnn_vision.studies.commands import StudyAugmentation, StudyTransfer
 from torchworks.shared.config import UserError
 from torchworks.shared.runs import directory as run
 from torchworks.shared.runs.files import load_config
@@ -130,7 +130,7 @@ def _result(config: ClassifierConfig, folder: Path) -> dict[str, Any]:
 
 
 def _report(folder: Path, title: str, rows: list[Row]) -> int:
-    """Print the table, and write it with a picture."""
+    """Print the table, and write it with a plot."""
     baseline = rows[0].mean("accuracy_baseline")  # on the same images whatever the variant
     n = len(rows[0].results)
     table = Table(title=f"{title}, mean ± standard deviation of {n} seeds", title_justify="left")
@@ -168,7 +168,7 @@ def _draw(path: Path, title: str, rows: list[Row], baseline: float) -> None:
         values = [100 * result["accuracy"] for result in row.results]
         axis.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.6, markersize=6)
         axis.plot([100 * row.mean("accuracy")], [place], "|", color="black", markersize=18)
-    axis.axvline(100 * baseline, linestyle="--", color="grey", label="logistic regression")
+    axis.axvline(100 * baseline, linestyle="--", color="gray", label="logistic regression")
     axis.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
     axis.set(xlabel="test accuracy, %", title=title)
     axis.grid(axis="x", alpha=0.3)

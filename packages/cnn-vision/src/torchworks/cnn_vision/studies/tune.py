@@ -1,9 +1,9 @@
 """The command `tune`: learning rate, weight decay and augmentation, searched with Optuna.
 
 Successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943, in the asynchronous form of Li et al. 2020,
-arXiv:1810.05934): a trial goes on after an evaluation only if it is among the best third of those that got so far. The
-next trial's settings come from a tree-structured Parzen estimator (Bergstra et al. 2011). What counts is the accuracy
-on the images held out of the training images; the test images are not looked at.
+arXiv:1810.05934): a trial continues after an evaluation only if it is among the best third of those that got so far.
+The next trial's settings come from a tree-structured Parzen estimator (Bergstra et al. 2011). The objective is the
+accuracy on held-out training images; the test images are not used.
 """
 
 from dataclasses import replace
@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from torchworks.cnn_vision.classification.build import classifier_experiment
-from torchworks.cnn_vision.commands import Tune
-from torchworks.cnn_vision.config import ClassifierConfig
+from torchworks.cnn_vision.classification.build import build
+from torchworks.cnn_vision.classification.config import ClassifierConfig
+from torchworks.cnn_vision.studies.commands import Tune
 from torchworks.shared.config import UserError
 from torchworks.shared.machine.device import choose, limit_threads, seed_everything
 from torchworks.shared.runs import directory as run
@@ -25,10 +25,10 @@ from torchworks.shared.training.guard import TrainingFailed
 from torchworks.shared.training.trainer import Trainer
 
 RUNGS = 9
-"""Evaluations of a trial that goes to its end; most are stopped after the 1st or the 3rd."""
+"""Evaluations of a trial that is not stopped; most are stopped after the 1st or the 3rd."""
 REDUCTION = 3
 HELD_OUT = 0.2
-"""Share of the training images that trials are judged by, if the recipe holds out none."""
+"""Share of the training images held out to compare trials, if the recipe holds out none."""
 AUGMENTATIONS = ("none", "shift", "shift+affine", "shift+cutout", "flip+shift", "randaugment")
 
 
@@ -76,7 +76,7 @@ def _optuna() -> Any:
 
 
 def _storage(path: Path) -> Any:
-    """Every trial is appended to a file of JSON lines, so that a search that was stopped goes on."""
+    """Every trial is appended to a file of JSON lines, so that a search that was stopped can continue."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -95,7 +95,7 @@ def suggested(trial: Any, config: ClassifierConfig) -> ClassifierConfig:
 
 
 class Rungs:
-    """A sink that tells Optuna each evaluation's accuracy, and ends the training if Optuna has seen better ones."""
+    """A sink that reports each evaluation's accuracy to Optuna, and ends the training if Optuna prunes the trial."""
 
     def __init__(self, trial: Any, pruned: type[Exception]):
         self.trial, self.pruned, self.evaluations = trial, pruned, 0
@@ -115,11 +115,11 @@ def _accuracy(trial: Any, config: ClassifierConfig, pruned: type[Exception]) -> 
     """Validation accuracy at the end of a training that leaves no files."""
     seed_everything(config.seed)
     settings = config.trainer
-    experiment = classifier_experiment(config)
+    device = choose(settings.device, settings.precision, settings.channels_last)
+    experiment = build(config, device)
     trainer = Trainer(
         experiment.task, experiment.train, experiment.select, settings,
-        optim=config.optim, seed=config.seed, sinks=[Rungs(trial, pruned)],
-        device=choose(settings.device, settings.precision, settings.channels_last),
+        optim=config.optim, seed=config.seed, sinks=[Rungs(trial, pruned)], device=device,
     )  # fmt: skip
     return trainer.fit().scores["accuracy"]
 
@@ -152,8 +152,8 @@ def _report(study: Any, config: ClassifierConfig, folder: Path) -> int:
     )
     if not complete:
         raise UserError(
-            f"Not one of the {len(study.trials)} trials came to its end. Allow more with --trials; those made so far "
-            f"are kept in {folder} and count."
+            f"None of the {len(study.trials)} trials finished. Increase --trials; finished trials in {folder} are "
+            "reused."
         )
     table = Table(title=f"best of {len(study.trials)} trials, accuracy on held-out training images")
     for column in ("trial", "accuracy", "learning rate", "weight decay", "augment"):
@@ -177,13 +177,13 @@ def _report(study: Any, config: ClassifierConfig, folder: Path) -> int:
 
 
 def _draw(path: Path, trials: list[Any]) -> None:
-    """Accuracy over the course of every trial; those that came to their end in colour."""
+    """Accuracy over the course of every trial; finished trials in color."""
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axis = figure.subplots()
     for trial in trials:
         values = trial.intermediate_values
-        colour = "tab:blue" if trial.state.name == "COMPLETE" else "0.7"
-        axis.plot(list(values), list(values.values()), marker=".", color=colour)
-    axis.set(xlabel=f"evaluation (of {RUNGS})", ylabel="accuracy on held-out images", title="blue: went to the end")
+        color = "tab:blue" if trial.state.name == "COMPLETE" else "0.7"
+        axis.plot(list(values), list(values.values()), marker=".", color=color)
+    axis.set(xlabel=f"evaluation (of {RUNGS})", ylabel="accuracy on held-out images", title="blue: finished")
     axis.grid(alpha=0.3)
     figure.savefig(path, dpi=110)

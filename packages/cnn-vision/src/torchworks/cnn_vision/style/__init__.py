@@ -1,1 +1,1 @@
-"""Style transfer three ways: by optimisation, by a net for one style, by a net for any style."""
+"""Style transfer three ways: by optimization, by a net for one style, by a net for any style."""

@@ -1,166 +1,51 @@
-"""The feature nets of style transfer: maps of a VGG by their names, `relu1_1` to `relu5_4`.
+"""Trained feature nets by name: VGG-19, or the small VGG that the recipe `features` trains.
 
-Gatys, Johnson and Huang all measure content and style in the maps of a VGG that was trained on ImageNet. Such weights
-can be had by a download or as a file, and nothing here changes for them:
+    open_features("vgg19", names, root)                 VGG-19 with torchvision's weights (548 MB, once)
+    open_features("vgg19-dcbb9e9d.pth", names, root)    the same from a file
+    open_features("", names, root)                      the small VGG, trained on bundled photographs once
 
-    open_features("vgg19")                 VGG-19 with torchvision's weights (548 MB, once)
-    open_features("vgg19-dcbb9e9d.pth")    the same from a file
-    open_features("")                      the small net below, trained in minutes on bundled photographs and kept
-
-`SmallVGG` stands in where there is no network: four stages instead of five, fewer channels, eight photographs
-instead of 1.3 million. It knows edges, colours and textures, and no objects; styles come out coarser than with VGG-19.
-What it is trained on is in `pretext.py`.
-
-What differs from a plain VGG: maps are averaged where VGG takes the maximum (Gatys et al. 2016, section 2, find the
-results of it more pleasing; `SmallVGG` alone), and borders are continued by reflection instead of zeros, which would
-otherwise be painted as a frame.
-
-Shape letters: N images, C channels of a map, H × W pixels of the image, h × w of a map.
+The last takes minutes, the first time.
 """
 
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from safetensors.torch import save_file
+from torch import Tensor
 
-from torchworks.cnn_vision.models import create_model
+from torchworks.cnn_vision.data.photos import TRAIN
 from torchworks.cnn_vision.models.pretrained import read_weights
-from torchworks.cnn_vision.models.vgg import VGG
-from torchworks.shared.config import UserError
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-PIXELS = "pixels"
-"""The map that the images themselves are."""
-SMALL_WIDTHS = (24, 48, 96, 96)
-SMALL_DEPTHS = (2, 2, 2, 1)
-
-
-class FeatureNet(nn.Module):
-    """Images (N, 3, H, W) in [0, 1] → maps (N, C, h, w) by name, at strides 1, 2, 4, … from stage 1 on. Never trained.
-
-    `layers` is the convolutional part of a VGG, which is cut behind the last of `names`. One of these may be "pixels":
-    the images themselves, a map of three channels. `channels` has those of all other maps.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, layers: nn.Sequential, mean: Sequence[float], std: Sequence[float], names: Sequence[str]):
-        super().__init__()
-        places = layer_names(layers)
-        self.with_pixels = PIXELS in names
-        self.places = {places[name]: name for name in names if name != PIXELS}
-        self.layers = layers[: max(self.places) + 1]
-        self.channels = {name: self._channels(place) for place, name in self.places.items()}
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
-        for layer in self.layers:
-            if isinstance(layer, nn.Conv2d):
-                layer.padding_mode = "reflect"
-            if isinstance(layer, nn.ReLU):
-                layer.inplace = False  # the map before it may be asked for again
-        self.requires_grad_(False).eval()
-
-    def _channels(self, place: int) -> int:
-        return next(layer.out_channels for layer in reversed(self.layers[:place]) if isinstance(layer, nn.Conv2d))
-
-    def train(self, mode: bool = True) -> "FeatureNet":
-        return super().train(False)
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        x, maps = (images - self.mean) / self.std, {PIXELS: images} if self.with_pixels else {}
-        for place, layer in enumerate(self.layers):
-            x = layer(x)  # (N, C, h, w)
-            if place in self.places:
-                maps[self.places[place]] = x
-        return maps
-
-
-def layer_names(layers: nn.Sequential) -> dict[str, int]:
-    """Place of each ReLU of a VGG by its usual name: `relu3_1` follows the first convolution of the third stage."""
-    names, stage, depth = {}, 1, 0
-    for place, layer in enumerate(layers):
-        if isinstance(layer, nn.ReLU):
-            depth += 1
-            names[f"relu{stage}_{depth}"] = place
-        if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
-            stage, depth = stage + 1, 0
-    return names
-
-
-# ------------------------------------------------------------------------------------------------ the small net
-
-
-class SmallVGG(nn.Module):
-    """Images (N, 3, S, S), normalised → logits (N, K), with batch norm while it is trained.
-
-    `plain()` gives the convolutional part with batch norm worked into its convolutions: what a VGG without it would
-    be, with maps of unit spread.
-    """
-
-    def __init__(self, num_classes: int, *, widths: Sequence[int] = SMALL_WIDTHS, depths: Sequence[int] = SMALL_DEPTHS):
-        super().__init__()
-        layers: list[nn.Module] = []
-        channels = 3
-        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-            layers += [nn.AvgPool2d(2)] * (stage > 0)
-            for _ in range(depth):
-                convolution = nn.Conv2d(channels, width, 3, padding=1, padding_mode="reflect")
-                layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
-                channels = width
-        self.features = nn.Sequential(*layers)
-        self.classifier = nn.Linear(channels, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x).mean((2, 3)))
-
-    def plain(self) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        for layer in self.features:
-            if isinstance(layer, nn.BatchNorm2d):
-                convolution = layers.pop()
-                assert isinstance(convolution, nn.Conv2d)
-                layers.append(fuse_conv_bn_eval(convolution.eval(), layer.eval()))
-            else:
-                layers.append(layer)
-        return nn.Sequential(*layers)
-
-
-def small_layers(widths: Sequence[int] = SMALL_WIDTHS) -> nn.Sequential:
-    """The convolutional part of a trained `SmallVGG`, with new weights."""
-    return SmallVGG(1, widths=widths).plain()
-
-
-# ------------------------------------------------------------------------------------------------------ opening
-
-
-SMALL, VGG19 = "small", "vgg19"
-"""The two architectures of feature nets."""
-
-
-def build_features(architecture: str, names: Sequence[str]) -> FeatureNet:
-    """A feature net with new weights."""
-    if architecture == SMALL:
-        return FeatureNet(small_layers(), (0.5,) * 3, (0.5,) * 3, names)
-    return _vgg19(names, pretrained=False)
-
-
-def _vgg19(names: Sequence[str], pretrained: bool | str) -> FeatureNet:
-    net = create_model(VGG19, num_classes=0, pretrained=pretrained)
-    assert isinstance(net, VGG)
-    return FeatureNet(net.features, IMAGENET_MEAN, IMAGENET_STD, names)
+from torchworks.cnn_vision.models.vgg_features import (
+    SMALL,
+    SMALL_WIDTHS,
+    VGG19,
+    FeatureNet,
+    SmallVGG,
+    small_features,
+    small_layers,
+    vgg19_features,
+)
+from torchworks.cnn_vision.style.config import FeaturesConfig
+from torchworks.cnn_vision.style.pretext import CELL, CROP
+from torchworks.cnn_vision.style.recipes import features
+from torchworks.shared.config import UserError, to_dict
+from torchworks.shared.machine.device import choose, seed_everything
+from torchworks.shared.training.experiment import build
+from torchworks.shared.training.progress import Progress, Silent
+from torchworks.shared.training.trainer import Trainer
 
 
 def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
     """A trained feature net with the maps `names`. `source` is "vgg19", a file of VGG-19's weights, the directory of
-    a run of the recipe `features`, or "" for what that recipe trains by default, made now and kept in `root` unless it
-    was made before. Raises `UserError` for weights that cannot be had."""
+    a run of the recipe `features`, or "": the weights that this recipe trains by default, kept in `root` and trained
+    first where they are missing. Raises `UserError` for weights that cannot be fetched, read or used."""
     if architecture_of(source) == VGG19:
-        return _vgg19(names, pretrained=True if source == VGG19 else source)
-    from torchworks.cnn_vision.style.pretext import kept_weights
-
+        return vgg19_features(names, pretrained=True if source == VGG19 else source)
     state = read_weights(Path(source).expanduser()) if source else kept_weights(root.expanduser())
     layers = small_layers()
     try:
@@ -170,10 +55,46 @@ def open_features(source: str, names: Sequence[str], root: Path) -> FeatureNet:
             f"{source or root} holds no weights of the feature net: they do not fit. Give --features the directory of "
             "a run of the recipe features, a file of VGG-19's weights (.pth), or vgg19."
         ) from error
-    return FeatureNet(layers, (0.5,) * 3, (0.5,) * 3, names)
+    return small_features(layers, names)
 
 
 def architecture_of(source: str) -> str:
-    """Which of the two architectures the weights named `source` are of: a folder is a run of the recipe `features`, a
-    file is VGG-19's."""
+    """The architecture of the weights named `source`: a folder is a run of the recipe `features`, a file is
+    VGG-19's."""
     return SMALL if not source or Path(source).expanduser().is_dir() else VGG19
+
+
+def kept_weights(root: Path) -> dict[str, Tensor]:
+    """The weights of the recipe `features` with its own settings, from `root`, or trained now and kept there."""
+    config = features()
+    key = hashlib.sha256(
+        json.dumps([to_dict(config), TRAIN, CELL, CROP, SMALL_WIDTHS], sort_keys=True).encode()
+    ).hexdigest()[:12]
+    file = root / f"cnn-vision-features-{key}.safetensors"
+    if not file.is_file():
+        state = _trained(config, file)
+        aside = file.with_suffix(f".{os.getpid()}")
+        with contextlib.suppress(OSError):  # a home that cannot be written: it is trained again next time
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_file(state, aside)
+            aside.replace(file)
+        return state
+    return read_weights(file)
+
+
+def _trained(config: FeaturesConfig, file: Path) -> dict[str, Tensor]:
+    device = choose("cpu", "fp32", "off")
+    progress = Progress(config.trainer.steps) if device.rank == 0 else Silent()
+    progress.say(f"training the small feature net first; it is kept as {file}. --features names another.")
+    seed_everything(config.seed)
+    settings = dataclasses.replace(config.trainer, device="cpu", precision="fp32", channels_last="off")
+    alone = dataclasses.replace(device, rank=0, world=1)  # every process trains the same net
+    experiment = build(dataclasses.replace(config, trainer=settings), alone)
+    trainer = Trainer(
+        experiment.task, experiment.train, None, settings,
+        optim=config.optim, seed=config.seed, progress=progress, device=alone,
+    )  # fmt: skip
+    trainer.fit()
+    net = experiment.task.nets()["model"]
+    assert isinstance(net, SmallVGG)
+    return {name: value.contiguous() for name, value in net.float().plain().state_dict().items()}

@@ -5,11 +5,11 @@ from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def features() -> FeaturesConfig:
-    """The small VGG that stands in for ImageNet's: it tells parts of bundled photographs apart.
+    """A small VGG in place of ImageNet's: it classifies parts of bundled photographs.
 
     cnn-vision train features
-    Intel Xeon, one thread, 152 s of CPU time. For 21 % of test crops it names the right one of 34 cells, for 67 % it is
-    among the first five (seed 0); chance is 3 %.
+    Intel Xeon, one thread, 152 s of CPU time. Accuracy over 34 cells 21 %, top-5 accuracy 67 % (seed 0);
+    chance is 3 %.
     """
     return FeaturesConfig(
         recipe="features",
@@ -21,12 +21,12 @@ def features() -> FeaturesConfig:
 
 
 def style_fast() -> FastConfig:
-    """A net that paints photographs in one style, in one pass.
+    """Photographs in one style, by a net in one pass.
 
     cnn-vision train style-fast --style ihc
-    Intel Xeon, one thread, 92 s of CPU time, once the feature net is there. Test photographs, three seeds: style loss
+    Intel Xeon, one thread, 92 s of CPU time, once the feature net is trained. Test photographs, three seeds: style loss
     0.152 ± 0.002, content loss 1.027 ± 0.022 (together 2.55 ± 0.03). Baselines: the photographs as they are 1.336, with
-    the style's colours 0.408 and 0.584 (together 4.67).
+    the style's colors 0.408 and 0.584 (together 4.67).
     """
     return FastConfig(
         recipe="style-fast",
@@ -38,12 +38,12 @@ def style_fast() -> FastConfig:
 
 
 def style_adain() -> AdainConfig:
-    """A net that paints photographs in any style, which it takes from one image.
+    """Photographs in the style of any image, by a net in one pass.
 
     cnn-vision train style-adain
-    Intel Xeon, one thread, 96 s of CPU time, once the feature net is there. Test photographs and styles, three seeds:
-    style loss 0.202 ± 0.000. Baselines: the photographs as they are 5.619, with the style's colours 0.201. So it takes
-    over colours and hardly any strokes: for those take style-fast, or stylize without a run.
+    Intel Xeon, one thread, 96 s of CPU time, once the feature net is trained. Test photographs and styles, three seeds:
+    style loss 0.202 ± 0.000. Baselines: the photographs as they are 5.619, with the style's colors 0.201. So it
+    transfers colors and hardly any strokes: for strokes use style-fast, or stylize without a run.
     """
     return AdainConfig(
         recipe="style-adain",

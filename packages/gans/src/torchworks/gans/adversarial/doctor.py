@@ -28,7 +28,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from torchworks.gans.config import DoctorConfig
+from torchworks.gans.adversarial.config import DoctorConfig
 from torchworks.shared.task import Diagnosis, Task
 
 BLOCK = 20  # steps

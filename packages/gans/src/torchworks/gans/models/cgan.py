@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from torchworks.gans.config import resolutions_of
+from torchworks.gans.models.config import resolutions_of
 from torchworks.gans.models.dcgan import Norm, channel_plan, discriminator_trunk, initialise, up
 from torchworks.gans.models.spectral import SpectralEmbedding, SpectralLinear
 

@@ -30,7 +30,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from torchworks.gans.config import resolutions_of, stages_of
+from torchworks.gans.models.config import resolutions_of, stages_of
 from torchworks.gans.models.spectral import SpectralConv2d, SpectralLinear
 
 Norm = Literal["batch", "spectral", "none"]

@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from torchworks.gans.config import resolutions_of
+from torchworks.gans.models.config import resolutions_of
 from torchworks.gans.models.dcgan import channel_plan
 
 _SLOPE = 0.2

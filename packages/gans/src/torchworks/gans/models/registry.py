@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 from torch import nn
 
-from torchworks.gans.config import CGANNet, DCGANNet, R3GANNet, TranslatorNet
 from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator
+from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet, TranslatorNet
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from torchworks.gans.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.models.translators import PatchDiscriminator, ResnetGenerator, patch_layers

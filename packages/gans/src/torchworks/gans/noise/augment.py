@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.gans.commands import Augment
-from torchworks.gans.finished import CHUNK, Generator, open_generator
+from torchworks.gans.noise.commands import Augment
+from torchworks.gans.noise.predictor import Generator, open_generator
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, TensorDataset, open_source
 from torchworks.shared.fidelity import Judge, cas, judge_for
+from torchworks.shared.runs.opening import CHUNK
 from torchworks.shared.runs.outputs import file_name, make_folder, picture, progress
 
 MOST = 1_000_000  # images in all

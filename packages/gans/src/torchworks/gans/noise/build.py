@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
-from torchworks.gans import predictor
 from torchworks.gans.adversarial.doctor import Doctor
-from torchworks.gans.config import CGANNet, GanConfig, check
 from torchworks.gans.models import registry
+from torchworks.gans.models.config import CGANNet
+from torchworks.gans.noise.config import GanConfig
+from torchworks.gans.noise.predictor import generator_config
 from torchworks.gans.noise.task import GanTask, to_latent
 from torchworks.shared.config import UserError
 from torchworks.shared.data import LoaderFactory, Source, open_source
@@ -19,7 +20,6 @@ from torchworks.shared.training.experiment import Experiment
 
 def build(config: GanConfig, device: Device) -> Experiment:
     """Raises `UserError` for data without classes, if the model draws requested ones."""
-    check(config)
     source = open_source(config.data, config.loader)
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = _classes(source) if isinstance(config.net, CGANNet) else ()
@@ -59,7 +59,7 @@ def _model(config: GanConfig, task: GanTask, channels: int, classes: tuple[str, 
     latents = to_latent(sample_normal(config.seed, range(2), task.latent_dim), task.latent)
     return TrainedModel(
         builder="gans-generator",
-        config=predictor.generator_config(config.net, config.loader.image_size, channels, classes),
+        config=generator_config(config.net, config.loader.image_size, channels, classes),
         net=task.generator,
         golden={"latent": latents} | ({"label": torch.tensor([0, 1])} if classes else {}),
         labels=classes,

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.gans.commands import Sample
-from torchworks.gans.finished import CHUNK, Generator, open_generator
+from torchworks.gans.noise.commands import Sample
+from torchworks.gans.noise.predictor import Generator, open_generator
 from torchworks.shared.config import UserError
 from torchworks.shared.runs.directory import picture_grid
+from torchworks.shared.runs.opening import CHUNK
 from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_film
 
 MOST_IN_GRID, MOST_FILES = 1024, 1_000_000

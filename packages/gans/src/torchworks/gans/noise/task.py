@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from torchworks.gans.adversarial.config import AdversarialConfig
 from torchworks.gans.adversarial.diffaugment import diff_augment
 from torchworks.gans.adversarial.doctor import WatchedTask
 from torchworks.gans.adversarial.losses import LOSSES, squared_slopes
-from torchworks.gans.config import AdversarialConfig
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Phase

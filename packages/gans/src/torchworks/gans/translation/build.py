@@ -6,20 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.gans import predictor
 from torchworks.gans.adversarial.doctor import TRANSLATION_REMEDIES, Doctor
-from torchworks.gans.config import CycleGANConfig, Pix2PixConfig, check
 from torchworks.gans.models import registry
+from torchworks.gans.models.pixels import to_bytes
+from torchworks.gans.translation.config import CycleGANConfig, Pix2PixConfig
 from torchworks.gans.translation.cyclegan import Critics, CycleGANTask, Translators
-from torchworks.gans.translation.domains import (
-    DomainDistance,
-    LabelKept,
-    is_paired,
-    open_domains,
-    open_pairs,
-    same_classes,
-)
+from torchworks.gans.translation.data import is_paired, open_domains, open_pairs
+from torchworks.gans.translation.metrics import DomainDistance, LabelKept, same_classes
 from torchworks.gans.translation.pix2pix import Pix2PixTask
+from torchworks.gans.translation.predictor import translator_config
 from torchworks.shared.data import Dataset, Loader, LoaderFactory, Source, Together, open_source
 from torchworks.shared.fidelity import Judge, Selection, features_of, judge_for
 from torchworks.shared.machine.device import Device
@@ -33,7 +28,6 @@ EXAMPLES = 10
 
 def build_cyclegan(config: CycleGANConfig, device: Device) -> Experiment:
     """Unpaired translation between two sources."""
-    check(config)
     sources = open_domains(config.data, config.loader)
     size, channels = config.loader.image_size, sources[0].need("image")[0].shape[0]
     translators = Translators(*(registry.translator(config.net, channels, channels) for _ in "ab"))
@@ -56,7 +50,7 @@ def build_cyclegan(config: CycleGANConfig, device: Device) -> Experiment:
         models=(
             TrainedModel(
                 builder="gans-translator",
-                config=predictor.translator_config(config.net, size, channels, channels, "ab"),
+                config=translator_config(config.net, size, channels, channels, "ab"),
                 net=task.translators,
                 samples={"image": images},
             ),
@@ -111,7 +105,6 @@ def _untranslated(kept: LabelKept | None, test: Together) -> dict[str, float]:
 
 def build_pix2pix(config: Pix2PixConfig, device: Device) -> Experiment:
     """Paired translation: pairs from a folder, or inputs made from the images of any source."""
-    check(config)
     paired = is_paired(config.data)
     sources = open_pairs(config.data, config.loader) if paired else (open_source(config.data, config.loader),)
     size = config.loader.image_size
@@ -127,7 +120,7 @@ def build_pix2pix(config: Pix2PixConfig, device: Device) -> Experiment:
     task.doctor = Doctor(
         config.doctor, loss="non-saturating", scale=0.5, watch=task.watch, remedies=TRANSLATION_REMEDIES
     )
-    given, wanted = (predictor.to_bytes(images) for images in task.pair(examples))
+    given, wanted = (to_bytes(images) for images in task.pair(examples))
     return Experiment(
         task=task,
         train=_joined(loaders.training, train, paired=True),
@@ -137,7 +130,7 @@ def build_pix2pix(config: Pix2PixConfig, device: Device) -> Experiment:
         models=(
             TrainedModel(
                 builder="gans-translator",
-                config=predictor.translator_config(config.net, size, in_channels, out_channels),
+                config=translator_config(config.net, size, in_channels, out_channels),
                 net=task.generator,
                 samples={"image": given},
                 targets={"image": wanted},

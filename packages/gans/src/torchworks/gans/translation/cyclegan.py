@@ -34,15 +34,15 @@ from torch.optim import Optimizer
 
 from torchworks.gans.adversarial.doctor import WatchedTask
 from torchworks.gans.adversarial.losses import least_squares_discriminator, least_squares_generator
-from torchworks.gans.config import CycleGANConfig
 from torchworks.gans.models.cgan import with_planes
+from torchworks.gans.translation.config import CycleGANConfig
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Phase
 from torchworks.shared.training.optim import adam
 
 if TYPE_CHECKING:
-    from torchworks.gans.translation.domains import DomainDistance, LabelKept  # slow to import, not needed to translate
+    from torchworks.gans.translation.metrics import DomainDistance, LabelKept  # slow to import, not needed to translate
 
 
 class Cycle(NamedTuple):

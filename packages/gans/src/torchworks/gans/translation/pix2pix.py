@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from torchworks.gans.adversarial.doctor import WatchedTask
 from torchworks.gans.adversarial.losses import nonsaturating_discriminator, nonsaturating_generator
-from torchworks.gans.config import Pix2PixConfig
+from torchworks.gans.translation.config import Pix2PixConfig
 from torchworks.shared.fidelity import Judge
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Phase

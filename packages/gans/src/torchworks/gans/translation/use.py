@@ -5,12 +5,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.gans.commands import Translate
-from torchworks.gans.finished import CHUNK, Translator, open_translator
+from torchworks.gans.translation.commands import Translate
+from torchworks.gans.translation.predictor import Translator, open_translator
 from torchworks.shared.config import UserError
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images, read
 from torchworks.shared.data.listing import some
+from torchworks.shared.runs.opening import CHUNK
 from torchworks.shared.runs.outputs import picture, prepare, progress
 
 

@@ -1,6 +1,6 @@
 // What a model answered: class names with their probabilities, pictures, what it saw in a picture, or the plain JSON.
 
-import { el, figures, number, share } from "./dom.js";
+import { el, figures, number, share, table } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
@@ -18,6 +18,8 @@ function plain(specs, outputs) {
     const rows = outputs[name];
     if (kind === "features" && rows[0].length === 1) return el("dl", { class: "figures" }, figures(rows.map(([value]) => [name, number(value)])));
     if (kind === "image" && typeof rows[0] === "string") return pictures(name, rows);
+    if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => el("p", { class: "text" }, row)));
+    if (rows.every((row) => Array.isArray(row) && row.length && row.every((one) => one?.label != null && !one.box))) return el("div", { class: "scroll" }, rows.map(ranking));
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));
     return el("pre", { tabindex: 0 }, JSON.stringify(rows, null, 1));
@@ -26,6 +28,10 @@ function plain(specs, outputs) {
 
 function classification({ label, probabilities }) {
   return [el("p", { class: "winner" }, label), bars(probabilities, SHOWN)];
+}
+
+function ranking(row) {
+  return table(["", "label", "#score"], row.map(({ label, score }, i) => [String(i + 1), label, number(score)]));
 }
 
 function bars(probabilities, most) {

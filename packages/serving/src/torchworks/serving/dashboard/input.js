@@ -1,7 +1,9 @@
-// The form for a model's inputs, made from its signature: draw or drop an image, have images drawn, or write JSON.
+// The form for a model's inputs, made from its signature: draw or drop an image, have images drawn, write a text, paste
+// numbers, or write JSON. Optional inputs have fields of their own.
 
 import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
+import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/webp"];
@@ -14,10 +16,73 @@ export function inputFor(model, actions) {
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
   const drawn = inputs.filter((spec) => spec.kind === "latent").length === 1;
+  const lengths = inputs.filter(isLength), optional = inputs.filter((spec) => spec.default != null);
+  const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec));
+  const options = optionFields(optional);
+  if (needed.length === 1 && options && needed[0].kind === "text") return textInput(model, needed[0], options);
+  if (needed.length === 1 && options && isTable(needed[0])) return numbersInput(model, needed[0], options);
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);
   if (inputs.every(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string")) return imagesInput(model, actions);
-  if (drawn && (inputs.length === 1 || (inputs.length === 2 && inputs.some(named)))) return latentInput(model, inputs.find(named));
+  if (drawn && options && (needed.length === 1 || (needed.length === 2 && needed.some(named)))) return latentInput(model, needed.find(named), options);
   return jsonInput(model);
+}
+
+// What the service fills by itself: how long the rows of another input are.
+function isLength({ name, kind, shape }, _, inputs) {
+  const padded = inputs.filter((spec) => spec.kind === "text" || spec.pad != null).map((spec) => `${spec.name}_length`);
+  return kind !== "text" && shape.length === 1 && padded.length > 0 && ["length", ...padded].includes(name);
+}
+
+// Rows of numbers: a series, tokens, features; or several values at each time.
+const isTable = ({ kind, shape }) => ["series", "tokens", "features", "audio"].includes(kind) && [2, 3].includes(shape.length);
+
+// A field for each optional number, or null if there is one that is no number.
+function optionFields(specs) {
+  if (specs.some(({ shape, kind }) => shape.length > 1 || kind === "label")) return null;
+  const fields = specs.map(({ name, low, high, default: value, dtype }) => ({
+    name, field: el("input", { type: "number", min: low, max: high, value, step: dtype.startsWith("float") ? "any" : 1, class: "count", required: true }),
+  }));
+  const row = fields.length ? el("div", { class: "row" }, fields.map(({ name, field }) => el("label", {}, `${name} `, field))) : null;
+  return { row, values: () => Object.fromEntries(fields.map(({ name, field }) => [name, Number(field.value)])) };
+}
+
+function textInput(model, spec, options) {
+  const most = model.signature.most?.[spec.shape[1]];
+  const text = el("textarea", { class: "text", required: true, onkeydown: (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
+  } });
+  const example = model.examples[0]?.inputs[spec.name];
+  const takeExample = () => {
+    text.value = Array.isArray(example) ? example[0] : example;
+    text.form.requestSubmit();
+  };
+  const elements = [
+    el("label", { class: "above" }, `The ${spec.name}`, text), options.row,
+    el("div", { class: "row" }, el("button", { class: "main" }, "Send"),
+      example == null ? null : el("button", { type: "button", onclick: takeExample }, "Use an example")),
+    hint(`Ctrl+Enter sends it.${most ? ` At most ${most} tokens.` : ""}`),
+  ].filter(Boolean);
+  const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { [spec.name]: text.value, ...options.values() } }) });
+  return { elements, request };
+}
+
+function numbersInput(model, spec, options) {
+  const text = el("textarea", { spellcheck: "false", required: true });
+  const file = el("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => take(file.files[0]) });
+  const example = model.examples[0]?.inputs[spec.name];
+  async function take(chosen) {
+    if (chosen) text.value = await chosen.text();
+  }
+  if (example) text.value = (spec.shape.length === 3 ? example[0] : example).map((row) => row.join(", ")).join("\n");
+  const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: numbers`, text), el("label", { class: "above" }, "Or a CSV file ", file));
+  acceptDrops(place, (dropped) => dropped && take(dropped));
+  const elements = [
+    place, options.row,
+    el("div", { class: "row" }, el("button", { class: "main" }, "Send")),
+    hint(spec.shape.length === 3 ? "Each line is a time, with its values." : "Each line is a row of numbers; a single column is one row."),
+  ].filter(Boolean);
+  const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { [spec.name]: parseNumbers(text.value, spec), ...options.values() } }) });
+  return { elements, request };
 }
 
 function imageInput(model, spec, example, { send, clear, refuse }) {
@@ -110,7 +175,7 @@ function acceptDrops(place, take) {
   });
 }
 
-function latentInput(model, label) {
+function latentInput(model, label, options) {
   const n = el("input", { type: "number", min: 1, max: MOST_IMAGES, value: 16, class: "count", required: true });
   const seed = el("input", { type: "number", min: 0, value: 0, class: "seed", required: true });
   const classes = label && el("select", {}, el("option", { value: "" }, "all, in turn"), label.labels.map((name) => el("option", {}, name)));
@@ -120,12 +185,13 @@ function latentInput(model, label) {
   };
   const elements = [
     el("div", { class: "row" }, el("label", {}, "Images ", n), el("label", {}, "Seed ", seed), label && el("label", {}, "Class ", classes)),
+    options.row,
     el("div", { class: "row" }, el("button", { class: "main" }, "Generate"), el("button", { type: "button", onclick: another }, "Another seed")),
     hint("Image i of a seed is always the same image."),
-  ];
+  ].filter(Boolean);
   const request = async () => {
     const count = Number(n.value);
-    const given = { seed: Number(seed.value), n: count };
+    const given = { seed: Number(seed.value), n: count, ...options.values() };
     if (label) given[label.name] = Array.from({ length: count }, (_, i) => classes.value || label.labels[i % label.labels.length]);
     return { path: `${modelPath(model.name)}/jobs`, job: true, ...post({ inputs: given }) };
   };

@@ -29,10 +29,10 @@ from torchworks.serving.bundle import (
     BundleManifest,
     check_model_name,
     open_bundle,
+    tokenizers_of,
 )
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
-from torchworks.serving.export.formats import OPSET, check_compiler, write_form
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
@@ -46,10 +46,12 @@ from torchworks.serving.export.trained import (
     parameters,
     tensors_of,
 )
-from torchworks.serving.forms import MODEL_FILES
+from torchworks.serving.export.writers import OPSET, check_compiler, write_format
+from torchworks.serving.formats import MODEL_FILES
 from torchworks.serving.monitoring.drift import reference
-from torchworks.serving.regions import detections
-from torchworks.serving.sameness import compare
+from torchworks.serving.output_kinds import detections
+from torchworks.serving.padding import Padding, elastic_sizes, padded_to
+from torchworks.serving.parity_rules import compare
 from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.machine.device import limit_threads
@@ -59,8 +61,10 @@ from torchworks.shared.models.predictor import Predictor, load_predictor
 from torchworks.shared.runs.files import check_finished
 
 INT8_TOLERANCE = 0.02
-"""Of the golden example of 8-bit models: where a number lies between two steps, another processor may round it to the
+"""Of the golden example of 8-bit models: where a number lies between two steps, another CPU may round it to the
 other one."""
+MORE_PADDING = 5
+"""Positions by which rows are made longer, to see whether a model minds."""
 INSTRUCTIONS = ("avx", "amx", "fma", "f16c", "bmi")
 """Beginnings of the names of those instructions that a compiler may use where it finds them."""
 
@@ -78,8 +82,8 @@ class Work:
 
 
 def make_bundle(settings: Export, target: Path) -> Report:
-    """Make the bundle `target`. Raises `UserError` if it cannot be made as asked, answers differently from the trained
-    model, or loses too much of its score."""
+    """Make the bundle `target`. Raises `UserError` if it cannot be made with these options, answers differently from
+    the trained model, or loses too much of its score."""
     check(settings)
     check_finished(settings.run)
     check_target(target, settings.overwrite)
@@ -160,10 +164,11 @@ def publish(made: Path, target: Path) -> None:
 
 
 def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
-    """The model as asked for, in a folder below `folder`, without its papers; each step compared with the one before
-    and with the trained model."""
+    """The model with the options given, in a folder below `folder`, without its papers; each step compared with the
+    one before and with the trained model."""
     form, share = work.settings.format, work.settings.prune
     trained = of_trained(work)
+    check_padding(work, trained.engine)
     candidates, notes = [trained], []
 
     step(f"Converting to {form}")
@@ -181,7 +186,7 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         check_same(work, candidates[-1].outputs, eager)
         notes += prune_notes(share, len(work.calibration))
     if work.settings.quantize:
-        step("Quantising")
+        step("Quantizing")
         bundle, how = integers(work, folder / "int8", bundle)
         label = f"{candidates[-1].label}, int8"
         candidates.append(judge(work, label, bundle, trained.outputs, candidates[-1].parameters))
@@ -242,10 +247,11 @@ def examples(work: Work) -> tuple[Tensor, ...]:
 
 
 def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
-    """`predictor` in the form asked for, with its golden example, in a new folder."""
+    """`predictor` in the format of the options, with its golden example, in a new folder."""
     folder.mkdir()
+    copy_extra(work, folder)
     write_golden(work, folder, engine_of(work, predictor))
-    write_form(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
+    write_format(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
     return Bundle(folder, draft(work, folder))
 
 
@@ -273,9 +279,10 @@ def prune_notes(share: float, rows: int) -> list[str]:
 def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str, ...]]:
     """The ONNX model of `plain` with 8-bit integers, in a new folder, with its own golden example; and how it was
     made."""
-    from torchworks.serving.export.quantize import quantise  # slow to import, and seldom needed
+    from torchworks.serving.export.quantize import quantize  # slow to import, and seldom needed
 
     folder.mkdir()
+    copy_extra(work, folder)
     before = calibration_outputs(work, plain)
 
     def good_enough(_: Path) -> bool:
@@ -283,7 +290,7 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
         scores = [score_of(work.trained.signature, outputs, work.calibration, before) for outputs in (before, found)]
         return scores[0].loss_of(scores[1]) <= work.settings.max_loss
 
-    how = quantise(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
+    how = quantize(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
     bundle = Bundle(folder, draft(work, folder))
     write_golden(work, folder, open_engine(bundle, threads=work.threads))
     return bundle, how
@@ -291,6 +298,12 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
 
 def calibration_outputs(work: Work, bundle: Bundle) -> Arrays:
     return outputs_of(open_engine(bundle, threads=work.threads), work.calibration)
+
+
+def copy_extra(work: Work, folder: Path) -> None:
+    """The files that the run's model was saved with besides, such as a tokenizer."""
+    for entry in work.trained.manifest.extra:
+        shutil.copyfile(work.trained.folder / entry.name, folder / entry.name)
 
 
 def write_golden(work: Work, folder: Path, engine: Engine) -> None:
@@ -309,7 +322,7 @@ def write_golden(work: Work, folder: Path, engine: Engine) -> None:
 
 
 def check_same(work: Work, found: Arrays, wanted: Arrays) -> None:
-    """Raise `UserError` unless a converted model answers as the one that it was made from, by `sameness.py`."""
+    """Raise `UserError` unless a converted model answers as the one that it was made from, by `parity_rules.py`."""
     tolerance = work.trained.manifest.tolerance
     for each in compare(work.trained.signature, wanted, found, tolerance):
         if not each.same:
@@ -319,6 +332,31 @@ def check_same(work: Work, found: Arrays, wanted: Arrays) -> None:
             raise UserError(
                 f"As {work.settings.format} the model answers differently: over {len(work.scored)} samples {how}. "
                 "Nothing was written. Try another --format; safetensors always answers as trained."
+            )
+
+
+def check_padding(work: Work, engine: Engine) -> None:
+    """Raise `UserError` if the answers for a few rows change when more padding follows them: rows of different lengths
+    are padded to one length wherever they meet."""
+    made = work.trained.manifest
+    padding = Padding(made.signature, made.preprocessing, tokenizers_of(work.trained.folder, made))
+    inputs, sizes = work.scored.rows(slice(4)).inputs, elastic_sizes(made.signature, padding.pads)
+    longer = dict(inputs)
+    for spec in made.signature.inputs:
+        if spec.name in padding.pads and (size := str(spec.shape[1])) in sizes:
+            length = min(inputs[spec.name].shape[1] + MORE_PADDING, made.signature.most.get(size, 1 << 30))
+            longer[spec.name] = padded_to(inputs[spec.name], length, padding.pads[spec.name])
+    if all(longer[name].shape == value.shape for name, value in inputs.items()):
+        return
+    wanted, found = engine.run(inputs), engine.run(longer)
+    found = {name: value[tuple(map(slice, wanted[name].shape))] for name, value in found.items()}
+    for each in compare(made.signature, wanted, found, made.tolerance):
+        if not each.same:
+            raise UserError(
+                f"The model's answers change with the padding behind a row: '{each.output}' differs by "
+                f"{each.largest:.3g} when {MORE_PADDING} more positions are padding, allowed is {made.tolerance:g}. "
+                "Mask the padding in the model (in attention, in means, in convolutions), or leave `pad` out of the "
+                "signature and take rows of one length only."
             )
 
 

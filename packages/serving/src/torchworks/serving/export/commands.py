@@ -1,4 +1,4 @@
-"""What `serving export` can be told. Imports no torch, so that `--help` is quick."""
+"""Command-line arguments of `serving export`. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.serving.forms import Form
+from torchworks.serving.formats import Format
 
 
 @configure(FlagCreatePairsOff)
@@ -22,7 +22,7 @@ class Export:
     run: Annotated[
         Path, Positional, arg(metavar="RUN", help="Directory of a finished run, as `train` printed it last.")
     ]
-    format: Form = "onnx"
+    format: Format = "onnx"
     """onnx runs by ONNX Runtime, without PyTorch. safetensors are the weights, run by PyTorch and the package that
     trained them. pt2 (torch.export) and aoti (compiled; needs a C++ compiler, takes minutes) run by PyTorch alone, but
     are code: open them only if you trust their maker. torchscript is legacy: PyTorch is about to drop it."""

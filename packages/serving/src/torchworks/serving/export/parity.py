@@ -7,10 +7,10 @@ import torch
 from torchmetrics.functional import mean_absolute_error
 from torchmetrics.functional.classification import multiclass_accuracy, multilabel_auroc
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.serving.engine import Engine
 from torchworks.serving.export.trained import Arrays, Samples
-from torchworks.serving.sameness import compare
+from torchworks.serving.parity_rules import compare
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 BATCH = 32
@@ -20,7 +20,7 @@ BATCH = 32
 class Closeness:
     """Differences between two models' outputs. `agreement` is the share of samples whose likeliest class is the same,
     of findings that are on the same side of ½, or the least of `shares`; None for images. `shares` are those of
-    detections and pixels that are the same (see `sameness.py`), by the output's name."""
+    detections and pixels that are the same (see `parity_rules.py`), by the output's name."""
 
     largest: float
     mean: float
@@ -81,12 +81,12 @@ def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: A
     Without such targets, and of models that detect, how near it comes to the `trained` model, for which that is the
     best: F1 of its detections, mean IoU with its masks, the lower of both where there are both, else the mean absolute
     difference."""
-    detected = regions.detections(signature)
+    detected = output_kinds.detections(signature)
     for spec in () if detected else signature.outputs:
-        if spec.name in samples.targets and (spec.kind != "mask" or regions.is_classes(spec)):
+        if spec.name in samples.targets and (spec.kind != "mask" or output_kinds.is_classes(spec)):
             return _judged(spec, torch.from_numpy(outputs[spec.name]), torch.from_numpy(samples.targets[spec.name]))
     seen = {"F1 with the trained model's detections": detection_f1(detected, trained, outputs)} if detected else {}
-    for spec in filter(regions.is_classes, signature.outputs):
+    for spec in filter(output_kinds.is_classes, signature.outputs):
         seen["mean IoU with the trained model's masks"] = mean_iou(
             trained[spec.name], outputs[spec.name], len(spec.labels)
         )
@@ -106,10 +106,14 @@ def mean_iou(wanted: np.ndarray, found: np.ndarray, classes: int) -> float:
     return float((both[either > 0] / either[either > 0]).mean()) if either.any() else 1.0
 
 
-def detection_f1(spec: regions.Detections, wanted: Arrays, found: Arrays) -> float:
+def detection_f1(spec: output_kinds.Detections, wanted: Arrays, found: Arrays) -> float:
     """`found` detections count if they have the label of a wanted one, each for one, and an IoU with it of at least ½.
     Only those with a score of at least ½ are looked at, or all where none has."""
-    least = regions.SURE if max(arrays[spec.score.name].max() for arrays in (wanted, found)) >= regions.SURE else 0.0
+    least = (
+        output_kinds.SURE
+        if max(arrays[spec.score.name].max() for arrays in (wanted, found)) >= output_kinds.SURE
+        else 0.0
+    )
     hits = count = 0
     for i in range(len(wanted[spec.boxes.name])):
         mine, theirs = (_sure(spec.rows(arrays, i), least) for arrays in (wanted, found))
@@ -144,7 +148,7 @@ def _served(fits: np.ndarray) -> int:
 
 
 def _judged(spec: TensorSpec, found: torch.Tensor, target: torch.Tensor) -> Score:
-    if regions.is_classes(spec):
+    if output_kinds.is_classes(spec):
         return Score("mean IoU", mean_iou(target.numpy(), found.numpy(), len(spec.labels)), 1)
     if spec.kind == "label":
         value = multiclass_accuracy(found, target.long(), num_classes=max(2, len(spec.labels)), average="micro")

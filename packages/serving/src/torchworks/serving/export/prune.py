@@ -81,7 +81,7 @@ def shrink(predictor: Predictor, share: float, inputs: Inputs) -> None:
         if parameters(predictor, inputs) <= (1 - share) * before:
             return
     gone = 1 - parameters(predictor, inputs) / before
-    raise UserError(f"Only {gone:.0%} of this net's weights can be removed in whole channels. Ask for less by --prune.")
+    raise UserError(f"Only {gone:.0%} of this net's weights can be removed in whole channels. Set a smaller --prune.")
 
 
 def last_layer(net: nn.Module, inputs: Inputs) -> nn.Module:

@@ -1,11 +1,11 @@
 """8-bit integers for an ONNX model, by ONNX Runtime's own quantiser.
 
-Convolutional nets are quantised statically: weights (int8, per channel) and activations (uint8), whose ranges are
-measured over calibration samples; nodes between quantise and dequantise steps (QDQ) run on integer kernels. Nets with
-attention or recurrence are quantised dynamically: weights as above, activations by their range at each call, for it
+Convolutional nets are quantized statically: weights (int8, per channel) and activations (uint8), whose ranges are
+measured over calibration samples; nodes between quantize and dequantise steps (QDQ) run on integer kernels. Nets with
+attention or recurrence are quantized dynamically: weights as above, activations by their range at each call, for it
 changes with the text or the series (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
 
-Products of two 8-bit numbers are summed in pairs in 16 bits by processors without VNNI and can overflow there; weights
+Products of two 8-bit numbers are summed in pairs in 16 bits by CPUs without VNNI and can overflow there; weights
 then have 7 bits (`reduce_range`).
 """
 
@@ -27,7 +27,7 @@ from torchworks.shared.machine.facts import cpu_flags
 VNNI = frozenset({"avx_vnni", "avx512_vnni", "asimddp"})
 """Instructions that add products of 8-bit numbers in 32 bits (the last is ARM's)."""
 HEAVY = ("Conv", "Gemm", "MatMul")
-"""Operators with weights that ONNX Runtime has integer kernels for on a processor."""
+"""Operators with weights that ONNX Runtime has integer kernels for on a CPU."""
 BETWEEN = (
     "Add", "Mul", "Relu", "Clip", "LeakyRelu", "Sigmoid", "MaxPool", "AveragePool", "GlobalAveragePool",
     "Concat", "Resize", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten",
@@ -37,7 +37,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 DYNAMIC = ("MatMul", "Gemm", "Attention", "LSTM")
 
 
-def quantise(
+def quantize(
     source: Path, target: Path, calibration: Iterable[Arrays], good_enough: Callable[[Path], bool]
 ) -> tuple[str, ...]:
     """Write the ONNX model `source` with 8-bit integers as `target`; returns how it was done, in sentences.
@@ -118,12 +118,12 @@ def _dynamic(source: Path, target: Path, reason: str) -> tuple[str, ...]:
 
 def _range_note(reduced: bool) -> str:
     if reduced:
-        return "They have 7 because this processor has no VNNI, without which sums of products of 8 bits can overflow."
-    return "This processor has VNNI. One without can overflow with 8: quantise there for there."
+        return "They have 7 because this CPU has no VNNI, without which sums of products of 8 bits can overflow."
+    return "This CPU has VNNI. One without can overflow with 8: quantize there for there."
 
 
 class Reader(CalibrationDataReader):
-    """Batches of inputs as ONNX Runtime asks for them."""
+    """Batches of inputs as ONNX Runtime reads them."""
 
     def __init__(self, batches: list[Arrays]):
         self.batches = iter(batches)
@@ -153,7 +153,7 @@ class Graph:
             shares = ", ".join(f"{kind} {count / total:.0%}" for kind, count in by_kind.items() if count > total / 100)
             raise UserError(
                 f"8-bit integers are of no use for this model: only {able / total:.0%} of its weights are in layers "
-                f"that ONNX Runtime can run with integers on a processor (weights by operator: {shares}). Transposed "
+                f"that ONNX Runtime can run with integers on a CPU (weights by operator: {shares}). Transposed "
                 "convolutions have no such kernel, and the first layer stays in floating point. Leave out --quantize."
             )
 

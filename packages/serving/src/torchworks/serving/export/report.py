@@ -9,7 +9,7 @@ from torchworks.serving.engine import Engine
 from torchworks.serving.export.parity import Closeness, Score
 from torchworks.serving.export.speed import BATCHES, Speed
 from torchworks.serving.export.trained import Arrays, Samples
-from torchworks.serving.sameness import PIXELS
+from torchworks.serving.parity_rules import PIXELS
 
 LEGACY = """\
 ## TorchScript is legacy
@@ -58,7 +58,7 @@ Cell = Callable[[Candidate], str]
 @dataclass(frozen=True)
 class Report:
     """The models that were measured, first the trained and last the bundle's, and what is to be said about them.
-    `load` is how many processes wanted the processor meanwhile."""
+    `load` is how many processes wanted the CPU meanwhile."""
 
     manifest: BundleManifest
     candidates: Sequence[Candidate]
@@ -182,7 +182,7 @@ class Report:
             "`trained` is run by PyTorch as it was trained, the others as they are served. Differences are from "
             "`trained`. Times to load are in a process that has the libraries in memory.",
             f"Speed: all models in turns, {runs} runs each at batches of {_listed(BATCHES)}, on {manifest.machine}; "
-            f"{self.load:.1f} processes wanted the processor meanwhile.",
+            f"{self.load:.1f} processes wanted the CPU meanwhile.",
             f"Made {manifest.created} by {libraries}.",
         ]
         if self.exported.closeness.shares:
@@ -190,7 +190,7 @@ class Report:
         if manifest.form in ("pt2", "aoti", "torchscript"):
             lines.append(TRUST)
         if manifest.instructions:
-            lines.append(f"Compiled for a processor with {', '.join(manifest.instructions)}; it opens nowhere else.")
+            lines.append(f"Compiled for a CPU with {', '.join(manifest.instructions)}; it opens nowhere else.")
         return "## How it was measured\n\n" + "\n".join(f"- {line}" for line in lines)
 
 

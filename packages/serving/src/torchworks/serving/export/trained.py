@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from torchworks.shared.config import UserError
 from torchworks.shared.models.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
-from torchworks.shared.models.predictor import Predictor, find_builder, load_predictor
+from torchworks.shared.models.predictor import Predictor, build_predictor, load_predictor
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 Arrays = dict[str, np.ndarray]
@@ -20,6 +20,8 @@ MOST_SAMPLES = 2048
 """Rows that a model is judged by, at the most."""
 DRAWN = 256
 """Rows that are drawn for a model whose inputs are noise and labels."""
+OPEN_SIZE = 8
+"""What open sizes other than the rows are there."""
 CALIBRATION = 4
 """Every so many samples one is for calibration and the others are for scoring."""
 
@@ -45,7 +47,7 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
         if not manifest.config.get("direction"):
             raise UserError(f"The model in {folder} translates in one direction only. Leave out --direction.")
         manifest = replace(manifest, config={**manifest.config, "direction": direction})
-        net, predictor = predictor.net, find_builder(manifest.builder, manifest.package)(manifest.config)
+        net, predictor = predictor.net, build_predictor(manifest, folder)
         predictor.net = net
     return Trained(folder, manifest, predictor)
 
@@ -122,7 +124,7 @@ def _read(path: Path, origin: str) -> Samples:
 
 
 def _draw(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
-    shape = (DRAWN, *(size for size in spec.shape[1:] if isinstance(size, int)))
+    shape = (DRAWN, *(size if isinstance(size, int) else OPEN_SIZE for size in spec.shape[1:]))
     if spec.kind == "label":
         return (np.arange(DRAWN) % max(1, len(spec.labels))).astype(spec.dtype)
     if spec.low is not None and spec.high is not None:

@@ -2,8 +2,8 @@
 
 | module | content |
 |---|---|
-| `monitor` | `Monitor`, which a service tells of each prediction and asks for what came of it |
-| `settings` | `MonitorSettings`: everything that can be told |
+| `monitor` | `Monitor`, which records a service's predictions and reports on them |
+| `settings` | `MonitorSettings`: all options |
 | `record` | `Prediction`: what is noted of a request |
 | `log` | the SQLite file |
 | `drift` | `reference`, written at export, and what is compared with it |

@@ -1,4 +1,4 @@
-"""What the commands of monitoring can be told. Imports nothing heavy, so that `--help` is quick."""
+"""Command-line arguments of monitoring. Imports nothing heavy, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,9 @@
-"""Whether what a model is asked, and what it answers, is still spread as over its test data.
+"""Whether a model's inputs and outputs are still distributed as over its test data.
 
-Each row of a tensor is told by a few numbers, its features: the brightness of an image, the likeliest class of its
-probabilities. `reference` counts test data in cells between quantiles of such a feature; a `Window` counts the last
-rows that were served in the same cells, and compares.
+Each row of a tensor is summed up by a few numbers, its features: the brightness of an image, the likeliest class of
+its probabilities, how long a text is and how much of it is unknown to the tokenizer. Ids as such have no mean.
+`reference` counts test data in cells between quantiles of such a feature; a `Window` counts the last rows that were
+served in the same cells, and compares.
 
 The distance of the two is the population stability index, PSI = Σ (p − q) ln (p / q) over cells with the shares p and
 q. How large it is without any drift depends on how many rows were counted: with m rows in the reference, n in the
@@ -23,10 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 FORMAT = 1
+UNKNOWN_ID = 1
+"""What all tokenizers have for what they do not know; 0 fills up rows."""
 CELLS = 10
 MAX_FINDINGS = 64
 """Of how many findings the probabilities are followed, from the first on."""
@@ -42,8 +45,9 @@ Column = tuple[np.ndarray, tuple[str, ...]]
 
 def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[str, Column]:
     """The features of N rows by name, such as "input.image.brightness"."""
-    found, detected = {}, regions.detections(signature)
-    told = list(regions.answered(signature))
+    found, detected = {}, output_kinds.detections(signature)
+    ranked = output_kinds.ranking(signature)
+    told = list(output_kinds.answered(signature))
     for side, specs, tensors in (("input", signature.inputs, inputs), ("output", told, outputs)):
         for spec in specs:
             if spec.shape[:1] != signature.inputs[0].shape[:1]:  # it does not speak of single rows
@@ -51,21 +55,23 @@ def features(signature: Signature, inputs: Mapping, outputs: Mapping) -> dict[st
             values = np.asarray(tensors[spec.name])
             boxes = detected is not None and side == "output" and spec.name == detected.boxes.name
             columns = _detections(detected, tensors) if boxes else _features(spec, values)
+            if ranked is not None and side == "output" and spec.name == ranked.label.name:
+                columns["top"] = (_coarse(np.asarray(tensors[ranked.score.name])[:, 0]), ())
             for name, column in columns.items():
                 found[f"{side}.{spec.name}.{name}"] = column
     return found
 
 
-def _detections(found: regions.Detections, outputs: Mapping) -> dict[str, Column]:
+def _detections(found: output_kinds.Detections, outputs: Mapping) -> dict[str, Column]:
     """How many detections of a score of at least ½ an image has, the highest score, and its class."""
     score, label = (np.asarray(outputs[spec.name]) for spec in (found.score, found.label))
-    score = np.where(label == regions.NOTHING, 0, score)
+    score = np.where(label == output_kinds.NOTHING, 0, score)
     best = np.take_along_axis(label, score.argmax(1)[:, None], 1)[:, 0].astype(np.int64)
     names = (*found.label.labels, "nothing")
     return {
-        "count": ((score >= regions.SURE).sum(1).astype(np.float32), ()),
+        "count": ((score >= output_kinds.SURE).sum(1).astype(np.float32), ()),
         "top": (_coarse(score.max(1)), ()),
-        "class": (np.where(best == regions.NOTHING, len(names) - 1, best), names),
+        "class": (np.where(best == output_kinds.NOTHING, len(names) - 1, best), names),
     }
 
 
@@ -78,10 +84,12 @@ def _areas(spec: TensorSpec, masks: np.ndarray) -> dict[str, np.ndarray]:
 def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
     if spec.kind == "image" and values.ndim >= 3:
         numbers = _image(spec, values)
-    elif regions.is_classes(spec):
+    elif output_kinds.is_classes(spec):
         numbers = _areas(spec, values)
-    elif spec.labels and spec.kind == "label" and values.ndim == 1:
-        return {"class": (values.astype(np.int64), spec.labels)}
+    elif spec.kind in ("text", "tokens"):
+        numbers = _tokens(spec, values)
+    elif spec.kind == "label" and np.issubdtype(values.dtype, np.integer):  # ids; of several the first is the best
+        return {"class": (values.reshape(len(values), -1)[:, 0].astype(np.int64), spec.labels)} if spec.labels else {}
     elif spec.labels and spec.kind == "label" and values.ndim == 2:
         return {"class": (values.argmax(1), spec.labels), "top": (_coarse(values.max(1)), ())}
     elif spec.labels and spec.kind == "probabilities" and values.ndim == 2:
@@ -90,6 +98,20 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         rows = values.reshape(len(values), -1).astype(np.float32, copy=False)
         numbers = {"mean": rows.mean(1), "sd": rows.std(1)}
     return {name: (_coarse(column), ()) for name, column in numbers.items()}
+
+
+def _tokens(spec: TensorSpec, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Of rows of ids (N, T): how many are no padding, and which part of these the tokenizer did not know; of ids that
+    are none of a tokenizer of ours, which part differs from the others."""
+    rows = ids.reshape(len(ids), -1)
+    pad = 0 if spec.kind == "text" else spec.pad
+    real = np.ones(rows.shape, bool) if pad is None else rows != pad
+    length = real.sum(1)
+    if spec.kind == "text":
+        part = ((rows == UNKNOWN_ID) & real).sum(1)
+        return {"length": length, "unknown": part / np.maximum(length, 1)}
+    distinct = np.array([len(np.unique(row[kept])) for row, kept in zip(rows, real, strict=True)])
+    return {"length": length, "distinct": distinct / np.maximum(length, 1)}
 
 
 def _image(spec: TensorSpec, values: np.ndarray) -> dict[str, np.ndarray]:

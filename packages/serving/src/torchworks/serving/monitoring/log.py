@@ -88,7 +88,7 @@ class PredictionLog:
         return [dict(zip(COLUMNS, row, strict=True)) for row in self._read(query, (model, limit))]
 
     def inputs(self, request_id: str) -> dict[str, np.ndarray]:
-        """What a request had asked, if it was kept; from any thread."""
+        """The inputs of a request, if they were kept; from any thread."""
         query = "SELECT name, array FROM inputs JOIN predictions ON id = prediction WHERE request_id = ?"
         return {
             name: np.load(io.BytesIO(array), allow_pickle=False) for name, array in self._read(query, (request_id,))

@@ -32,7 +32,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Sample:
-    """A value of the metric `name` for `labels`, asked for at the time of a scrape."""
+    """A value of the metric `name` for `labels`, read when Prometheus scrapes."""
 
     name: str
     labels: tuple[str, ...]
@@ -41,7 +41,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Live:
-    """A metric whose values are asked for: what it means, its labels, and whether it only ever grows."""
+    """A metric whose values are read at each scrape: what it means, its labels, and whether it only ever grows."""
 
     help: str
     labels: tuple[str, ...]
@@ -67,7 +67,7 @@ LIVE = {
 
 
 class Metrics:
-    """Counts requests, and asks `samples` for all of `LIVE` when it is scraped."""
+    """Counts requests, and reads from `samples` all of `LIVE` when it is scraped."""
 
     def __init__(self, samples: Callable[[], Iterable[Sample]]):
         self.registry = registry = CollectorRegistry()
@@ -122,7 +122,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def describe(self) -> list[Metric]:
-        """None yet: `samples` need not be ready when the registry asks."""
+        """None yet: `samples` need not be ready when it is registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:

@@ -1,11 +1,11 @@
-"""What a service tells of each prediction, and what it can be asked.
+"""Records each prediction of a service, and reports on them.
 
     monitor = Monitor(MonitorSettings(), Path("monitoring"))
     monitor.watch("digits", bundle.manifest, bundle.reference())
     monitor.note(prediction)          # of each request; some microseconds
     monitor.drift("digits"), monitor.budgets("digits"), monitor.recent("digits", 20), monitor.metrics()
 
-Whoever notes a prediction only leaves it; a thread of its own, or whoever asks for figures, does the rest.
+Recording a prediction only queues it; a thread of its own, or a call that reads the metrics, does the rest.
 """
 
 import logging

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from torchworks.serving import regions
+from torchworks.serving import output_kinds
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 ANSWER_ROWS, ANSWER_CLASSES, ANSWER_LENGTH = 3, 5, 200
@@ -46,14 +46,16 @@ class Prediction:
 
 def answer(signature: Signature, outputs: dict[str, np.ndarray]) -> str:
     """`outputs` for people, such as "7 (98 %), 1 (64 %)"; at most 200 characters, "" without outputs."""
-    found = regions.detections(signature)
+    found, ranked = output_kinds.detections(signature), output_kinds.ranking(signature)
     texts = []
-    for spec in regions.answered(signature) if outputs else ():
+    for spec in output_kinds.answered(signature) if outputs else ():
         if found and spec.name == found.boxes.name:
             texts.append(_rows([_detected(found, outputs, i) for i in range(len(outputs[spec.name]))]))
-        elif regions.is_classes(spec):
+        elif ranked and spec.name == ranked.label.name:
+            texts.append(_rows([_ranked(ranked, outputs, i) for i in range(len(outputs[spec.name]))]))
+        elif output_kinds.is_classes(spec):
             texts.append(_rows([_largest(spec, mask) for mask in outputs[spec.name]]))
-        elif regions.is_map(spec):
+        elif output_kinds.is_map(spec):
             texts.append(_rows([f"{spec.name} up to {mask.max():.3g}" for mask in outputs[spec.name]]))
         else:
             texts.append(_tensor(spec, outputs[spec.name]))
@@ -61,7 +63,15 @@ def answer(signature: Signature, outputs: dict[str, np.ndarray]) -> str:
     return text if len(text) <= ANSWER_LENGTH else text[: ANSWER_LENGTH - 1] + "…"
 
 
+def _ranked(ranked: output_kinds.Ranking, outputs: dict[str, np.ndarray], row: int) -> str:
+    """The first classes of a row."""
+    listed = ranked.listed(outputs, row)
+    return " ".join(each["label"] for each in listed[:ANSWER_CLASSES])
+
+
 def _tensor(spec: TensorSpec, values: np.ndarray) -> str:
+    if spec.labels and spec.kind == "label" and spec.dtype in output_kinds.INTEGERS and values.ndim == 2:
+        return _rows([" ".join(output_kinds.all_named(spec, row[:ANSWER_CLASSES].tolist())) for row in values])
     if spec.labels and spec.kind in ("label", "probabilities") and 1 <= values.ndim <= 2:
         return _rows([_row(spec, row) for row in values])
     return f"{spec.name} {'×'.join(map(str, values.shape))}"
@@ -73,10 +83,10 @@ def _rows(rows: list[str]) -> str:
     return ", ".join(rows[:ANSWER_ROWS] + more)
 
 
-def _detected(found: regions.Detections, outputs: dict[str, np.ndarray], image: int) -> str:
+def _detected(found: output_kinds.Detections, outputs: dict[str, np.ndarray], image: int) -> str:
     """The classes of things of a score of at least ½ in an image, the commonest first, with how many there are."""
     _, _, score, label = found.rows(outputs, image)
-    counts = Counter(regions.named(found.label, int(number)) for number in label[score >= regions.SURE])
+    counts = Counter(output_kinds.named(found.label, int(number)) for number in label[score >= output_kinds.SURE])
     named = [f"{name} ({count})" for name, count in counts.most_common(ANSWER_CLASSES)]
     others = len(counts) - len(named)
     return " ".join([*named, f"and {others} other classes"] if others else named) or "nothing"
@@ -84,7 +94,7 @@ def _detected(found: regions.Detections, outputs: dict[str, np.ndarray], image: 
 
 def _largest(spec: TensorSpec, mask: np.ndarray) -> str:
     """The three classes with most of the pixels."""
-    parts = sorted(regions.shares(spec, mask).items(), key=lambda part: -part[1])
+    parts = sorted(output_kinds.shares(spec, mask).items(), key=lambda part: -part[1])
     return " ".join(f"{name} ({share:.0%})".replace("%", " %") for name, share in parts[:3] if share)
 
 

@@ -1,4 +1,4 @@
-"""What monitoring can be told. Imports nothing heavy, so that `--help` is quick."""
+"""Options of monitoring. Imports nothing heavy, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ class MonitorSettings:
     log_bytes: int = 256 << 20
     """Bytes on disk that the log may take, with its side files; at least 1 MiB."""
     keep_inputs: bool = False
-    """Also keep what was asked, raw. Mind whose data these are."""
+    """Also keep the inputs of requests, as they came. Mind whose data these are."""
     input_bytes: int = 1 << 20
     """Most bytes of inputs that are kept of one request; larger ones are left out."""
     queue: int = 8192

@@ -1,14 +1,17 @@
 """Changing what is served while requests come in: for callers on this machine who know the token."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
 
-from torchworks.serving.errors import Refusal
-from torchworks.serving.gate import same_secret
-from torchworks.serving.hosts import is_loopback
+from torchworks.serving.addresses import ADMIN
+from torchworks.serving.errors import STANDARD, Refusal
+from torchworks.serving.handling import body_of
+from torchworks.serving.host_check import is_loopback
 from torchworks.serving.registry import Registry
+from torchworks.serving.request_guard import same_secret
+from torchworks.serving.routing import Router
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 FORWARDED = ("forwarded", "x-forwarded-for")
@@ -25,8 +28,7 @@ def admitted(request: Request) -> Registry:
     return request.app.state.service.registry
 
 
-Admitted = Annotated[Registry, Depends(admitted)]
-router = APIRouter(prefix="/admin/models", tags=["administration"])
+router = Router(ADMIN, tags=["administration"])
 
 
 class _Body(BaseModel):
@@ -55,50 +57,79 @@ class Split(Shadow):
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+Body = TypeVar("Body", bound=_Body)
+
+
+async def _read(request: Request, kind: type[Body]) -> Body:
+    """The body, after `admitted` let the request in."""
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise Refusal(422, *STANDARD[422])
+    try:
+        return kind.model_validate_json(await body_of(request, request.app.state.service.settings.limits))
+    except ValidationError as error:
+        raise Refusal(422, *STANDARD[422]) from error
+
+
+def _takes(kind: type[_Body]) -> dict[str, Any]:
+    """A body, as `openapi_extra` of an endpoint."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": kind.model_json_schema()}}}}
+
+
 @router.get("")
-async def state(registry: Admitted) -> dict[str, Any]:
+async def state(request: Request) -> dict[str, Any]:
     """Who gets what, and how a new champion's trial goes."""
+    registry = admitted(request)
     return {name: _state(registry, name) for name in registry.names()}
 
 
-@router.post("")
-async def load(registry: Admitted, body: Load) -> dict[str, Any]:
+@router.post("", openapi_extra=_takes(Load))
+async def load(request: Request) -> dict[str, Any]:
     """Load a bundle of the models' folder, verify it, warm it up and replay its golden example, then serve it."""
+    registry = admitted(request)
+    body = await _read(request, Load)
     served = await registry.load(body.bundle)
     return {"name": served.name, "version": served.version} | _state(registry, served.name)
 
 
-@router.post("/{name}/promote")
-async def promote(registry: Admitted, name: str, body: Version) -> dict[str, Any]:
+@router.post("/{name}/promote", openapi_extra=_takes(Version))
+async def promote(request: Request, name: str) -> dict[str, Any]:
     """Make a version the champion. It goes back by itself if too many of its first requests fail."""
+    registry = admitted(request)
+    body = await _read(request, Version)
     registry.promote(name, body.version)
     return _state(registry, name)
 
 
 @router.post("/{name}/rollback")
-async def rollback(registry: Admitted, name: str) -> dict[str, Any]:
+async def rollback(request: Request, name: str) -> dict[str, Any]:
     """Make the previous champion the champion again."""
+    registry = admitted(request)
     registry.rollback(name)
     return _state(registry, name)
 
 
-@router.post("/{name}/split")
-async def split(registry: Admitted, name: str, body: Split) -> dict[str, Any]:
+@router.post("/{name}/split", openapi_extra=_takes(Split))
+async def split(request: Request, name: str) -> dict[str, Any]:
     """Let a share of the callers have the challenger."""
+    registry = admitted(request)
+    body = await _read(request, Split)
     registry.split(name, body.version, body.share)
     return _state(registry, name)
 
 
-@router.post("/{name}/shadow")
-async def shadow(registry: Admitted, name: str, body: Shadow) -> dict[str, Any]:
+@router.post("/{name}/shadow", openapi_extra=_takes(Shadow))
+async def shadow(request: Request, name: str) -> dict[str, Any]:
     """Send copies of the requests to a version whose answers nobody gets."""
+    registry = admitted(request)
+    body = await _read(request, Shadow)
     registry.mirror(name, body.version)
     return _state(registry, name)
 
 
 @router.delete("/{name}/versions/{version}")
-async def unload(registry: Admitted, name: str, version: str) -> dict[str, Any]:
+async def unload(request: Request, name: str, version: str) -> dict[str, Any]:
     """Stop serving a version, once its last request is answered."""
+    registry = admitted(request)
     registry.unload(name, version)
     return _state(registry, name) if name in registry.names() else {}
 

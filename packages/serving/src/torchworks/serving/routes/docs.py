@@ -1,16 +1,18 @@
-"""A page that shows how to ask each model. It needs nothing from elsewhere, unlike FastAPI's own."""
+"""A page with example requests for each model. It needs nothing from elsewhere, unlike FastAPI's own."""
 
 import html
 import json
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
 
-from torchworks.serving.describe import examples, v2_example
+from torchworks.serving import addresses
+from torchworks.serving.examples import examples, v2_example
+from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
-router = APIRouter(include_in_schema=False)
+router = Router(documented=False)
 LONGEST = 600
 KEYED = 'curl -H "X-API-Key: $(cat api-key)"'
 PAGE = """<!doctype html>
@@ -26,13 +28,13 @@ PAGE = """<!doctype html>
 """
 
 
-@router.get("/docs")
+@router.get(addresses.DOCS)
 async def docs(request: Request) -> HTMLResponse:
     service: Service = request.app.state.service
     base, curl = str(request.base_url).rstrip("/"), "curl" if service.settings.api_key is None else KEYED
     models = "".join(_model(service.registry.choose(name), base, curl) for name in service.registry.names())
     return HTMLResponse(
-        PAGE.format(title=html.escape(request.app.title), models=models or "<p>No model is served.</p>")
+        PAGE.format(title=html.escape(request.app.TITLE), models=models or "<p>No model is served.</p>")
     )
 
 
@@ -50,14 +52,14 @@ def _model(served: ServedModel, base: str, curl: str) -> str:
 
 
 def _commands(served: ServedModel, base: str, curl: str) -> list[str]:
-    """Commands for a shell that ask the model, each in one way."""
-    address = f"{base}/v1/models/{served.name}/predict"
+    """Shell commands that send the model a request, each in one way."""
+    address = base + addresses.model(served.name, verb="predict")
     codec = served.codec
     found = []
     if codec.picture is not None and len(codec.specs) == 1:
         found.append(f"{curl} -H 'Content-Type: image/png' --data-binary @picture.png {address}")
     found += [_post(curl, address, example) for example in examples(served)]
-    return [*found, _post(curl, f"{base}/v2/models/{served.name}/infer", v2_example(served))]
+    return [*found, _post(curl, base + addresses.protocol_model(served.name, verb="infer"), v2_example(served))]
 
 
 def _post(curl: str, address: str, body: object) -> str:

@@ -1,23 +1,26 @@
-"""Work that takes longer than a request may: asked for, watched, fetched and cancelled; and answers as they come."""
+"""Jobs, which take longer than a request may: submitted, watched, fetched and cancelled; and streamed answers."""
 
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from torchworks.serving.codecs import Codec, gives_pictures, grid
+from torchworks.serving import addresses
+from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Call, received_in_time
-from torchworks.serving.jobs import Job, Jobs, in_parts
+from torchworks.serving.handling import Arrays, PredictRequest, least_score, received_in_time
+from torchworks.serving.image_files import gives_pictures, grid
+from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
+from torchworks.serving.routing import Router, parameter
 from torchworks.serving.service import Service
 
-router = APIRouter(prefix="/v1", tags=["jobs"])
+router = Router("/v1", tags=["jobs"])
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
@@ -28,7 +31,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 async def submit(request: Request, name: str) -> dict[str, Any]:
     """Start a job: the same body as for predict, with many more rows. Watch it at `events`, fetch its `result`."""
     call = await _call(request, name)
-    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.letterboxes))
+    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.rows))
 
 
 @router.post("/models/{name}/stream", include_in_schema=False)
@@ -39,25 +42,26 @@ async def stream(request: Request, name: str) -> StreamingResponse:
     return StreamingResponse(_parts(call), media_type="text/event-stream")
 
 
-async def _call(request: Request, name: str) -> Call:
-    """What is asked, decoded."""
+async def _call(request: Request, name: str) -> PredictRequest:
+    """The request, decoded."""
     service: Service = request.app.state.service
     served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
+    check_cuttable(served.manifest.signature)
     limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
     async with received_in_time(limits.receive_seconds):
-        decode = await read_body(request, Codec(served.manifest, limits))
-    return Call(service, request, "job", served, inputs=await service.beside(decode.work))
+        decode = await read_body(request, served.codec.within(limits))
+    return PredictRequest(service, request, "job", served, inputs=await service.beside(decode.work))
 
 
-async def _parts(call: Call) -> AsyncIterator[bytes]:
+async def _parts(call: PredictRequest) -> AsyncIterator[bytes]:
     start, status = 0, 499
     write = call.served.codec.to_json
     try:
         with call.served.lease():
             async for part in in_parts(call.served, call.inputs, call.service.jobs.limits):
                 end = start + len(next(iter(part.values())))
-                boxes = call.letterboxes[start:end]
-                outputs = await call.service.beside(write, part, boxes, call.least_score)
+                rows = Rows.of(call.inputs, slice(start, end))
+                outputs = await call.service.beside(write, part, rows, call.least_score)
                 yield _event({"start": start, "outputs": outputs})
                 start = end
         status = 200
@@ -86,8 +90,8 @@ async def events(request: Request, job: str) -> StreamingResponse:
     return StreamingResponse(_stream(_jobs(request), job), media_type="text/event-stream")
 
 
-@router.get("/jobs/{job}/result", responses=PICTURE)
-async def result(request: Request, job: str, least_score: Annotated[float, Query(ge=0, le=1)] = 0.0) -> Response:
+@router.get("/jobs/{job}/result", responses=PICTURE, openapi_extra=parameter("least_score", "number", 0, 1, 0))
+async def result(request: Request, job: str) -> Response:
     """All outputs of a job that is done, with detections of at least a score; with Accept: image/png, all its images in
     one grid."""
     service: Service = request.app.state.service
@@ -97,7 +101,7 @@ async def result(request: Request, job: str, least_score: Annotated[float, Query
     codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
     if wants_grid:
         return await service.beside(_picture, codec, outputs)
-    return await service.beside(_json, codec, found, outputs, least_score)
+    return await service.beside(_json, codec, found, outputs, least_score(request.query_params.get("least_score")))
 
 
 @router.delete("/jobs/{job}")
@@ -111,8 +115,8 @@ def _jobs(request: Request) -> Jobs:
 
 
 def _links(job: Job) -> dict[str, Any]:
-    address = f"/v1/jobs/{job.id}"
-    return job.status() | {"links": {"status": address, "events": f"{address}/events", "result": f"{address}/result"}}
+    parts = {"status": "", "events": "events", "result": "result"}
+    return job.status() | {"links": {name: addresses.job(job.id, part) for name, part in parts.items()}}
 
 
 async def _stream(jobs: Jobs, id: str) -> AsyncIterator[bytes]:
@@ -120,7 +124,7 @@ async def _stream(jobs: Jobs, id: str) -> AsyncIterator[bytes]:
         yield _event(event)
 
 
-def _note(call: Call, job: Job) -> None:
+def _note(call: PredictRequest, job: Job) -> None:
     """Tell the monitor what became of a job."""
     if job.state == "done":
         call.outputs = job.outputs()
@@ -128,8 +132,8 @@ def _note(call: Call, job: Job) -> None:
     call.note({"done": 200, "cancelled": 499}.get(job.state, 500))
 
 
-def _json(codec: Codec, job: Job, outputs: Arrays, least_score: float) -> Response:
-    told = codec.to_json(outputs, job.letterboxes, least_score)
+def _json(codec: Codec, job: Job, outputs: Arrays, least: float) -> Response:
+    told = codec.to_json(outputs, job.sent, least)
     answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told}
     return Response(to_json(answer), media_type="application/json")
 
@@ -137,5 +141,5 @@ def _json(codec: Codec, job: Job, outputs: Arrays, least_score: float) -> Respon
 def _picture(codec: Codec, outputs: Arrays) -> Response:
     specs = [spec for spec in codec.signature.outputs if gives_pictures(spec)]
     if len(specs) != 1:
-        raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Ask for JSON instead.")
+        raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Accept JSON instead.")
     return Response(grid(specs[0], outputs[specs[0].name]), media_type="image/png")

@@ -3,15 +3,17 @@
 import dataclasses
 from typing import Any
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 
-from torchworks.serving.describe import examples
+from torchworks.serving import addresses
+from torchworks.serving.examples import examples
 from torchworks.serving.registry import Registry
+from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.config import to_dict
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = Router(addresses.MODELS, tags=["models"])
 
 
 @router.get("")

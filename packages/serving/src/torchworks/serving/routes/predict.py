@@ -1,17 +1,17 @@
-"""Asking a model: JSON, a picture, or a form in; JSON or a picture out."""
+"""Requests for predictions: JSON, an image, or a form in; JSON or an image out."""
 
 from functools import partial
 
-from fastapi import Request
-from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
-from torchworks.serving.codecs import IMAGE_TYPES, Codec, is_small
+from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Call, Decode, body_of, limited, respond
+from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, respond
+from torchworks.serving.image_files import IMAGE_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
 
@@ -61,9 +61,9 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
     return parts
 
 
-def encode(call: Call) -> Response:
-    """A picture for those who accept nothing else, JSON for all others."""
-    codec, told = call.served.codec, (call.outputs, call.letterboxes, call.least_score)
+def encode(call: PredictRequest) -> Response:
+    """An image for those who accept nothing else, JSON for all others."""
+    codec, told = call.served.codec, (call.outputs, call.rows, call.least_score)
     if call.request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
         return Response(codec.to_png(*told), media_type="image/png")
     answer = {

@@ -1,7 +1,7 @@
 """The Open Inference Protocol (https://github.com/kserve/open-inference-protocol), with tensors as JSON or as bytes.
 
-Beside the protocol's numbers, an image may be given as BYTES: picture files, in base64 where they stand in JSON.
-Answers are plain tensors: boxes and masks are in the pixels that the model got, not in those of such a picture.
+Beside the protocol's numbers, an image may be given as BYTES: image files, in base64 where they stand in JSON.
+Answers are plain tensors: boxes and masks are in the pixels that the model got, not in those of such an image.
 """
 
 from dataclasses import dataclass, field
@@ -9,50 +9,51 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-from torchworks.serving import binary
-from torchworks.serving.codecs import Codec, invalid, numbers, parse
-from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, Call, Decode, body_of, respond
+from torchworks.serving import addresses, binary
+from torchworks.serving.codecs import Codec, Inputs, numbers, parse
+from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, respond
+from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.shared.models.signature import TensorSpec
 
-router = APIRouter(tags=["open inference protocol"])
+router = Router(addresses.PROTOCOL, tags=["open inference protocol"])
 DATATYPES = {
     "float32": "FP32", "float16": "FP16", "bfloat16": "BF16", "int64": "INT64", "int32": "INT32", "uint8": "UINT8",
     "bool": "BOOL",
 }  # fmt: skip
 
 
-@router.get("/v2")
-async def server() -> dict[str, Any]:
+@router.get("")
+async def server(request: Request) -> dict[str, Any]:
     """What this server is."""
     return {"name": "torchworks-serving", "version": "0.1.0", "extensions": ["binary_tensor_data"]}
 
 
-@router.get("/v2/models/{name}")
+@router.get("/models/{name}")
 async def model(request: Request, name: str) -> dict[str, Any]:
     """A model's inputs and outputs."""
     return _metadata(request.app.state.service, name, None)
 
 
-@router.get("/v2/models/{name}/versions/{version}")
+@router.get("/models/{name}/versions/{version}")
 async def model_version(request: Request, name: str, version: str) -> dict[str, Any]:
     """A version's inputs and outputs."""
     return _metadata(request.app.state.service, name, version)
 
 
-@router.get("/v2/models/{name}/ready")
+@router.get("/models/{name}/ready")
 async def model_ready(request: Request, name: str) -> Response:
     """Whether the model answers."""
     return _ready(request.app.state.service, name, None)
 
 
-@router.get("/v2/models/{name}/versions/{version}/ready")
+@router.get("/models/{name}/versions/{version}/ready")
 async def version_ready(request: Request, name: str, version: str) -> Response:
     """Whether the version answers."""
     return _ready(request.app.state.service, name, version)
@@ -90,7 +91,7 @@ class Wish:
 
 
 async def infer(request: Request, name: str, version: str | None) -> Response:
-    """The outputs that are asked for."""
+    """The outputs that the request names."""
     wish = Wish()
     return await respond(request, name, version, "v2", partial(_read, wish), partial(_encode, wish))
 
@@ -115,13 +116,10 @@ def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays
     wish.id, wish.outputs = document.get("id"), _wanted(codec, document)
     if len(document["inputs"]) > codec.limits.fields:
         raise Refusal(413, "too_many_fields", f"A request may have {codec.limits.fields} tensors.")
-    arrays = {}
+    arrays = Inputs()
     for tensor, part in zip(document["inputs"], binary.dealt(document["inputs"], rest), strict=True):
-        spec, array = _array(codec, tensor, part)
-        if spec.name in arrays:
-            raise invalid(f"'{spec.name}' is given twice.")
-        arrays[spec.name] = array
-    codec.check(arrays)
+        _add(codec, arrays, tensor, part)
+    codec.complete(arrays)
     return arrays
 
 
@@ -138,8 +136,8 @@ def _wanted(codec: Codec, document: dict[str, Any]) -> dict[str, bool]:
     return {name: all_binary if one is None else one is True for name, one in asked.items()}
 
 
-def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSpec, np.ndarray]:
-    """One input with its specification; `part` are its bytes if it came as such."""
+def _add(codec: Codec, arrays: Inputs, tensor: Any, part: memoryview | None) -> None:
+    """Add one input to `arrays`; `part` are its bytes if it came as such."""
     wanted = {"name", "shape", "datatype"} | ({"data"} if part is None else set())
     if not isinstance(tensor, dict) or not wanted <= tensor.keys():
         raise invalid("Each tensor must be an object with name, shape, datatype and data.")
@@ -148,9 +146,11 @@ def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSp
     if not isinstance(tensor["name"], str) or tensor["name"] not in codec.specs:
         raise invalid(f"The model has no such input. Its inputs: {', '.join(codec.specs)}.")
     spec, shape = codec.specs[tensor["name"]], tensor["shape"]
+    if spec.name in arrays:
+        raise invalid(f"'{spec.name}' is given twice.")
     if tensor["datatype"] == "BYTES":
-        given = tensor["data"] if part is None else binary.elements(spec, part, codec.limits.rows)
-        return spec, codec.array(spec, given)
+        codec.read(arrays, spec, tensor["data"] if part is None else binary.elements(spec, part, codec.limits.rows))
+        return
     if tensor["datatype"] != DATATYPES[spec.dtype]:
         raise invalid(f"'{spec.name}' must have the datatype {DATATYPES[spec.dtype]}.")
     if not isinstance(shape, list) or not all(type(size) is int and 0 < size < 2**31 for size in shape):
@@ -158,10 +158,10 @@ def _array(codec: Codec, tensor: Any, part: memoryview | None) -> tuple[TensorSp
     values = numbers(spec, tensor["data"]) if part is None else binary.array(spec, part)
     if values.size != int(np.prod(shape, dtype=object)):
         raise invalid(f"'{spec.name}' has another number of values than its shape says.")
-    return spec, values.reshape(shape)
+    arrays[spec.name] = values.reshape(shape)
 
 
-def _encode(wish: Wish, call: Call) -> Response:
+def _encode(wish: Wish, call: PredictRequest) -> Response:
     served, outputs = call.served, call.outputs
     specs = {spec.name: spec for spec in served.manifest.signature.outputs}
     tensors, parts = [], []

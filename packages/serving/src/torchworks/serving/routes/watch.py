@@ -1,12 +1,15 @@
-"""What the service has seen of late, for the dashboard and for programs."""
+"""Recent metrics of the service, for the dashboard and for programs."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from starlette.requests import Request
 
+from torchworks.serving import addresses
+from torchworks.serving.routing import Router, parameter, whole_number
 from torchworks.serving.service import Service
 
-router = APIRouter(prefix="/v1/models/{name}", tags=["monitoring"])
+router = Router(f"{addresses.MODELS}/{{name}}", tags=["monitoring"])
+MOST_RECENT = 500
 
 
 @router.get("/live")
@@ -22,9 +25,10 @@ async def drift(request: Request, name: str) -> dict[str, Any]:
     return _service(request, name).monitor.drift(name)
 
 
-@router.get("/recent")
-async def recent(request: Request, name: str, limit: Annotated[int, Query(ge=1, le=500)] = 20) -> dict[str, Any]:
-    """The last predictions, the newest first, without what was asked."""
+@router.get("/recent", openapi_extra=parameter("limit", "integer", 1, MOST_RECENT, 20))
+async def recent(request: Request, name: str) -> dict[str, Any]:
+    """The last predictions, the newest first, without their inputs."""
+    limit = whole_number(request, "limit", 1, MOST_RECENT, 20)
     return {"predictions": _service(request, name).monitor.recent(name, limit)}
 
 

@@ -1,0 +1,104 @@
+"""Sizes of images and nets. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torchworks.shared.config import Count, CountOrZero, Limited, UserError
+
+SIZES = (16, 28, 32, 64, 128, 256)
+"""Widths of images in pixels. 28 is 4 → 7 → 14 → 28, the others are 4·2^k."""
+
+
+def resolutions_of(image_size: int) -> list[int]:
+    """Widths of the feature maps from `image_size` down to 4, each half of the one before, rounded up: [28, 14, 7, 4].
+    Raises `UserError` unless `image_size` is one of `SIZES`."""
+    if image_size not in SIZES:
+        below = [size for size in SIZES if size < image_size][-1:]
+        above = [size for size in SIZES if size > image_size][:1]
+        near = " or ".join(str(size) for size in below + above)
+        raise UserError(
+            f"These networks double 4 × 4 pixels until the image has its size, so an image is "
+            f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} pixels wide; {image_size} is not possible. Use "
+            f"--loader.image-size {near}; images are resized to it."
+        )
+    resolutions = [image_size]
+    while resolutions[-1] > 4:
+        resolutions.append(-(-resolutions[-1] // 2))
+    return resolutions
+
+
+def stages_of(image_size: int) -> int:
+    """Doublings from 4 × 4 to `image_size`; raises `UserError` unless it is one of `SIZES`."""
+    return len(resolutions_of(image_size)) - 1
+
+
+@dataclass(frozen=True)
+class DCGANNet(Limited):
+    """Sizes of DCGAN's two nets."""
+
+    group: ClassVar[str] = "net"
+
+    latent_dim: Count = 100
+    """Length of the latent vector."""
+    latent: Literal["normal", "uniform"] = "normal"
+    """Latent numbers are standard normal, or uniform in [-1, 1] as in the paper."""
+    width: Count = 128
+    """Channels of the generator before its last layer; doubled towards the 4 × 4 end."""
+    discriminator_width: Count = 128
+    """Channels of the discriminator after its first layer; doubled towards the 4 × 4 end."""
+    max_channels: Count = 1024
+    """Limit of that doubling."""
+    kernel_size: Literal[4, 5] = 4
+    """Side of the convolution kernels: 5 in the paper; 4 leaves no checkerboard."""
+    norm: Literal["spectral", "batch", "none"] = "spectral"
+    """Normalisation in the discriminator."""
+
+
+@dataclass(frozen=True)
+class CGANNet(DCGANNet):
+    """Sizes of the conditional nets, and how they learn which class is wanted."""
+
+    condition: Literal["projection", "concatenation"] = "projection"
+    """Conditional batch norm with a projection discriminator, or the class appended to the inputs (Mirza 2014)."""
+
+
+@dataclass(frozen=True)
+class R3GANNet(Limited):
+    """Sizes of R3GAN's two nets, which are mirror images."""
+
+    group: ClassVar[str] = "net"
+
+    latent_dim: Count = 64
+    """Length of the latent vector, standard normal."""
+    width: Count = 64
+    """Channels at full size; doubled towards the 4 × 4 end."""
+    max_channels: Count = 512
+    """Limit of that doubling."""
+    blocks: CountOrZero = 2
+    """Residual blocks at each resolution."""
+    expansion: Count = 2
+    """How many times wider a block is inside."""
+    group_size: Count = 16
+    """Channels per group of the 3 × 3 convolutions."""
+
+
+@dataclass(frozen=True)
+class TranslatorNet(Limited):
+    """Sizes of the translation nets."""
+
+    group: ClassVar[str] = "net"
+
+    width: Count = 64
+    """Channels of the generator at full size."""
+    blocks: CountOrZero = 9
+    """Residual blocks of the generator."""
+    downsamplings: CountOrZero = 2
+    """Halvings of the image before the residual blocks."""
+    outer_kernel: Literal[3, 5, 7] = 7
+    """Side of the generator's first and last kernel; the papers' 7 is nearly half of a 16-pixel image."""
+    discriminator_width: Count = 64
+    """Channels of the patch discriminator after its first layer."""
+    discriminator_norm: Literal["instance", "spectral"] = "instance"
+    """Normalisation in the patch discriminator: instance as in the papers, or spectral, which lets it see classes."""
+    patch_layers: CountOrZero = 0
+    """Stride-2 layers of the patch discriminator: 1 sees 16 pixels, 2 sees 34, 3 sees 70 (0: by image size)."""

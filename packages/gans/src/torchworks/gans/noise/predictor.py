@@ -1,0 +1,93 @@
+"""A trained generator as it is used: latent vectors to images.
+
+The builder rebuilds the predictor from the configuration in `model.json`; it is an entry point in the group
+`torchworks.builders`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from torchworks.gans.models import registry
+from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
+from torchworks.gans.noise.task import to_latent
+from torchworks.shared.config import UserError, from_dict, nearest
+from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
+from torchworks.shared.numbers.stream import sample_normal
+from torchworks.shared.runs.opening import FinishedRun, open_run
+
+
+class GeneratorPredictor(Predictor):
+    """latent (N, latent_dim)[, label (N,)] → image (N, C, S, S) in [0, 1]."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return to_unit(self.net(*inputs))
+
+
+def generator_config(net: registry.GanNet, image_size: int, channels: int, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What `build_generator` needs, as plain data."""
+    return {
+        "architecture": registry.architecture_of(net),
+        "image_size": image_size,
+        "channels": channels,
+        "classes": list(classes),
+        "net": asdict(net),
+    }
+
+
+def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
+    """The predictor of a generator; builder "gans-generator"."""
+    net = from_dict(registry.ARCHITECTURES[config["architecture"]], config["net"])
+    size, channels, classes = config["image_size"], config["channels"], tuple(config["classes"])
+    limit = 1.0 if registry.latent_of(net) == "uniform" else None
+    inputs = [TensorSpec("latent", "latent", "float32", ("N", net.latent_dim), low=limit and -limit, high=limit)]
+    if classes:
+        inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))
+    signature = Signature(tuple(inputs), (unit_image(channels, size),))
+    return GeneratorPredictor(registry.generator(net, size, channels, len(classes)), signature)
+
+
+class Generator:
+    """The generator of a finished run; `classes` is empty unless it draws what class is asked for."""
+
+    def __init__(self, run: FinishedRun):
+        self.run = run
+        self.latent, *label = run.predictor.signature.inputs
+        self.classes = label[0].labels if label else ()
+
+    def latents(self, seed: int, indices: range) -> Tensor:
+        """Standard normal (N, latent_dim), row i of which depends on (seed, indices[i]) alone."""
+        return sample_normal(seed, indices, int(self.latent.shape[1]))
+
+    def draw(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Images, uint8 (N, C, S, S), of standard normal `latents` (N, latent_dim) and, if there are classes, of
+        `labels` (N,)."""
+        z = to_latent(latents, "normal" if self.latent.low is None else "uniform")
+        return from_unit(self.run.compute(z) if labels is None else self.run.compute(z, labels))
+
+    def class_indices(self, names: Sequence[str]) -> list[int]:
+        """The classes called `names`; all of them if there are no names. Raises `UserError` for an unknown one."""
+        if names and not self.classes:
+            raise UserError(
+                f"{self.run.folder} is a run of {self.run.config.recipe}, which knows no classes, so it cannot draw a "
+                "chosen one. Leave out --labels, or train the recipe cgan on labelled data."
+            )
+        for name in names:
+            if name not in self.classes:
+                known = ", ".join(self.classes[:20]) + (", …" if len(self.classes) > 20 else "")
+                raise UserError(f"There is no class '{name}'.{nearest(name, self.classes)} Classes: {known}.")
+        return [self.classes.index(name) for name in names or self.classes]
+
+
+def open_generator(folder: Path, device: str = "auto") -> Generator:
+    """Raises `UserError` unless `folder` is a finished run of a recipe that draws images from noise."""
+    run = open_run(folder, "gans", device)
+    if not isinstance(run.predictor, GeneratorPredictor):
+        raise UserError(
+            f"{folder} is a run of {run.config.recipe}, which turns images into others and draws none from noise. "
+            f"Use `gans translate {folder} IMAGES… --out DIR`."
+        )
+    return Generator(run)

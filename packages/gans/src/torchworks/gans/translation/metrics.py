@@ -1,0 +1,60 @@
+"""Metrics of a translation: its distance to the target domain, and whether it keeps the label."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from torchworks.shared.fidelity import Fidelity, Judge
+
+
+def same_classes(a: Judge, b: Judge) -> bool:
+    """Whether both domains have the same classes, so that a translation's label can be read."""
+    return bool(a.classes) and a.classes == b.classes
+
+
+class DomainDistance(Fidelity):
+    """The Fréchet distance of translations to their target domain alone, named after it and the `direction`."""
+
+    def __init__(self, space: Judge, reference: Tensor, direction: str):
+        super().__init__(space, reference)
+        self.score = f"{space.frechet_name}_{direction}"
+
+    def compute(self) -> dict[str, float]:
+        return {self.score: super().compute()[self.space.frechet_name]}
+
+
+class LabelKept(Metric):
+    """Share of translations in which the judge of the target domain reads the label of the image they came from.
+
+    `label_kept_ab`, `label_kept_ba` and the smaller of the two, `label_kept`. An image that comes twice in a pass
+    counts once.
+    """
+
+    full_state_update = False
+
+    def __init__(self, judge_a: Judge, judge_b: Judge):
+        super().__init__()
+        self.judges = {"a": judge_a, "b": judge_b}
+        for domain in "ab":
+            self.add_state(f"index_{domain}", default=[], dist_reduce_fx="cat")
+            self.add_state(f"right_{domain}", default=[], dist_reduce_fx="cat")
+
+    @torch.no_grad()
+    def update(self, batch: dict[str, Tensor], fake_a: Tensor, fake_b: Tensor) -> None:
+        """`fake_b` are the translations of `batch["a_image"]`, whose labels are `batch["a_label"]`; and back."""
+        for domain, judge, fake in ("a", self.judges["b"], fake_b), ("b", self.judges["a"], fake_a):
+            right = judge.logits(fake).argmax(dim=1) == batch[f"{domain}_label"]
+            getattr(self, f"index_{domain}").append(batch[f"{domain}_index"])
+            getattr(self, f"right_{domain}").append(right)
+
+    def compute(self) -> dict[str, float]:
+        ab, ba = self._share("a"), self._share("b")
+        return {"label_kept_ab": ab, "label_kept_ba": ba, "label_kept": min(ab, ba)}
+
+    def _share(self, domain: str) -> float:
+        index = dim_zero_cat(getattr(self, f"index_{domain}"))
+        right = dim_zero_cat(getattr(self, f"right_{domain}")).double()
+        once = torch.full((int(index.max()) + 1,), torch.nan, dtype=torch.float64, device=index.device)
+        once[index] = right
+        return once.nanmean().item()

@@ -1,0 +1,39 @@
+"""The addresses of the service, for the code that answers, describes or calls them."""
+
+import re
+from urllib.parse import quote
+
+LIVE, READY = "/livez", "/readyz"
+METRICS = "/metrics"
+OPENAPI, DOCS = "/openapi.json", "/docs"
+DASHBOARD = "/dashboard"
+MODELS, JOBS, ADMIN = "/v1/models", "/v1/jobs", "/admin/models"
+PROTOCOL = "/v2"
+"""Of the Open Inference Protocol."""
+WITHOUT_KEY = (LIVE, READY)
+"""They need no key, take any host name and always have room: monitoring calls them."""
+PAGE = re.compile(rf"/|{DASHBOARD}/[a-z.]*")
+"""The page for people needs no key to be shown; what it calls does."""
+PREDICT = re.compile(r"/(v1|v2)/models/([^/]+)(?:/versions/([^/]+))?/(predict|infer)")
+"""Protocol, model, version and verb of a request for a prediction."""
+
+
+def model(name: str, version: str | None = None, verb: str = "") -> str:
+    """What concerns one model, or does the `verb`: predict, jobs or stream."""
+    return _of_model(MODELS, name, version, verb)
+
+
+def protocol_model(name: str, version: str | None = None, verb: str = "") -> str:
+    """The same of the Open Inference Protocol; its verb is infer."""
+    return _of_model(f"{PROTOCOL}/models", name, version, verb)
+
+
+def _of_model(models: str, name: str, version: str | None, verb: str) -> str:
+    parts = [models, quote(name, safe="")]
+    parts += ["versions", quote(version, safe="")] if version else []
+    return "/".join([*parts, *([verb] if verb else [])])
+
+
+def job(id: str, part: str = "") -> str:
+    """One job's status, or its `events` or `result`."""
+    return f"{JOBS}/{id}" + (f"/{part}" if part else "")

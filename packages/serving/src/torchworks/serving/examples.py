@@ -1,0 +1,67 @@
+"""Requests that a model answers, made of its golden example."""
+
+import base64
+import math
+from typing import Any
+
+import numpy as np
+
+from torchworks.serving.image_files import png, takes_pictures
+from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.served import ServedModel
+
+EXAMPLE_VALUES = 4096
+"""An example with more numbers would be no help; it is left out where images can be sent instead."""
+Schema = dict[str, Any]
+
+
+def examples(served: ServedModel) -> list[Schema]:
+    """Requests as JSON that the model answers: its golden example's first row, images as files first."""
+    codec = served.codec
+    made = []
+    if codec.latent is not None:
+        labels = [spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels]
+        made.append({"seed": 0, "n": 2} | {spec.name: spec.labels[0] for spec in labels})
+    if codec.picture is not None:
+        made.append(_first_row(served, as_pictures=True))
+    if not made or sum(value.size // len(value) for value in served.golden.values() if value.ndim) <= EXAMPLE_VALUES:
+        made.append(_first_row(served, as_pictures=False))
+    return [{"inputs": inputs} for inputs in made]
+
+
+def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
+    row: Schema = {}
+    padding = served.codec.padding
+    for spec in served.codec.specs.values():
+        if spec.name in padding.lengths:
+            continue
+        value = _example(served, spec.name)
+        if (tokenizer := padding.texts.get(spec.name)) is not None:
+            row[spec.name] = [tokenizer.decode(ids) for ids in value.tolist()]
+        elif as_pictures and takes_pictures(spec):
+            row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
+        elif spec.kind == "label" and spec.labels:
+            row[spec.name] = [spec.labels[number] for number in value.tolist()]
+        else:
+            row[spec.name] = value.tolist()
+    return row
+
+
+def _example(served: ServedModel, name: str) -> np.ndarray:
+    """The golden input, of one row if it has rows."""
+    value = served.golden[name]
+    return value[:1] if served.signature.rows_name else value
+
+
+def v2_example(served: ServedModel) -> Schema:
+    """A request of the Open Inference Protocol that the model answers."""
+    tensors = []
+    for spec in served.codec.specs.values():
+        value = _example(served, spec.name)
+        tensor: Schema = {"name": spec.name, "shape": list(value.shape), "datatype": DATATYPES[spec.dtype]}
+        if takes_pictures(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
+            picture = base64.b64encode(png(spec, value[0])).decode("ascii")
+            tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [picture]})
+        else:
+            tensors.append(tensor | {"data": value.reshape(-1).tolist()})
+    return {"inputs": tensors}

@@ -1,0 +1,341 @@
+"""The service described by what it serves: JSON schemas and examples from each model's signature, as OpenAPI."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
+
+from torchworks.serving import addresses, output_kinds
+from torchworks.serving.codecs import LARGEST_SEED, Codec
+from torchworks.serving.examples import examples, v2_example
+from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
+from torchworks.serving.jobs import JobLimits
+from torchworks.serving.limits import Limits
+from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.routing import Endpoint
+from torchworks.serving.served import ServedModel
+from torchworks.shared.models.signature import TensorSpec
+
+Schema = dict[str, Any]
+INTEGERS = ("int64", "int32", "uint8")
+DESCRIPTION = f"Models that answer over HTTP. `{addresses.DOCS}` shows how to send each a request."
+REFUSED = {
+    "400": "The request cannot be read.",
+    "401": "The service wants a key.",
+    "403": "The request is from a page of another site, and no key is set.",
+    "404": "There is no such model or version.",
+    "408": "The request came too slowly.",
+    "409": "The request does not fit the present state.",
+    "413": "The request is larger than a limit.",
+    "415": "The body's type is none that the model takes.",
+    "421": "The service does not answer under this host name.",
+    "422": "The request does not fit the model.",
+    "429": "Too many requests are waiting; Retry-After says how many seconds to wait.",
+    "500": "The model failed on this input.",
+    "503": "The service is stopping, or the model is being started again.",
+    "504": "There was no answer in time.",
+}
+JOB: Schema = {
+    "type": "object",
+    "required": ["job", "model", "version", "state", "rows", "done", "created", "finished", "error", "links"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("job", "model", "version", "state", "error")},
+        **{name: {"type": "integer"} for name in ("rows", "done")},
+        "created": {"type": "number"},
+        "finished": {"type": ["number", "null"]},
+        "links": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+BOXES = (
+    "The detections of each row. Of an image (a file as the body, in a form, or in base64) boxes are in the pixels "
+    "of that image, upright, if the model sees whole images; of numbers, and where it sees an image's middle, "
+    "in the model's."
+)
+RANKING = "The classes of each row in the model's order, with their scores."
+MASK = "One for each row, of the image's own size where boxes are in its pixels, else of the model's."
+LEAST: Schema = {
+    "name": "least_score",
+    "in": "query",
+    "description": "Leave detections with a lower score out.",
+    "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+}
+ERROR: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "request_id"],
+            "properties": {name: {"type": "string"} for name in ("code", "message", "request_id")},
+        }
+    },
+}
+
+
+def openapi(
+    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], limits: Limits
+) -> Schema:
+    """The OpenAPI document of a service with these endpoints and models."""
+    router = APIRouter()
+    for endpoint in endpoints:
+        router.add_api_route(endpoint.path, endpoint.answer, methods=[endpoint.method], **endpoint.about)
+    document = get_openapi(title=title, version=version, description=DESCRIPTION, routes=router.routes)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(Error=ERROR, Job=JOB)
+    document["components"]["schemas"].pop("HTTPValidationError", None)
+    names = [served.name for served in models]
+    for path in document["paths"].values():
+        for operation in path.values():
+            _complete(operation, names)
+    for served in models:
+        for address, operation in _operations(served, limits).items():
+            document["paths"][address] = {"post": operation}
+    document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+    document["security"] = [{"key": []}, {}]
+    return document
+
+
+def _complete(operation: Schema, names: list[str]) -> None:
+    """What FastAPI cannot know: how requests are refused, and which models there are."""
+    fine = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    operation["responses"] = fine | _refusals()
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "name" and names:
+            parameter["schema"] = {"type": "string", "enum": names}
+
+
+def _refusals() -> Schema:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {status: {"description": text, "content": content} for status, text in REFUSED.items()}
+
+
+def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
+    name, many = served.name, replace(limits, rows=JobLimits().rows)
+    bodies, larger, answers = _bodies(served, limits), _bodies(served, many), _answers(served)
+    shown = {str(number): {"value": example} for number, example in enumerate(examples(served), 1)}
+    bodies["application/json"]["examples"] = shown
+    tensors: Schema = {"application/json": {"schema": _v2_schema(served), "example": v2_example(served)}}
+    outputs: Schema = {"application/json": {"schema": _v2_answer(served)}}
+    job: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
+    events: Schema = {"text/event-stream": {}}
+    by_protocol = f"Run {name}, by the Open Inference Protocol"
+    predict, jobs, stream = (addresses.model(name, verb=verb) for verb in ("predict", "jobs", "stream"))
+    operations = {
+        predict: _post(name, "predict", f"Run {name}", bodies, "200", answers),
+        addresses.protocol_model(name, verb="infer"): _post(name, "infer", by_protocol, tensors, "200", outputs),
+    }
+    if served.signature.parts_name is not None:
+        operations |= {
+            jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
+            stream: _post(name, "stream", f"Get {name}'s answer in parts", larger, "200", events),
+        }
+    if served.codec.detections is not None:
+        for address in {predict, stream} & operations.keys():
+            operations[address]["parameters"] = [LEAST]
+    return operations
+
+
+def _post(name: str, verb: str, summary: str, bodies: Schema, status: str, answers: Schema) -> Schema:
+    return {
+        "tags": [name],
+        "operationId": f"{verb}_{name}",
+        "summary": summary,
+        "requestBody": {"required": True, "content": bodies},
+        "responses": {status: {"description": "The answer.", "content": answers}, **_refusals()},
+    }
+
+
+def _bodies(served: ServedModel, limits: Limits) -> Schema:
+    codec = served.codec
+    bodies: Schema = {"application/json": {"schema": request_schema(served, limits)}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    if codec.picture is not None:
+        parts = {spec.name: binary["schema"] if takes_pictures(spec) else {} for spec in codec.specs.values()}
+        required = [name for name, spec in codec.specs.items() if not codec.optional(spec)]
+        bodies["multipart/form-data"] = {"schema": _object(parts, required)}
+        if required == [codec.picture.name]:
+            bodies |= dict.fromkeys(IMAGE_TYPES, binary)
+    return bodies
+
+
+def _answers(served: ServedModel) -> Schema:
+    found = served.codec.detections
+    outputs = {spec.name: _output_schema(served.codec, spec) for spec in served.codec.answered}
+    if found is not None:
+        outputs[found.boxes.name] = _detections_schema(found)
+    if (ranked := served.codec.ranking) is not None:
+        outputs[ranked.label.name] = _ranking_schema(ranked)
+    names = {name: {"type": "string"} for name in ("model", "version", "request_id")}
+    schema = {
+        "type": "object",
+        "required": [*names, "outputs"],
+        "properties": {**names, "outputs": {"type": "object", "required": list(outputs), "properties": outputs}},
+    }
+    answers: Schema = {"application/json": {"schema": schema}}
+    if any(map(gives_files, served.codec.answered)):
+        answers["image/png"] = {"schema": {"type": "string", "format": "binary"}}
+    return answers
+
+
+# ----------------------------------------------------------------------------------------------------- schemas
+
+
+def request_schema(served: ServedModel, limits: Limits) -> Schema:
+    """Of the JSON that `predict` takes."""
+    codec = served.codec
+    inputs = {spec.name: _input(codec, spec, limits) for spec in codec.specs.values()}
+    inner = _object(inputs, [name for name, spec in codec.specs.items() if not codec.optional(spec)])
+    if codec.latent is not None:
+        inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
+    whole = _object({"inputs": inner}, ["inputs"])
+    return {"anyOf": [whole, inner]} if codec.padding.texts else whole
+
+
+def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
+    """Of one input, with what may take its place: texts, rows of different lengths, its default."""
+    schema = input_schema(spec, limits, codec.signature.most)
+    if spec.name in codec.padding.texts:
+        text: Schema = {"type": "string", "minLength": 1, "description": "A text, which becomes the ids of its tokens."}
+        schema = {"anyOf": [text, _list(text, None, limits.rows), schema]}
+    if spec.default is not None:
+        value = _value_schema(spec)
+        schema = {"anyOf": [value, schema], "default": int(spec.default) if spec.dtype in INTEGERS else spec.default}
+    if spec.name in codec.padding.lengths:
+        schema = schema | {"description": f"How long each row of '{codec.padding.lengths[spec.name]}' is."}
+    return schema
+
+
+def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
+    """Of the inputs if the latents are left out."""
+    others = [spec for spec in served.codec.specs.values() if spec is not served.codec.latent]
+    properties = {spec.name: inputs[spec.name] for spec in others} | {
+        "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
+        "n": {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1},
+    }
+    needed = [spec for spec in others if not (spec.kind == "label" and spec.labels) and not served.codec.optional(spec)]
+    return _object(properties, [spec.name for spec in needed])
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+
+
+def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | None = None) -> Schema:
+    """Of one input as nested lists; `most` are the largest values of named sizes."""
+    value = _value_schema(spec)
+    if spec.kind == "label" and spec.labels:
+        value = {"anyOf": [value, {"type": "string", "enum": list(spec.labels)}]}
+        return {"anyOf": [value, _list(value, None, limits.rows)]}
+    for size in reversed(spec.shape[1:]):
+        value = _list(value, size) if isinstance(size, int) else _list(value, None, (most or {}).get(size))
+    nested = _list(value, None, limits.rows) if spec.shape else value
+    if not takes_pictures(spec):
+        return nested
+    picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}
+    return {"anyOf": [picture, _list(picture, None, limits.rows), nested]}
+
+
+def _value_schema(spec: TensorSpec) -> Schema:
+    if spec.dtype == "bool":
+        return {"type": "boolean"}
+    low, high = spec.low, spec.high
+    if spec.dtype in INTEGERS:
+        range_ = np.iinfo(spec.dtype)
+        low, high = int(range_.min if low is None else low), int(range_.max if high is None else high)
+    limits = {"minimum": low, "maximum": high}
+    kind = "integer" if spec.dtype in INTEGERS else "number"
+    return {"type": kind} | {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _list(items: Schema, size: int | None, most: int | None = None) -> Schema:
+    if size is not None:
+        return {"type": "array", "items": items, "minItems": size, "maxItems": size}
+    return {"type": "array", "items": items, "minItems": 1} | ({} if most is None else {"maxItems": most})
+
+
+def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
+    number: Schema = {"type": "number"}
+    by_name = {"type": "object", "properties": dict.fromkeys(spec.labels, number)}
+    if codec.padding.decoder(spec) is not None:
+        return {"type": "array", "items": {"type": "string"}}
+    if spec.kind == "label" and spec.labels and spec.dtype in INTEGERS:
+        named: Schema = {"type": "string", "description": "A class by its name."}
+        for _ in spec.shape:
+            named = {"type": "array", "items": named}
+        return named
+    if spec.kind == "label" and spec.labels:
+        label = {"type": "string", "enum": list(spec.labels)}
+        fields = {"label": label, "probability": number, "probabilities": by_name}
+        return {"type": "array", "items": {"type": "object", "required": list(fields), "properties": fields}}
+    if spec.kind == "probabilities" and spec.labels:
+        return {"type": "array", "items": by_name}
+    if gives_pictures(spec):
+        return {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
+    if output_kinds.is_mask(spec):
+        return {"type": "array", "items": _mask_schema(spec), "description": MASK}
+    return {"type": "array"}
+
+
+def _mask_schema(spec: TensorSpec) -> Schema:
+    fields: Schema = {"png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}}
+    if output_kinds.is_classes(spec):
+        fields["png"]["description"] = "Pixels are the numbers of classes, in the order of the labels, with a palette."
+        fields["shares"] = {"type": "object", "properties": {name: {"type": "number"} for name in spec.labels}}
+    elif output_kinds.is_instances(spec):
+        fields["png"]["description"] = "Pixels are the numbers of detections; 0 is none."
+    else:
+        fields["png"]["description"] = "16 bits grey: a pixel p stands for low + (high - low) * p / 65535."
+        fields |= {"low": {"const": spec.low}, "high": {"const": spec.high}}
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def _detections_schema(found: output_kinds.Detections) -> Schema:
+    label: Schema = {"type": "string"} | ({"enum": list(found.label.labels)} if found.label.labels else {})
+    box = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+    fields: Schema = {
+        "label": label,
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "box": box | {"description": "x1, y1, x2, y2"},
+        "number": {"type": "integer", "minimum": 1, "description": "What the detection is in masks of detections."},
+    }
+    items = {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
+
+
+def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:
+    fields: Schema = {"label": {"type": "string"}, "score": {"type": "number"}}
+    items = {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "array", "description": RANKING, "items": {"type": "array", "items": items}}
+
+
+def _v2_schema(served: ServedModel) -> Schema:
+    codec, specs = served.codec, list(served.codec.specs.values())
+    tensors = [_tensor(spec, DATATYPES[spec.dtype], _value_schema(spec)) for spec in specs]
+    as_bytes = [spec for spec in specs if takes_pictures(spec) or spec.name in codec.padding.texts]
+    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in as_bytes]
+    needed = sum(not codec.optional(spec) for spec in specs)
+    inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": needed, "maxItems": len(specs)}
+    properties = {"id": {"type": ["string", "null"]}, "inputs": inputs}
+    return {"type": "object", "required": ["inputs"], "properties": properties}
+
+
+def _v2_answer(served: ServedModel) -> Schema:
+    specs = served.manifest.signature.outputs
+    outputs = {"type": "array", "items": {"anyOf": [_tensor(spec, DATATYPES[spec.dtype], {}) for spec in specs]}}
+    names = {name: {"type": "string"} for name in ("model_name", "model_version")}
+    properties = names | {"id": {"type": "string"}, "outputs": outputs}
+    return {"type": "object", "required": [*names, "outputs"], "properties": properties}
+
+
+def _tensor(spec: TensorSpec, datatype: str, value: Schema) -> Schema:
+    """Of the Open Inference Protocol."""
+    dimensions = 1 if datatype == "BYTES" else len(spec.shape)
+    properties = {
+        "name": {"const": spec.name},
+        "datatype": {"const": datatype},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": dimensions},
+        "data": {"type": "array", "items": value},
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}

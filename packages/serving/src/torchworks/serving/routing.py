@@ -1,0 +1,93 @@
+"""Addresses and the functions that answer at them, as Starlette's routes.
+
+    router = Router("/v1/jobs", tags=["jobs"])
+
+    @router.get("/{job}")
+    async def status(request: Request, job: str) -> dict[str, Any]: ...
+
+A function gets the request and the parts of the path by name, and returns a response, or what becomes JSON. FastAPI
+writes the OpenAPI document of the same functions (`openapi.py`) and is imported when it is first requested:
+it takes longer to import than everything else here together.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from torchworks.serving.errors import invalid
+
+Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What answers `method` at `path`. `about` is what FastAPI's `add_api_route` takes, such as `responses`."""
+
+    method: str
+    path: str
+    answer: Callable[..., Awaitable[Any]]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def route(self) -> Route:
+        """For Starlette."""
+        status = self.about.get("status_code", 200)
+
+        async def endpoint(request: Request) -> Response:
+            answer = await self.answer(request, **request.path_params)
+            if isinstance(answer, Response):
+                return answer
+            return Response(to_json(answer), status, media_type="application/json")
+
+        route = Route(self.path, endpoint, methods=[self.method])
+        route.methods = {self.method}  # Starlette adds HEAD
+        return route
+
+
+class Router:
+    """The endpoints below `prefix`, in the order in which they are looked at."""
+
+    def __init__(self, prefix: str = "", tags: Sequence[str] = (), *, documented: bool = True):
+        self.prefix, self.endpoints = prefix, list[Endpoint]()
+        self.tags, self.documented = tuple(tags), documented
+
+    def get(self, path: str, **about: Any) -> Callable[[Function], Function]:
+        return self._add("GET", path, about)
+
+    def post(self, path: str, **about: Any) -> Callable[[Function], Function]:
+        return self._add("POST", path, about)
+
+    def delete(self, path: str, **about: Any) -> Callable[[Function], Function]:
+        return self._add("DELETE", path, about)
+
+    def _add(self, method: str, path: str, about: dict[str, Any]) -> Callable[[Function], Function]:
+        about = {"include_in_schema": self.documented} | about | {"tags": [*self.tags, *about.get("tags", ())]}
+
+        def add(answer: Function) -> Function:
+            self.endpoints.append(Endpoint(method, self.prefix + path, answer, about))
+            return answer
+
+        return add
+
+
+def routes(routers: Iterable[Router]) -> list[Route]:
+    """Those of several routers."""
+    return [endpoint.route() for router in routers for endpoint in router.endpoints]
+
+
+def parameter(name: str, kind: str, low: float, high: float, default: float) -> dict[str, Any]:
+    """A number in the query, as `openapi_extra` of an endpoint."""
+    schema = {"type": kind, "minimum": low, "maximum": high, "default": default}
+    return {"parameters": [{"name": name, "in": "query", "required": False, "schema": schema}]}
+
+
+def whole_number(request: Request, name: str, low: int, high: int, default: int) -> int:
+    """A number of the query; raises `Refusal`."""
+    given = request.query_params.get(name, str(default))
+    if not (given.isdecimal() and given.isascii() and len(given) < 20 and low <= int(given) <= high):
+        raise invalid(f"'{name}' must be a whole number from {low} to {high}.")
+    return int(given)

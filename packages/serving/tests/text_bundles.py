@@ -1,0 +1,112 @@
+"""Bundles that take texts, ragged rows and optional inputs, and answer rankings: tiny ONNX models."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto as Type
+from tiny_bundles import Tiny, node, write_manifest, write_tiny
+
+from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.text import Characters
+
+MOODS = ("angry", "calm", "glad")
+TOKENIZER = Characters("acg")
+LONGEST = 8
+TEXT = TensorSpec("text", "text", "int64", ("N", "T"), low=0)
+LENGTH = TensorSpec("length", "features", "int64", ("N",), low=1)
+MOOD = TensorSpec("mood", "label", "float32", ("N", 3), low=0, high=1, labels=MOODS)
+ITEMS = ("hat", "cat", "mat", "rat")
+FILES = {"text": {"tokenizer": "tokenizer.json"}, "said": {"tokenizer": "tokenizer.json"}}
+
+
+def moods(text: TensorSpec = TEXT) -> Tiny:
+    """text (N, T), length (N,) → the shares of its letters that are a, c and g, sharpened, and the same text again.
+    What is padded does not count."""
+    letters = np.zeros((len(TOKENIZER), 3), np.float32)
+    letters[2:] = 20 * np.eye(3)
+    nodes = [
+        node("Gather", ["letters", text.name], ["each"]),
+        node("ReduceSum", ["each", "along"], ["sum"], keepdims=0),
+        node("Cast", ["length"], ["count"], to=Type.FLOAT),
+        node("Unsqueeze", ["count", "along"], ["column"]),
+        node("Div", ["sum", "column"], ["share"]),
+        node("Softmax", ["share"], ["mood"]),
+        node("Identity", [text.name], ["said"]),
+    ]
+    said = TensorSpec("said", "text" if text.kind == "text" else "tokens", "int64", ("N", "T"))
+    golden = {text.name: np.array([[2, 3, 0], [4, 4, 2]]), "length": np.array([2, 3])}
+    signature = Signature((text, LENGTH), (MOOD, said), {"T": LONGEST})
+    return Tiny(signature, nodes, {"letters": letters, "along": np.array([1])}, golden)
+
+
+def towers() -> Tiny:
+    """image (N, 2) and caption (M, 3) → the embedding of each."""
+    inputs = (
+        TensorSpec("image", "features", "float32", ("N", 2)),
+        TensorSpec("caption", "features", "float32", ("M", 3)),
+    )
+    outputs = (
+        TensorSpec("seen", "features", "float32", ("N", 2)),
+        TensorSpec("read", "features", "float32", ("M", 3)),
+    )
+    nodes = [node("Neg", ["image"], ["seen"]), node("Neg", ["caption"], ["read"])]
+    golden = {"image": np.ones((2, 2), np.float32), "caption": np.ones((3, 3), np.float32)}
+    return Tiny(Signature(inputs, outputs), nodes, {}, golden)
+
+
+def ranker() -> Tiny:
+    """user (N, 4), boost (N,) = 1 → the two items of the highest scores, and their scores times boost."""
+    inputs = (
+        TensorSpec("user", "features", "float32", ("N", 4)),
+        TensorSpec("boost", "features", "float32", ("N",), low=0, default=1.0),
+    )
+    outputs = (
+        TensorSpec("item", "label", "int64", ("N", 2), labels=ITEMS),
+        TensorSpec("score", "features", "float32", ("N", 2)),
+    )
+    nodes = [
+        node("TopK", ["user", "two"], ["best", "item"], axis=1),
+        node("Unsqueeze", ["boost", "along"], ["column"]),
+        node("Mul", ["best", "column"], ["score"]),
+    ]
+    golden = {"user": np.array([[1, 4, 2, 3]], np.float32), "boost": np.ones(1, np.float32)}
+    return Tiny(Signature(inputs, outputs), nodes, {"two": np.array([2]), "along": np.array([1])}, golden)
+
+
+def names() -> Tiny:
+    """user (N, 4) → the items in the order of their scores (N, 4), by name."""
+    user = TensorSpec("user", "features", "float32", ("N", 4))
+    order = TensorSpec("item", "label", "int64", ("N", 4), labels=ITEMS)
+    nodes = [node("TopK", ["user", "four"], ["best", "item"], axis=1)]
+    golden = {"user": np.array([[1, 4, 2, 3]], np.float32)}
+    return Tiny(Signature((user,), (order,)), nodes, {"four": np.array([4])}, golden)
+
+
+def painter() -> Tiny:
+    """latent (N, 1, 4, 4) → the same (N, 1, 4, 4), for it to be seen."""
+    latent = TensorSpec("latent", "latent", "float32", ("N", 1, 4, 4))
+    out = TensorSpec("out", "features", "float32", ("N", 1, 4, 4))
+    golden = {"latent": np.ones((2, 1, 4, 4), np.float32)}
+    return Tiny(Signature((latent,), (out,)), [node("Identity", ["latent"], ["out"])], {}, golden)
+
+
+TINY = {
+    "moods": moods,
+    "ids": lambda: moods(TensorSpec("tokens", "tokens", "int64", ("N", "T"), low=0, pad=0)),
+    "towers": towers,
+    "ranker": ranker,
+    "names": names,
+    "painter": painter,
+}
+
+
+def write(name: str, folder: Path) -> Path:
+    """The bundle `name`, in a folder to be made."""
+    tiny = TINY[name]()
+    preprocessing: dict[str, Any] = FILES if name == "moods" else {}
+    write_tiny(tiny, name, folder, preprocessing)
+    if preprocessing:
+        (folder / "tokenizer.json").write_bytes(TOKENIZER.to_json())
+        write_manifest(name, tiny.signature, folder, preprocessing)  # which names all files
+    return folder

@@ -1,0 +1,112 @@
+"""Every recipe of every package trains in every precision, whichever of them `auto` would take on this machine.
+
+The recipes are those that the command line finds, so that a new one joins by itself. A dry run checks everything, makes
+two steps and evaluates once.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from torchworks.shared.cli import main
+from torchworks.shared.config import find_recipe
+
+GROUP = "torchworks.recipes."
+RECIPES = sorted(
+    (group.removeprefix(GROUP), point.name)
+    for group in entry_points().groups
+    if group.startswith(GROUP)
+    for point in entry_points(group=group)
+)
+FEWER = {"scenes": "train=16,test=4", "roads": "train=16,test=4"}
+"""Options of generated sources: recipes draw thousands of images before their first step."""
+WORDS = {
+    ("cnn_vision", "anomaly"): ["--pretrained", "FEATURES", "--coreset", "0.002"],
+    ("cnn_vision", "style-adain"): ["--features", "FEATURES"],
+    ("cnn_vision", "style-fast"): ["--features", "FEATURES"],
+    ("cnn_vision", "transfer"): ["--pretrain-steps", "2"],
+}
+"""More words for recipes that would train another net first, for minutes; FEATURES is one that was never trained."""
+SLOW = [
+    ("cnn_vision", "anomaly"),
+    ("cnn_vision", "cells"),
+    ("cnn_vision", "classify"),
+    ("cnn_vision", "drive"),
+    ("cnn_vision", "features"),
+    ("cnn_vision", "medical"),
+    ("gans", "cgan"),
+    ("gans", "cyclegan"),
+]
+"""Recipes that take more than 5 seconds of a CPU without bf16, which imitates it."""
+
+
+def each(precision: str, *marks: pytest.MarkDecorator) -> list:
+    """A parameter for each recipe."""
+    return [
+        pytest.param(
+            *recipe,
+            precision,
+            id="-".join((*recipe, precision)),
+            marks=[*marks, *[pytest.mark.slow] * (precision == "bf16" and recipe in SLOW)],
+        )
+        for recipe in RECIPES
+    ]
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory) -> Path:
+    """A run of the recipe features, as far as other recipes look at it, with weights that were never trained."""
+    import torch
+    from safetensors.torch import save_file
+
+    from torchworks.cnn_vision.style.features import small_layers
+
+    folder = tmp_path_factory.mktemp("features")
+    torch.manual_seed(0)
+    save_file(small_layers().state_dict(), folder / "model.safetensors")
+    return folder
+
+
+def dry_run(package: str, recipe: str, precision: str, device: str, request: pytest.FixtureRequest) -> int:
+    """The exit code of `train RECIPE --dry-run`."""
+    words = ["train", recipe, "--dry-run", "--device", device, "--precision", precision]
+    source, colon, options = find_recipe(package, recipe)().data.partition(":")
+    if source in FEWER:
+        words += ["--data", f"{source}:{options}{',' if colon else ''}{FEWER[source]}"]
+    for word in WORDS.get((package, recipe), []):
+        words.append(str(request.getfixturevalue("features")) if word == "FEATURES" else word)
+    return main(package, recipe, {}, [*words, "--debug"])
+
+
+@pytest.mark.parametrize(("package", "recipe", "precision"), [*each("fp32"), *each("bf16")])
+def test_every_recipe_trains_in_every_precision_on_a_cpu(package, recipe, precision, request):
+    assert dry_run(package, recipe, precision, "cpu", request) == 0
+
+
+@pytest.mark.parametrize(
+    ("package", "recipe", "precision"), [p for name in ("fp32", "bf16", "fp16") for p in each(name, pytest.mark.gpu)]
+)
+def test_every_recipe_trains_in_every_precision_on_a_gpu(package, recipe, precision, request):
+    assert dry_run(package, recipe, precision, "cuda", request) == 0
+
+
+def test_exceptions_are_of_recipes_that_there_are():
+    assert RECIPES
+    assert {*WORDS, *SLOW} <= {*RECIPES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("forced", "dtype"), [("1", "torch.bfloat16"), ("0", "torch.float32")])
+def test_the_precision_that_auto_takes_can_be_forced_for_tests(forced, dtype):
+    """As conftest.py does, for processes that tests start."""
+    path = os.pathsep.join([str(Path(__file__).parent / "forced"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", "from torchworks.shared.machine.device import choose; print(choose('cpu').dtype)"],
+        env=os.environ | {"PYTHONPATH": path, "TORCHWORKS_TEST_BF16": forced},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == dtype
