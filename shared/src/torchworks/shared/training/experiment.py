@@ -49,7 +49,7 @@ class Experiment:
 def device_for(config: Config) -> Device:
     """The device, precision and memory format that the configuration asks for."""
     settings = config.trainer
-    return choose(settings.device, settings.precision, settings.channels_last)
+    return choose(settings.device, settings.precision, settings.channels_last, convolutional=config.convolutional)
 
 
 def build(config: Config, device: Device | None = None) -> Experiment:
@@ -198,7 +198,7 @@ def _dry_run(config: Config, device: Device) -> dict[str, Any]:
 
 
 def _find_lr(config: Config, device: Device, out: Path | None) -> dict[str, Any]:
-    from torchworks.shared.training.probe import find_lr
+    from torchworks.shared.training.lr_finder import find_lr
 
     seed_everything(config.seed)
     experiment = build(config, device)

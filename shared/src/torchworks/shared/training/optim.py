@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.sgd import sgd as take_sgd_steps
 
 from torchworks.shared.config import OptimConfig, UserError
+from torchworks.shared.training import parallel
 
 Slot = tuple[dict[str, Any], dict[str, Any], str]
 Parameters = nn.Module | Iterable[Tensor] | list[dict[str, Any]]
@@ -49,7 +49,7 @@ def sgd(
     first step is skipped for gradients that are not finite. Other first steps come out the same.
     """
     groups = _groups(parameters)
-    fused = _fusible(groups) and not any(isinstance(p, DTensor) for group in groups for p in group["params"])
+    fused = _fusible(groups) and not any(parallel.is_sharded(p) for group in groups for p in group["params"])
     optimizer = SGD(groups, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=fused)
     for group in optimizer.param_groups:
         for parameter in group["params"] if momentum else ():
@@ -235,6 +235,37 @@ class Plateau:
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         self.scale, self.waited = state["scale"], int(state["waited"])
+
+
+class LearningRates:
+    """Sets the learning rates of `optimizers` before each step: what each started with, times the schedule's factor,
+    the plateau's if that is the schedule, and `factor`."""
+
+    def __init__(self, optimizers: dict[str, Optimizer], config: OptimConfig, steps: int):
+        self.schedule = schedule(config, steps)
+        self.plateau = Plateau(config) if config.schedule == "plateau" else None
+        self.factor = 1.0
+        self._optimizers, self._scale = optimizers, math.nan  # what the rates were last multiplied by
+        for group in self._all():
+            group.setdefault("initial_lr", group["lr"])
+
+    def set(self, step: int) -> None:
+        scale = self.factor * (self.plateau.scale if self.plateau else 1.0) * self.schedule(step)
+        if scale != self._scale:
+            self._scale = scale
+            for group in self._all():
+                group["lr"] = group["initial_lr"] * scale
+
+    def largest(self) -> float:
+        """The largest rate of any group."""
+        return max(group["lr"] for group in self._all())
+
+    def forget(self) -> None:
+        """Set all rates anew at the next step, since the optimizers were loaded."""
+        self._scale = math.nan
+
+    def _all(self) -> list[dict[str, Any]]:  # loading its state gives an optimizer new groups
+        return [group for optimizer in self._optimizers.values() for group in optimizer.param_groups]
 
 
 # -------------------------------------------------------------------------------------- moving averages

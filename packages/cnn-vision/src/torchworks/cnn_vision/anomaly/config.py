@@ -17,6 +17,8 @@ class AnomalyConfig(Config):
     renamed: ClassVar[dict[str, str]] = {"neighbours": "neighbors"}
 
     loader: ImageConfig = field(default_factory=ImageConfig)
+    good: str = ""
+    """Class whose images are good, in data of several classes; the others are anomalies (default: as the data say)."""
     pretrained: str = ""
     """Weights of the backbone: imagenet (a download), a file of weights for --model, or a run of the recipe features.
     Default: the small feature net, trained on bundled photographs once and kept."""

@@ -1,5 +1,7 @@
 """Builder of the experiment of segmentation: data, net, task, baselines, model."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
@@ -53,24 +55,28 @@ def build(config: SegmentConfig, device: Device) -> Experiment:
     )
     if valid is None:
         task.watch = None
-    samples = samples_of(source.test)
-    model = TrainedModel(
-        builder="cnn-vision-segmenter",
-        config=plain,
-        net=net,
-        labels=classes,
-        samples={"image": samples["image"]},
-        targets={"mask": samples["mask"]},
-        preprocessing=preprocessing(plain, fit="letterbox"),
-    )
     return Experiment(
         task=task,
         train=training_loader(config, device, train, mean, std, transform_of(config, channels, size)),
         select=scoring_loader(config, device, valid or source.test, mean, std),
         test=scoring_loader(config, device, source.test, mean, std),
         sources=(source,),
-        models=(model,),
+        models=(trained_model(net, plain, source.test),),
         baselines=lambda: baselines(train, source.test, len(classes), config.seed),
+    )
+
+
+def trained_model(net: nn.Module, plain: dict[str, Any], test: Dataset) -> TrainedModel:
+    """The segmenter with test images, by which its exports are judged."""
+    samples = samples_of(test)
+    return TrainedModel(
+        builder="cnn-vision-segmenter",
+        config=plain,
+        net=net,
+        labels=tuple(plain["classes"]),
+        samples={"image": samples["image"]},
+        targets={"mask": samples["mask"]},
+        preprocessing=preprocessing(plain, fit="letterbox"),
     )
 
 

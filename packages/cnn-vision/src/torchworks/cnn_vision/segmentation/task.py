@@ -50,10 +50,10 @@ class Segmentation(VisionTask):
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         given = self.model(batch["image"])
         heads: Logits = given if isinstance(given, dict) else {"out": given}
-        entropy, dice = mask_losses(heads["out"].float(), batch["mask"], self.class_weights)
+        entropy, dice = mask_losses(heads["out"], batch["mask"], self.class_weights)
         loss = entropy + self.dice_weight * dice
         if "aux" in heads:
-            more, other = mask_losses(heads["aux"].float(), batch["mask"], self.class_weights)
+            more, other = mask_losses(heads["aux"], batch["mask"], self.class_weights)
             loss = loss + self.aux_weight * (more + self.dice_weight * other)
         return Out(loss.mean(), logs={"cross_entropy": entropy.mean(), "dice_loss": dice.mean()})
 

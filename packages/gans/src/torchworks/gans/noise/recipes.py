@@ -64,6 +64,22 @@ def cgan() -> CGANConfig:
     )
 
 
+def cgan_mnist() -> CGANConfig:
+    """Conditional GAN on 5,000 digits of MNIST, 28 pixels: handwriting of a requested digit.
+
+    gans train cgan-mnist
+    """
+    return CGANConfig(
+        recipe="cgan-mnist",
+        data="mnist5k",
+        net=CGANNet(latent_dim=64, width=32, discriminator_width=32),
+        adversarial=AdversarialConfig(augment=("cutout",)),
+        loader=ImageConfig(image_size=28),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=2000, batch_size=64, ema=0.997, eval_every=500),
+    )
+
+
 def r3gan() -> R3GANConfig:
     """R3GAN, relativistic loss with two gradient penalties: the modern baseline.
 

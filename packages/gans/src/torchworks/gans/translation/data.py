@@ -17,7 +17,7 @@ def open_domains(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source,
             f"--data folder:A+folder:B; '{spec}' names {sum(map(bool, names))}."
         )
     sources = [open_source(name, config, seed) for name in names]
-    channels = [source.schema["image"].shape[0] for source in sources]
+    channels = [source.need("image")[0].shape[0] for source in sources]
     if channels[0] != channels[1]:
         both = replace(config, channels=max(channels))
         sources = [open_source(name, both, seed) for name in names]
