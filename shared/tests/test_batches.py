@@ -25,6 +25,12 @@ def test_micro_batches_hold_every_row_once_and_in_order(n, parts):
     assert max(sizes) - min(sizes) <= 1
 
 
+def test_packed_rows_are_refused_rather_than_cut_wrongly():
+    packed = {"tokens": torch.arange(10), "offsets": torch.tensor([0, 3, 7])}
+    with pytest.raises(UserError, match="tokens has 10, offsets has 3"):
+        split(packed, 2)
+
+
 class Sized(list):
     """A data set that counts what is taken from it."""
 

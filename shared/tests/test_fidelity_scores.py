@@ -7,7 +7,7 @@ import torch
 from torch import distributed as dist
 from torch.nn import functional as F
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
 from torchworks.shared.fidelity import (
     FeatureSpace,
@@ -23,7 +23,7 @@ from torchworks.shared.fidelity import (
 
 @pytest.fixture(scope="module")
 def digits():
-    return open_source("digits", LoaderConfig(image_size=16))
+    return open_source("digits", ImageConfig(image_size=16))
 
 
 @pytest.fixture(scope="module")

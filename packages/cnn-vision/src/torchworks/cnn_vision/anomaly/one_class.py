@@ -15,6 +15,7 @@ def open_good(config: AnomalyConfig) -> Source:
     source = open_source(config.data, config.loader, config.seed)
     if config.good:
         return one_class(source, config.good)
+    source.need("image")
     classes = source.schema["label"].classes if "label" in source.schema else ()
     if classes[:1] != ("good",):
         name = f", or name the class of {source.name} that is good by --good, such as {classes[0]}" if classes else ""
