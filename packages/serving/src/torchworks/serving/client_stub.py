@@ -5,7 +5,7 @@ import re
 
 from torchworks.serving import output_kinds
 from torchworks.serving.bundle import BundleManifest
-from torchworks.shared.signature import TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 
 def stub(manifest: BundleManifest) -> str:

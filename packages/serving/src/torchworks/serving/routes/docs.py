@@ -11,7 +11,7 @@ from torchworks.serving.examples import examples, v2_example
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
-from torchworks.shared.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 router = Router(documented=False)
 LONGEST = 600
