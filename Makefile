@@ -117,7 +117,7 @@ soak-serving: | $(UV)
 	@$(UVRUN) python tests/benchmarks/soak.py $(ARGS)
 
 doctor: | $(UV)
-	@$(UVRUN) --package shared python -m torchworks.shared.machine.device
+	@$(UVRUN) --package shared python -m torchworks.shared.machine.doctor
 
 tensorboard: | $(UV)
 	@$(UVRUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)

@@ -130,7 +130,7 @@ def test_a_uv_on_the_path_is_used(bare_path, clone):
     (bare_path / "uv").write_text('#!/bin/sh\n[ "$*" = "cache dir" ] && echo "$HOME/cache" || echo "used: $*"\n')
     (bare_path / "uv").chmod(0o755)
     done = make("doctor", cwd=clone, path=bare_path, HOME=str(clone))
-    assert done.stdout == "used: run --package shared python -m torchworks.shared.machine.device\n"
+    assert done.stdout == "used: run --package shared python -m torchworks.shared.machine.doctor\n"
     assert done.stderr == ""
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from torchworks.shared.config import UserError
+from torchworks.shared.machine import device as device_module
+from torchworks.shared.machine import facts as machine
 from torchworks.shared.machine.device import Device, choose, limit_threads, peak_memory, seed_everything, without_cuda
 from torchworks.shared.machine.facts import GIB, doctor, memory_total
-from torchworks.shared.machine.facts import device as device_module
-from torchworks.shared.machine.facts import facts as machine
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
@@ -356,7 +356,7 @@ def test_the_doctor_names_everything_that_matters():
 
 @pytest.mark.slow
 def test_the_doctor_runs_as_a_command_and_prints_plain_lines():
-    command = [sys.executable, "-m", "torchworks.shared.machine.device"]
+    command = [sys.executable, "-m", "torchworks.shared.machine.doctor"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"torch: {torch.__version__}" in done.stdout

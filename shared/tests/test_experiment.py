@@ -8,7 +8,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from torchworks.shared.config import UserError
-from torchworks.shared.machine.facts import device
+from torchworks.shared.machine import device
 from torchworks.shared.training.metrics import read_lines
 
 FILES = {

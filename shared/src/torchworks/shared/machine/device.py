@@ -1,6 +1,6 @@
 """Choose the device, the precision and the memory format from what is really there, and say why.
 
-`python -m torchworks.shared.machine.device` (`make doctor`) prints what was found, what would be chosen, and known
+`python -m torchworks.shared.machine.doctor` (`make doctor`) prints what was found, what would be chosen, and known
 problems.
 """
 
@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -254,9 +253,3 @@ def peak_memory(device: Device) -> float:
     if device.device.type == "mps":
         return torch.mps.driver_allocated_memory() / GIB
     return process_memory() / GIB
-
-
-if __name__ == "__main__":
-    from torchworks.shared.machine.doctor import main
-
-    sys.exit(main())

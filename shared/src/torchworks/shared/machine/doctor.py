@@ -175,3 +175,7 @@ def _table(findings: list[Finding]) -> Table:
         mark = f"[{colours[found.status]}]{found.status}[/]"
         table.add_row(mark, found.name, found.value.replace("[", r"\["), found.advice.replace("[", r"\["))
     return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

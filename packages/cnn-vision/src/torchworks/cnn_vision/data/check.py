@@ -15,7 +15,7 @@ from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.report import FEW, Finding, copies, counted, graded, modes, of_source, stored, unreadable
-from torchworks.shared.data.sources import Opener
+from torchworks.shared.data.source import Opener
 
 LISTED = 10
 """Faults of a kind that are named."""
