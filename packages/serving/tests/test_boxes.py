@@ -159,7 +159,7 @@ def test_the_description_tells_where_boxes_are_and_its_examples_work(seeing):
     assert least["name"] == "least_score"
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     boxes = schema["properties"]["outputs"]["properties"]["boxes"]
-    assert "pixels of that picture" in boxes["description"]
+    assert "pixels of that image" in boxes["description"]
     assert list(schema["properties"]["outputs"]["properties"]) == ["boxes"]
     assert boxes["items"]["items"]["properties"]["label"]["enum"] == list(THINGS)
     for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
