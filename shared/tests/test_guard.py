@@ -1,4 +1,4 @@
-"""Loss scaling equals PyTorch's own, bad steps are counted, signals are heard, lack of memory is recognised."""
+"""Loss scaling equals PyTorch's own, bad steps are counted, signals are heard, lack of memory is recognized."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def batch(step, bad):
 
 
 def with_grad_scaler(plan, interval):
-    """Two optimisers as PyTorch's notes have it: unscale and step each, one update. `plan` says for each step which
+    """Two optimizers as PyTorch's notes have it: unscale and step each, one update. `plan` says for each step which
     nets get an infinity. Returns the scale after each step, and the weights."""
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16, growth_interval=interval)
     models = nets()
@@ -151,7 +151,7 @@ def test_its_state_survives_a_resume():
 
 
 def test_skipping_the_very_first_step_of_fused_sgd_ruins_nothing():
-    """PyTorch's fused SGD leaves its momentum uninitialised if its first step is skipped on the device."""
+    """PyTorch's fused SGD leaves its momentum uninitialized if its first step is skipped on the device."""
     net = nn.Linear(4, 3)
     before = [parameter.detach().clone() for parameter in net.parameters()]
     optimizer = sgd(net, lr=0.1, momentum=0.9)
@@ -180,11 +180,11 @@ def test_skipping_the_very_first_step_of_fused_sgd_ruins_nothing():
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
     ],
 )
-def test_lack_of_memory_is_recognised_on_every_device(error):
+def test_lack_of_memory_is_recognized_on_every_device(error):
     assert is_out_of_memory(error)
 
 
-def test_a_real_lack_of_main_memory_is_recognised():
+def test_a_real_lack_of_main_memory_is_recognized():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)

@@ -84,7 +84,7 @@ def test_sparse_embeddings_are_refused_by_name(layer):
         ({"steps": -1}, "--trainer.steps"),
         ({"eval_every": -5}, "--trainer.eval-every"),
         ({"max_bad_steps": 0}, "--trainer.max-bad-steps"),
-        ({"ema": 1.0}, "--trainer.ema must be from 0 to below 1, but it is 1.0"),
+        ({"ema": 1.0}, "--trainer.ema must be at least 0 and below 1, but it is 1.0"),
     ],
 )
 def test_settings_that_make_no_sense_cannot_be_made(config, message):

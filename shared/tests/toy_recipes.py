@@ -40,7 +40,7 @@ class ToyConfig(Config):
 
 
 def classifier() -> Config:
-    """A classifier with batch normalisation, dropout and momentum."""
+    """A classifier with batch normalization, dropout and momentum."""
     return ToyConfig(recipe="classifier", seed=3)
 
 

@@ -53,7 +53,7 @@ SAMPLE_BYTES = 1 << 26
 class Predictor(nn.Module):
     """A trained `net` with everything around it that turns inputs as users have them into answers.
 
-    Subclasses extend `forward` by tensor operations only (normalise, net, softmax), so that it exports whole.
+    Subclasses extend `forward` by tensor operations only (normalize, net, softmax), so that it exports whole.
     """
 
     def __init__(self, net: nn.Module, signature: Signature):

@@ -7,7 +7,7 @@ from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def dcgan() -> DCGANConfig:
-    """DCGAN with a spectrally normalised discriminator, hinge loss, averaged weights: images from noise.
+    """DCGAN with a spectrally normalized discriminator, hinge loss, averaged weights: images from noise.
 
     gans train dcgan
 

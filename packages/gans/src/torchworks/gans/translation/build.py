@@ -144,7 +144,7 @@ def _inputs_as_outputs(task: Pix2PixTask, test: Any) -> dict[str, float]:
     """The scores of handing back the inputs."""
     sums: dict[str, list[float]] = {}
     for batch in test:
-        for name, (total, count) in task.figures(*task.pair(batch), batch.get("label")).items():
+        for name, (total, count) in task.scores(*task.pair(batch), batch.get("label")).items():
             before = sums.setdefault(name, [0.0, 0.0])
             before[0], before[1] = before[0] + float(total), before[1] + count
     return {f"{name}_baseline": total / count for name, (total, count) in sums.items()}
