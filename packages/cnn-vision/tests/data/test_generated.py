@@ -10,10 +10,10 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.roads import FAR, PIXELS, Camera
-from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, Letterbox, boxes_around
 from torchworks.cnn_vision.data.stereo import motorcycle
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, open_loader, open_source
+from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, Letterbox, boxes_around
 
 NAMES = ("scenes", "scenes:hard", "scenes:shapes", "roads")
 
