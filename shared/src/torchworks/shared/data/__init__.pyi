@@ -22,7 +22,7 @@ from .images import FileDataset as FileDataset
 from .loaders import Loader as Loader
 from .loaders import ResidentLoader as ResidentLoader
 from .loaders import Together as Together
-from .loaders import open_loader as open_loader
+from .opening import open_loader as open_loader
 from .order import BucketOrder as BucketOrder
 from .order import Order as Order
 from .ragged import pad_to_longest as pad_to_longest

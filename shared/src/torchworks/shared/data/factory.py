@@ -4,7 +4,8 @@ from typing import Any
 
 from torchworks.shared.config import Config
 from torchworks.shared.data.dataset import Dataset
-from torchworks.shared.data.loaders import Loader, open_loader
+from torchworks.shared.data.loaders import Loader
+from torchworks.shared.data.opening import open_loader
 from torchworks.shared.machine.device import Device
 
 EVALUATION_BATCH = 256

@@ -16,17 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import UserError
 from torchworks.shared.data.augment import Augment
-from torchworks.shared.data.dataset import Dataset, nbytes, resident
+from torchworks.shared.data.dataset import Dataset, resident
 from torchworks.shared.data.order import EpochRandom, Order
 from torchworks.shared.data.ragged import length_name
-from torchworks.shared.machine.facts import memory_free, memory_total
 
 Batch = dict[str, Tensor]
 _NORMALISED_LIMIT = 256 << 20  # bytes of float32 images that a resident loader keeps ready
-_RESIDENT_LIMIT = 2 << 30  # bytes that `auto` keeps on the CPU
-_AUTO_SHARE, _MAXIMUM_SHARE = 0.25, 0.9  # of the free memory
 
 
 class Loader:
@@ -194,28 +191,3 @@ def _again(loader: Loader, length: int) -> Iterator[Batch]:
             if length > 0:
                 yield batch
             length -= 1
-
-
-def open_loader(dataset: Dataset, config: LoaderConfig, batch_size: int, **options) -> Loader:
-    """The loader that `config.kind` asks for; auto keeps a set on the device if it fits there comfortably."""
-    device = torch.device(options.get("device", "cpu"))
-    size, free = nbytes(dataset), free_memory(device)
-    comfortable = size <= free * _AUTO_SHARE and (device.type == "cuda" or size <= _RESIDENT_LIMIT)
-    if config.kind == "stream" or (config.kind == "auto" and not comfortable):
-        from torchworks.shared.data.stream import StreamLoader
-
-        return StreamLoader(dataset, batch_size, workers=config.workers, **options)
-    if size > free * _MAXIMUM_SHARE:
-        smaller = "a smaller --loader.image-size" if "image" in dataset.schema else "fewer samples"
-        raise UserError(
-            f"The data set takes {size / 2**30:.1f} GiB, but only {free / 2**30:.1f} GiB are free on {device}, so "
-            f"it cannot be held there. Use --loader.kind stream, or {smaller}."
-        )
-    return ResidentLoader(dataset, batch_size, **options)
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that can still be had on `device`; the machine's memory for anything but CUDA."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return memory_free() or memory_total() // 2
