@@ -30,7 +30,7 @@ from .report import CheckedOpener as CheckedOpener
 from .report import Report as Report
 from .report import check as check
 from .report import run_check as run_check
-from .sources import Source as Source
+from .source import Source as Source
 from .sources import open_source as open_source
 from .split import held_out as held_out
 from .split import labels_of as labels_of

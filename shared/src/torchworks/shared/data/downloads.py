@@ -22,7 +22,7 @@ from torchvision.datasets.utils import check_integrity, download_and_extract_arc
 from torchworks.shared.config import ImageConfig, UserError, nearest
 from torchworks.shared.data.dataset import ArrayDataset, Dataset, image_schema, nbytes
 from torchworks.shared.data.images import FileDataset
-from torchworks.shared.data.sources import Source
+from torchworks.shared.data.source import Source
 from torchworks.shared.data.split import fingerprint
 
 _PATIENCE = 30  # seconds without an answer

@@ -13,7 +13,7 @@ from pathlib import Path
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data.images import SUFFIXES
 from torchworks.shared.data.listing import HELD_OUT, Listing, is_hidden, natural, open_listing, some
-from torchworks.shared.data.sources import Source
+from torchworks.shared.data.source import Source
 
 
 def open_folder(path: str, config: LoaderConfig, seed: int) -> Source:

@@ -12,7 +12,7 @@ import torch
 from torchworks.shared.config import ImageConfig, UserError, nearest
 from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.images import FileDataset, Scan, scan
-from torchworks.shared.data.sources import Source
+from torchworks.shared.data.source import Source
 from torchworks.shared.data.split import fingerprint, split
 
 HELD_OUT = ("test", "val", "valid", "validation")

@@ -20,7 +20,8 @@ from torchworks.shared.data.dataset import Dataset
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
 from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
-from torchworks.shared.data.sources import Opener, Source, check_spec, open_source, opener_of
+from torchworks.shared.data.source import Opener, Source
+from torchworks.shared.data.sources import check_spec, open_source, opener_of
 from torchworks.shared.data.tables import list_csv, unnamed_images
 
 FEW = 10

@@ -9,8 +9,6 @@ the samples alone; it depends neither on the size images are resized to nor on t
 """
 
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -19,33 +17,11 @@ import torch
 from torch import Tensor
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data.dataset import ArrayDataset, Dataset, Field, Schema, TensorDataset, image_schema
+from torchworks.shared.data.dataset import ArrayDataset, image_schema
+from torchworks.shared.data.source import Opener, Source
 from torchworks.shared.data.split import digests, fingerprint, split
 
-__all__ = ["Dataset", "Field", "Schema", "Source", "TensorDataset", "open_source"]
-
 GROUP = "torchworks.sources"
-
-
-@dataclass(frozen=True)
-class Source:
-    """An opened source. `fingerprint` identifies its contents and split, whatever the image size; `notes` are
-    sentences that a person should read (what was left out, and why)."""
-
-    name: str
-    licence: str
-    train: Dataset
-    test: Dataset
-    schema: Schema
-    fingerprint: str
-    notes: tuple[str, ...] = ()
-
-    def need(self, *names: str) -> tuple[Field, ...]:
-        """`Schema.need`, whose message names this source."""
-        return self.schema.need(*names, source=f"'{self.name}'")
-
-
-Opener = Callable[[str, LoaderConfig, int], Source]
 
 
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:

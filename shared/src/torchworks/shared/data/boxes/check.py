@@ -15,7 +15,7 @@ from torchworks.shared.data.boxes.labels import KINDS, Examined, Labels, by_kind
 from torchworks.shared.data.boxes.sample import IGNORED
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.report import FEW, Finding, copies, counted, graded, modes, of_source, stored, unreadable
-from torchworks.shared.data.sources import Opener
+from torchworks.shared.data.source import Opener
 
 LISTED = 10
 """Faults of a kind that are named."""
