@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -656,3 +657,10 @@ def test_a_polygon_fills_the_pixels_whose_middles_are_inside():
     assert np.argwhere(square).max(0).tolist() == [4, 5]
     assert square.sum() == 8
     assert Runs(2, 2, np.array([1, 2, 1])).draw(Letterbox(2, 2, 2)).tolist() == [[False, True], [True, False]]
+
+
+def test_what_the_extra_installs_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    base = make_yolo(tmp_path / "set")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(UserError, match=r"data\.yaml is read with pyyaml, which is not installed.*extra boxes"):
+        opened(f"yolo:{base}", tmp_path)
