@@ -64,7 +64,7 @@ def features(tmp_path_factory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from torchworks.cnn_vision.style.features import small_layers
+    from torchworks.cnn_vision.models.vgg_features import small_layers
 
     folder = tmp_path_factory.mktemp("features")
     torch.manual_seed(0)

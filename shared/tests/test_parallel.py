@@ -81,6 +81,12 @@ def test_processes_whose_parts_weigh_differently_take_the_mean_of_all(launch, la
     assert_alike(two.nets, one.nets, 2e-6)
 
 
+def test_a_loss_over_the_whole_batch_has_the_gradient_of_one_process_with_all_rows(launch, launch_two, tmp_path):
+    together(launch_two, "contrast", "--out", tmp_path / "two", "--trainer.batch-size", 16, *SHORT)
+    alone(launch, "contrast", "--out", tmp_path / "one", "--trainer.batch-size", 32, *SHORT)
+    assert_same_training(tmp_path / "two", tmp_path / "one", tolerance=5e-6)
+
+
 @pytest.mark.slow
 def test_a_sharded_checkpoint_goes_on_in_one_process_and_back(launch, launch_two, tmp_path):
     run, sharded = tmp_path / "run", ("--trainer.strategy", "fsdp", "--trainer.batch-size", 16)

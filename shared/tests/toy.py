@@ -161,6 +161,17 @@ class Unequal(Classifier):
         return Out((losses * counts).sum() / counts.sum(), weight=int(counts.sum()))
 
 
+class Contrast(Classifier):
+    """Each point and its mirror image know each other among all of the batch, of all processes (InfoNCE)."""
+
+    phases = (Phase("train", "model", whole_batch=True),)
+
+    def loss(self, phase, batch):
+        sides = (batch["x"], batch["x"].flip(1))
+        ours, theirs = (self.gather(nn.functional.normalize(self.model(side))) for side in sides)
+        return Out(nn.functional.cross_entropy(ours @ theirs.T / 0.2, torch.arange(len(ours))))
+
+
 class NextSign(Task):
     """Guesses each sign of a text from the one before; padding, -1, does not count."""
 
@@ -221,12 +232,15 @@ def buckets(batch_size: int, *, rank: int = 0, world: int = 1, **options) -> Res
 
 
 TEXTS = {"windows": windows, "mapped": mapped, "buckets": buckets}
+
+
 TASKS = {
     "classifier": Classifier,
     "plain": lambda: Classifier(drop=0.0, norm=False),
     "gan": Gan,
     "game": lambda: Gan(lazy=False),
     "shaken": Shaken,
+    "contrast": lambda: Contrast(drop=0.0, norm=False),
     "unequal": lambda: Unequal(drop=0.0, norm=False),
     **dict.fromkeys(TEXTS, NextSign),
 }

@@ -64,6 +64,11 @@ def shaken() -> Config:
     return ToyConfig(recipe="shaken", seed=3)
 
 
+def contrast() -> Config:
+    """A loss over the whole batch."""
+    return ToyConfig(recipe="contrast", seed=3)
+
+
 def unequal() -> Config:
     """The plain classifier with rows that weigh differently."""
     return ToyConfig(recipe="unequal", seed=3)

@@ -71,6 +71,15 @@ def test_the_model_exports_whole(runs, name):
 
 
 @pytest.mark.slow
+def test_a_folder_of_photographs_is_trained_on_and_compared(features, tmp_path):
+    for i in range(8):
+        Image.effect_noise((40, 48), 20 + 10 * i).convert("RGB").save(tmp_path / f"{i}.png")
+    words = ["--data", f"folder:{tmp_path}", "--features", features, "--width", 4, "--style-size", 32]
+    assert vision("train", "style-fast", *TINY, *words, "--out", tmp_path / "run") == 0
+    assert "style_loss_recolored" in json.loads((tmp_path / "run" / "result.json").read_text())
+
+
+@pytest.mark.slow
 def test_stylize_paints_by_each_method(runs, features, tmp_path):
     words = {
         "optimize": ["ihc", "--steps", "2", "--features", features],

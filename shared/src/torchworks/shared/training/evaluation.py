@@ -103,6 +103,11 @@ def score(task: Task, batches: Iterable[Batch], device: Device, poll: Callable[[
     first one's scores. `poll` is called after each batch and may raise."""
     sums: dict[str, list[Any]] = {}
     metrics: dict[str, Metric] = {}
+    for value in vars(task).values():
+        if hasattr(value, "compute") and hasattr(value, "to"):
+            value.to(device.device)
+    with device.autocast():
+        task.begin_evaluation()
     try:
         for number, batch in enumerate(batches):
             task.random.at("evaluate", number, rows=rows(batch), total=rows(batch))

@@ -131,7 +131,7 @@ def _report(
         "steps": result.steps,
         "best_step": result.best_step,
         "seconds": round(result.seconds, 3),
-        "samples_per_second": round(result.samples_per_second, 2),
+        **{name: round(rate, 2) for name, rate in result.rates.items()},
         "parameters": parameters,
         "stopped_by": result.stopped_by,
         "findings": result.findings,

@@ -36,6 +36,10 @@ class Window:
             sums = self._phases[phase] = self._sums(tuple(figures))
         sums.add(figures, weight)
 
+    def weight(self, phase: str) -> Tensor | float:
+        """What the micro-batches of `phase` in this window weigh together."""
+        return self._phases[phase].weight() if phase in self._phases else 0.0
+
     def close(self, extra: dict[str, Tensor | float], *, shared: bool = False) -> "Reading":
         """End the window: start the copy of its means, and of `extra`, to the host; means over all processes if
         `shared`."""
@@ -75,6 +79,9 @@ class _OnHost:
     def means(self) -> dict[str, float]:
         return {name: total / self._weight if self._weight else math.nan for name, total in self._sums.items()}
 
+    def weight(self) -> float:
+        return self._weight
+
     def totals(self) -> tuple[list[float], float]:
         return list(self._sums.values()), self._weight
 
@@ -103,6 +110,10 @@ class _OnDevice:
     def means(self) -> dict[str, Tensor]:
         self._add_up()
         return dict(zip(self.names, self._sums / self._weight, strict=True))
+
+    def weight(self) -> Tensor:
+        self._add_up()
+        return self._weight
 
     def totals(self) -> tuple[list[float], float]:
         self._add_up()
@@ -188,12 +199,16 @@ class Log:
     A line of a GPU is on its way to the host while the next window fills.
     """
 
-    def __init__(self, device: Device, sinks: list["Sink"]):
+    def __init__(self, device: Device, sinks: list["Sink"], units: str = "samples", counted: str = ""):
+        """Rates are those of `units`: if these are no samples, the weights in the window of the phase `counted`."""
         self.window = Window(device.device)
         self.grad_norms: dict[str, Tensor] = {}  # to log at the end of the window
         self._device, self._sinks = device, sinks
-        self._lines: deque[tuple[int, dict[str, float], Reading]] = deque()
+        self._lines: deque[tuple[int, float, dict[str, float], Reading]] = deque()
         self._begun, self._samples = 0.0, 0  # seconds and samples before the window
+        self._rate = f"{units}_per_second" if units != "samples" else None
+        self._counted = counted
+        self.units = 0.0  # before the window
 
     def start(self, seconds: float, samples: int) -> None:
         """The first window begins after so many seconds of training and so many samples."""
@@ -201,24 +216,39 @@ class Log:
 
     def close(self, step: int, seconds: float, samples: int, lr: float, counters: Mapping[str, Tensor | float]) -> None:
         """End the window at `step`, after so many seconds of training and so many samples."""
-        reading = self.window.close({**self.grad_norms, **counters}, shared=self._device.world > 1)
+        extra: dict[str, Tensor | float] = {**self.grad_norms, **counters}
+        if self._rate:
+            extra[self._rate] = self.window.weight(self._counted)
+        reading = self.window.close(extra, shared=self._device.world > 1)
         host = {
             "lr": lr,
             "samples_per_second": (samples - self._samples) / max(seconds - self._begun, 1e-9),
             "seconds": seconds,
             "memory": peak_memory(self._device),
         }
-        self._lines.append((step, host, reading))
+        self._lines.append((step, max(seconds - self._begun, 1e-9), host, reading))
         self.grad_norms = {}
         self.start(seconds, samples)
 
     def written(self, waiting: int) -> Iterator[tuple[int, dict[str, float]]]:
         """Write all lines but the newest `waiting` ones, and yield each with its step."""
         while len(self._lines) > waiting:
-            step, host, reading = self._lines.popleft()
+            step, elapsed, host, reading = self._lines.popleft()
             metrics = {**reading.get(), **host}
+            if self._rate:
+                units = metrics[self._rate] * self._device.world  # a mean over the processes
+                metrics[self._rate] = units / elapsed
+                self.units += units
             self.write("train", step, metrics)
             yield step, metrics
+
+    def rates(self, seconds: float, samples: int) -> dict[str, float]:
+        """Those of the whole training by now, when all lines are written."""
+        rates = {"samples_per_second": samples / max(seconds, 1e-9)}
+        if self._rate:
+            units = self.units + float(self.window.weight(self._counted)) * self._device.world
+            rates[self._rate] = units / max(seconds, 1e-9)
+        return rates
 
     def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         for sink in self._sinks:

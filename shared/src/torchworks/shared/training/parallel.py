@@ -78,6 +78,30 @@ def mean(values: Tensor) -> Tensor:
     return values.div_(dist.get_world_size())
 
 
+class _Gather(torch.autograd.Function):
+    """All rows forward. Backward, each process takes the sum over all processes of its rows' gradients, since its rows
+    are in the loss of each; the mean that DDP and FSDP2 then take gives the gradient of the mean of these losses."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, tensor.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        # a reduce-scatter would send less, but gloo has none in older versions of torch
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)
+        return total.chunk(dist.get_world_size())[dist.get_rank()]
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """The rows of `tensor` (n, …) of all processes, which have equally many, differentiably: (world · n, …)."""
+    alone = not dist.is_initialized() or dist.get_world_size() == 1
+    return tensor if alone else cast(Tensor, _Gather.apply(tensor))
+
+
 def agree(value: int) -> int:
     """The largest `value` of any process."""
     largest = torch.tensor([value])

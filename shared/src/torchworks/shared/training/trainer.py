@@ -53,7 +53,8 @@ class Result:
 
     steps: int
     seconds: float
-    samples_per_second: float
+    rates: dict[str, float]
+    """`samples_per_second`, and that of the task's `units` if it counts others."""
     scores: dict[str, float]
     best_step: int
     stopped_by: str
@@ -105,7 +106,7 @@ class Trainer:
         """Place the nets, wrap them for several processes, make the optimizers."""
         config, task, device = self.config, self.task, self.device
         self.nets = task.nets()
-        preflight.check_task(task, self.nets)
+        preflight.check_task(task, self.nets, config.accumulate)
         task.random = StepRandom(seed, device.device)
         for net in self.nets.values():
             device.place(net)
@@ -121,7 +122,7 @@ class Trainer:
         self.guard = GradientGuard(of_phase, device.device, scaled=device.dtype == torch.float16)
         self.rates = optim.LearningRates(self.optimizers, self.optim, config.steps)
         self._evaluator = Evaluator(task, device, self.folder, self.ema.nets if self.ema is not None else {})
-        self._log = Log(device, self.sinks)
+        self._log = Log(device, self.sinks, task.units, task.phases[0].name if task.phases else "")
         self._profile, self._turns = self._new_profile() if config.profile else (None, self._phases_due)
         parts = {"guard": self.guard, "window": self._log.window, "plateau": self.rates.plateau, "task": task}
         self._saver = Saver(self.folder, device, self.nets, self.ema, self.optimizers, parts)
@@ -203,7 +204,8 @@ class Trainer:
             # Gradients of the micro-batches, summed in `parameter.grad`. Losses are means over items that may be fewer
             # in one micro-batch than in another, so each counts by its weight; the sum is divided by all weights below.
             whole, start, weights = rows(batch), 0, 0
-            micro_batches = split(batch, self.accumulate) if self.accumulate > 1 else [batch]
+            splits = self.accumulate > 1 and not phase.whole_batch
+            micro_batches = split(batch, self.accumulate) if splits else [batch]
             alone = len(micro_batches) == 1 and device.world == 1
             for micro_batch in micro_batches:
                 n = whole if micro_batch is batch else rows(micro_batch)
@@ -257,6 +259,11 @@ class Trainer:
                 return self._step(batch, begin)
             except (RuntimeError, MemoryError) as error:
                 begin, phase, batch = self._pending
+                if is_out_of_memory(error) and phase.whole_batch:
+                    raise TrainingFailed(
+                        f"Out of memory in phase '{phase.name}', whose loss needs the {rows(batch)} rows of a batch at "
+                        "once, so they cannot be split. Use a smaller --trainer.batch-size, or more processes."
+                    ) from error
                 if not is_out_of_memory(error) or self.device.world > 1 or self.accumulate >= rows(batch):
                     raise
             self._split_further(phase)
@@ -411,7 +418,7 @@ class Trainer:
         return Result(
             steps=self.step,
             seconds=seconds,
-            samples_per_second=self.samples / max(seconds, 1e-9),
+            rates=self._log.rates(seconds, self.samples),
             scores=self._evaluator.best["scores"],
             best_step=self._evaluator.best["step"],
             stopped_by=stopped_by,
@@ -440,7 +447,8 @@ class Trainer:
             return
         self._write_lines()
         progress = {name: getattr(self, name) for name in _PROGRESS}
-        progress |= {"seconds": self._timer.seconds, "lr_factor": self.rates.factor, **self._evaluator.state_dict()}
+        progress |= {"seconds": self._timer.seconds, "units": self._log.units}
+        progress |= {"lr_factor": self.rates.factor, **self._evaluator.state_dict()}
         self._saver.save(self.step, progress, best=self._evaluator.best["step"])
 
     def _restore(self, saved: Checkpoint) -> None:
@@ -451,6 +459,7 @@ class Trainer:
             setattr(self, name, state[name])
         self._evaluator.load_state_dict(state)
         self._timer.seconds, self.rates.factor = state["seconds"], state["lr_factor"]
+        self._log.units = state.get("units", 0.0)  # not in older checkpoints
         self.accumulate = max(self.config.accumulate, self.accumulate)
         self.rates.forget()
 

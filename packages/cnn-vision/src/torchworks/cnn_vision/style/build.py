@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.data.photos import held_out_squares, open_image
@@ -16,13 +19,15 @@ from torchworks.cnn_vision.style.features import architecture_of, open_features
 from torchworks.cnn_vision.style.pretext import cells, recolor
 from torchworks.cnn_vision.style.task import AnyStyle, FastStyle
 from torchworks.shared.config import Config
-from torchworks.shared.data import Source, Together, flip, open_source
+from torchworks.shared.data import Dataset, Source, Together, flip, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
 UNIT = (0.0,), (1.0,)
 """Mean and standard deviation that leave pixels in [0, 1]."""
+COMPARED = 64
+"""Test images that baselines are computed on."""
 TOLERANCE = 1e-3
 """Of the golden examples: many layers without normalization enlarge rounding errors."""
 
@@ -41,7 +46,7 @@ def build_features(config: FeaturesConfig, device: Device) -> Experiment:
         builder="cnn-vision-features",
         config={"image_size": config.loader.image_size},
         net=net,
-        golden={"image": source.test.tensors["image"][:2]},
+        golden={"image": _first(source.test, 2)},
     )
     return Experiment(
         task, train, select, test, (source,), (model,), baselines=lambda: {"accuracy_baseline": 1 / len(classes)}
@@ -79,7 +84,7 @@ def build_fast(config: FastConfig, device: Device) -> Experiment:
     )
 
     def baselines() -> dict[str, float]:
-        images = source.test.tensors["image"][:64].to(device.device) / 255
+        images = _first(source.test, COMPARED).to(device.device) / 255
         return of_one_style(task, images, style)
 
     return Experiment(task, train, select, test, (source,), (model,), baselines)
@@ -110,6 +115,11 @@ def build_adain(config: AdainConfig, device: Device) -> Experiment:
         return of_any_style(net.encoder, batch["content_image"], batch["style_image"])
 
     return Experiment(task, train, test, test, (photos, styles), (model,), baselines)
+
+
+def _first(dataset: Dataset, count: int) -> Tensor:
+    """The first images of a data set, uint8 (N, 3, S, S)."""
+    return torch.stack([dataset[i]["image"] for i in range(min(count, len(dataset)))])
 
 
 def _weights(config: StyleConfig) -> dict[str, float]:
