@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 
 HERE = Path(__file__).parent
-RECIPES = ("classifier", "plain", "gan", "game", "shaken", "unequal", "contrast")
+RECIPES = ("classifier", "plain", "gan", "game", "shaken", "unequal", "contrast", "lean")
 
 
 @pytest.fixture(scope="session")

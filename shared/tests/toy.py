@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from torchworks.shared.device import choose
 from torchworks.shared.experiment import Experiment
+from torchworks.shared.optim import adam
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
 
 
@@ -151,6 +152,13 @@ class Unequal(Classifier):
         return Out((losses * counts).sum() / counts.sum(), weight=int(counts.sum()))
 
 
+class Lean(Classifier):
+    """A classifier with an optimizer of the core's."""
+
+    def optimizer(self, net):
+        return adam(self.model, lr=1e-3)
+
+
 class Contrast(Classifier):
     """Each point and its mirror image know each other among all of the batch, of all processes (InfoNCE)."""
 
@@ -168,8 +176,9 @@ TASKS = {
     "gan": Gan,
     "game": lambda: Gan(lazy=False),
     "shaken": Shaken,
-    "contrast": lambda: Contrast(drop=0.0, norm=False),
     "unequal": lambda: Unequal(drop=0.0, norm=False),
+    "contrast": lambda: Contrast(drop=0.0, norm=False),
+    "lean": Lean,
 }
 
 

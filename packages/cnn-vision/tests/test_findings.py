@@ -14,6 +14,7 @@ from torchworks.cnn_vision.predictor import build_findings, classifier_config, f
 from torchworks.cnn_vision.scores import at_threshold, auroc, by_finding, findings_scores
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Field, TensorDataset, open_source
+from torchworks.shared.testing import check_predictor
 
 SINGLE = Field("label", "label", (), ("healthy", "ill", "unsure"))
 SEVERAL = Field("label", "label", (3,), ("a", "b", "c"))
@@ -101,6 +102,11 @@ def test_the_predictor_gives_the_tasks_probabilities_and_knows_what_is_found():
     probability = predictor.predict({"image": images})["probability"]
     torch.testing.assert_close(probability, ours.probability(images.float() / 127.5 - 1).detach())
     assert predictor.found(probability).tolist() == [[True, False]] * 3
+
+
+def test_the_predictor_exports_whole_for_any_number_of_rows():
+    plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None, [0.5], [0.5])
+    check_predictor(build_findings(findings_config(plain, WEIGHTS, [0.0, 1.0])))
 
 
 def test_thresholds_edited_to_another_number_than_the_findings_are_refused():
