@@ -18,7 +18,19 @@ from types import ModuleType
 import pytest
 
 HERE = Path(__file__).parent
-RECIPES = ("classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast")
+RECIPES = (
+    "classifier",
+    "plain",
+    "gan",
+    "game",
+    "shaken",
+    "unequal",
+    "windows",
+    "mapped",
+    "buckets",
+    "contrast",
+    "lean",
+)
 
 
 @pytest.fixture(scope="session")
