@@ -73,6 +73,7 @@ serve: | $(UV)
 
 QUICK = not gpu and not slow and not long
 # One thread a worker: two workers with all threads each are slower than one.
+# TORCHWORKS_TEST_BF16=1 or 0 decides what `--precision auto` takes on the CPU, whichever it is; see conftest.py.
 test test-slow test-long $(TEST): export OMP_NUM_THREADS := 1
 test: | $(UV)
 	@$(UVRUN) pytest -n 2 --dist worksteal -m '$(QUICK)' $(ARGS)

@@ -1,5 +1,6 @@
 """For all tests: those marked `gpu` are skipped where there is no CUDA device; TORCHWORKS_TEST_BF16=1 or 0 decides
-whether `--precision auto` takes bf16 on the CPU (see tests/forced/sitecustomize.py)."""
+whether `--precision auto` takes bf16 on the CPU (see tests/forced/sitecustomize.py). The fixture `manual` is a source
+of data without images."""
 
 import importlib.util
 import os
@@ -7,6 +8,15 @@ from pathlib import Path
 
 import pytest
 
+MANUAL = """
+import torch
+from torchworks.shared.data import Field, Schema, Source, TensorDataset
+
+def open_manual(rest, config, seed):
+    schema = Schema((Field("tokens", "tokens", (16,)),))
+    part = TensorDataset({"tokens": torch.arange(160).view(10, 16)}, schema)
+    return Source("manual", "CC0", part, part, schema, "0123")
+"""
 FORCED = Path(__file__).parent / "tests" / "forced"
 
 
@@ -33,3 +43,14 @@ def cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture
+def manual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed package of somebody else, with a data source `manual`: ten texts of 16 tokens."""
+    (tmp_path / "manual_of_somebody.py").write_text(MANUAL)
+    info = tmp_path / "manual-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: manual\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[torchworks.sources]\nmanual = manual_of_somebody:open_manual\n")
+    monkeypatch.syspath_prepend(tmp_path)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_help_names_the_recipes_of_a_package(package, clone):
     manifest.write_text(f'{text}\n{group}\nfirst = "a:b"\nsecond-one = "a:c"\n')
     line = next(line for line in make(cwd=clone).stdout.splitlines() if line.startswith(f"    {package} "))
     assert line.split(maxsplit=1)[1] == "first, second-one"
+
+
+@pytest.mark.parametrize("package", TRAINED)
+def test_the_recipe_that_train_takes_is_the_first_that_help_names(package):
+    line = next(line for line in make().stdout.splitlines() if line.startswith(f"    {package} "))
+    module = f"torchworks.{package.replace('-', '_')}"
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
+    assert f"[RECIPE={line.split()[1].rstrip(',')}]" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["train-gnas", "test-gnas"])

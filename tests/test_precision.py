@@ -26,11 +26,12 @@ FEWER = {"scenes": "train=16,test=4", "roads": "train=16,test=4"}
 """Options of generated sources: recipes draw thousands of images before their first step."""
 WORDS = {
     ("cnn_vision", "anomaly"): ["--pretrained", "FEATURES", "--coreset", "0.002"],
-    ("cnn_vision", "style-adain"): ["--features", "FEATURES"],
-    ("cnn_vision", "style-fast"): ["--features", "FEATURES"],
+    ("cnn_vision", "style-adain"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
+    ("cnn_vision", "style-fast"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
     ("cnn_vision", "transfer"): ["--pretrain-steps", "2"],
 }
-"""More words for recipes that would train another net first, for minutes; FEATURES is one that was never trained."""
+"""More words for recipes that would train another net first, for minutes, and that look at hundreds of large images;
+FEATURES is a net that was never trained."""
 SLOW = [
     ("cnn_vision", "anomaly"),
     ("cnn_vision", "cells"),
@@ -63,7 +64,7 @@ def features(tmp_path_factory) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from torchworks.cnn_vision.style.features import small_layers
+    from torchworks.cnn_vision.models.vgg_features import small_layers
 
     folder = tmp_path_factory.mktemp("features")
     torch.manual_seed(0)

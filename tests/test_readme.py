@@ -1,4 +1,4 @@
-"""The README's commands and examples are run, so that what a newcomer copies works."""
+"""The commands and examples of the README, and of the one of gans, are run, so that what a newcomer copies works."""
 
 import os
 import re
@@ -16,22 +16,29 @@ from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+READMES = ["README.md", "packages/gans/README.md"]
 SHORT = "--trainer.steps 12 --trainer.eval-every 0"
 RUN_OF = {
-    "gans": "dcgan-digits",
-    "gans RECIPE=cgan": "cgan-digits",
-    "gans RECIPE=cyclegan": "cyclegan-digits-printed-digits",
+    "README.md": {
+        "gans": "dcgan-digits",
+        "gans RECIPE=cgan": "cgan-digits",
+        "gans RECIPE=cyclegan": "cyclegan-digits-printed-digits",
+    },
+    "packages/gans/README.md": {
+        "gans": "cgan-mnist-mnist5k",
+        "gans RECIPE=cyclegan": "cyclegan-digits-printed-digits",
+    },
 }
 """Runs that later commands use."""
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(readme: str, language: str) -> list[str]:
+    text = (ROOT / readme).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def commands() -> list[str]:
-    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+def commands(readme: str) -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks(readme, "sh") for line in block.splitlines()]
     return [line for line in lines if line]
 
 
@@ -66,50 +73,59 @@ def train(command: str, out: Path) -> None:
 
 @pytest.mark.slow
 @needs_make
-def test_the_commands_of_the_readme_work_in_the_order_it_shows(tmp_path, monkeypatch):
+@pytest.mark.parametrize("readme", READMES)
+def test_the_commands_of_the_readme_work_in_the_order_it_shows(readme, tmp_path, monkeypatch):
     """Those of `gans` in this process: importing torch anew for each would take longer than all they do."""
     images_in(tmp_path / "my-images")
-    for name, folder in RUN_OF.items():
+    for name, folder in RUN_OF[readme].items():
         train(f"make train-{name}", tmp_path / "runs" / "gans" / folder / "001")
     monkeypatch.chdir(tmp_path)
-    for command in (line for line in commands() if line.startswith("gans ")):
-        short = f"{command} {SHORT}" if command.startswith("gans train dcgan") else command
+    for command in (line for line in commands(readme) if line.startswith("gans ")):
+        short = f"{command} {SHORT}" if re.match(r"gans train \w", command) else command
         words = shlex.split(re.sub(r"steps 6000$", "steps 14", short))[1:]
         assert main("gans", default="dcgan", commands=COMMANDS, arguments=words) == 0, command
     assert list((tmp_path / "printed").glob("*.png"))
 
 
-TRAININGS = [line for line in commands() if line.startswith("make train-")]
+TRAININGS = {readme: [line for line in commands(readme) if line.startswith("make train-")] for readme in READMES}
+OTHERS = {line for readme in READMES for line in TRAININGS[readme] if line[len("make train-") :] not in RUN_OF[readme]}
 
 
 @pytest.mark.slow
 @needs_make
-@pytest.mark.parametrize("command", [line for line in TRAININGS if line.removeprefix("make train-") not in RUN_OF])
+@pytest.mark.parametrize("command", sorted(OTHERS))
 def test_every_other_training_of_the_readme_works(command, tmp_path):
     train(command, tmp_path / "run")
 
 
-def test_the_trainings_that_later_commands_use_are_shown():
-    assert {f"make train-{name}" for name in RUN_OF} <= set(TRAININGS)
+@pytest.mark.parametrize("readme", READMES)
+def test_the_trainings_that_later_commands_use_are_shown(readme):
+    assert {f"make train-{name}" for name in RUN_OF[readme]} <= set(TRAININGS[readme])
 
 
-def test_every_make_command_of_the_readme_exists():
-    for command in commands():
+@pytest.mark.parametrize("readme", READMES)
+def test_every_make_command_of_the_readme_exists(readme):
+    for command in commands(readme):
         if command.startswith("make "):
             targets = [word for word in command.split()[1:] if "=" not in word]
             run(f"make --dry-run {' '.join(targets)}", ROOT)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_the_python_examples_of_the_readme_run(number, tmp_path):
-    (tmp_path / "example.py").write_text(blocks("python")[number])
+EXAMPLES = [(readme, number) for readme in READMES for number in range(len(blocks(readme, "python")))]
+
+
+@pytest.mark.parametrize(("readme", "number"), EXAMPLES)
+def test_the_python_examples_of_the_readme_run(readme, number, tmp_path):
+    (tmp_path / "example.py").write_text(blocks(readme, "python")[number])
     printed = run(f"{sys.executable} example.py", tmp_path)
     if "accuracy" in printed:
         score = float(re.search(r"[\d.]+", printed)[0])
         assert score > 0.95
 
 
-def test_the_pictures_of_the_readme_are_there():
-    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
-        with Image.open(ROOT / path) as picture:
+@pytest.mark.parametrize("readme", READMES)
+def test_the_pictures_of_the_readme_are_there(readme):
+    file = ROOT / readme
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", file.read_text()):
+        with Image.open(file.parent / path) as picture:
             assert picture.width >= 300

@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 
 HERE = Path(__file__).parent
-RECIPES = ("classifier", "plain", "gan", "game", "shaken", "unequal")
+RECIPES = ("classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchworks.shared.config import UserError
-from torchworks.shared.training.batches import OneBatch, endless, rows, split
+from torchworks.shared.training.batches import SingleBatchLoader, endless, rows, split
 
 
 def batch(n, start=0):
@@ -23,6 +23,12 @@ def test_micro_batches_hold_every_row_once_and_in_order(n, parts):
     assert all(rows({"y": piece["y"]}) == rows(piece) for piece in pieces)
     sizes = [rows(piece) for piece in pieces]
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_packed_rows_are_refused_rather_than_cut_wrongly():
+    packed = {"tokens": torch.arange(10), "offsets": torch.tensor([0, 3, 7])}
+    with pytest.raises(UserError, match="tokens has 10, offsets has 3"):
+        split(packed, 2)
 
 
 class Sized(list):
@@ -67,7 +73,7 @@ def test_a_loader_that_can_go_to_a_position_is_asked_to():
 
 
 def test_one_batch_is_the_first_one_again_and_again():
-    seen = itertools.islice(endless(OneBatch([batch(2, start) for start in range(5)]), 0, None), 4)
+    seen = itertools.islice(endless(SingleBatchLoader([batch(2, start) for start in range(5)]), 0, None), 4)
     assert [int(item["x"][0]) for item in seen] == [0, 0, 0, 0]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from torchworks.shared import cli
-from torchworks.shared.config import UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.training import experiment
 from torchworks.shared.training.guard import Interrupted, TrainingFailed
 
@@ -51,7 +51,7 @@ def failing(toys, monkeypatch):
 def test_help_names_commands_and_recipes(toys, words):
     code, out, _ = toys(*words)
     assert code == 0
-    for word in ("list", "train [RECIPE=classifier]", "check", "recipes: classifier, game, gan"):
+    for word in ("list", "train [RECIPE=classifier]", "check", "recipes: buckets, classifier, game, gan"):
         assert word in out
 
 
@@ -99,6 +99,14 @@ def test_a_package_without_recipes_has_its_own_commands_only(capsys):
 # ---- slips -------------------------------------------------------------------------------------------------
 
 
+def test_what_is_checked_is_opened_as_the_package_s_recipes_open_their_data(toys, capsys):
+    _, printed, _ = toys("check", "--help")
+    assert "--loader.workers" in printed
+    assert "--loader.image-size" not in printed  # the toys read no images
+    assert cli.main("shop", None, {"check": cli.check_command(ImageConfig)}, ["check", "--help"]) == 0
+    assert "--loader.image-size" in capsys.readouterr().out
+
+
 def test_an_unknown_command_gets_the_nearest_one(toys):
     code, _, err = toys("trian", "gan")
     assert code == 2
@@ -109,7 +117,7 @@ def test_an_unknown_recipe_gets_the_nearest_one(toys):
     code, _, err = toys("train", "gam")
     assert code == 2
     assert err.startswith("There is no recipe 'gam' in toy. Did you mean 'ga")
-    assert "Known recipes: classifier, game, gan" in err
+    assert "Known recipes: buckets, classifier, game, gan" in err
 
 
 def test_an_unknown_option_gets_the_nearest_one(toys):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from torchworks.shared.config import (
     Config,
-    LoaderConfig,
+    ImageConfig,
     OptimConfig,
     TrainerConfig,
     UserError,
@@ -38,6 +38,7 @@ class Net:
 class Recipe(Config):
     package: ClassVar[str] = "shop"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     net: Net = field(default_factory=Net)
     loss: Literal["hinge", "logistic"] = "hinge"
     weights: Path | None = None
@@ -58,7 +59,7 @@ def test_a_configuration_survives_its_json_file():
     config = Recipe(
         recipe="bread",
         seed=7,
-        loader=LoaderConfig(image_size=64, channels=3, root=Path("a/b")),
+        loader=ImageConfig(image_size=64, channels=3, root=Path("a/b")),
         optim=OptimConfig(schedule="cosine", milestones=(0.1, 0.2, 0.3)),
         trainer=TrainerConfig(clip=1.0, ema=0.99),
         net=Net((1, 2, 3), (4, 5.5), ("N", 3)),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Report, check, open_source, run_check
 
 
@@ -27,7 +27,7 @@ def good(tmp_path) -> Path:
 
 
 def checked(path: Path, **options) -> Report:
-    return check(f"folder:{path}", LoaderConfig(image_size=32, root=path.parent / "root"), **options)
+    return check(f"folder:{path}", ImageConfig(image_size=32, root=path.parent / "root"), **options)
 
 
 def texts(report: Report, level: str) -> str:
@@ -184,7 +184,7 @@ def test_classes_that_only_the_test_part_has_are_a_problem_and_stop_a_training(t
     assert "without a single training image: 1 ('dgo'; did you mean 'dog'?)" in texts(report, "problem")
     assert "without a test image, so that nothing is known of them: 2 (dog, emu)" in texts(report, "warning")
     with pytest.raises(UserError, match="give both parts the same class names"):
-        open_source(f"folder:{data}", LoaderConfig(image_size=8, root=tmp_path / "root"))
+        open_source(f"folder:{data}", ImageConfig(image_size=8, root=tmp_path / "root"))
 
 
 def test_classes_that_only_the_training_part_has_are_a_warning(tmp_path):
@@ -221,7 +221,7 @@ def test_a_folder_that_is_not_there_raises(tmp_path):
 
 
 def test_bundled_data_can_be_checked_too():
-    assert check("digits", LoaderConfig(image_size=8)).ok
+    assert check("digits", ImageConfig(image_size=8)).ok
 
 
 def test_the_picture_shows_nine_samples(good, tmp_path):

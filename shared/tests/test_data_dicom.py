@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import check, open_source
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images, read, scan
@@ -87,7 +87,7 @@ def test_of_several_frames_the_first_is_used_and_check_says_so(tmp_path):
         write(tmp_path / f"{i}.dcm", np.roll(RAMP, i))
     path = write(tmp_path / "film.dcm", np.stack([RAMP, RAMP[::-1]]))
     assert np.array_equal(grey(path), np.arange(256).reshape(16, 16))
-    report = check(f"folder:{tmp_path}", LoaderConfig(image_size=16, root=tmp_path / "root"))
+    report = check(f"folder:{tmp_path}", ImageConfig(image_size=16, root=tmp_path / "root"))
     assert "the first of which is used: 1 (film.dcm)" in str(report)
 
 
@@ -146,7 +146,7 @@ def test_a_table_may_name_files_without_an_ending(tmp_path):
     (tmp_path / "notes").write_text("x" * 200)
     rows = [*(f"IM{i},{'ab'[i % 2]}" for i in range(8)), "1.2.840.9,a"]
     (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows]))
-    source = open_source(f"csv:{tmp_path}/table.csv", LoaderConfig(image_size=16, root=tmp_path / "root"))
+    source = open_source(f"csv:{tmp_path}/table.csv", ImageConfig(image_size=16, root=tmp_path / "root"))
     assert len(source.train) + len(source.test) == 9
     assert source.schema["image"].shape == (1, 16, 16)
     with pytest.raises(Unreadable, match="not an image"):
@@ -158,7 +158,7 @@ def test_folders_and_users_files_may_be_dicom(tmp_path):
         (tmp_path / "set" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         write(tmp_path / "set" / "ab"[i % 2] / f"{i}.{('dcm', 'DICOM')[i % 2]}", np.roll(RAMP, i))
     assert len(find_images([tmp_path / "set"])[0]) == 6
-    source = open_source(f"folder:{tmp_path}/set", LoaderConfig(image_size=16, root=tmp_path / "root"))
+    source = open_source(f"folder:{tmp_path}/set", ImageConfig(image_size=16, root=tmp_path / "root"))
     assert source.schema["label"].classes == ("a", "b")
     assert source.train[0]["image"].shape == (1, 16, 16)
 
@@ -168,4 +168,4 @@ def test_without_pydicom_one_sentence_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     monkeypatch.delitem(sys.modules, "torchworks.shared.data.dicom", raising=False)
     with pytest.raises(UserError, match=r"^DICOM files need pydicom, .* install the extra shared\[dicom\]\.$"):
-        open_source(f"folder:{tmp_path}", LoaderConfig(image_size=16, root=tmp_path / "root"))
+        open_source(f"folder:{tmp_path}", ImageConfig(image_size=16, root=tmp_path / "root"))

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import ArrayDataset, FileDataset, TensorDataset, downloads, nbytes, open_source
 
 CHANCE = np.random.default_rng(0)
@@ -47,8 +47,8 @@ def md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-def config(tmp_path: Path, **options) -> LoaderConfig:
-    return LoaderConfig(image_size=28, root=tmp_path / "root", **options)
+def config(tmp_path: Path, **options) -> ImageConfig:
+    return ImageConfig(image_size=28, root=tmp_path / "root", **options)
 
 
 def serve_mnist(folder: Path, address: str, monkeypatch) -> None:
@@ -154,7 +154,7 @@ def serve_cifar(folder: Path, address: str, monkeypatch, batch: bytes) -> None:
 
 def test_cifar_10_is_opened_as_torchvision_would(served, tmp_path, monkeypatch):
     serve_cifar(*served, monkeypatch, python_2_pickle(COLOUR.reshape(10, -1), list(range(10))))
-    options = LoaderConfig(image_size=32, root=tmp_path / "root", download=True)
+    options = ImageConfig(image_size=32, root=tmp_path / "root", download=True)
     source = open_source("torchvision:CIFAR10", options)
     theirs = datasets.CIFAR10(str(tmp_path / "root"))
     assert isinstance(source.train, TensorDataset)
@@ -181,7 +181,7 @@ def test_svhn_is_fetched_and_its_tens_are_zeros(served, tmp_path, monkeypatch):
         scipy_io.savemat(file, {"X": COLOUR.transpose(2, 3, 1, 0), "y": np.arange(1, 11, dtype=np.uint8)[:, None]})
         parts[part] = [f"{address}{file.name}", file.name, md5(file)]
     monkeypatch.setattr(datasets.SVHN, "split_list", parts)
-    source = open_source("torchvision:SVHN", LoaderConfig(image_size=32, root=tmp_path / "root", download=True))
+    source = open_source("torchvision:SVHN", ImageConfig(image_size=32, root=tmp_path / "root", download=True))
     assert isinstance(source.train, TensorDataset)
     assert torch.equal(source.train.tensors["image"], torch.from_numpy(COLOUR))
     assert source.train.tensors["label"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
@@ -205,7 +205,7 @@ def place_celeba(base: Path, monkeypatch) -> None:
 
 def test_celeba_s_files_put_there_by_hand_are_opened_with_its_own_split(tmp_path, monkeypatch):
     place_celeba(tmp_path / "root" / "celeba", monkeypatch)
-    source = open_source("torchvision:CelebA", LoaderConfig(image_size=16, root=tmp_path / "root"))
+    source = open_source("torchvision:CelebA", ImageConfig(image_size=16, root=tmp_path / "root"))
     assert isinstance(source.train, FileDataset)
     assert [file.name for file in source.train.files] == ["000001.jpg", "000002.jpg", "000003.jpg"]
     assert len(source.test) == 2

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import FileDataset, Source, open_source
 from torchworks.shared.data.folders import list_folder
 
@@ -26,7 +26,7 @@ def fill(folder: Path, count: int = 10, seed: int = 0) -> Path:
 
 def opened(path: Path, kind: str = "folder", **options) -> Source:
     # beside the data, so that nothing is kept between tests
-    return open_source(f"{kind}:{path}", LoaderConfig(image_size=8, root=path.parent / "root", **options))
+    return open_source(f"{kind}:{path}", ImageConfig(image_size=8, root=path.parent / "root", **options))
 
 
 def names(dataset) -> set[str]:
@@ -100,7 +100,7 @@ def test_copies_of_a_picture_stay_on_one_side(tmp_path):
     for i in range(10):
         shutil.copy(folder / f"{i:03}.png", folder / f"{i:03}-copy.png")
     for seed in range(5):
-        source = open_source(f"folder:{folder}", LoaderConfig(image_size=8, root=tmp_path / "root"), seed)
+        source = open_source(f"folder:{folder}", ImageConfig(image_size=8, root=tmp_path / "root"), seed)
         stems = [{name[:3] for name in names(part)} for part in (source.train, source.test)]
         assert not stems[0] & stems[1]
 

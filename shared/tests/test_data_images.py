@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import images as module
 from torchworks.shared.data import open_source
 from torchworks.shared.data.fitting import Unreadable
@@ -239,7 +239,7 @@ def test_a_damaged_or_unwritable_store_costs_nothing_but_time(tmp_path):
 def test_a_file_that_goes_away_during_training_is_named(tmp_path):
     for i in range(4):
         noise(seed=i).save(tmp_path / f"{i}.png")
-    source = open_source(f"folder:{tmp_path}", LoaderConfig(image_size=16, root=tmp_path / "root"))
+    source = open_source(f"folder:{tmp_path}", ImageConfig(image_size=16, root=tmp_path / "root"))
     source.train.files[0].unlink()
     with pytest.raises(UserError, match=source.train.files[0].name):
         source.train[0]

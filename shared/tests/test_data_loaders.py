@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import (
     ResidentLoader,
     StreamLoader,
@@ -193,9 +193,9 @@ def test_together_keeps_pairs_in_step():
 
 
 def test_auto_keeps_a_small_set_on_the_device_and_streams_a_large_one(monkeypatch):
-    data, config = some_images(), LoaderConfig()
+    data, config = some_images(), ImageConfig()
     assert isinstance(open_loader(data, config, 8), ResidentLoader)
-    assert isinstance(open_loader(data, LoaderConfig(kind="stream"), 8), StreamLoader)
+    assert isinstance(open_loader(data, ImageConfig(kind="stream"), 8), StreamLoader)
     monkeypatch.setattr(loaders, "free_memory", lambda device: 5000)
     assert isinstance(open_loader(data, config, 8, augment=[flip()]), StreamLoader)
 
@@ -203,7 +203,7 @@ def test_auto_keeps_a_small_set_on_the_device_and_streams_a_large_one(monkeypatc
 def test_a_set_that_does_not_fit_is_refused_with_both_sizes(monkeypatch):
     monkeypatch.setattr(loaders, "free_memory", lambda device: 100)
     with pytest.raises(UserError, match=r"takes .* GiB, but only .*--loader.kind stream"):
-        open_loader(some_images(), LoaderConfig(kind="resident"), 8)
+        open_loader(some_images(), ImageConfig(kind="resident"), 8)
 
 
 def test_an_empty_set_is_refused():
@@ -212,7 +212,7 @@ def test_an_empty_set_is_refused():
 
 
 def test_the_digits_come_through(tmp_path):
-    source = open_source("digits", LoaderConfig(image_size=16))
-    batch = next(open_loader(source.train, LoaderConfig(), 64).iter_from(0))
+    source = open_source("digits", ImageConfig(image_size=16))
+    batch = next(open_loader(source.train, ImageConfig(), 64).iter_from(0))
     assert batch["image"].shape == (64, 1, 16, 16)
     assert 0.05 < (batch["image"] > 0).float().mean() < 0.5

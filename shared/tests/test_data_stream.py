@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import ResidentLoader, StreamLoader, TensorDataset, flip, open_source, shift
 from torchworks.shared.data.stream import explain
 
@@ -22,7 +22,7 @@ def photos(tmp_path_factory):
         pixels = np.random.default_rng(i).integers(0, 256, (20, 24, 3), dtype=np.uint8)
         (folder / "set" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / "set" / "ab"[i % 2] / f"{i}.jpg")
-    return open_source(f"folder:{folder / 'set'}", LoaderConfig(image_size=16, root=folder / "root")).train
+    return open_source(f"folder:{folder / 'set'}", ImageConfig(image_size=16, root=folder / "root")).train
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])

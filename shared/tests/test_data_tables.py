@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import (
     Part,
     Report,
@@ -41,8 +41,8 @@ def table(folder: Path, cells: list[str], header: str = "path,label") -> Path:
     return folder / "table.csv"
 
 
-def config(path: Path, **options) -> LoaderConfig:
-    return LoaderConfig(image_size=8, root=path.parent / "root", **({"multi_label": True} | options))
+def config(path: Path, **options) -> ImageConfig:
+    return ImageConfig(image_size=8, root=path.parent / "root", **({"multi_label": True} | options))
 
 
 def opened(path: Path, **options):
@@ -166,7 +166,7 @@ def test_labels_that_cannot_be_used_are_explained(tmp_path, cells, options, mess
 @pytest.mark.parametrize("look", [open_source, check])
 def test_other_sources_point_to_tables(spec, look):
     with pytest.raises(UserError, match="use csv:PATH"):
-        look(spec, LoaderConfig(multi_label=True))
+        look(spec, ImageConfig(multi_label=True))
 
 
 # ------------------------------------------------------------------------------ tables and files that do not match

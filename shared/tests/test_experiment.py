@@ -8,6 +8,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from torchworks.shared.config import UserError
+from torchworks.shared.machine.facts import device
 from torchworks.shared.training.metrics import read_lines
 
 FILES = {
@@ -54,6 +55,13 @@ def test_device_and_precision_are_told_with_their_reasons(train):
     _, out, _ = train("plain", "--trainer.steps", 1)
     assert "device cpu: as asked" in out
     assert "precision fp32: as asked" in out
+
+
+def test_nets_without_convolutions_train_in_fp32_where_a_cpu_has_bf16(train, monkeypatch):
+    monkeypatch.setattr(device, "cpu_bf16", lambda: True)
+    _, out, _ = train("plain", "--trainer.steps", 1, "--trainer.precision", "auto")
+    assert "precision fp32: on a CPU bf16 is taken for convolutional nets only" in out
+    assert "channels_last off: only convolutional nets gain by it" in out
 
 
 def test_each_run_gets_a_directory_of_its_own(train, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, open_source
 from torchworks.shared.fidelity import Judge, cas, features_of, judge_for, recipe, store
 from torchworks.shared.fidelity.judge import JudgeNet
@@ -15,7 +15,7 @@ from torchworks.shared.fidelity.judge import JudgeNet
 
 @pytest.fixture(scope="module")
 def digits():
-    return open_source("digits", LoaderConfig(image_size=16))
+    return open_source("digits", ImageConfig(image_size=16))
 
 
 @pytest.fixture

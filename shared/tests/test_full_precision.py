@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from torchworks.shared.full_precision import full_precision
+from torchworks.shared.training.full_precision import full_precision
 
 HALVES = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 

@@ -81,6 +81,12 @@ def test_processes_whose_parts_weigh_differently_take_the_mean_of_all(launch, la
     assert_alike(two.nets, one.nets, 2e-6)
 
 
+def test_a_loss_over_the_whole_batch_has_the_gradient_of_one_process_with_all_rows(launch, launch_two, tmp_path):
+    together(launch_two, "contrast", "--out", tmp_path / "two", "--trainer.batch-size", 16, *SHORT)
+    alone(launch, "contrast", "--out", tmp_path / "one", "--trainer.batch-size", 32, *SHORT)
+    assert_same_training(tmp_path / "two", tmp_path / "one", tolerance=5e-6)
+
+
 @pytest.mark.slow
 def test_a_sharded_checkpoint_goes_on_in_one_process_and_back(launch, launch_two, tmp_path):
     run, sharded = tmp_path / "run", ("--trainer.strategy", "fsdp", "--trainer.batch-size", 16)
@@ -92,6 +98,20 @@ def test_a_sharded_checkpoint_goes_on_in_one_process_and_back(launch, launch_two
     alone(launch, "game", "--resume", run, "--trainer.steps", 12)
     together(launch_two, "game", "--resume", run, "--trainer.steps", 16)
     assert json.loads((run / "result.json").read_text())["steps"] == 16
+
+
+@pytest.mark.parametrize("task", ["windows", "buckets"])
+def test_texts_go_on_in_two_processes_with_the_very_same_batches(launch, launch_two, tmp_path, task):
+    """Stopped after 20 of 40 steps, in the middle of an epoch; in one process with the double batch the same."""
+    options = ("--trainer.batch-size", 16, "--optim.schedule", "constant")
+    together(launch_two, task, "--out", tmp_path / "whole", *options, "--trainer.steps", 40)
+    together(launch_two, task, "--out", tmp_path / "parts", *options, "--trainer.steps", 20)
+    together(launch_two, task, "--resume", tmp_path / "parts", "--trainer.steps", 40)
+    alone(launch, task, "--out", tmp_path / "one", "--optim.schedule", "constant", "--trainer.steps", 40)
+    whole, parts, one = (checkpoint.newest(tmp_path / name / "checkpoints")[0] for name in ("whole", "parts", "one"))
+    assert whole.step == parts.step == one.step == 40
+    assert_alike(parts.nets, whole.nets, 0)
+    assert_alike(one.nets, whole.nets, 5e-5)
 
 
 def test_a_signal_to_one_process_stops_both_and_the_run_goes_on(launch_two, launch, tmp_path):

@@ -61,6 +61,21 @@ def test_a_task_that_cannot_work_is_found_before_the_first_step(task, message):
         trainer(task(), evaluation=BATCHES).fit()
 
 
+def test_a_loss_over_the_whole_batch_is_not_accumulated():
+    task = wrong(phases=(Phase("train", "model", whole_batch=True),))
+    with pytest.raises(UserError, match=r"'train' needs the whole batch at once.*--trainer\.accumulate"):
+        trainer(task, accumulate=2)
+
+
+@pytest.mark.parametrize("layer", [nn.Embedding, nn.EmbeddingBag])
+def test_sparse_embeddings_are_refused_by_name(layer):
+    def init(self):
+        self.model = nn.Sequential(layer(5, 3, sparse=True), nn.Linear(3, 1))
+
+    with pytest.raises(UserError, match=r"embedding '0' of 'model'.*Leave sparse=True out"):
+        trainer(wrong(__init__=init))
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -10,7 +10,7 @@ from torchworks.shared.config import TrainerConfig
 from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Out, Phase, Task
 from torchworks.shared.training.guard import TrainingFailed
-from torchworks.shared.training.probe import find_lr
+from torchworks.shared.training.lr_finder import find_lr
 from torchworks.shared.training.progress import Silent
 from torchworks.shared.training.trainer import Trainer
 

@@ -15,6 +15,13 @@ FIGURES = {
 }  # fmt: skip
 
 
+def test_a_rate_in_the_tasks_own_unit_stands_for_that_in_samples():
+    bar = plain()
+    bar.write("train", 1, {**FIGURES, "tokens_per_second": 99000.0})
+    assert "tokens/s 99000" in text(bar)
+    assert "samples/s" not in text(bar)
+
+
 class Clock:
     def __init__(self, monkeypatch):
         self.now = 100.0

@@ -113,6 +113,24 @@ def test_rolling_back_is_part_of_what_a_resume_repeats(launch, tmp_path):
     assert_same(ending(run), expected)
 
 
+@pytest.mark.parametrize("task", ["windows", "mapped", "buckets"])
+def test_texts_go_on_in_the_middle_of_an_epoch(launch, tmp_path, task):
+    """Killed while the state of step 14 or 21 is written; an epoch has 13 batches of windows, or 9 of buckets."""
+    run = tmp_path / "run"
+    assert train(launch, task, run, TOY_FAULT="kill 24").wait() == -signal.SIGKILL
+    assert newest_step(run) in (14, 20, 21)
+    running = train(launch, task, run)
+    assert running.wait() == 0, running.text
+    assert_same(ending(run), reference(launch, task, tmp_path))
+
+
+def test_a_text_in_memory_and_in_a_mapped_file_train_the_same_weights(launch, tmp_path):
+    for task in ("windows", "mapped"):
+        running = train(launch, task, tmp_path / task)
+        assert running.wait() == 0, running.text
+    assert_same(ending(tmp_path / "windows"), ending(tmp_path / "mapped"))
+
+
 # ---- asked to stop -----------------------------------------------------------------------------------------
 
 

@@ -177,7 +177,7 @@ def test_the_command_on_the_card_makes_the_same_configuration_again(toy_recipes,
     preset = toy_recipes.gan()
     trainer = dataclasses.replace(preset.trainer, steps=7, clip=0.5, profile=True, max_minutes=1.5)
     optim = dataclasses.replace(preset.optim, milestones=(0.25, 0.5, 0.75), schedule="step")
-    loader = dataclasses.replace(preset.loader, root=tmp_path / "with a space", channels=3)
+    loader = dataclasses.replace(preset.loader, root=tmp_path / "with a space", workers=3)
     config = dataclasses.replace(preset, data="folder:my data", seed=-1, trainer=trainer, optim=optim, loader=loader)
 
     seen = []

@@ -79,6 +79,34 @@ def test_a_metric_is_emptied_even_if_the_evaluation_fails():
     assert metric.update_count == 0
 
 
+def test_what_all_batches_need_is_made_once_before_each_pass():
+    class Prepared(Scored):
+        passes = 0
+
+        def begin_evaluation(self):
+            assert not self.model.training
+            assert not torch.is_grad_enabled()
+            self.passes += 1
+
+    task = Prepared(lambda task, batch: {"passes": (task.passes, 1)})
+    assert scores(task) == {"passes": 1.0}
+    assert scores(task) == {"passes": 2.0}
+
+
+def test_a_metric_of_the_task_is_moved_to_the_device():
+    class Moved(MeanMetric):
+        place = None
+
+        def to(self, device):
+            self.place = device
+            return self
+
+    task = Scored(lambda task, batch: {"x": (batch["x"].sum(), 1)})
+    task.metric = Moved()
+    scores(task)
+    assert task.metric.place == CPU.device
+
+
 def test_noise_is_the_same_at_each_evaluation():
     def evaluate(task, batch):
         return {"noise": (task.random.normal(len(batch["x"])).sum(), 1)}

@@ -1,7 +1,9 @@
 """The rules of the training loop, each as a promise: steps, phases, gradients, bad steps, the best state."""
 
 import math
+import struct
 import time
+import wave
 
 import pytest
 import torch
@@ -211,7 +213,7 @@ class Detached(Task):
 
 
 def test_a_loss_that_does_not_depend_on_the_net_it_trains_is_a_mistake_and_not_a_training():
-    with pytest.raises(UserError, match="'train' depends on no parameter of 'model'"):
+    with pytest.raises(UserError, match="'train' does not depend on any parameter of its net 'model'"):
         Trainer(Detached(), [{"x": torch.ones(4, 2)}], config=TrainerConfig(steps=2, device="cpu")).fit()
 
 
@@ -360,7 +362,7 @@ class Hopeless(Line):
 
 
 def test_a_short_training_whose_score_was_never_finite_fails():
-    with pytest.raises(TrainingFailed, match="'error' was never a finite number"):
+    with pytest.raises(TrainingFailed, match="'error' was never finite"):
         trainer(Hopeless(), evaluation=batches(1), steps=2).fit()
 
 
@@ -397,6 +399,16 @@ def test_out_of_memory_halves_the_micro_batch_keeps_the_gradient_and_says_so_onc
     assert run.accumulate == 4
     assert [line for line in told.text if line.startswith("Out of memory in phase 'train'")] == told.text
     assert len(told.text) == 2  # from 32 rows to 16, to 8, and never again
+
+
+def test_a_loss_over_the_whole_batch_is_never_split():
+    class Contrast(Hungry):
+        phases = (Phase("train", "model", whole_batch=True),)
+
+    run = trainer(Contrast(), batches(4, 32))
+    with pytest.raises(TrainingFailed, match=r"'train', whose loss needs the 32 rows.*--trainer\.batch-size"):
+        run.fit()
+    assert run.accumulate == 1
 
 
 def test_without_memory_for_one_row_the_error_comes_through():
@@ -575,6 +587,19 @@ def test_figures_name_phase_rate_speed_time_and_memory():
     assert expected <= lines[0].keys()
 
 
+@pytest.mark.parametrize("parts", [1, 4])
+def test_the_rate_of_a_task_that_counts_tokens_is_theirs(parts):
+    class Text(Weighted):
+        units = "tokens"
+
+    data = [{**batch, "counts": torch.full((8,), 5)} for batch in batches()]
+    lines = Lines()
+    result = trainer(Text(), data, steps=7, log_every=3, accumulate=parts, sinks=[lines]).fit()
+    for line in lines:
+        assert line["tokens_per_second"] == pytest.approx(5 * line["samples_per_second"])
+    assert result.rates["tokens_per_second"] == pytest.approx(5 * result.rates["samples_per_second"])
+
+
 def test_the_schedule_and_its_plateau_set_the_rates():
     class Flat(Line):
         watch = "error"
@@ -586,6 +611,21 @@ def test_the_schedule_and_its_plateau_set_the_rates():
     optim = OptimConfig(schedule="plateau", warmup=1, gamma=0.1, plateau_patience=2)
     trainer(Flat(), evaluation=batches(1), steps=8, eval_every=2, optim=optim, sinks=[lines]).fit()
     assert lines.figures("lr") == pytest.approx([0.05] + [0.1] * 5 + [0.01] * 2)
+
+
+def test_previews_are_images_texts_and_sounds(tmp_path):
+    class Showing(Line):
+        def preview(self):
+            image = torch.zeros(3, 4, 5, dtype=torch.uint8)
+            return {"image": image, "text": "naïve", "sound": (torch.tensor([0.0, 1.0, -2.0]), 8000)}
+
+    trainer(Showing(), evaluation=batches(1), steps=2, folder=tmp_path).fit()
+    names = {path.name for path in (tmp_path / "samples").iterdir()}
+    assert names == {"image-00000002.png", "text-00000002.txt", "sound-00000002.wav"}
+    assert (tmp_path / "samples" / "text-00000002.txt").read_text(encoding="utf-8") == "naïve"
+    with wave.open(str(tmp_path / "samples" / "sound-00000002.wav")) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)
+        assert struct.unpack("<3h", sound.readframes(3)) == (0, 32767, -32767)
 
 
 def test_evaluating_more_often_changes_no_weight():

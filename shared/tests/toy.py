@@ -5,13 +5,24 @@ noise, a phase that repeats, a lazy gradient penalty, averaging and state of its
 normalisation and dropout, `game` the GAN without the penalty: what several processes can do exactly alike.
 """
 
+import tempfile
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from torchworks.shared.data import (
+    BucketOrder,
+    Field,
+    ResidentLoader,
+    Schema,
+    TensorDataset,
+    Windows,
+    pad_to_longest,
+)
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
 from torchworks.shared.training.experiment import Experiment
 
@@ -150,13 +161,88 @@ class Unequal(Classifier):
         return Out((losses * counts).sum() / counts.sum(), weight=int(counts.sum()))
 
 
+class Contrast(Classifier):
+    """Each point and its mirror image know each other among all of the batch, of all processes (InfoNCE)."""
+
+    phases = (Phase("train", "model", whole_batch=True),)
+
+    def loss(self, phase, batch):
+        sides = (batch["x"], batch["x"].flip(1))
+        ours, theirs = (self.gather(nn.functional.normalize(self.model(side))) for side in sides)
+        return Out(nn.functional.cross_entropy(ours @ theirs.T / 0.2, torch.arange(len(ours))))
+
+
+class NextSign(Task):
+    """Guesses each sign of a text from the one before; padding, -1, does not count."""
+
+    watch = "loss"
+
+    def __init__(self):
+        self.model = nn.Sequential(nn.Embedding(SIGNS, 16), nn.Tanh(), nn.Linear(16, SIGNS))
+
+    def nets(self):
+        return {"model": self.model}
+
+    def optimizer(self, net):
+        return torch.optim.Adam(self.model.parameters(), lr=0.02)
+
+    def _sum(self, batch):
+        before, target = batch["tokens"], batch.get("target")
+        if target is None:
+            before, target = before[:, :-1], before[:, 1:]
+        losses = nn.functional.cross_entropy(
+            self.model(before.clamp(min=0)).flatten(0, 1), target.flatten(), ignore_index=-1, reduction="sum"
+        )
+        return losses, (target >= 0).sum()
+
+    def loss(self, phase, batch):
+        total, count = self._sum(batch)
+        return Out(total / count, weight=count)
+
+    def evaluate(self, batch):
+        return {"loss": self._sum(batch)}
+
+
+SIGNS = 12
+
+
+def signs(n: int = 3000) -> np.ndarray:
+    """A text of `SIGNS` signs, most of which say what follows them."""
+    text = np.cumsum(np.arange(n) % 3 == 0) * 5 + np.arange(n) * 7 + (np.arange(n) % 11 == 0)
+    return (text % SIGNS).astype(np.uint8)
+
+
+def windows(batch_size: int, **options) -> Windows:
+    return Windows(signs(), 12, batch_size, 7, **options)
+
+
+def mapped(batch_size: int, **options) -> Windows:
+    with tempfile.TemporaryFile() as opened:  # the mapping outlives it
+        file = np.memmap(opened, np.uint8, "w+", shape=(3000,))
+    file[:] = signs()
+    return Windows(file, 12, batch_size, 7, **options)
+
+
+def buckets(batch_size: int, *, rank: int = 0, world: int = 1, **options) -> ResidentLoader:
+    text = torch.from_numpy(signs()).long()
+    tokens, lengths = pad_to_longest([text[9 * i : 9 * i + 2 + i * i % 23] for i in range(300)], pad=-1)
+    schema = Schema((Field("tokens", "tokens", (24,), vocabulary=SIGNS, ragged=True, pad=-1),))
+    order = BucketOrder(300, batch_size, options.get("seed", 0), rank, world, lengths=lengths, pool=4)
+    return ResidentLoader(TensorDataset({"tokens": tokens, "tokens_length": lengths}, schema), batch_size, order=order)
+
+
+TEXTS = {"windows": windows, "mapped": mapped, "buckets": buckets}
+
+
 TASKS = {
     "classifier": Classifier,
     "plain": lambda: Classifier(drop=0.0, norm=False),
     "gan": Gan,
     "game": lambda: Gan(lazy=False),
     "shaken": Shaken,
+    "contrast": lambda: Contrast(drop=0.0, norm=False),
     "unequal": lambda: Unequal(drop=0.0, norm=False),
+    **dict.fromkeys(TEXTS, NextSign),
 }
 
 
@@ -174,6 +260,10 @@ class Weights:
 def experiment(config, device) -> Experiment:
     """The experiment of a `toy_recipes.ToyConfig`."""
     task = TASKS[config.recipe]()
-    loader = Rows(config.trainer.batch_size, device.rank, device.world, config.slow)
+    loader = scored = Rows(config.trainer.batch_size, device.rank, device.world, config.slow)
+    if config.recipe in TEXTS:
+        make = TEXTS[config.recipe]
+        loader = make(config.trainer.batch_size, seed=config.seed, rank=device.rank, world=device.world)
+        scored = make(100, train=False)
     source = SimpleNamespace(name="circle and ring", licence="none needed: made by a formula", notes=())
-    return Experiment(task, loader, loader, loader, (source,), (Weights(task),), lambda: {"accuracy_chance": 0.5})
+    return Experiment(task, loader, scored, scored, (source,), (Weights(task),), lambda: {"accuracy_chance": 0.5})

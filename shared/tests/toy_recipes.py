@@ -25,6 +25,7 @@ class ToyConfig(Config):
 
     package: ClassVar[str] = "toy"
     build: ClassVar[str] = "toy:experiment"
+    convolutional: ClassVar[bool] = False
 
     data: str = "ring"
     slow: float = 0.0
@@ -63,9 +64,29 @@ def shaken() -> Config:
     return ToyConfig(recipe="shaken", seed=3)
 
 
+def contrast() -> Config:
+    """A loss over the whole batch."""
+    return ToyConfig(recipe="contrast", seed=3)
+
+
 def unequal() -> Config:
     """The plain classifier with rows that weigh differently."""
     return ToyConfig(recipe="unequal", seed=3)
+
+
+def windows() -> Config:
+    """Guesses the next sign in windows of one long text."""
+    return ToyConfig(recipe="windows", seed=3)
+
+
+def mapped() -> Config:
+    """The same with the text in a file that is mapped to memory."""
+    return ToyConfig(recipe="mapped", seed=3)
+
+
+def buckets() -> Config:
+    """Guesses the next sign in texts of different lengths, batched with others of their length."""
+    return ToyConfig(recipe="buckets", seed=3)
 
 
 def main(words: list[str] | None = None) -> int:

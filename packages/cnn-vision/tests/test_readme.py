@@ -10,8 +10,8 @@ import tyro
 from PIL import Image
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.shared.cli import CHECK
-from torchworks.shared.config import find_recipe, recipes
+from torchworks.shared.cli import check_command
+from torchworks.shared.config import ImageConfig, find_recipe, recipes
 
 FOLDER = Path(__file__).parents[1]
 TEXTS = {path: path.read_text() for path in (FOLDER / "README.md", *sorted((FOLDER / "docs").glob("*.md")))}
@@ -31,7 +31,7 @@ LINES = [line.split("  #")[0].strip() for block in blocks("sh") for line in bloc
 def test_every_command_is_one_that_can_be_given(line):
     _, name, *words = shlex.split(line)
     if name != "train":
-        tyro.cli({"check": CHECK, **COMMANDS}[name].arguments, args=words)
+        tyro.cli({"check": check_command(ImageConfig), **COMMANDS}[name].arguments, args=words)
         return
     recipe = find_recipe("cnn-vision", words.pop(0))()
     tyro.cli(type(recipe), default=recipe, args=words)

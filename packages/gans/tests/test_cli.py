@@ -9,12 +9,12 @@ import pytest
 from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
-RECIPES = ["cgan", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan"]
+RECIPES = ["cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan"]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 
 
 def gans(*words):
-    return main("gans", default="dcgan", commands=COMMANDS, arguments=[str(word) for word in words])
+    return main("gans", default="cgan-mnist", commands=COMMANDS, arguments=[str(word) for word in words])
 
 
 def test_help_never_imports_torch():
@@ -46,10 +46,17 @@ def test_the_overview_names_every_command_and_recipe_within_a_hundred_columns(ca
     assert max(map(len, rows)) <= 100
 
 
+def test_the_package_trains_the_digits_of_mnist_unless_told_otherwise():
+    done = subprocess.run(
+        [sys.executable, "-m", "torchworks.gans", "--help"], capture_output=True, text=True, check=False
+    )
+    assert "train [RECIPE=cgan-mnist]" in done.stdout
+
+
 def test_list_shows_every_recipe_and_marks_the_default(capsys):
     assert gans("list") == 0
     headings = [line for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
-    assert headings == [f"{name} (default)" if name == "dcgan" else name for name in RECIPES]
+    assert headings == [f"{name} (default)" if name == "cgan-mnist" else name for name in RECIPES]
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -80,3 +87,18 @@ def test_typing_errors_get_a_suggestion_and_exit_code_2(words, told, capsys):
     captured = capsys.readouterr()
     assert told in captured.err + captured.out
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.usefixtures("manual")
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "cyclegan"])
+def test_data_without_images_are_a_mistake_of_the_user_s(recipe, tmp_path, capsys):
+    words = ["train", recipe, "--data", "manual", "--out", str(tmp_path / "run")]
+    assert main("gans", default="dcgan", commands=COMMANDS, arguments=words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "This recipe needs images; 'manual' has tokens." in said
+
+
+@pytest.mark.usefixtures("manual")
+def test_both_domains_of_a_translation_need_images(tmp_path, capsys):
+    assert gans("train", "cyclegan", "--data", "digits+manual", "--out", tmp_path / "run") == 2
+    assert "'manual' has tokens" in " ".join(capsys.readouterr().err.split())

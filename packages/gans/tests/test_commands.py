@@ -11,14 +11,14 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from torchworks.gans.commands import COMMANDS
+from torchworks.gans.evaluate import first_rows, table
 from torchworks.gans.noise.augment import draw_labelled
-from torchworks.gans.noise.evaluate import first_rows, table
 from torchworks.gans.noise.predictor import open_generator
 from torchworks.gans.noise.sample import AT_ONCE, slerp
 from torchworks.gans.translation.predictor import open_translator
 from torchworks.gans.translation.use import target_names
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import open_source
 from torchworks.shared.data.dataset import resident
 from torchworks.shared.fidelity import judge_for
@@ -208,7 +208,7 @@ def photos(tmp_path):
     """Images of every kind, in a folder with a sub-folder."""
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
-    digits = (resident(open_source("digits", LoaderConfig(image_size=24)).train).tensors["image"][:8, 0]).numpy()
+    digits = (resident(open_source("digits", ImageConfig(image_size=24)).train).tensors["image"][:8, 0]).numpy()
     images = [Image.fromarray(digit) for digit in digits]
     images[0].save(folder / "grey.png")
     images[1].convert("RGB").resize((40, 20)).save(folder / "wide.jpg")
@@ -305,7 +305,7 @@ def test_augment_writes_a_folder_to_train_on(trained, tmp_path, capsys):
     lines = printed(capsys)
     assert [line.split() for line in lines[:10]] == [[str(label), "5"] for label in range(10)]
     assert lines[-1] == str(out)
-    source = open_source(f"folder:{out}", LoaderConfig(image_size=16))
+    source = open_source(f"folder:{out}", ImageConfig(image_size=16))
     assert source.schema["label"].classes == tuple("0123456789")
     assert source.schema["image"].shape == (1, 16, 16)
     assert len(source.train) + len(source.test) == 50
@@ -317,7 +317,7 @@ class RealDigits:
     classes = ()
 
     def __init__(self):
-        self.tensors = resident(open_source("digits", LoaderConfig(image_size=16)).test).tensors
+        self.tensors = resident(open_source("digits", ImageConfig(image_size=16)).test).tensors
 
     def latents(self, seed, indices):
         return torch.tensor(indices) % len(self.tensors["image"])
@@ -327,7 +327,7 @@ class RealDigits:
 
 
 def test_images_without_classes_get_those_that_the_judge_reads(home):
-    judge = judge_for(open_source("digits", LoaderConfig(image_size=16)), image_size=16)
+    judge = judge_for(open_source("digits", ImageConfig(image_size=16)), image_size=16)
     generator = RealDigits()
     truth = {image.numpy().tobytes(): int(label) for image, label in zip(*generator.tensors.values(), strict=True)}
     drawn = list(draw_labelled(generator, judge, seed=0, per_class=20, confidence=0.9))
@@ -507,7 +507,7 @@ def test_a_folder_that_cannot_be_made_is_named(trained, tmp_path, capsys, comman
 def test_labels_need_data_with_classes(home, tmp_path, capsys):
     flat = tmp_path / "flat"
     flat.mkdir()
-    images = resident(open_source("digits", LoaderConfig(image_size=16)).train).tensors["image"][:40, 0]
+    images = resident(open_source("digits", ImageConfig(image_size=16)).train).tensors["image"][:40, 0]
     for i, image in enumerate(images):
         Image.fromarray(image.numpy()).save(flat / f"{i}.png")
     words = ["--data", f"folder:{flat}", "--trainer.steps", 2, "--trainer.batch-size", 8, *TINY["dcgan"]]

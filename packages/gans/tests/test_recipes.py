@@ -13,9 +13,9 @@ from torch import nn
 
 from torchworks.gans import DCGANDiscriminator, DCGANGenerator, GanTask, R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.adversarial.config import AdversarialConfig
-from torchworks.gans.models.config import stages_of
+from torchworks.gans.models.config import SIZES, resolutions_of, stages_of
 from torchworks.gans.noise.task import to_latent
-from torchworks.shared.config import LoaderConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
+from torchworks.shared.config import ImageConfig, TrainerConfig, UserError, find_recipe, from_dict, recipes, to_dict
 from torchworks.shared.data import ResidentLoader, TensorDataset, open_source
 from torchworks.shared.fidelity import FeatureSpace, Fidelity
 from torchworks.shared.models.predictor import check_golden, load_predictor
@@ -23,7 +23,7 @@ from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "r3gan"]
+GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 
 
@@ -58,7 +58,7 @@ def tiny(name: str, **trainer):
     narrow = {"width": 4, "discriminator_width": 4, "blocks": 1, "max_channels": 8, "group_size": 2, "latent_dim": 6}
     net = replace(config.net, **{key: value for key, value in narrow.items() if hasattr(config.net, key)})
     settings = replace(TrainerConfig(batch_size=8, device="cpu", precision="fp32"), **trainer)
-    return replace(config, net=net, trainer=settings, loader=LoaderConfig(image_size=16))
+    return replace(config, net=net, trainer=settings)
 
 
 def r3gan_task(**options) -> GanTask:
@@ -124,6 +124,7 @@ def test_a_recipe_trains_evaluates_draws_and_packs_a_model_that_loads(name, untr
     model.save(tmp_path, config, experiment.sources)
     assert check_golden(tmp_path) < 1e-4
     outputs = load_predictor(tmp_path).predict(example(load_predictor(tmp_path).signature))
+    assert outputs["image"].shape[-2:] == (config.loader.image_size, config.loader.image_size)
     assert outputs["image"].min() >= 0
     assert outputs["image"].max() <= 1
 
@@ -325,17 +326,27 @@ def test_a_short_training_brings_a_dcgan_closer_to_the_digits():
 @pytest.mark.parametrize("name", ["dcgan", "cgan", "r3gan", "cyclegan", "pix2pix"])
 def test_a_size_that_no_network_has_is_refused_before_anything_is_opened(name, size, near):
     with pytest.raises(UserError, match=f"--loader.image-size {near};"):
-        replace(tiny(name), loader=LoaderConfig(image_size=size), data="folder:nowhere")
+        replace(tiny(name), loader=ImageConfig(image_size=size), data="folder:nowhere")
 
 
 @pytest.mark.parametrize("name", ["cgan", "cyclegan"])
 def test_sets_of_labels_are_refused_with_what_to_do_instead(name):
     with pytest.raises(UserError, match="Leave out --multi-label"):
-        replace(tiny(name), loader=LoaderConfig(image_size=16, multi_label=True), data="csv:nowhere")
+        replace(tiny(name), loader=ImageConfig(image_size=16, multi_label=True), data="csv:nowhere")
 
 
 def test_sizes_are_counted_in_doublings():
-    assert [stages_of(size) for size in (16, 32, 64, 128, 256)] == [2, 3, 4, 5, 6]
+    assert [stages_of(size) for size in SIZES] == [2, 3, 3, 4, 5, 6]
+    assert resolutions_of(28) == [28, 14, 7, 4]
+    assert resolutions_of(64) == [64, 32, 16, 8, 4]
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_a_translator_that_cannot_halve_the_image_so_often_is_refused(name):
+    config = tiny(name)
+    net = replace(config.net, downsamplings=3)
+    with pytest.raises(UserError, match=r"--net\.downsamplings 2"):
+        replace(config, net=net, loader=ImageConfig(image_size=28), data="folder:nowhere")
 
 
 def picture_folder(path: Path, classes: list[str]) -> str:
@@ -348,7 +359,7 @@ def picture_folder(path: Path, classes: list[str]) -> str:
 
 @pytest.mark.parametrize(("classes", "found"), [([""], "no labels"), (["cats"], "only the class 'cats'")])
 def test_a_conditional_gan_needs_two_classes(classes, found, tmp_path):
-    loader = LoaderConfig(image_size=16, root=tmp_path / "cache")
+    loader = ImageConfig(image_size=16, root=tmp_path / "cache")
     config = replace(tiny("cgan"), data=picture_folder(tmp_path / "pictures", classes), loader=loader)
     with pytest.raises(UserError, match=found):
         build(config)
@@ -368,7 +379,7 @@ def test_penalties_and_compilation_do_not_go_together():
 
 def test_unlabelled_domains_are_judged_by_distance(tmp_path, untrained_judge, monkeypatch):
     monkeypatch.setattr(Pixels, "classes", ())
-    loader = LoaderConfig(image_size=16, root=tmp_path / "cache")
+    loader = ImageConfig(image_size=16, root=tmp_path / "cache")
     specs = [picture_folder(tmp_path / name, [""]) for name in "ab"]
     experiment = build(replace(tiny("cyclegan"), data="+".join(specs), loader=loader))
     assert experiment.task.kept is None
@@ -382,7 +393,7 @@ def test_grey_and_colour_domains_are_both_read_in_colour(tmp_path, untrained_jud
     folder.mkdir()
     for level in range(6):
         Image.new("RGB", (16, 16), (40 * level, 0, 255)).save(folder / f"{level}.png")
-    loader = LoaderConfig(image_size=16, root=tmp_path / "cache")
+    loader = ImageConfig(image_size=16, root=tmp_path / "cache")
     experiment = build(replace(tiny("cyclegan"), data=f"digits+folder:{folder}", loader=loader))
     batch = next(experiment.train.iter_from(0))
     assert batch["a_image"].shape == batch["b_image"].shape == (8, 3, 16, 16)

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig
 from torchworks.cnn_vision.anomaly.metrics import AnomalyScores, region_overlap
+from torchworks.cnn_vision.anomaly.one_class import one_class
 from torchworks.cnn_vision.anomaly.predictor import Pyramid
 from torchworks.cnn_vision.anomaly.recipes import anomaly
 from torchworks.cnn_vision.anomaly.task import calibrate
@@ -20,7 +21,8 @@ from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.patchcore import PatchCore
 from torchworks.cnn_vision.models.vgg_features import small_layers
 from torchworks.shared.cli import main
-from torchworks.shared.config import from_dict, to_dict
+from torchworks.shared.config import ImageConfig, UserError, from_dict, to_dict
+from torchworks.shared.data import open_source
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 
@@ -128,6 +130,24 @@ def test_defects_in_own_folders_are_found(run):
     assert result["image_auroc"] == 1
     assert result["pro"] > 0.9  # the backbone was never trained
     assert {"image_auroc_pca", "pixel_auroc_statistics"} <= result.keys()
+
+
+@pytest.mark.parametrize("data", ["digits", pytest.param("mnist5k", marks=pytest.mark.slow)])
+def test_one_class_of_any_data_can_be_the_good_one(data, features, capsys, tmp_path):
+    words = ["--data", data, "--pretrained", features, "--loader.image-size", "32", "--device", "cpu"]
+    assert vision("train", "anomaly", *words, "--out", tmp_path / "none") == 2
+    assert "by --good, such as 0" in " ".join(capsys.readouterr().err.split())
+    run = tmp_path / "001"
+    assert vision("train", "anomaly", *words, "--good", "1", "--coreset", "0.005", "--out", run) == 0
+    result = json.loads((run / "result.json").read_text())
+    assert result["image_auroc"] > 0.6  # the backbone was never trained
+    assert "pixel_auroc" not in result
+    assert vision("inspect", run) == 0
+
+
+def test_an_unknown_good_class_is_refused_with_the_nearest_name(features):
+    with pytest.raises(UserError, match="has no class '11'"):
+        one_class(open_source("digits", ImageConfig(image_size=32)), "11")
 
 
 def test_the_model_is_whole_and_speaks_in_units_of_its_thresholds(run):

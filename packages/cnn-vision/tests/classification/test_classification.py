@@ -13,9 +13,9 @@ from torchworks.cnn_vision.classification.metrics import by_class, confusion, sc
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import Augmentation
 from torchworks.cnn_vision.data.augmentations import augmentations
-from torchworks.cnn_vision.data.holdout import balanced_weights, held_out, imbalance
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import TensorDataset, open_source
+from torchworks.cnn_vision.data.holdout import balanced_weights, imbalance
+from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.data import TensorDataset, held_out, open_source
 from torchworks.shared.numbers.stream import SampleRandom
 
 
@@ -69,7 +69,7 @@ def test_a_class_without_images_gets_a_weight_that_is_finite():
 
 def test_sets_of_labels_are_no_classes():
     with pytest.raises(UserError, match="Use the recipe `medical`"):
-        classes_of(open_source("lesions", LoaderConfig(image_size=16)))
+        classes_of(open_source("lesions", ImageConfig(image_size=16)))
 
 
 def test_a_class_that_is_far_rarer_is_named_unless_the_classes_are_balanced():

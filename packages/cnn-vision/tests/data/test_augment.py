@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 from torchworks.cnn_vision.data.augment import Augmented, change, changes
 from torchworks.cnn_vision.data.draw import draw_boxes, draw_depth, draw_mask, draw_nine, draw_sample
 from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, VOID, boxes_around, padded, scene_schema
-from torchworks.shared.config import LoaderConfig
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import ResidentLoader, Source, StreamLoader, TensorDataset, open_source
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
@@ -18,7 +18,7 @@ FIELDS = {"image", "boxes", "box_label", "instance", "mask", "index"}
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return open_source("scenes:train=12,test=4", LoaderConfig(image_size=64))
+    return open_source("scenes:train=12,test=4", ImageConfig(image_size=64))
 
 
 @pytest.fixture

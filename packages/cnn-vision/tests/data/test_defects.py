@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from torchworks.cnn_vision.data.defects import KINDS, SIDE, TEXTURES, open_defects
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 
 
 def test_defects_are_where_their_masks_say_and_the_same_for_the_same_seed():
-    config = LoaderConfig(image_size=SIDE)
+    config = ImageConfig(image_size=SIDE)
     source, again = open_defects("brick", config, 0), open_defects("brick", config, 0)
     test = source.test.tensors
     assert source.schema["label"].classes == ("good", *KINDS)
@@ -31,9 +31,9 @@ def test_a_defect_changes_what_its_mask_covers_and_little_else(kind):
 
 def test_an_unknown_texture_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match="Did you mean 'gravel'"):
-        open_source("defects:gravvel", LoaderConfig())
+        open_source("defects:gravvel", ImageConfig())
 
 
 def test_all_textures_can_be_had_in_one_set():
-    every, one = (open_defects(name, LoaderConfig(image_size=SIDE), 0) for name in ("all", "grass"))
+    every, one = (open_defects(name, ImageConfig(image_size=SIDE), 0) for name in ("all", "grass"))
     assert len(every.test) == len(TEXTURES) * len(one.test)

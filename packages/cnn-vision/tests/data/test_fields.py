@@ -2,9 +2,9 @@
 
 import torch
 
-from torchworks.cnn_vision.data.fields import Fields, held_out, open_fields
-from torchworks.shared.config import LoaderConfig
-from torchworks.shared.data import TensorDataset, open_source
+from torchworks.cnn_vision.data.fields import Fields, open_fields
+from torchworks.shared.config import ImageConfig
+from torchworks.shared.data import TensorDataset, held_out, open_source
 
 
 def test_equal_images_are_held_out_together():
@@ -16,6 +16,6 @@ def test_equal_images_are_held_out_together():
 
 
 def test_fields_that_are_not_asked_for_are_left_out():
-    source = open_source("scenes:train=2,test=1", LoaderConfig(image_size=16))
-    schema = open_fields("scenes:train=1,test=1", LoaderConfig(image_size=16), 0, ("image", "mask")).schema
+    source = open_source("scenes:train=2,test=1", ImageConfig(image_size=16))
+    schema = open_fields("scenes:train=1,test=1", ImageConfig(image_size=16), 0, ("image", "mask")).schema
     assert set(Fields(source.train, schema)[0]) == {"image", "mask"}

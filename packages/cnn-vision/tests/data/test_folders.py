@@ -16,7 +16,7 @@ from torchworks.cnn_vision.data.outlines import Runs, polygons, runs
 from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, VOID, Letterbox
 from torchworks.cnn_vision.data.voc import BadXml, parse_xml
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Report, Source, check, open_source
 
 WIDTH, HEIGHT = 80, 60
@@ -31,11 +31,11 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> N
 
 
 def opened(spec: str, tmp_path: Path, size: int = 80, **options) -> Source:
-    return open_source(spec, LoaderConfig(image_size=size, root=tmp_path / "root", **options))
+    return open_source(spec, ImageConfig(image_size=size, root=tmp_path / "root", **options))
 
 
 def checked(spec: str, tmp_path: Path) -> Report:
-    return check(spec, LoaderConfig(image_size=80, root=tmp_path / "root"))
+    return check(spec, ImageConfig(image_size=80, root=tmp_path / "root"))
 
 
 def problems(report: Report) -> str:

@@ -12,14 +12,14 @@ from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.roads import FAR, PIXELS, Camera
 from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, Letterbox, boxes_around
 from torchworks.cnn_vision.data.stereo import motorcycle
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, open_loader, open_source
 
 NAMES = ("scenes", "scenes:hard", "scenes:shapes", "roads")
 
 
 def opened(spec: str, size: int = 64, seed: int = 0) -> Source:
-    return open_source(spec, LoaderConfig(image_size=size), seed)
+    return open_source(spec, ImageConfig(image_size=size), seed)
 
 
 def some(spec: str, count: int = 12) -> list[dict[str, Tensor]]:
@@ -30,7 +30,7 @@ def some(spec: str, count: int = 12) -> list[dict[str, Tensor]]:
 @pytest.mark.parametrize("spec", NAMES)
 def test_samples_have_the_fields_of_the_schema_and_loaders_stack_them(spec):
     source = opened(f"{spec},train=8,test=4" if ":" in spec else f"{spec}:train=8,test=4")
-    loader = open_loader(source.train, LoaderConfig(kind="resident"), 4)
+    loader = open_loader(source.train, ImageConfig(kind="resident"), 4)
     batch = next(loader.iter_from(0))
     for item in source.schema.fields:
         assert batch[item.name].shape == (4, *item.shape)
@@ -141,7 +141,7 @@ def test_options_that_cannot_be_are_refused_by_name(spec, message):
 @pytest.mark.parametrize("spec", ["scenes", "roads"])
 def test_grey_is_refused(spec):
     with pytest.raises(UserError, match="in color"):
-        open_source(spec, LoaderConfig(channels=1))
+        open_source(spec, ImageConfig(channels=1))
 
 
 def test_options_make_scenes_and_fingerprints_of_their_own():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from torchworks.cnn_vision.data import lesions
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 
 
@@ -57,7 +57,7 @@ def test_lesions_are_what_the_mask_says(patches):
 def test_the_source_is_found_by_its_name_and_fits_the_size_asked_for(monkeypatch):
     monkeypatch.setattr(lesions, "TRAIN", 20)
     monkeypatch.setattr(lesions, "TEST", 14)
-    source = open_source("lesions", LoaderConfig(image_size=24, channels=1))
+    source = open_source("lesions", ImageConfig(image_size=24, channels=1))
     label = source.schema["label"]
     assert (label.shape, label.classes) == ((3,), ("exudate", "microaneurysm", "haemorrhage"))
     sample = source.test[0]
@@ -66,11 +66,11 @@ def test_the_source_is_found_by_its_name_and_fits_the_size_asked_for(monkeypatch
     masks = source.test.tensors["mask"]
     assert masks.shape == (14, 3, 24, 24)
     assert torch.equal(masks.amax((2, 3)), source.test.tensors["label"])
-    assert source.fingerprint == open_source("lesions", LoaderConfig(image_size=48)).fingerprint
+    assert source.fingerprint == open_source("lesions", ImageConfig(image_size=48)).fingerprint
 
 
 def test_an_unknown_source_is_told_of_those_that_packages_offer():
     with pytest.raises(UserError, match=r"Did you mean 'lesions'\? Known: digits, .*lesions"):
-        open_source("lesion", LoaderConfig())
+        open_source("lesion", ImageConfig())
     with pytest.raises(UserError, match="takes nothing after a colon"):
-        open_source("lesions:mine", LoaderConfig())
+        open_source("lesions:mine", ImageConfig())

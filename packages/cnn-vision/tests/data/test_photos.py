@@ -4,15 +4,15 @@ import pytest
 from PIL import Image
 
 from torchworks.cnn_vision.data.photos import TEST, TRAIN, open_image, photograph
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 
 
 def test_photographs_of_the_test_part_are_never_seen():
     assert not set(TRAIN) & set(TEST)
-    source = open_source("photos", LoaderConfig(image_size=16))
+    source = open_source("photos", ImageConfig(image_size=16))
     assert source.train[0]["image"].shape == (3, 16, 16)
-    assert open_source("styles", LoaderConfig(image_size=16)).schema == source.schema
+    assert open_source("styles", ImageConfig(image_size=16)).schema == source.schema
 
 
 def test_pictures_are_brought_to_size_upright_and_in_color(tmp_path):

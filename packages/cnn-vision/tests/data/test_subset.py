@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from torchworks.cnn_vision.data.subset import labels_of, with_classes, with_shots
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import open_source, resident
+from torchworks.cnn_vision.data.subset import with_classes, with_shots
+from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.data import labels_of, open_source, resident
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return open_source("digits", LoaderConfig(image_size=8))
+    return open_source("digits", ImageConfig(image_size=8))
 
 
 def test_only_the_classes_asked_for_are_left_in_the_order_given(digits):

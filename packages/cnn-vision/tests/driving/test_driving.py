@@ -16,7 +16,7 @@ from torchworks.cnn_vision.driving.use import distance
 from torchworks.cnn_vision.models.driving import TASKS, DrivingNet, places_like
 from torchworks.cnn_vision.models.fpn import scene_resnet20
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import Field, Schema, TensorDataset, open_source
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
@@ -185,7 +185,7 @@ def test_evaluate_prints_the_tables_and_writes_the_report(run, tmp_path, capsys)
 
 def own_roads(base, *, depth_for=("train", "val")):
     """The first drawn roads as a folder of one's own."""
-    source = open_source("roads:train=8,test=3", LoaderConfig(image_size=64))
+    source = open_source("roads:train=8,test=3", ImageConfig(image_size=64))
     for part, dataset in (("train", source.train), ("val", source.test)):
         for name in ("images", "labels", "masks", "depth"):
             (base / name / part).mkdir(parents=True)
@@ -214,7 +214,7 @@ def of_things(sample, name):
 
 def test_a_net_learns_from_a_folder_of_one_s_own_as_from_the_drawn_roads(run, tmp_path, capsys):
     data = f"driving:{own_roads(tmp_path / 'own')}"
-    drawn, own = (open_source(spec, LoaderConfig(image_size=64)) for spec in ("roads:train=8,test=3", data))
+    drawn, own = (open_source(spec, ImageConfig(image_size=64)) for spec in ("roads:train=8,test=3", data))
     for i in range(8):
         there, read = drawn.train[i], own.train[i]
         assert torch.equal(read["image"], there["image"])
@@ -237,7 +237,7 @@ def test_a_part_without_any_depth_is_refused_in_training_and_has_no_score(run, t
     data = f"driving:{own_roads(tmp_path / 'own', depth_for=['train'])}"
     assert vision("train", "drive", "--data", data, "--loader.image-size", "64") == 2
     assert "None of the 3 images for testing in own has a depth" in capsys.readouterr().err
-    source = open_source(data, LoaderConfig(image_size=64))
+    source = open_source(data, ImageConfig(image_size=64))
     errors = [depth_errors(torch.ones(1, 64, 64), source.test[i]["depth"][None]) for i in range(3)]
     assert all(mean != mean for mean in mean_errors(errors).values())
 

@@ -25,7 +25,7 @@ from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image
 from torchworks.cnn_vision.segmentation.recipes import cells
 from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, UserError, from_dict, to_dict
+from torchworks.shared.config import ImageConfig, UserError, from_dict, to_dict
 from torchworks.shared.data import TensorDataset
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
@@ -153,7 +153,7 @@ def test_a_forest_beats_the_majority_class_where_colors_tell_the_classes_apart()
     mask = torch.zeros(4, 12, 12, dtype=torch.uint8)
     mask[:, 2:7, 3:8] = 1
     images = (mask[:, None] * 150 + 50).expand(-1, 3, -1, -1).to(torch.uint8)
-    schema = open_fields("scenes:train=1,test=1", LoaderConfig(image_size=12), 0, ("image", "mask")).schema
+    schema = open_fields("scenes:train=1,test=1", ImageConfig(image_size=12), 0, ("image", "mask")).schema
     data = TensorDataset({"image": images, "mask": mask}, schema)
     found = baselines(data, data, 2)
     assert found["miou_baseline"] > 0.95

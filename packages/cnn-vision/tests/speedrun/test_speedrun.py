@@ -15,7 +15,7 @@ from torchworks.cnn_vision.speedrun.config import SpeedConfig
 from torchworks.cnn_vision.speedrun.predictor import build_speed
 from torchworks.cnn_vision.speedrun.task import Speed, parameter_groups
 from torchworks.shared.cli import main
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 from torchworks.shared.data import ResidentLoader, TensorDataset, flip, open_source, resident, shift
 from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.training import checkpoint
@@ -184,7 +184,7 @@ def test_its_model_predicts_and_explains(run, tmp_path, capsys):
 
 
 def test_the_score_of_a_run_is_that_of_its_predictor(run):
-    test = resident(open_source("digits", LoaderConfig(image_size=16, channels=3)).test).tensors
+    test = resident(open_source("digits", ImageConfig(image_size=16, channels=3)).test).tensors
     with torch.no_grad():
         found = load_predictor(run)(test["image"]).argmax(1)
     right = (found == test["label"]).float().mean().item()

@@ -12,7 +12,7 @@ from torchworks.gans.adversarial.config import AdversarialConfig, DoctorConfig
 from torchworks.gans.adversarial.doctor import CRITERIA, REMEDIES, TRANSLATION_REMEDIES, Doctor, WatchedTask
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from torchworks.gans.noise.task import GanTask
-from torchworks.shared.config import LoaderConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, TrainerConfig
 from torchworks.shared.data import ResidentLoader, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Out, Phase
@@ -24,7 +24,7 @@ QUICK = DoctorConfig(patience=3)
 
 @pytest.fixture(scope="module")
 def digits():
-    return open_source("digits", LoaderConfig(image_size=16)).train
+    return open_source("digits", ImageConfig(image_size=16)).train
 
 
 def train(digits, game, *, steps=200, lr=1e-3, norm="spectral", patience=3, change=lambda task: None):

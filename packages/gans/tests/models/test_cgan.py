@@ -12,22 +12,29 @@ LABELS = torch.tensor([0, 2, 1, 2])
 CONDITIONS = ["projection", "concatenation"]
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
-def test_the_generator_keeps_the_models_contract(condition):
+@pytest.mark.parametrize(("size", "condition"), [(16, "projection"), (16, "concatenation"), (28, "projection")])
+def test_the_generator_keeps_the_models_contract(size, condition):
     check_model(
-        lambda: CGANGenerator(3, 16, 1, latent_dim=8, width=4, condition=condition),
+        lambda: CGANGenerator(3, size, 1, latent_dim=8, width=4, condition=condition),
         (torch.randn(4, 8), LABELS),
-        shapes=(4, 1, 16, 16),
+        shapes=(4, 1, size, size),
     )
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
-def test_the_discriminator_keeps_the_models_contract(condition):
+@pytest.mark.parametrize(("size", "condition"), [(16, "projection"), (16, "concatenation"), (28, "projection")])
+def test_the_discriminator_keeps_the_models_contract(size, condition):
     check_model(
-        lambda: CGANDiscriminator(3, 16, 1, width=4, condition=condition),
-        (torch.randn(4, 1, 16, 16), LABELS),
+        lambda: CGANDiscriminator(3, size, 1, width=4, condition=condition),
+        (torch.randn(4, 1, size, size), LABELS),
         shapes=(4,),
     )
+
+
+@pytest.mark.parametrize("norm", ["spectral", "batch", "none"])
+def test_the_first_logits_are_small_whatever_the_normalisation(norm):
+    torch.manual_seed(0)
+    net = CGANDiscriminator(3, 28, 1, width=32, norm=norm)
+    assert net(torch.rand(4, 1, 28, 28) * 2 - 1, LABELS).abs().max() < 10
 
 
 def test_conditional_batch_norm_is_batch_norm_with_the_classs_gain_and_bias():
@@ -84,7 +91,7 @@ def test_another_class_gives_another_image_and_another_judgement(condition):
     assert (discriminator(x, LABELS) != discriminator(x, other)).all()
 
 
-@pytest.mark.parametrize("size", [16, 64, 256])
+@pytest.mark.parametrize("size", [16, 28, 64, 256])
 def test_sizes_are_those_of_dcgan(size):
     images = CGANGenerator(3, size, 3, latent_dim=4, width=2, max_channels=4)(torch.randn(4, 4), LABELS)
     assert images.shape == (4, 3, size, size)

@@ -15,6 +15,7 @@ from torchworks.gans import (
     SpectralLinear,
     spectral_norm,
 )
+from torchworks.gans.models.config import SIZES
 from torchworks.shared.config import UserError
 from torchworks.shared.testing import check_model, check_parity
 
@@ -84,7 +85,7 @@ def count(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-@pytest.mark.parametrize(("size", "channels", "kernel"), [(16, 1, 4), (32, 3, 5)])
+@pytest.mark.parametrize(("size", "channels", "kernel"), [(16, 1, 4), (32, 3, 5), (28, 1, 4)])
 def test_the_generator_keeps_the_models_contract(size, channels, kernel):
     check_model(
         lambda: DCGANGenerator(size, channels, latent_dim=8, width=4, kernel_size=kernel),
@@ -100,7 +101,7 @@ def test_the_discriminator_keeps_the_models_contract(norm):
     )
 
 
-@pytest.mark.parametrize("size", [16, 32, 64, 128, 256])
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kernel", [4, 5])
 def test_every_promised_size_is_made_and_read(size, kernel):
     options = {"width": 2, "max_channels": 4, "kernel_size": kernel}
@@ -110,10 +111,48 @@ def test_every_promised_size_is_made_and_read(size, kernel):
     assert DCGANDiscriminator(size, 1, **options)(images).shape == (2,)
 
 
-@pytest.mark.parametrize(("size", "named"), [(8, "16"), (20, "16 or 28"), (100, "64 or 128"), (512, "256")])
+@pytest.mark.parametrize(("size", "named"), [(8, "16"), (30, "28 or 32"), (100, "64 or 128"), (512, "256")])
 def test_other_sizes_are_refused_with_the_nearest_ones(size, named):
     with pytest.raises(UserError, match=f"--loader.image-size {named};"):
         DCGANGenerator(size)
+
+
+def test_at_28_pixels_the_odd_side_is_met_by_an_odd_kernel():
+    """4 → 7 → 14 → 28 and back, against the same layers written out."""
+    generator = nn.Sequential(
+        OrderedDict(
+            dense=nn.Linear(10, 256, bias=False),
+            fold=nn.Unflatten(1, (16, 4, 4)),
+            bn0=nn.BatchNorm2d(16),
+            relu0=nn.ReLU(),
+            conv1=nn.ConvTranspose2d(16, 8, 3, 2, 1, bias=False),
+            bn1=nn.BatchNorm2d(8),
+            relu1=nn.ReLU(),
+            conv2=nn.ConvTranspose2d(8, 4, 4, 2, 1, bias=False),
+            bn2=nn.BatchNorm2d(4),
+            relu2=nn.ReLU(),
+            image=nn.ConvTranspose2d(4, 1, 4, 2, 1),
+            tanh=nn.Tanh(),
+        )
+    )
+    ours = DCGANGenerator(28, 1, latent_dim=10, width=4, kernel_size=4)
+    check_parity(ours, generator, torch.randn(4, 10), key_map=generator_key)
+
+    discriminator = nn.Sequential(
+        OrderedDict(
+            conv0=nn.Conv2d(1, 4, 4, 2, 1),
+            relu0=nn.LeakyReLU(0.2),
+            conv1=nn.Conv2d(4, 8, 4, 2, 1),
+            relu1=nn.LeakyReLU(0.2),
+            conv2=nn.Conv2d(8, 16, 3, 2, 1),
+            relu2=nn.LeakyReLU(0.2),
+            flat=nn.Flatten(),
+            head=nn.Linear(256, 1),
+            squeeze=nn.Flatten(0),
+        )
+    )
+    ours = DCGANDiscriminator(28, 1, width=4, kernel_size=4, norm="none")
+    check_parity(ours, discriminator, torch.randn(4, 1, 28, 28), key_map=discriminator_key)
 
 
 def test_weights_start_as_in_the_paper():

@@ -1,25 +1,30 @@
 """R3GAN's nets: start as the identity, scale, smooth resampling, penalties twice differentiable."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from torchworks.gans import R3GANDiscriminator, R3GANGenerator, squared_slopes
+from torchworks.gans.models.config import SIZES
 from torchworks.gans.models.r3gan import ResidualBlock, downsample, upsample
 from torchworks.shared.testing import check_model
 
 SMALL = {"width": 8, "max_channels": 16, "blocks": 1, "group_size": 4}
 
 
-def test_the_generator_keeps_the_models_contract():
-    check_model(lambda: R3GANGenerator(16, 1, latent_dim=8, **SMALL), torch.randn(4, 8), shapes=(4, 1, 16, 16))
+@pytest.mark.parametrize("size", [16, 28])
+def test_the_generator_keeps_the_models_contract(size):
+    check_model(lambda: R3GANGenerator(size, 1, latent_dim=8, **SMALL), torch.randn(4, 8), shapes=(4, 1, size, size))
 
 
-def test_the_discriminator_keeps_the_models_contract():
-    check_model(lambda: R3GANDiscriminator(16, 3, **SMALL), torch.randn(4, 3, 16, 16), shapes=(4,))
+@pytest.mark.parametrize("size", [16, 28])
+def test_the_discriminator_keeps_the_models_contract(size):
+    check_model(lambda: R3GANDiscriminator(size, 3, **SMALL), torch.randn(4, 3, size, size), shapes=(4,))
 
 
-@pytest.mark.parametrize("size", [16, 32, 64, 128, 256])
+@pytest.mark.parametrize("size", SIZES)
 def test_every_promised_size_is_made_and_read(size):
     images = R3GANGenerator(size, 1, latent_dim=3, **SMALL)(torch.randn(2, 3))
     assert images.shape == (2, 1, size, size)
@@ -61,9 +66,19 @@ def smoothed(x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, torch.outer(kernel, kernel).expand(3, 1, 3, 3), groups=3)
 
 
-@pytest.mark.parametrize("resample", [upsample, downsample])
-def test_resampling_keeps_a_constant(resample):
-    x = torch.full((1, 2, 8, 8), 0.7)
+def test_between_4_and_7_pixels_means_are_put_between_and_left_out_again():
+    x = torch.randn(2, 3, 4, 4)
+    seven = upsample(x, to_odd=True)
+    assert seven.shape == (2, 3, 7, 7)
+    torch.testing.assert_close(seven[..., ::2, ::2], x)
+    torch.testing.assert_close(seven[..., 1::2, ::2], (x[..., 1:, :] + x[..., :-1, :]) / 2)
+    torch.testing.assert_close(downsample(seven)[..., 1:-1, 1:-1], smoothed(seven)[..., 1:-1:2, 1:-1:2])
+
+
+@pytest.mark.parametrize("size", [7, 8])
+@pytest.mark.parametrize("resample", [upsample, downsample, partial(upsample, to_odd=True)])
+def test_resampling_keeps_a_constant(resample, size):
+    x = torch.full((1, 2, size, size), 0.7)
     torch.testing.assert_close(resample(x).unique(), torch.tensor([0.7]))
 
 

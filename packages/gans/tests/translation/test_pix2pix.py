@@ -11,13 +11,13 @@ from torchworks.gans import PatchDiscriminator, Pix2PixTask, ResnetGenerator
 from torchworks.gans.translation.config import Pix2PixConfig
 from torchworks.gans.translation.data import is_paired, open_pairs
 from torchworks.gans.translation.pix2pix import blur, outline
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 from torchworks.shared.numbers.stream import StepRandom
 
 
 def digits(size: int = 32) -> torch.Tensor:
-    source = open_source("digits", LoaderConfig(image_size=size))
+    source = open_source("digits", ImageConfig(image_size=size))
     return source.test.tensors["image"].float() / 127.5 - 1
 
 
@@ -112,7 +112,7 @@ def folder(path, names_a, names_b):
 def test_pairs_keep_together_in_both_parts(tmp_path):
     spec = folder(tmp_path, range(20), reversed(range(20)))
     assert is_paired(spec)
-    a, b = open_pairs(spec, LoaderConfig(image_size=16, root=tmp_path / "cache"))
+    a, b = open_pairs(spec, ImageConfig(image_size=16, root=tmp_path / "cache"))
     assert len(a.train) + len(a.test) == 20
     for part in ("train", "test"):
         inputs, wanted = getattr(a, part), getattr(b, part)
@@ -124,7 +124,7 @@ def test_pairs_keep_together_in_both_parts(tmp_path):
 def test_an_input_without_a_partner_is_named(tmp_path):
     spec = folder(tmp_path, range(8), range(7))
     with pytest.raises(UserError, match=r"07\.png"):
-        open_pairs(spec, LoaderConfig(image_size=16, root=tmp_path / "cache"))
+        open_pairs(spec, ImageConfig(image_size=16, root=tmp_path / "cache"))
 
 
 def test_a_folder_without_a_and_b_is_not_paired(tmp_path):

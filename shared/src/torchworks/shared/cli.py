@@ -46,7 +46,13 @@ class Check:
     loader: LoaderConfig = field(default_factory=LoaderConfig)
 
 
-CHECK = Command(Check, "torchworks.shared.data:run_check")
+def check_command(loader: type[LoaderConfig]) -> Command:
+    """The command `check` of a package whose data are opened with `loader`, such as an `ImageConfig`."""
+    arguments = dataclasses.make_dataclass(
+        "Check", [("loader", loader, field(default_factory=loader))], bases=(Check,), frozen=True
+    )
+    arguments.__doc__ = Check.__doc__
+    return Command(arguments, "torchworks.shared.data:run_check")
 
 
 def main(package: str, default: str | None, commands: dict[str, Command], arguments: list[str] | None = None) -> int:
@@ -55,9 +61,12 @@ def main(package: str, default: str | None, commands: dict[str, Command], argume
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    known = commands if default is None else {"check": CHECK, **commands}
     try:
-        return _dispatch(package, default, known, words)
+        if default is not None:
+            # only `check` itself loads the recipes to learn what it takes
+            loader = _loader_of(package, default) if words[:1] == ["check"] else LoaderConfig
+            commands = {"check": check_command(loader), **commands}
+        return _dispatch(package, default, commands, words)
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
     except BaseException as error:
@@ -82,6 +91,11 @@ def _dispatch(package: str, default: str | None, commands: dict[str, Command], w
         known = [*commands] if default is None else ["list", "train", *commands]
         raise UserError(f"{package} has no command '{name}'.{nearest(name, known)} Commands: {', '.join(known)}.")
     return 0
+
+
+def _loader_of(package: str, default: str) -> type[LoaderConfig]:
+    """How the package's default recipe opens its data, and so how `check` does."""
+    return type(find_recipe(package, default)().loader)
 
 
 def _load(call: str) -> Callable[[Any], int | None]:

@@ -103,24 +103,43 @@ class LoaderConfig(Limited):
 
     group: ClassVar[str] = "loader"
 
-    image_size: int = 32
-    """Height and width in pixels that images are resized to."""
-    channels: int | None = None
-    """1 for grey, 3 for colour; taken from the data when not given."""
     kind: Literal["auto", "resident", "stream"] = "auto"
     """Whole set on the device, or workers that decode as training goes; auto decides by size."""
     workers: int = 0
     """Decoding processes of the streaming loader."""
     skip_bad: Annotated[bool, _also("skip-bad")] = False
     """Leave out unreadable files instead of stopping at them."""
-    multi_label: Annotated[bool, _also("multi-label")] = False
-    """Labels of a CSV table are sets of names separated by |, and may be empty."""
     test_fraction: float = 0.2
     """Share held back for testing when the data bring no test part."""
     download: Annotated[bool, _also("download")] = False
     """Allow fetching a public data set from the network."""
     root: Path = Path("~/.cache/torchworks/data")
     """Where downloaded sets are kept."""
+
+
+@dataclass(frozen=True)
+class ImageConfig(LoaderConfig):
+    """How the data get to the device."""
+
+    # for a `Config` whose recipes read images: `loader: ImageConfig = field(default_factory=ImageConfig)`
+
+    image_size: int = 32
+    """Height and width in pixels that images are resized to."""
+    channels: int | None = None
+    """1 for grey, 3 for colour; taken from the data when not given."""
+    multi_label: Annotated[bool, _also("multi-label")] = False
+    """Labels of a CSV table are sets of names separated by |, and may be empty."""
+
+    @classmethod
+    def of(cls, config: LoaderConfig, source: str) -> "ImageConfig":
+        """`config`, for the source of images `source`. Raises `UserError` if it does not say how large images are to
+        be, because the recipe reads none."""
+        if isinstance(config, ImageConfig):
+            return config
+        raise UserError(
+            f"'{source}' has images, but this recipe does not read images. Name data that it can learn from with "
+            "--data, or choose a recipe that reads images."
+        )
 
 
 @dataclass(frozen=True)
@@ -202,6 +221,8 @@ class Config(Limited):
     package: ClassVar[str] = "shared"
     build: ClassVar[str] = ""
     """The function "module:name" from (configuration, `Device`) to an `Experiment`; imported when it is called."""
+    convolutional: ClassVar[bool] = True
+    """Whether its nets convolve: only those gain by bf16 on a CPU and by channels_last."""
 
     recipe: tyro.conf.Suppress[str] = ""
     """Name of the recipe (set by the recipe itself)."""

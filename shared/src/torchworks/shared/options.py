@@ -6,7 +6,9 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 Run = Annotated[Path, Positional, arg(metavar="RUN", help="Run directory, the last line that `train` printed.")]
-Images = Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGES", help="Image files, or folders of them.")]
+Images = Annotated[
+    tuple[Path, ...], Positional, arg(metavar="IMAGES", help="Image files, or folders of them.", help_behavior_hint="")
+]
 Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, arg(metavar="N", help="Random seed; change it for different images.")]
 Overwrite = Annotated[bool, arg(help="Replace files of the same names.")]

@@ -16,6 +16,7 @@ Phases are declared data, so that they can be checked before the first step, acc
 profiled and logged by name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchworks.shared.numbers.stream import StepRandom
+from torchworks.shared.training.parallel import gather
+
+Preview = Tensor | str | tuple[Tensor, int]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class Phase:
     `net` names the only net whose parameters this phase may change. The phase runs at every `every`-th step,
     `repeat` times (each repetition after the first on a fresh batch), with gradients clipped to the global
     norm `clip`.
+
+    A loss in which the rows of a batch answer to each other, as in contrastive learning, has the `whole_batch` at
+    once: it is never split into micro-batches. With several processes, such a loss needs `Task.gather`.
     """
 
     name: str
@@ -39,6 +46,7 @@ class Phase:
     every: int = 1
     repeat: int = 1
     clip: float | None = None
+    whole_batch: bool = False
 
 
 @dataclass
@@ -77,6 +85,10 @@ class Task:
     exported: tuple[str, ...] = ("model",)
     """The nets a finished run is for: averaged if the trainer's `ema` is on, and saved as `model.safetensors`."""
 
+    units: str = "samples"
+    """What the rate of training counts: "samples", rows of batches; anything else, such as "tokens", the weights of the
+    first phase's losses."""
+
     watch: str | None = None
     """Name of the evaluation score that chooses the best checkpoint; None keeps the newest."""
     watch_mode: str = "min"
@@ -101,13 +113,25 @@ class Task:
         """The loss of `phase` on one micro-batch, called under autocast with the nets in training mode."""
         raise NotImplementedError
 
+    def gather(self, tensor: Tensor) -> Tensor:
+        """The rows of `tensor` (n, …) of all processes, (world · n, …), in the order of the processes, for losses over
+        the whole batch. Gradients flow back to the process that each row came from. With one process: `tensor`."""
+        return gather(tensor)
+
+    def begin_evaluation(self) -> None:
+        """Called before each pass of `evaluate` over the data, under the same conditions: for what all its batches
+        need, such as the embeddings of all items."""
+
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         """Scores on one evaluation batch: name → a torchmetrics `Metric` that was updated (the same object
-        each time; its `compute` may return a dict of scores), or a pair (sum, count) that is added up."""
+        each time; its `compute` may return a dict of scores), or a pair (sum, count) that is added up.
+
+        Metrics that are attributes of the task are moved to the device before."""
         return {}
 
-    def preview(self) -> dict[str, Tensor]:
-        """Pictures of the present state, name → uint8 (3, H, W), written to `samples/` at each evaluation."""
+    def preview(self) -> Mapping[str, Preview]:
+        """The present state for people, written to `samples/` at each evaluation: name → an image, uint8 (3, H, W); a
+        text; or a sound and its rate in Hz, float (T,) or (channels, T) in [-1, 1]."""
         return {}
 
     def diagnose(self, step: int, figures: dict[str, float]) -> Diagnosis | None:

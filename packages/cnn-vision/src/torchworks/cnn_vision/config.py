@@ -1,9 +1,9 @@
 """Configuration that the recipes of several jobs share. Imports no torch, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Share, limited
+from torchworks.shared.config import Amount, Config, ImageConfig, Share, limited
 
 Augmentation = Literal["flip", "alternating-flip", "shift", "affine", "randaugment", "cutout", "brightness", "contrast"]
 
@@ -15,6 +15,7 @@ class VisionConfig(Config):
     package: ClassVar[str] = "cnn-vision"
     renamed: ClassVar[dict[str, str]] = {"normalise": "normalize"}
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     model: str = "resnet18"
     """Architecture, such as resnet18 or efficientnet_b0 (`cnn-vision models` prints them), or timm:NAME."""
     pretrained: str = ""

@@ -8,7 +8,7 @@ def main() -> None:
     from torchworks.gans.commands import COMMANDS
     from torchworks.shared import cli
 
-    sys.exit(cli.main("gans", default="dcgan", commands=COMMANDS))
+    sys.exit(cli.main("gans", default="cgan-mnist", commands=COMMANDS))
 
 
 if __name__ == "__main__":

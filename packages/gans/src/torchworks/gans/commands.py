@@ -32,4 +32,4 @@ class Evaluate:
     device: Device = "auto"
 
 
-COMMANDS = {**NOISE, **TRANSLATION, "evaluate": Command(Evaluate, "torchworks.gans.noise.evaluate:evaluate")}
+COMMANDS = {**NOISE, **TRANSLATION, "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate")}

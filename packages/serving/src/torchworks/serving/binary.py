@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from torchworks.serving.codecs import invalid
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.shared.models.signature import TensorSpec
 

@@ -48,7 +48,7 @@ class BundleManifest:
     over `scored` samples. `parity` has the figures of `PARITY.md`: differences of outputs, and for each model that was
     compared its size in bytes, its seconds to load and its speed. `machine` is where they were measured. `versions`
     are those of the libraries that made the files; `instructions` are the CPU's that compiled code needs;
-    `legacy` marks forms that PyTorch is about to drop. The golden example replays within `tolerance`, absolute plus
+    `legacy` marks formats that PyTorch is about to drop. The golden example replays within `tolerance`, absolute plus
     relative.
     """
 

@@ -55,7 +55,7 @@ class Serve:
     device: Literal["cpu", "cuda"] = "cpu"
     """What computes."""
     trust_code: bool = False
-    """Also open forms that can run their maker's code: pt2, aoti and torchscript."""
+    """Also open formats that can run their maker's code: pt2, aoti and torchscript."""
     max_body: Annotated[int, arg(metavar="BYTES")] = 16 << 20
     """Largest body of a request."""
     queue: Annotated[int, arg(metavar="ROWS")] = 512
@@ -79,7 +79,7 @@ class CheckBundle:
     device: Literal["cpu", "cuda"] = "cpu"
     """What computes."""
     trust_code: bool = False
-    """Also open forms that can run their maker's code: pt2, aoti and torchscript."""
+    """Also open formats that can run their maker's code: pt2, aoti and torchscript."""
 
 
 COMMANDS = {

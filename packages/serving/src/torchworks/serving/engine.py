@@ -1,4 +1,4 @@
-"""What runs a model: ONNX Runtime, or PyTorch, which is imported only for the forms that need it.
+"""What runs a model: ONNX Runtime, or PyTorch, which is imported only for the formats that need it.
 
 engine = open_engine(bundle, threads=2)
 outputs = engine.run({"image": images})        # arrays by the names of the signature
@@ -22,12 +22,12 @@ class Engine(Protocol):
 
 
 def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_code: bool = False) -> Engine:
-    """The engine for the form of `bundle`. Raises `UserError` for a model that does not open, a library that is not
-    installed, and, without `trust_code`, for forms that can run code when opened."""
+    """The engine for the format of `bundle`. Raises `UserError` for a model that does not open, a library that is not
+    installed, and, without `trust_code`, for formats that can run code when opened."""
     form = bundle.manifest.form
     if form in CODE_FORMATS and not trust_code:
         raise UserError(
-            f"{bundle.model} is a model of the form {form}, and opening one can run code that its maker put there. If "
+            f"{bundle.model} has the format {form}, and opening one can run code that its maker put there. If "
             "you trust its maker, add --trust-code; else export the run as onnx or safetensors."
         )
     if form == "onnx":
@@ -38,8 +38,8 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
         from torchworks.serving.torch_engine import open_torch
     except ModuleNotFoundError as error:
         raise UserError(
-            f"{bundle.model} is a model of the form {form}, which needs PyTorch, and '{error.name}' is not installed. "
-            "Install serving[export], or use a bundle of the form onnx."
+            f"{bundle.model} has the format {form}, which needs PyTorch, and '{error.name}' is not installed. "
+            "Install serving[export], or use a bundle of the format onnx."
         ) from error
     return open_torch(bundle, threads=threads, device=device)
 

@@ -14,6 +14,7 @@ from .dataset import Field as Field
 from .dataset import Part as Part
 from .dataset import Schema as Schema
 from .dataset import TensorDataset as TensorDataset
+from .dataset import lengths_of as lengths_of
 from .dataset import nbytes as nbytes
 from .dataset import resident as resident
 from .factory import LoaderFactory as LoaderFactory
@@ -22,9 +23,17 @@ from .loaders import Loader as Loader
 from .loaders import ResidentLoader as ResidentLoader
 from .loaders import Together as Together
 from .loaders import open_loader as open_loader
+from .order import BucketOrder as BucketOrder
+from .order import Order as Order
+from .ragged import pad_to_longest as pad_to_longest
+from .report import CheckedOpener as CheckedOpener
 from .report import Report as Report
 from .report import check as check
 from .report import run_check as run_check
 from .sources import Source as Source
 from .sources import open_source as open_source
+from .split import held_out as held_out
+from .split import labels_of as labels_of
 from .stream import StreamLoader as StreamLoader
+from .windows import WindowDataset as WindowDataset
+from .windows import Windows as Windows

@@ -19,7 +19,7 @@ from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, UserError, nearest
 from torchworks.shared.data.dataset import ArrayDataset, Dataset, image_schema, nbytes
 from torchworks.shared.data.images import FileDataset
 from torchworks.shared.data.sources import Source
@@ -31,7 +31,7 @@ _EAGER_LIMIT = 1 << 30  # bytes up to which a set is brought to its size at once
 Arrays = tuple[Tensor, Tensor]  # images uint8 (N, C, H, H), labels int64 (N,)
 
 
-def open_torchvision(name: str, config: LoaderConfig) -> Source:
+def open_torchvision(name: str, config: ImageConfig) -> Source:
     """Open MNIST, FashionMNIST, CIFAR10, SVHN or CelebA (faces without labels).
 
     Raises `UserError` if the files are not there, are damaged, or cannot be fetched.
@@ -47,10 +47,10 @@ def open_torchvision(name: str, config: LoaderConfig) -> Source:
 
 def _from_arrays(
     parts: Callable[[Path, bool], tuple[Arrays, Arrays, tuple[str, ...]]],
-) -> Callable[[Path, LoaderConfig], tuple[Dataset, Dataset, str]]:
+) -> Callable[[Path, ImageConfig], tuple[Dataset, Dataset, str]]:
     """An opener for a set that torchvision hands over as arrays."""
 
-    def opener(root: Path, config: LoaderConfig) -> tuple[Dataset, Dataset, str]:
+    def opener(root: Path, config: ImageConfig) -> tuple[Dataset, Dataset, str]:
         *arrays, classes = parts(root, config.download)
         schema = image_schema(config.channels or arrays[0][0].shape[1], config.image_size, classes)
         train, test = (ArrayDataset(images, labels, schema) for images, labels in arrays)
@@ -132,7 +132,7 @@ def _unpickled(file: Path) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------- CelebA
 
 
-def _celeba(root: Path, config: LoaderConfig) -> tuple[Dataset, Dataset, str]:
+def _celeba(root: Path, config: ImageConfig) -> tuple[Dataset, Dataset, str]:
     """Its parts 0 (train) and 2 (test); part 1, for validation, stays unused."""
     faces = datasets.CelebA(str(root), split="all", target_type="identity", download=config.download)
     base = root / faces.base_folder
@@ -146,7 +146,7 @@ def _celeba(root: Path, config: LoaderConfig) -> tuple[Dataset, Dataset, str]:
     return train, test, fingerprint(*faces.file_list)
 
 
-_SETS: dict[str, tuple[str, Callable[[Path, LoaderConfig], tuple[Dataset, Dataset, str]]]] = {
+_SETS: dict[str, tuple[str, Callable[[Path, ImageConfig], tuple[Dataset, Dataset, str]]]] = {
     "MNIST": ("CC BY-SA 3.0 (LeCun, Cortes and Burges)", _from_arrays(_mnist(datasets.MNIST))),
     "FashionMNIST": ("MIT (Zalando SE)", _from_arrays(_mnist(datasets.FashionMNIST))),
     "CIFAR10": ("none stated (Krizhevsky 2009)", _from_arrays(_cifar10)),

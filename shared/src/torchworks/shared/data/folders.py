@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data.images import SUFFIXES
 from torchworks.shared.data.listing import HELD_OUT, Listing, is_hidden, natural, open_listing, some
 from torchworks.shared.data.sources import Source
@@ -18,6 +18,7 @@ from torchworks.shared.data.sources import Source
 
 def open_folder(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` if there is no folder, no image in it, or (without skip_bad) an unreadable one."""
+    config = ImageConfig.of(config, "folder")
     return open_listing(list_folder(path), config, seed)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, UserError, nearest
 from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.images import FileDataset, Scan, scan
 from torchworks.shared.data.sources import Source
@@ -47,13 +47,13 @@ class Listing:
         return self.classes[label : label + 1] if isinstance(label, int) else tuple(compress(self.classes, label))
 
 
-def scan_listing(listing: Listing, config: LoaderConfig) -> list[Scan]:
+def scan_listing(listing: Listing, config: ImageConfig) -> list[Scan]:
     """Each file's `Scan`, remembered between runs below `config.root`."""
     key = hashlib.sha256(str(listing.base.absolute()).encode()).hexdigest()[:16]
     return scan(listing.files, config.root.expanduser() / "scans" / f"{key}.json")
 
 
-def open_listing(listing: Listing, config: LoaderConfig, seed: int) -> Source:
+def open_listing(listing: Listing, config: ImageConfig, seed: int) -> Source:
     """Scan, leave out, split. Raises `UserError` for unreadable files (without skip_bad) and for `contradictions`."""
     scans = scan_listing(listing, config)
     good, notes = _usable(listing, scans, config.skip_bad)

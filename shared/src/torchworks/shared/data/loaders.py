@@ -20,6 +20,7 @@ from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data.augment import Augment
 from torchworks.shared.data.dataset import Dataset, nbytes, resident
 from torchworks.shared.data.order import EpochRandom, Order
+from torchworks.shared.data.ragged import length_name
 from torchworks.shared.machine.facts import memory_free, memory_total
 
 Batch = dict[str, Tensor]
@@ -32,8 +33,10 @@ class Loader:
     """What the loaders have in common; a subclass says how samples become tensors on the device.
 
     `rank` of `world` processes gets `batch_size` samples of each global batch of `batch_size` × `world`.
-    Fields of kind image leave as float32 (uint8 / 255 − mean) / std, others as they are; `index` is each
-    sample's place in the data set. `mean` and `std` are one number or one per channel.
+    Fields of kind image leave as float32 (uint8 / 255 − mean) / std and alone are augmented, others leave as they are,
+    a ragged field `x` padded to the longest of the batch, with `x_length`; `index` is each sample's place in the data
+    set. `mean` and `std` are one number or one per channel. `order` replaces the usual `Order`, for example by a
+    `BucketOrder`.
     """
 
     def __init__(
@@ -49,13 +52,15 @@ class Loader:
         world: int = 1,
         mean: float | Sequence[float] = 0.5,
         std: float | Sequence[float] = 0.5,
+        order: Order | None = None,
     ):
         if not len(dataset):
             raise UserError("The data set is empty: there is not a single sample to make a batch of.")
         self.dataset, self.schema = dataset, dataset.schema
         self.batch_size, self.seed, self.device, self.train = batch_size, seed, torch.device(device), train
         self.augment = tuple(augment)
-        self.order = Order(len(dataset), batch_size, seed, rank, world)
+        self.order = order or Order(len(dataset), batch_size, seed, rank, world)
+        assert (self.order.size, self.order.batch_size) == (len(dataset), batch_size), "an order of other data"
         self._images = [item.name for item in dataset.schema.fields if item.kind == "image"]
         self._normalise = Normalise(mean, std, self.device)
 
@@ -111,6 +116,8 @@ class ResidentLoader(Loader):
     def __init__(self, dataset: Dataset, batch_size: int, **options):
         super().__init__(dataset, batch_size, **options)
         self._tensors = {name: value.to(self.device) for name, value in resident(dataset).tensors.items()}
+        # on the CPU, so that no batch waits for the device to say how long it is
+        self._lengths = {name: self._tensors[length_name(name)].cpu() for name in self.schema.ragged}
         self._raw = []
         for name in self._images:
             if self._tensors[name].nbytes * 4 <= _NORMALISED_LIMIT:
@@ -122,23 +129,28 @@ class ResidentLoader(Loader):
         epoch, start = divmod(position, self.order.batches)
         while True:
             random = self._random(epoch)
-            for index in _to_device(self.order.epoch(epoch), self.device).unbind()[start:]:
-                yield self._augmented(self._take(index), random)
+            rows = self.order.epoch(epoch)[start:]
+            for here, index in zip(rows, to_device(rows, self.device).unbind(), strict=True):
+                yield self._augmented(self._take(here, index), random)
             epoch, start = epoch + 1, 0
 
     def __iter__(self) -> Iterator[Batch]:
         for index in self.order.ordered():
-            yield self._take(_to_device(index, self.device))
+            yield self._take(index, to_device(index, self.device))
 
-    def _take(self, index: Tensor) -> Batch:
-        batch = {name: value.index_select(0, index) for name, value in self._tensors.items()}
+    def _take(self, rows: Tensor, index: Tensor) -> Batch:
+        """The samples `index`, which are `rows` on the CPU."""
+        tensors = self._tensors
+        if self._lengths:
+            tensors = tensors | {name: tensors[name][:, : int(n[rows].max())] for name, n in self._lengths.items()}
+        batch = {name: value.index_select(0, index) for name, value in tensors.items()}
         for name in self._raw:
             batch[name] = self._normalise(batch[name])
         batch["index"] = index
         return batch
 
 
-def _to_device(values: Tensor, device: torch.device) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
     """Without waiting for the device: from pinned memory if it is a GPU."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
@@ -194,9 +206,10 @@ def open_loader(dataset: Dataset, config: LoaderConfig, batch_size: int, **optio
 
         return StreamLoader(dataset, batch_size, workers=config.workers, **options)
     if size > free * _MAXIMUM_SHARE:
+        smaller = "a smaller --loader.image-size" if "image" in dataset.schema else "fewer samples"
         raise UserError(
             f"The data set takes {size / 2**30:.1f} GiB, but only {free / 2**30:.1f} GiB are free on {device}, so "
-            "it cannot be held there. Use --loader.kind stream, or a smaller --loader.image-size."
+            f"it cannot be held there. Use --loader.kind stream, or {smaller}."
         )
     return ResidentLoader(dataset, batch_size, **options)
 

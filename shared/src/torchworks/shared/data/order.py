@@ -43,12 +43,16 @@ class Order:
         Batch p of all processes together is permutation[p·B·W : (p+1)·B·W]; rank r has its r-th part. When
         there are fewer samples than that, the one batch goes on with further permutations.
         """
+        return self._whole_epoch(number).view(self.batches, self.world, self.batch_size)[:, self.rank]
+
+    def _whole_epoch(self, number: int) -> Tensor:
+        """The samples of all processes in epoch `number`, int64 (batches · world · batch_size,)."""
         needed = self.batches * self._together
         parts, drawn = [self._permutation(number)], self.size
         while drawn < needed:
             parts.append(self._permutation(number, len(parts)))
             drawn += self.size
-        return torch.cat(parts)[:needed].view(self.batches, self.world, self.batch_size)[:, self.rank]
+        return torch.cat(parts)[:needed]
 
     def endless(self, position: int) -> Iterator[Tensor]:
         """This process's samples, int64 (batch_size,), of every training batch from number `position` on."""
@@ -77,6 +81,41 @@ class Order:
         ends = [*starts[1:], self.size]
         spans = zip(starts, ends, strict=True)
         return [torch.arange(start + self.rank, end, self.world) for start, end in spans]
+
+
+@dataclass(frozen=True)
+class BucketOrder(Order):
+    """Batches of samples of about the same length, so that padding wastes little:
+
+        lengths = lengths_of(dataset, "tokens")
+        loader = ResidentLoader(dataset, 32, order=BucketOrder(len(dataset), 32, lengths=lengths, rank=r, world=w), …)
+
+    The samples of an epoch, in the order that `Order` draws, are taken `pool` batches of all processes at a time and
+    sorted by length; each batch of them is a bucket, within which the drawn order holds, and the buckets of an epoch
+    are shuffled. So every process has `batch_size` samples of the same bucket at the same time, and two processes
+    together have the batch of one with the double size. A larger pool pads less and mixes less. All of it is a pure
+    function of (seed, epoch, position); an evaluation pass keeps the samples' own order.
+    """
+
+    lengths: Tensor = field(kw_only=True, compare=False)
+    """int64 (size,), on the CPU."""
+    pool: int = field(default=100, kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        assert len(self.lengths) == self.size, f"{len(self.lengths)} lengths for {self.size} samples"
+        assert self.pool > 0
+
+    def _whole_epoch(self, number: int) -> Tensor:
+        pools = super()._whole_epoch(number).split(self.pool * self._together)
+        buckets = torch.cat([self._buckets(samples) for samples in pools])
+        generator = torch.Generator().manual_seed(mix(self.seed, "buckets", number))
+        return buckets[torch.randperm(self.batches, generator=generator)].flatten()
+
+    def _buckets(self, samples: Tensor) -> Tensor:
+        """The samples of a pool by length, int64 (buckets, samples of all processes)."""
+        places = self.lengths[samples].argsort(stable=True).view(-1, self._together)
+        return samples[places.sort(1).values]
 
 
 class EpochRandom(SampleRandom):

@@ -1,6 +1,6 @@
 """What is wrong with a data set, said before anything is trained on it.
 
-report = check("folder:flowers", LoaderConfig(image_size=64))
+report = check("folder:flowers", ImageConfig(image_size=64))
 print(report)
 report.picture("check.png")
 """
@@ -8,7 +8,6 @@ report.picture("check.png")
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
 from itertools import compress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,15 +15,14 @@ from typing import Literal, Protocol
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data.dataset import Dataset
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
 from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
-from torchworks.shared.data.sources import Source, check_spec, open_source
+from torchworks.shared.data.sources import Opener, Source, check_spec, open_source, opener_of
 from torchworks.shared.data.tables import list_csv, unnamed_images
 
-GROUP = "torchworks.checks"
 FEW = 10
 """Images below which a class is called tiny."""
 UNEVEN = 20
@@ -63,24 +61,44 @@ class Report:
         return "\n".join([f"{self.spec} {verdict}", *(f"  {finding}" for finding in self.findings)])
 
     def picture(self, path: str | Path) -> None:
-        """Draw nine training samples as a net would see them, with their class names."""
+        """Draw nine training samples as a net would see them, with their class names. Raises `UserError` for data
+        without images."""
         assert self.source is not None
+        self.source.need("image")
         (self.draw or draw_nine)(self.source.train, Path(path))
+
+
+@dataclass(frozen=True)
+class CheckedOpener:
+    """The opener of a source that brings its own check, for an entry point in the group `torchworks.sources`:
+
+        open_coco = CheckedOpener(_open_coco, _check_coco)
+
+    `check` is called with the whole name of the data, such as coco:PATH, the configuration and the seed. It looks at
+    data that cannot be opened too, which is why it belongs to the opener and not to an opened source.
+    """
+
+    open: Opener
+    check: Callable[[str, LoaderConfig, int], Report]
+
+    def __call__(self, rest: str, config: LoaderConfig, seed: int) -> Source:
+        return self.open(rest, config, seed)
 
 
 def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) -> Report:
     """Look at all of the data. `min_side` is the smallest image the task can use, in pixels.
 
-    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table). Sources that a
-    package offers may bring their own check, an entry point in the group `torchworks.checks` with the source's name.
+    Raises `UserError` if there is nothing to look at (no such folder, no images, a broken table).
     """
     kind, rest = check_spec(spec, config)
-    if own := entry_points(group=GROUP, name=kind):
-        return next(iter(own)).load()(spec, config, seed)
+    opener = opener_of(spec)
+    if isinstance(opener, CheckedOpener):
+        return opener.check(spec, config, seed)
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
-        listing = list_folder(rest) if kind == "folder" else list_csv(rest, config.multi_label)
-        findings += _of_files(listing, scan_listing(listing, config), config, min_side)
+        images = ImageConfig.of(config, kind)
+        listing = list_folder(rest) if kind == "folder" else list_csv(rest, images.multi_label)
+        findings += _of_files(listing, scan_listing(listing, images), images, min_side)
         findings += _unnamed(listing) if kind == "csv" else []
     source = None
     try:
@@ -106,9 +124,9 @@ class _Arguments(Protocol):
 
 def run_check(arguments: _Arguments) -> int:
     """The command `check`: print the report and draw the picture. Exit code 2 if there is a problem."""
-    report = check(arguments.data, getattr(arguments, "loader", LoaderConfig(image_size=64)))
+    report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
-    if report.source:
+    if report.source and "image" in report.source.schema:
         report.picture(arguments.picture)
         print(arguments.picture)
     return 0 if report.ok else 2
@@ -117,7 +135,7 @@ def run_check(arguments: _Arguments) -> int:
 # ------------------------------------------------------------------------------------------------------- files
 
 
-def _of_files(listing: Listing, scans: Sequence[Scan], config: LoaderConfig, min_side: int) -> Iterator[Finding]:
+def _of_files(listing: Listing, scans: Sequence[Scan], config: ImageConfig, min_side: int) -> Iterator[Finding]:
     for note in listing.notes:
         yield Finding("warning", note)
     for fact in listing.facts:
@@ -139,7 +157,7 @@ def counted(names: Sequence[str], show: int = 5) -> str:
     return f"{len(names)} ({some(names, show)})"
 
 
-def unreadable(listing: Listing, scans: Sequence[Scan], config: LoaderConfig) -> Iterator[Finding]:
+def unreadable(listing: Listing, scans: Sequence[Scan], config: ImageConfig) -> Iterator[Finding]:
     bad = [f"{name} ({found.error})" for name, found in zip(listing.names, scans, strict=True) if found.error]
     if bad:
         text = f"Images that cannot be read: {counted(bad, 20)}."
@@ -203,7 +221,7 @@ def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
 
 
 def _sizes(
-    listing: Listing, scans: Sequence[Scan], good: Sequence[int], config: LoaderConfig, min_side: int
+    listing: Listing, scans: Sequence[Scan], good: Sequence[int], config: ImageConfig, min_side: int
 ) -> Iterator[Finding]:
     sides = {i: sorted((scans[i].width, scans[i].height)) for i in good}
     if not sides:
@@ -255,10 +273,13 @@ def stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
 
 def of_source(source: Source) -> Iterator[Finding]:
     counts = f"{len(source.train)} for training and {len(source.test)} for testing"
-    channels = "grey" if source.schema["image"].shape[0] == 1 else "colour"
-    yield Finding("fact", f"{counts}, {channels}. Licence: {source.licence}.")
+    if "image" in source.schema:
+        kind, things = "grey" if source.schema["image"].shape[0] == 1 else "colour", "images"
+    else:
+        kind, things = " and ".join(item.name for item in source.schema.fields) or "nothing described", "samples"
+    yield Finding("fact", f"{counts}, {kind}. Licence: {source.licence}.")
     if len(source.train) < 100:
-        yield Finding("warning", f"So few training images ({len(source.train)}) are easily memorised.")
+        yield Finding("warning", f"So few training {things} ({len(source.train)}) are easily memorised.")
 
 
 def draw_nine(dataset: Dataset, path: Path) -> None:

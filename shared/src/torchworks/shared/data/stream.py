@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from torchworks.shared.config import UserError
-from torchworks.shared.data.dataset import Dataset
+from torchworks.shared.data.dataset import Dataset, collate
 from torchworks.shared.data.loaders import Batch, Loader
 
 _PATIENCE = 600  # seconds for one batch; a worker short of file handles loses batches without a word
@@ -101,7 +101,7 @@ class _Rows(TorchDataset):
         taken here, where its failure can be told."""
         try:
             samples = [self._dataset[i] for i in index]
-            batch = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+            batch = collate(samples, self._dataset.schema)
             batch["index"] = torch.tensor(index)
             if get_worker_info() is not None:
                 batch = {name: value.share_memory_() for name, value in batch.items()}

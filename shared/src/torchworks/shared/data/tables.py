@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data.images import SUFFIXES
 from torchworks.shared.data.listing import HELD_OUT, Listing, is_hidden, natural, open_listing, some
 from torchworks.shared.data.sources import Source
@@ -24,6 +24,7 @@ NO_FINDING = "No Finding"
 
 def open_csv(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` naming the lines that are wrong."""
+    config = ImageConfig.of(config, "csv")
     return open_listing(list_csv(path, config.multi_label), config, seed)
 
 

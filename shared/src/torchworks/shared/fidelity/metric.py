@@ -1,22 +1,21 @@
-"""The scores of a set of generated images against real ones, as one torchmetrics metric."""
+"""The scores of a set of generated images against real ones, as one metric."""
 
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Dataset, open_loader
 from torchworks.shared.fidelity import distances
 from torchworks.shared.fidelity.judge import FeatureSpace, features_of, reduce
+from torchworks.shared.training.collecting import CollectingMetric
 
 MOST_PAIRED = 5000
 """Rows of a side that the pairwise scores look at; their cost grows with the square."""
 
 
-class Fidelity(Metric):
+class Fidelity(CollectingMetric):
     """How close generated images are to real ones in `space`: a flat dict of numbers.
 
         fidelity = Fidelity(judge, reference=features_of(judge, source.train))
@@ -39,17 +38,15 @@ class Fidelity(Metric):
     `reference`, features (N, D), stands for real images that need not be given again at each evaluation.
     """
 
-    full_state_update = False
+    collected = ("real", "fake", "predicted", "right")
     real: list[Tensor]
     fake: list[Tensor]
     predicted: list[Tensor]
     right: list[Tensor]
 
-    def __init__(self, space: FeatureSpace, reference: Tensor | None = None, **options: Any):
-        super().__init__(**options)
+    def __init__(self, space: FeatureSpace, reference: Tensor | None = None):
+        super().__init__()
         self.space, self._reference = space, reference
-        for state in ("real", "fake", "predicted", "right"):
-            self.add_state(state, default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()
     def update(self, real: Tensor | None = None, fake: Tensor | None = None, label: Tensor | None = None) -> None:
@@ -65,6 +62,7 @@ class Fidelity(Metric):
             if label is not None:
                 self.right.append((self.predicted[-1] == label).float())
 
+    @torch.no_grad()
     def compute(self) -> dict[str, float]:
         """The scores; raises `UserError` if a side has fewer than 2 images."""
         real, fake = self._features()
@@ -75,30 +73,26 @@ class Fidelity(Metric):
         return scores | self._class_scores() | {"n_real": float(len(real)), "n_fake": float(len(fake))}
 
     def _features(self) -> tuple[Tensor, Tensor]:
-        reference = [] if self._reference is None else [self._reference.to(self.device)]
-        sides = [*reference, *_parts(self.real)], _parts(self.fake)
-        if not all(sides):
+        reference = None if self._reference is None else self._reference.to(self.device)
+        real = [rows for rows in (reference, self.rows("real")) if rows is not None]
+        fake = self.rows("fake")
+        if not real or fake is None:
             raise UserError("Fidelity compares real with generated images, but there are none on one side.")
-        return torch.cat(sides[0]), torch.cat(sides[1])
+        return torch.cat(real), fake
 
     def _class_scores(self) -> dict[str, float]:
-        if not _parts(self.predicted):
+        predicted, right = self.rows("predicted"), self.rows("right")
+        if predicted is None:
             return {}
-        predicted, count = torch.cat(_parts(self.predicted)), len(self.space.classes)
+        count = len(self.space.classes)
         scores = {
             "classes_covered": float(distances.classes_covered(predicted, count)),
             "classes_covered_of": float(count),
             "class_entropy": distances.class_entropy(predicted, count),
         }
-        if right := _parts(self.right):
-            scores["label_accuracy"] = torch.cat(right).mean().item()
+        if right is not None:
+            scores["label_accuracy"] = right.mean().item()
         return scores
-
-
-def _parts(state: list[Tensor] | Tensor) -> list[Tensor]:
-    """A list state as a list: bringing processes together, torchmetrics makes it one tensor, empty if it was."""
-    parts = [state] if isinstance(state, Tensor) else state
-    return [part for part in parts if len(part)]
 
 
 def _some(features: Tensor, count: int = MOST_PAIRED) -> Tensor:

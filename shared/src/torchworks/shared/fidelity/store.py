@@ -55,7 +55,7 @@ def _describe(source: Source, image_size: int) -> dict[str, Any]:
         "recipe": RECIPE,
         "data": source.fingerprint,
         "image_size": image_size,
-        "in_channels": source.schema["image"].shape[0],
+        "in_channels": source.need("image")[0].shape[0],
         "classes": list(class_names(source.schema)),
     }
 

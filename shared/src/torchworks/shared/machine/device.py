@@ -174,7 +174,7 @@ def _choose_dtype(device: torch.device, precision: str, convolutional: bool) -> 
         name, why = _best_precision(device, convolutional)
         return DTYPES[name], f"precision {name}: {why}"
     slow = device.type == "cpu" and precision != "fp32" and not cpu_bf16()
-    return DTYPES[precision], f"precision {precision}: as asked" + ", though slow on this processor" * slow
+    return DTYPES[precision], f"precision {precision}: as asked" + ", though slow on this CPU" * slow
 
 
 def _best_precision(device: torch.device, convolutional: bool) -> tuple[str, str]:
@@ -187,12 +187,12 @@ def _best_precision(device: torch.device, convolutional: bool) -> tuple[str, str
     if not cpu_bf16():
         return "fp32", "PyTorch finds neither AVX512-BF16 nor AMX-BF16 here"
     if not convolutional:
-        return "fp32", "on a processor bf16 is taken for convolutional nets only"
-    return "bf16", f"this processor computes in it ({', '.join(flag for flag in BF16_FLAGS if flag in cpu_flags())})"
+        return "fp32", "on a CPU bf16 is taken for convolutional nets only"
+    return "bf16", f"this CPU computes in it ({', '.join(flag for flag in BF16_FLAGS if flag in cpu_flags())})"
 
 
 def cpu_bf16() -> bool:
-    """Whether the processor multiplies bf16 numbers in hardware and PyTorch's kernels use that."""
+    """Whether the CPU multiplies bf16 numbers in hardware and PyTorch's kernels use that."""
     wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     return wide and torch.backends.mkldnn.is_available() and not cpu_flags().isdisjoint(BF16_FLAGS)
 
@@ -203,7 +203,7 @@ def _choose_format(device: torch.device, dtype: torch.dtype, asked: str, convolu
     if not convolutional:
         return False, "channels_last off: only convolutional nets gain by it"
     if device.type == "mps" or dtype is torch.float32:
-        return False, "channels_last off: the gain comes with bf16 or fp16 on CUDA or a processor"
+        return False, "channels_last off: the gain comes with bf16 or fp16 on CUDA or a CPU"
     return True, "channels_last on: convolutions in half precision are faster so"
 
 
@@ -215,7 +215,7 @@ def seed_everything(seed: int) -> None:
 
 
 def limit_threads() -> int:
-    """Keep PyTorch's threads within the processors and the quota of the control group; returns their number.
+    """Keep PyTorch's threads within the CPUs and the quota of the control group; returns their number.
 
     More threads than a container's quota are not just useless: the kernel stops all of them at each period's
     end. `OMP_NUM_THREADS` is respected.
@@ -228,7 +228,7 @@ def limit_threads() -> int:
 
 def keep_memory() -> None:
     """Let glibc, where that is the C library, keep up to a GiB of memory that tensors give back. Otherwise it returns
-    large blocks to the system at once, and each step of a training on a processor fetches them anew, page by page."""
+    large blocks to the system at once, and each step of a training on a CPU fetches them anew, page by page."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_TRIM_THRESHOLD, 1 << 30)

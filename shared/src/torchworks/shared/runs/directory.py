@@ -195,6 +195,7 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
     data += [f"  - {note}" for source in sources for note in source.notes]
     findings = [f"- step {item['step']}: {item['cause']}" for item in result.get("findings", [])]
     pictures = sorted(folder.glob("samples/*.png"))
+    texts = sorted(folder.glob("samples/*.txt"))
     text = [
         f"# {config.recipe} on {config.data}",
         about,
@@ -208,6 +209,7 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
         "its 95 % interval.",
         "![curves](curves.png)",
         *([f"![last samples]({pictures[-1].relative_to(folder)})"] if pictures else []),
+        *([f"The last sample:\n\n~~~\n{texts[-1].read_text(encoding='utf-8').rstrip()}\n~~~"] if texts else []),
         "## Data and their licence",
         "\n".join(data),
         "## Limits",

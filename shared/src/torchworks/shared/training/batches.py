@@ -10,7 +10,7 @@ from torchworks.shared.config import UserError
 Batch = dict[str, Tensor]
 
 
-class OneBatch:
+class SingleBatchLoader:
     """The first batch of a loader, again and again."""
 
     def __init__(self, loader: Iterable[Batch]):
@@ -22,7 +22,7 @@ class OneBatch:
 
 def rows(batch: Batch) -> int:
     """Number of samples in a batch."""
-    return next(iter(batch.values())).shape[0]
+    return next(iter(batch.values())).size(0)
 
 
 def to_device(batch: Batch, device: torch.device | None) -> Batch:
@@ -31,7 +31,16 @@ def to_device(batch: Batch, device: torch.device | None) -> Batch:
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """At most `parts` micro-batches, in order, whose sizes differ by one row at most."""
+    """At most `parts` micro-batches, in order, whose sizes differ by one row at most. Raises `UserError` for tensors
+    with different numbers of rows, such as packed tokens and their offsets, which cannot be cut alike."""
+    counts = {name: len(value) for name, value in batch.items()}
+    if len(set(counts.values())) > 1:
+        named = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise UserError(
+            f"A batch cannot be split into micro-batches if its tensors have different numbers of rows: {named}. Give "
+            "every tensor one row for each sample (rows of different lengths are padded, not packed), or keep batches "
+            "whole: --trainer.accumulate 1, and a --trainer.batch-size that fits into memory."
+        )
     pieces = {name: value.tensor_split(min(parts, rows(batch))) for name, value in batch.items()}
     return [dict(zip(pieces, values, strict=True)) for values in zip(*pieces.values(), strict=True)]
 

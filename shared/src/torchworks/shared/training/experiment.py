@@ -49,7 +49,7 @@ class Experiment:
 def device_for(config: Config) -> Device:
     """The device, precision and memory format that the configuration asks for."""
     settings = config.trainer
-    return choose(settings.device, settings.precision, settings.channels_last)
+    return choose(settings.device, settings.precision, settings.channels_last, convolutional=config.convolutional)
 
 
 def build(config: Config, device: Device | None = None) -> Experiment:
@@ -131,7 +131,7 @@ def _report(
         "steps": result.steps,
         "best_step": result.best_step,
         "seconds": round(result.seconds, 3),
-        "samples_per_second": round(result.samples_per_second, 2),
+        **{name: round(rate, 2) for name, rate in result.rates.items()},
         "parameters": parameters,
         "stopped_by": result.stopped_by,
         "findings": result.findings,
@@ -198,7 +198,7 @@ def _dry_run(config: Config, device: Device) -> dict[str, Any]:
 
 
 def _find_lr(config: Config, device: Device, out: Path | None) -> dict[str, Any]:
-    from torchworks.shared.training.probe import find_lr
+    from torchworks.shared.training.lr_finder import find_lr
 
     seed_everything(config.seed)
     experiment = build(config, device)

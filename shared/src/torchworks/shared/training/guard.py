@@ -1,15 +1,19 @@
 """What keeps a long training alive and honest: signals, gradients that are not finite, running out of memory."""
 
+import math
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
+
+from torchworks.shared.task import Phase
+from torchworks.shared.training import parallel
 
 
 class TrainingFailed(Exception):
@@ -22,6 +26,13 @@ class Interrupted(Exception):
     def __init__(self, signum: int, message: str):
         super().__init__(message)
         self.signum = signum
+
+    @classmethod
+    def at(cls, step: int, signum: int, folder: Path | None) -> "Interrupted":
+        """A training that was stopped at `step` and saved in `folder`."""
+        if folder is None:
+            return cls(signum, f"Stopped at step {step}; nothing was saved, since this training has no folder.")
+        return cls(signum, f"Stopped at step {step} and saved. Continue with `train --resume {folder}`.")
 
 
 class Signals:
@@ -87,10 +98,13 @@ class GradientGuard:
         agree."""
         flags = self._flags[phase]
         found = flags.take()
-        plain = isinstance(weight, int) and weight == 1 and not self.scaled
+        plain = not self.scaled and isinstance(weight, int) and weight == 1
         inverse = self._one if plain else 1.0 / (self._scale * weight).float()
-        for same in (gradients,) if group is None and self._same_type[phase] else _alike(gradients):
-            torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
+        if group is None and self._same_type[phase]:
+            torch._amp_foreach_non_finite_check_and_unscale_(gradients, found, inverse)
+        else:
+            for same in _alike(gradients):
+                torch._amp_foreach_non_finite_check_and_unscale_(same, found, inverse)
         if group is not None:
             torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group)
         if self.scaled:
@@ -126,7 +140,7 @@ class GradientGuard:
 
 
 class _OnHost:
-    """Counts a phase's flags on a processor, where a flag can be read as it comes."""
+    """Counts a phase's flags on a CPU, where a flag can be read as it comes."""
 
     def __init__(self) -> None:
         self._flag = torch.zeros(1)
@@ -192,7 +206,7 @@ def _alike(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
     """The local parts of `gradients`, grouped by type as the kernel wants them."""
     groups: dict[torch.dtype, list[Tensor]] = {}
     for gradient in gradients:
-        local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+        local = gradient.to_local() if parallel.is_sharded(gradient) else gradient
         groups.setdefault(local.dtype, []).append(local)
     return groups.values()
 
@@ -200,7 +214,9 @@ def _alike(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
 def step_if_finite(optimizer: Optimizer, found: Tensor | bool) -> None:
     """Step unless `found`, which may be a (1,) flag. Fused optimisers check it on the GPU; for the others it is read,
     which waits for the GPU."""
-    if isinstance(found, Tensor) and found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
+    if found is False:
+        optimizer.step()
+    elif isinstance(found, Tensor) and found.is_cuda and getattr(optimizer, "_step_supports_amp_scaling", False):
         for name, value in (("grad_scale", None), ("found_inf", found[0])):
             setattr(optimizer, name, value)
         optimizer.step()
@@ -208,3 +224,31 @@ def step_if_finite(optimizer: Optimizer, found: Tensor | bool) -> None:
             delattr(optimizer, name)
     elif not found:
         optimizer.step()
+
+
+def clip_to_norm(gradients: list[Tensor], limit: float | None) -> Tensor:
+    """The norm of all `gradients` together, a 0-d tensor; they are scaled down in place to at most `limit`."""
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if parallel.is_sharded(norm):
+        norm = norm.full_tensor()
+    if limit:
+        torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
+    return norm
+
+
+def stop_if_never_finite(
+    step: int, metrics: Mapping[str, float], phases: Iterable[Phase], limit: int, saved_steps: Callable[[], list[int]]
+) -> None:
+    """Raise `TrainingFailed` if the last `limit` steps of a phase, by the `metrics` logged at `step`, were all bad."""
+    for phase in phases:
+        bad = int(metrics[f"skipped_in_row/{phase.name}"])
+        if bad >= limit:
+            saved = saved_steps()
+            last = f"The last good checkpoint is that of step {saved[-1]}." if saved else "No checkpoint was made."
+            loss = metrics.get(f"{phase.name}/loss", math.nan)  # a rare phase may not have run in this window
+            raise TrainingFailed(
+                f"Training stopped at step {step}: the last {bad} steps of phase '{phase.name}' had gradients that "
+                f"are not finite (its loss was {loss:.4g}, the learning rate {metrics['lr']:.3g}); none of them "
+                f"changed a weight. {last} Try a smaller learning rate, `--trainer.clip 1`, or "
+                "`--trainer.precision fp32`, and look for NaN in the data."
+            )

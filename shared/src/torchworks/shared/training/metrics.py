@@ -3,8 +3,12 @@
 JSON lines are always written; TensorBoard and MLflow stand behind the same two methods.
 """
 
+import contextlib
 import json
 import math
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +16,7 @@ import torch
 from torch import Tensor
 
 from torchworks.shared.config import UserError
+from torchworks.shared.machine.device import Device, peak_memory
 from torchworks.shared.training import parallel
 
 _MOST_KEPT = 256  # figures of as many micro-batches are kept on a GPU before they are added up
@@ -29,8 +34,11 @@ class Window:
         sums = self._phases.get(phase)
         if sums is None:
             sums = self._phases[phase] = self._sums(tuple(figures))
-        assert tuple(figures) == sums.names, "a phase must log the same figures each time"
         sums.add(figures, weight)
+
+    def weight(self, phase: str) -> Tensor | float:
+        """What the micro-batches of `phase` in this window weigh together."""
+        return self._phases[phase].weight() if phase in self._phases else 0.0
 
     def close(self, extra: dict[str, Tensor | float], *, shared: bool = False) -> "Reading":
         """End the window: start the copy of its means, and of `extra`, to the host; means over all processes if
@@ -55,23 +63,27 @@ class Window:
 
 
 class _OnHost:
-    """Sums of a phase's figures on a processor, where a figure can be read as it comes."""
+    """Sums of a phase's figures on a CPU, where a figure can be read as it comes."""
 
-    def __init__(self, names: tuple[str, ...], sums: list[float] | None = None, weight: float = 0.0):
+    def __init__(self, names: tuple[str, ...], sums: Iterable[float] | None = None, weight: float = 0.0):
         self.names, self._weight = names, weight
-        self._sums = sums or [0.0] * len(names)
+        self._sums = dict(zip(names, sums or [0.0] * len(names), strict=True))
 
     def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
-        w = float(weight)
-        self._sums = [total + w * value.item() for total, value in zip(self._sums, figures.values(), strict=True)]
+        sums, w = self._sums, float(weight)
+        assert figures.keys() == sums.keys(), "a phase must log the same figures each time"
+        for name, value in figures.items():
+            sums[name] += w * value.item()
         self._weight += w
 
     def means(self) -> dict[str, float]:
-        means = [total / self._weight if self._weight else math.nan for total in self._sums]
-        return dict(zip(self.names, means, strict=True))
+        return {name: total / self._weight if self._weight else math.nan for name, total in self._sums.items()}
+
+    def weight(self) -> float:
+        return self._weight
 
     def totals(self) -> tuple[list[float], float]:
-        return self._sums, self._weight
+        return list(self._sums.values()), self._weight
 
 
 class _OnDevice:
@@ -88,6 +100,7 @@ class _OnDevice:
         self._weights: list[Tensor | int] = []
 
     def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+        assert tuple(figures) == self.names, "a phase must log the same figures each time"
         # copies, since a task may go on changing what it logged, or log one element of something large
         self._values += [value.detach().clone() for value in figures.values()]
         self._weights.append(weight)
@@ -97,6 +110,10 @@ class _OnDevice:
     def means(self) -> dict[str, Tensor]:
         self._add_up()
         return dict(zip(self.names, self._sums / self._weight, strict=True))
+
+    def weight(self) -> Tensor:
+        self._add_up()
+        return self._weight
 
     def totals(self) -> tuple[list[float], float]:
         self._add_up()
@@ -128,19 +145,18 @@ class Reading:
     """Figures, those of a GPU on their way to the host: ask for them one interval later and nobody waits."""
 
     def __init__(self, figures: dict[str, Tensor | float]):
-        coming = {name: value for name, value in figures.items() if isinstance(value, Tensor)}
-        self._figures: dict[str, Any] = dict(figures)
+        self._figures: dict[str, Any] = {
+            name: value.item() if isinstance(value, Tensor) and not value.is_cuda else value
+            for name, value in figures.items()
+        }
+        coming = {name: value for name, value in self._figures.items() if isinstance(value, Tensor)}
         self._coming, self._done = list(coming), None
-        if not coming:
-            return
-        values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
-        if values.is_cuda:
+        if coming:
+            values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
             self._values = torch.empty_like(values, device="cpu", pin_memory=True)
             self._values.copy_(values, non_blocking=True)
             self._done = torch.cuda.Event()
             self._done.record()
-        else:
-            self._values = values.cpu()
 
     def get(self) -> dict[str, float]:
         if self._done is not None:
@@ -148,6 +164,95 @@ class Reading:
         if self._coming:
             self._figures.update(zip(self._coming, self._values.tolist(), strict=True))
         return self._figures
+
+
+class Timer:
+    """Seconds of training: those before a resume included, those of evaluations not."""
+
+    def __init__(self) -> None:
+        self._before, self._since = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._since
+
+    @seconds.setter
+    def seconds(self, seconds: float) -> None:
+        self._before = seconds
+        self.start()
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._since = time.monotonic()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that does not count."""
+        begun = time.monotonic()
+        yield
+        self._since += time.monotonic() - begun
+
+
+class Log:
+    """The log of a training: a `window` of metrics over some steps becomes a line, which every sink gets.
+
+    A line of a GPU is on its way to the host while the next window fills.
+    """
+
+    def __init__(self, device: Device, sinks: list["Sink"], units: str = "samples", counted: str = ""):
+        """Rates are those of `units`: if these are no samples, the weights in the window of the phase `counted`."""
+        self.window = Window(device.device)
+        self.grad_norms: dict[str, Tensor] = {}  # to log at the end of the window
+        self._device, self._sinks = device, sinks
+        self._lines: deque[tuple[int, float, dict[str, float], Reading]] = deque()
+        self._begun, self._samples = 0.0, 0  # seconds and samples before the window
+        self._rate = f"{units}_per_second" if units != "samples" else None
+        self._counted = counted
+        self.units = 0.0  # before the window
+
+    def start(self, seconds: float, samples: int) -> None:
+        """The first window begins after so many seconds of training and so many samples."""
+        self._begun, self._samples = seconds, samples
+
+    def close(self, step: int, seconds: float, samples: int, lr: float, counters: Mapping[str, Tensor | float]) -> None:
+        """End the window at `step`, after so many seconds of training and so many samples."""
+        extra: dict[str, Tensor | float] = {**self.grad_norms, **counters}
+        if self._rate:
+            extra[self._rate] = self.window.weight(self._counted)
+        reading = self.window.close(extra, shared=self._device.world > 1)
+        host = {
+            "lr": lr,
+            "samples_per_second": (samples - self._samples) / max(seconds - self._begun, 1e-9),
+            "seconds": seconds,
+            "memory": peak_memory(self._device),
+        }
+        self._lines.append((step, max(seconds - self._begun, 1e-9), host, reading))
+        self.grad_norms = {}
+        self.start(seconds, samples)
+
+    def written(self, waiting: int) -> Iterator[tuple[int, dict[str, float]]]:
+        """Write all lines but the newest `waiting` ones, and yield each with its step."""
+        while len(self._lines) > waiting:
+            step, elapsed, host, reading = self._lines.popleft()
+            metrics = {**reading.get(), **host}
+            if self._rate:
+                units = metrics[self._rate] * self._device.world  # a mean over the processes
+                metrics[self._rate] = units / elapsed
+                self.units += units
+            self.write("train", step, metrics)
+            yield step, metrics
+
+    def rates(self, seconds: float, samples: int) -> dict[str, float]:
+        """Those of the whole training by now, when all lines are written."""
+        rates = {"samples_per_second": samples / max(seconds, 1e-9)}
+        if self._rate:
+            units = self.units + float(self.window.weight(self._counted)) * self._device.world
+            rates[self._rate] = units / max(seconds, 1e-9)
+        return rates
+
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        for sink in self._sinks:
+            sink.write(kind, step, metrics)
 
 
 class Sink(Protocol):

@@ -5,20 +5,24 @@ no state for it, and all nets of a GAN share one.
 """
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.sgd import sgd as take_sgd_steps
 
 from torchworks.shared.config import OptimConfig, UserError
+from torchworks.shared.training import parallel
 
 Slot = tuple[dict[str, Any], dict[str, Any], str]
 Parameters = nn.Module | Iterable[Tensor] | list[dict[str, Any]]
+Kind = TypeVar("Kind", bound=Optimizer)
+_WRAPPED = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_dict")
 _FUSED_DEVICES = {"cpu", "cuda", "mps", "xpu"}
 
 
@@ -28,7 +32,7 @@ _FUSED_DEVICES = {"cpu", "cuda", "mps", "xpu"}
 def adam(parameters: Parameters, lr: float, betas: tuple[float, float] = (0.9, 0.999), **options) -> Adam:
     """Adam (Kingma & Ba 2015), fused where the parameters' device can. Further options are torch's own."""
     groups = _groups(parameters)
-    return Adam(groups, lr=lr, betas=betas, fused=_fusible(groups), **options)
+    return _lean(Adam)(groups, lr=lr, betas=betas, fused=_fusible(groups), **options)
 
 
 def adamw(
@@ -36,7 +40,7 @@ def adamw(
 ) -> AdamW:
     """AdamW (Loshchilov & Hutter 2019), fused where the parameters' device can."""
     groups = _groups(parameters)
-    return AdamW(groups, lr=lr, betas=betas, weight_decay=weight_decay, fused=_fusible(groups), **options)
+    return _lean(AdamW)(groups, lr=lr, betas=betas, weight_decay=weight_decay, fused=_fusible(groups), **options)
 
 
 def sgd(
@@ -49,12 +53,21 @@ def sgd(
     first step is skipped for gradients that are not finite. Other first steps come out the same.
     """
     groups = _groups(parameters)
-    fused = _fusible(groups) and not any(isinstance(p, DTensor) for group in groups for p in group["params"])
-    optimizer = SGD(groups, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=fused)
+    fused = _fusible(groups) and not any(parallel.is_sharded(p) for group in groups for p in group["params"])
+    optimizer = _lean(SGD)(groups, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=fused)
     for group in optimizer.param_groups:
         for parameter in group["params"] if momentum else ():
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
+
+
+@cache
+def _lean(kind: type[Kind]) -> type[Kind]:
+    """`kind` as it is inside: torch wraps some methods so that a step may be compiled, and these import TorchDynamo,
+    SymPy and more when first called, which doubles the time that PyTorch takes to start. Nobody compiles a step here.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in _WRAPPED}
+    return cast(type[Kind], type(kind.__name__, (kind,), {**methods, "step": torch.no_grad()(methods["step"])}))
 
 
 class Muon(Optimizer):
@@ -70,7 +83,7 @@ class Muon(Optimizer):
     and `weight_decay`, which in the orthogonal ones is decoupled.
 
     It takes the steps of `torch.optim.Muon`, which knows neither kernels nor other parameters, cannot skip a step
-    without waiting for the GPU, and on a processor that has no bf16 is many times slower, since it multiplies in bf16
+    without waiting for the GPU, and on a CPU that has no bf16 is many times slower, since it multiplies in bf16
     everywhere; this one does so on CUDA only. Sharded parameters (DTensor) are not supported.
     """
 
@@ -235,6 +248,37 @@ class Plateau:
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         self.scale, self.waited = state["scale"], int(state["waited"])
+
+
+class LearningRates:
+    """Sets the learning rates of `optimizers` before each step: what each started with, times the schedule's factor,
+    the plateau's if that is the schedule, and `factor`."""
+
+    def __init__(self, optimizers: dict[str, Optimizer], config: OptimConfig, steps: int):
+        self.schedule = schedule(config, steps)
+        self.plateau = Plateau(config) if config.schedule == "plateau" else None
+        self.factor = 1.0
+        self._optimizers, self._scale = optimizers, math.nan  # what the rates were last multiplied by
+        for group in self._all():
+            group.setdefault("initial_lr", group["lr"])
+
+    def set(self, step: int) -> None:
+        scale = self.factor * (self.plateau.scale if self.plateau else 1.0) * self.schedule(step)
+        if scale != self._scale:
+            self._scale = scale
+            for group in self._all():
+                group["lr"] = group["initial_lr"] * scale
+
+    def largest(self) -> float:
+        """The largest rate of any group."""
+        return max(group["lr"] for group in self._all())
+
+    def forget(self) -> None:
+        """Set all rates anew at the next step, since the optimizers were loaded."""
+        self._scale = math.nan
+
+    def _all(self) -> list[dict[str, Any]]:  # loading its state gives an optimizer new groups
+        return [group for optimizer in self._optimizers.values() for group in optimizer.param_groups]
 
 
 # -------------------------------------------------------------------------------------- moving averages

@@ -11,11 +11,16 @@ from torchworks.shared.task import Phase, Task
 from torchworks.shared.training import checkpoint
 
 
-def check_task(task: Task, nets: dict[str, nn.Module]) -> None:
+def check_task(task: Task, nets: dict[str, nn.Module], accumulate: int) -> None:
     """Phases, the nets they train, and the attributes that hold those."""
     kind = type(task).__name__
     for phase in task.phases:
         _check_phase(phase, kind, nets)
+        if phase.whole_batch and accumulate > 1:
+            raise UserError(
+                f"The loss of phase '{phase.name}' needs the whole batch at once, so it cannot be accumulated over "
+                f"{accumulate} micro-batches. Leave --trainer.accumulate out; for a larger batch use more processes."
+            )
     if len({phase.name for phase in task.phases}) < len(task.phases):
         raise UserError(f"Two phases of {kind} have the same name.")
     for name in (*nets, *task.exported):
@@ -38,6 +43,12 @@ def _check_phase(phase: Phase, kind: str, nets: dict[str, nn.Module]) -> None:
         raise UserError(f"Phase '{phase.name}' must have `every` and `repeat` of at least 1.")
     if not any(parameter.requires_grad for parameter in nets[phase.net].parameters()):
         raise UserError(f"Phase '{phase.name}' trains '{phase.net}', which has no parameters to train.")
+    for name, module in nets[phase.net].named_modules():
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse:
+            raise UserError(
+                f"The embedding '{name or phase.net}' of '{phase.net}' was made with sparse=True, and sparse gradients "
+                "are not supported: the guard against bad steps cannot check them. Leave sparse=True out."
+            )
 
 
 def check_room(folder: Path, nets: Iterable[nn.Module], trained: Iterable[Tensor]) -> None:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 _INTERVAL = 0.5  # seconds between two redrawings of the bar
 _HIDDEN = ("lr", "seconds", "loss_scale")
-_SHORT = {"samples_per_second": "samples/s", "memory": "GiB"}
+_RATE, _ROWS = "_per_second", "samples_per_second"
+_SHORT = {"memory": "GiB"}
 
 
 class Progress:
@@ -51,7 +52,9 @@ class Progress:
             self._console.file.flush()
 
     def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        shown = {_SHORT.get(name, name): value for name, value in figures.items() if _shown(name, value)}
+        if sum(name.endswith(_RATE) for name in figures) > 1:  # the task counts something better than samples
+            figures = {name: value for name, value in figures.items() if name != _ROWS}
+        shown = {_named(name): value for name, value in figures.items() if _shown(name, value)}
         text = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
         if kind == "train" and self._bar is not None:
             self._bar.figures = text
@@ -93,6 +96,10 @@ class Silent:
 
 def _shown(name: str, value: float) -> bool:
     return name not in _HIDDEN and not (name.startswith("skipped") and not value)
+
+
+def _named(name: str) -> str:
+    return name.removesuffix(_RATE) + "/s" if name.endswith(_RATE) else _SHORT.get(name, name)
 
 
 def _short(value: float) -> str:

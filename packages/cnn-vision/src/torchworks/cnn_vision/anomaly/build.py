@@ -6,6 +6,7 @@ import torch
 
 from torchworks.cnn_vision.anomaly.baselines import baselines
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig
+from torchworks.cnn_vision.anomaly.one_class import open_good
 from torchworks.cnn_vision.anomaly.predictor import SMALL_MAPS, Pyramid, stride_of
 from torchworks.cnn_vision.anomaly.task import AnomalyDetection, calibrate, fill_memory
 from torchworks.cnn_vision.data.loading import open_loaders
@@ -15,7 +16,7 @@ from torchworks.cnn_vision.models.patchcore import PatchCore
 from torchworks.cnn_vision.models.vgg_features import SMALL, FeatureNet
 from torchworks.cnn_vision.style.features import open_features
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, Part, Source, open_loader, open_source
+from torchworks.shared.data import Dataset, Part, Source, open_loader
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
@@ -26,8 +27,7 @@ BATCH = 32
 
 def build(config: AnomalyConfig, device: Device) -> Experiment:
     """The memory is filled here; the trainer scores it."""
-    source = open_source(config.data, config.loader, config.seed)
-    check_source(source)
+    source = open_good(config)
     channels, size = source.schema["image"].shape[:2]
     good, valid = split_good(source, config.valid_fraction)
     backbone = open_backbone(config).to(device.device)
@@ -64,16 +64,6 @@ def split_good(source: Source, fraction: float) -> tuple[Dataset, Dataset]:
             "out fewer by a smaller --valid-fraction."
         )
     return Part(source.train, range(count - held)), Part(source.train, range(count - held, count))
-
-
-def check_source(source: Source) -> None:
-    """Raise `UserError` unless class 0 is good and training images are of it alone."""
-    classes = source.schema["label"].classes if "label" in source.schema else ()
-    if classes[:1] != ("good",):
-        raise UserError(
-            f"{source.name} does not say which images are good. Use defects, or your own images as mvtec:PATH with the "
-            "folders train/good, test/good and test/KIND."
-        )
 
 
 def check_size(size: int, stride: int) -> None:

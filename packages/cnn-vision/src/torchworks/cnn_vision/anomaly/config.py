@@ -1,9 +1,9 @@
 """Configuration of the recipe `anomaly`. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-from torchworks.shared.config import Config, Count, limited
+from torchworks.shared.config import Config, Count, ImageConfig, limited
 
 Fraction = Annotated[float, *limited(0, 1, above=True)]
 
@@ -16,6 +16,9 @@ class AnomalyConfig(Config):
     build: ClassVar[str] = "torchworks.cnn_vision.anomaly.build:build"
     renamed: ClassVar[dict[str, str]] = {"neighbours": "neighbors"}
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
+    good: str = ""
+    """Class whose images are good, in data of several classes; the others are anomalies (default: as the data say)."""
     pretrained: str = ""
     """Weights of the backbone: imagenet (a download), a file of weights for --model, or a run of the recipe features.
     Default: the small feature net, trained on bundled photographs once and kept."""

@@ -1,7 +1,7 @@
 """The recipe of anomaly detection."""
 
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig
-from torchworks.shared.config import LoaderConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, TrainerConfig
 
 
 def anomaly() -> AnomalyConfig:
@@ -15,6 +15,6 @@ def anomaly() -> AnomalyConfig:
     return AnomalyConfig(
         recipe="anomaly",
         data="defects",
-        loader=LoaderConfig(image_size=64),
+        loader=ImageConfig(image_size=64),
         trainer=TrainerConfig(steps=0, batch_size=32),
     )

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.anomaly.commands import Inspect
+from torchworks.cnn_vision.anomaly.config import AnomalyConfig
+from torchworks.cnn_vision.anomaly.one_class import open_good
 from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
 from torchworks.cnn_vision.inference.files import CHUNK, ImageFiles, print_lines
 from torchworks.cnn_vision.inference.plots import draw_heat
 from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
-from torchworks.shared.data import open_source
 from torchworks.shared.runs.opening import FinishedRun, open_run
 from torchworks.shared.runs.outputs import prepare_image_file
 
@@ -58,7 +59,8 @@ def predictions(run: FinishedRun, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def _test_images(run: FinishedRun, count: int, out: Path) -> None:
     """Half of them good, those with the highest scores; half defective, of each kind those with the lowest."""
-    source = open_source(run.config.data, run.config.loader, run.config.seed)
+    assert isinstance(run.config, AnomalyConfig)
+    source = open_good(run.config)
     samples = [source.test[i] for i in range(len(source.test))]
     pixels, label = (torch.stack([sample[name] for sample in samples]) for name in ("image", "label"))
     score, heat = predictions(run, pixels)

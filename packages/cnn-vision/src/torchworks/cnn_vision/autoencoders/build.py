@@ -90,6 +90,7 @@ class _Opened:
 
 def _open(config: CodeConfig, device: Device) -> _Opened:
     source = open_source(config.data, config.loader)
+    source.need("image")
     channels, size = source.schema["image"].shape[:2]
     augment = augmentations(config.augment, size, *UNIT)
     loaders = open_loaders(config, device, source.train, (source.test, source.test), augment, *UNIT)

@@ -1,10 +1,10 @@
 """Configuration of the recipes of autoencoders. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from torchworks.cnn_vision.config import Augmentation
-from torchworks.shared.config import Amount, Config, Count, UserError
+from torchworks.shared.config import Amount, Config, Count, ImageConfig, UserError
 
 SMALLEST = 7
 """Pixels along the smallest map of the net, at most."""
@@ -16,6 +16,7 @@ class CodeConfig(Config):
 
     package: ClassVar[str] = "cnn-vision"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     code: Count = 8
     """Dimensions of the code of an image."""
     width: Count = 16

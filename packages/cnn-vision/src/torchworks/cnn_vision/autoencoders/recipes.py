@@ -1,7 +1,7 @@
 """The recipes of autoencoders."""
 
 from torchworks.cnn_vision.autoencoders.config import AutoencoderConfig, VAEConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def autoencoder() -> AutoencoderConfig:
@@ -14,7 +14,7 @@ def autoencoder() -> AutoencoderConfig:
     return AutoencoderConfig(
         recipe="autoencoder",
         augment=("shift", "affine"),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=1000, batch_size=64, eval_every=500, log_every=100),
     )
@@ -33,7 +33,7 @@ def denoise() -> AutoencoderConfig:
         code=64,
         noise=0.3,
         augment=("shift", "affine"),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=1000, batch_size=64, eval_every=500, log_every=100),
     )
@@ -51,7 +51,7 @@ def vae() -> VAEConfig:
         recipe="vae",
         code=16,
         augment=("affine",),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=1000, log_every=100),
     )

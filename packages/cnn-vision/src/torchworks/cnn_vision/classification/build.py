@@ -9,14 +9,14 @@ from torchworks.cnn_vision.classification.predictor import classifier_config
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import VisionConfig
 from torchworks.cnn_vision.data.augmentations import augmentations
-from torchworks.cnn_vision.data.holdout import balanced_weights, held_out, imbalance
+from torchworks.cnn_vision.data.holdout import balanced_weights, imbalance
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.data.subset import with_classes, with_shots
 from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization, wants_small_images
 from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.shared.config import Config, UserError
-from torchworks.shared.data import Source, open_source
+from torchworks.shared.data import Source, held_out, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
@@ -96,6 +96,7 @@ def open_classes(config: Config) -> Source:
 
 def classes_of(source: Source) -> tuple[str, ...]:
     """The class names; raises `UserError` if there are fewer than two, or an image may have several."""
+    source.need("image")
     if "label" in source.schema and source.schema["label"].shape:
         raise UserError(
             f"A classifier gives each image one class, but those of {source.name} may have several or none. Use the "

@@ -1,7 +1,7 @@
 """The recipes of classification. Their docstrings are what `list` prints."""
 
 from torchworks.cnn_vision.classification.config import ClassifierConfig, TransferConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def classify() -> ClassifierConfig:
@@ -17,7 +17,7 @@ def classify() -> ClassifierConfig:
         model="resnet20",
         augment=("shift", "affine"),
         valid_fraction=0.0,
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=700, batch_size=64, ema=0.99),
     )
@@ -41,7 +41,7 @@ def transfer() -> TransferConfig:
         pretrain_steps=150,
         augment=("shift", "affine"),
         valid_fraction=0.0,
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=120, batch_size=15),
     )
@@ -55,7 +55,7 @@ def study() -> ClassifierConfig:
         model="resnet20",
         shots=20,
         valid_fraction=0.0,
-        loader=LoaderConfig(image_size=8),
+        loader=ImageConfig(image_size=8),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=250, batch_size=64),
     )

@@ -13,7 +13,6 @@ from torch import Tensor
 from torchworks.cnn_vision.classification import plots
 from torchworks.cnn_vision.classification.build import classes_of, open_classes
 from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores
-from torchworks.cnn_vision.data.subset import labels_of
 from torchworks.cnn_vision.inference import report
 from torchworks.cnn_vision.inference.commands import Evaluate, Explain, Predict
 from torchworks.cnn_vision.inference.explain import explain_files
@@ -22,7 +21,7 @@ from torchworks.cnn_vision.inference.gradcam import heat_of
 from torchworks.cnn_vision.inference.plots import draw_heat, draw_images
 from torchworks.cnn_vision.inference.resized import dataset_probabilities, probabilities, resized
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, open_source
+from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import make_folder

@@ -27,7 +27,7 @@ from torch import Tensor
 from torchworks.cnn_vision.data.bundled import photo, side
 from torchworks.cnn_vision.data.generated import Generated
 from torchworks.cnn_vision.data.sample import scene_schema
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.split import fingerprint
 
@@ -44,6 +44,7 @@ TRAIN, TEST = 400, 60
 def open_cells(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with color patches of as many pixels of the photograph as `image_size` says; `seed` chooses their
     places. Raises `UserError` if they do not fit, or something follows the name."""
+    config = ImageConfig.of(config, "cells")
     if rest:
         raise UserError(f"The data source 'cells' takes nothing after a colon; 'cells:{rest}' was given.")
     if config.channels == 1:

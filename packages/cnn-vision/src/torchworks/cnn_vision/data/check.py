@@ -6,28 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from torchworks.cnn_vision.data.coco import read_coco
 from torchworks.cnn_vision.data.depth import read_depth
 from torchworks.cnn_vision.data.draw import draw_nine
-from torchworks.cnn_vision.data.driving import read_driving
-from torchworks.cnn_vision.data.labelled import source_of
+from torchworks.cnn_vision.data.labelled import open_labels, source_of
 from torchworks.cnn_vision.data.labels import KINDS, Examined, Labels, by_kind, examine
-from torchworks.cnn_vision.data.masks import read_masks
 from torchworks.cnn_vision.data.sample import IGNORED
-from torchworks.cnn_vision.data.voc import read_voc
-from torchworks.cnn_vision.data.yolo import read_yolo
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Report, Source, open_source
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
+from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.report import FEW, Finding, copies, counted, graded, modes, of_source, stored, unreadable
+from torchworks.shared.data.sources import Opener
 
-READERS: dict[str, Callable[[str], Labels]] = {
-    "coco": read_coco,
-    "voc": read_voc,
-    "yolo": read_yolo,
-    "masks": read_masks,
-    "driving": read_driving,
-}
 LISTED = 10
 """Faults of a kind that are named."""
 SHOWN = 320
@@ -37,27 +26,48 @@ MEASURED = 50
 _NARROW = 4
 
 
-def check_scenes(spec: str, config: LoaderConfig, seed: int) -> Report:
-    """Look at all of the data. Raises `UserError` if there is nothing to look at (no such folder, no images, a file
-    that is not of this format at all)."""
-    kind, _, path = spec.partition(":")
-    config = replace(config, image_size=max(config.image_size, SHOWN))
-    findings: list[Finding] = []
-    source: Source | None = None
-    if kind in READERS:
-        examined = examine(READERS[kind](path), config)
-        findings += _of_labels(examined, config)
-        try:
-            source = source_of(spec, examined, replace(config, skip_bad=True), seed)
-        except UserError as error:
-            findings.append(Finding("problem", str(error)))
-    else:
-        source = open_source(spec, config, seed)
+def labelled_source(kind: str, read: Callable[[str], Labels]) -> CheckedOpener:
+    """The opener of the sources `kind`:PATH, whose files are read by `read`. It raises `UserError` if there are no such
+    files, or for faults in them."""
+
+    def open_files(path: str, config: LoaderConfig, seed: int) -> Source:
+        return open_labels(f"{kind}:{path}", read(path), ImageConfig.of(config, kind), seed)
+
+    def check_files(spec: str, config: LoaderConfig, seed: int) -> Report:
+        return check_labels(spec, read(spec.partition(":")[2]), _enlarged(config, kind), seed)
+
+    return CheckedOpener(open_files, check_files)
+
+
+def drawn_source(kind: str, opener: Opener) -> CheckedOpener:
+    """The opener of samples with boxes and masks that are drawn, `kind` or `kind`:OPTIONS, and cannot be faulty."""
+
+    def check_drawn(spec: str, config: LoaderConfig, seed: int) -> Report:
+        source = opener(spec.partition(":")[2], _enlarged(config, kind), seed)
+        return Report(spec, graded(list(of_source(source))), source, draw_nine)
+
+    return CheckedOpener(opener, check_drawn)
+
+
+def _enlarged(config: LoaderConfig, kind: str) -> ImageConfig:
+    images = ImageConfig.of(config, kind)
+    return replace(images, image_size=max(images.image_size, SHOWN))
+
+
+def check_labels(spec: str, labels: Labels, config: ImageConfig, seed: int) -> Report:
+    """Look at all of the data."""
+    examined = examine(labels, config)
+    findings = list(_of_labels(examined, config))
+    source = None
+    try:
+        source = source_of(spec, examined, replace(config, skip_bad=True), seed)
+    except UserError as error:
+        findings.append(Finding("problem", str(error)))
     findings += of_source(source) if source else []
     return Report(spec, graded(findings), source, draw_nine)
 
 
-def _of_labels(examined: Examined, config: LoaderConfig) -> Iterator[Finding]:
+def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
     labels, listing, scans = examined.labels, examined.listing, examined.scans
     for kind, faults in by_kind(examined.faults).items():
         level, text = KINDS[kind]

@@ -14,20 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from torchworks.cnn_vision.data.check import labelled_source
 from torchworks.cnn_vision.data.folders import base_folder, part_of, shown
-from torchworks.cnn_vision.data.labelled import open_labels
 from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels, Thing
 from torchworks.cnn_vision.data.outlines import Outline, polygons, runs
 from torchworks.cnn_vision.data.sample import IGNORED
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Source
+from torchworks.shared.config import UserError
 
 _OTHERS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")
-
-
-def open_coco(path: str, config: LoaderConfig, seed: int) -> Source:
-    """Raises `UserError` if there are no such files, or for faults in them."""
-    return open_labels(f"coco:{path}", read_coco(path), config, seed)
 
 
 def read_coco(path: str) -> Labels:
@@ -187,3 +181,6 @@ def _is_id(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+open_coco = labelled_source("coco", read_coco)

@@ -25,7 +25,7 @@ from scipy.special import expit
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.data.bundled import bundled
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.data.dataset import fit, image_schema
 from torchworks.shared.data.split import digests, fingerprint
@@ -45,6 +45,7 @@ COUNTS = {"train": 96, "valid": 24, "good": 40, "each": 15}
 def open_defects(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source. Its label is 0 for good images and else the kind of the defect; test samples have a `mask`, uint8
     (S, S), 1 on the defect. `seed` draws places and defects anew. Raises `UserError` for an unknown texture."""
+    config = ImageConfig.of(config, "defects")
     if rest and rest not in (*TEXTURES, ALL):
         raise UserError(
             f"The data source 'defects' has no texture '{rest}'.{nearest(rest, TEXTURES)} It has "

@@ -14,19 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torchworks.cnn_vision.data.check import labelled_source
 from torchworks.cnn_vision.data.depth import ENDINGS
 from torchworks.cnn_vision.data.folders import beside, partner, read_names, shown
-from torchworks.cnn_vision.data.labelled import open_labels
 from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels
 from torchworks.cnn_vision.data.masks import MASK_ENDINGS
 from torchworks.cnn_vision.data.yolo import read_yolo
-from torchworks.shared.config import LoaderConfig
-from torchworks.shared.data import Source
-
-
-def open_driving(path: str, config: LoaderConfig, seed: int) -> Source:
-    """Raises `UserError` if there are no such files, or for faults in them."""
-    return open_labels(f"driving:{path}", read_driving(path), config, seed)
 
 
 def read_driving(path: str) -> Labels:
@@ -58,3 +51,6 @@ def _alone(folders: set[Path], endings: Sequence[str], used: set[Path | None], b
     files = [file for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.iterdir())]
     alone = [file for file in files if file.suffix.lower() in endings and file not in used]
     return [Fault("missing", shown(file, base), "there is no such image") for file in alone]
+
+
+open_driving = labelled_source("driving", read_driving)

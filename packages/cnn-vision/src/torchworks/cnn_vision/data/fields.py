@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from torchworks.cnn_vision.data import holdout
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Dataset, Schema, Source, open_source, resident
 from torchworks.shared.data.dataset import nbytes
 
@@ -37,10 +36,11 @@ class Fields:
         return {item.name: sample[item.name] for item in self.schema.fields}
 
 
-def open_fields(data: str, config: LoaderConfig, seed: int, names: Sequence[str]) -> Source:
+def open_fields(data: str, config: ImageConfig, seed: int, names: Sequence[str]) -> Source:
     """The source with the fields of these names, held in memory unless it is too large. Raises `UserError` if it lacks
     one."""
     source = open_source(data, config, seed)
+    source.need("image")
     for name in names:
         if name not in source.schema:
             advice = ADVICE.get(name, "")
@@ -52,8 +52,3 @@ def open_fields(data: str, config: LoaderConfig, seed: int, names: Sequence[str]
         return resident(chosen) if config.kind != "stream" and nbytes(chosen) <= MOST_BYTES else chosen
 
     return replace(source, train=part(source.train), test=part(source.test), schema=schema)
-
-
-def held_out(train: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """(rest, held out), equal images on one side; nothing is held out for a fraction of 0."""
-    return (train, None) if len(train) < 2 else holdout.held_out(train, fraction, seed, strata=[0] * len(train))

@@ -6,21 +6,8 @@ Shape letters: K classes.
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data.subset import digests_of, labels_of
-from torchworks.shared.data import Dataset, Part
+from torchworks.shared.data import Dataset, labels_of
 from torchworks.shared.data.report import UNEVEN
-from torchworks.shared.data.split import split
-
-
-def held_out(
-    train: Dataset, fraction: float, seed: int, strata: list[int] | None = None
-) -> tuple[Dataset, Dataset | None]:
-    """(rest, held out), the same share of every class, or of every number in `strata`, and equal images on one side;
-    nothing is held out for a fraction of 0."""
-    if not fraction:
-        return train, None
-    rest, valid = split(digests_of(train), labels_of(train).tolist() if strata is None else strata, fraction, seed)
-    return Part(train, rest), Part(train, valid)
 
 
 def balanced_weights(dataset: Dataset, num_classes: int) -> Tensor:

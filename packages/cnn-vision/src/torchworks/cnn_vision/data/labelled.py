@@ -17,7 +17,7 @@ from torch import Tensor
 from torchworks.cnn_vision.data.depth import NotDepth, read_depth
 from torchworks.cnn_vision.data.labels import KINDS, Examined, Labelled, Labels, NotIds, by_kind, examine, read_mask
 from torchworks.cnn_vision.data.sample import IGNORED, VOID, Letterbox, padded, scene_schema
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Schema, Source
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import Scan, picture
@@ -27,12 +27,12 @@ from torchworks.shared.data.split import fingerprint
 Read = TypeVar("Read")
 
 
-def open_labels(spec: str, labels: Labels, config: LoaderConfig, seed: int) -> Source:
+def open_labels(spec: str, labels: Labels, config: ImageConfig, seed: int) -> Source:
     """Raises `UserError` for faults that spoil a training, unless `skip_bad` leaves out what is faulty."""
     return source_of(spec, examine(labels, config), config, seed)
 
 
-def source_of(spec: str, examined: Examined, config: LoaderConfig, seed: int) -> Source:
+def source_of(spec: str, examined: Examined, config: ImageConfig, seed: int) -> Source:
     """The same of labels that were examined already."""
     labels, listing, scans = examined.labels, examined.listing, examined.scans
     if not config.skip_bad:
@@ -87,7 +87,7 @@ def _mark(image: Labelled, scan: Scan) -> str:
     return " ".join([scan.digest, things, *files])
 
 
-def _schema(labels: Labels, images: Sequence[Labelled], config: LoaderConfig, *, grey: bool) -> Schema:
+def _schema(labels: Labels, images: Sequence[Labelled], config: ImageConfig, *, grey: bool) -> Schema:
     things = [thing for image in images for thing in image.things]
     outlined = bool(things) and all(thing.outline for thing in things if thing.label != IGNORED)
     masked = any(image.mask for image in images)

@@ -19,7 +19,7 @@ from torchworks.cnn_vision.data.depth import NotDepth, read_depth
 from torchworks.cnn_vision.data.folders import shown
 from torchworks.cnn_vision.data.outlines import Outline, Polygons, Runs
 from torchworks.cnn_vision.data.sample import IGNORED, INSTANCES, VOID
-from torchworks.shared.config import LoaderConfig
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.data.images import PIXEL_LIMIT, Scan, reason
 from torchworks.shared.data.listing import Listing, scan_listing
 
@@ -135,7 +135,7 @@ class Examined:
     binary: bool = False
 
 
-def examine(labels: Labels, config: LoaderConfig) -> Examined:
+def examine(labels: Labels, config: ImageConfig) -> Examined:
     """Look at all images, masks and depths. What is faulty of them is left out, boxes that reach out are cut."""
     scans = scan_listing(_listing(labels, [() for _ in labels.images]), config)
     faults = list(labels.faults)

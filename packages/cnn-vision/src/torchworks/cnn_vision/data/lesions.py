@@ -26,7 +26,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 from torch.nn import functional as F
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import ArrayDataset, Field, Schema, Source, TensorDataset
 from torchworks.shared.data.split import digests, fingerprint
 
@@ -67,6 +67,7 @@ def open_lesions(rest: str, config: LoaderConfig, seed: int) -> Source:
 
     `seed` draws places and lesions anew. Raises `UserError` if something stands behind the name.
     """
+    config = ImageConfig.of(config, "lesions")
     if rest:
         raise UserError(f"The data source 'lesions' takes nothing after a colon; 'lesions:{rest}' was given.")
     photo, names = _photograph(), tuple(KINDS)

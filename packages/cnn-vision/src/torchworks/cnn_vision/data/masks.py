@@ -11,6 +11,7 @@ as drawing programs write them, are taken for background and foreground. Images 
 from collections.abc import Iterator
 from pathlib import Path
 
+from torchworks.cnn_vision.data.check import labelled_source
 from torchworks.cnn_vision.data.folders import (
     base_folder,
     beside,
@@ -20,19 +21,12 @@ from torchworks.cnn_vision.data.folders import (
     read_names,
     shown,
 )
-from torchworks.cnn_vision.data.labelled import open_labels
 from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Source
+from torchworks.shared.config import UserError
 
 MASK_ENDINGS = tuple(
     f"{mark}{ending}" for mark in ("", "_mask") for ending in (".png", ".bmp", ".gif", ".tif", ".tiff")
 )
-
-
-def open_masks(path: str, config: LoaderConfig, seed: int) -> Source:
-    """Raises `UserError` if there are no such files, or for faults in them."""
-    return open_labels(f"masks:{path}", read_masks(path), config, seed)
 
 
 def read_masks(path: str) -> Labels:
@@ -60,3 +54,6 @@ def _images(base: Path, part: str, folder: Path, faults: list[Fault]) -> Iterato
             faults.append(Fault("unlabelled", shown(file, base), "it has no mask and is left out"))
     alone = [mask for mask in images_below(masks) if mask not in used]
     faults += [Fault("missing", shown(mask, base), "there is no such image") for mask in alone]
+
+
+open_masks = labelled_source("masks", read_masks)

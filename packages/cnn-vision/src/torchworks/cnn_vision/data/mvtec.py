@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import FileDataset, Source
 from torchworks.shared.data.dataset import Schema, TensorDataset, gather, image_schema
 from torchworks.shared.data.images import SUFFIXES, scan
@@ -45,6 +45,7 @@ class MaskedDataset:
 def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source; labels are 0 for good, else the kind of the defect, and test samples have a `mask` uint8 (S, S) if
     all defects have one. Raises `UserError` for folders or files that are missing or cannot be read."""
+    config = ImageConfig.of(config, "mvtec")
     base = Path(rest).expanduser()
     good = _images(base, "train", "good")
     test_folder = base / "test"

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from torchworks.cnn_vision.data.bundled import bundled
-from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.data.dataset import fit, image_schema
 from torchworks.shared.data.images import scan
@@ -50,6 +50,7 @@ STYLES = (
 
 def open_photos(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source; `seed` draws the places of the crops anew. Raises `UserError` if something follows the name."""
+    config = ImageConfig.of(config, "photos")
     if rest:
         raise UserError(f"The data source 'photos' takes nothing after a colon; 'photos:{rest}' was given.")
     return _source("photos", (TRAIN, TEST), config, seed, recolor=False)
@@ -59,13 +60,14 @@ def open_styles(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The bundled source `styles`: crops of textures and of photographs rich in texture, in colors drawn at random; of
     other photographs in the test part. It replaces paintings, since none are bundled. Raises `UserError` if
     something follows the name."""
+    config = ImageConfig.of(config, "styles")
     if rest:
         raise UserError(f"The data source 'styles' takes nothing after a colon; 'styles:{rest}' was given.")
     return _source("styles", STYLES, config, seed, recolor=True)
 
 
 def _source(
-    name: str, names: tuple[Sequence[str], Sequence[str]], config: LoaderConfig, seed: int, *, recolor: bool
+    name: str, names: tuple[Sequence[str], Sequence[str]], config: ImageConfig, seed: int, *, recolor: bool
 ) -> Source:
     schema = image_schema(config.channels or 3, config.image_size)
     parts = []

@@ -26,10 +26,11 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from torchworks.cnn_vision.data import bundled
+from torchworks.cnn_vision.data.check import drawn_source
 from torchworks.cnn_vision.data.generated import Generated
 from torchworks.cnn_vision.data.sample import IGNORED, boxes_around, padded, scene_schema
 from torchworks.cnn_vision.data.source_options import parse
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.split import fingerprint
 
@@ -61,9 +62,10 @@ class RoadOptions:
     """Test scenes."""
 
 
-def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
+def _open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with color images; `seed` draws all scenes anew. Raises `UserError` for unknown options and values
     out of range."""
+    config = ImageConfig.of(config, "roads")
     options = parse("roads", rest, {"default": RoadOptions()})
     if config.channels == 1:
         raise UserError("The data source 'roads' is in color; leave --loader.channels out.")
@@ -87,6 +89,9 @@ def open_roads(rest: str, config: LoaderConfig, seed: int) -> Source:
         schema,
         mark,
     )
+
+
+open_roads = drawn_source("roads", _open_roads)
 
 
 @dataclass(frozen=True)

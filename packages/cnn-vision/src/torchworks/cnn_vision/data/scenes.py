@@ -25,10 +25,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.data import bundled
+from torchworks.cnn_vision.data.check import drawn_source
 from torchworks.cnn_vision.data.generated import PARTS, Generated
 from torchworks.cnn_vision.data.sample import boxes_around, padded, scene_schema
 from torchworks.cnn_vision.data.source_options import parse
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.split import fingerprint
 
@@ -77,14 +78,15 @@ LEVELS = {
 }
 
 
-def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
+def _open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, with color images; `seed` chooses the split and draws all scenes anew. Raises `UserError` for
     unknown options and values out of range."""
+    config = ImageConfig.of(config, "scenes")
     options = parse("scenes", rest, LEVELS)
     _check(options)
     if config.channels == 1:
         raise UserError("The data source 'scenes' is in color; leave --loader.channels out.")
-    small = LoaderConfig(image_size=8, channels=1, test_fraction=config.test_fraction)
+    small = ImageConfig(image_size=8, channels=1, test_fraction=config.test_fraction)
     digits = open_source("digits", small, seed)
     glyphs = {part: _glyphs(resident(getattr(digits, part)).tensors, options.shapes) for part in PARTS}
     things = (*DIGITS, *SHAPES) if options.shapes else DIGITS
@@ -96,6 +98,9 @@ def open_scenes(rest: str, config: LoaderConfig, seed: int) -> Source:
     licence = f"{digits.licence}; {bundled.LICENCE}"
     mark = fingerprint([digits.fingerprint, seed, *dataclasses.astuple(options)])
     return Source("scenes", licence, train, test, schema, mark)
+
+
+open_scenes = drawn_source("scenes", _open_scenes)
 
 
 def _check(options: SceneOptions) -> None:

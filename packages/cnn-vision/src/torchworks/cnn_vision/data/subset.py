@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.data import Dataset, Part, Schema, Source, TensorDataset, resident
+from torchworks.shared.data import Dataset, Part, Schema, Source, TensorDataset, labels_of
 from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.listing import some
-from torchworks.shared.data.split import digests
 from torchworks.shared.numbers.stream import mix
 
 
@@ -28,22 +27,6 @@ class Relabelled(Part):
 
     def resident(self) -> TensorDataset:
         return TensorDataset(super().resident().tensors | {"label": self.labels}, self.schema)
-
-
-def labels_of(dataset: Dataset) -> Tensor:
-    """int64 (N,), without decoding any image."""
-    labels = getattr(dataset, "labels", None)
-    if labels is None:
-        labels = getattr(dataset, "tensors", {}).get("label")
-    if labels is None and isinstance(dataset, Part):
-        labels = labels_of(dataset.dataset)[dataset.indices]
-    return labels if labels is not None else torch.stack([dataset[i]["label"] for i in range(len(dataset))])
-
-
-def digests_of(dataset: Dataset) -> list[str]:
-    """A hash of the pixels of each image: from the scan of the files, else of the images in memory."""
-    scans = getattr(dataset, "scans", ())
-    return [scan.digest for scan in scans] if scans else digests(resident(dataset).tensors["image"])
 
 
 def with_classes(source: Source, classes: tuple[str, ...]) -> Source:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+from torchworks.cnn_vision.data.check import labelled_source
 from torchworks.cnn_vision.data.folders import base_folder, images_below, part_of, partner, read_names, shown
-from torchworks.cnn_vision.data.labelled import open_labels
 from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels, Thing
 from torchworks.cnn_vision.data.sample import IGNORED
-from torchworks.shared.config import LoaderConfig, UserError, nearest
-from torchworks.shared.data import Source
+from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.listing import natural
 
 CLASSES = (
@@ -27,11 +26,6 @@ CLASSES = (
 )
 """Pascal's own: the classes of data that have no others."""
 _DEPTH = 50
-
-
-def open_voc(path: str, config: LoaderConfig, seed: int) -> Source:
-    """Raises `UserError` if there are no such files, or for faults in them."""
-    return open_labels(f"voc:{path}", read_voc(path), config, seed)
 
 
 def read_voc(path: str) -> Labels:
@@ -208,3 +202,6 @@ def _box(one: Element) -> tuple[float, float, float, float] | None:
         return None
     inside = all(abs(edge) < 1e9 for edge in (x1, y1, x2, y2))  # not so of nan and infinity
     return (x1 - 1, y1 - 1, x2, y2) if inside else None
+
+
+open_voc = labelled_source("voc", read_voc)

@@ -14,17 +14,11 @@ from typing import Any
 
 import yaml
 
+from torchworks.cnn_vision.data.check import labelled_source
 from torchworks.cnn_vision.data.folders import base_folder, beside, image_folders, images_below, read_names, shown
-from torchworks.cnn_vision.data.labelled import open_labels
 from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels, Thing
 from torchworks.cnn_vision.data.outlines import Polygons, polygon
-from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Source
-
-
-def open_yolo(path: str, config: LoaderConfig, seed: int) -> Source:
-    """Raises `UserError` if there are no such files, or for faults in them."""
-    return open_labels(f"yolo:{path}", read_yolo(path), config, seed)
+from torchworks.shared.config import UserError
 
 
 def read_yolo(path: str, kind: str = "yolo") -> Labels:
@@ -144,3 +138,6 @@ def _known(things: list[Thing], classes: tuple[str, ...], faults: list[Fault]) -
             known = f"there are 0…{len(classes) - 1}"
             faults.append(Fault("class", thing.place, f"class {thing.label}; {known}"))
     return tuple(thing for thing in things if 0 <= thing.label < len(classes))
+
+
+open_yolo = labelled_source("yolo", read_yolo)

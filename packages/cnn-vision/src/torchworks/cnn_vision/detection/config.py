@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from torchworks.cnn_vision.models.dense import list_detectors
-from torchworks.shared.config import Amount, Config, LoaderConfig, Share, UserError, nearest
+from torchworks.shared.config import Amount, Config, ImageConfig, Share, UserError, nearest
 
 STRIDE, SMALLEST = 32, 64
 """Images have sides, in pixels, that are a multiple of the first and at least the second."""
@@ -19,7 +19,7 @@ class DetectorConfig(Config):
     renamed: ClassVar[dict[str, str]] = {"normalise": "normalize"}
     renamed_values: ClassVar[dict[str, dict[str, str]]] = {"augment": {"colour": "color"}}
 
-    loader: LoaderConfig = field(default_factory=lambda: LoaderConfig(image_size=96))
+    loader: ImageConfig = field(default_factory=lambda: ImageConfig(image_size=96))
     model: str = "yolo_resnet20"
     """Detector: yolo_, ssd_, fasterrcnn_ and maskrcnn_ with resnet20 are for images of about 100 pixels; yolo_resnet50,
     ssd300_vgg16, fasterrcnn_resnet50_fpn and maskrcnn_resnet50_fpn for larger ones."""

@@ -1,7 +1,7 @@
 """The recipes of detection."""
 
 from torchworks.cnn_vision.detection.config import DetectorConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def detect() -> DetectorConfig:
@@ -55,7 +55,7 @@ def _on_scenes(recipe: str, model: str, *, lr: float, steps: int) -> DetectorCon
         data="scenes:train=8000",
         model=model,
         valid_fraction=0.05,
-        loader=LoaderConfig(image_size=96),
+        loader=ImageConfig(image_size=96),
         optim=OptimConfig(lr=lr, schedule="one-cycle"),
         trainer=TrainerConfig(steps=steps, batch_size=8, eval_every=600, ema=0.998, clip=10.0),
     )

@@ -1,9 +1,9 @@
 """Configuration of the recipe of driving perception. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, UserError
+from torchworks.shared.config import Amount, Config, ImageConfig, UserError
 
 STRIDE = 32
 """The size of the images is a multiple of this."""
@@ -16,6 +16,7 @@ class DriveConfig(Config):
     package: ClassVar[str] = "cnn-vision"
     build: ClassVar[str] = "torchworks.cnn_vision.driving.build:build"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     weighting: Literal["uncertainty", "equal"] = "uncertainty"
     """Weights of the three losses: by the uncertainty that the net learns of each task, or equal."""
     augment: bool = True

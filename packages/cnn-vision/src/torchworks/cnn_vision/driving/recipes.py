@@ -1,7 +1,7 @@
 """The recipe of driving perception."""
 
 from torchworks.cnn_vision.driving.config import DriveConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def drive() -> DriveConfig:
@@ -16,7 +16,7 @@ def drive() -> DriveConfig:
     return DriveConfig(
         recipe="drive",
         data="roads",
-        loader=LoaderConfig(image_size=96),
+        loader=ImageConfig(image_size=96),
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=800, batch_size=16, ema=0.99, clip=10.0, eval_every=400, log_every=50),
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.data.sample import Letterbox
-from torchworks.shared.config import UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Dataset
 from torchworks.shared.data.images import PIXEL_LIMIT
 from torchworks.shared.data.images import picture as read_picture
@@ -71,7 +71,7 @@ def scored_parts(
     field in `classes`."""
     channels = run.predictor.signature.inputs[0].shape[1]
     assert isinstance(channels, int)
-    loader = replace(run.config.loader, channels=channels)
+    loader = replace(ImageConfig.of(run.config.loader, run.config.data), channels=channels)
     source = open_fields(data or run.config.data, loader, run.config.seed, fields)
     for name, wanted in classes.items():
         if source.schema[name].classes != wanted:

@@ -55,7 +55,7 @@ from torchworks.cnn_vision.models.faster_rcnn import (
 )
 from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.resnet import resnet50
-from torchworks.shared.full_precision import full_precision
+from torchworks.shared.training.full_precision import full_precision
 
 __all__ = ["MaskRCNN", "maskrcnn_resnet20_fpn", "maskrcnn_resnet50_fpn", "rename_old_keys"]
 

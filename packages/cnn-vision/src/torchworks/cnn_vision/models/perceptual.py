@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.models.vgg_features import PIXELS
-from torchworks.shared.full_precision import full_precision
+from torchworks.shared.training.full_precision import full_precision
 
 Maps = dict[str, Tensor]
 COARSE, COARSE_WEIGHT = 8, 30.0

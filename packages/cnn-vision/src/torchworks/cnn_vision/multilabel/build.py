@@ -12,9 +12,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.classification.build import model_config, trained_model
 from torchworks.cnn_vision.data.augmentations import augmentations
-from torchworks.cnn_vision.data.holdout import held_out
 from torchworks.cnn_vision.data.loading import open_loaders
-from torchworks.cnn_vision.data.subset import labels_of
 from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization
 from torchworks.cnn_vision.multilabel.baselines import logistic_regressions
 from torchworks.cnn_vision.multilabel.config import MultilabelConfig
@@ -23,7 +21,7 @@ from torchworks.cnn_vision.multilabel.predictor import multilabel_config
 from torchworks.cnn_vision.multilabel.task import Multilabel
 from torchworks.cnn_vision.multilabel.thresholds import chosen_thresholds
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Dataset, Source, open_source
+from torchworks.shared.data import Dataset, Source, held_out, labels_of, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.training.experiment import Experiment
 

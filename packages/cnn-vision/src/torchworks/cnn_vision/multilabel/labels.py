@@ -14,7 +14,9 @@ from torchworks.shared.data.dataset import Field
 
 
 def open_labels(source: Source, positive: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
-    """Names of the labels, and their places (K,) among the classes. Raises `UserError` for a source without labels."""
+    """Names of the labels, and their places (K,) among the classes. Raises `UserError` for a source without images or
+    labels."""
+    source.need("image")
     if "label" not in source.schema:
         raise UserError(
             f"{source.name} has no labels to learn. Give each class a sub-folder of its own, or a CSV table a column "

@@ -1,7 +1,7 @@
 """The recipe of multi-label classification. Its docstring is what `list` prints."""
 
 from torchworks.cnn_vision.multilabel.config import MultilabelConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def medical() -> MultilabelConfig:
@@ -21,7 +21,7 @@ def medical() -> MultilabelConfig:
         augment=("flip", "shift"),
         class_weights="balanced",
         valid_fraction=0.2,
-        loader=LoaderConfig(image_size=48),
+        loader=ImageConfig(image_size=48),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=1000, batch_size=32, eval_every=250),
     )

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.data.subset import labels_of
 from torchworks.cnn_vision.inference import report
 from torchworks.cnn_vision.inference.commands import Evaluate, Explain, Predict
 from torchworks.cnn_vision.inference.explain import explain_files
@@ -25,7 +24,7 @@ from torchworks.cnn_vision.multilabel import plots
 from torchworks.cnn_vision.multilabel.labels import open_labels, targets
 from torchworks.cnn_vision.multilabel.metrics import by_label, multilabel_scores
 from torchworks.cnn_vision.multilabel.predictor import MultilabelPredictor
-from torchworks.shared.data import Dataset, open_source
+from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import file_name, make_folder

@@ -1,9 +1,9 @@
 """Configuration of the recipes of segmentation. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Share, UserError, limited
+from torchworks.shared.config import Amount, Config, ImageConfig, Share, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class SegmentConfig(Config):
     build: ClassVar[str] = "torchworks.cnn_vision.segmentation.build:build"
     renamed: ClassVar[dict[str, str]] = {"colours": "colors"}
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     model: str = "unet"
     """Architecture: unet, deeplabv3_resnet20, deeplabv3_mobilenet_v3_large, deeplabv3_resnet50 or _resnet101."""
     width: Annotated[int | None, *limited(1, 1024, below=False)] = None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from torchworks.cnn_vision.data.sample import VOID
-from torchworks.shared.full_precision import full_precision
+from torchworks.shared.training.full_precision import full_precision
 
 
 @full_precision

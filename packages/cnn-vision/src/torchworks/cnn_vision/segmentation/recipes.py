@@ -1,7 +1,7 @@
 """The recipes of segmentation."""
 
 from torchworks.cnn_vision.segmentation.config import SegmentConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def segment() -> SegmentConfig:
@@ -35,7 +35,7 @@ def _on_scenes(recipe: str, model: str, *, width: int | None, lr: float, steps: 
         width=width,
         augment=False,
         valid_fraction=0.05,
-        loader=LoaderConfig(image_size=96),
+        loader=ImageConfig(image_size=96),
         optim=OptimConfig(lr=lr, schedule="one-cycle", warmup=100),
         trainer=TrainerConfig(steps=steps, batch_size=batch_size, ema=0.99, eval_every=steps // 2, log_every=50),
     )
@@ -59,7 +59,7 @@ def cells() -> SegmentConfig:
         depth=3,
         flip=True,
         colors=False,
-        loader=LoaderConfig(image_size=96),
+        loader=ImageConfig(image_size=96),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=200, batch_size=8, ema=0.98, eval_every=100, log_every=50),
     )

@@ -1,10 +1,10 @@
 """Configuration of the recipe `speed`. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from torchworks.cnn_vision.config import Augmentation
-from torchworks.shared.config import Amount, Config, Share, UserError, limited
+from torchworks.shared.config import Amount, Config, ImageConfig, Share, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class SpeedConfig(Config):
     package: ClassVar[str] = "cnn-vision"
     build: ClassVar[str] = "torchworks.cnn_vision.speedrun.build:build"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     model: str = "airbench94"
     """Architecture; the learning rates suit airbench94."""
     widths: Annotated[tuple[int, int, int], *limited(1)] = (64, 256, 256)

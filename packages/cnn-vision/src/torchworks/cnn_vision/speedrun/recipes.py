@@ -1,7 +1,7 @@
 """The recipe `speed`. Its docstring is what `list` prints."""
 
 from torchworks.cnn_vision.speedrun.config import SpeedConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def speed() -> SpeedConfig:
@@ -29,7 +29,7 @@ def speed() -> SpeedConfig:
         head_lr=0.25,
         bias_lr=12.0,
         whitening_epochs=1.0,
-        loader=LoaderConfig(image_size=32, channels=3),
+        loader=ImageConfig(image_size=32, channels=3),
         optim=OptimConfig(lr=0.15, schedule="linear"),
         trainer=TrainerConfig(steps=720, batch_size=256, channels_last="on"),
     )

@@ -68,6 +68,7 @@ class FusedModel(TrainedModel):
 def build_fast(config: FastConfig, device: Device) -> Experiment:
     """A net for one style, scored on photographs that it was not trained on."""
     source = open_source(config.data, config.loader)
+    source.need("image")
     style = open_image(config.style, config.style_size)[None].to(device.device) / 255
     features = open_features(config.features, LAYERS, config.loader.root).to(device.device)
     net = TransformNet(config.width, config.blocks)
@@ -92,6 +93,8 @@ def build_fast(config: FastConfig, device: Device) -> Experiment:
 def build_adain(config: AdainConfig, device: Device) -> Experiment:
     """A net for any style, scored on photographs and styles that it was not trained on."""
     photos, styles = open_source(config.data, config.loader), open_source(config.styles, config.loader)
+    for source in (photos, styles):
+        source.need("image")
     net = AdaINNet(open_features(config.features, LAYERS, config.loader.root))
     task = AnyStyle(net, **_weights(config))
     contents, others = (

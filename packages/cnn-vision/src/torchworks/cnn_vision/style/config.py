@@ -1,9 +1,9 @@
 """Configuration of the recipes of style transfer. Imports no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from torchworks.shared.config import Amount, Config, Count, CountOrZero, UserError
+from torchworks.shared.config import Amount, Config, Count, CountOrZero, ImageConfig, UserError
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class FeaturesConfig(Config):
     package: ClassVar[str] = "cnn-vision"
     build: ClassVar[str] = "torchworks.cnn_vision.style.build:build_features"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     data: str = "photos"
     """Source of the photographs whose parts the net learns to classify; photos is the only one."""
 
@@ -32,6 +33,7 @@ class StyleConfig(Config):
 
     package: ClassVar[str] = "cnn-vision"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     features: str = ""
     """Weights of the feature net: vgg19 (ImageNet's, a download of 548 MB), a file of them, or a run of the recipe
     features. Default: a small VGG, trained on bundled photographs once and kept."""

@@ -1,7 +1,7 @@
 """The recipes of style transfer."""
 
 from torchworks.cnn_vision.style.config import AdainConfig, FastConfig, FeaturesConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def features() -> FeaturesConfig:
@@ -14,7 +14,7 @@ def features() -> FeaturesConfig:
     return FeaturesConfig(
         recipe="features",
         data="photos",
-        loader=LoaderConfig(image_size=48),
+        loader=ImageConfig(image_size=48),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=400, batch_size=48),
     )
@@ -31,7 +31,7 @@ def style_fast() -> FastConfig:
     return FastConfig(
         recipe="style-fast",
         data="photos",
-        loader=LoaderConfig(image_size=96),
+        loader=ImageConfig(image_size=96),
         optim=OptimConfig(lr=1e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=400, batch_size=2),
     )
@@ -48,7 +48,7 @@ def style_adain() -> AdainConfig:
     return AdainConfig(
         recipe="style-adain",
         data="photos",
-        loader=LoaderConfig(image_size=96),
+        loader=ImageConfig(image_size=96),
         optim=OptimConfig(lr=1e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=400, batch_size=2),
     )

@@ -4,7 +4,17 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from torchworks.gans.models.config import resolutions_of
-from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Positive, UserError, limited
+from torchworks.shared.config import (
+    Amount,
+    Config,
+    Count,
+    CountOrZero,
+    ImageConfig,
+    Limited,
+    Positive,
+    UserError,
+    limited,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class AdversarialTraining(Config):
 
     package: ClassVar[str] = "gans"
 
+    loader: ImageConfig = field(default_factory=ImageConfig)
     doctor: DoctorConfig = field(default_factory=DoctorConfig)
 
     def __post_init__(self) -> None:

@@ -25,10 +25,11 @@ def augment(arguments: Augment) -> int:
     generator = open_generator(arguments.run, arguments.device)
     config = generator.run.config
     source = open_source(config.data, config.loader)
+    (image,) = source.need("image")
     classes = _classes(source, generator)
     _check(arguments, len(classes))
     folders = _folders(arguments.out, classes)
-    judge = judge_for(source, image_size=config.loader.image_size, device=generator.run.device)
+    judge = judge_for(source, image_size=image.shape[-1], device=generator.run.device)
     confidence = arguments.confidence
     if confidence is None:
         confidence = 0.0 if generator.classes else SURE

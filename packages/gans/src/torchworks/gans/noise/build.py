@@ -21,7 +21,7 @@ from torchworks.shared.training.experiment import Experiment
 def build(config: GanConfig, device: Device) -> Experiment:
     """Raises `UserError` for data without classes, if the model draws requested ones."""
     source = open_source(config.data, config.loader)
-    size, channels = config.loader.image_size, source.schema["image"].shape[0]
+    size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = _classes(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (registry.generator, registry.discriminator)]
     judge = judge_for(source, image_size=size, device=device.device)

@@ -3,7 +3,7 @@
 from torchworks.gans.adversarial.config import AdversarialConfig
 from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet
 from torchworks.gans.noise.config import CGANConfig, DCGANConfig, R3GANConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def dcgan() -> DCGANConfig:
@@ -19,7 +19,7 @@ def dcgan() -> DCGANConfig:
         recipe="dcgan",
         net=DCGANNet(latent_dim=64, width=48, discriminator_width=48),
         adversarial=AdversarialConfig(augment=("cutout",)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=4000, batch_size=32, ema=0.999, eval_every=800),
     )
@@ -38,7 +38,7 @@ def dcgan_paper() -> DCGANConfig:
         recipe="dcgan-paper",
         net=DCGANNet(latent="uniform", width=32, discriminator_width=32, kernel_size=5, norm="batch"),
         adversarial=AdversarialConfig(loss="non-saturating", betas=(0.5, 0.999)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-4),
         trainer=TrainerConfig(steps=2000, batch_size=128, eval_every=500),
     )
@@ -58,9 +58,25 @@ def cgan() -> CGANConfig:
         recipe="cgan",
         net=CGANNet(latent_dim=64, width=48, discriminator_width=48),
         adversarial=AdversarialConfig(augment=("cutout",)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=3000, batch_size=64, ema=0.999, eval_every=500),
+    )
+
+
+def cgan_mnist() -> CGANConfig:
+    """Conditional GAN on 5,000 digits of MNIST, 28 pixels: handwriting of a requested digit.
+
+    gans train cgan-mnist
+    """
+    return CGANConfig(
+        recipe="cgan-mnist",
+        data="mnist5k",
+        net=CGANNet(latent_dim=64, width=32, discriminator_width=32),
+        adversarial=AdversarialConfig(augment=("cutout",)),
+        loader=ImageConfig(image_size=28),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=2000, batch_size=64, ema=0.997, eval_every=500),
     )
 
 
@@ -76,7 +92,7 @@ def r3gan() -> R3GANConfig:
         recipe="r3gan",
         net=R3GANNet(width=16, max_channels=64, blocks=1),
         adversarial=AdversarialConfig(loss="relativistic", r1=0.05, r2=0.05, betas=(0.0, 0.99)),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.995, eval_every=400),
     )

@@ -29,7 +29,7 @@ EXAMPLES = 10
 def build_cyclegan(config: CycleGANConfig, device: Device) -> Experiment:
     """Unpaired translation between two sources."""
     sources = open_domains(config.data, config.loader)
-    size, channels = config.loader.image_size, sources[0].schema["image"].shape[0]
+    size, channels = config.loader.image_size, sources[0].need("image")[0].shape[0]
     translators = Translators(*(registry.translator(config.net, channels, channels) for _ in "ab"))
     judges = [judge_for(source, image_size=size, device=device.device) for source in sources]
     same = same_classes(*judges)
@@ -66,7 +66,7 @@ def _cyclegan_task(
     judges: list[Judge],
     kept: LabelKept | None,
 ) -> CycleGANTask:
-    size, channels = config.loader.image_size, sources[0].schema["image"].shape[0]
+    size, channels = config.loader.image_size, sources[0].need("image")[0].shape[0]
     num_classes = len(judges[0].classes) if kept is not None and config.use_labels else 0
     critics = Critics(*(registry.patch_discriminator(config.net, channels + num_classes, size) for _ in "ab"))
     task = CycleGANTask(
@@ -108,7 +108,7 @@ def build_pix2pix(config: Pix2PixConfig, device: Device) -> Experiment:
     paired = is_paired(config.data)
     sources = open_pairs(config.data, config.loader) if paired else (open_source(config.data, config.loader),)
     size = config.loader.image_size
-    in_channels, out_channels = (sources[i].schema["image"].shape[0] for i in (0, -1))
+    in_channels, out_channels = (sources[i].need("image")[0].shape[0] for i in (0, -1))
     loaders = LoaderFactory(config, device)
     train, test = [source.train for source in sources], _joined(loaders.ordered, [source.test for source in sources])
     generator = registry.translator(config.net, in_channels, out_channels)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from torchworks.gans.adversarial.config import AdversarialTraining
 from torchworks.gans.models.config import TranslatorNet
-from torchworks.shared.config import Amount, CountOrZero, limited
+from torchworks.shared.config import Amount, CountOrZero, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,16 @@ class TranslationConfig(AdversarialTraining):
     net: TranslatorNet = field(default_factory=TranslatorNet)
     betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.5, 0.999)
     """Adam's decay rates."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        size, halvings = self.loader.image_size, self.net.downsamplings
+        if size % 2**halvings:
+            most = (size & -size).bit_length() - 1  # how often 2 divides the size
+            raise UserError(
+                f"Translators halve the image --net.downsamplings times and double it again, but {size} pixels cannot "
+                f"be halved {halvings} times. Use --net.downsamplings {most} or --loader.image-size 32."
+            )
 
 
 @dataclass(frozen=True)

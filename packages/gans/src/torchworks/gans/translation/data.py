@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import FileDataset, Source, open_source
 
 
-def open_domains(spec: str, config: LoaderConfig, seed: int = 0) -> tuple[Source, Source]:
+def open_domains(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source, Source]:
     """The two sources of "SOURCE+SOURCE", with equally many channels; raises `UserError` unless there are two."""
     names = spec.split("+")
     if len(names) != 2 or not all(names):
@@ -17,7 +17,7 @@ def open_domains(spec: str, config: LoaderConfig, seed: int = 0) -> tuple[Source
             f"--data folder:A+folder:B; '{spec}' names {sum(map(bool, names))}."
         )
     sources = [open_source(name, config, seed) for name in names]
-    channels = [source.schema["image"].shape[0] for source in sources]
+    channels = [source.need("image")[0].shape[0] for source in sources]
     if channels[0] != channels[1]:
         both = replace(config, channels=max(channels))
         sources = [open_source(name, both, seed) for name in names]
@@ -31,7 +31,7 @@ def is_paired(spec: str) -> bool:
     return kind == "folder" and (folder / "A").is_dir() and (folder / "B").is_dir()
 
 
-def open_pairs(spec: str, config: LoaderConfig, seed: int = 0) -> tuple[Source, Source]:
+def open_pairs(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source, Source]:
     """Inputs from A and wanted images from B: files of equal names (and sub-folders), in the same order, split
     alike. Raises `UserError` for inputs without a partner."""
     folder = Path(spec.partition(":")[2]).expanduser()

@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from torchworks.shared.fidelity import Fidelity, Judge
+from torchworks.shared.training.collecting import CollectingMetric
 
 
 def same_classes(a: Judge, b: Judge) -> bool:
@@ -24,21 +23,18 @@ class DomainDistance(Fidelity):
         return {self.score: super().compute()[self.space.frechet_name]}
 
 
-class LabelKept(Metric):
+class LabelKept(CollectingMetric):
     """Share of translations in which the judge of the target domain reads the label of the image they came from.
 
     `label_kept_ab`, `label_kept_ba` and the smaller of the two, `label_kept`. An image that comes twice in a pass
     counts once.
     """
 
-    full_state_update = False
+    collected = ("index_a", "right_a", "index_b", "right_b")
 
     def __init__(self, judge_a: Judge, judge_b: Judge):
         super().__init__()
         self.judges = {"a": judge_a, "b": judge_b}
-        for domain in "ab":
-            self.add_state(f"index_{domain}", default=[], dist_reduce_fx="cat")
-            self.add_state(f"right_{domain}", default=[], dist_reduce_fx="cat")
 
     @torch.no_grad()
     def update(self, batch: dict[str, Tensor], fake_a: Tensor, fake_b: Tensor) -> None:
@@ -53,8 +49,9 @@ class LabelKept(Metric):
         return {"label_kept_ab": ab, "label_kept_ba": ba, "label_kept": min(ab, ba)}
 
     def _share(self, domain: str) -> float:
-        index = dim_zero_cat(getattr(self, f"index_{domain}"))
-        right = dim_zero_cat(getattr(self, f"right_{domain}")).double()
+        index, right = self.rows(f"index_{domain}"), self.rows(f"right_{domain}")
+        assert index is not None
+        assert right is not None
         once = torch.full((int(index.max()) + 1,), torch.nan, dtype=torch.float64, device=index.device)
-        once[index] = right
+        once[index] = right.double()
         return once.nanmean().item()

@@ -2,7 +2,7 @@
 
 from torchworks.gans.models.config import TranslatorNet
 from torchworks.gans.translation.config import CycleGANConfig, Pix2PixConfig
-from torchworks.shared.config import LoaderConfig, OptimConfig, TrainerConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
 def cyclegan() -> CycleGANConfig:
@@ -21,7 +21,7 @@ def cyclegan() -> CycleGANConfig:
         net=TranslatorNet(
             width=8, blocks=3, outer_kernel=3, discriminator_width=32, discriminator_norm="spectral", patch_layers=2
         ),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=1e-3, schedule="linear"),
         trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.99, eval_every=400),
     )
@@ -38,6 +38,6 @@ def pix2pix() -> Pix2PixConfig:
     return Pix2PixConfig(
         recipe="pix2pix",
         net=TranslatorNet(width=16, blocks=3, downsamplings=1, discriminator_width=32),
-        loader=LoaderConfig(image_size=16),
+        loader=ImageConfig(image_size=16),
         trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.999, eval_every=500),
     )

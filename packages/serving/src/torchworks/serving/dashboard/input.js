@@ -69,7 +69,7 @@ function textInput(model, spec, options) {
 function numbersInput(model, spec, options) {
   const text = el("textarea", { spellcheck: "false", required: true });
   const file = el("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => take(file.files[0]) });
-  const example = model.examples[0]?.inputs[spec.name];
+  const example = model.examples[0]?.inputs[spec.name], most = model.signature.most?.[spec.shape[1]];
   async function take(chosen) {
     if (chosen) text.value = await chosen.text();
   }
@@ -79,7 +79,7 @@ function numbersInput(model, spec, options) {
   const elements = [
     place, options.row,
     el("div", { class: "row" }, el("button", { class: "main" }, "Send")),
-    hint(spec.shape.length === 3 ? "Each line is a time, with its values." : "Each line is a row of numbers; a single column is one row."),
+    hint(`${spec.shape.length === 3 ? "Each line is a time, with its values." : "Each line is a row of numbers; a single column is one row."}${most ? ` At most ${most} in a row.` : ""}`),
   ].filter(Boolean);
   const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { [spec.name]: parseNumbers(text.value, spec), ...options.values() } }) });
   return { elements, request };

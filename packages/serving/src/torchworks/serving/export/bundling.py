@@ -105,7 +105,7 @@ def check(settings: Export) -> None:
     """Raise `UserError` for options that do not go together."""
     form = settings.format
     if form not in MODEL_FILES:
-        raise UserError(f"There is no form '{form}'. Forms: {', '.join(MODEL_FILES)}.")
+        raise UserError(f"There is no format '{form}'. Formats: {', '.join(MODEL_FILES)}.")
     if settings.name is not None:
         check_model_name(settings.name)
     if not 0 <= settings.prune < 1:

@@ -11,7 +11,6 @@ from torchworks.serving import output_kinds
 from torchworks.serving.engine import Engine
 from torchworks.serving.export.trained import Arrays, Samples
 from torchworks.serving.parity_rules import compare
-from torchworks.serving.sameness import compare
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 BATCH = 32

@@ -33,7 +33,7 @@ def export(settings: Export) -> "Report":
     if missing:
         raise UserError(
             f"Exporting needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
-            "Install serving[export]; serving a bundle of the form onnx needs none of them."
+            "Install serving[export]; serving a bundle of the format onnx needs none of them."
         )
     from torchworks.serving.export.bundling import make_bundle
 

@@ -1,4 +1,4 @@
-"""A predictor as a file: one function for each form of bundle.
+"""A predictor as a file: one function for each format of bundle.
 
 ONNX, pt2 and aoti begin with the same graph, captured by `torch.export` with every named size of the signature left
 open, so that a model takes any number of rows.
@@ -205,7 +205,7 @@ def check_compiler() -> None:
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise UserError(
-            f"The form aoti is compiled, and there is no C++ compiler '{compiler}' here. Install one (package g++), "
+            f"The format aoti is compiled, and there is no C++ compiler '{compiler}' here. Install one (package g++), "
             "name yours in the variable CXX, or export as onnx."
         )
 

@@ -11,6 +11,7 @@ from torchworks.serving.examples import examples, v2_example
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 router = Router(documented=False)
 LONGEST = 600
@@ -42,13 +43,19 @@ def _model(served: ServedModel, base: str, curl: str) -> str:
     signature = served.manifest.signature
     rows = "".join(
         f"<tr><td>{side}</td><td>{html.escape(spec.name)}</td><td>{spec.kind}</td><td>{spec.dtype}</td>"
-        f"<td>{html.escape(', '.join(map(str, spec.shape)))}</td></tr>"
+        f"<td>{html.escape(_shape(spec, signature))}</td></tr>"
         for side, specs in (("in", signature.inputs), ("out", signature.outputs))
         for spec in specs
     )
     commands = "".join(f"<pre>{html.escape(command)}</pre>" for command in _commands(served, base, curl))
     head = f"<h2>{html.escape(served.name)}</h2><p>Version {html.escape(served.version)}.</p>"
     return f"{head}<table>{rows}</table>{commands}"
+
+
+def _shape(spec: TensorSpec, signature: Signature) -> str:
+    """The sizes with their largest values, and the default if there is one."""
+    sizes = [f"{size} ≤ {signature.most[size]}" if size in signature.most else str(size) for size in spec.shape]
+    return ", ".join(sizes) + ("" if spec.default is None else f"; optional, {spec.default:g} by default")
 
 
 def _commands(served: ServedModel, base: str, curl: str) -> list[str]:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1]))
 
 from sight_bundles import SEEING, picture, write_seeing
-from test_serving_browser import browser, choose, drop, expect, png, pytestmark, service, visit  # noqa: F401
+from test_browser import browser, choose, drop, expect, png, pytestmark, service, visit  # noqa: F401
 
 __all__ = ["browser", "pytestmark", "visit"]
 

@@ -8,7 +8,6 @@ from torchworks.serving.export.parity import Score, closeness, outputs_of, score
 from torchworks.serving.export.speed import BATCHES, race
 from torchworks.serving.export.trained import Samples
 from torchworks.serving.parity_rules import compare
-from torchworks.serving.sameness import compare
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 LABELS = ("a", "b", "c")

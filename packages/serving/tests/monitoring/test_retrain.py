@@ -101,7 +101,7 @@ def test_it_ends_even_when_the_service_is_killed(tmp_path):
     program = f"""
 import sys, time; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_serving_retrain import drift, retrainer
+from test_retrain import drift, retrainer
 trainer = retrainer(Path({str(tmp_path)!r}), sys.executable, "-c", {command!r})
 drift(trainer, windows=3, minutes=31)
 time.sleep(600)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-SERVING = Path(__file__).resolve().parents[1]
+SERVING = Path(__file__).resolve().parents[2]
 DOCKER, KUBERNETES = SERVING / "docker", SERVING / "kubernetes"
 LABELS = {"app.kubernetes.io/name": "serving"}
 DRAIN = 45

@@ -131,7 +131,7 @@ def test_what_was_written_survives_being_killed(path):
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_serving_log import PredictionLog, entry
+from test_log import PredictionLog, entry
 log = PredictionLog(Path({str(path)!r}), max_rows=10**9, max_bytes=1 << 24)
 i = 0
 while True:
@@ -250,7 +250,7 @@ def test_a_full_disk_is_survived_and_the_log_readable(path):
     program = f"""
 import resource, signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_serving_log import PredictionLog, entry, log_module
+from test_log import PredictionLog, entry, log_module
 log_module.RETRY_SECONDS = 0.0
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tiny_bundles
 
-PAGE = Path(__file__).resolve().parents[1] / "docs/flask.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/flask.md"
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("flask") is None, reason="needs flask: uv run --with flask pytest"

@@ -163,7 +163,7 @@ def test_a_models_name_can_stand_in_an_address(name):
 @pytest.mark.parametrize("form", CODE_FORMATS)
 def test_a_form_that_can_run_code_is_opened_only_when_asked_to(tmp_path, form):
     bundle = open_bundle(write(tmp_path / "bundle", form, b"whatever"))
-    with pytest.raises(UserError, match=f"of the form {form}, .* add --trust-code"):
+    with pytest.raises(UserError, match=f"has the format {form}, .* add --trust-code"):
         open_engine(bundle)
 
 

@@ -1,65 +1,10 @@
-"""Looking into a training: a profile by phase, and a sweep for the learning rate."""
+"""The learning-rate finder: a short training at rising rates (Smith 2017)."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.profiler import ProfilerActivity, profile, record_function, schedule
-
-from torchworks.shared.task import Phase
 from torchworks.shared.training.guard import TrainingFailed
-
-if TYPE_CHECKING:
-    from torchworks.shared.training.trainer import Trainer
-
-
-class Profile:
-    """Records steps 10 to 20 with torch's profiler: a Chrome trace and a table by phase."""
-
-    def __init__(self, folder: Path | None):
-        self._folder, self._names = folder, set[str]()
-        cuda = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
-        self._profiler = profile(
-            activities=[ProfilerActivity.CPU, *cuda],
-            schedule=schedule(wait=9, warmup=1, active=10, repeat=1),
-            on_trace_ready=self._keep,
-        )
-        self._table = ""
-        self._profiler.start()
-
-    def labelled(self, run_phase: Callable[..., None]) -> Callable[..., None]:
-        """`run_phase(phase, …)`, whose calls are counted by the name of the phase."""
-
-        def labelled(phase: Phase, *rest: Any) -> None:
-            self._names.add(phase.name)
-            with record_function(f"phase {phase.name}"):
-                run_phase(phase, *rest)
-
-        return labelled
-
-    def step(self) -> None:
-        self._profiler.step()
-
-    def _keep(self, profiler: profile) -> None:
-        events = profiler.key_averages()
-        rows = [f"{'phase':<16}{'calls':>8}{'CPU ms/call':>14}{'device ms/call':>16}"]
-        for event in events:
-            if event.key.removeprefix("phase ") in self._names and event.key.startswith("phase "):
-                cpu, device = event.cpu_time_total / event.count, event.device_time_total / event.count
-                rows.append(f"{event.key[6:]:<16}{event.count:>8}{cpu / 1e3:>14.3f}{device / 1e3:>16.3f}")
-        self._table = "\n".join(rows) + "\n\n" + events.table(sort_by="self_cpu_time_total", row_limit=12)
-        if self._folder is not None:
-            path = self._folder / "profile"
-            path.mkdir(exist_ok=True)
-            profiler.export_chrome_trace(str(path / "trace.json"))
-            (path / "table.txt").write_text(self._table)
-
-    def close(self, say: Callable[[str], None]) -> None:
-        """Stop recording and print the table."""
-        self._profiler.stop()
-        say(self._table or "The training ended before step 20, so there is no profile.")
+from torchworks.shared.training.trainer import Trainer
 
 
 class _Losses:
@@ -76,7 +21,7 @@ class _Losses:
     def close(self) -> None: ...
 
 
-def find_lr(trainer: "Trainer", plot: Path, *, low: float = 1e-3, high: float = 1e3) -> dict[str, float]:
+def find_lr(trainer: Trainer, plot: Path, *, low: float = 1e-3, high: float = 1e3) -> dict[str, float]:
     """Sweep the factor on all learning rates from `low` to `high` (Smith 2017, section 3.3) and suggest a rate, the
     largest of the task's if it has several. Draws `plot`.
 
@@ -85,7 +30,7 @@ def find_lr(trainer: "Trainer", plot: Path, *, low: float = 1e-3, high: float = 
     log every step; its nets are spoilt afterwards. Raises `TrainingFailed` if no rate gives finite losses.
     """
     steps = trainer.config.steps
-    trainer.schedule = lambda step: low * (high / low) ** (step / steps)
+    trainer.rates.schedule = lambda step: low * (high / low) ** (step / steps)
     losses = _Losses()
     trainer.sinks.append(losses)
     try:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tiny_bundles
 
-SERVING = Path(__file__).resolve().parents[1]
+SERVING = Path(__file__).resolve().parents[2]
 DOCKER, ROOT = SERVING / "docker", SERVING.parents[1]
 UV = os.environ.get("UV") or shutil.which("uv") or ""  # `uv run` sets the former
 HADOLINT = Path(sys.executable).parent / "hadolint"

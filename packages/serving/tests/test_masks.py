@@ -12,7 +12,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 
 from sight_bundles import CONFIDENCE, MASK, METRES, PIXELS, SIDE, picture, tiny
-from test_serving_boxes import PREDICT, _through, png, seeing  # noqa: F401
+from test_boxes import PREDICT, _through, png, seeing  # noqa: F401
 
 from torchworks.serving import client as typed
 from torchworks.serving.export.parity import mean_iou, score_of
@@ -21,8 +21,6 @@ from torchworks.serving.monitoring.drift import features
 from torchworks.serving.monitoring.record import answer
 from torchworks.serving.output_kinds import Painter, colours
 from torchworks.serving.parity_rules import compare
-from torchworks.serving.regions import Painter, colours
-from torchworks.serving.sameness import compare
 from torchworks.shared.data.fitting import Letterbox
 from torchworks.shared.models.signature import Signature
 

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import digit_bundles
 import text_bundles
@@ -330,7 +330,7 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(visit, models, model
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
     )
     expect(page.locator("#answer")).to_have_text(
-        re.compile(r"^A picture must be a PNG, JPEG or WEBP file\. \(request \w+\)$")
+        re.compile(r"^An image must be a PNG, JPEG or WEBP file\. \(request \w+\)$")
     )
     expect(page.locator("img.preview:visible")).to_have_count(0)
     page.get_by_role("button", name="Use an example").click()
