@@ -19,18 +19,8 @@ import pytest
 
 HERE = Path(__file__).parent
 RECIPES = (
-    "classifier",
-    "plain",
-    "gan",
-    "game",
-    "shaken",
-    "unequal",
-    "windows",
-    "mapped",
-    "buckets",
-    "contrast",
-    "lean",
-)
+    "classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast", "lean",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
