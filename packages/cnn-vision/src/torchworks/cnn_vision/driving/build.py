@@ -4,7 +4,6 @@ from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
-from torchworks.cnn_vision.data.sample import VOID
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.driving.baselines import baselines
 from torchworks.cnn_vision.driving.config import DriveConfig
@@ -15,6 +14,7 @@ from torchworks.cnn_vision.models.normalization import HALF, each_channel
 from torchworks.cnn_vision.segmentation.frequencies import pixel_classes
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source
+from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
