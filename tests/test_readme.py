@@ -51,7 +51,7 @@ def run(command: str, cwd: Path, **variables: str) -> str:
 
 
 def images_in(folder: Path) -> None:
-    """Sixty small color pictures in two classes."""
+    """Sixty small color images in two classes."""
     random = np.random.default_rng(0)
     for name, hue in (("red", 0), ("green", 1)):
         (folder / name).mkdir(parents=True)

@@ -45,7 +45,7 @@ def classifier() -> Config:
 
 
 def plain() -> Config:
-    """The classifier without normalisation and dropout."""
+    """The classifier without normalization and dropout."""
     return ToyConfig(recipe="plain", seed=3)
 
 

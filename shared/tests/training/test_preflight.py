@@ -116,5 +116,5 @@ def test_an_evaluation_that_fails_does_so_before_the_first_step():
 
 def test_too_little_room_for_checkpoints_is_found_before_the_first_step(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1 << 30, (1 << 30) - 100, 100))
-    with pytest.raises(UserError, match=f"GiB in {tmp_path}.*are free. Make room"):
+    with pytest.raises(UserError, match=f"GiB in {tmp_path}.*are free. Free disk space"):
         trainer(wrong(), folder=tmp_path).fit()

@@ -131,8 +131,8 @@ def save_model(
         sync(folder)
     except (OSError, SafetensorError) as error:
         raise TrainingFailed(
-            f"The model could not be written to {folder}: {error}. Make room or permission there; the weights are in "
-            "the newest checkpoint."
+            f"The model could not be written to {folder}: {error}. Free disk space or fix the permissions there; the "
+            "weights are in the newest checkpoint."
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -30,7 +30,7 @@ from torchworks.cnn_vision.models.dense import (
 from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 from torchworks.cnn_vision.studies.commands import Models
 from torchworks.shared.config import UserError
-from torchworks.shared.testing import differences, randomise
+from torchworks.shared.testing import differences, randomize
 
 IMAGE_SIZE = 224
 MARKERS = ("<!-- models -->", "<!-- /models -->")
@@ -104,7 +104,7 @@ def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
 def parity_of(name: str) -> Parity:
     """Of the whole net with 1000 classes; the largest need almost 6 GB of memory."""
     ours, theirs = twins(name)
-    found = list(differences(ours, randomise(theirs.to_empty(device="cpu")), images_for(name), quick=True))
+    found = list(differences(ours, randomize(theirs.to_empty(device="cpu")), images_for(name), quick=True))
     outputs32, outputs64, gradients64 = (
         max(difference.size for difference in found if (difference.kind, difference.dtype) == wanted)
         for wanted in (("output", torch.float32), ("output", torch.float64), ("gradient", torch.float64))
