@@ -35,6 +35,7 @@ NOT_SCORED = ("features", "autoencoder", "vae", "anomaly", "style-fast", "style-
 """Runs that are used by other commands than `evaluate`."""
 READ_AGAINST = ("_baseline", "_chance", "_commonest_class", "_constant_guess", "_floor", "_real")
 """Ends of the names of figures that the commands copy or that do not depend on the run."""
+SLOW_TO_EXPORT = ("mask-rcnn", "faster-rcnn", "ssd", "deeplab")
 SLOW_TO_SCORE = ("dcgan", "cgan", "r3gan", "cyclegan", "pix2pix", "driver")
 
 
@@ -127,7 +128,7 @@ def check_golden(run: Path, bundle: Path) -> None:
         np.testing.assert_allclose(now[name], value, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-@each([*ARCHIVES, "vae/sampler"])
+@each([*ARCHIVES, "vae/sampler"], slow=SLOW_TO_EXPORT)
 def test_it_loads_and_gives_the_golden_outputs(unpacked, command, name):
     unpacked(name.partition("/")[0])
     judge_by_golden(Path(name))
@@ -164,6 +165,7 @@ def test_a_vae_draws(unpacked, command):
     assert np.asarray(Image.open("drawn.png")).std() > 0
 
 
+@pytest.mark.slow
 def test_a_memory_of_good_images_inspects_its_test_images(unpacked, command):
     command("cnn-vision", "inspect", unpacked("anomaly"), "--n", 2, "--out", "heat.png", "--device", "cpu")
     assert np.asarray(Image.open("heat.png")).std() > 0

@@ -44,8 +44,8 @@ RUNS = {
         coarse=True, checkpoint=True,
     ),
     "findings": Run(
-        "medical --data digits --positive 7 8 --model resnet20 --normalise imagenet --augment shift brightness "
-        "--sensitivity 0.8 --valid-fraction 0.3 --loader.image-size 8 --trainer.steps 1 --trainer.batch-size 8",
+        "medical --model resnet20 --normalise imagenet --augment shift brightness --sensitivity 0.8 "
+        "--valid-fraction 0.3 --loader.image-size 8 --loader.channels 1 --trainer.steps 1 --trainer.batch-size 8",
         coarse=True,
     ),
     "speed": Run(
