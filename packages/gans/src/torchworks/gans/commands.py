@@ -24,7 +24,7 @@ class Evaluate:
     n: Annotated[int | None, by_default("N", "as many as there are test images")] = None
     """Images to generate."""
     seed: Annotated[int | None, by_default("N", "the run's own")] = None
-    """Another seed, other images."""
+    """Random seed; change it for different images."""
     no_cas: bool = False
     """For a run with classes, leave out the classifier that learns from generated images."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None

@@ -13,7 +13,7 @@ Pair = tuple[int, int]
 
 
 def learn(words: Sequence[tuple[list[int], int]], first: int, most: int, min_count: int) -> list[Pair]:
-    """At most so many merges of `words`, each of which occurs so many times; the ids of what they make begin with
+    """At most `most` merges of `words`, pairs of a word and its count; the ids of what they make begin with
     `first`. Of pairs that occur equally often, the one of the smaller ids is taken."""
     counts: dict[Pair, int] = defaultdict(int)
     where: dict[Pair, set[int]] = defaultdict(set)

@@ -16,7 +16,6 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -37,14 +36,14 @@ def build(config: DriveConfig, device: Device) -> Experiment:
     }  # fmt: skip
     net = DrivingNet(num_things=len(things), num_pixels=len(classes), in_channels=channels, equal_weights=equal)
     task = Driving(net, len(things), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
-    samples = samples_of(source.test)
     model = TrainedModel(
         builder="cnn-vision-driver",
         config=plain,
         net=net,
         labels=things,
-        samples={"image": samples["image"]},
-        targets={"mask": samples["mask"], "depth": samples["depth"]},
+        test=source.test,
+        inputs={"image": "image"},
+        targets={"mask": "mask", "depth": "depth"},
         preprocessing=preprocessing(plain, fit="letterbox"),
     )
     scored = scoring_loader(config, device, source.test, mean, std)

@@ -20,7 +20,6 @@ from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.data import Dataset, held_out
 from torchworks.shared.data.boxes.draw import pixel_colors
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -68,14 +67,14 @@ def build(config: SegmentConfig, device: Device) -> Experiment:
 
 def trained_model(net: nn.Module, plain: dict[str, Any], test: Dataset) -> TrainedModel:
     """The segmenter with test images, by which its exports are judged."""
-    samples = samples_of(test)
     return TrainedModel(
         builder="cnn-vision-segmenter",
         config=plain,
         net=net,
         labels=tuple(plain["classes"]),
-        samples={"image": samples["image"]},
-        targets={"mask": samples["mask"]},
+        test=test,
+        inputs={"image": "image"},
+        targets={"mask": "mask"},
         preprocessing=preprocessing(plain, fit="letterbox"),
     )
 
