@@ -18,7 +18,10 @@ from types import ModuleType
 import pytest
 
 HERE = Path(__file__).parent
-RECIPES = ("classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast")
+RECIPES = (
+    "classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast",
+    "lean",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.shared.testing import check_model, check_parity, differences, randomise
+from torchworks.shared.config import UserError
+from torchworks.shared.models.predictor import Predictor
+from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.testing import check_model, check_parity, check_predictor, differences, randomise
 
 
 class Sound(nn.Module):
@@ -291,3 +294,59 @@ def test_randomised_nets_have_nothing_at_its_start_and_repeat():
     for name, value in net.state_dict().items():
         assert not value.is_floating_point() or not ((value == 0) | (value == 1)).any(), name
     assert (net.body[1].running_var > 0).all()
+
+
+# ---- predictors --------------------------------------------------------------------------------------------
+
+SERIES = Signature(
+    (TensorSpec("series", "series", "float32", ("N", "T", 3)),), (TensorSpec("mean", "features", "float32", ("N", 3)),)
+)
+
+
+class Means(Predictor):
+    """The mean over time, of a net's answers."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(3, 3), SERIES)
+
+    def forward(self, series):
+        return self.net(series).mean(1)
+
+
+class Doubled(Means):
+    """Computes twice at once, as guidance does, and splits the batch where it should slice it."""
+
+    def forward(self, series):
+        ours, theirs = super().forward(torch.cat([series, -series])).chunk(2)
+        return ours + theirs
+
+
+class Sliced(Means):
+    def forward(self, series):
+        both = super().forward(torch.cat([series, -series]))
+        return both[: series.shape[0]] + both[series.shape[0] :]
+
+
+class Counting(Means):
+    def forward(self, series):
+        return super().forward(series) + torch.zeros(len(series), 1)
+
+
+@pytest.mark.parametrize("predictor", [Means, Sliced])
+def test_a_predictor_that_exports_for_all_sizes_passes(predictor):
+    check_predictor(predictor())
+
+
+@pytest.mark.parametrize("predictor", [Doubled, Counting])
+def test_a_predictor_that_fixes_the_number_of_rows_is_told_what_to_write(predictor):
+    with pytest.raises(AssertionError, match=r"(?s)N.*\.chunk\(2\) of a doubled batch.*both\[x\.shape\[0\]:\]"):
+        check_predictor(predictor())
+
+
+def test_a_predictor_whose_output_is_not_that_of_its_signature_is_found():
+    class Wrong(Means):
+        def forward(self, series):
+            return super().forward(series)[:, :2]
+
+    with pytest.raises(UserError, match="'mean' must have the shape"):
+        check_predictor(Wrong())

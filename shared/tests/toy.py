@@ -25,6 +25,7 @@ from torchworks.shared.data import (
 )
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
 from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.optim import adam
 
 
 def circle_and_ring(n: int = 512) -> dict[str, Tensor]:
@@ -161,6 +162,13 @@ class Unequal(Classifier):
         return Out((losses * counts).sum() / counts.sum(), weight=int(counts.sum()))
 
 
+class Lean(Classifier):
+    """A classifier with an optimizer of the core's."""
+
+    def optimizer(self, net):
+        return adam(self.model, lr=1e-3)
+
+
 class Contrast(Classifier):
     """Each point and its mirror image know each other among all of the batch, of all processes (InfoNCE)."""
 
@@ -240,8 +248,9 @@ TASKS = {
     "gan": Gan,
     "game": lambda: Gan(lazy=False),
     "shaken": Shaken,
-    "contrast": lambda: Contrast(drop=0.0, norm=False),
     "unequal": lambda: Unequal(drop=0.0, norm=False),
+    "contrast": lambda: Contrast(drop=0.0, norm=False),
+    "lean": Lean,
     **dict.fromkeys(TEXTS, NextSign),
 }
 

@@ -69,6 +69,11 @@ def contrast() -> Config:
     return ToyConfig(recipe="contrast", seed=3)
 
 
+def lean() -> Config:
+    """The classifier with an optimizer of the core's."""
+    return ToyConfig(recipe="lean", seed=3)
+
+
 def unequal() -> Config:
     """The plain classifier with rows that weigh differently."""
     return ToyConfig(recipe="unequal", seed=3)

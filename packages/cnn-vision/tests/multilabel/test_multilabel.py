@@ -17,6 +17,7 @@ from torchworks.cnn_vision.multilabel.task import Multilabel
 from torchworks.cnn_vision.multilabel.thresholds import thresholds_for
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Field, Schema, Source, TensorDataset
+from torchworks.shared.testing import check_predictor
 
 SINGLE = Field("label", "label", (), ("healthy", "ill", "unsure"))
 SEVERAL = Field("label", "label", (3,), ("a", "b", "c"))
@@ -104,6 +105,11 @@ def test_the_predictor_gives_the_tasks_probabilities_and_knows_which_labels_are_
     probability = predictor.predict({"image": images})["probability"]
     torch.testing.assert_close(probability, ours.probability(images.float() / 127.5 - 1).detach())
     assert predictor.positive(probability).tolist() == [[True, False]] * 3
+
+
+def test_the_predictor_exports_whole_for_any_number_of_rows():
+    plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None, [0.5], [0.5])
+    check_predictor(build_findings(findings_config(plain, WEIGHTS, [0.0, 1.0])))
 
 
 def test_thresholds_edited_to_another_number_than_the_labels_are_refused():

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from torchworks.gans import CGANDiscriminator, CGANGenerator, ConditionalBatchNorm2d
-from torchworks.shared.testing import check_model
+from torchworks.gans.config import CGANNet
+from torchworks.gans.predictor import build_generator, generator_config
+from torchworks.shared.testing import check_model, check_predictor
 
 LABELS = torch.tensor([0, 2, 1, 2])
 CONDITIONS = ["projection", "concatenation"]
@@ -96,3 +98,7 @@ def test_sizes_are_those_of_dcgan(size):
     images = CGANGenerator(3, size, 3, latent_dim=4, width=2, max_channels=4)(torch.randn(4, 4), LABELS)
     assert images.shape == (4, 3, size, size)
     assert CGANDiscriminator(3, size, 3, width=2, max_channels=4)(images, LABELS).shape == (4,)
+
+
+def test_the_predictor_exports_whole_for_any_number_of_rows():
+    check_predictor(build_generator(generator_config(CGANNet(latent_dim=6, width=4), 16, 1, ("a", "b", "c"))))

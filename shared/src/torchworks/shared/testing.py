@@ -2,21 +2,27 @@
 
     check_model(lambda: DCGANGenerator(image_size=32), torch.randn(4, 64), shapes=(4, 1, 32, 32))
     check_parity(ResNet(...), randomise(torchvision.models.resnet18()), torch.randn(2, 3, 64, 64))
+    check_predictor(build_generator(config))
 
-Both raise `AssertionError` that names what is broken: the promise, the parameter, the size of the difference.
+All raise `AssertionError` that names what is broken: the promise, the parameter, the size of the difference.
 """
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import product
 from typing import Any, Literal
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
+
+from torchworks.shared.models.predictor import Predictor
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 Inputs = Tensor | tuple[Tensor, ...]
 Build = Callable[[], nn.Module]
@@ -147,6 +153,46 @@ def check_export(net: nn.Module, inputs: tuple[Tensor, ...], tol: float = 1e-4) 
     for i, (a, b) in enumerate(zip(tree_leaves(program.module()(*more)), expected, strict=True)):
         difference = _difference(a, b, _scale([b]))
         assert difference <= tol, f"the exported program changes output {i} by {difference:.2g} of its scale"
+
+
+@torch.no_grad()
+def check_predictor(
+    predictor: Predictor,
+    make: Callable[[dict[str, int]], tuple[Tensor, ...]] | None = None,
+    *,
+    lengths: Mapping[str, tuple[int, int]] | None = None,
+    tol: float = 1e-4,
+) -> None:
+    """The whole `predictor` exports: its program, captured once for all sizes that its signature names and captured
+    again, gives the same outputs at 1, 2 and 3 rows and at two values of each other named size.
+
+    `make` gives inputs for sizes by name; otherwise random numbers within the signature's limits are taken. `lengths`
+    are the two values of sizes other than the rows': half their limit and their limit, or 5 and 8, if not given.
+    """
+    make = make or (lambda sizes: tuple(_random_input(spec, sizes) for spec in predictor.eval().signature.inputs))
+    cases = _cases(predictor.signature, dict(lengths or {}))
+    for again in ("", ", captured once more in the same process,"):
+        program = _captured(predictor.eval(), make(cases[len(cases) // 2]))
+        for sizes in cases:
+            inputs = make(sizes)
+            where = ", ".join(f"{name} = {size}" for name, size in sizes.items()) or "the only size"
+            expected = _outputs(predictor, inputs)
+            names = (spec.name for spec in predictor.signature.outputs)
+            predictor.signature.check_outputs(dict(zip(names, expected, strict=True)), sizes)
+            try:
+                found = tree_leaves(program(*inputs))
+            except Exception as error:  # an assertion of the program, of any class
+                raise AssertionError(f"the exported program{again} fails at {where}: {error}\n{_TRAPS}") from error
+            for i, (a, b) in enumerate(zip(found, expected, strict=True)):
+                assert a.shape == b.shape, (
+                    f"output {i} of the exported program{again} is {tuple(a.shape)} at {where}, but {tuple(b.shape)} "
+                    f"in eager mode\n{_TRAPS}"
+                )
+                difference = _difference(a, b, _scale([b]))
+                assert difference <= tol, (
+                    f"the exported program{again} changes output {i} by {difference:.2g} of its scale at {where}: "
+                    "forward must not keep tensors of an earlier call, nor choose by Python what depends on the input"
+                )
 
 
 def check_parity(
@@ -287,6 +333,50 @@ def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
 
 
 # ------------------------------------------------------------------------------------------------ pieces
+
+_TRAPS = (
+    "What fixes a size while exporting: len(x), int(x.shape[0]) and .chunk(2) of a doubled batch. Take x.shape[0] and "
+    "slices, such as both[x.shape[0]:], and give sizes to new_zeros, expand and view as x.shape has them."
+)
+
+
+def _cases(signature: Signature, lengths: dict[str, tuple[int, int]]) -> list[dict[str, int]]:
+    """Values of the named sizes of a signature: 1, 2 and 3 rows, the first size of the first input, with both values of
+    the others."""
+    names = list(dict.fromkeys(size for spec in signature.inputs for size in spec.shape if isinstance(size, str)))
+    most = getattr(signature, "most", {})
+    ours = {name: (max(1, most[name] // 2), most[name]) if name in most else (5, 8) for name in names}
+    values: dict[str, tuple[int, ...]] = {**ours, **lengths}
+    if names and signature.inputs[0].shape[0] == names[0]:
+        values[names[0]] = (1, 2, 3)
+    return [dict(zip(values, sizes, strict=True)) for sizes in product(*values.values())]
+
+
+def _random_input(spec: TensorSpec, sizes: dict[str, int]) -> Tensor:
+    shape = [sizes[size] if isinstance(size, str) else size for size in spec.shape]
+    dtype = getattr(torch, spec.dtype)
+    if dtype.is_floating_point:
+        if spec.low is not None and spec.high is not None:
+            values = torch.rand(shape) * (spec.high - spec.low) + spec.low
+        else:
+            low, high = (-math.inf if spec.low is None else spec.low), (math.inf if spec.high is None else spec.high)
+            values = torch.randn(shape).clamp(low, high)
+        return values.to(dtype)
+    high = spec.high if spec.high is not None else 255 if dtype == torch.uint8 else 1
+    return torch.randint(int(spec.low or 0), int(high) + 1, shape).to(dtype)
+
+
+def _captured(predictor: Predictor, inputs: tuple[Tensor, ...]) -> nn.Module:
+    signature = predictor.signature
+    most = getattr(signature, "most", {})
+    named = {size for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
+    dims = {size: torch.export.Dim(size, min=1, max=most.get(size)) for size in named}
+    shapes = tuple({i: dims[s] for i, s in enumerate(spec.shape) if isinstance(s, str)} for spec in signature.inputs)
+    try:
+        program = torch.export.export(predictor, inputs, dynamic_shapes=(shapes,) if _variadic(predictor) else shapes)
+    except Exception as error:  # torch.export's own exceptions share no other base
+        raise AssertionError(f"torch.export cannot capture the predictor for all sizes: {error}\n{_TRAPS}") from error
+    return program.module()
 
 
 def _seeded(build: Build, seed: int = 0) -> nn.Module:

@@ -212,12 +212,16 @@ def build_predictor(manifest: Manifest, folder: Path) -> Predictor:
     Weights are as they are drawn. Raises `UserError`."""
     build = find_builder(manifest.builder, manifest.package)
     try:
-        takes_files = "files" in inspect.signature(build).parameters
-        return build(manifest.config, read_files(folder)) if takes_files else build(manifest.config)
+        return build(manifest.config, read_files(folder)) if takes_files(build) else build(manifest.config)
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(
             f"The builder '{manifest.builder}' cannot use the configuration in {folder / MANIFEST}: {error!r}."
         ) from error
+
+
+def takes_files(build: Callable[..., Predictor]) -> bool:
+    """Whether a builder has a second parameter, `files`."""
+    return "files" in inspect.signature(build).parameters
 
 
 def _checked(predictor: Predictor, manifest: Manifest, folder: Path) -> Predictor:
