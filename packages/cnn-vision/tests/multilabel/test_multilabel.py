@@ -109,7 +109,7 @@ def test_the_predictor_gives_the_tasks_probabilities_and_knows_which_labels_are_
 
 def test_the_predictor_exports_whole_for_any_number_of_rows():
     plain = classifier_config("resnet20", 8, 1, ("a", "c"), True, None, [0.5], [0.5])
-    check_predictor(build_findings(findings_config(plain, WEIGHTS, [0.0, 1.0])))
+    check_predictor(build_multilabel(multilabel_config(plain, WEIGHTS, [0.0, 1.0])))
 
 
 def test_thresholds_edited_to_another_number_than_the_labels_are_refused():
