@@ -26,7 +26,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from torchworks.shared.config import UserError, nearest, to_dict
-from torchworks.shared.data import Dataset, Source
+from torchworks.shared.data import Dataset, Source, nbytes
+from torchworks.shared.data.dataset import collate
 from torchworks.shared.models.manifest import (
     FORMAT,
     GOLDEN,
@@ -149,11 +150,11 @@ def _checked_names(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 
 def samples_of(dataset: Dataset) -> dict[str, Tensor]:
-    """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each."""
-    row = sum(value.nbytes for value in dataset[0].values())
+    """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each, ragged ones
+    padded and with their lengths, as in a batch."""
+    row = max(sum(value.nbytes for value in dataset[0].values()), nbytes(dataset) // len(dataset))
     count = max(1, min(len(dataset), SAMPLE_BYTES // row))
-    chosen = [dataset[i * len(dataset) // count] for i in range(count)]
-    return {name: torch.stack([sample[name] for sample in chosen]) for name in chosen[0]}
+    return collate([dataset[i * len(dataset) // count] for i in range(count)], dataset.schema)
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
