@@ -110,11 +110,12 @@ def test_its_types_are_right(workspace):
 
 @each_kind
 def test_the_longest_name_makes_no_line_too_long(workspace, kind):
-    name = "long-" + "a" * 19
+    name, manifest = f"{kind}-".ljust(24, "a"), (workspace / "pyproject.toml").read_text()
     assert new_package(workspace, name, "--kind", kind).returncode == 0
     commands = (("check",), ("format", "--check"))
     found = [run(sys.executable, "-m", "ruff", *c, "--no-cache", f"packages/{name}", cwd=workspace) for c in commands]
     shutil.rmtree(workspace / "packages" / name)
+    (workspace / "pyproject.toml").write_text(manifest)
     assert [done.returncode for done in found] == [0, 0], found
 
 

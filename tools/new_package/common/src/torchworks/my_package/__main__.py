@@ -1,4 +1,4 @@
-"""The command line `my-package`, also `python -m torchworks.my_package`. Imports no torch until a command runs."""
+"""The command line `my-package`. Imports no torch until a command runs."""
 
 from torchworks.my_package.commands import COMMANDS
 from torchworks.shared import cli
