@@ -49,8 +49,12 @@ def workspace(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def python(workspace) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a module of Python in the workspace as if its new packages were installed."""
-    paths = [install(workspace / "packages" / name) for name in NAMES.values()]
-    path = os.pathsep.join(map(str, paths))
+    packages = [workspace / "packages" / name for name in NAMES.values()]
+    installed = workspace.parent / "installed"
+    for package in packages:
+        announce(package, installed)
+    paths = [installed, *(package / "src" for package in packages), os.environ.get("PYTHONPATH")]
+    path = os.pathsep.join(str(path) for path in paths if path)
 
     def call(*words: object) -> subprocess.CompletedProcess[str]:
         return run(sys.executable, "-m", *words, cwd=workspace, PYTHONPATH=path, OMP_NUM_THREADS="1")
@@ -58,16 +62,15 @@ def python(workspace) -> Callable[..., subprocess.CompletedProcess[str]]:
     return call
 
 
-def install(package: Path) -> Path:
-    """The search path of a package, with its entry points beside its modules as an installation would have them."""
+def announce(package: Path, folder: Path) -> None:
+    """Write what makes the entry points of a package known to programs that have `folder` in their search path."""
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
-    info = package / "src" / f"{project['name'].replace('-', '_')}-0.1.0.dist-info"
-    info.mkdir()
+    info = folder / f"{project['name'].replace('-', '_')}-0.1.0.dist-info"
+    info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0.1.0\n")
     groups = {**project["entry-points"], "console_scripts": project["scripts"]}
     lines = (f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups.items())
     (info / "entry_points.txt").write_text("".join(lines))
-    return package / "src"
 
 
 # ---- written -------------------------------------------------------------------------------------------------
@@ -198,15 +201,8 @@ def test_a_text_classifier_is_trained_exported_and_answers_texts_with_names_of_c
     done = python("torchworks.serving", "export", tmp_path / "run", "--seconds", "0.01")
     assert done.returncode == 0, done.stderr
     (tmp_path / "ask.py").write_text(ASK)
-    environment = {"PYTHONPATH": str(tmp_path)}  # a bundle needs the package no more
-    done = run(
-        sys.executable,
-        tmp_path / "ask.py",
-        tmp_path / "run/bundle-onnx",
-        json.dumps(TEXTS),
-        cwd=tmp_path,
-        **environment,
-    )
+    words = (tmp_path / "ask.py", tmp_path / "run/bundle-onnx", json.dumps(TEXTS))
+    done = run(sys.executable, *words, cwd=tmp_path)  # without the package: a bundle needs it no more
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [status for status, _ in answers] == [200, 200, 200, 422]
