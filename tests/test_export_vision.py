@@ -14,7 +14,6 @@ pytest.importorskip("torchworks.cnn_vision", reason="needs the package that trai
 
 from torchworks.cnn_vision.anomaly.predictor import build_anomaly
 from torchworks.cnn_vision.autoencoders.predictor import build_autoencoder, build_sampler, build_vae, plain_config
-from torchworks.cnn_vision.data.sample import Letterbox
 from torchworks.cnn_vision.models.dense import create_detector, create_segmenter
 from torchworks.cnn_vision.style.predictor import build_adain, build_fast_style
 from torchworks.serving.bundle import open_bundle, read_bundle
@@ -25,6 +24,7 @@ from torchworks.serving.export.commands import Export
 from torchworks.serving.export.run import export, folder_of
 from torchworks.serving.limits import Limits
 from torchworks.shared.config import UserError
+from torchworks.shared.data.boxes.sample import Letterbox
 from torchworks.shared.data.images import picture as whole_picture
 from torchworks.shared.models import predictor as predict
 from torchworks.shared.models.predictor import Predictor, save_model

@@ -19,8 +19,8 @@ import pytest
 
 HERE = Path(__file__).parent
 RECIPES = (
-    "classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast",
-    "lean", "ids", "texts",
+    "classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast", "lean",
+    "ids", "texts",
 )  # fmt: skip
 BUILDERS = ("recommendations", "weather")
 

@@ -14,15 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from torchworks.shared.data import (
-    BucketOrder,
-    Field,
-    ResidentLoader,
-    Schema,
-    TensorDataset,
-    Windows,
-    pad_to_longest,
-)
+from torchworks.shared.data import BucketOrder, Field, ResidentLoader, Schema, TensorDataset, Windows, pad_to_longest
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
 from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.optim import adam

@@ -130,7 +130,8 @@ def recommender(config, device) -> Experiment:
         config={"names": list(NAMES), "seen": SEEN.tolist()},
         net=task.model,
         labels=NAMES,
-        samples={"user": torch.arange(USERS)},
+        test=test,
+        inputs={"user": "user"},
         preprocessing={},
     )
     loader = ResidentLoader(train, config.trainer.batch_size, **place)
@@ -223,8 +224,9 @@ def forecaster(config, device) -> Experiment:
         config={"longest": 9},
         net=task.model,
         labels=WEATHER,
-        samples={"text": test.tensors["text"], "length": test.tensors["text_length"]},
-        targets={"weather": test.tensors["label"]},
+        test=test,
+        inputs={"text": "text", "length": "text_length"},
+        targets={"weather": "label"},
         preprocessing={"text": {"tokenizer": "words.json"}},
         files={"words.json": tokenizer.to_json()},
     )

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.roads import FAR, PIXELS, Camera
-from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, Letterbox, boxes_around
 from torchworks.cnn_vision.data.stereo import motorcycle
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, open_loader, open_source
+from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, Letterbox, boxes_around
 
 NAMES = ("scenes", "scenes:hard", "scenes:shapes", "roads")
 
@@ -126,8 +126,8 @@ def test_every_class_is_there_about_as_often():
         ("scenes:objects=5-2", "should be objects=LOW-HIGH"),
         ("scenes:noise=loud", "should be noise=X"),
         ("scenes:train=some", "should be train=N"),
-        ("scenes:objects=1-99", "between 1 and 64"),
-        ("scenes:scale=0.01-0.2", "between 0.05 and 0.9"),
+        ("scenes:objects=1-99", "upper bound from 1 to 64"),
+        ("scenes:scale=0.01-0.2", "from 0.05 to 0.9"),
         ("scenes:overlap=1", "overlap must be"),
         ("roads:weather=rain", "no option 'weather'"),
         ("roads:train=0", "1 or more"),

@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.data.sample import IGNORED, padded
 from torchworks.cnn_vision.detection.baselines import typical
 from torchworks.cnn_vision.detection.build import new_net, normalization, options_of
 from torchworks.cnn_vision.detection.config import DetectorConfig
@@ -33,6 +32,7 @@ from torchworks.cnn_vision.models.faster_rcnn import leave_out_ignored
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.data import open_source
+from torchworks.shared.data.boxes.sample import IGNORED, padded
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.runs.opening import open_run
 

@@ -97,7 +97,7 @@ def test_stylize_paints_by_each_method(runs, features, tmp_path):
 def test_runs_that_do_not_suit_are_named(runs, capsys, tmp_path):
     out = ["--out", tmp_path / "out.png"]
     for words, said in (
-        (["china", "ihc", "--run", runs / "fast"], "leave out STYLE"),
+        (["china", "ihc", "--run", runs / "fast"], "remove STYLE"),
         (["china", "ihc", "--run", runs / "adain", "--method", "fast"], "not for fast"),
         (["china", "--run", runs / "adain"], "CONTENT STYLE"),
     ):

@@ -207,7 +207,7 @@ class TrainerConfig(Limited):
     overfit_one_batch: Annotated[bool, _also("overfit-one-batch")] = False
     """Train on the first batch alone, to see whether the loss can fall at all."""
     dry_run: Annotated[bool, _also("dry-run")] = False
-    """Check everything, make two steps and one evaluation, write nothing."""
+    """Check everything, make two steps, evaluate one batch, write nothing."""
     find_lr: Annotated[bool, _also("find-lr")] = False
     """Sweep the learning rate instead of training and suggest one."""
     tensorboard: bool = False

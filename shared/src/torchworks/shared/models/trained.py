@@ -8,15 +8,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from torchworks.shared.config import Config
-from torchworks.shared.data import Source
-from torchworks.shared.models.predictor import Predictor, find_builder, save_model, takes_files
+from torchworks.shared.data import Dataset, Source
+from torchworks.shared.models.predictor import Predictor, find_builder, samples_of, save_model, takes_files
 
 
 @dataclass(kw_only=True)
 class TrainedModel:
     """What becomes of `net` once it is trained: `builder` makes a predictor from `config`, `net` is put into it.
 
-    `net` is one of the task's exported nets, or holds one. Without `golden` the first two rows of `samples` are the
+    `net` is one of the task's exported nets, or holds one. Without `golden` the first two rows kept of `test` are the
     golden example.
     """
 
@@ -29,10 +29,12 @@ class TrainedModel:
     """More of `config`, known only after training, such as thresholds chosen on the validation part."""
     golden: dict[str, Tensor] = field(default_factory=dict)
     """Example inputs by name, at least one row."""
-    samples: dict[str, Tensor] = field(default_factory=dict)
-    """Test inputs by name, by which an export can be judged."""
-    targets: dict[str, Tensor] = field(default_factory=dict)
-    """What the outputs of that name should be for `samples`."""
+    test: Dataset | None = None
+    """Rows that the model has not learnt from; some are kept, by which an export can be judged (see `samples_of`)."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Input → the field of `test` that it takes."""
+    targets: dict[str, str] = field(default_factory=dict)
+    """Output → the field of `test` that it should equal."""
     labels: tuple[str, ...] = ()
     """Class names."""
     preprocessing: dict[str, Any] | None = None
@@ -51,6 +53,8 @@ class TrainedModel:
         build = find_builder(self.builder, config.package)
         predictor = build(completed, self.files) if takes_files(build) else build(completed)
         predictor.net = self.net
+        kept = {} if self.test is None else samples_of(self.test)
+        samples = {name: kept[item] for name, item in self.inputs.items()}
         save_model(
             folder / self.place,
             predictor,
@@ -58,12 +62,12 @@ class TrainedModel:
             recipe=config.recipe,
             builder=self.builder,
             config=completed,
-            golden=self.golden or {name: value[:2] for name, value in self.samples.items()},
+            golden=self.golden or {name: value[:2] for name, value in samples.items()},
             preprocessing=image_preprocessing(predictor) if self.preprocessing is None else self.preprocessing,
             labels=self.labels,
             data=sources,
-            samples=self.samples,
-            targets=self.targets,
+            samples=samples,
+            targets={name: kept[item] for name, item in self.targets.items()},
             files=self.files,
             tolerance=self.tolerance,
         )

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,12 +186,13 @@ def _newest(folder: Path, progress: Progress | Silent) -> checkpoint.Checkpoint 
 
 
 def _dry_run(config: Config, device: Device) -> dict[str, Any]:
-    """Everything that a training checks, two steps and one evaluation, and nothing written."""
+    """Everything that a training checks, two steps and an evaluation of one batch, and nothing written."""
     seed_everything(config.seed)
     experiment = build(config, device)
+    first = list(itertools.islice(experiment.select, 1))
     settings = dataclasses.replace(config.trainer, steps=2, log_every=1, eval_every=0, max_minutes=0.0)
     trainer = Trainer(
-        experiment.task, experiment.train, experiment.select, settings,
+        experiment.task, experiment.train, first, settings,
         optim=config.optim, seed=config.seed, progress=_progress(config, device), device=device,
     )  # fmt: skip
     result = trainer.fit()

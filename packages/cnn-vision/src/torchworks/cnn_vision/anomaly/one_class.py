@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig
-from torchworks.cnn_vision.data.subset import Relabelled, labels_of, with_classes
+from torchworks.cnn_vision.data.subset import Relabelled, with_classes
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Source, open_source
+from torchworks.shared.data import Source, labels_of, open_source
 from torchworks.shared.data.dataset import image_schema
 
 

@@ -18,7 +18,6 @@ from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Source, held_out, open_source
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.task import Task
 from torchworks.shared.training.experiment import Experiment
@@ -70,14 +69,14 @@ def model_config(
 
 def trained_model(builder: str, config: dict[str, Any], task: Task, source: Source, **options: Any) -> TrainedModel:
     """What becomes of the net of `task`; `config` is a `classifier_config`, perhaps with more."""
-    samples = samples_of(source.test)
     return TrainedModel(
         builder=builder,
         config=config,
         net=task.nets()["model"],
         labels=tuple(config["classes"]),
-        samples={"image": samples["image"]},
-        targets={"probability": samples["label"]},
+        test=source.test,
+        inputs={"image": "image"},
+        targets={"probability": "label"},
         preprocessing=preprocessing(config),
         **options,
     )

@@ -13,8 +13,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from torchworks.cnn_vision.data.sample import GREY, IGNORED, NOTHING, VOID, boxes_around
 from torchworks.shared.data import Loader
+from torchworks.shared.data.boxes.sample import GREY, IGNORED, NOTHING, VOID, boxes_around
 from torchworks.shared.numbers.stream import mix
 
 Batch = dict[str, Tensor]

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data.bundled import photo, side
 from torchworks.cnn_vision.data.generated import Generated
-from torchworks.cnn_vision.data.sample import scene_schema
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
+from torchworks.shared.data.boxes.sample import scene_schema
 from torchworks.shared.data.split import fingerprint
 
 PIXELS = ("background", "nucleus", "stained")

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from torchworks.cnn_vision.data.check import labelled_source
-from torchworks.cnn_vision.data.depth import ENDINGS
-from torchworks.cnn_vision.data.folders import beside, partner, read_names, shown
-from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels
-from torchworks.cnn_vision.data.masks import MASK_ENDINGS
-from torchworks.cnn_vision.data.yolo import read_yolo
+from torchworks.shared.data.boxes.check import labelled_source
+from torchworks.shared.data.boxes.depth import ENDINGS
+from torchworks.shared.data.boxes.folders import beside, partner, read_names, shown
+from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels
+from torchworks.shared.data.boxes.masks import MASK_ENDINGS
+from torchworks.shared.data.boxes.yolo import read_yolo
 
 
 def read_driving(path: str) -> Labels:

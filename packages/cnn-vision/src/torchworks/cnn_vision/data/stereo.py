@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from torchworks.cnn_vision.data.bundled import bundled
-from torchworks.cnn_vision.data.sample import Letterbox
+from torchworks.shared.data.boxes.sample import Letterbox
 
 FOCAL, BASELINE, OFFSET = 994.978, 0.193001, 31.086
 """Pixels, metres, pixels: the calibration of the down-sampled pair."""

@@ -16,7 +16,6 @@ from torchworks.cnn_vision.models.normalization import HALF, IMAGENET, each_chan
 from torchworks.shared.data import held_out
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.manifest import read_manifest
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -50,7 +49,8 @@ def build(config: DetectorConfig, device: Device) -> Experiment:
         net=task.model,
         labels=classes,
         # no targets: the model always returns D detections, the truth has a varying number
-        samples={"image": samples_of(source.test)["image"]},
+        test=source.test,
+        inputs={"image": "image"},
         preprocessing=preprocessing(plain, fit="letterbox"),
     )
     return Experiment(

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data.sample import IGNORED
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Truth
 from torchworks.cnn_vision.detection.predictor import found_of
 from torchworks.cnn_vision.finetuning.task import VisionTask
 from torchworks.cnn_vision.models.detector import Detector, Target
 from torchworks.cnn_vision.models.mask_rcnn import MaskRCNN
+from torchworks.shared.data.boxes.sample import IGNORED
 from torchworks.shared.task import Out
 
 Batch = dict[str, Tensor]

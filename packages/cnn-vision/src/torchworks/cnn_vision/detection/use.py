@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from torchworks.cnn_vision.data.draw import color_of, draw_boxes, draw_mask, enlarged
 from torchworks.cnn_vision.detection.build import fields_of
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found, precision_by_class
 from torchworks.cnn_vision.detection.mistakes import draw_worst, mistakes
@@ -22,6 +21,7 @@ from torchworks.cnn_vision.inference.commands import Evaluate, Predict
 from torchworks.cnn_vision.inference.files import Prediction, predict_files
 from torchworks.cnn_vision.inference.letterboxed import Letterboxed, batches, letterboxed, outputs, scored_parts
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.boxes.draw import color_of, draw_boxes, draw_mask, enlarged
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import make_folder

@@ -4,7 +4,6 @@ from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
-from torchworks.cnn_vision.data.sample import VOID
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.driving.baselines import baselines
 from torchworks.cnn_vision.driving.config import DriveConfig
@@ -15,8 +14,8 @@ from torchworks.cnn_vision.models.normalization import HALF, each_channel
 from torchworks.cnn_vision.segmentation.frequencies import pixel_classes
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source
+from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -37,14 +36,14 @@ def build(config: DriveConfig, device: Device) -> Experiment:
     }  # fmt: skip
     net = DrivingNet(num_things=len(things), num_pixels=len(classes), in_channels=channels, equal_weights=equal)
     task = Driving(net, len(things), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
-    samples = samples_of(source.test)
     model = TrainedModel(
         builder="cnn-vision-driver",
         config=plain,
         net=net,
         labels=things,
-        samples={"image": samples["image"]},
-        targets={"mask": samples["mask"], "depth": samples["depth"]},
+        test=source.test,
+        inputs={"image": "image"},
+        targets={"mask": "mask", "depth": "depth"},
         preprocessing=preprocessing(plain, fit="letterbox"),
     )
     scored = scoring_loader(config, device, source.test, mean, std)

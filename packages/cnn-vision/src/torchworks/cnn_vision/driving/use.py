@@ -11,7 +11,6 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.data.draw import draw_boxes, draw_depth, draw_mask, enlarged
 from torchworks.cnn_vision.data.stereo import motorcycle
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
 from torchworks.cnn_vision.detection.task import truths_of
@@ -34,6 +33,7 @@ from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image
 from torchworks.cnn_vision.segmentation.use import classes_of, colors_of, shares
 from torchworks.cnn_vision.segmentation.use import line as shares_line
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.boxes.draw import draw_boxes, draw_depth, draw_mask, enlarged
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import make_folder

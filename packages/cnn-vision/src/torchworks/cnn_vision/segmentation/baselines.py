@@ -8,9 +8,9 @@ import torch
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
 from torch import Tensor
 
-from torchworks.cnn_vision.data.sample import VOID
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.boxes.sample import VOID
 
 BLURS = (1.0, 2.0, 4.0)
 """Standard deviations, in pixels, of the neighbourhoods that the classifier sees."""

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
-from torchworks.cnn_vision.data.draw import pixel_colors
 from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.inference.predictor import preprocessing
@@ -19,8 +18,8 @@ from torchworks.cnn_vision.segmentation.frequencies import balanced, pixel_class
 from torchworks.cnn_vision.segmentation.predictor import segmenter_config
 from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.data import Dataset, held_out
+from torchworks.shared.data.boxes.draw import pixel_colors
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -68,14 +67,14 @@ def build(config: SegmentConfig, device: Device) -> Experiment:
 
 def trained_model(net: nn.Module, plain: dict[str, Any], test: Dataset) -> TrainedModel:
     """The segmenter with test images, by which its exports are judged."""
-    samples = samples_of(test)
     return TrainedModel(
         builder="cnn-vision-segmenter",
         config=plain,
         net=net,
         labels=tuple(plain["classes"]),
-        samples={"image": samples["image"]},
-        targets={"mask": samples["mask"]},
+        test=test,
+        inputs={"image": "image"},
+        targets={"mask": "mask"},
         preprocessing=preprocessing(plain, fit="letterbox"),
     )
 

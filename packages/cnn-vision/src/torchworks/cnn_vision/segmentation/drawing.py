@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from torchworks.cnn_vision.data.draw import Color, draw_mask, enlarged
+from torchworks.shared.data.boxes.draw import Color, draw_mask, enlarged
 
 _LINE, _GAP = 20, 4
 

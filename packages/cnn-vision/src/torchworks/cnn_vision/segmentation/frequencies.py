@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data.sample import VOID
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Source
+from torchworks.shared.data.boxes.sample import VOID
 
 
 def pixel_classes(source: Source) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Shape letters: N images, S pixels along a side, P of an image, G classes of pixe
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data.sample import VOID
+from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.training.full_precision import full_precision
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from torchworks.cnn_vision.data.sample import VOID
+from torchworks.shared.data.boxes.sample import VOID
 
 
 class SegmentationScores(MulticlassConfusionMatrix):

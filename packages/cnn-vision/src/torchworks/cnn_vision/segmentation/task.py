@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.cnn_vision.data.draw import Color
 from torchworks.cnn_vision.finetuning.task import VisionTask
 from torchworks.cnn_vision.segmentation.drawing import compared
 from torchworks.cnn_vision.segmentation.losses import mask_losses
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
+from torchworks.shared.data.boxes.draw import Color
 from torchworks.shared.task import Out
 
 Logits = dict[str, Tensor]

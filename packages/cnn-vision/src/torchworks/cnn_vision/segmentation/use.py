@@ -10,8 +10,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.data.draw import Color, color_of, draw_mask
-from torchworks.cnn_vision.data.sample import VOID
 from torchworks.cnn_vision.inference.commands import Evaluate, Predict
 from torchworks.cnn_vision.inference.files import Prediction, predict_files
 from torchworks.cnn_vision.inference.letterboxed import (
@@ -27,6 +25,8 @@ from torchworks.cnn_vision.inference.report import baselines, text, write_report
 from torchworks.cnn_vision.segmentation.drawing import compared, with_legend
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
 from torchworks.shared.data import Dataset
+from torchworks.shared.data.boxes.draw import Color, color_of, draw_mask
+from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import make_folder

@@ -15,10 +15,9 @@ from torchworks.gans.translation.data import is_paired, open_domains, open_pairs
 from torchworks.gans.translation.metrics import DomainDistance, LabelKept, same_classes
 from torchworks.gans.translation.pix2pix import Pix2PixTask
 from torchworks.gans.translation.predictor import translator_config
-from torchworks.shared.data import Dataset, Loader, LoaderFactory, Source, Together, open_source
+from torchworks.shared.data import Dataset, Loader, LoaderFactory, Source, TensorDataset, Together, open_source
 from torchworks.shared.fidelity import Judge, Selection, features_of, judge_for
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -40,7 +39,6 @@ def build_cyclegan(config: CycleGANConfig, device: Device) -> Experiment:
     loaders = LoaderFactory(config, device)
     train = [source.train for source in sources]
     test = _joined(loaders.ordered, [source.test for source in sources])
-    images = samples_of(sources[0].test)["image"]
     return Experiment(
         task=task,
         train=_joined(loaders.training, train),
@@ -52,7 +50,8 @@ def build_cyclegan(config: CycleGANConfig, device: Device) -> Experiment:
                 builder="gans-translator",
                 config=translator_config(config.net, size, channels, channels, "ab"),
                 net=task.translators,
-                samples={"image": images},
+                test=sources[0].test,
+                inputs={"image": "image"},
             ),
         ),
         baselines=lambda: _untranslated(kept, test),
@@ -132,8 +131,9 @@ def build_pix2pix(config: Pix2PixConfig, device: Device) -> Experiment:
                 builder="gans-translator",
                 config=translator_config(config.net, size, in_channels, out_channels),
                 net=task.generator,
-                samples={"image": given},
-                targets={"image": wanted},
+                test=TensorDataset({"image": given, "wanted": wanted}),
+                inputs={"image": "image"},
+                targets={"image": "wanted"},
             ),
         ),
         baselines=lambda: _inputs_as_outputs(task, test) if in_channels == out_channels else {},

@@ -7,7 +7,6 @@ from torchworks.my_package.models.all_cnn import AllCNN
 from torchworks.shared.config import UserError
 from torchworks.shared.data import LoaderFactory, Source, held_out, open_source
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
@@ -47,12 +46,12 @@ def classes_of(source: Source) -> tuple[str, ...]:
 
 def _model(config: ClassifierConfig, net: AllCNN, source: Source, classes: tuple[str, ...]) -> TrainedModel:
     channels, size, _ = source.schema["image"].shape
-    samples = samples_of(source.test)
     return TrainedModel(
         builder="my-package-classifier",
         config={"classes": list(classes), "channels": channels, "image_size": size, "width": config.width},
         net=net,
         labels=classes,
-        samples={"image": samples["image"]},
-        targets={"probability": samples["label"]},
+        test=source.test,
+        inputs={"image": "image"},
+        targets={"probability": "label"},
     )

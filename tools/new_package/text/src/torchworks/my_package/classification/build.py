@@ -11,7 +11,6 @@ from torchworks.my_package.models.text_cnn import TextCNN
 from torchworks.shared.config import UserError
 from torchworks.shared.data import BucketOrder, Loader, LoaderFactory, Source, TensorDataset, held_out, open_source
 from torchworks.shared.machine.device import Device
-from torchworks.shared.models.predictor import samples_of
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.text import Tokenizer, Words
 from torchworks.shared.training.experiment import Experiment
@@ -64,14 +63,14 @@ def bucketed(loaders: LoaderFactory, dataset: TensorDataset) -> Loader:
 def _model(
     config: ClassifierConfig, net: TextCNN, tokenizer: Tokenizer, classes: tuple[str, ...], test: TensorDataset
 ) -> TrainedModel:
-    samples = samples_of(test)
     return TrainedModel(
         builder="my-package-classifier",
         config={"classes": list(classes), "longest": config.longest, "net": dataclasses.asdict(config.net)},
         net=net,
         labels=classes,
-        samples={"text": samples["tokens"]},
-        targets={"probability": samples["label"]},
+        test=test,
+        inputs={"text": "tokens"},
+        targets={"probability": "label"},
         preprocessing={"text": {"tokenizer": TOKENIZER}},
         files={TOKENIZER: tokenizer.to_json()},
     )

@@ -15,7 +15,7 @@ from torch import nn
 from torchworks.shared.training import checkpoint, parallel
 from torchworks.shared.training.metrics import read_lines
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 SHORT = ("--trainer.steps", 15)
 
 

@@ -11,8 +11,9 @@ as drawing programs write them, are taken for background and foreground. Images 
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchworks.cnn_vision.data.check import labelled_source
-from torchworks.cnn_vision.data.folders import (
+from torchworks.shared.config import UserError
+from torchworks.shared.data.boxes.check import labelled_source
+from torchworks.shared.data.boxes.folders import (
     base_folder,
     beside,
     image_folders,
@@ -21,8 +22,7 @@ from torchworks.cnn_vision.data.folders import (
     read_names,
     shown,
 )
-from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels
-from torchworks.shared.config import UserError
+from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels
 
 MASK_ENDINGS = tuple(
     f"{mark}{ending}" for mark in ("", "_mask") for ending in (".png", ".bmp", ".gif", ".tif", ".tiff")

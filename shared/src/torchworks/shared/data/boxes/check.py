@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from torchworks.cnn_vision.data.depth import read_depth
-from torchworks.cnn_vision.data.draw import draw_nine
-from torchworks.cnn_vision.data.labelled import open_labels, source_of
-from torchworks.cnn_vision.data.labels import KINDS, Examined, Labels, by_kind, examine
-from torchworks.cnn_vision.data.sample import IGNORED
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
+from torchworks.shared.data.boxes.depth import read_depth
+from torchworks.shared.data.boxes.draw import draw_nine
+from torchworks.shared.data.boxes.labelled import open_labels, source_of
+from torchworks.shared.data.boxes.labels import KINDS, Examined, Labels, by_kind, examine
+from torchworks.shared.data.boxes.sample import IGNORED
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.report import FEW, Finding, copies, counted, graded, modes, of_source, stored, unreadable
 from torchworks.shared.data.source import Opener

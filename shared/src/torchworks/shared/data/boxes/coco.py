@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torchworks.cnn_vision.data.check import labelled_source
-from torchworks.cnn_vision.data.folders import base_folder, part_of, shown
-from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels, Thing
-from torchworks.cnn_vision.data.outlines import Outline, polygons, runs
-from torchworks.cnn_vision.data.sample import IGNORED
 from torchworks.shared.config import UserError
+from torchworks.shared.data.boxes.check import labelled_source
+from torchworks.shared.data.boxes.folders import base_folder, part_of, shown
+from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
+from torchworks.shared.data.boxes.outlines import Outline, polygons, runs
+from torchworks.shared.data.boxes.sample import IGNORED
 
 _OTHERS = ("captions", "person_keypoints", "stuff", "panoptic", "image_info")
 

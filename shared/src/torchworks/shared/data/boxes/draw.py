@@ -10,8 +10,8 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, VOID
 from torchworks.shared.data import Dataset, Schema
+from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, VOID
 from torchworks.shared.data.report import save_sheet
 
 Color = tuple[int, int, int]

@@ -12,9 +12,10 @@ from torch import nn
 
 from torchworks.shared.config import UserError
 from torchworks.shared.machine import device as device_module
+from torchworks.shared.machine import doctor
 from torchworks.shared.machine import facts as machine
 from torchworks.shared.machine.device import Device, choose, limit_threads, peak_memory, seed_everything, without_cuda
-from torchworks.shared.machine.facts import GIB, doctor, memory_total
+from torchworks.shared.machine.facts import GIB, memory_total
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 

@@ -13,6 +13,7 @@ from torchworks.shared.data import (
     loaders,
     open_loader,
     open_source,
+    opening,
     order,
     shift,
 )
@@ -196,12 +197,12 @@ def test_auto_keeps_a_small_set_on_the_device_and_streams_a_large_one(monkeypatc
     data, config = some_images(), ImageConfig()
     assert isinstance(open_loader(data, config, 8), ResidentLoader)
     assert isinstance(open_loader(data, ImageConfig(kind="stream"), 8), StreamLoader)
-    monkeypatch.setattr(loaders, "free_memory", lambda device: 5000)
+    monkeypatch.setattr(opening, "free_memory", lambda device: 5000)
     assert isinstance(open_loader(data, config, 8, augment=[flip()]), StreamLoader)
 
 
 def test_a_set_that_does_not_fit_is_refused_with_both_sizes(monkeypatch):
-    monkeypatch.setattr(loaders, "free_memory", lambda device: 100)
+    monkeypatch.setattr(opening, "free_memory", lambda device: 100)
     with pytest.raises(UserError, match=r"takes .* GiB, but only .*--loader.kind stream"):
         open_loader(some_images(), ImageConfig(kind="resident"), 8)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from torchworks.cnn_vision.data.check import labelled_source
-from torchworks.cnn_vision.data.folders import base_folder, images_below, part_of, partner, read_names, shown
-from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels, Thing
-from torchworks.cnn_vision.data.sample import IGNORED
 from torchworks.shared.config import UserError, nearest
+from torchworks.shared.data.boxes.check import labelled_source
+from torchworks.shared.data.boxes.folders import base_folder, images_below, part_of, partner, read_names, shown
+from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
+from torchworks.shared.data.boxes.sample import IGNORED
 from torchworks.shared.data.listing import natural
 
 CLASSES = (

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.data.depth import NotDepth, read_depth
-from torchworks.cnn_vision.data.labels import KINDS, Examined, Labelled, Labels, NotIds, by_kind, examine, read_mask
-from torchworks.cnn_vision.data.sample import IGNORED, VOID, Letterbox, padded, scene_schema
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Schema, Source
+from torchworks.shared.data.boxes.depth import NotDepth, read_depth
+from torchworks.shared.data.boxes.labels import KINDS, Examined, Labelled, Labels, NotIds, by_kind, examine, read_mask
+from torchworks.shared.data.boxes.sample import IGNORED, VOID, Letterbox, padded, scene_schema
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import Scan, picture
 from torchworks.shared.data.listing import contradictions, some, split_listing

@@ -12,13 +12,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from torchworks.cnn_vision.data.check import labelled_source
-from torchworks.cnn_vision.data.folders import base_folder, beside, image_folders, images_below, read_names, shown
-from torchworks.cnn_vision.data.labels import Fault, Labelled, Labels, Thing
-from torchworks.cnn_vision.data.outlines import Polygons, polygon
 from torchworks.shared.config import UserError
+from torchworks.shared.data.boxes.check import labelled_source
+from torchworks.shared.data.boxes.extra import needed
+from torchworks.shared.data.boxes.folders import base_folder, beside, image_folders, images_below, read_names, shown
+from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
+from torchworks.shared.data.boxes.outlines import Polygons, polygon
 
 
 def read_yolo(path: str, kind: str = "yolo") -> Labels:
@@ -60,6 +59,7 @@ def _settings(base: Path) -> dict[str, Any]:
     )
     if file is None:
         return {}
+    yaml = needed("yaml", "pyyaml", f"{file.name} is")
     try:
         settings = yaml.safe_load(file.read_text(errors="replace"))
     except yaml.YAMLError as error:

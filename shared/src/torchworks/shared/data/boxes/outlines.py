@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from skimage.draw import polygon as fill_polygon
 
-from torchworks.cnn_vision.data.sample import Letterbox
+from torchworks.shared.data.boxes.extra import needed
+from torchworks.shared.data.boxes.sample import Letterbox
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Polygons:
     def draw(self, box: Letterbox) -> np.ndarray:
         """Which pixels of the square are inside, bool (S, S)."""
         inside = np.zeros((box.size, box.size), bool)
+        fill_polygon = needed("skimage.draw", "scikit-image", "Polygons are").polygon
         for corners in self.scaled(*box.scales).corners:
             x, y = corners.T - 0.5  # counted from the middles of pixels
             inside[fill_polygon(y, x, inside.shape)] = True

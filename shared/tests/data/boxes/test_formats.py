@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.data.outlines import Runs, polygons, runs
-from torchworks.cnn_vision.data.sample import IGNORED, NOTHING, VOID, Letterbox
-from torchworks.cnn_vision.data.voc import BadXml, parse_xml
-from torchworks.shared.cli import main
+from torchworks.shared.cli import check_command, main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Report, Source, check, open_source
+from torchworks.shared.data.boxes.outlines import Runs, polygons, runs
+from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, VOID, Letterbox
+from torchworks.shared.data.boxes.voc import BadXml, parse_xml
 
 WIDTH, HEIGHT = 80, 60
 BOXES = [((10, 20, 30, 50), "cat"), ((40, 5, 75, 25), "dog")]
@@ -149,38 +149,11 @@ def make_masks(base: Path) -> Path:
     return base
 
 
-def make_driving(base: Path) -> Path:
-    """Depth in both formats; the metres are those of `expected_depth`."""
-    make_yolo(base)
-    for part, count in (("train", 6), ("val", 3)):
-        for name in ("masks", "depth"):
-            (base / name / part).mkdir(parents=True)
-        for i in range(count):
-            ids = np.zeros((HEIGHT, WIDTH), np.uint8)
-            ids[30:] = 1
-            Image.fromarray(ids).save(base / "masks" / part / f"{i}.png")
-            metres = expected_depth()
-            if i % 2:
-                np.save(base / "depth" / part / f"{i}.npy", np.where(metres > 0, metres, np.nan))
-            else:
-                Image.fromarray((256 * metres).astype(np.uint16)).save(base / "depth" / part / f"{i}.png")
-    (base / "masks.txt").write_text("background\nroad\n")
-    return base
-
-
-def expected_depth() -> np.ndarray:
-    """Metres (60, 80) in steps of 1/4, farther to the top; the sky is not known."""
-    metres = np.repeat(np.arange(HEIGHT, 0, -1, dtype=np.float32)[:, None] / 4, WIDTH, 1)
-    metres[:5] = 0
-    return metres
-
-
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "coco": make_coco,
     "voc": make_voc,
     "yolo": make_yolo,
     "masks": make_masks,
-    "driving": make_driving,
 }
 
 
@@ -188,7 +161,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("size", [80, 200, 60])  # as large as the pictures are, and other scales
-@pytest.mark.parametrize("kind", ["coco", "voc", "yolo", "driving"])
+@pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
 def test_boxes_are_read_as_they_were_written(kind, size, tmp_path):
     source = opened(f"{kind}:{MAKERS[kind](tmp_path / 'set')}", tmp_path, size)
     assert (len(source.train), len(source.test)) == (6, 3)
@@ -217,26 +190,6 @@ def test_masks_are_read_from_grey_and_palette_files_alike(tmp_path):
         mask = source.train[i]["mask"]
         assert (mask[30, 20], mask[10, 50], mask[0, 0], mask[2, 2]) == (1, 2, VOID, 0)
         assert (mask[60:] == VOID).all()
-
-
-def test_driving_data_have_masks_and_depth_in_metres(tmp_path):
-    base = make_driving(tmp_path / "set")
-    (base / "masks" / "train" / "2.png").unlink()
-    (base / "depth" / "train" / "3.npy").unlink()
-    source = opened(f"driving:{base}", tmp_path)
-    assert source.schema["boxes"].classes == ("cat", "dog")
-    assert source.schema["mask"].classes == ("background", "road")
-    for i in (0, 1):
-        sample = source.train[i]
-        assert torch.equal(sample["depth"][:HEIGHT], torch.from_numpy(expected_depth()))
-        assert (sample["depth"][HEIGHT:] == 0).all()
-        assert (sample["mask"][[0, 30, 59, 60], 0]).tolist() == [0, 1, 1, VOID]
-    assert (source.train[2]["mask"] == VOID).all()
-    assert (source.train[3]["depth"] == 0).all()
-    report = checked(f"driving:{base}", tmp_path)
-    assert report.ok
-    assert "images/train/2.png: it has no mask\n      images/train/3.png: it has no depth" in warnings(report)
-    assert "Images with a depth: 8. Metres: half are nearer than 7" in str(report)
 
 
 def test_masks_of_0_and_255_alone_are_background_and_foreground(tmp_path):
@@ -319,11 +272,9 @@ def test_the_fingerprint_follows_the_contents(kind, tmp_path):
     ("kind", "file", "values"),
     [
         ("masks", "masks/0.png", np.ones((60, 80), np.uint8)),
-        ("driving", "masks/train/0.png", np.ones((60, 80), np.uint8)),
-        ("driving", "depth/train/0.png", np.ones((60, 80), np.uint16)),
     ],
 )
-def test_the_fingerprint_changes_with_masks_and_depth(kind, file, values, tmp_path):
+def test_the_fingerprint_changes_with_masks(kind, file, values, tmp_path):
     base = MAKERS[kind](tmp_path / "set")
     before = opened(f"{kind}:{base}", tmp_path).fingerprint
     Image.fromarray(values).save(base / file)
@@ -341,7 +292,7 @@ def test_check_finds_nothing_in_good_folders_and_draws_nine(kind, tmp_path, caps
         "--loader.root",
         str(tmp_path / "root"),
     ]
-    assert main("cnn-vision", default="classify", commands=COMMANDS, arguments=words) == 0
+    assert main("boxes", None, {"check": check_command(ImageConfig)}, words) == 0
     assert "can be trained on" in capsys.readouterr().out
     with Image.open(tmp_path / "nine.png") as sheet:
         assert sheet.width > 900
@@ -470,47 +421,8 @@ def test_a_file_that_is_not_coco_s_is_said_to_be_none(content, message, tmp_path
         checked(f"coco:{tmp_path / 'labels.json'}", tmp_path)
 
 
-def of_depth(**arrays: np.ndarray) -> Callable[[Path], None]:
-    """The depth of one image for training replaced."""
-
-    def change(base: Path) -> None:
-        for kind, values in arrays.items():
-            if kind == "png":
-                Image.fromarray(values).save(base / "depth" / "train" / "2.png")
-            else:
-                (base / "depth" / "train" / "1.npy").unlink()
-                np.save(base / "depth" / "train" / "1.npy", values)
-
-    return change
-
-
 def truncated(name: str) -> Callable[[Path], None]:
     return lambda base: (base / name).write_bytes((base / name).read_bytes()[:60])
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (of_depth(png=np.ones((60, 80), np.uint8)), "depth/train/2.png: it is stored as L, but should have 16 bits"),
-        (of_depth(png=np.ones((60, 80, 3), np.uint8)), "depth/train/2.png: it is stored as RGB"),
-        (of_depth(png=np.ones((30, 80), np.uint16)), "depth/train/2.png: 80 × 30, but the image 80 × 60"),
-        (of_depth(png=np.zeros((60, 80), np.uint16)), "depth/train/2.png: no pixel in it has a depth"),
-        (of_depth(npy=np.ones((60, 80), np.int32)), "depth/train/1.npy: it holds int32 of the shape (60, 80)"),
-        (of_depth(npy=np.ones((60, 80, 1))), "depth/train/1.npy: it holds float64 of the shape (60, 80, 1)"),
-        (of_depth(npy=np.array([{"a": 1}], object)), "depth/train/1.npy: "),
-        (truncated("depth/train/2.png"), "depth/train/2.png: the file is cut off"),
-        (truncated("depth/train/1.npy"), "depth/train/1.npy: "),
-        (truncated("masks/train/1.png"), "masks/train/1.png: the file is cut off"),
-        (lambda base: (base / "images" / "train" / "2.png").unlink(), "depth/train/2.png: there is no such image"),
-    ],
-)
-def test_faults_of_depth_are_named_by_file(change, message, tmp_path):
-    base = make_driving(tmp_path / "set")
-    change(base)
-    assert message in problems(checked(f"driving:{base}", tmp_path))
-    with pytest.raises(UserError, match="cannot be trained on"):
-        opened(f"driving:{base}", tmp_path)
-    assert opened(f"driving:{base}", tmp_path, skip_bad=True).schema["depth"].shape == (80, 80)
 
 
 def in_xml(old: str, new: str) -> Callable[[Path], None]:
@@ -675,7 +587,7 @@ def test_faults_of_masks_are_named_by_file(change, message, tmp_path):
 @pytest.mark.parametrize("kind", MAKERS)
 def test_the_command_returns_2_for_faults(kind, tmp_path, capsys):
     base = MAKERS[kind](tmp_path / "set")
-    image = next(file for file in sorted(base.rglob("2.png")) if not {"masks", "depth"} & set(file.parts))
+    image = next(file for file in sorted(base.rglob("2.png")) if "masks" not in file.parts)
     image.write_bytes(image.read_bytes()[:3000])
     words = [
         "check",
@@ -685,7 +597,7 @@ def test_the_command_returns_2_for_faults(kind, tmp_path, capsys):
         "--loader.root",
         str(tmp_path / "root"),
     ]
-    assert main("cnn-vision", default="classify", commands=COMMANDS, arguments=words) == 2
+    assert main("boxes", None, {"check": check_command(ImageConfig)}, words) == 2
     assert "2.png (the file is cut off)" in capsys.readouterr().out
 
 
@@ -745,3 +657,10 @@ def test_a_polygon_fills_the_pixels_whose_middles_are_inside():
     assert np.argwhere(square).max(0).tolist() == [4, 5]
     assert square.sum() == 8
     assert Runs(2, 2, np.array([1, 2, 1])).draw(Letterbox(2, 2, 2)).tolist() == [[False, True], [True, False]]
+
+
+def test_what_the_extra_installs_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    base = make_yolo(tmp_path / "set")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(UserError, match=r"data\.yaml is read with pyyaml, which is not installed.*extra boxes"):
+        opened(f"yolo:{base}", tmp_path)

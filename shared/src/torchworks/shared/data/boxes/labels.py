@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from torchworks.cnn_vision.data.depth import NotDepth, read_depth
-from torchworks.cnn_vision.data.folders import shown
-from torchworks.cnn_vision.data.outlines import Outline, Polygons, Runs
-from torchworks.cnn_vision.data.sample import IGNORED, INSTANCES, VOID
 from torchworks.shared.config import ImageConfig
+from torchworks.shared.data.boxes.depth import NotDepth, read_depth
+from torchworks.shared.data.boxes.folders import shown
+from torchworks.shared.data.boxes.outlines import Outline, Polygons, Runs
+from torchworks.shared.data.boxes.sample import IGNORED, INSTANCES, VOID
 from torchworks.shared.data.images import PIXEL_LIMIT, Scan, reason
 from torchworks.shared.data.listing import Listing, scan_listing
 
