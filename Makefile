@@ -1,4 +1,4 @@
-# Every entry point that a person or CI uses. `make help` explains them; uv does the work.
+# Every entry point that people and CI use. `make help` explains them; uv does the work.
 
 PACKAGES := $(sort $(notdir $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))))
 TRAINED := $(notdir $(patsubst %/pyproject.toml,%,$(shell awk '/torchworks.recipes/ { print FILENAME; nextfile }' packages/*/pyproject.toml)))
@@ -29,12 +29,12 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make test-long          those that take minutes each, which CI runs in small
 ## make test-gpu           the tests that need a CUDA device
 ## make lint               check style
-## make format             put style right
+## make format             fix style
 ## make types              check types
 ## make bench              measure the trainer's speed beside others
 ## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
 ## make bench-serving      measure the service beside others
-## make soak-serving       see whether the service grows while it is used; ARGS="--minutes 10"
+## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
 ## make new-package       write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser

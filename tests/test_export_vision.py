@@ -119,7 +119,7 @@ def quick(monkeypatch):
 
 
 def finished(folder: Path, kind: str) -> Path:
-    """A run with an untrained model, whose batch normalisation has seen images."""
+    """A run with an untrained model, whose batch normalization has seen images."""
     torch.manual_seed(0)
     predictor = MODELS[kind]()
     random = torch.Generator().manual_seed(0)

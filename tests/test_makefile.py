@@ -78,10 +78,8 @@ def test_an_unknown_package_gets_the_known_names(target):
 
 
 def test_train_passes_recipe_data_and_options_on():
-    done = make("-n", "train-gans", "RECIPE=cgan", "DATA=folder:my pictures", "ARGS=--trainer.steps 200")
-    assert done.stdout.rstrip().endswith(
-        "-m torchworks.gans train cgan --data 'folder:my pictures' --trainer.steps 200"
-    )
+    done = make("-n", "train-gans", "RECIPE=cgan", "DATA=folder:my images", "ARGS=--trainer.steps 200")
+    assert done.stdout.rstrip().endswith("-m torchworks.gans train cgan --data 'folder:my images' --trainer.steps 200")
 
 
 def test_serve_takes_a_run_and_says_so():

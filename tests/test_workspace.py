@@ -162,7 +162,7 @@ def test_help_does_not_import_torch(package, words):
     assert "torch" not in imported
 
 
-def processor_seconds(command: list[str]) -> float:
+def cpu_seconds(command: list[str]) -> float:
     def used() -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
@@ -177,7 +177,7 @@ def processor_seconds(command: list[str]) -> float:
 def test_help_costs_little_more_than_the_parser_of_command_lines(package, words):
     ours = [sys.executable, "-m", MODULES[package], *(COMMAND[package] for _ in words), "--help"]
     parser = [sys.executable, "-c", "import tyro"]
-    rounds = [(processor_seconds(ours), processor_seconds(parser)) for _ in range(3)]  # in turns: others use it too
+    rounds = [(cpu_seconds(ours), cpu_seconds(parser)) for _ in range(3)]  # in turns: others use it too
     assert min(help for help, _ in rounds) <= 6 * min(alone for _, alone in rounds)
 
 

@@ -58,7 +58,7 @@ def test_help_names_commands_and_recipes(toys, words):
 def test_list_prints_what_each_recipe_says_of_itself(toys):
     code, out, _ = toys("list")
     assert code == 0
-    assert "classifier (default)\n    A classifier with batch normalisation" in out
+    assert "classifier (default)\n    A classifier with batch normalization" in out
     assert "gan\n    A GAN with a phase that repeats" in out
 
 
@@ -189,15 +189,15 @@ def test_a_paragraph_is_wrapped_for_reading_but_paths_stay_whole(toy_recipes, ca
 class Paint:
     """Paint it."""
 
-    colour: str = "red"
-    """Which colour."""
+    color: str = "red"
+    """Which color."""
 
 
 def test_a_package_adds_commands_of_its_own(capsys, monkeypatch):
     painted = []
-    monkeypatch.setattr(experiment, "paint", lambda given: painted.append(given.colour), raising=False)
+    monkeypatch.setattr(experiment, "paint", lambda given: painted.append(given.color), raising=False)
     commands = {"paint": cli.Command(Paint, "torchworks.shared.training.experiment:paint")}
-    assert cli.main("toy", "classifier", commands, ["paint", "--colour", "blue"]) == 0
+    assert cli.main("toy", "classifier", commands, ["paint", "--color", "blue"]) == 0
     assert painted == ["blue"]
     assert cli.main("toy", "classifier", commands, ["pant"]) == 2
     assert "Did you mean 'paint'" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from torch import nn
 from torchworks.shared.config import UserError
 from torchworks.shared.models.predictor import Predictor
 from torchworks.shared.models.signature import Signature, TensorSpec
-from torchworks.shared.testing import check_model, check_parity, check_predictor, differences, randomise
+from torchworks.shared.testing import check_model, check_parity, check_predictor, differences, randomize
 
 
 class Sound(nn.Module):
@@ -171,12 +171,12 @@ def test_a_wrong_output_shape_is_named():
         check_model(Sound, images(), shapes=(4, 5))
 
 
-def test_declared_exceptions_are_honoured():
+def test_declared_exceptions_are_honored():
     check_model(Unused, images(), shapes=(4, 3), unused=["spare.*"], export=False)
     check_model(BatchDependent, images(), shapes=(4, 3), batch_independent=False, export=False)
 
 
-def test_a_zero_initialised_layer_does_not_hide_the_layers_before_it():
+def test_a_zero_initialized_layer_does_not_hide_the_layers_before_it():
     def build():
         net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
         nn.init.zeros_(net[2].weight)
@@ -288,8 +288,8 @@ def test_a_net_without_memory_is_given_the_references_weights():
     assert max(d.size for d in found if d.dtype == torch.float64) < 1e-12
 
 
-def test_randomised_nets_have_nothing_at_its_start_and_repeat():
-    net, again = randomise(Sound()), randomise(Sound())
+def test_randomized_nets_have_nothing_at_its_start_and_repeat():
+    net, again = randomize(Sound()), randomize(Sound())
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
     for name, value in net.state_dict().items():
         assert not value.is_floating_point() or not ((value == 0) | (value == 1)).any(), name

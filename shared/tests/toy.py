@@ -1,8 +1,8 @@
 """Two tiny tasks with everything that makes a resume hard; `toy_recipes.py` is their command line.
 
-The classifier has batch normalisation, dropout (torch's global generator) and momentum; the GAN has two optimisers,
+The classifier has batch normalization, dropout (torch's global generator) and momentum; the GAN has two optimizers,
 noise, a phase that repeats, a lazy gradient penalty, averaging and state of its own. `plain` is the classifier without
-normalisation and dropout, `game` the GAN without the penalty: what several processes can do exactly alike.
+normalization and dropout, `game` the GAN without the penalty: what several processes can do exactly alike.
 """
 
 import tempfile

@@ -40,12 +40,12 @@ class ToyConfig(Config):
 
 
 def classifier() -> Config:
-    """A classifier with batch normalisation, dropout and momentum."""
+    """A classifier with batch normalization, dropout and momentum."""
     return ToyConfig(recipe="classifier", seed=3)
 
 
 def plain() -> Config:
-    """The classifier without normalisation and dropout."""
+    """The classifier without normalization and dropout."""
     return ToyConfig(recipe="plain", seed=3)
 
 

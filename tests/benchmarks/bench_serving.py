@@ -2,8 +2,8 @@
 
     make bench-serving               some minutes; ARGS="--quick" for a first look, --bundle DIR for another classifier
 
-The same ONNX model behind three services (fastapi_peer.py, litserve_peer.py), asked with the same pictures by the same
-callers (load.py), in turns within one run; a service whose turn it is not is stopped, so that it takes no processor. An
+The same ONNX model behind three services (fastapi_peer.py, litserve_peer.py), asked with the same images by the same
+callers (load.py), in turns within one run; a service whose turn it is not is stopped, so that it takes no CPU time. An
 answer counts when its class and its probabilities are those of the model called directly. It ends with the targets and
 whether they are met; it never fails because of one. Let the machine do nothing else meanwhile.
 
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def make_bundle(folder: Path) -> Path:
-    """A ResNet-20 for colour pictures, untrained: it costs what a trained one costs."""
+    """A ResNet-20 for color images, untrained: it costs what a trained one costs."""
     torch.manual_seed(0)
     config = classifier_config("resnet20", SIZE, 3, tuple("abcdefghij"), True, None, [0.5] * 3, [0.25] * 3)
     images = torch.randint(0, 256, (4, 3, SIZE, SIZE), dtype=torch.uint8)
@@ -101,7 +101,7 @@ def make_bundle(folder: Path) -> Path:
     return folder / "bundle"
 
 
-def pictures(channels: int) -> list[bytes]:
+def images(channels: int) -> list[bytes]:
     """PNG files of noise, each another."""
     random, mode = np.random.default_rng(0), "RGB" if channels == 3 else "L"
     files = []
@@ -116,7 +116,7 @@ def pictures(channels: int) -> list[bytes]:
 def make_calls(bundle: Path, url: str, name: str) -> list[Call]:
     reader = Reader(open_bundle(bundle), threads=1)
     found = []
-    for body in pictures(int(reader.channels)):
+    for body in images(int(reader.channels)):
         wanted = reader.run(reader.decode(body)[None])[0]
         encoded = json.dumps({"image": base64.b64encode(body).decode()}).encode()
         sent = message(url, encoded, "application/json") if name == LITSERVE else message(url, body, "image/png")
@@ -202,7 +202,7 @@ def answers(port: int, process: subprocess.Popen, seconds: float = 60.0) -> bool
 
 
 def direct_seconds(bundle: Path, calls: list[Call]) -> list[float]:
-    """Of decoding and running one picture without any service."""
+    """Of decoding and running one image without any service."""
     reader, seconds = Reader(open_bundle(bundle), threads=1), []
     bodies = [call.message.partition(b"\r\n\r\n")[2] for call in calls]  # of `ours`: the files themselves
     for turn in range(300):

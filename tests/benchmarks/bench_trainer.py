@@ -5,7 +5,7 @@
 
 Prints and saves as JSON: the cost of a step of a very small net (small_net.py), first among ourselves, then beside
 the peers; a real training (gan_step.py); and, on a GPU, whether anything waits for it (waiting.py). The loops of a
-table take turns within one process (race.py), on a processor with one thread each, since the thread pools of
+table take turns within one process (race.py), on a CPU with one thread each, since the thread pools of
 several loops would get in each other's way. A median comes with its standard error; "quiet" is the mean of the
 fastest tenth of the turns, by which the cost of a step is judged, since the noise may be larger than it. It ends
 with the targets and whether they are met; it never fails because of one. Let the machine do nothing else meanwhile.
@@ -75,7 +75,7 @@ def main() -> None:
     )
     console.print(table_of_images(races["dcgan"], kind, device))
 
-    targets = [*judged(races, kind), *unsynchronised()]
+    targets = [*judged(races, kind), *unsynchronized()]
     print_targets(console, targets)
     seconds = round(time.monotonic() - begun, 1)
     save(given.out, machine=machine, targets=targets, seconds=seconds, seconds_per_step=races)
@@ -127,15 +127,15 @@ def judged(races: dict[str, dict[str, Times]], kind: str) -> list[Target]:
     ]
 
 
-def unsynchronised() -> list[Target]:
+def unsynchronized() -> list[Target]:
     trainings = {
         "small net": lambda device: (small_net.SmallTask(), small_net.resident_loader(device)),
         "dcgan": lambda device: (gan_step.task_of(dcgan()), gan_step.loader_of(dcgan(), device)),
     }
-    return [_unsynchronised(name, make) for name, make in trainings.items()]
+    return [_unsynchronized(name, make) for name, make in trainings.items()]
 
 
-def _unsynchronised(name: str, make: Callable[[Device], tuple]) -> Target:
+def _unsynchronized(name: str, make: Callable[[Device], tuple]) -> Target:
     title = f"nothing waits for the GPU between two log lines ({name})"
     if not torch.cuda.is_available():
         return Target(title, "there is no CUDA device here", None)

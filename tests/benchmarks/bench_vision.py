@@ -46,7 +46,7 @@ from torchworks.shared.machine.facts import affinity
 OUT = Path("build/bench/vision.json")
 TERMS = {"on equal terms": vision_step.loops, "each at its best": vision_step.loops_at_their_best}
 BATCHES = {"resnet18": (1, 32), "resnet50": (1, 8)}
-"""Batch sizes of inference on a processor; a GPU takes 32 times the second."""
+"""Batch sizes of inference on a CPU; a GPU takes 32 times the second."""
 IMAGE_SIZES = (64, 224)
 
 
@@ -236,7 +236,7 @@ def unhindered(passes: dict[str, dict[str, Times]], streamed: dict[str, Times], 
         return Target(title, f"the loader is the bottleneck here: {speeds}", None)
     ratio = streamed[STREAMED].ratio(streamed[RESIDENT], "wall")
     own = streamed[STREAMED].ratio(streamed[RESIDENT], "processor")
-    both = f"{relative(streamed[STREAMED], streamed[RESIDENT], 'wall')} on the wall, {own:.3f} of processor time"
+    both = f"{relative(streamed[STREAMED], streamed[RESIDENT], 'wall')} on the wall, {own:.3f} of CPU time"
     return Target(title, f"{both}; {speeds}", ratio <= 1.05)
 
 

@@ -1,6 +1,6 @@
 """A real training: the recipe `dcgan` through the trainer, against the same computation in a loop by hand.
 
-Both take batches from the same kind of loader and use the same nets, losses, augmentation, optimisers, precision,
+Both take batches from the same kind of loader and use the same nets, losses, augmentation, optimizers, precision,
 learning-rate schedule and weight averaging. Only ours also logs, watches for gradients that are not finite, and
 can be resumed. There is no evaluation.
 """

@@ -31,7 +31,7 @@ def forms(job: Job, images: Tensor, device: Device) -> dict[str, Form | Absent]:
     """Every way to call the same net, by name. It is compiled at the first call of that way, for all batch sizes."""
     net = settled(job.net().to(device.device), images)
     last = copy.deepcopy(net).to(memory_format=torch.channels_last)
-    no_bf16 = Absent("this processor does not multiply in bf16") if _slow_bf16(device) else None
+    no_bf16 = Absent("this CPU does not multiply in bf16") if _slow_bf16(device) else None
     no_compiler = _no_compiler()
     return {
         EAGER: net,
@@ -68,7 +68,7 @@ def _in_bf16(net: nn.Module, device: Device) -> Form:
 
 
 def _slow_bf16(device: Device) -> bool:
-    """Without the instructions a processor emulates bf16: one image of 32×32 pixels took over a minute."""
+    """Without the instructions a CPU emulates bf16: one image of 32×32 pixels took over a minute."""
     return device.device.type == "cpu" and not cpu_bf16()
 
 

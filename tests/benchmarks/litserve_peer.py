@@ -1,4 +1,4 @@
-"""The same service as in fastapi_peer.py, by LitServe: with its batching, and a worker for each processor, as its
+"""The same service as in fastapi_peer.py, by LitServe: with its batching, and a worker for each CPU, as its
 documentation advises for small models. It takes no raw bodies, so the file comes as base64 in JSON.
 
     python litserve_peer.py BUNDLE PORT

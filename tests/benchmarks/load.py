@@ -41,7 +41,7 @@ class Outcome:
 
     @functools.cached_property
     def right(self) -> bool:
-        """Looked at when the load is over: until then the services need the processor."""
+        """Looked at when the load is over: until then the services need the CPU."""
         return self.status == 200 and self.call.right(self.body)
 
     @property

@@ -28,7 +28,7 @@ Loop = Callable[["Clock"], None]
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds per step of one loop, round by round: by the clock on the wall, and of processor time, in which
+    """Seconds per step of one loop, round by round: by the clock on the wall, and of CPU time, in which
     other programs hardly count."""
 
     wall: tuple[float, ...]
@@ -62,7 +62,7 @@ class Clock:
 
     def __init__(self, steps: int, length: int, calls: int, wait_for_turn: Callable[[], None]):
         self.steps = steps
-        self.turns: list[tuple[float, float]] = []  # seconds on the wall, seconds of processor time
+        self.turns: list[tuple[float, float]] = []  # seconds on the wall, seconds of CPU time
         self._every, self._calls, self._begun = length * calls, 0, (0.0, 0.0)
         self._wait_for_turn = wait_for_turn
 

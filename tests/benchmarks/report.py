@@ -57,7 +57,7 @@ def for_images(channels_last: str = "auto") -> Device:
 
 
 def kind_of_time(device: Device) -> str:
-    """By which clock loops of this process are judged on a device: other programs hardly count in processor time."""
+    """By which clock loops of this process are judged on a device: other programs hardly count in CPU time."""
     return "processor" if device.device.type == "cpu" else "wall"
 
 

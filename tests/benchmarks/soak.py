@@ -3,7 +3,7 @@
     make soak-serving ARGS="--minutes 10"
 
 A service in a process of its own, asked at a moderate rate for what it is asked in life, and for what is wrong:
-pictures, JSON, the Open Inference Protocol, jobs, damaged bodies, clients that go away, and now and then another
+images, JSON, the Open Inference Protocol, jobs, damaged bodies, clients that go away, and now and then another
 version. Figures of the last fifth are compared with those of minute 1, when caches and pools are full. It ends with
 what grew and whether that is allowed; it never fails because of it.
 """

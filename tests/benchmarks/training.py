@@ -1,4 +1,4 @@
-"""Trainings that a benchmark starts: by our trainer as a person sees it, and by Lightning's."""
+"""Trainings that a benchmark starts: by our trainer as users see it, and by Lightning's."""
 
 import os
 import tempfile

@@ -61,7 +61,7 @@ class Job:
 
 
 def jobs(device: Device) -> dict[str, Job]:
-    """Small batches and turns for a processor, as a step takes seconds there."""
+    """Small batches and turns for a CPU, as a step takes seconds there."""
     gpu = device.device.type == "cuda"
     return {
         "ResNet-18, 32×32": Job("resnet18", 32, 10, *((512, 20) if gpu else (8, 1))),
@@ -74,7 +74,7 @@ def resident(job: Job, device: Device) -> ResidentLoader:
 
 
 class Ready:
-    """The same few batches again and again, normalised and on the device: fetching one costs nothing."""
+    """The same few batches again and again, normalized and on the device: fetching one costs nothing."""
 
     def __init__(self, job: Job, device: Device, steps: int):
         self._batches, self._steps = list(itertools.islice(resident(job, device).iter_from(0), BATCHES)), steps
@@ -95,7 +95,7 @@ def loops(job: Job, device: Device) -> dict[str, Loop]:
 
 
 def loops_at_their_best(job: Job, device: Device) -> dict[str, Loop]:
-    """channels_last for everybody; ours with the ResidentLoader, which indexes and normalises, while the others are
+    """channels_last for everybody; ours with the ResidentLoader, which indexes and normalizes, while the others are
     spared all loading; Lightning without logging and all else that it can leave out."""
     best = replace(device, channels_last=True)
     return {

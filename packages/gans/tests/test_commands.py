@@ -119,7 +119,7 @@ def test_an_image_depends_on_its_seed_and_number_alone(trained, tmp_path):
             assert path.read_bytes() == most[0].with_name(path.name).read_bytes()
 
 
-def test_rows_do_not_feel_their_place_in_a_batch_or_their_neighbours(trained):
+def test_rows_do_not_feel_their_place_in_a_batch_or_their_neighbors(trained):
     generator = open_generator(trained("dcgan"), "cpu")
     images = generator.draw(generator.latents(0, range(40)), None)
     assert torch.equal(generator.draw(generator.latents(0, range(7, 40)), None), images[7:])
@@ -170,7 +170,7 @@ def test_a_film_begins_with_the_samples_and_ends_where_it_began(trained, tmp_pat
     assert steps[-1] <= 1.5 * max(steps[:-1])
 
 
-def test_a_colour_film_keeps_its_colours(tmp_path):
+def test_a_color_film_keeps_its_colors(tmp_path):
     ramp = torch.arange(0, 256, 8, dtype=torch.uint8)
     frame = torch.stack(
         [ramp.expand(32, 32), ramp[:, None].expand(32, 32), torch.full((32, 32), 90, dtype=torch.uint8)]
@@ -448,7 +448,7 @@ def test_a_run_that_is_not_there_is_said_with_the_nearest_name(trained, capsys):
 
 def test_a_folder_of_runs_is_told_apart_from_a_run(trained, capsys):
     assert gans("sample", trained("dcgan").parent) == 2
-    assert "holds runs, but is none itself" in " ".join(capsys.readouterr().err.split())
+    assert "contains runs but is not one itself" in " ".join(capsys.readouterr().err.split())
 
 
 def test_an_unfinished_run_is_told_apart_from_no_run(trained, tmp_path, capsys):
@@ -483,7 +483,7 @@ def test_nothing_is_replaced_unasked(trained, tmp_path, capsys):
     assert gans("sample", run, "--n", 4, "--out", tmp_path) == 0
     before = (tmp_path / "grid-seed0.png").read_bytes()
     assert gans("sample", run, "--n", 9, "--out", tmp_path) == 2
-    assert "already has grid-seed0.png" in " ".join(capsys.readouterr().err.split())
+    assert "already contains grid-seed0.png" in " ".join(capsys.readouterr().err.split())
     assert (tmp_path / "grid-seed0.png").read_bytes() == before
     assert gans("sample", run, "--n", 9, "--out", tmp_path, "--overwrite") == 0
     assert (tmp_path / "grid-seed0.png").read_bytes() != before

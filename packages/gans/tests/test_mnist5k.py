@@ -36,7 +36,7 @@ def test_at_28_pixels_images_are_those_of_the_file_byte_for_byte(source):
     assert hashlib.sha256(b"".join(sorted(rows))).hexdigest() == CONTENT
 
 
-def test_other_sizes_and_colour_are_made_of_them(source):
+def test_other_sizes_and_color_are_made_of_them(source):
     large = open_source("mnist5k", ImageConfig(image_size=32, channels=3))
     assert large.train.tensors["image"].shape == (4000, 3, 32, 32)
     assert large.fingerprint == source.fingerprint

@@ -173,7 +173,7 @@ def test_critics_are_told_the_class_where_both_domains_have_the_same_classes(unt
         ("dcgan", "net", "latent_dim", 0, "--net.latent-dim must be at least 1"),
         ("dcgan", "adversarial", "r1", float("nan"), "--adversarial.r1 must be at least 0"),
         ("dcgan", "adversarial", "discriminator_lr", -1.0, "--adversarial.discriminator-lr must be above 0"),
-        ("dcgan", "adversarial", "betas", (1.5, 0.9), "--adversarial.betas must be from 0 to below 1"),
+        ("dcgan", "adversarial", "betas", (1.5, 0.9), "--adversarial.betas must be at least 0 and below 1"),
         ("dcgan", "doctor", "patience", 0, "--doctor.patience must be at least 1"),
         ("cyclegan", "", "cycle_weight", -1.0, "--cycle-weight must be at least 0"),
         ("pix2pix", "net", "blocks", -1, "--net.blocks must be at least 0"),
@@ -388,8 +388,8 @@ def test_unlabelled_domains_are_judged_by_distance(tmp_path, untrained_judge, mo
     assert experiment.baselines() == {}
 
 
-def test_grey_and_colour_domains_are_both_read_in_colour(tmp_path, untrained_judge):
-    folder = tmp_path / "colour"
+def test_grey_and_color_domains_are_both_read_in_color(tmp_path, untrained_judge):
+    folder = tmp_path / "color"
     folder.mkdir()
     for level in range(6):
         Image.new("RGB", (16, 16), (40 * level, 0, 255)).save(folder / f"{level}.png")

@@ -138,7 +138,7 @@ def test_what_is_neither_bundle_nor_finished_run_is_said_to_be_what_it_is(call, 
 
     assert "Did you mean 'classifier'" in told(bundles / "classifer")
     assert "is a file, and a bundle is a folder" in told(bundles / "classifier" / "model.onnx")
-    assert "holds bundles, but is none itself" in told(bundles)
+    assert "contains bundles but is not one itself" in told(bundles)
     (tmp_path / "001").mkdir()
     (tmp_path / "001" / "model.json").write_text("{}")
     assert f"Did you mean {tmp_path / '001'}" in told(tmp_path)

@@ -1,4 +1,4 @@
-"""Augmentations: what they do to a picture, and that they do it to each one on its own."""
+"""Augmentations: what they do to an image, and that they do it to each one on its own."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def test_shape_and_type_stay_and_the_input_is_not_touched(change):
 
 
 @pytest.mark.parametrize("change", ALL)
-def test_what_happens_to_a_picture_does_not_depend_on_its_neighbours(change):
+def test_what_happens_to_a_picture_does_not_depend_on_its_neighbors(change):
     images = pictures()
     whole = change(images, chance(64))
     rows = torch.tensor([5, 40, 3])
@@ -128,14 +128,14 @@ def test_alternating_flip_alternates_in_the_epochs_of_a_loader():
 
 
 def eight_bit(count: int, channels: int) -> torch.Tensor:
-    """Normalised images as a loader gives them."""
+    """Normalized images as a loader gives them."""
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, channels, 12, 12), dtype=torch.uint8, generator=generator) / 127.5 - 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("magnitude", [0, 9, 30])
-def test_rand_augment_changes_grey_and_colour_pictures_each_on_its_own(channels, magnitude):
+def test_rand_augment_changes_grey_and_color_pictures_each_on_its_own(channels, magnitude):
     images, change = eight_bit(60, channels), random_augment(magnitude, 2)
     state = torch.get_rng_state()
     whole = change(images, chance(60))

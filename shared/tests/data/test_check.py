@@ -124,18 +124,18 @@ def lose_most(folder: Path) -> None:
         (add_tiny, "fewer than 10 images: 1 (bird (1))"),
         (add_stray, "outside its class folders"),
         (add_relabelled, "two different labels: 1 (cat/3.png = dog/copy.png)"),
-        (add_flat, "single flat colour: 1 (cat/red.png)"),
+        (add_flat, "single flat color: 1 (cat/red.png)"),
         (add_long, "whose ends are cropped away: 1 (cat/long.png)"),
         (add_small, "enlarged and so blurred: 1 (cat/small.png)"),
         (
             add_printed,
-            "(CMYK), converted to RGB; colours may differ from what a viewer shows: 1 (cat/print.jpg)",
+            "(CMYK), converted to RGB; colors may differ from what a viewer shows: 1 (cat/print.jpg)",
         ),
         (add_deep, "16 bits a value, of which the upper 8 are kept: 1 (cat/deep.png)"),
         (add_moving, "only the first of which is used: 1 (cat/moving.gif)"),
         (add_one_pixel, "enlarged and so blurred: 1 (cat/dot.png)"),
-        (lose_a_class, "only one class"),
-        (lose_most, "So few training images (32)"),
+        (lose_a_class, "Only one class"),
+        (lose_most, "Only 32 training images"),
     ],
 )
 def test_what_deserves_a_look_is_a_warning_with_its_file(good, spoil, message):
@@ -182,7 +182,7 @@ def test_classes_that_only_the_test_part_has_are_a_problem_and_stop_a_training(t
     report = checked(data)
     assert not report.ok
     assert "without a single training image: 1 ('dgo'; did you mean 'dog'?)" in texts(report, "problem")
-    assert "without a test image, so that nothing is known of them: 2 (dog, emu)" in texts(report, "warning")
+    assert "without test images, so their accuracy is unknown: 2 (dog, emu)" in texts(report, "warning")
     with pytest.raises(UserError, match="give both parts the same class names"):
         open_source(f"folder:{data}", ImageConfig(image_size=8, root=tmp_path / "root"))
 
@@ -190,7 +190,7 @@ def test_classes_that_only_the_test_part_has_are_a_problem_and_stop_a_training(t
 def test_classes_that_only_the_training_part_has_are_a_warning(tmp_path):
     report = checked(parted(tmp_path, ("cat", "dog", "emu"), ("cat", "dog")))
     assert report.ok
-    assert "without a test image, so that nothing is known of them: 1 (emu)" in texts(report, "warning")
+    assert "without test images, so their accuracy is unknown: 1 (emu)" in texts(report, "warning")
 
 
 def test_pictures_in_both_parts_of_a_split_are_found(tmp_path):
@@ -228,8 +228,8 @@ def test_the_picture_shows_nine_samples(good, tmp_path):
     checked(good).picture(tmp_path / "new" / "nine.png")
     with Image.open(tmp_path / "new" / "nine.png") as picture:
         assert picture.size == (480, 552)
-        colours = [picture.crop((x, y, x + 160, y + 160)).getcolors(160 * 160) for x in (0, 320) for y in (0, 368)]
-    assert all(len(found or []) > 500 for found in colours)
+        colors = [picture.crop((x, y, x + 160, y + 160)).getcolors(160 * 160) for x in (0, 320) for y in (0, 368)]
+    assert all(len(found or []) > 500 for found in colors)
 
 
 def test_the_command_prints_draws_and_returns_2_for_a_problem(good, tmp_path, capsys, monkeypatch):

@@ -18,14 +18,14 @@ EXAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
 RAMP = np.arange(256, dtype=np.uint16).reshape(16, 16) * 16  # 0 to 4080, of 12 bits
 
 
-def write(path: Path, pixels: np.ndarray, colours: str = "MONOCHROME2", bits: int = 12, **elements) -> Path:
+def write(path: Path, pixels: np.ndarray, colors: str = "MONOCHROME2", bits: int = 12, **elements) -> Path:
     """A file as a modality writes it."""
     header = pydicom.Dataset()
     header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
     header.SOPInstanceUID = "1.2.3"
     for name, value in elements.items():
         setattr(header, name, value)
-    header.set_pixel_data(pixels, colours, bits)
+    header.set_pixel_data(pixels, colors, bits)
     header.save_as(path, enforce_file_format=True)
     return path
 
@@ -67,14 +67,14 @@ def test_a_flat_picture_is_black_and_said_to_be_flat(tmp_path):
     assert scan([path])[0].blank
 
 
-def test_colours_stay_as_they_are(tmp_path):
+def test_colors_stay_as_they_are(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     path = write(tmp_path / "a.dcm", pixels, "RGB", 8)
     assert torch.equal(read(path, 3, 16), torch.from_numpy(pixels).permute(2, 0, 1))
     assert (scan([path])[0].mode, scan([path])[0].grey) == ("DICOM RGB", False)
 
 
-def test_other_ways_to_store_colour_give_the_same_picture():
+def test_other_ways_to_store_color_give_the_same_picture():
     names = ("SC_rgb_dcmtk_+eb+cr", "SC_rgb_rle", "SC_ybr_full_422_uncompressed", "SC_rgb_jpeg_dcmtk")
     first, *others = (read(EXAMPLES / f"{name}.dcm", 3, 100).float() for name in names)
     for other in others:
@@ -119,7 +119,7 @@ def test_damaged_and_foreign_files_are_told_apart_in_words(tmp_path):
         tmp_path / "missing.dcm": "no such file",
         tmp_path / "bare.dcm": "no pixels",
         tmp_path / "bomb.dcm": "89 million pixels",
-        EXAMPLES / "rtplan.dcm": "no picture",
+        EXAMPLES / "rtplan.dcm": "no image",
         EXAMPLES / "MR_truncated.dcm": "cut off",
         EXAMPLES / "MR_small_jpeg_ls_lossless.dcm": "nothing is installed that can decompress it (JPEG-LS Lossless",
         EXAMPLES / "JPEG-lossy.dcm": "cannot be decoded (pillow: Pillow does not support",

@@ -21,7 +21,7 @@ from torchworks.shared.data import ArrayDataset, FileDataset, TensorDataset, dow
 
 CHANCE = np.random.default_rng(0)
 DIGITS = CHANCE.integers(0, 256, (20, 28, 28), dtype=np.uint8)
-COLOUR = CHANCE.integers(0, 256, (10, 3, 32, 32), dtype=np.uint8)
+COLOR = CHANCE.integers(0, 256, (10, 3, 32, 32), dtype=np.uint8)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -136,7 +136,7 @@ def serve_cifar(folder: Path, address: str, monkeypatch, batch: bytes) -> None:
     inside = folder / "cifar-10-batches-py"
     inside.mkdir()
     (inside / "data_batch_1").write_bytes(batch)
-    (inside / "test_batch").write_bytes(python_2_pickle(COLOUR[::-1].reshape(10, -1), list(range(9, -1, -1))))
+    (inside / "test_batch").write_bytes(python_2_pickle(COLOR[::-1].reshape(10, -1), list(range(9, -1, -1))))
     (inside / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"class {i}" for i in range(10)]}, 2))
     archive = folder / "cifar.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
@@ -153,7 +153,7 @@ def serve_cifar(folder: Path, address: str, monkeypatch, batch: bytes) -> None:
 
 
 def test_cifar_10_is_opened_as_torchvision_would(served, tmp_path, monkeypatch):
-    serve_cifar(*served, monkeypatch, python_2_pickle(COLOUR.reshape(10, -1), list(range(10))))
+    serve_cifar(*served, monkeypatch, python_2_pickle(COLOR.reshape(10, -1), list(range(10))))
     options = ImageConfig(image_size=32, root=tmp_path / "root", download=True)
     source = open_source("torchvision:CIFAR10", options)
     theirs = datasets.CIFAR10(str(tmp_path / "root"))
@@ -178,12 +178,12 @@ def test_svhn_is_fetched_and_its_tens_are_zeros(served, tmp_path, monkeypatch):
     parts = {}
     for part in ("train", "test"):
         file = folder / f"{part}_32x32.mat"
-        scipy_io.savemat(file, {"X": COLOUR.transpose(2, 3, 1, 0), "y": np.arange(1, 11, dtype=np.uint8)[:, None]})
+        scipy_io.savemat(file, {"X": COLOR.transpose(2, 3, 1, 0), "y": np.arange(1, 11, dtype=np.uint8)[:, None]})
         parts[part] = [f"{address}{file.name}", file.name, md5(file)]
     monkeypatch.setattr(datasets.SVHN, "split_list", parts)
     source = open_source("torchvision:SVHN", ImageConfig(image_size=32, root=tmp_path / "root", download=True))
     assert isinstance(source.train, TensorDataset)
-    assert torch.equal(source.train.tensors["image"], torch.from_numpy(COLOUR))
+    assert torch.equal(source.train.tensors["image"], torch.from_numpy(COLOR))
     assert source.train.tensors["label"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
 
 

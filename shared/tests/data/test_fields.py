@@ -38,7 +38,7 @@ def test_data_without_images_are_checked_without_a_picture(tmp_path, capsys):
     assert run_check(SimpleNamespace(data="manual", picture=tmp_path / "nine.png")) == 0
     printed = capsys.readouterr().out
     assert "10 for training and 10 for testing, tokens. Licence: CC0" in printed
-    assert "So few training samples (10)" in printed
+    assert "Only 10 training samples" in printed
     assert "nine.png" not in printed
     with pytest.raises(UserError, match="needs images"):
         check("manual", LoaderConfig()).picture(tmp_path / "nine.png")

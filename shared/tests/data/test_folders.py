@@ -113,13 +113,13 @@ def test_the_same_contents_give_the_same_split_wherever_they_lie(pets):
     assert names(first.test) == names(second.test)
 
 
-def test_grey_images_stay_grey_and_one_colour_image_makes_all_colour(tmp_path):
+def test_grey_images_stay_grey_and_one_color_image_makes_all_color(tmp_path):
     folder = tmp_path / "grey"
     folder.mkdir()
     for i in range(4):
         Image.fromarray(np.random.default_rng(i).integers(0, 256, (9, 9), dtype=np.uint8)).save(folder / f"{i}.png")
     assert opened(folder).schema["image"].shape == (1, 8, 8)
-    save(folder / "colour.png", 9)
+    save(folder / "color.png", 9)
     assert opened(folder).schema["image"].shape == (3, 8, 8)
 
 

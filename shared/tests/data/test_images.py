@@ -57,7 +57,7 @@ def test_an_image_of_one_pixel_fills_the_square(tmp_path):
     assert (read(tmp_path / "a.png", 3, 8) == torch.tensor([10, 20, 30]).view(3, 1, 1)).all()
 
 
-def test_printing_colours_become_rgb(tmp_path):
+def test_printing_colors_become_rgb(tmp_path):
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
     assert (read(tmp_path / "a.jpg", 3, 8) == torch.tensor([255, 0, 0]).view(3, 1, 1)).all()
     assert scan([tmp_path / "a.jpg"])[0].mode == "CMYK"
@@ -77,13 +77,13 @@ def test_a_scan_says_how_a_picture_is_stored(tmp_path):
     noise(8, 12).save(tmp_path / "turned.jpg", exif=exif)
     noise().save(tmp_path / "plain.png")
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "grey16.png")
-    (tmp_path / "colour16.png").write_bytes(png_of(2, depth=16, colours=2, body=b"\0" + bytes(range(12))))
-    turned, plain, grey, colour = scan(
-        [tmp_path / name for name in ("turned.jpg", "plain.png", "grey16.png", "colour16.png")]
+    (tmp_path / "color16.png").write_bytes(png_of(2, depth=16, colors=2, body=b"\0" + bytes(range(12))))
+    turned, plain, grey, color = scan(
+        [tmp_path / name for name in ("turned.jpg", "plain.png", "grey16.png", "color16.png")]
     )
     assert (turned.turned, turned.width, turned.height) == (True, 8, 12)
     assert (plain.turned, plain.frames, plain.mode) == (False, 1, "RGB")
-    assert (grey.mode, colour.mode) == ("I;16", "RGB;16")
+    assert (grey.mode, color.mode) == ("I;16", "RGB;16")
 
 
 def test_16_bit_grey_is_scaled_to_8(tmp_path):
@@ -119,16 +119,16 @@ def test_a_large_jpeg_decoded_small_looks_the_same(tmp_path):
 
 def png_that_claims(side: int) -> bytes:
     """A few bytes that would decode to side × side pixels."""
-    return png_of(side, depth=8, colours=0, body=b"")
+    return png_of(side, depth=8, colors=0, body=b"")
 
 
-def png_of(side: int, depth: int, colours: int, body: bytes) -> bytes:
+def png_of(side: int, depth: int, colors: int, body: bytes) -> bytes:
     """A PNG of side × side pixels whose lines all are `body`, a byte for the filter first."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", side, side, depth, colours, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, depth, colors, 0, 0, 0)
     pixels = zlib.compress(body * side)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 

@@ -8,12 +8,12 @@ from torchworks.shared.data import (
     ResidentLoader,
     StreamLoader,
     TensorDataset,
-    Together,
+    ZipLoader,
     flip,
     loaders,
+    loading,
     open_loader,
     open_source,
-    opening,
     order,
     shift,
 )
@@ -39,7 +39,7 @@ def same(first, second) -> bool:
     )
 
 
-def test_a_batch_is_what_the_data_set_holds_normalised_to_minus_one_to_one():
+def test_a_batch_is_what_the_data_set_holds_normalized_to_minus_one_to_one():
     data = some_images()
     batch = next(ResidentLoader(data, 8).iter_from(0))
     rows = batch["index"]
@@ -52,9 +52,9 @@ def test_a_batch_is_what_the_data_set_holds_normalised_to_minus_one_to_one():
     assert torch.equal(batch["label"], data.tensors["label"][rows])
 
 
-@pytest.mark.parametrize("limit", [0, loaders._NORMALISED_LIMIT])
+@pytest.mark.parametrize("limit", [0, loaders._NORMALIZED_LIMIT])
 def test_black_and_white_never_leave_the_range(limit, monkeypatch):
-    monkeypatch.setattr(loaders, "_NORMALISED_LIMIT", limit)
+    monkeypatch.setattr(loaders, "_NORMALIZED_LIMIT", limit)
     data = TensorDataset({"image": torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)})
     image = next(ResidentLoader(data, 1).iter_from(0))["image"]
     assert image.min() == -1
@@ -62,9 +62,9 @@ def test_black_and_white_never_leave_the_range(limit, monkeypatch):
     assert (image.flatten().diff() > 0).all()
 
 
-@pytest.mark.parametrize("limit", [0, loaders._NORMALISED_LIMIT])
+@pytest.mark.parametrize("limit", [0, loaders._NORMALIZED_LIMIT])
 def test_mean_and_std_may_differ_by_channel(limit, monkeypatch):
-    monkeypatch.setattr(loaders, "_NORMALISED_LIMIT", limit)
+    monkeypatch.setattr(loaders, "_NORMALIZED_LIMIT", limit)
     data = some_images(channels=3)
     mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.3, 0.25])
     batch = next(iter(ResidentLoader(data, 50, train=False, mean=mean.tolist(), std=std.tolist())))
@@ -72,13 +72,13 @@ def test_mean_and_std_may_differ_by_channel(limit, monkeypatch):
     torch.testing.assert_close(batch["image"], expected, atol=1e-6, rtol=1e-6)
 
 
-def test_keeping_images_as_bytes_or_normalised_gives_the_same_bits(monkeypatch):
+def test_keeping_images_as_bytes_or_normalized_gives_the_same_bits(monkeypatch):
     ready = take(ResidentLoader(some_images(), 8), 0, 3)
-    monkeypatch.setattr(loaders, "_NORMALISED_LIMIT", 0)
+    monkeypatch.setattr(loaders, "_NORMALIZED_LIMIT", 0)
     assert same(ready, take(ResidentLoader(some_images(), 8), 0, 3))
 
 
-def test_any_tensors_can_be_loaded_and_only_images_are_normalised():
+def test_any_tensors_can_be_loaded_and_only_images_are_normalized():
     data = TensorDataset({"x": torch.randn(20, 4), "y": torch.randint(0, 255, (20,), dtype=torch.uint8)})
     batch = next(ResidentLoader(data, 5).iter_from(0))
     assert torch.equal(batch["x"], data.tensors["x"][batch["index"]])
@@ -172,7 +172,7 @@ def test_a_sample_s_augmentation_changes_by_epoch_but_not_with_the_batch_size():
 
 def test_together_joins_loaders_of_different_lengths_by_prefix():
     a, b = ResidentLoader(some_images(50), 8), ResidentLoader(some_images(20), 8, seed=1)
-    both = Together(a=a, b=b)
+    both = ZipLoader(a=a, b=b)
     assert both.batches == a.batches
     batches = take(both, 4, 6)
     assert set(batches[0]) == {"a_image", "a_label", "a_index", "b_image", "b_label", "b_index"}
@@ -182,14 +182,14 @@ def test_together_joins_loaders_of_different_lengths_by_prefix():
 
 
 def test_together_evaluates_all_of_the_longest_and_starts_the_shorter_again():
-    both = Together(a=ResidentLoader(some_images(20), 8), b=ResidentLoader(some_images(11), 8))
+    both = ZipLoader(a=ResidentLoader(some_images(20), 8), b=ResidentLoader(some_images(11), 8))
     batches = list(both)
     assert torch.cat([batch["a_index"] for batch in batches]).tolist() == list(range(20))
     assert torch.cat([batch["b_index"] for batch in batches]).tolist() == [*range(11), *range(8)]
 
 
 def test_together_keeps_pairs_in_step():
-    both = Together(a=ResidentLoader(some_images(30), 4), b=ResidentLoader(some_images(30, size=3), 4))
+    both = ZipLoader(a=ResidentLoader(some_images(30), 4), b=ResidentLoader(some_images(30, size=3), 4))
     assert all(torch.equal(batch["a_index"], batch["b_index"]) for batch in take(both, 5, 12))
 
 
@@ -197,12 +197,12 @@ def test_auto_keeps_a_small_set_on_the_device_and_streams_a_large_one(monkeypatc
     data, config = some_images(), ImageConfig()
     assert isinstance(open_loader(data, config, 8), ResidentLoader)
     assert isinstance(open_loader(data, ImageConfig(kind="stream"), 8), StreamLoader)
-    monkeypatch.setattr(opening, "free_memory", lambda device: 5000)
+    monkeypatch.setattr(loading, "free_memory", lambda device: 5000)
     assert isinstance(open_loader(data, config, 8, augment=[flip()]), StreamLoader)
 
 
 def test_a_set_that_does_not_fit_is_refused_with_both_sizes(monkeypatch):
-    monkeypatch.setattr(opening, "free_memory", lambda device: 100)
+    monkeypatch.setattr(loading, "free_memory", lambda device: 100)
     with pytest.raises(UserError, match=r"takes .* GiB, but only .*--loader.kind stream"):
         open_loader(some_images(), ImageConfig(kind="resident"), 8)
 

@@ -88,7 +88,7 @@ def test_a_set_held_as_tensors_gives_the_same_batches_and_samples():
     assert same([held.subset([8, 2])[1]], [Captions()[2]])
 
 
-def test_images_alone_are_normalised_and_flipped():
+def test_images_alone_are_normalized_and_flipped():
     batch = take(ResidentLoader(Captions(), 10, augment=[flip(1.0)]), 0, 1)[0]
     pixels = torch.stack([Captions()[i]["image"] for i in batch["index"].tolist()]).flip(3)
     torch.testing.assert_close(batch["image"], pixels / 127.5 - 1, atol=3e-7, rtol=0)

@@ -135,7 +135,7 @@ def test_collapse_to_one_real_image_has_precision_but_no_recall():
     assert distances.precision_recall(real, real[:1].expand(100, 8)) == (1.0, 0.01)
 
 
-def test_fewer_images_than_neighbours_still_give_a_score():
+def test_fewer_images_than_neighbors_still_give_a_score():
     assert distances.precision_recall(normal(2, 4), normal(2, 4)) == (1.0, 1.0)
     assert distances.precision_recall(normal(5, 4), normal(1, 4, 3)) == (pytest.approx(0, abs=1), 0.0)
 

@@ -49,7 +49,7 @@ def test_features_are_those_of_pytorch_fid(judge):
     torch.testing.assert_close(features[2, [3, 1000, 2047]], torch.tensor([1.757300, 0.090042, 2.969592]), **close)
 
 
-def test_grey_images_are_shown_as_grey_colours(judge):
+def test_grey_images_are_shown_as_grey_colors(judge):
     grey = torch.rand(1, 1, 32, 32) * 2 - 1
     torch.testing.assert_close(judge.features(grey), judge.features(grey.expand(1, 3, 32, 32)))
 

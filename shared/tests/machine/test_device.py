@@ -36,7 +36,7 @@ def test_each_choice_has_a_reason_in_words():
 
 
 @no_gpu
-def test_without_a_gpu_auto_is_the_processor_and_says_why():
+def test_without_a_gpu_auto_is_the_cpu_and_says_why():
     assert choose().device.type in ("cpu", "mps")
     assert "CUDA" in choose().reasons[0]
 
@@ -89,7 +89,7 @@ def test_what_is_asked_for_is_given():
         ({"avx512_bf16"}, "AVX2", True, torch.float32),
     ],
 )
-def test_auto_takes_bf16_on_a_processor_only_for_convolutions_and_in_hardware(
+def test_auto_takes_bf16_on_a_cpu_only_for_convolutions_and_in_hardware(
     monkeypatch, flags, kernels, convolutional, dtype
 ):
     monkeypatch.setattr(device_module, "cpu_flags", lambda: frozenset(flags))
@@ -259,7 +259,7 @@ def system(root: Path, files: dict[str, str]) -> Path:
         ({}, None),
     ],
 )
-def test_a_container_s_processor_quota_is_read(tmp_path, files, quota):
+def test_a_container_s_cpu_quota_is_read(tmp_path, files, quota):
     assert machine.cpu_quota(system(tmp_path, files)) == quota
 
 
@@ -277,7 +277,7 @@ def test_a_container_s_memory_limit_is_the_memory_there_is(tmp_path):
     assert machine.memory_total(tmp_path / "none") > machine.GIB
 
 
-def test_the_processor_is_read_from_the_system(tmp_path):
+def test_the_cpu_is_read_from_the_system(tmp_path):
     first = "processor\t: 0\nmodel name\t: Imaginary 7\nflags\t\t: fpu avx512_bf16 amx_bf16\n"
     root = system(tmp_path, {"proc/cpuinfo": f"{first}\nprocessor\t: 1\nmodel name\t: Other\n"})
     assert machine.cpu_model(root) == "Imaginary 7"
@@ -344,7 +344,7 @@ def test_the_doctor_names_everything_that_matters():
         "torchvision",
         "torchvision ops",
         "MPS",
-        "processor",
+        "CPU",
         "threads",
         "memory",
         "disk",

@@ -29,7 +29,7 @@ def test_a_mixed_seed_is_fit_for_a_generator_and_repeats(parts):
     torch.Generator().manual_seed(seed)
 
 
-def test_neighbouring_places_have_seeds_without_likeness():
+def test_neighboring_places_have_seeds_without_likeness():
     seeds = [mix(seed, step, phase) for seed in range(20) for step in range(50) for phase in ("d", "g")]
     assert len(set(seeds)) == len(seeds)
     bits = torch.tensor([[seed >> i & 1 for i in range(63)] for seed in seeds], dtype=torch.float64)
@@ -147,7 +147,7 @@ def test_augmentation_numbers_are_uniform_in_zero_to_one():
 
 
 @pytest.mark.gpu
-def test_a_gpu_draws_the_same_augmentation_as_the_processor():
+def test_a_gpu_draws_the_same_augmentation_as_the_cpu():
     index = torch.arange(1000)
     on_gpu = SampleRandom(3, 2, index.cuda()).uniform(4, 5)
     assert torch.equal(on_gpu.cpu(), SampleRandom(3, 2, index).uniform(4, 5))

@@ -1,4 +1,4 @@
-"""The run directory: numbered, never overwritten, and readable by a person."""
+"""The run directory: numbered, never overwritten, and readable by people."""
 
 import dataclasses
 import json
@@ -145,8 +145,8 @@ def test_curves_are_drawn_with_their_baselines(tmp_path):
     run.draw_curves(tmp_path, {"accuracy_chance": 0.1})
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.size[0] > 800
-        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20)}
-        assert {(31, 119, 180), (255, 127, 14), (128, 128, 128)} <= colours  # two losses, a dashed line
+        colors = {color for _, color in picture.convert("RGB").getcolors(1 << 20)}
+        assert {(31, 119, 180), (255, 127, 14), (128, 128, 128)} <= colors  # two losses, a dashed line
 
 
 def test_curves_of_a_run_without_any_figure_are_drawn_too(tmp_path):

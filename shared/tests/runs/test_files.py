@@ -32,7 +32,7 @@ def test_a_folder_of_runs_names_the_last_of_them(tmp_path):
         (tmp_path / name).mkdir()
     for name in ("001", "002"):
         (tmp_path / name / "model.json").write_text("{}")
-    with pytest.raises(UserError, match=r"holds runs, but is none itself\. Did you mean .*002\?"):
+    with pytest.raises(UserError, match=r"contains runs but is not one itself\. Did you mean .*002\?"):
         check_finished(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Loss scaling equals PyTorch's own, bad steps are counted, signals are heard, lack of memory is recognised."""
+"""Loss scaling equals PyTorch's own, bad steps are counted, signals are heard, lack of memory is recognized."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def batch(step, bad):
 
 
 def with_grad_scaler(plan, interval):
-    """Two optimisers as PyTorch's notes have it: unscale and step each, one update. `plan` says for each step which
+    """Two optimizers as PyTorch's notes have it: unscale and step each, one update. `plan` says for each step which
     nets get an infinity. Returns the scale after each step, and the weights."""
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16, growth_interval=interval)
     models = nets()
@@ -66,7 +66,7 @@ def with_guard(plan, interval):
             assert bool(found) == (number in bad)
             step_if_finite(optimizer, found)
         guard.update()
-        scales.append(float(guard.figures()["loss_scale"]))
+        scales.append(float(guard.counters()["loss_scale"]))
     return scales, [parameter for model in models for parameter in model.parameters()]
 
 
@@ -95,8 +95,8 @@ def test_a_phase_may_step_many_times_before_the_one_update():
         for repetition in range(5):
             guard.unscale("a", [torch.full((2,), INF if repetition in (1, 3) else 1.0)], 1)
         guard.update()
-    assert guard.figures()["loss_scale"] == 2.0**14  # halved once a step, not once a repetition
-    assert guard.figures()["skipped"] == 4
+    assert guard.counters()["loss_scale"] == 2.0**14  # halved once a step, not once a repetition
+    assert guard.counters()["skipped"] == 4
 
 
 @pytest.mark.usefixtures("way")
@@ -116,7 +116,7 @@ def test_bad_steps_in_a_row_are_counted_for_each_phase_alone():
         guard.unscale("a", [torch.tensor([a])], 1)
         guard.unscale("b", [torch.tensor([b])], 1)
         guard.update()
-        figures = guard.figures()
+        figures = guard.counters()
         course.append([int(figures[name]) for name in ("skipped_in_row/a", "skipped_in_row/b", "skipped")])
     assert course == [[1, 0, 1], [2, 0, 2], [0, 1, 3], [1, 2, 5]]
 
@@ -129,10 +129,10 @@ def test_steps_between_two_log_lines_may_be_more_than_are_counted_at_once():
         found = guard.unscale("a", [torch.tensor([INF if flag else 1.0])], 1)
         assert bool(found) == flag
         guard.update()
-    figures = guard.figures()
+    figures = guard.counters()
     assert (figures["skipped"], figures["skipped_in_row/a"]) == (sum(bad), 11 if bad[689] else 10)
     guard.unscale("a", [torch.tensor([1.0])], 1)
-    assert guard.figures()["skipped_in_row/a"] == 0
+    assert guard.counters()["skipped_in_row/a"] == 0
 
 
 @pytest.mark.usefixtures("way")
@@ -146,12 +146,12 @@ def test_its_state_survives_a_resume():
     for guard in (first, second):
         guard.unscale("a", [torch.tensor([1.0])], 1)
         guard.update()
-    assert {k: float(v) for k, v in second.figures().items()} == {k: float(v) for k, v in first.figures().items()}
-    assert second.figures()["loss_scale"] == 2.0**16  # halved, then grown by the third good step in a row
+    assert {k: float(v) for k, v in second.counters().items()} == {k: float(v) for k, v in first.counters().items()}
+    assert second.counters()["loss_scale"] == 2.0**16  # halved, then grown by the third good step in a row
 
 
 def test_skipping_the_very_first_step_of_fused_sgd_ruins_nothing():
-    """PyTorch's fused SGD leaves its momentum uninitialised if its first step is skipped on the device."""
+    """PyTorch's fused SGD leaves its momentum uninitialized if its first step is skipped on the device."""
     net = nn.Linear(4, 3)
     before = [parameter.detach().clone() for parameter in net.parameters()]
     optimizer = sgd(net, lr=0.1, momentum=0.9)
@@ -180,11 +180,11 @@ def test_skipping_the_very_first_step_of_fused_sgd_ruins_nothing():
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
     ],
 )
-def test_lack_of_memory_is_recognised_on_every_device(error):
+def test_lack_of_memory_is_recognized_on_every_device(error):
     assert is_out_of_memory(error)
 
 
-def test_a_real_lack_of_main_memory_is_recognised():
+def test_a_real_lack_of_main_memory_is_recognized():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)

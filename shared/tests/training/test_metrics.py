@@ -82,7 +82,7 @@ def test_many_steps_between_two_log_lines_are_added_up_on_the_way_with_the_same_
 
 def test_a_phase_that_logs_now_this_and_now_that_is_a_mistake_and_not_a_mixture(window):
     window.add("d", figures(loss=1.0, real=2.0))
-    with pytest.raises(AssertionError, match="the same figures"):
+    with pytest.raises(AssertionError, match="the same metrics"):
         window.add("d", figures(loss=1.0, fake=2.0))
 
 

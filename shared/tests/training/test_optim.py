@@ -1,4 +1,4 @@
-"""Schedules equal PyTorch's own, optimisers survive a skipped step, averages equal their closed form."""
+"""Schedules equal PyTorch's own, optimizers survive a skipped step, averages equal their closed form."""
 
 import dataclasses
 import math
@@ -157,7 +157,7 @@ def test_runs_of_a_few_steps_have_a_schedule_too(kind, n):
         ({"lr": math.inf}, "--optim.lr must be above 0 and finite, but it is inf"),
         ({"warmup": -1}, "--optim.warmup must be at least 0"),
         ({"final": 1.5}, "--optim.final must be from 0 to 1"),
-        ({"gamma": 0.0}, "--optim.gamma must be above 0 to 1"),
+        ({"gamma": 0.0}, "--optim.gamma must be above 0 and at most 1"),
         ({"milestones": (0.5, 30.0)}, r"--optim.milestones must be from 0 to 1, but it is .*30\.0"),
         ({"plateau_patience": 0}, "--optim.plateau-patience must be at least 1, but it is 0"),
     ],
@@ -194,7 +194,7 @@ def test_plateau_resumes_where_it_was():
     assert second.scale == straight.scale == 0.1
 
 
-# ------------------------------------------------------------------------------------------ optimisers
+# ------------------------------------------------------------------------------------------ optimizers
 
 
 def net_and_batch(seed: int = 0) -> tuple[nn.Module, torch.Tensor]:
@@ -224,7 +224,7 @@ def trained(make) -> list[torch.Tensor]:
         ),
     ],
 )
-def test_fused_optimisers_take_the_steps_of_plain_ones(ours, theirs):
+def test_fused_optimizers_take_the_steps_of_plain_ones(ours, theirs):
     for a, b in zip(trained(ours), trained(theirs), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
@@ -514,7 +514,7 @@ os._exit(0)  # everything is compared; now and then torch's own threads abort a 
 
 
 @pytest.mark.slow
-def test_optimisers_and_averages_of_sharded_nets_equal_those_of_whole_ones(tmp_path):
+def test_optimizers_and_averages_of_sharded_nets_equal_those_of_whole_ones(tmp_path):
     (tmp_path / "sharded.py").write_text(SHARDED)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "sharded.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -84,7 +84,7 @@ def test_sparse_embeddings_are_refused_by_name(layer):
         ({"steps": -1}, "--trainer.steps"),
         ({"eval_every": -5}, "--trainer.eval-every"),
         ({"max_bad_steps": 0}, "--trainer.max-bad-steps"),
-        ({"ema": 1.0}, "--trainer.ema must be from 0 to below 1, but it is 1.0"),
+        ({"ema": 1.0}, "--trainer.ema must be at least 0 and below 1, but it is 1.0"),
     ],
 )
 def test_settings_that_make_no_sense_cannot_be_made(config, message):
@@ -116,5 +116,5 @@ def test_an_evaluation_that_fails_does_so_before_the_first_step():
 
 def test_too_little_room_for_checkpoints_is_found_before_the_first_step(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1 << 30, (1 << 30) - 100, 100))
-    with pytest.raises(UserError, match=f"GiB in {tmp_path}.*are free. Make room"):
+    with pytest.raises(UserError, match=f"GiB in {tmp_path}.*are free. Free disk space"):
         trainer(wrong(), folder=tmp_path).fit()

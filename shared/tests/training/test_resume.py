@@ -16,7 +16,7 @@ STARTED = "steps, run"  # printed once the run directory is there
 
 
 def ending(run):
-    """All that a finished run is: its exported weights, and the nets, optimisers and scores of its last state."""
+    """All that a finished run is: its exported weights, and the nets, optimizers and scores of its last state."""
     last, problems = checkpoint.newest(run / "checkpoints")
     assert last is not None
     assert not problems

@@ -135,7 +135,7 @@ def equal(ours, theirs):
 # ---- steps and phases --------------------------------------------------------------------------------------
 
 
-def test_a_step_is_one_pass_over_all_phases_however_many_optimisers_there_are():
+def test_a_step_is_one_pass_over_all_phases_however_many_optimizers_there_are():
     task = Game()
     result = trainer(task, steps=7).fit()
     counts = {name: sum(call["phase"] == name for call in task.seen) for name in ("d", "g", "r")}
@@ -275,7 +275,7 @@ def test_gradients_are_clipped_to_the_norm_and_logged_as_they_were(of_phase):
 
 # ---- steps that are not finite -----------------------------------------------------------------------------
 
-OPTIMISERS = {
+OPTIMIZERS = {
     "fused SGD with momentum": lambda net: sgd(net, lr=0.1, momentum=0.9),
     "fused Adam": lambda net: adam(net, lr=0.1),
     "fused AdamW": lambda net: adamw(net, lr=0.1),
@@ -293,7 +293,7 @@ def poisoned(data, places):
     return [bad.get(place, batch) for place, batch in enumerate(data)]
 
 
-@pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS.keys())
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 @pytest.mark.parametrize("places", [(0,), (0, 1), (3, 7, 9)], ids=str)
 def test_a_step_with_bad_gradients_is_as_if_it_had_not_been(make, places):
     data, lines = batches(10), Lines()
@@ -712,7 +712,7 @@ def test_the_host_never_waits_for_the_gpu_between_two_log_lines(dtype):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("places", [(0,), (3, 7, 9)], ids=str)
-@pytest.mark.parametrize("make", list(OPTIMISERS.values())[:3], ids=list(OPTIMISERS)[:3])
+@pytest.mark.parametrize("make", list(OPTIMIZERS.values())[:3], ids=list(OPTIMIZERS)[:3])
 def test_a_bad_step_is_skipped_on_the_gpu_too(make, places):
     device, data = Device(torch.device("cuda", 0)), batches(10)
     good = [batch for place, batch in enumerate(data) if place not in places]

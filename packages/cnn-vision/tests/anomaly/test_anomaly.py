@@ -218,7 +218,7 @@ def test_too_few_good_images_are_counted_in_the_message(count, fraction, said, f
 @pytest.mark.parametrize("name", ["coreset", "false-alarms", "valid-fraction"])
 def test_shares_are_above_0_and_below_1(name, capsys):
     assert vision("train", "anomaly", f"--{name}", "0") == 2
-    assert f"--{name} must be above 0 to below 1, but it is 0.0" in " ".join(capsys.readouterr().err.split())
+    assert f"--{name} must be above 0 and below 1, but it is 0.0" in " ".join(capsys.readouterr().err.split())
 
 
 def test_configurations_of_earlier_versions_load_under_the_names_of_today():

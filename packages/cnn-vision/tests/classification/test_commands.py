@@ -115,7 +115,7 @@ def test_data_with_other_classes_are_refused_by_name(run, tmp_path, capsys):
     ("words", "message"),
     [
         (["--model", "resnet17"], "Did you mean 'resnet1"),
-        (["--label-smoothing", "1.5"], "--label-smoothing must be from 0 to below 1"),
+        (["--label-smoothing", "1.5"], "--label-smoothing must be at least 0 and below 1"),
         (["--weight-decay", "-1"], "--weight-decay must be at least 0"),
         (["--pretrained", "nowhere.safetensors"], "nowhere.safetensors"),
     ],

@@ -8,7 +8,7 @@ from torchworks.cnn_vision import create_model
 from torchworks.cnn_vision.inference.gradcam import grad_cam
 from torchworks.cnn_vision.models.backbone import Backbone, Level
 from torchworks.shared.config import UserError
-from torchworks.shared.testing import randomise
+from torchworks.shared.testing import randomize
 
 
 class Brightness(Backbone):
@@ -72,7 +72,7 @@ def test_it_leaves_the_net_without_gradients():
 
 def test_a_vit_is_explained_by_the_patches_that_its_class_token_reads_last():
     torch.manual_seed(0)
-    net = randomise(create_model("vit_b_16", num_classes=5, small_images=True).eval())
+    net = randomize(create_model("vit_b_16", num_classes=5, small_images=True).eval())
     images, classes = torch.randn(2, 3, 32, 32), torch.tensor([3, 1])
     (patches,), logits = net.forward_traceable(images)
     torch.testing.assert_close(logits, net(images))

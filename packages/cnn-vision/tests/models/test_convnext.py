@@ -8,7 +8,7 @@ from torchvision.models.convnext import CNBlockConfig
 
 from torchworks.cnn_vision.models.backbone import Level
 from torchworks.cnn_vision.models.convnext import ConvNeXt, ConvNeXtSize, convnext_tiny
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 MICRO = ConvNeXtSize(channels=(8, 12, 16, 24), depths=(1, 1, 2, 1))
 
@@ -24,7 +24,7 @@ def torchvisions_micro(stochastic_depth: float) -> nn.Module:
 
 
 def test_outputs_and_gradients_of_a_small_net_are_torchvisions_with_blocks_skipped_alike():
-    theirs = randomise(torchvisions_micro(stochastic_depth=0.5))
+    theirs = randomize(torchvisions_micro(stochastic_depth=0.5))
     check_parity(micro(stochastic_depth=0.5), theirs, torch.randn(4, 3, 64, 64))
 
 
@@ -89,9 +89,9 @@ def test_no_classes_gives_pooled_features():
 
 @pytest.mark.parametrize("option", [{"drop_rate": 0.5}, {"stochastic_depth": 0.5}], ids=str)
 def test_dropout_and_skipped_blocks_are_for_training_only(option: dict):
-    net = randomise(micro(**{"stochastic_depth": 0.0} | option))
+    net = randomize(micro(**{"stochastic_depth": 0.0} | option))
     x = torch.randn(8, 3, 32, 32)
     assert not torch.equal(net.train()(x), net(x))
     assert torch.equal(net.eval()(x), net(x))
-    still = randomise(micro(stochastic_depth=0.0)).train()
+    still = randomize(micro(stochastic_depth=0.0)).train()
     assert torch.equal(still(x), still(x))

@@ -24,7 +24,7 @@ from torchworks.cnn_vision.models.dense import (
     list_segmenters,
 )
 from torchworks.shared.config import UserError
-from torchworks.shared.testing import randomise
+from torchworks.shared.testing import randomize
 
 DEEPLAB = "deeplabv3_mobilenet_v3_large"  # the smallest file
 NAMES = [*list_detectors(), *list_segmenters()]
@@ -170,7 +170,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     """A server that torchvision's weights of DEEPLAB are fetched from, into an empty cache."""
     buffer = io.BytesIO()
-    torch.save(randomise(in_torchvision(DEEPLAB).to_empty(device="cpu")).state_dict(), buffer)
+    torch.save(randomize(in_torchvision(DEEPLAB).to_empty(device="cpu")).state_dict(), buffer)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(proxy, raising=False)

@@ -9,7 +9,7 @@ from torch import nn
 
 from torchworks.cnn_vision.models import densenet
 from torchworks.cnn_vision.models.densenet import DenseNet, rename_old_keys
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 
 def small_net(**options) -> DenseNet:
@@ -22,7 +22,7 @@ def test_a_small_net_of_the_same_kind_is_torchvisions_at_even_and_odd_sizes(size
     """Gradients in float64 alone: our transition sums in another order than torchvision's, and in float32 that can put
     a number near zero on the other side of a ReLU."""
     theirs = torchvision.models.DenseNet(8, (2, 3, 2, 2), 16, num_classes=5)
-    check_parity(small_net(num_classes=5), randomise(theirs), torch.randn(2, 3, size, size), quick=True)
+    check_parity(small_net(num_classes=5), randomize(theirs), torch.randn(2, 3, size, size), quick=True)
 
 
 def test_the_same_seed_gives_torchvisions_initial_weights():

@@ -22,7 +22,7 @@ from torchworks.cnn_vision.models.faster_rcnn import FasterRCNN, ProposalConfig,
 from torchworks.cnn_vision.models.fpn import BackboneWithFPN
 from torchworks.cnn_vision.models.mask_rcnn import MaskRCNN, maskrcnn_resnet50_fpn
 from torchworks.cnn_vision.models.ssd import SSDConfig, ssd300_vgg16
-from torchworks.shared.testing import randomise
+from torchworks.shared.testing import randomize
 
 SIZE, CLASSES = 96, 4
 ANCHORS = (8, 16, 32, 64, 128)
@@ -97,7 +97,7 @@ QUIET = {"fpn.layer_blocks": 0.003, "bbox_pred": 0.3, "module_list": 0.5}
 def with_equal_weights(twins: Twins, dtype: torch.dtype) -> Twins:
     """Random ones; they load strictly both ways."""
     ours, theirs = (net.to(dtype) for net in twins)
-    state = randomise(theirs).state_dict()
+    state = randomize(theirs).state_dict()
     for name, value in state.items():
         value *= next((factor for part, factor in QUIET.items() if part in name), 1)
     ours.load_state_dict(state, strict=True)

@@ -9,7 +9,7 @@ from torchworks.cnn_vision.models import efficientnet
 from torchworks.cnn_vision.models.efficientnet import EfficientNet, Stage, efficientnet_b0
 from torchworks.cnn_vision.models.efficientnet_v2 import FusedMBConv, efficientnet_v2_s
 from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 one_of_each = pytest.mark.parametrize("build", [efficientnet_b0, efficientnet_v2_s], ids=lambda build: build.__name__)
 
@@ -37,7 +37,7 @@ def norms(net: nn.Module) -> list[tuple[float, float | None]]:
 
 
 def test_in_training_dropout_and_stochastic_depth_draw_torchvisions_numbers():
-    net = randomise(theirs(efficientnet_b0, num_classes=7))
+    net = randomize(theirs(efficientnet_b0, num_classes=7))
     check_parity(efficientnet_b0(num_classes=7), net, images(33, rows=4), quick=True)
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from torchworks.cnn_vision import list_models
 from torchworks.cnn_vision.studies.model_table import images_for, in_torchvision, twins
-from torchworks.shared.testing import check_parity, randomise
+from torchworks.shared.testing import check_parity, randomize
 
 FAST = (
     "vgg11", "vgg11_bn", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "efficientnet_b0", "mobilenet_v2",
@@ -44,7 +44,7 @@ def test_outputs_gradients_and_statistics_are_torchvisions(name: str):
     if name.startswith("vgg"):
         narrow_dense_layers(ours)
         narrow_dense_layers(theirs)
-    theirs = randomise(theirs.to_empty(device="cpu"))
+    theirs = randomize(theirs.to_empty(device="cpu"))
     check_parity(ours, theirs, images_for(name, vit_size=32), quick=True)
 
 

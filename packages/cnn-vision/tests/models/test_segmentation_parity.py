@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from torchworks.cnn_vision.models import deeplab
 from torchworks.cnn_vision.models.deeplab import DeepLabV3
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 NAMES = ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large")
 QUICK = "deeplabv3_mobilenet_v3_large"
@@ -49,7 +49,7 @@ def test_outputs_gradients_and_statistics_of_both_heads_are_torchvisions(name: s
         ours = without_dropout(Heads(getattr(deeplab, name)(num_classes=5, aux_loss=True)))
         build = getattr(reference, name)
         theirs = build(weights=None, weights_backbone=None, num_classes=5, aux_loss=True)
-    theirs = without_dropout(randomise(theirs.to_empty(device="cpu")))
+    theirs = without_dropout(randomize(theirs.to_empty(device="cpu")))
     images = torch.randn(2, 3, 33, 33, generator=torch.Generator().manual_seed(0))
     check_parity(ours, theirs, images, key_map=lambda key: f"net.{key}", quick=True)
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchworks.cnn_vision.models.unet import unet
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 
 class Figure1(nn.Module):
@@ -47,7 +47,7 @@ def test_outputs_and_gradients_are_those_of_the_papers_figure():
         return f"{NAMES[layer]}.{kind}"
 
     images = torch.randn(2, 1, 24, 32, generator=torch.Generator().manual_seed(0))
-    check_parity(ours, randomise(Figure1(4)), images, key_map=rename)
+    check_parity(ours, randomize(Figure1(4)), images, key_map=rename)
 
 
 def test_the_papers_net_has_31_million_parameters():

@@ -7,7 +7,7 @@ from torch import nn
 
 from torchworks.cnn_vision.models import vgg
 from torchworks.cnn_vision.models.vgg import VGG
-from torchworks.shared.testing import check_model, randomise
+from torchworks.shared.testing import check_model, randomize
 
 
 def small_net(**options) -> VGG:
@@ -102,7 +102,7 @@ def test_a_new_classifier_has_the_nets_precision():
 
 
 def test_dropout_is_on_in_training_only():
-    net = randomise(vgg.vgg11(small_images=True, num_classes=10))
+    net = randomize(vgg.vgg11(small_images=True, num_classes=10))
     x = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
         assert not torch.equal(net.train()(x), net(x))

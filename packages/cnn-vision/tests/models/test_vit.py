@@ -19,7 +19,7 @@ from torchworks.cnn_vision.models.vit import (
     resize_positions,
     vit_b_16,
 )
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 MICRO = ViTSize(patch_size=8, depth=2, embed_dim=16, mlp_dim=32, num_heads=4, image_size=32)
 
@@ -35,7 +35,7 @@ def torchvisions_micro() -> nn.Module:
 
 
 def test_outputs_and_gradients_of_a_small_net_are_torchvisions():
-    check_parity(micro(), randomise(torchvisions_micro()), torch.randn(2, 3, 32, 32))
+    check_parity(micro(), randomize(torchvisions_micro()), torch.randn(2, 3, 32, 32))
 
 
 def test_initial_weights_are_distributed_as_torchvisions():
@@ -52,7 +52,7 @@ def test_initial_weights_are_distributed_as_torchvisions():
 
 def test_attention_is_the_formula_and_pytorchs_module():
     ours, theirs = SelfAttention(16, 4, 0.0).double(), nn.MultiheadAttention(16, 4, batch_first=True).double()
-    ours.load_state_dict(randomise(theirs).state_dict())
+    ours.load_state_dict(randomize(theirs).state_dict())
     x = torch.randn(2, 5, 16, dtype=torch.float64)
     q, k, v = (x @ theirs.in_proj_weight.T + theirs.in_proj_bias).chunk(3, dim=-1)
     heads = []
@@ -94,7 +94,7 @@ def test_positions_are_interpolated_as_torchvisions():
 
 
 def test_an_image_of_another_size_gets_the_positions_that_loading_into_that_size_gives():
-    small, x = randomise(micro()).eval(), torch.randn(2, 3, 64, 64)
+    small, x = randomize(micro()).eval(), torch.randn(2, 3, 64, 64)
     large = micro(image_size=64).eval()
     large.load_state_dict(adapt_state(small.state_dict(), large))
     torch.testing.assert_close(small(x), large(x))
@@ -111,7 +111,7 @@ def test_a_size_that_patches_do_not_divide_is_refused():
 
 
 def test_published_files_with_the_old_names_load():
-    net = randomise(micro())
+    net = randomize(micro())
     old = {
         k.replace(".mlp.0.", ".mlp.linear_1.").replace(".mlp.3.", ".mlp.linear_2."): v
         for k, v in net.state_dict().items()
@@ -122,7 +122,7 @@ def test_published_files_with_the_old_names_load():
 
 
 def test_the_map_holds_the_patches_where_they_lie_in_the_image():
-    net, x = randomise(micro()).eval(), torch.randn(1, 3, 32, 32)
+    net, x = randomize(micro()).eval(), torch.randn(1, 3, 32, 32)
     net.encoder.layers = nn.Sequential()  # without attention a token depends on its own patch alone
     other = x.clone()
     other[..., 8:16, 24:32] += 1
@@ -141,14 +141,14 @@ def test_the_pyramid_is_as_stated_and_ends_with_the_features(small_images: bool,
 
 
 def test_the_head_reads_the_class_token_and_says_so():
-    net, x = randomise(micro()).eval(), torch.randn(2, 3, 32, 32)
+    net, x = randomize(micro()).eval(), torch.randn(2, 3, 32, 32)
     assert torch.equal(net.forward_head(*net.forward_tokens(x)), net(x))
     with pytest.raises(ValueError, match="reads the class token"):
         net.forward_head(net.forward_features(x))
 
 
 def test_with_mean_pooling_the_map_is_all_that_the_head_needs():
-    net, x = randomise(micro(pool="mean")).eval(), torch.randn(2, 3, 32, 32)
+    net, x = randomize(micro(pool="mean")).eval(), torch.randn(2, 3, 32, 32)
     assert torch.equal(net.forward_head(net.forward_features(x)), net(x))
     assert net.state_dict().keys() == micro().state_dict().keys()
 
@@ -170,8 +170,8 @@ def test_no_classes_gives_the_class_token():
 
 @pytest.mark.parametrize("option", ["drop_rate", "attention_drop_rate"])
 def test_dropout_is_for_training_only(option: str):
-    net, x = randomise(micro(**{option: 0.5})), torch.randn(8, 3, 32, 32)
+    net, x = randomize(micro(**{option: 0.5})), torch.randn(8, 3, 32, 32)
     assert not torch.equal(net.train()(x), net(x))
     assert torch.equal(net.eval()(x), net(x))
-    still = randomise(micro()).train()
+    still = randomize(micro()).train()
     assert torch.equal(still(x), still(x))

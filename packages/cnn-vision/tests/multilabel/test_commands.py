@@ -127,7 +127,7 @@ def test_data_that_lack_a_label_are_refused_by_its_name(retina, patients, capsys
         (["--positive", "il"], "Did you mean 'ill'"),
         (["--positive", "ill", "healthy"], "names every class"),
         (["--positive", "ill", "--valid-fraction", "0"], "--valid-fraction is 0"),
-        (["--positive", "ill", "--sensitivity", "1.1"], "--sensitivity must be above 0 to 1"),
+        (["--positive", "ill", "--sensitivity", "1.1"], "--sensitivity must be above 0 and at most 1"),
         (["--positive", "ill", "--loader.test-fraction", "0.9"], "cannot be learned and measured"),
     ],
 )

@@ -175,7 +175,7 @@ def test_balanced_weights_let_all_classes_count_alike():
     ("options", "said"),
     [
         ({"dice_weight": -1.0}, "--dice-weight must be at least 0"),
-        ({"valid_fraction": 1.0}, "--valid-fraction must be from 0 to below 1"),
+        ({"valid_fraction": 1.0}, "--valid-fraction must be at least 0 and below 1"),
         ({"depth": 0}, "--depth must be from 1 to 8"),
         ({"model": "deeplabv3_resnet20", "width": 8}, "apply to unet only"),
     ],

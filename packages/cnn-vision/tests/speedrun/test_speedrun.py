@@ -207,7 +207,7 @@ def test_another_architecture_can_be_trained_the_same_way():
     ("words", "message"),
     [
         (["--head-lr", "-1"], "--head-lr must be at least 0, but it is -1.0"),
-        (["--kernel-momentum", "1"], "--kernel-momentum must be from 0 to below 1"),
+        (["--kernel-momentum", "1"], "--kernel-momentum must be at least 0 and below 1"),
         (["--widths", "8", "0", "8"], "--widths must be at least 1, but it is (8, 0, 8)"),
         (["--strategy", "fsdp"], "Muon needs whole kernels"),
         (["--loader.image-size", "8"], "9 pixels or more"),

@@ -20,7 +20,7 @@ def models(*words: str | Path) -> int:
 def test_the_table_in_the_packages_readme_has_every_architecture():
     _, _, rest = OURS.read_text().partition("<!-- models -->")
     names = re.findall(r"^\| `(\w+)` \|", rest.partition("<!-- /models -->")[0], re.MULTILINE)
-    assert names == list_models(), "run `cnn-vision models --readme packages/cnn-vision/README.md`"
+    assert names == list_models(), "run `cnn-vision models --parity --add --readme packages/cnn-vision/README.md`"
 
 
 @pytest.fixture
@@ -42,6 +42,23 @@ def test_sizes_and_measured_parity_are_written_between_the_markers(tmp_path: Pat
     assert text.count("| `mobilenet_v3_small` | 2.5 | 0.06 | 0 | 0 | 0 |\n") == 1
     assert "| `resnet20` | 0.3 | 2.00 | – | – | – |\n" in text
     assert "old" not in text
+
+
+@pytest.mark.usefixtures("two_architectures")
+def test_adding_measures_what_the_table_lacks_and_keeps_the_rest(tmp_path: Path):
+    path = tmp_path / "README.md"
+    kept = "| `mobilenet_v3_small` | as | it | was | measured | before |\n"
+    path.write_text(README.replace("old\n", kept))
+    assert models("--parity", "--add", "--readme", path) == 0
+    text = path.read_text()
+    assert kept in text
+    assert "| `resnet20` | 0.3 | 2.00 | – | – | – |\n" in text
+
+
+@pytest.mark.usefixtures("two_architectures")
+def test_adding_needs_a_table(capsys):
+    assert models("--add") == 2
+    assert "needs --parity and --readme FILE" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.usefixtures("two_architectures")

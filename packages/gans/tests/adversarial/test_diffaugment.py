@@ -55,7 +55,7 @@ def test_cutout_blanks_one_square_of_at_most_half_the_size():
     assert heights.min() == widths.min() == 4  # centred on the border
 
 
-def test_colour_keeps_grey_images_grey_and_their_pattern():
+def test_color_keeps_grey_images_grey_and_their_pattern():
     grey = images(4, 1).expand(-1, 3, -1, -1)
     changed = diff_augment(grey, ("color",), StepRandom(5))
     torch.testing.assert_close(changed[:, 0], changed[:, 2])

@@ -33,7 +33,7 @@ def test_the_discriminator_keeps_the_models_contract(size, condition):
 
 
 @pytest.mark.parametrize("norm", ["spectral", "batch", "none"])
-def test_the_first_logits_are_small_whatever_the_normalisation(norm):
+def test_the_first_logits_are_small_whatever_the_normalization(norm):
     torch.manual_seed(0)
     net = CGANDiscriminator(3, 28, 1, width=32, norm=norm)
     assert net(torch.rand(4, 1, 28, 28) * 2 - 1, LABELS).abs().max() < 10
@@ -45,11 +45,11 @@ def test_conditional_batch_norm_is_batch_norm_with_the_classs_gain_and_bias():
     nn.init.normal_(layer.gain.weight)
     nn.init.normal_(layer.bias.weight)
     x = torch.randn(4, 5, 6, 6)
-    normalised = plain(x)
+    normalized = plain(x)
     expected = torch.stack(
         [
             row * layer.gain.weight[label][:, None, None] + layer.bias.weight[label][:, None, None]
-            for row, label in zip(normalised, LABELS, strict=True)
+            for row, label in zip(normalized, LABELS, strict=True)
         ]
     )
     torch.testing.assert_close(layer(x, LABELS), expected)

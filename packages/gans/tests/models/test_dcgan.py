@@ -1,4 +1,4 @@
-"""DCGAN's nets against the paper's architecture in plain layers; spectral normalisation against svdvals."""
+"""DCGAN's nets against the paper's architecture in plain layers; spectral normalization against svdvals."""
 
 from collections import OrderedDict
 from itertools import pairwise
@@ -168,7 +168,7 @@ def test_weights_start_as_in_the_paper():
                 assert module.weight.std().item() == pytest.approx(0.02, rel=0.5)
 
 
-# ---- spectral normalisation ------------------------------------------------------------------------------
+# ---- spectral normalization ------------------------------------------------------------------------------
 
 
 def spectral_layers() -> list[nn.Module]:
@@ -177,9 +177,9 @@ def spectral_layers() -> list[nn.Module]:
 
 
 @pytest.mark.parametrize("layer", spectral_layers(), ids=lambda layer: type(layer).__name__)
-def test_the_normalised_weight_has_largest_singular_value_one(layer):
+def test_the_normalized_weight_has_largest_singular_value_one(layer):
     layer.settle(200)
-    largest = torch.linalg.svdvals(layer.eval().normalised().flatten(1))[0]
+    largest = torch.linalg.svdvals(layer.eval().normalized().flatten(1))[0]
     assert largest.item() == pytest.approx(1, abs=1e-4)
     plain = {key for key in layer.state_dict() if key != "u"}
     assert plain <= {"weight", "bias"}
@@ -232,6 +232,6 @@ def test_sigma_stays_fp32_under_autocast():
 def test_averaged_singular_vectors_do_no_harm():
     layer = SpectralLinear(8, 8).eval()
     layer.settle(200)
-    before = layer.normalised()
+    before = layer.normalized()
     layer.u.mul_(0.3)  # what an average of unit vectors looks like
-    torch.testing.assert_close(layer.normalised(), before)
+    torch.testing.assert_close(layer.normalized(), before)

@@ -41,13 +41,13 @@ def test_a_block_starts_as_the_identity_and_its_first_layers_small():
     assert block.mix.weight.std().item() == pytest.approx(gain / (16 * 9) ** 0.5, rel=0.05)
 
 
-def test_nets_have_no_normalisation():
+def test_nets_have_no_normalization():
     for net in R3GANGenerator(32, 3, **SMALL), R3GANDiscriminator(32, 3, **SMALL):
         assert not list(net.buffers())
         assert not any("Norm" in type(module).__name__ for module in net.modules())
 
 
-def test_upsampling_is_nearest_neighbour_smoothed_by_1_2_1():
+def test_upsampling_is_nearest_neighbor_smoothed_by_1_2_1():
     x = torch.randn(2, 3, 6, 6)
     nearest = F.pad(F.interpolate(x, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="replicate")
     torch.testing.assert_close(upsample(x), smoothed(nearest))

@@ -351,7 +351,7 @@ def test_a_model_that_is_no_graph_is_refused_with_the_reason(tmp_path):
     [
         ({"format": "pt2", "quantize": "int8"}, "--quantize needs --format onnx"),
         ({"format": "safetensors", "prune": 0.3}, "other shapes than the ones that its builder makes"),
-        ({"prune": 1.5}, "from 0 to below 1, but it is 1.5"),
+        ({"prune": 1.5}, "at least 0 and below 1, but it is 1.5"),
         pytest.param({"prune": 0.97}, "of this net's weights can be removed", marks=pytest.mark.slow),
         ({"format": "tensorrt"}, "There is no format 'tensorrt'. Formats: onnx, "),
         ({"name": "../up"}, "must be lower-case letters"),

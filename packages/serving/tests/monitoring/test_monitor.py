@@ -375,7 +375,7 @@ def test_registering_without_mlflow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow.exceptions", None)
     with pytest.raises(UserError, match=r"serving\[mlflow\]"):
         run(Register(bundle(tmp_path), uri="sqlite:///mlflow.db"))
-    with pytest.raises(UserError, match="holds bundles, but is none itself"):
+    with pytest.raises(UserError, match="contains bundles but is not one itself"):
         run(Register(tmp_path, uri="sqlite:///mlflow.db"))
 
 

@@ -36,11 +36,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Check:
-    """Say what is wrong with a data set, and draw nine of its samples."""
+    """Validate a data set and preview nine of its samples."""
 
     data: tyro.conf.Positional[str]
-    """What to check, such as folder:PATH or csv:PATH; for boxes and masks coco:, voc:, yolo:, masks: or
-    driving:PATH."""
+    """Data to check, e.g. folder:PATH or csv:PATH; for boxes and masks coco:, voc:, yolo:, masks: or driving:PATH."""
     picture: Path = Path("check.png")
     """Where to draw the samples."""
     loader: LoaderConfig = field(default_factory=LoaderConfig)
@@ -153,8 +152,8 @@ def _train(package: str, default: str, words: list[str]) -> None:
 
     from torchworks.shared.training.experiment import train
 
-    figures = train(config, out=parsed.out, resume=resume)
-    _print_result(figures)
+    result = train(config, out=parsed.out, resume=resume)
+    _print_result(result)
 
 
 def _arguments(preset: Config, package: str) -> type:
@@ -196,7 +195,9 @@ def _config_of(folder: Path, package: str, recipe: str | None) -> Config:
     from torchworks.shared.runs.files import load_config
 
     if not folder.is_dir():
-        raise UserError(f"There is no run directory {folder}. Give --resume the path that `train` printed last.")
+        raise UserError(
+            f"There is no run directory {folder}. Pass --resume the path printed on the last line of `train`."
+        )
     config = load_config(folder)
     if config.package != package:
         raise UserError(f"{folder} is a run of the package {config.package}; continue it with that.")
@@ -227,14 +228,14 @@ def _check_resume(before: Config, after: Config, folder: Path) -> None:
         )
 
 
-def _print_result(figures: dict[str, Any]) -> None:
-    """A table of figures; the run directory is the last line."""
-    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+def _print_result(result: dict[str, Any]) -> None:
+    """A table of the result's numbers; the run directory is the last line."""
+    numbers = {name: value for name, value in result.items() if isinstance(value, (int, float))}
     width = max(map(len, numbers), default=0) + 2
     for name, value in numbers.items():
         print(f"{name:<{width}}{value if isinstance(value, int) else f'{value:.4f}'}")
-    if "run" in figures:
-        print(figures["run"])
+    if "run" in result:
+        print(result["run"])
 
 
 def _explain(error: BaseException) -> int:

@@ -40,7 +40,10 @@ class Limit:
     def text(self) -> str:
         if self.high == math.inf:
             return f"above {self.low:g}" if self.above else f"at least {self.low:g}"
-        return f"{'above' if self.above else 'from'} {self.low:g} to {'below ' if self.below else ''}{self.high:g}"
+        if not (self.above or self.below):
+            return f"from {self.low:g} to {self.high:g}"
+        least = f"{'above' if self.above else 'at least'} {self.low:g}"
+        return f"{least} and {'below' if self.below else 'at most'} {self.high:g}"
 
     def allows(self, value: Any) -> bool:
         """Whether `value`, or each of its items, is within; None always is."""
@@ -126,7 +129,7 @@ class ImageConfig(LoaderConfig):
     image_size: int = 32
     """Height and width in pixels that images are resized to."""
     channels: int | None = None
-    """1 for grey, 3 for colour; taken from the data when not given."""
+    """1 for grey, 3 for color; taken from the data when not given."""
     multi_label: Annotated[bool, _also("multi-label")] = False
     """Labels of a CSV table are sets of names separated by |, and may be empty."""
 
@@ -191,7 +194,7 @@ class TrainerConfig(Limited):
     ema: Share = 0.0
     """Decay of the moving average of the exported nets (0: off); it ramps up from the start."""
     log_every: Count = 20
-    """Steps between two lines of figures."""
+    """Steps between two log lines."""
     eval_every: CountOrZero = 0
     """Steps between evaluations (0: only at the end)."""
     checkpoint_every: CountOrZero = 0
@@ -199,7 +202,7 @@ class TrainerConfig(Limited):
     patience: CountOrZero = 0
     """Evaluations without a better watched score before training stops (0: never)."""
     max_minutes: Annotated[Amount, _also("max-minutes")] = 0.0
-    """Stop and finish properly after so many minutes of training (0: no limit)."""
+    """Stop cleanly after this many minutes of training (0: no limit)."""
     max_bad_steps: Count = 10
     """Steps in a row with gradients that are not finite before training stops."""
     profile: Annotated[bool, _also("profile")] = False

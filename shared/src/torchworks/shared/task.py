@@ -31,7 +31,7 @@ Preview = Tensor | str | tuple[Tensor, int]
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimiser step within a training step.
+    """One optimizer step within a training step.
 
     `net` names the only net whose parameters this phase may change. The phase runs at every `every`-th step,
     `repeat` times (each repetition after the first on a fresh batch), with gradients clipped to the global
@@ -51,7 +51,7 @@ class Phase:
 
 @dataclass
 class Out:
-    """A phase's loss: the mean over `weight` items (rows if None; tokens, pixels, …), and figures to log (0-d
+    """A phase's loss: the mean over `weight` items (rows if None; tokens, pixels, …), and metrics to log (0-d
     tensors).
 
     Micro-batches are combined by `weight`, so an accumulated step has exactly the gradient of the whole batch.
@@ -106,7 +106,7 @@ class Task:
         raise NotImplementedError
 
     def optimizer(self, net: str) -> Optimizer:
-        """A new optimiser for the parameters of `net`; called once per net that a phase trains."""
+        """A new optimizer for the parameters of `net`; called once per net that a phase trains."""
         raise NotImplementedError
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
@@ -134,8 +134,8 @@ class Task:
         text; or a sound and its rate in Hz, float (T,) or (channels, T) in [-1, 1]."""
         return {}
 
-    def diagnose(self, step: int, figures: dict[str, float]) -> Diagnosis | None:
-        """Look at the figures just logged (`<phase>/loss`, `<phase>/<log>`, `<phase>/grad_norm`, and
+    def diagnose(self, step: int, metrics: dict[str, float]) -> Diagnosis | None:
+        """Look at the metrics just logged (`<phase>/loss`, `<phase>/<log>`, `<phase>/grad_norm`, and
         `eval/<score>` after an evaluation) and name what is wrong with the training, if anything."""
         return None
 

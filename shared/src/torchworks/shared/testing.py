@@ -1,7 +1,7 @@
 """The contract every model is tested against, and the comparison with a reference implementation.
 
     check_model(lambda: DCGANGenerator(image_size=32), torch.randn(4, 64), shapes=(4, 1, 32, 32))
-    check_parity(ResNet(...), randomise(torchvision.models.resnet18()), torch.randn(2, 3, 64, 64))
+    check_parity(ResNet(...), randomize(torchvision.models.resnet18()), torch.randn(2, 3, 64, 64))
     check_predictor(build_generator(config))
 
 All raise `AssertionError` that names what is broken: the promise, the parameter, the size of the difference.
@@ -315,7 +315,7 @@ def _farthest(ours: dict[str, Tensor], reference: dict[str, Tensor], what: str) 
 
 
 @torch.no_grad()
-def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
+def randomize(net: nn.Module, seed: int = 0) -> nn.Module:
     """`net` with no gain, bias, token or statistic at 0 or 1, where leaving it out would not be noticed. Weights are
     as large as He's (He et al. 2015, arXiv:1502.01852), so that outputs stay finite in deep nets."""
     generator = torch.Generator().manual_seed(seed)
@@ -390,7 +390,7 @@ def _outputs(net: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
 
 
 def _loss(outputs: list[Tensor]) -> Tensor:
-    """A sum with another weight for each element, so that no symmetry (softmax, normalisation) hides one."""
+    """A sum with another weight for each element, so that no symmetry (softmax, normalization) hides one."""
     terms = []
     for output in outputs:
         if output.requires_grad:

@@ -21,7 +21,7 @@ from torchworks.shared.data.boxes.voc import BadXml, parse_xml
 
 WIDTH, HEIGHT = 80, 60
 BOXES = [((10, 20, 30, 50), "cat"), ((40, 5, 75, 25), "dog")]
-"""x1, y1, x2, y2 and the class of what is on every picture."""
+"""x1, y1, x2, y2 and the class of what is on every image."""
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
@@ -47,7 +47,7 @@ def warnings(report: Report) -> str:
 
 
 def expect_boxes(source: Source, size: int = 80) -> None:
-    """Every picture has the two boxes of `BOXES`, in a square of `size` pixels."""
+    """Every image has the two boxes of `BOXES`, in a square of `size` pixels."""
     scale = size / WIDTH
     assert source.schema["boxes"].classes == ("cat", "dog")
     for part in (source.train, source.test):
@@ -63,7 +63,7 @@ def expect_boxes(source: Source, size: int = 80) -> None:
 
 
 def make_coco(base: Path) -> Path:
-    """Six pictures for training, three for testing; polygons for one thing, run lengths for the other, and a crowd."""
+    """Six images for training, three for testing; polygons for one thing, run lengths for the other, and a crowd."""
     for part, count in (("train", 6), ("val", 3)):
         table: dict[str, list[Any]] = {"images": [], "annotations": [], "categories": []}
         table["categories"] = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
@@ -160,7 +160,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 # ------------------------------------------------------------------------------------------------- good folders
 
 
-@pytest.mark.parametrize("size", [80, 200, 60])  # as large as the pictures are, and other scales
+@pytest.mark.parametrize("size", [80, 200, 60])  # as large as the images are, and other scales
 @pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
 def test_boxes_are_read_as_they_were_written(kind, size, tmp_path):
     source = opened(f"{kind}:{MAKERS[kind](tmp_path / 'set')}", tmp_path, size)

@@ -23,13 +23,13 @@ from torchworks.shared.training.trainer import Trainer
 FEWEST, MOST = 2, 100_000
 LOOKED_AT = 1000  # images searched for copies
 MOST_LEARNT = 10_000  # images that a classifier is trained on
-SHOWN, NEAREST = 10, 3  # images in the picture of copies, neighbours of each
+SHOWN, NEAREST = 10, 3  # images in copies.png, neighbors of each
 BESIDE = {"_floor": "real images", "_real": "real images", "_baseline": "baseline"}
 """Ends of the names of what a score is read against, and the column they are shown in."""
 
 
 def evaluate(arguments: Evaluate) -> int:
-    """Score the run, write evaluation.json and the picture of copies, print a table."""
+    """Score the run, write evaluation.json and copies.png, print a table."""
     finished = open_run(arguments.run, "gans", arguments.device)
     _check(arguments.n, finished.config)
     folder = arguments.out or arguments.run / "evaluation"
@@ -84,7 +84,7 @@ def first_rows(batches: Iterable[dict[str, Tensor]], n: int) -> Iterator[dict[st
 
 
 def find_copies(generator: Generator, space: FeatureSpace, source: Source, seed: int, path: Path) -> dict[str, float]:
-    """How many generated images are as near to a training image as the nearest real ones, and a picture of the
+    """How many generated images are as near to a training image as the nearest real ones, and an image of the
     nearest: each above the training images that it is most like."""
     labels = torch.arange(LOOKED_AT) % len(generator.classes) if generator.classes else None
     images = generator.draw(generator.latents(seed, range(LOOKED_AT)), labels)

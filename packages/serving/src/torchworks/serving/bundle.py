@@ -180,7 +180,7 @@ def _no_bundle(folder: Path) -> UserError:
         return UserError(f"There is no folder {folder}.{near} Make a bundle of a finished run by `serving export RUN`.")
     inside = sorted(path.parent for path in folder.glob(f"*/{BUNDLE}"))
     if inside:
-        return UserError(f"{folder} holds bundles, but is none itself. Did you mean {inside[-1]}?")
+        return UserError(f"{folder} contains bundles but is not one itself. Did you mean {inside[-1]}?")
     return UserError(
         f"There is no bundle in {folder}: it has no {BUNDLE}. Make one of a finished run by `serving export RUN`."
     )

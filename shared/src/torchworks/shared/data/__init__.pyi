@@ -20,7 +20,7 @@ from .dataset import resident as resident
 from .images import FileDataset as FileDataset
 from .loaders import Loader as Loader
 from .loaders import ResidentLoader as ResidentLoader
-from .loaders import Together as Together
+from .loaders import ZipLoader as ZipLoader
 from .loading import LoaderFactory as LoaderFactory
 from .loading import open_loader as open_loader
 from .opening import open_source as open_source

@@ -2,7 +2,7 @@
 
     loader = ResidentLoader(source.train, 64, augment=[flip(), shift(4)])
 
-An augmentation takes normalised images, float (N, C, H, W), and a `SampleRandom`, and returns as many images of
+An augmentation takes normalized images, float (N, C, H, W), and a `SampleRandom`, and returns as many images of
 the same size. It runs on the device, a batch at a time. A sample's numbers depend on (seed, epoch, sample)
 alone, so neither the batch size nor the kind of loader nor a resume changes what happens to it.
 """
@@ -42,7 +42,7 @@ def alternating_flip() -> Augment:
 
 
 def shift(pixels: int) -> Augment:
-    """Move by up to `pixels` whole pixels along each axis; what comes in is the picture's own reflection."""
+    """Move by up to `pixels` whole pixels along each axis; what comes in is the image's own reflection."""
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         count, channels, height, width = images.shape
@@ -64,7 +64,7 @@ def _reflected(by: Tensor, size: int) -> Tensor:
 
 def affine(degrees: float = 0.0, scale: float = 0.0, slant: float = 0.0) -> Augment:
     """Turn by up to ± `degrees`, enlarge or shrink by a factor within 1 ± `scale`, slant by up to ± `slant`
-    pixels sideways per pixel of height; bilinear, with the border's colour around."""
+    pixels sideways per pixel of height; bilinear, with the border's color around."""
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         turn, grow, lean = (random.uniform(3) * 2 - 1).unbind(1)  # (N,) each in [-1, 1)
@@ -79,8 +79,8 @@ def affine(degrees: float = 0.0, scale: float = 0.0, slant: float = 0.0) -> Augm
 
 
 def cutout(size: int) -> Augment:
-    """Blank a square of `size` × `size` pixels around a random place with zeros, the mean after normalisation
-    (DeVries and Taylor 2017); at the border only a part of the square falls on the picture."""
+    """Blank a square of `size` × `size` pixels around a random place with zeros, the mean after normalization
+    (DeVries and Taylor 2017); at the border only a part of the square falls on the image."""
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         height, width = images.shape[-2:]
@@ -100,7 +100,7 @@ def _covered(centre: Tensor, length: int, size: int) -> Tensor:
 
 
 def brightness(amount: float) -> Augment:
-    """Add one number within ± `amount` (in normalised units) to all of a picture."""
+    """Add one number within ± `amount` (in normalized units) to all of an image."""
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         return images + (random.uniform(1, 1, 1) * 2 - 1) * amount
@@ -109,7 +109,7 @@ def brightness(amount: float) -> Augment:
 
 
 def contrast(amount: float) -> Augment:
-    """Stretch or squeeze a picture's values about their mean by a factor within 1 ± `amount`."""
+    """Stretch or squeeze an image's values about their mean by a factor within 1 ± `amount`."""
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         factor = 1 + (random.uniform(1, 1, 1) * 2 - 1) * amount
@@ -122,7 +122,7 @@ def random_augment(
     magnitude: int = 9, layers: int = 2, *, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)
 ) -> Augment:
     """RandAugment (Cubuk et al. 2020) of torchvision: `layers` of its 14 operations at random, one after the other, as
-    strong as `magnitude` (0 to 30) says. On grey pictures its operation Color does nothing.
+    strong as `magnitude` (0 to 30) says. On grey images its operation Color does nothing.
 
     `mean` and `std` as for `torchvision_transform`. Raises `UserError` for a magnitude or a number of layers that there
     cannot be.
@@ -142,7 +142,7 @@ def torchvision_transform(
 ) -> Augment:
     """Any transform of torchvision.transforms.v2 that takes uint8 (C, H, W) and keeps that shape, sample by sample.
 
-    `mean` and `std`, one number or one for each channel, are what the loader normalised the images by; the transform
+    `mean` and `std`, one number or one for each channel, are what the loader normalized the images by; the transform
     gets them as they were before, rounded to 8 bits. Random numbers have to come from torch's generator of the CPU, as
     those of nearly all transforms do; it is left as it was. On a GPU this waits for the device at every batch.
     """

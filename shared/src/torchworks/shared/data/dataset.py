@@ -212,7 +212,7 @@ class ArrayDataset:
 def fit(images: Tensor, channels: int, image_size: int) -> Tensor:
     """uint8 (N, C, H, H) → uint8 (N, channels, image_size, image_size).
 
-    Grey from colour by the luma weights of ITU-R BT.601, size by antialiased bicubic interpolation.
+    Grey from color by the luma weights of ITU-R BT.601, size by antialiased bicubic interpolation.
     """
     if images.shape[1:] == (channels, image_size, image_size):
         return images

@@ -1,4 +1,4 @@
-"""DICOM pictures, through pydicom (the extra `shared[dicom]`), as people see them: 8-bit grey or RGB.
+"""DICOM images, through pydicom (the extra `shared[dicom]`), as people see them: 8-bit grey or RGB.
 
 Grey values are rescaled (modality LUT, or slope and intercept), then shown as the file says: by its VOI LUT or its
 first window, else from the smallest value to the largest (DICOM PS3.3, C.11.1 and C.11.2). MONOCHROME1, where small
@@ -25,11 +25,11 @@ from pydicom.uid import UID
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import PIXEL_LIMIT
 
-_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")  # all of them are decoded to RGB
+_COLORS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")  # all of them are decoded to RGB
 
 
 def decode(path: Path) -> tuple[Image.Image, str, int]:
-    """The first picture of a file, in grey (L) or colour (RGB), how it is stored, and the number of frames. Raises
+    """The first image of a file, in grey (L) or color (RGB), how it is stored, and the number of frames. Raises
     `Unreadable`, or what pydicom raises on a damaged file."""
     header = _header(path)
     mode, frames = f"DICOM {header.PhotometricInterpretation}", int(header.get("NumberOfFrames") or 1)
@@ -43,21 +43,21 @@ def _brightness(path: Path, header: Dataset) -> np.ndarray:
         shown = _shown(apply_modality_lut(_pixels(path, header), header), header)
         return 1 - shown if stored == "MONOCHROME1" else shown
     if stored == "PALETTE COLOR":
-        colours = apply_color_lut(_pixels(path, header), header)
-        return colours / np.iinfo(colours.dtype).max
-    if stored in _COLOURS:
+        colors = apply_color_lut(_pixels(path, header), header)
+        return colors / np.iinfo(colors.dtype).max
+    if stored in _COLORS:
         return _pixels(path, header) / (2**header.BitsStored - 1)
-    raise Unreadable(f"its colours are stored as {stored}, which is not known; save it as RGB")
+    raise Unreadable(f"its colors are stored as {stored}, which is not known; save it as RGB")
 
 
 def _header(path: Path) -> Dataset:
-    """All that stands before the pixels, if it promises a picture and not too large a one."""
+    """All that stands before the pixels, if it promises an image and not too large a one."""
     try:
         header = dcmread(path, stop_before_pixels=True)
     except InvalidDicomError as error:
         raise Unreadable("it is not a DICOM file" if path.stat().st_size else "the file is empty") from error
     if "PhotometricInterpretation" not in header or not header.get("Rows") or not header.get("Columns"):
-        raise Unreadable("it holds no picture, or is cut off before it")
+        raise Unreadable("it holds no image, or is cut off before it")
     if header.Rows * header.Columns > PIXEL_LIMIT:
         raise Image.DecompressionBombError
     return header

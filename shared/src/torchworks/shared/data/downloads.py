@@ -171,7 +171,7 @@ def _one_at_a_time(root: Path, download: bool) -> Generator[None]:
 
             fcntl.flock(lock, fcntl.LOCK_EX)
         before = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(_PATIENCE)  # torchvision sets none and would wait for ever
+        socket.setdefaulttimeout(_PATIENCE)  # torchvision sets none and would wait forever
         try:
             yield
         finally:

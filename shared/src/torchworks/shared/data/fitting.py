@@ -1,6 +1,6 @@
-"""Pictures as models see them: 8-bit grey or RGB, upright, square. Imports no torch: a service decodes with it too.
+"""Images as models see them: 8-bit grey or RGB, upright, square. Imports no torch: a service decodes with it too.
 
-However a file stores its picture, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
+However a file stores its image, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
 on white where it is transparent, 16 bits scaled to 8, the first of several frames. To fit the (square) size it is
 cropped at its middle (`square`), or scaled as a whole and padded (`Letterbox`), and resampled by an antialiased bicubic
 filter.
@@ -12,9 +12,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 GREY = 114
-"""What a picture that is not square is padded with."""
+"""What an image that is not square is padded with."""
 LYING = (5, 6, 7, 8)
-"""EXIF orientations of pictures whose width and height change places."""
+"""EXIF orientations of images whose width and height change places."""
 
 
 class Unreadable(Exception):
@@ -22,7 +22,7 @@ class Unreadable(Exception):
 
 
 def square(image: Image.Image, channels: int, size: int) -> np.ndarray:
-    """A picture just opened, as uint8 (channels, size, size); raises `Unreadable`, or what Pillow raises on a damaged
+    """An image just opened, as uint8 (channels, size, size); raises `Unreadable`, or what Pillow raises on a damaged
     one. A JPEG may be decoded smaller, with no side below twice the size."""
     image.draft(None, (2 * size, 2 * size))
     image = upright(image).convert("L" if channels == 1 else "RGB")
@@ -31,8 +31,8 @@ def square(image: Image.Image, channels: int, size: int) -> np.ndarray:
 
 
 def letterboxed(image: Image.Image, channels: int, size: int) -> tuple[np.ndarray, "Letterbox"]:
-    """A picture just opened, scaled as a whole and padded, as uint8 (channels, size, size), and the letterbox, which is
-    that of the upright picture; raises as `square` does."""
+    """An image just opened, scaled as a whole and padded, as uint8 (channels, size, size), and the letterbox, which is
+    that of the upright image; raises as `square` does."""
     width, height = image.size  # before the decoder makes it smaller
     if image.getexif().get(ExifTags.Base.Orientation) in LYING:
         width, height = height, width
@@ -44,7 +44,7 @@ def letterboxed(image: Image.Image, channels: int, size: int) -> tuple[np.ndarra
 
 @dataclass(frozen=True)
 class Letterbox:
-    """A picture of `width` × `height` scaled to fit a square of `size` and padded at its right and bottom, never
+    """An image of `width` × `height` scaled to fit a square of `size` and padded at its right and bottom, never
     squeezed. Whole pixels make the two scales differ by less than a pixel over a side."""
 
     width: int
@@ -53,17 +53,17 @@ class Letterbox:
 
     @property
     def inside(self) -> tuple[int, int]:
-        """Width and height of the scaled picture within the square."""
+        """Width and height of the scaled image within the square."""
         scale = self.size / max(self.width, self.height)
         return max(1, round(self.width * scale)), max(1, round(self.height * scale))
 
     @property
     def scales(self) -> tuple[float, float]:
-        """Pixels of the square per pixel of the picture, along x and y."""
+        """Pixels of the square per pixel of the image, along x and y."""
         return self.inside[0] / self.width, self.inside[1] / self.height
 
     def picture(self, image: Image.Image) -> Image.Image:
-        """A picture in grey or colour, resampled by an antialiased bicubic filter."""
+        """An image in grey or color, resampled by an antialiased bicubic filter."""
         square = Image.new(image.mode, (self.size, self.size), GREY if image.mode == "L" else (GREY,) * 3)
         square.paste(image.resize(self.inside, Image.Resampling.BICUBIC), (0, 0))
         return square
@@ -78,24 +78,24 @@ class Letterbox:
         return square
 
     def boxes_back(self, boxes: np.ndarray) -> np.ndarray:
-        """float32 boxes (…, 4) of the square as boxes of the picture, cut at its edges."""
+        """float32 boxes (…, 4) of the square as boxes of the image, cut at its edges."""
         limit = np.array((self.width, self.height) * 2, np.float32)
         return np.minimum((boxes / np.array(self.scales * 2, np.float32)).clip(min=0), limit)
 
     def map_back(self, values: np.ndarray) -> np.ndarray:
-        """A map (size, size) of the square as one of the picture (height, width), taken at the nearest pixel."""
+        """A map (size, size) of the square as one of the image (height, width), taken at the nearest pixel."""
         width, height = self.inside
         inside = Image.fromarray(np.ascontiguousarray(values[:height, :width]))
         return np.asarray(inside.resize((self.width, self.height), Image.Resampling.NEAREST))
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """In grey (L) or colour (RGB), turned as its EXIF orientation says."""
+    """In grey (L) or color (RGB), turned as its EXIF orientation says."""
     return _plain(ImageOps.exif_transpose(image))
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """8-bit grey (L) or colour (RGB) from whatever mode."""
+    """8-bit grey (L) or color (RGB) from whatever mode."""
     if image.mode == "F":
         raise Unreadable("its pixels are 32-bit floats without an agreed range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):

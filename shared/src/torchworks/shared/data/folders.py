@@ -55,7 +55,7 @@ def _check_folder(base: Path) -> None:
             return
         exists = base.exists()
     except PermissionError:
-        raise UserError(f"No permission to look at {base}.") from None
+        raise UserError(f"Permission denied: {base}.") from None
     if not exists:
         near = nearest(base.name, _names(base.parent)) if base.parent.is_dir() else ""
         raise UserError(f"There is no folder {base}.{near} Give the path of a folder of images, as folder:PATH.")
@@ -68,7 +68,7 @@ def _names(folder: Path) -> list[str]:
     try:
         return sorted(name for name in os.listdir(folder) if not is_hidden(name))
     except PermissionError:
-        raise UserError(f"No permission to look into the folder {folder}.") from None
+        raise UserError(f"Permission denied: {folder}.") from None
 
 
 def _parts(base: Path) -> dict[str, Path]:

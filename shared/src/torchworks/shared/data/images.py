@@ -1,6 +1,6 @@
-"""Image files: decoded safely, upright, grey or colour, at the size asked for; and scanned before they are used.
+"""Image files: decoded safely, upright, grey or color, at the size asked for; and scanned before they are used.
 
-What becomes of a picture is in `torchworks.shared.data.fitting`; `dicom.py` has the rules for DICOM.
+What becomes of an image is in `torchworks.shared.data.fitting`; `dicom.py` has the rules for DICOM.
 """
 
 import contextlib
@@ -71,13 +71,13 @@ class FileDataset:
 
 
 def read(path: Path, channels: int, image_size: int) -> Tensor:
-    """The picture in a file as uint8 (channels, image_size, image_size); raises `Unreadable`."""
+    """The image in a file as uint8 (channels, image_size, image_size); raises `Unreadable`."""
     with _opened(path) as (image, _, _):
         return torch.from_numpy(square(image, channels, image_size))
 
 
 def picture(path: Path, least: int) -> Image.Image:
-    """The picture in a file, whole and upright, in grey (L) or colour (RGB); raises `Unreadable`. A JPEG may be decoded
+    """The image in a file, whole and upright, in grey (L) or color (RGB); raises `Unreadable`. A JPEG may be decoded
     smaller, with no side below `least`."""
     with _opened(path) as (image, _, _):
         image.draft(None, (least, least))
@@ -86,7 +86,7 @@ def picture(path: Path, least: int) -> Image.Image:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[Image.Image, str, int]]:
-    """The picture as the file holds it, how it is stored (see `Scan.mode`) and, of DICOM, the number of frames.
+    """The image as the file holds it, how it is stored (see `Scan.mode`) and, of DICOM, the number of frames.
     Whatever goes wrong, in the body too, becomes `Unreadable`."""
     try:
         if _is_dicom(path):
@@ -175,7 +175,7 @@ class Scan:
     """Pillow's name of how the pixels are stored, such as RGB, P or I;16 (RGB;16 if it reads only the upper 8 bits), or
     DICOM's, such as DICOM MONOCHROME2."""
     frames: int = 1
-    """Pictures in the file; the first is used."""
+    """Images in the file; the first is used."""
     turned: bool = False
     """Its EXIF orientation says that it was stored turned or mirrored."""
     grey: bool = False
@@ -220,9 +220,9 @@ def _scan_one(file: Path) -> Scan:
             turned = held.getexif().get(ExifTags.Base.Orientation, 1) != 1
     except Unreadable as error:
         return Scan(error=str(error))
-    colour = image.convert("RGB")
-    digest = hashlib.sha256(f"{image.size}".encode() + colour.tobytes()).hexdigest()[:16]
-    blank = all(low == high for low, high in typing.cast(tuple, colour.getextrema()))
+    color = image.convert("RGB")
+    digest = hashlib.sha256(f"{image.size}".encode() + color.tobytes()).hexdigest()[:16]
+    blank = all(low == high for low, high in typing.cast(tuple, color.getextrema()))
     return Scan(digest, image.width, image.height, mode, frames, turned, image.mode == "L", blank)
 
 

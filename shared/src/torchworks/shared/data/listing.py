@@ -71,7 +71,7 @@ def open_listing(listing: Listing, config: ImageConfig, seed: int) -> Source:
 
     mark = fingerprint(*([f"{scans[i].digest} {listing.labels[i]}" for i in rows] for rows in (train, test)))
     if len(listing.classes) == 1 and not listing.multi_label:
-        notes.append(f"There is only one class, '{listing.classes[0]}': the labels tell nothing.")
+        notes.append(f"There is only one class, '{listing.classes[0]}': the labels say nothing.")
     licence = "not stated (your own data)"
     everything = (*listing.notes, *listing.facts, *notes, *more)
     return Source(listing.base.stem, licence, part(train), part(test), schema, mark, everything)

@@ -23,7 +23,7 @@ from torchworks.shared.data.order import EpochRandom, Order
 from torchworks.shared.data.ragged import length_name
 
 Batch = dict[str, Tensor]
-_NORMALISED_LIMIT = 256 << 20  # bytes of float32 images that a resident loader keeps ready
+_NORMALIZED_LIMIT = 256 << 20  # bytes of float32 images that a resident loader keeps ready
 
 
 class Loader:
@@ -59,7 +59,7 @@ class Loader:
         self.order = order or Order(len(dataset), batch_size, seed, rank, world)
         assert (self.order.size, self.order.batch_size) == (len(dataset), batch_size), "an order of other data"
         self._images = [item.name for item in dataset.schema.fields if item.kind == "image"]
-        self._normalise = Normalise(mean, std, self.device)
+        self._normalize = Normalize(mean, std, self.device)
 
     @property
     def batches(self) -> int:
@@ -86,7 +86,7 @@ class Loader:
         return batch
 
 
-class Normalise:
+class Normalize:
     """uint8 (N, C, H, W) → float32 (x / 255 − mean) / std, one kernel if all channels share `std`."""
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float], device: torch.device):
@@ -105,7 +105,7 @@ class Normalise:
 
 
 class ResidentLoader(Loader):
-    """The whole data set on the device: a batch is an index, a normalisation, the augmentations.
+    """The whole data set on the device: a batch is an index, a normalization, the augmentations.
 
     Images stay there as uint8, or ready as float32 if that takes no more than 256 MiB.
     """
@@ -117,8 +117,8 @@ class ResidentLoader(Loader):
         self._lengths = {name: self._tensors[length_name(name)].cpu() for name in self.schema.ragged}
         self._raw = []
         for name in self._images:
-            if self._tensors[name].nbytes * 4 <= _NORMALISED_LIMIT:
-                self._tensors[name] = self._normalise(self._tensors[name])
+            if self._tensors[name].nbytes * 4 <= _NORMALIZED_LIMIT:
+                self._tensors[name] = self._normalize(self._tensors[name])
             else:
                 self._raw.append(name)
 
@@ -142,7 +142,7 @@ class ResidentLoader(Loader):
             tensors = tensors | {name: tensors[name][:, : int(n[rows].max())] for name, n in self._lengths.items()}
         batch = {name: value.index_select(0, index) for name, value in tensors.items()}
         for name in self._raw:
-            batch[name] = self._normalise(batch[name])
+            batch[name] = self._normalize(batch[name])
         batch["index"] = index
         return batch
 
@@ -152,8 +152,8 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
-class Together:
-    """Several loaders as one: `Together(a=photos, b=paintings)` gives batches with `a_image`, `b_image`, ….
+class ZipLoader:
+    """Several loaders as one: `ZipLoader(a=photos, b=paintings)` gives batches with `a_image`, `b_image`, ….
 
     Each goes through its own epochs, so their lengths may differ. Sets of equal length under equal seeds keep
     step: sample i of one always comes with sample i of the other, which makes pairs of paired data.

@@ -25,7 +25,7 @@ GROUP = "torchworks.sources"
 
 
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
-    """Open the source named by `spec`; raises `UserError` for whatever a person can put right."""
+    """Open the source named by `spec`; raises `UserError` for whatever the user can put right."""
     _, rest = check_spec(spec, config)
     return opener_of(spec)(rest, config, seed)
 
@@ -65,7 +65,7 @@ def opener_of(spec: str) -> Opener:
 
 def _check_config(config: LoaderConfig) -> None:
     if isinstance(config, ImageConfig) and config.channels not in (None, 1, 3):
-        raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (colour).")
+        raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (color).")
     if isinstance(config, ImageConfig) and config.image_size < 1:
         raise UserError(f"loader.image_size is {config.image_size}; it must be at least 1 pixel.")
     if config.workers < 0:

@@ -124,7 +124,7 @@ class _Arguments(Protocol):
 
 
 def run_check(arguments: _Arguments) -> int:
-    """The command `check`: print the report and draw the picture. Exit code 2 if there is a problem."""
+    """The command `check`: print the report and draw the image. Exit code 2 if there is a problem."""
     report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
     if report.source and "image" in report.source.schema:
@@ -151,7 +151,7 @@ def _of_files(listing: Listing, scans: Sequence[Scan], config: ImageConfig, min_
     yield from stored(listing, scans, good)
     blank = [listing.names[i] for i in good if scans[i].blank]
     if blank:
-        yield Finding("warning", f"Images of a single flat colour: {counted(blank)}.")
+        yield Finding("warning", f"Images of a single flat color: {counted(blank)}.")
 
 
 def counted(names: Sequence[str], show: int = 5) -> str:
@@ -175,7 +175,7 @@ def _classes(listing: Listing, good: Sequence[int]) -> Iterator[Finding]:
     none = f" Images without any of them: {without}." if listing.multi_label else ""
     yield Finding("fact", f"Images: {len(good)}. Classes: {len(listing.classes)} ({sizes}).{none}")
     if len(listing.classes) == 1 and not listing.multi_label:
-        yield Finding("warning", "There is only one class, so there is nothing to classify; generators do not mind.")
+        yield Finding("warning", "Only one class: fine for a generator, not for a classifier.")
     tiny = [f"{name} ({counts[name]})" for name in listing.classes if counts[name] < FEW]
     if tiny:
         yield Finding("warning", f"Classes with fewer than {FEW} images: {counted(tiny)}.")
@@ -191,7 +191,7 @@ def _untested(listing: Listing, scans: Sequence[Scan], good: list[int]) -> Itera
     trained, tested = classes_by_part(listing, scans, good)
     lost = [name for name in listing.classes if name in trained - tested]
     if tested and lost:
-        yield Finding("warning", f"Classes without a test image, so that nothing is known of them: {counted(lost)}.")
+        yield Finding("warning", f"Classes without test images, so their accuracy is unknown: {counted(lost)}.")
 
 
 def _unnamed(listing: Listing) -> Iterator[Finding]:
@@ -200,7 +200,7 @@ def _unnamed(listing: Listing) -> Iterator[Finding]:
 
 
 def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
-    """Equal pictures: in both parts of a split, under two labels, or just more than once."""
+    """Equal images: in both parts of a split, under two labels, or just more than once."""
     groups: dict[str, list[int]] = defaultdict(list)
     for i in good:
         groups[scans[i].digest].append(i)
@@ -211,13 +211,13 @@ def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
 
     across = [group for group in twins if listing.parts and len({listing.parts[i] for i in group}) > 1]
     if across:
-        text = f"Pictures in both training and testing (testing keeps them): {named(across)}."
+        text = f"Images in both training and testing (testing keeps them): {named(across)}."
         yield Finding("warning", text)
     torn = [group for group in twins if len({listing.labels[i] for i in group}) > 1]
     if torn:
-        yield Finding("warning", f"Pictures with two different labels: {named(torn)}.")
+        yield Finding("warning", f"Images with two different labels: {named(torn)}.")
     if twins:
-        text = f"Pictures that are there more than once (copies stay on one side): {named(twins)}."
+        text = f"Images that are there more than once (copies stay on one side): {named(twins)}."
         yield Finding("fact", text)
 
 
@@ -258,7 +258,7 @@ def stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
         return [listing.names[i] for i in good if chosen(scans[i])]
 
     if cmyk := named(lambda found: found.mode == "CMYK"):
-        text = "Images stored in printing colours (CMYK), converted to RGB; colours may differ from what a viewer shows"
+        text = "Images stored in printing colors (CMYK), converted to RGB; colors may differ from what a viewer shows"
         yield Finding("warning", f"{text}: {counted(cmyk)}.")
     if deep := named(lambda found: found.mode == "I" or ";16" in found.mode):
         yield Finding("warning", f"Images with 16 bits a value, of which the upper 8 are kept: {counted(deep)}.")
@@ -275,12 +275,12 @@ def stored(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
 def of_source(source: Source) -> Iterator[Finding]:
     counts = f"{len(source.train)} for training and {len(source.test)} for testing"
     if "image" in source.schema:
-        kind, things = "grey" if source.schema["image"].shape[0] == 1 else "colour", "images"
+        kind, things = "grey" if source.schema["image"].shape[0] == 1 else "color", "images"
     else:
         kind, things = " and ".join(item.name for item in source.schema.fields) or "nothing described", "samples"
     yield Finding("fact", f"{counts}, {kind}. Licence: {source.licence}.")
     if len(source.train) < 100:
-        yield Finding("warning", f"So few training {things} ({len(source.train)}) are easily memorised.")
+        yield Finding("warning", f"Only {len(source.train)} training {things}: the model may memorize them.")
 
 
 def draw_nine(dataset: Dataset, path: Path) -> None:
@@ -300,12 +300,12 @@ def draw_nine(dataset: Dataset, path: Path) -> None:
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a picture of samples; raises `UserError` if it cannot be."""
+    """Write an image of samples; raises `UserError` if it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"The picture of samples cannot be written to {path}: {error}.") from error
+        raise UserError(f"The image of samples cannot be written to {path}: {error}.") from error
 
 
 def _caption(dataset: Dataset, sample: dict[str, torch.Tensor], row: int) -> str:

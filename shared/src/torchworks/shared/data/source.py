@@ -10,7 +10,7 @@ from torchworks.shared.data.dataset import Dataset, Field, Schema
 @dataclass(frozen=True)
 class Source:
     """An opened source. `fingerprint` identifies its contents and split, whatever the image size; `notes` are
-    sentences that a person should read (what was left out, and why)."""
+    sentences for the user (what was left out, and why)."""
 
     name: str
     licence: str

@@ -33,7 +33,7 @@ _DEATH_SIGNS = ("killed by signal", "exited unexpectedly", "connection re")  # r
 class StreamLoader(Loader):
     """Decodes batch after batch in `workers` processes (0: in this one). Nothing but what is under way is held.
 
-    A failure of the workers that a person can put right (shared memory, open files, a file that has gone)
+    A failure of the workers that the user can put right (shared memory, open files, a file that has gone)
     becomes a `UserError`.
     """
 
@@ -49,12 +49,12 @@ class StreamLoader(Loader):
         while True:
             random = self._random(epoch)
             for _ in range(start, self.order.batches):
-                yield self._augmented(self._normalised(next(fetched)), random)
+                yield self._augmented(self._normalized(next(fetched)), random)
             epoch, start = epoch + 1, 0
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._fetched(self._passes):
-            yield self._normalised(batch)
+            yield self._normalized(batch)
 
     def _fetcher(self, rows: Callable[[], Iterable[Tensor]], persistent: bool) -> DataLoader:
         return DataLoader(
@@ -76,8 +76,8 @@ class StreamLoader(Loader):
             return _ahead(batches, self.device)
         return ({name: value.to(self.device) for name, value in batch.items()} for batch in batches)
 
-    def _normalised(self, batch: Batch) -> Batch:
-        return batch | {name: self._normalise(batch[name]) for name in self._images}
+    def _normalized(self, batch: Batch) -> Batch:
+        return batch | {name: self._normalize(batch[name]) for name in self._images}
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class _Rows(TorchDataset):
 
     def __getitem__(self, index: list[int]) -> Batch | _Failure:
         """The batch, or why there is none: an error raised in a worker would come wrapped in its traceback, and one
-        in the thread that sends batches off would be lost, while the loader waits for ever. So shared memory is
-        taken here, where its failure can be told."""
+        in the thread that sends batches off would be lost, while the loader waits forever. So shared memory is
+        taken here, where its failure can be reported."""
         try:
             samples = [self._dataset[i] for i in index]
             batch = collate(samples, self._dataset.schema)
@@ -144,7 +144,7 @@ def _explained(loader: DataLoader, workers: int) -> Iterator[Batch]:
 
 
 def explain(error: str) -> str:
-    """What a person can do about a failure of worker processes, or nothing."""
+    """What the user can do about a failure of worker processes, or nothing."""
     text = error.lower()
     if "too many open files" in text or "ancdata" in text:
         return (

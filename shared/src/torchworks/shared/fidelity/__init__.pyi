@@ -1,7 +1,7 @@
 from .bounds import Selection as Selection
 from .bounds import bounds as bounds
 from .copies import Copies as Copies
-from .copies import Neighbours as Neighbours
+from .copies import Neighbors as Neighbors
 from .copies import nearest_copies as nearest_copies
 from .distances import class_entropy as class_entropy
 from .distances import classes_covered as classes_covered

@@ -15,7 +15,7 @@ EXPECTED = 0.05
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """Of each generated image the nearest training images: `distance` (N, k) ascending, `index` (N, k) into the
     training set. `copy_share` is the share of generated images nearer to the training set than all but the
     nearest 5 % of real test images are: near 0.05 if generated images are as new as real ones, above it if
@@ -28,11 +28,11 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Copies:
-    """Neighbours by `pixels` (root mean square difference, values in [-1, 1], images reduced to at most 32 × 32)
+    """Neighbors by `pixels` (root mean square difference, values in [-1, 1], images reduced to at most 32 × 32)
     and by `features` (Euclidean)."""
 
-    pixels: Neighbours
-    features: Neighbours
+    pixels: Neighbors
+    features: Neighbors
 
     def scores(self) -> dict[str, float]:
         return {"copy_share_pixels": self.pixels.copy_share, "copy_share_features": self.features.copy_share}
@@ -50,10 +50,10 @@ def nearest_copies(space: FeatureSpace, fake: Tensor, train: Dataset, test: Data
     )
 
 
-def _compare(fake: Tensor, train: Tensor, test: Tensor, k: int) -> Neighbours:
+def _compare(fake: Tensor, train: Tensor, test: Tensor, k: int) -> Neighbors:
     distance, index = nearest(fake, train, k)
     near = nearest(test, train)[0].quantile(EXPECTED)
-    return Neighbours(distance, index, (distance[:, 0] <= near).double().mean().item())
+    return Neighbors(distance, index, (distance[:, 0] <= near).double().mean().item())
 
 
 def _pixels_of(dataset: Dataset) -> Tensor:

@@ -12,7 +12,7 @@ them.
 
 Verified: on random weights the features equal those of another implementation of this net (frozen in the tests),
 and a file with other keys, shapes or content is refused. Not verified: the official file itself, since it could
-not be had where this was written; of its SHA-256 only the first eight digits, which stand in its name, are
+not be obtained where this was written; of its SHA-256 only the first eight digits, which stand in its name, are
 checked. Published FIDs also depend on how images were resized and stored before they came here (Parmar et al. 2022).
 """
 
@@ -87,7 +87,7 @@ class InceptionJudge(FeatureSpace):
 
     `weights` is the file named above, read as tensors only. `expected` is how the file's SHA-256 must begin.
     Raises `UserError` if the file is missing, another one, or not what such a file holds. A FID wants tens of
-    thousands of images; grey images are shown to the net as grey colours.
+    thousands of images; grey images are shown to the net as grey colors.
     """
 
     name = "inception2048"
@@ -119,7 +119,7 @@ def _verify(weights: Path, expected: str) -> None:
     if not digest.startswith(expected):
         raise UserError(
             f"{weights} is not the file that FID is defined with: its SHA-256 begins with {digest[:8]} and not with "
-            f"{expected[:8]}, so its numbers would compare with nobody's. {_REMEDY}"
+            f"{expected[:8]}, so scores would not be comparable with published ones. {_REMEDY}"
         )
 
 

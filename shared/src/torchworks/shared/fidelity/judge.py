@@ -1,7 +1,7 @@
 """The judge: a small classifier of a data set's own images, whose last features are where images are compared.
 
 Inception's features were learnt from photographs; they say little about digits or scans, and its weights cannot
-always be had. A classifier trained on the data themselves, by a fixed recipe, gives a feature space too. It has
+always be obtained. A classifier trained on the data themselves, by a fixed recipe, gives a feature space too. It has
 64 dimensions, so that a Fréchet distance needs thousands of images and not tens of thousands. Its distances are
 called after it (`fd_digits64`), never FID, and only numbers of one and the same judge (`sha256`) compare.
 
@@ -89,7 +89,7 @@ class Judge(FeatureSpace):
     For data without labels, or with one class only, the net was trained to tell by which quarter turn an image
     was rotated (Gidaris et al. 2018): its features are then about orientation and shape, `classes` is empty and
     the name ends in `rot64` instead of `64`. `accuracy` is that on the test images, of classes or of turns.
-    `sha256` identifies the weights; `notes` are sentences that a person should read.
+    `sha256` identifies the weights; `notes` are sentences for the user.
     """
 
     def __init__(self, net: JudgeNet, mean: Tensor, std: Tensor, name: str, classes: tuple[str, ...]):

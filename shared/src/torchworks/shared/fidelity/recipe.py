@@ -2,7 +2,7 @@
 
 The same recipe measures how good images are to learn from (`cas`). Measured on one core: 300 steps on the 1,438
 training digits take 3 s at 16 × 16 pixels, 7 s at 32 × 32, and read 99.2 to 99.7 % of the test digits right (three
-seeds each). Colour takes 20 s; larger sets get up to 1,500 steps.
+seeds each). Color takes 20 s; larger sets get up to 1,500 steps.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _TURNS = 4
 
 
 class JudgeTask(Task):
-    """Classify images, or tell their rotation if `turns` is set."""
+    """Classify images, or predict their rotation if `turns` is set."""
 
     watch = None
 
@@ -102,7 +102,7 @@ def cas(train: Dataset | tuple[Tensor, Tensor], test: Dataset, *, seed: int = 0)
 
 
 def class_names(schema: Schema) -> tuple[str, ...]:
-    """Names of the classes; empty if there are no labels, or a single class, which nothing can be told from."""
+    """Names of the classes; empty if there are no labels, or a single class, which cannot train a classifier."""
     names = schema["label"].classes if "label" in schema else ()
     return names if len(names) > 1 else ()
 
@@ -126,7 +126,7 @@ def _bytes(images: Tensor) -> Tensor:
 
 
 def _fit(train: TensorDataset, test: TensorDataset, num_classes: int, steps: int, seed: int) -> tuple[JudgeNet, float]:
-    """A net trained on `train`, and its accuracy on `test`; 0 classes: trained to tell rotations."""
+    """A net trained on `train`, and its accuracy on `test`; 0 classes: trained to predict rotations."""
     channels, side = train.tensors["image"].shape[1:3]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix(seed, "judge"))

@@ -84,7 +84,7 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _place_among_peers() -> tuple[int, int, int]:
-    """(rank, world, local rank) as torchrun tells them by environment variables; alone: (0, 1, 0)."""
+    """(rank, world, local rank) from the environment variables that torchrun sets; alone: (0, 1, 0)."""
     if os.environ.get("WORLD_SIZE", "1") in ("0", "1"):
         return 0, 1, 0
     told = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}

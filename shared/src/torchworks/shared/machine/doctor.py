@@ -40,7 +40,7 @@ def describe() -> list[Finding]:
         torchvision_ops(),
         *_cuda(),
         Finding("MPS", "usable" if torch.backends.mps.is_available() else "none"),
-        _processor(),
+        _cpu(),
         _threads(),
         *shared_memory(SHM),
         _memory(),
@@ -103,15 +103,15 @@ def _cuda() -> Iterator[Finding]:
         yield Finding(f"cuda:{index}", value, "warn" if full else "ok", advice)
 
 
-def _processor() -> Finding:
+def _cpu() -> Finding:
     bf16 = [flag for flag in BF16_FLAGS if flag in cpu_flags()]
     capability = torch.backends.cpu.get_cpu_capability()
-    return Finding("processor", f"{cpu_model()}, kernels for {capability}, bf16: {', '.join(bf16) or 'none'}")
+    return Finding("CPU", f"{cpu_model()}, kernels for {capability}, bf16: {', '.join(bf16) or 'none'}")
 
 
 def _threads() -> Finding:
     before, quota = torch.get_num_threads(), cpu_quota()
-    limits = f"{affinity()} processors" + (f", quota of {quota:g}" if quota else "")
+    limits = f"{affinity()} CPUs" + (f", quota of {quota:g}" if quota else "")
     value = f"{limit_threads()} used ({limits}; torch alone would take {before})"
     if quota and torch.get_num_threads() > max(1, quota):
         return Finding("threads", value, "warn", "OMP_NUM_THREADS is above the quota: unset or lower it.")
@@ -170,9 +170,9 @@ def _table(findings: list[Finding]) -> Table:
     table = Table(title="torchworks doctor", title_justify="left")
     for column in ("", "what", "found", "what to do"):
         table.add_column(column)
-    colours = {"ok": "green", "warn": "yellow", "bad": "red"}
+    colors = {"ok": "green", "warn": "yellow", "bad": "red"}
     for found in findings:
-        mark = f"[{colours[found.status]}]{found.status}[/]"
+        mark = f"[{colors[found.status]}]{found.status}[/]"
         table.add_row(mark, found.name, found.value.replace("[", r"\["), found.advice.replace("[", r"\["))
     return table
 

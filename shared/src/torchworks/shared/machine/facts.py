@@ -1,4 +1,4 @@
-"""Facts about the machine that PyTorch does not tell: processor, memory, and a container's limits on both.
+"""Facts about the machine that PyTorch does not report: CPU, memory, and a container's limits on both.
 
 Every function that reads the system's files takes their `root`, so that a copy of another machine's can stand
 in for them.
@@ -14,33 +14,33 @@ GIB = 1 << 30
 
 
 def affinity() -> int:
-    """Processors this process may run on."""
+    """CPUs that this process may run on."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 @cache
 def cpu_model(root: Path = Path("/")) -> str:
-    """The processor's name in words."""
+    """The CPU's model name."""
     return _cpuinfo(root).get("model name") or platform.processor() or platform.machine()
 
 
 @cache
 def cpu_flags(root: Path = Path("/")) -> frozenset[str]:
-    """Instruction sets of an x86 or ARM processor under Linux, such as 'avx512_bf16'; elsewhere empty."""
+    """Instruction sets of an x86 or ARM CPU under Linux, such as 'avx512_bf16'; elsewhere empty."""
     info = _cpuinfo(root)
     return frozenset((info.get("flags") or info.get("Features") or "").split())
 
 
 def _cpuinfo(root: Path) -> dict[str, str]:
-    """The first processor's entry of /proc/cpuinfo."""
+    """The first CPU's entry of /proc/cpuinfo."""
     first = _read(root / "proc/cpuinfo").split("\n\n")[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """Processors' worth of time that the control group (version 1 or 2) grants, or None without a limit."""
+    """CPUs' worth of time that the control group (version 1 or 2) grants, or None without a limit."""
     quotas = []
     for folder in _control_groups(root, "cpu"):
         quota, _, period = _read(folder / "cpu.max").strip().partition(" ")

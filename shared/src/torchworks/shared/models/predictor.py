@@ -54,7 +54,7 @@ SAMPLE_BYTES = 1 << 26
 class Predictor(nn.Module):
     """A trained `net` with everything around it that turns inputs as users have them into answers.
 
-    Subclasses extend `forward` by tensor operations only (normalise, net, softmax), so that it exports whole.
+    Subclasses extend `forward` by tensor operations only (normalize, net, softmax), so that it exports whole.
     """
 
     def __init__(self, net: nn.Module, signature: Signature):
@@ -132,8 +132,8 @@ def save_model(
         sync(folder)
     except (OSError, SafetensorError) as error:
         raise TrainingFailed(
-            f"The model could not be written to {folder}: {error}. Make room or permission there; the weights are in "
-            "the newest checkpoint."
+            f"The model could not be written to {folder}: {error}. Free disk space or fix the permissions there; the "
+            "weights are in the newest checkpoint."
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -74,7 +74,7 @@ class TrainedModel:
 
 
 def image_preprocessing(predictor: Predictor) -> dict[str, Any]:
-    """For each image input (N, C, S, S) in bytes: resized to S, grey or colour."""
+    """For each image input (N, C, S, S) in bytes: resized to S, grey or color."""
     return {
         spec.name: {"size": spec.shape[-1], "mode": "L" if spec.shape[1] == 1 else "RGB", "range": [0, 255]}
         for spec in predictor.signature.inputs

@@ -52,7 +52,7 @@ class StepRandom:
 
 def sample_normal(seed: int, indices: range | list[int], *shape: int) -> Tensor:
     """Standard normal (len(indices), *shape) on the CPU, where row i depends on (seed, indices[i]) alone: the
-    same seed gives the same pictures at every batch size."""
+    same seed gives the same images at every batch size."""
     generator = torch.Generator()
     rows = [torch.randn(shape, generator=generator.manual_seed(mix(seed, index))) for index in indices]
     return torch.stack(rows) if rows else torch.empty(0, *shape)
@@ -62,7 +62,7 @@ class SampleRandom:
     """Per-sample random numbers for augmentation: row i depends on (seed, epoch, index[i]) alone, and, if it is to be
     `constant`, not even on the epoch.
 
-    `index` is an int64 tensor (N,) on any device; each draw is a new stream. A draw is the splitmix64 finaliser
+    `index` is an int64 tensor (N,) on any device; each draw is a new stream. A draw is the splitmix64 finalizer
     over a counter, in integer arithmetic that every device does alike.
     """
 
@@ -85,7 +85,7 @@ class SampleRandom:
             columns *= size
         stream = _signed(mix(base, self._draws))
         counter = self._index[:, None] * columns + torch.arange(columns, device=self._index.device)
-        bits = _finalise(_finalise(counter + stream))
+        bits = _finalize(_finalize(counter + stream))
         return (_shift(bits, 40).to(torch.float32) / (1 << 24)).view(len(self._index), *shape)
 
 
@@ -98,7 +98,7 @@ def _shift(bits: Tensor, by: int) -> Tensor:
     return (bits >> by) & ((1 << (64 - by)) - 1)
 
 
-def _finalise(bits: Tensor) -> Tensor:
+def _finalize(bits: Tensor) -> Tensor:
     bits = (bits ^ _shift(bits, 30)) * _signed(0xBF58476D1CE4E5B9)
     bits = (bits ^ _shift(bits, 27)) * _signed(0x94D049BB133111EB)
     return bits ^ _shift(bits, 31)

@@ -1,4 +1,4 @@
-"""The run directory: what a training leaves behind, in files that a person can read.
+"""The run directory: what a training leaves behind, in files that people can read.
 
 config.json env.json metrics.jsonl result.json model.safetensors model.json
 samples/*.png curves.png checkpoints/ README.md
@@ -51,9 +51,9 @@ def create(package: str, recipe: str, data: str, out: Path | None = None, root: 
 
 
 def discard(folder: Path) -> None:
-    """Undo `create` for a training that never began: it has no figure and no checkpoint yet."""
-    figures = folder / "metrics.jsonl"
-    if (folder / "checkpoints").exists() or (figures.exists() and figures.stat().st_size):
+    """Undo `create` for a training that never began: it has no metrics and no checkpoint yet."""
+    metrics = folder / "metrics.jsonl"
+    if (folder / "checkpoints").exists() or (metrics.exists() and metrics.stat().st_size):
         return
     for name in ("config.json", "env.json", "metrics.jsonl"):
         (folder / name).unlink(missing_ok=True)
@@ -194,7 +194,7 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
     data = [f"- **{source.name}**: {source.licence}" for source in sources]
     data += [f"  - {note}" for source in sources for note in source.notes]
     findings = [f"- step {item['step']}: {item['cause']}" for item in result.get("findings", [])]
-    pictures = sorted(folder.glob("samples/*.png"))
+    previews = sorted(folder.glob("samples/*.png"))
     texts = sorted(folder.glob("samples/*.txt"))
     text = [
         f"# {config.recipe} on {config.data}",
@@ -203,12 +203,12 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
         f"```\n{command(config)}\n```",
         "`config.json` holds every setting, `env.json` the versions and the machine.",
         "## Scores",
-        "| figure | value |\n|---|---|\n" + "\n".join(rows),
-        "Scores are of one run with one seed, on the part of the data held back for testing; figures that end in "
-        "`_floor`, `_real` or `_baseline` are what the score should be read against, `_low` and `_high` the ends of "
+        "| metric | value |\n|---|---|\n" + "\n".join(rows),
+        "Scores are of one run with one seed, on the part of the data held back for testing; metrics that end in "
+        "`_floor`, `_real` or `_baseline` are baselines and bounds to compare it with, `_low` and `_high` the ends of "
         "its 95 % interval.",
         "![curves](curves.png)",
-        *([f"![last samples]({pictures[-1].relative_to(folder)})"] if pictures else []),
+        *([f"![last samples]({previews[-1].relative_to(folder)})"] if previews else []),
         *([f"The last sample:\n\n~~~\n{texts[-1].read_text(encoding='utf-8').rstrip()}\n~~~"] if texts else []),
         "## Data and their licence",
         "\n".join(data),

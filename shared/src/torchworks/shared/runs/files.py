@@ -14,15 +14,15 @@ def check_finished(folder: Path) -> None:
     if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
         raise UserError(f"{folder} may not be read by this user: let its owner allow it by `chmod -R a+rX {folder}`.")
     if folder.is_file():
-        raise UserError(f"{folder} is a file, and not the directory of a run. Give the path that `train` printed last.")
+        raise UserError(f"{folder} is a file, not a run directory. Pass the path printed on the last line of `train`.")
     if not folder.is_dir():
         near = nearest(folder.name, [path.name for path in folder.parent.glob("*")])
-        raise UserError(f"There is no run directory {folder}.{near} Give the path that `train` printed last.")
+        raise UserError(f"There is no run directory {folder}.{near} Pass the path printed on the last line of `train`.")
     if (folder / MANIFEST).exists():
         return
     inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     if inside:
-        raise UserError(f"{folder} holds runs, but is none itself. Did you mean {inside[-1]}?")
+        raise UserError(f"{folder} contains runs but is not one itself. Did you mean {inside[-1]}?")
     if (folder / "config.json").exists():
         values = read_json(folder / "config.json")
         package = values.get("package", "PACKAGE") if isinstance(values, dict) else "PACKAGE"
@@ -30,7 +30,7 @@ def check_finished(folder: Path) -> None:
             f"The run {folder} is not finished: it has no model yet. Finish it with "
             f"`{package} train --resume {folder}`."
         )
-    raise UserError(f"{folder} is not a run directory. Give the path that `train` printed last.")
+    raise UserError(f"{folder} is not a run directory. Pass the path printed on the last line of `train`.")
 
 
 def read_json(path: Path) -> Any:

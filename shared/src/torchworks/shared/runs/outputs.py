@@ -1,4 +1,4 @@
-"""What commands write: folders are made, pictures saved, and nothing is replaced unasked."""
+"""What commands write: folders are made, images saved, and files replaced only with --overwrite."""
 
 import os
 import sys
@@ -25,8 +25,7 @@ def prepare(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     if there:
         rest = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise UserError(
-            f"{folder} already has {there[0]}{rest}, and nothing is replaced unasked. Choose another --out, or add "
-            "--overwrite."
+            f"{folder} already contains {there[0]}{rest}. Pass --overwrite to replace it, or choose another --out."
         )
 
 
@@ -62,14 +61,14 @@ def progress(items: Iterable[T], text: str, total: int) -> Iterable[T]:
 
 
 def picture(image: Tensor) -> Image.Image:
-    """uint8 (C, H, W), grey or colour, as a picture."""
+    """uint8 (C, H, W), grey or color, as an image of Pillow."""
     pixels = image.permute(1, 2, 0).numpy()
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
 def save_film(path: Path, frames: Sequence[Tensor], *, milliseconds: int) -> None:
-    """A GIF that repeats for ever, of frames uint8 (3, H, W). Grey frames keep all their greys; colour frames get the
-    256 colours that suit each best."""
+    """A GIF that repeats forever, of frames uint8 (3, H, W). Grey frames keep all their greys; color frames get the
+    256 colors that suit each best."""
     first, *others = [_indexed(frame) for frame in frames]
     first.save(path, save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=False)
 

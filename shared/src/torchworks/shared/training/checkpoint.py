@@ -55,7 +55,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         reason = error.__context__ if isinstance(error.__context__, OSError) else error  # torch.save hides it
         raise TrainingFailed(
             f"The checkpoint of step {checkpoint.step} could not be written to {folder}: {reason}. "
-            "Nothing that was saved before is harmed. Make room or permission there, then continue with "
+            "Nothing that was saved before is harmed. Free disk space or fix the permissions there, then continue with "
             f"`train --resume {folder.parent}`."
         ) from error
     return final

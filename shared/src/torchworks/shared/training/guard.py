@@ -72,7 +72,7 @@ class GradientGuard:
     """Unscales gradients, finds those that are not finite and counts them, all without waiting for a GPU.
 
     It is also the loss scaler of fp16 training (Micikevicius et al. 2018, section 3.2). `torch.amp.GradScaler`
-    allows each optimiser one step per update, which a phase that repeats breaks; here any number of phases may
+    allows each optimizer one step per update, which a phase that repeats breaks; here any number of phases may
     step before the one `update`.
     """
 
@@ -118,8 +118,8 @@ class GradientGuard:
             torch._amp_update_scale_(self._scale, self._growth, bad, 2.0, 0.5, self._interval)
             self._in_step = []
 
-    def figures(self) -> dict[str, Tensor | float]:
-        """Counters to log, numbers or tensors on a GPU: skipped optimiser steps in all, and in a row for each phase."""
+    def counters(self) -> dict[str, Tensor | float]:
+        """Counters to log, numbers or tensors on a GPU: skipped optimizer steps in all, and in a row for each phase."""
         counts = {phase: flags.counts() for phase, flags in self._flags.items()}
         first, *others = (skipped for skipped, _ in counts.values())
         rows = {f"skipped_in_row/{phase}": in_row for phase, (_, in_row) in counts.items()}
@@ -212,7 +212,7 @@ def _alike(gradients: list[Tensor]) -> Iterable[list[Tensor]]:
 
 
 def step_if_finite(optimizer: Optimizer, found: Tensor | bool) -> None:
-    """Step unless `found`, which may be a (1,) flag. Fused optimisers check it on the GPU; for the others it is read,
+    """Step unless `found`, which may be a (1,) flag. Fused optimizers check it on the GPU; for the others it is read,
     which waits for the GPU."""
     if found is False:
         optimizer.step()

@@ -13,10 +13,10 @@ class _Losses:
     def __init__(self) -> None:
         self.by_phase: dict[str, list[tuple[float, float]]] = {}
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        for name, value in figures.items():
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
             if kind == "train" and name.endswith("/loss"):
-                self.by_phase.setdefault(name.removesuffix("/loss"), []).append((figures["lr"], value))
+                self.by_phase.setdefault(name.removesuffix("/loss"), []).append((metrics["lr"], value))
 
     def close(self) -> None: ...
 

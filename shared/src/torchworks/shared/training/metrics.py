@@ -1,4 +1,4 @@
-"""Figures: summed without waiting for a GPU while training runs, then written to every sink that wants them.
+"""Metrics: summed without waiting for a GPU while training runs, then written to every sink that wants them.
 
 JSON lines are always written; TensorBoard and MLflow stand behind the same two methods.
 """
@@ -19,22 +19,22 @@ from torchworks.shared.config import UserError
 from torchworks.shared.machine.device import Device, peak_memory
 from torchworks.shared.training import parallel
 
-_MOST_KEPT = 256  # figures of as many micro-batches are kept on a GPU before they are added up
+_MOST_KEPT = 256  # metrics of as many micro-batches are kept on a GPU before they are added up
 
 
 class Window:
-    """Means of figures over the steps between two log lines, without waiting for a GPU in between."""
+    """Means of metrics over the steps between two log lines, without waiting for a GPU in between."""
 
     def __init__(self, device: torch.device):
         self._device = device
         self._phases: dict[str, _OnHost | _OnDevice] = {}
 
-    def add(self, phase: str, figures: dict[str, Tensor], weight: Tensor | int = 1) -> None:
-        """Add a micro-batch's `figures` (0-d tensors), which are means over `weight` items."""
+    def add(self, phase: str, metrics: dict[str, Tensor], weight: Tensor | int = 1) -> None:
+        """Add a micro-batch's `metrics` (0-d tensors), which are means over `weight` items."""
         sums = self._phases.get(phase)
         if sums is None:
-            sums = self._phases[phase] = self._sums(tuple(figures))
-        sums.add(figures, weight)
+            sums = self._phases[phase] = self._sums(tuple(metrics))
+        sums.add(metrics, weight)
 
     def weight(self, phase: str) -> Tensor | float:
         """What the micro-batches of `phase` in this window weigh together."""
@@ -45,14 +45,14 @@ class Window:
         `shared`."""
         means = {f"{phase}/{name}": mean for phase, sums in self._phases.items() for name, mean in sums.means().items()}
         self._phases = {}
-        figures = {**means, **extra}
+        metrics = {**means, **extra}
         if shared:
-            values = [torch.as_tensor(value, dtype=torch.float32, device=self._device) for value in figures.values()]
-            figures = dict(zip(figures, parallel.mean(torch.stack(values)), strict=True))
-        return Reading(figures)
+            values = [torch.as_tensor(value, dtype=torch.float32, device=self._device) for value in metrics.values()]
+            metrics = dict(zip(metrics, parallel.mean(torch.stack(values)), strict=True))
+        return Reading(metrics)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume in the middle of a window needs to close it with the same figures."""
+        """What a resume in the middle of a window needs to close it with the same metrics."""
         return {phase: (sums.names, *sums.totals()) for phase, sums in self._phases.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -63,16 +63,16 @@ class Window:
 
 
 class _OnHost:
-    """Sums of a phase's figures on a CPU, where a figure can be read as it comes."""
+    """Sums of a phase's metrics on a CPU, where a metric can be read as it comes."""
 
     def __init__(self, names: tuple[str, ...], sums: Iterable[float] | None = None, weight: float = 0.0):
         self.names, self._weight = names, weight
         self._sums = dict(zip(names, sums or [0.0] * len(names), strict=True))
 
-    def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
+    def add(self, metrics: dict[str, Tensor], weight: Tensor | int) -> None:
         sums, w = self._sums, float(weight)
-        assert figures.keys() == sums.keys(), "a phase must log the same figures each time"
-        for name, value in figures.items():
+        assert metrics.keys() == sums.keys(), "a phase must log the same metrics each time"
+        for name, value in metrics.items():
             sums[name] += w * value.item()
         self._weight += w
 
@@ -87,7 +87,7 @@ class _OnHost:
 
 
 class _OnDevice:
-    """Sums (F,) of a phase's F figures on a GPU. They are kept as they come and added up when there are many or the
+    """Sums (F,) of a phase's F metrics on a GPU. They are kept as they come and added up when there are many or the
     window closes: little kernels in every step would cost a small net more than all the rest of the loop."""
 
     def __init__(
@@ -99,10 +99,10 @@ class _OnDevice:
         self._values: list[Tensor] = []
         self._weights: list[Tensor | int] = []
 
-    def add(self, figures: dict[str, Tensor], weight: Tensor | int) -> None:
-        assert tuple(figures) == self.names, "a phase must log the same figures each time"
+    def add(self, metrics: dict[str, Tensor], weight: Tensor | int) -> None:
+        assert tuple(metrics) == self.names, "a phase must log the same metrics each time"
         # copies, since a task may go on changing what it logged, or log one element of something large
-        self._values += [value.detach().clone() for value in figures.values()]
+        self._values += [value.detach().clone() for value in metrics.values()]
         self._weights.append(weight)
         if len(self._weights) == _MOST_KEPT:
             self._add_up()
@@ -142,14 +142,14 @@ class _OnDevice:
 
 
 class Reading:
-    """Figures, those of a GPU on their way to the host: ask for them one interval later and nobody waits."""
+    """Metrics, those of a GPU on their way to the host: ask for them one interval later and nobody waits."""
 
-    def __init__(self, figures: dict[str, Tensor | float]):
-        self._figures: dict[str, Any] = {
+    def __init__(self, metrics: dict[str, Tensor | float]):
+        self._metrics: dict[str, Any] = {
             name: value.item() if isinstance(value, Tensor) and not value.is_cuda else value
-            for name, value in figures.items()
+            for name, value in metrics.items()
         }
-        coming = {name: value for name, value in self._figures.items() if isinstance(value, Tensor)}
+        coming = {name: value for name, value in self._metrics.items() if isinstance(value, Tensor)}
         self._coming, self._done = list(coming), None
         if coming:
             values = torch.stack([value.detach().float().reshape(()) for value in coming.values()])
@@ -162,8 +162,8 @@ class Reading:
         if self._done is not None:
             self._done.synchronize()
         if self._coming:
-            self._figures.update(zip(self._coming, self._values.tolist(), strict=True))
-        return self._figures
+            self._metrics.update(zip(self._coming, self._values.tolist(), strict=True))
+        return self._metrics
 
 
 class Timer:
@@ -256,14 +256,14 @@ class Log:
 
 
 class Sink(Protocol):
-    """Somewhere that figures go. `kind` is "train" or "eval"."""
+    """Somewhere that metrics go. `kind` is "train" or "eval"."""
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None: ...
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None: ...
     def close(self) -> None: ...
 
 
 class JsonLines:
-    """One JSON object a line; figures that are not finite are written as null, so that any reader can read it."""
+    """One JSON object a line; metrics that are not finite are written as null, so that any reader can read it."""
 
     def __init__(self, path: Path, step: int = 0):
         """Append to `path`, after dropping what a run that is resumed at `step` will write again."""
@@ -274,8 +274,8 @@ class JsonLines:
             aside.replace(path)
         self._file = path.open("a", buffering=1)
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
         self._file.write(json.dumps({"kind": kind, "step": step, **finite}) + "\n")
 
     def close(self) -> None:
@@ -303,8 +303,8 @@ class TensorBoard:
             raise _missing("tensorboard") from None
         self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        for name, value in figures.items():
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
             self._writer.add_scalar(f"{kind}/{name}", value, step)
 
     def close(self) -> None:
@@ -322,8 +322,8 @@ class Mlflow:
         mlflow.set_experiment(experiment)
         self._mlflow, self._run = mlflow, mlflow.start_run()
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        self._mlflow.log_metrics({f"{kind}/{name}": value for name, value in figures.items()}, step=step)
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        self._mlflow.log_metrics({f"{kind}/{name}": value for name, value in metrics.items()}, step=step)
 
     def close(self) -> None:
         self._mlflow.end_run()

@@ -1,4 +1,4 @@
-"""Optimisers with fused kernels, learning-rate schedules as plain functions of the step, and moving averages.
+"""Optimizers with fused kernels, learning-rate schedules as plain functions of the step, and moving averages.
 
 A schedule is a factor on the learning rates that a recipe set, a pure function of the step: a resumed run needs
 no state for it, and all nets of a GAN share one.
@@ -26,7 +26,7 @@ _WRAPPED = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_di
 _FUSED_DEVICES = {"cpu", "cuda", "mps", "xpu"}
 
 
-# ------------------------------------------------------------------------------------------- optimisers
+# ------------------------------------------------------------------------------------------- optimizers
 
 
 def adam(parameters: Parameters, lr: float, betas: tuple[float, float] = (0.9, 0.999), **options) -> Adam:
@@ -49,7 +49,7 @@ def sgd(
     """SGD with momentum, fused where the parameters' device can, and not if they are sharded (DTensor has no such
     kernel).
 
-    The momentum starts as zeros, not as torch's uninitialised memory: that would ruin a parameter if its very
+    The momentum starts as zeros, not as torch's uninitialized memory: that would ruin a parameter if its very
     first step is skipped for gradients that are not finite. Other first steps come out the same.
     """
     groups = _groups(parameters)
@@ -289,7 +289,7 @@ class EMA:
 
     After update t = 0, 1, …: average ← d·average + (1 - d)·net with d = min(decay, (1 + t) / (10 + t)), so that
     the first, bad weights are soon forgotten. Floating-point buffers are averaged too; integer buffers, and
-    those of a parametrisation (spectral norm's unit vectors, which an average would shorten), are copied.
+    those of a parametrization (spectral norm's unit vectors, which an average would shorten), are copied.
     """
 
     def __init__(self, nets: dict[str, nn.Module], decay: float):

@@ -138,7 +138,7 @@ def load_net_state(net: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 def optimizer_state(net: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
-    """An optimiser's state_dict keyed by position, as one process has it; of a sharded net, only the first process
+    """An optimizer's state_dict keyed by position, as one process has it; of a sharded net, only the first process
     gets it."""
     if not is_fsdp(net):
         return optimizer.state_dict()
@@ -170,6 +170,6 @@ def load_optimizer_state(net: nn.Module, optimizer: Optimizer, state: dict[str, 
 
 
 def _order(net: nn.Module, optimizer: Optimizer) -> list[str]:
-    """Parameter names in the optimiser's order."""
+    """Parameter names in the optimizer's order."""
     names = {parameter: name for name, parameter in net.named_parameters()}
     return [names[parameter] for group in optimizer.param_groups for parameter in group["params"]]

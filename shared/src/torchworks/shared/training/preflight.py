@@ -62,7 +62,7 @@ def check_room(folder: Path, nets: Iterable[nn.Module], trained: Iterable[Tensor
     if free < needed:
         raise UserError(
             f"The checkpoints of this training need up to {needed / 2**30:.2g} GiB in {folder}, where "
-            f"{free / 2**30:.2g} GiB are free. Make room, or choose another place with --out."
+            f"{free / 2**30:.2g} GiB are free. Free disk space, or choose another place with --out."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a running training: a bar on a terminal, plain lines anywhere else."""
+"""What the user sees of a running training: a bar on a terminal, plain lines anywhere else."""
 
 import sys
 import time
@@ -51,13 +51,13 @@ class Progress:
             self._console.file.write(f"{text}\n")  # the console would take half a millisecond
             self._console.file.flush()
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        if sum(name.endswith(_RATE) for name in figures) > 1:  # the task counts something better than samples
-            figures = {name: value for name, value in figures.items() if name != _ROWS}
-        shown = {_named(name): value for name, value in figures.items() if _shown(name, value)}
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        if sum(name.endswith(_RATE) for name in metrics) > 1:  # the task counts something better than samples
+            metrics = {name: value for name, value in metrics.items() if name != _ROWS}
+        shown = {_named(name): value for name, value in metrics.items() if _shown(name, value)}
         text = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
         if kind == "train" and self._bar is not None:
-            self._bar.figures = text
+            self._bar.metrics = text
             self._bar.update(self._task, completed=step, refresh=True)
         elif kind == "train":
             self.say(f"step {step}/{self._total}  eta {_clock(self._remaining(step))}  {text}")
@@ -75,13 +75,13 @@ class Progress:
 
 
 class _Bar(Bar):
-    """A bar with the newest figures below it."""
+    """A bar with the newest metrics below it."""
 
-    figures = ""
+    metrics = ""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
-        yield Text(self.figures, style="dim")
+        yield Text(self.metrics, style="dim")
 
 
 class Silent:
@@ -90,7 +90,7 @@ class Silent:
     begin: Callable[[int], None] = staticmethod(lambda step: None)
     advance: Callable[[int], None] = staticmethod(lambda step: None)
     say: Callable[[str], None] = staticmethod(lambda text: None)
-    write = staticmethod(lambda kind, step, figures: None)
+    write = staticmethod(lambda kind, step, metrics: None)
     close = staticmethod(lambda: None)
 
 

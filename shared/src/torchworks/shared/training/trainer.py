@@ -276,7 +276,7 @@ class Trainer:
         self.accumulate *= 2
         self.progress.say(
             f"Out of memory in phase '{phase.name}': batches are now split into {self.accumulate} micro-batches. "
-            "The gradient stays that of the whole batch; batch normalisation sees the smaller ones."
+            "The gradient stays that of the whole batch; batch normalization sees the smaller ones."
         )
 
     def _phases_due(self, begin: int) -> Iterator[Turn]:
@@ -352,7 +352,7 @@ class Trainer:
 
     def _close_window(self) -> None:
         """End a line of the log. On a GPU it is read when the next one ends, so nobody waits."""
-        self._log.close(self.step, self._timer.seconds, self.samples, self.rates.largest(), self.guard.figures())
+        self._log.close(self.step, self._timer.seconds, self.samples, self.rates.largest(), self.guard.counters())
         self._next_event = self.step  # what is logged may be a reason to stop
         self._write_lines(waiting=1 if self.device.device.type == "cuda" else 0)
 

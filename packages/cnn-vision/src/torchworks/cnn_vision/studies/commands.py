@@ -23,6 +23,8 @@ class Models:
     readme: Annotated[Path | None, by_default("FILE", "none")] = None
     """Also write the table of classifiers into a Markdown file, between the lines <!-- models --> and
     <!-- /models -->."""
+    add: bool = False
+    """With --parity and --readme: measure only the classifiers that the file's table lacks, and keep its other rows."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from torchworks.cnn_vision.models.dense import (
 from torchworks.cnn_vision.models.stochastic_depth import StochasticDepth
 from torchworks.cnn_vision.studies.commands import Models
 from torchworks.shared.config import UserError
-from torchworks.shared.testing import differences, randomise
+from torchworks.shared.testing import differences, randomize
 
 IMAGE_SIZE = 224
 MARKERS = ("<!-- models -->", "<!-- /models -->")
@@ -104,7 +104,7 @@ def images_for(name: str, vit_size: int = IMAGE_SIZE) -> Tensor:
 def parity_of(name: str) -> Parity:
     """Of the whole net with 1000 classes; the largest need almost 6 GB of memory."""
     ours, theirs = twins(name)
-    found = list(differences(ours, randomise(theirs.to_empty(device="cpu")), images_for(name), quick=True))
+    found = list(differences(ours, randomize(theirs.to_empty(device="cpu")), images_for(name), quick=True))
     outputs32, outputs64, gradients64 = (
         max(difference.size for difference in found if (difference.kind, difference.dtype) == wanted)
         for wanted in (("output", torch.float32), ("output", torch.float64), ("gradient", torch.float64))
@@ -117,11 +117,14 @@ def parity_of(name: str) -> Parity:
 
 def print_models(arguments: Models) -> int:
     """Print tables of all architectures, and write that of classifiers into a file if one is named."""
+    if arguments.add and not (arguments.parity and arguments.readme):
+        raise UserError("--add adds rows to the table of a file, which needs --parity and --readme FILE too.")
     if arguments.readme:
         between_markers(arguments.readme, "")  # a file that cannot be used is better refused before the measuring
     columns = SIZES + PARITY if arguments.parity else SIZES
+    measured = rows_of(arguments.readme, len(columns)) if arguments.readme and arguments.add else {}
     names = track(list_models(), "measuring", console=Console(stderr=True), disable=not arguments.parity)
-    rows = [(*sizes_row(name), *(parity_row(name) if arguments.parity else ())) for name in names]
+    rows = [measured.get(name) or (*sizes_row(name), *(parity_row(name) if arguments.parity else ())) for name in names]
     show(f"Classifiers of 1000 classes, one image of {IMAGE_SIZE} pixels", columns, rows)
     for title, create, names in (
         ("Detectors of COCO's classes", create_detector, list_detectors()),
@@ -184,6 +187,12 @@ def markdown(columns: Row, rows: list[Row], arguments: Models) -> str:
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def rows_of(readme: Path, columns: int) -> dict[str, Row]:
+    """The rows of a file's table that have as many `columns`, by the name of the architecture."""
+    cells = [tuple(cell.strip(" `") for cell in line.split("|")[1:-1]) for line in readme.read_text().splitlines()]
+    return {row[0]: row for row in cells if len(row) == columns}
 
 
 def between_markers(readme: Path, text: str) -> str:

@@ -100,10 +100,10 @@ class Rungs:
     def __init__(self, trial: Any, pruned: type[Exception]):
         self.trial, self.pruned, self.evaluations = trial, pruned, 0
 
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
+    def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         if kind == "eval":
             self.evaluations += 1
-            self.trial.report(figures["accuracy"], self.evaluations)
+            self.trial.report(metrics["accuracy"], self.evaluations)
             if self.evaluations < RUNGS and self.trial.should_prune():
                 raise self.pruned
 

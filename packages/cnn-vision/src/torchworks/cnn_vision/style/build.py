@@ -19,7 +19,7 @@ from torchworks.cnn_vision.style.features import architecture_of, open_features
 from torchworks.cnn_vision.style.pretext import cells, recolor
 from torchworks.cnn_vision.style.task import AnyStyle, FastStyle
 from torchworks.shared.config import Config
-from torchworks.shared.data import Dataset, Source, Together, flip, open_source
+from torchworks.shared.data import Dataset, Source, ZipLoader, flip, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
@@ -100,7 +100,7 @@ def build_adain(config: AdainConfig, device: Device) -> Experiment:
     contents, others = (
         open_loaders(config, device, source.train, (source.test,), [], *UNIT) for source in (photos, styles)
     )
-    train, test = (Together(content=a, style=b) for a, b in zip(contents, others, strict=True))
+    train, test = (ZipLoader(content=a, style=b) for a, b in zip(contents, others, strict=True))
     squares = held_out_squares(config.size)
     model = TrainedModel(
         builder="cnn-vision-style-adain",

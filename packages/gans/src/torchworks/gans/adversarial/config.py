@@ -24,7 +24,7 @@ class AdversarialConfig(Limited):
     group: ClassVar[str] = "adversarial"
 
     loss: Literal["hinge", "non-saturating", "least-squares", "wasserstein", "relativistic"] = "hinge"
-    """What the players minimise."""
+    """What the players minimize."""
     r1: Amount = 0.0
     """γ of the penalty on the discriminator's slope at real images (loss + γ/2 · ‖∇D‖²)."""
     r2: Amount = 0.0

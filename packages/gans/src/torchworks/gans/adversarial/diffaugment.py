@@ -11,7 +11,7 @@ So the discriminator never sees an unchanged image, while the generator is not a
 
 | policy | change (section 3.3) |
 |---|---|
-| color | brightness + U(−½, ½), saturation × U(0, 2) (colour images only), contrast × U(½, 3/2) |
+| color | brightness + U(−½, ½), saturation × U(0, 2) (color images only), contrast × U(½, 3/2) |
 | translation | shift by up to 1/8 of the size, zeros move in |
 | cutout | a square of half the size set to zero |
 """

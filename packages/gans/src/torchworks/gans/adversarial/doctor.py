@@ -1,4 +1,4 @@
-"""The training doctor: reads a GAN's own figures, names what is going wrong in one line, and says what to do.
+"""The training doctor: reads a GAN's own metrics, names what is going wrong in one line, and says what to do.
 
 A GAN has no loss that falls as it learns, so a run that is lost looks like one that is not. What gives it away:
 
@@ -34,10 +34,10 @@ from torchworks.shared.task import Diagnosis, Task
 BLOCK = 20  # steps
 MEMORY = 50  # blocks
 EVALUATIONS = 3  # for which a bad score must last
-FIGURES = {"d_loss": "d/loss", "g_loss": "g/loss", "real": "d/real", "fake": "d/fake", "diversity": "g/diversity"}
+METRICS = {"d_loss": "d/loss", "g_loss": "g/loss", "real": "d/real", "fake": "d/fake", "diversity": "g/diversity"}
 
 Block = dict[str, float]
-"""Means of the figures over some steps; nan where a task does not log one."""
+"""Means of the metrics over some steps; nan where a task does not log one."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ TRANSLATION_REMEDIES = {
 
 
 class Doctor:
-    """Looks after one training: `diagnose` wants the figures of every log line and every evaluation.
+    """Looks after one training: `diagnose` takes the metrics of every log line and every evaluation.
 
     `loss` is a name of `CRITERIA`; "d/loss" is `scale` times that loss, plus ½γ₁·"d/r1" + ½γ₂·"d/r2" if `penalties`
     are γ₁, γ₂. `watch` is the score that chooses the best state. `remedies` replace those of `REMEDIES`.
@@ -109,18 +109,18 @@ class Doctor:
         self.named: list[str] = []
         self.rollbacks = 0
 
-    def diagnose(self, step: int, figures: dict[str, float]) -> Diagnosis | None:
-        """What is wrong, once it has lasted; `figures` are named as in `Task.diagnose`."""
+    def diagnose(self, step: int, metrics: dict[str, float]) -> Diagnosis | None:
+        """What is wrong, once it has lasted; `metrics` are named as in `Task.diagnose`."""
         if self.config.may == "off":
             return None
-        scores = {name.removeprefix("eval/"): value for name, value in figures.items() if name.startswith("eval/")}
+        scores = {name.removeprefix("eval/"): value for name, value in metrics.items() if name.startswith("eval/")}
         if scores:
             self._remember(step, scores)
             return self._weigh(step, self._signs_in_scores(scores), EVALUATIONS)
-        self._add(figures)
+        self._add(metrics)
         if step - self.last["step"] < BLOCK:
             return None
-        self._close(step, figures.get("skipped", 0.0))
+        self._close(step, metrics.get("skipped", 0.0))
         return self._weigh(step, self._signs_in_blocks(), self.config.patience)
 
     def state_dict(self) -> dict[str, Any]:
@@ -133,11 +133,11 @@ class Doctor:
 
     # ---- memory ------------------------------------------------------------------------------------------
 
-    def _add(self, figures: dict[str, float]) -> None:
+    def _add(self, metrics: dict[str, float]) -> None:
         """Add a log line to the block under way."""
-        values = {name: figures.get(figure, math.nan) for name, figure in FIGURES.items()}
+        values = {name: metrics.get(metric, math.nan) for name, metric in METRICS.items()}
         for gamma, name in zip(self.penalties, ("d/r1", "d/r2"), strict=True):
-            values["d_loss"] -= gamma / 2 * figures.get(name, 0.0)
+            values["d_loss"] -= gamma / 2 * metrics.get(name, 0.0)
         for name, value in (values | {"lines": 1.0}).items():
             self.sums[name] = self.sums.get(name, 0.0) + value
 
@@ -305,8 +305,8 @@ class WatchedTask(Task):
 
     doctor: Doctor | None = None
 
-    def diagnose(self, step: int, figures: dict[str, float]) -> Diagnosis | None:
-        return self.doctor.diagnose(step, figures) if self.doctor is not None else None
+    def diagnose(self, step: int, metrics: dict[str, float]) -> Diagnosis | None:
+        return self.doctor.diagnose(step, metrics) if self.doctor is not None else None
 
     def state_dict(self) -> dict[str, Any]:
         return {"doctor": self.doctor.state_dict()} if self.doctor is not None else {}

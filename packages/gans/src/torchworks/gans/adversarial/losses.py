@@ -3,7 +3,7 @@
 Notation: D gives a logit; x is a real image, x̂ = G(z) a generated one; E is the mean over the batch. Losses and
 penalties are computed in fp32 whatever the nets run in.
 
-| name | discriminator minimises | generator minimises | reference |
+| name | discriminator minimizes | generator minimizes | reference |
 |---|---|---|---|
 | hinge | E max(0, 1 − D(x)) + E max(0, 1 + D(x̂)) | −E D(x̂) | Lim & Ye 2017, eq. 1; Miyato 2018, eq. 16–17 |
 | non-saturating | E softplus(−D(x)) + E softplus(D(x̂)) | E softplus(−D(x̂)) | Goodfellow 2014, sec. 3 |
@@ -11,7 +11,7 @@ penalties are computed in fp32 whatever the nets run in.
 | wasserstein | E D(x̂) − E D(x) | −E D(x̂) | Arjovsky 2017, Algorithm 1 |
 | relativistic | E softplus(−(D(x) − D(x̂))) | E softplus(−(D(x̂) − D(x))) | Jolicoeur-Martineau 2019; Huang 2024, eq. 2 |
 
-Wasserstein's needs a discriminator whose slope is bounded: spectral normalisation, or a penalty below.
+Wasserstein's needs a discriminator whose slope is bounded: spectral normalization, or a penalty below.
 """
 
 from collections.abc import Callable

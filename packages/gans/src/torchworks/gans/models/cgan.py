@@ -1,9 +1,9 @@
-"""Conditional GAN: pictures of a requested class.
+"""Conditional GAN: images of a requested class.
 
 Two ways to tell the nets which class y is wanted:
 
-- `condition="projection"` (default). The generator's batch normalisations take their gain and bias from a table
-  with a row per class (conditional batch normalisation: Dumoulin et al. 2017, de Vries et al. 2017). The
+- `condition="projection"` (default). The generator's batch normalizations take their gain and bias from a table
+  with a row per class (conditional batch normalization: Dumoulin et al. 2017, de Vries et al. 2017). The
   discriminator adds an inner product between the image's features φ(x) and the class's embedding (Miyato &
   Koyama 2018, "cGANs with Projection Discriminator", arXiv:1802.05637, eq. 4):
 
@@ -13,7 +13,7 @@ Two ways to tell the nets which class y is wanted:
   latent vector, and to the image as constant planes.
 
 What differs: the nets are DCGAN's stages (dcgan.py) rather than Miyato's residual blocks or Mirza's dense layers;
-φ is the sum over the last 4 × 4 features, with spectral normalisation throughout, the embedding included.
+φ is the sum over the last 4 × 4 features, with spectral normalization throughout, the embedding included.
 
 Shapes: N batch, C channels, S image size, K classes.
 """
@@ -26,14 +26,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from torchworks.gans.models.config import resolutions_of
-from torchworks.gans.models.dcgan import Norm, channel_plan, discriminator_trunk, initialise, up
+from torchworks.gans.models.dcgan import Norm, channel_plan, discriminator_trunk, initialize, up
 from torchworks.gans.models.spectral import SpectralEmbedding, SpectralLinear
 
 Condition = Literal["projection", "concatenation"]
 
 
 class ConditionalBatchNorm2d(nn.Module):
-    """Batch normalisation whose gain and bias belong to the class: (N, C, H, W), labels (N,) → (N, C, H, W)."""
+    """Batch normalization whose gain and bias belong to the class: (N, C, H, W), labels (N,) → (N, C, H, W)."""
 
     def __init__(self, num_features: int, num_classes: int):
         super().__init__()
@@ -49,7 +49,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 class _Stage(nn.Module):
-    """Doubles the image to `size` pixels; its normalisation knows the class unless the latent vector has it."""
+    """Doubles the image to `size` pixels; its normalization knows the class unless the latent vector has it."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, size: int, num_classes: int):
         super().__init__()
@@ -88,7 +88,7 @@ class CGANGenerator(nn.Module):
             for (c_in, c_out), size in zip(pairwise(channels), sizes, strict=False)
         )
         self.to_image = up(channels[-1], out_channels, kernel_size, image_size)
-        initialise(self)
+        initialize(self)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         if self.condition == "concatenation":
@@ -126,8 +126,8 @@ class CGANDiscriminator(nn.Module):
         self.head = (SpectralLinear if spectral else nn.Linear)(channels[-1], 1)
         if condition == "projection":
             self.embed = (SpectralEmbedding if spectral else nn.Embedding)(num_classes, channels[-1])
-        initialise(self)
-        if condition == "projection" and not spectral:  # spectral normalisation takes the scale away
+        initialize(self)
+        if condition == "projection" and not spectral:  # spectral normalization takes the scale away
             nn.init.normal_(self.embed.weight, 0.0, 0.02)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:

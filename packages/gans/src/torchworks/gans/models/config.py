@@ -51,7 +51,7 @@ class DCGANNet(Limited):
     kernel_size: Literal[4, 5] = 4
     """Side of the convolution kernels: 5 in the paper; 4 leaves no checkerboard."""
     norm: Literal["spectral", "batch", "none"] = "spectral"
-    """Normalisation in the discriminator."""
+    """Normalization in the discriminator."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,6 @@ class TranslatorNet(Limited):
     discriminator_width: Count = 64
     """Channels of the patch discriminator after its first layer."""
     discriminator_norm: Literal["instance", "spectral"] = "instance"
-    """Normalisation in the patch discriminator: instance as in the papers, or spectral, which lets it see classes."""
+    """Normalization in the patch discriminator: instance as in the papers, or spectral, which lets it see classes."""
     patch_layers: CountOrZero = 0
     """Stride-2 layers of the patch discriminator: 1 sees 16 pixels, 2 sees 34, 3 sees 70 (0: by image size)."""

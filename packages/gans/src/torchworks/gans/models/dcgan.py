@@ -3,7 +3,7 @@
 Radford, Metz & Chintala 2015, "Unsupervised Representation Learning with Deep Convolutional Generative
 Adversarial Networks" (arXiv:1511.06434).
 
-The idea: no pooling, no hidden dense layers; each stage halves or doubles the image, normalised by its batch.
+The idea: no pooling, no hidden dense layers; each stage halves or doubles the image, normalized by its batch.
 
     G:  z → dense → (c, 4, 4) → [transposed conv ×2 → BN → ReLU] × k → (image, tanh)
     D:  image → [conv ÷2 → BN → LeakyReLU 0.2] × k → (c, 4, 4) → dense → one logit
@@ -12,12 +12,12 @@ BN is left out at the generator's output and the discriminator's input (the pape
 as N(0, 0.02²) and BN's gains as N(1, 0.02²).
 
 What differs: 16, 28, 32, 64, 128 or 256 pixels instead of 64 only, where 28 is 4 → 7 → 14 → 28 and the odd side is
-met by an odd kernel that makes 2n − 1 pixels of n; `norm="spectral"` puts spectral normalisation (spectral.py) in
+met by an odd kernel that makes 2n − 1 pixels of n; `norm="spectral"` puts spectral normalization (spectral.py) in
 place of the discriminator's BN, which is what makes it trainable without luck; kernel 4 is offered
 beside the paper's 5, because it is a multiple of the stride and so leaves no checkerboard (Odena et al. 2016);
 logits are returned rather than probabilities.
 
-| net, 64 × 64 colour | kernel | parameters |
+| net, 64 × 64 color | kernel | parameters |
 |---|---|---|
 | `DCGANGenerator()`, as in the paper | 5 | 18.9 M |
 | `DCGANDiscriminator(norm="batch")`, as in the paper | 5 | 17.2 M |
@@ -65,7 +65,7 @@ class DCGANGenerator(nn.Module):
         ]
         self.stages = nn.Sequential(*stages)
         self.to_image = up(channels[-1], out_channels, kernel_size, image_size)
-        initialise(self)
+        initialize(self)
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.project(z).unflatten(1, (-1, 4, 4))  # (N, C, 4, 4)
@@ -94,7 +94,7 @@ class DCGANDiscriminator(nn.Module):
         channels = channel_plan(image_size, width, max_channels)
         self.trunk = discriminator_trunk(image_size, in_channels, channels, kernel_size, norm)
         self.head = (SpectralLinear if norm == "spectral" else nn.Linear)(channels[-1] * 16, 1)
-        initialise(self)
+        initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.trunk(x).flatten(1)).squeeze(1)
@@ -142,7 +142,7 @@ def _kernel(kernel_size: int, size: int) -> int:
     return kernel_size - 1 if size % 2 and kernel_size % 2 == 0 else kernel_size
 
 
-def initialise(net: nn.Module) -> None:
+def initialize(net: nn.Module) -> None:
     """The paper's start: weights N(0, 0.02²), gains N(1, 0.02²), biases 0."""
     for module in net.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):

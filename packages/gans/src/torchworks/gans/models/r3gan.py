@@ -3,7 +3,7 @@
 Huang, Gokaslan, Kuleshov & Tompkin 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline" (NeurIPS,
 arXiv:2501.05441). Written from the paper.
 
-The idea: with a loss that converges locally, the collection of tricks of older GANs (normalisation layers,
+The idea: with a loss that converges locally, the collection of tricks of older GANs (normalization layers,
 minibatch statistics, equalised rates, style) can go. The discriminator compares each real image with a generated
 one, and is kept flat on both (eq. 2–5):
 
@@ -14,9 +14,9 @@ The nets ("Config E") are mirror images. A stage is a change of resolution follo
 
     1×1 (wider) → LeakyReLU → 3×3 grouped → LeakyReLU → 1×1 (back), added to the input
 
-without any normalisation. Instead, Fix-up initialisation: a block's last layer starts at zero, the other two are
+without any normalization. Instead, Fix-up initialization: a block's last layer starts at zero, the other two are
 scaled down by L^(−1/4) for L blocks in the net, so that every block starts as the identity.
-Resolution changes are smoothed by [1, 2, 1]: upward, nearest neighbour then [1, 2, 1] in each direction, which
+Resolution changes are smoothed by [1, 2, 1]: upward, nearest neighbor then [1, 2, 1] in each direction, which
 is bilinear interpolation; downward, [1, 2, 1] then the mean of 2 × 2. Between 4 and 7 pixels (for images of 28),
 where pixels of the one lie on every second of the other: upward, means are put between; downward, [1, 2, 1].
 
@@ -70,7 +70,7 @@ class ResidualBlock(nn.Module):
 
 
 def upsample(x: Tensor, *, to_odd: bool = False) -> Tensor:
-    """(N, C, H, W) → (N, C, 2H, 2W), nearest neighbour smoothed by [1, 2, 1]; with `to_odd`,
+    """(N, C, H, W) → (N, C, 2H, 2W), nearest neighbor smoothed by [1, 2, 1]; with `to_odd`,
     (N, C, 2H − 1, 2W − 1), the pixels with means between them."""
     if to_odd:
         size = (2 * x.shape[2] - 1, 2 * x.shape[3] - 1)

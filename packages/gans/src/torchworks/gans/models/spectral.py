@@ -1,4 +1,4 @@
-"""Spectral normalisation: layers whose weight is divided by its largest singular value.
+"""Spectral normalization: layers whose weight is divided by its largest singular value.
 
 Miyato, Kataoka, Koyama & Yoshida 2018, "Spectral Normalization for Generative Adversarial Networks" (ICLR).
 
@@ -32,23 +32,23 @@ def spectral_norm(weight: Tensor, u: Tensor, *, update: bool) -> Tensor:
 
 
 class _Spectral:
-    """What the layers below share: the vector `u` and the weight it normalises."""
+    """What the layers below share: the vector `u` and the weight it normalizes."""
 
     weight: nn.Parameter
     u: Tensor
     training: bool
 
     def settle(self, iterations: int = 15) -> None:
-        """Bring `u` up to the present weight; call after initialising the weight."""
+        """Bring `u` up to the present weight; call after initializing the weight."""
         for _ in range(iterations):
             spectral_norm(self.weight.detach(), self.u, update=True)
 
-    def normalised(self) -> Tensor:
+    def normalized(self) -> Tensor:
         return self.weight / spectral_norm(self.weight, self.u, update=self.training)
 
 
 class SpectralConv2d(_Spectral, nn.Conv2d):
-    """`nn.Conv2d` with spectral normalisation over (out_channels, in_channels·kernel²)."""
+    """`nn.Conv2d` with spectral normalization over (out_channels, in_channels·kernel²)."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -56,11 +56,11 @@ class SpectralConv2d(_Spectral, nn.Conv2d):
         self.settle()
 
     def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, self.normalised(), self.bias)
+        return self._conv_forward(input, self.normalized(), self.bias)
 
 
 class SpectralLinear(_Spectral, nn.Linear):
-    """`nn.Linear` with spectral normalisation."""
+    """`nn.Linear` with spectral normalization."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -68,11 +68,11 @@ class SpectralLinear(_Spectral, nn.Linear):
         self.settle()
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.normalised(), self.bias)
+        return F.linear(input, self.normalized(), self.bias)
 
 
 class SpectralEmbedding(_Spectral, nn.Embedding):
-    """`nn.Embedding` with spectral normalisation of the whole table."""
+    """`nn.Embedding` with spectral normalization of the whole table."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -80,4 +80,4 @@ class SpectralEmbedding(_Spectral, nn.Embedding):
         self.settle()
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.normalised())
+        return F.embedding(input, self.normalized())

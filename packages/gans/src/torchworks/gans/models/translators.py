@@ -1,14 +1,14 @@
 """The networks that CycleGAN and pix2pix share: a residual image-to-image generator and a patch discriminator.
 
 Generator: Johnson, Alahi & Fei-Fei 2016 as used by Zhu et al. 2017 (section 7.1), in the paper's notation
-c7s1-w, d2w, d4w, R4w × blocks, u2w, uw, c7s1-C: convolutions with reflected edges and instance normalisation.
+c7s1-w, d2w, d4w, R4w × blocks, u2w, uw, c7s1-C: convolutions with reflected edges and instance normalization.
 Discriminator: Isola et al. 2017, section 6.1.2, the PatchGAN C64-C128-C256-C512: one logit for each patch of the
-image, no normalisation at the first layer.
+image, no normalization at the first layer.
 
-What differs: u is a nearest-neighbour upsampling followed by a convolution instead of a transposed convolution,
+What differs: u is a nearest-neighbor upsampling followed by a convolution instead of a transposed convolution,
 which leaves no checkerboard (Odena, Dumoulin & Olah 2016); the patch is 70 pixels from 128-pixel images on, as in
 the papers, and 34 or 16 for smaller ones, where 70 would be the whole image; the discriminator may have spectral
-normalisation (spectral.py), because instance normalisation removes whatever is the same at every pixel, such as a
+normalization (spectral.py), because instance normalization removes whatever is the same at every pixel, such as a
 map that says the class.
 
 Shapes: N batch, C channels, S image size, P patches a side.
@@ -50,7 +50,7 @@ class ResnetGenerator(nn.Module):
             nn.Tanh(),
         ]
         self.layers = nn.Sequential(*layers)
-        _initialise(self)
+        _initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
@@ -94,7 +94,7 @@ class PatchDiscriminator(nn.Module):
             modules.append(nn.LeakyReLU(0.2, True))
         modules.append(conv(plan[-1], 1, 4, padding=1))
         self.layers = nn.Sequential(*modules)
-        _initialise(self)
+        _initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
@@ -118,7 +118,7 @@ def _conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1
     return [conv, nn.InstanceNorm2d(out_channels)]
 
 
-def _initialise(net: nn.Module) -> None:
+def _initialize(net: nn.Module) -> None:
     """Weights N(0, 0.02²), biases 0 (both papers)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

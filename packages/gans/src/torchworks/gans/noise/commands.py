@@ -27,13 +27,13 @@ class Sample:
     out: Annotated[Path | None, by_default("DIR", "RUN/generated")] = None
     """Folder to write to."""
     no_grid: bool = False
-    """Leave out the grid, the one picture with all images."""
+    """Leave out the grid, the image that shows all of them."""
     files: bool = False
     """Also write each image to a file of its own, at its own size."""
     columns: Annotated[int | None, by_default("N", "nearly a square, or a column for each class")] = None
     """Images in a row of the grid."""
     interpolate: Annotated[int, by_default("STEPS", "no film")] = 0
-    """Draw a film (GIF) instead: each image turns into three others and back, in so many steps each."""
+    """Draw a film (GIF) instead: each image turns into three others and back, in this many steps each."""
     overwrite: bool = False
     """Replace files of the same names in DIR."""
     device: Device = "auto"

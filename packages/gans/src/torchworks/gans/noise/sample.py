@@ -81,7 +81,7 @@ def _labels(generator: Generator, arguments: Sample) -> Tensor | None:
 
 
 def _names(arguments: Sample, labels: Tensor | None, classes: tuple[str, ...]) -> list[str]:
-    """The files to write; the picture first, if there is one."""
+    """The files to write; the image first, if there is one."""
     seed = f"seed{arguments.seed}"
     if arguments.interpolate:
         return [f"walk-{seed}.gif"]

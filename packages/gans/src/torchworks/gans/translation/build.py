@@ -15,7 +15,15 @@ from torchworks.gans.translation.data import is_paired, open_domains, open_pairs
 from torchworks.gans.translation.metrics import DomainDistance, LabelKept, same_classes
 from torchworks.gans.translation.pix2pix import Pix2PixTask
 from torchworks.gans.translation.predictor import translator_config
-from torchworks.shared.data import Dataset, Loader, LoaderFactory, Source, TensorDataset, Together, open_source
+from torchworks.shared.data import (
+    Dataset,
+    Loader,
+    LoaderFactory,
+    Source,
+    TensorDataset,
+    ZipLoader,
+    open_source,
+)
 from torchworks.shared.fidelity import Judge, Selection, features_of, judge_for
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
@@ -91,7 +99,7 @@ def _cyclegan_task(
     return task
 
 
-def _untranslated(kept: LabelKept | None, test: Together) -> dict[str, float]:
+def _untranslated(kept: LabelKept | None, test: ZipLoader) -> dict[str, float]:
     """`LabelKept` of images as they are, with nothing translated."""
     if kept is None:
         return {}
@@ -144,7 +152,7 @@ def _inputs_as_outputs(task: Pix2PixTask, test: Any) -> dict[str, float]:
     """The scores of handing back the inputs."""
     sums: dict[str, list[float]] = {}
     for batch in test:
-        for name, (total, count) in task.figures(*task.pair(batch), batch.get("label")).items():
+        for name, (total, count) in task.scores(*task.pair(batch), batch.get("label")).items():
             before = sums.setdefault(name, [0.0, 0.0])
             before[0], before[1] = before[0] + float(total), before[1] + count
     return {f"{name}_baseline": total / count for name, (total, count) in sums.items()}
@@ -154,7 +162,7 @@ def _joined(opened: Callable[[Dataset, int], Loader], datasets: list[Dataset], *
     """One data set's loader as it is; those of two together as a and b, in orders of their own unless `paired`."""
     if len(datasets) == 1:
         return opened(datasets[0], 0)
-    return Together(a=opened(datasets[0], 0), b=opened(datasets[1], 0 if paired else 1))
+    return ZipLoader(a=opened(datasets[0], 0), b=opened(datasets[1], 0 if paired else 1))
 
 
 def _stacked(dataset: Dataset, count: int) -> Tensor:

@@ -105,9 +105,9 @@ class Pix2PixTask(WatchedTask):
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         given, wanted = self.pair(batch)
-        return self.figures(self.generator(given).float(), wanted, batch.get("label"))
+        return self.scores(self.generator(given).float(), wanted, batch.get("label"))
 
-    def figures(self, output: Tensor, wanted: Tensor, labels: Tensor | None) -> dict[str, tuple[Tensor, int]]:
+    def scores(self, output: Tensor, wanted: Tensor, labels: Tensor | None) -> dict[str, tuple[Tensor, int]]:
         """Mean absolute difference on a scale from 0 to 1, and the share of outputs that the judge reads right."""
         n = len(wanted)
         scores = {"l1": ((output - wanted).abs().mean() / 2 * n, n)}

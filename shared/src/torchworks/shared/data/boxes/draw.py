@@ -20,7 +20,7 @@ _GREY = (150, 150, 150)
 
 
 def color_of(number: int) -> Color:
-    """A bright color for a class, unlike those of its neighbours."""
+    """A bright color for a class, unlike those of its neighbors."""
     hue = number * 0.618034 % 1.0  # golden ratio: every new hue falls into the widest gap
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, (1.0, 0.8)[number % 2])
     return round(255 * red), round(255 * green), round(255 * blue)
