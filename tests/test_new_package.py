@@ -140,7 +140,6 @@ def test_the_rules_of_members_hold_for_it(workspace, python):
         (["../x"], "no name of a package"),
         (["class"], "a keyword of Python"),
         (["torch"], "is taken"),
-        (["my-package"], "is taken"),
         (["shared"], "is taken"),
         (["gans"], "packages/gans exists already, and nothing is overwritten"),
         (["slow"], "two commands test-slow"),

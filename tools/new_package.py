@@ -51,10 +51,10 @@ def check_name(name: str, root: Path) -> None:
 
 
 def known_names(root: Path) -> set[str]:
-    """The names of the workspace's members, of the packages it installs, and of its templates."""
+    """The names of the workspace's members and of the packages it installs."""
     tool = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["uv"]
     pinned = {re.split(r"[=\[ ;]", pin)[0] for pin in tool["constraint-dependencies"]}
-    return {*tool["sources"], *pinned, "my-package", "torchworks"}
+    return {*tool["sources"], *pinned}
 
 
 def write_package(name: str, kind: str, root: Path) -> list[Path]:
