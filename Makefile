@@ -36,6 +36,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
+## make new-package       write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser
 ## make pins               take the newest versions of all dependencies
 ## make clean              delete caches and build products; runs/ and .venv stay
@@ -122,6 +123,10 @@ doctor: | $(UV)
 tensorboard: | $(UV)
 	@$(UVRUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)
 
+new-package: | $(UV)
+	@[ -n '$(NAME)' ] || { echo "Name the package: make new-package NAME=my-models" >&2; exit 2; }
+	@$(UV) run --no-project python tools/new_package.py '$(NAME)' $(if $(KIND),--kind '$(KIND)')
+
 pins: | $(UV)
 	@$(UV) run --no-project python tools/pin.py $(ARGS)
 
@@ -133,4 +138,4 @@ clean:
 train-% test-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard new-package pins clean

@@ -33,16 +33,19 @@ WORDS = {
 """More words for recipes that would train another net first, for minutes, and that look at hundreds of large images;
 FEATURES is a net that was never trained."""
 SLOW = [
-    ("cnn_vision", "anomaly"),
     ("cnn_vision", "cells"),
     ("cnn_vision", "classify"),
     ("cnn_vision", "drive"),
     ("cnn_vision", "features"),
     ("cnn_vision", "medical"),
+    ("cnn_vision", "segment"),
+    ("cnn_vision", "speed"),
+    ("cnn_vision", "style-adain"),
+    ("cnn_vision", "style-fast"),
     ("gans", "cgan"),
     ("gans", "cyclegan"),
 ]
-"""Recipes that take more than 5 seconds of a CPU without bf16, which imitates it."""
+"""Recipes that take more than 5 seconds in bf16 on a CPU that has to imitate it."""
 
 
 def each(precision: str, *marks: pytest.MarkDecorator) -> list:

@@ -20,7 +20,9 @@ import pytest
 HERE = Path(__file__).parent
 RECIPES = (
     "classifier", "plain", "gan", "game", "shaken", "unequal", "windows", "mapped", "buckets", "contrast", "lean",
+    "ids", "texts",
 )  # fmt: skip
+BUILDERS = ("recommendations", "weather")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +33,9 @@ def toy_path() -> Iterator[str]:
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 0\n")
         points = "\n".join(f"{name} = toy_recipes:{name}" for name in RECIPES)
-        (info / "entry_points.txt").write_text(f"[torchworks.recipes.toy]\n{points}\n")
+        builders = "\n".join(f"toy-{name} = toy_models:build_{name}" for name in BUILDERS)
+        groups = f"[torchworks.recipes.toy]\n{points}\n[torchworks.builders]\n{builders}\n"
+        (info / "entry_points.txt").write_text(groups)
         yield os.pathsep.join([str(HERE), folder])
 
 
@@ -53,7 +57,7 @@ def toy(toy_recipes) -> ModuleType:
 def warm(toy_path) -> multiprocessing.context.ForkServerContext:
     """A server that has imported torch and the toys."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["toy", "toy_recipes", "torch._dynamo", "matplotlib.figure"])
+    context.set_forkserver_preload(["toy", "toy_models", "toy_recipes", "torch._dynamo", "matplotlib.figure"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", toy_path, prepend=os.pathsep)
         patch.setenv("OMP_NUM_THREADS", "1")

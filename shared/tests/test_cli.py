@@ -51,7 +51,7 @@ def failing(toys, monkeypatch):
 def test_help_names_commands_and_recipes(toys, words):
     code, out, _ = toys(*words)
     assert code == 0
-    for word in ("list", "train [RECIPE=classifier]", "check", "recipes: buckets, classifier, game, gan"):
+    for word in ("list", "train [RECIPE=classifier]", "check", "recipes: buckets, classifier, contrast, game, gan"):
         assert word in out
 
 
@@ -117,7 +117,7 @@ def test_an_unknown_recipe_gets_the_nearest_one(toys):
     code, _, err = toys("train", "gam")
     assert code == 2
     assert err.startswith("There is no recipe 'gam' in toy. Did you mean 'ga")
-    assert "Known recipes: buckets, classifier, game, gan" in err
+    assert "Known recipes: buckets, classifier, contrast, game, gan" in err
 
 
 def test_an_unknown_option_gets_the_nearest_one(toys):

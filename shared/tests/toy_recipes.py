@@ -94,6 +94,30 @@ def buckets() -> Config:
     return ToyConfig(recipe="buckets", seed=3)
 
 
+@dataclass(frozen=True)
+class IdsConfig(ToyConfig):
+    """A recommender."""
+
+    build: ClassVar[str] = "toy_models:recommender"
+
+
+@dataclass(frozen=True)
+class TextsConfig(ToyConfig):
+    """A classifier of texts."""
+
+    build: ClassVar[str] = "toy_models:forecaster"
+
+
+def ids() -> Config:
+    """Recommends items to users by their ids."""
+    return IdsConfig(recipe="ids", seed=3)
+
+
+def texts() -> Config:
+    """Classifies texts of different lengths; its tokenizer is saved with it."""
+    return TextsConfig(recipe="texts", seed=3)
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one command of the package `toy`."""
     return cli.main("toy", "classifier", {}, words)

@@ -113,9 +113,10 @@ def test_rolling_back_is_part_of_what_a_resume_repeats(launch, tmp_path):
     assert_same(ending(run), expected)
 
 
-@pytest.mark.parametrize("task", ["windows", "mapped", "buckets"])
-def test_texts_go_on_in_the_middle_of_an_epoch(launch, tmp_path, task):
-    """Killed while the state of step 14 or 21 is written; an epoch has 13 batches of windows, or 9 of buckets."""
+@pytest.mark.parametrize("task", ["windows", "mapped", "buckets", "ids", "contrast", "texts"])
+def test_data_of_any_kind_go_on_in_the_middle_of_an_epoch(launch, tmp_path, task):
+    """Killed while the state of step 14 or 21 is written; an epoch has 13 batches of windows, 9 of buckets, 3 of ids, 7
+    of texts."""
     run = tmp_path / "run"
     assert train(launch, task, run, TOY_FAULT="kill 24").wait() == -signal.SIGKILL
     assert newest_step(run) in (14, 20, 21)

@@ -29,7 +29,10 @@ def test_a_dry_run_imports_nothing_slow(toy_path):
     assert imported(train, toy_path) == []
 
 
-@pytest.mark.parametrize("module", ["trainer", "optim", "fidelity", "pictures", "run", "experiment"])
+@pytest.mark.parametrize(
+    "module",
+    ["training.trainer", "training.optim", "fidelity", "data.fitting", "runs.directory", "training.experiment"],
+)
 @pytest.mark.slow
 def test_no_part_of_the_core_imports_anything_slow_before_it_is_used(module):
     assert imported(f"import torchworks.shared.{module}") == []

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file
 
 from torchworks.cnn_vision.commands import COMMANDS
 from torchworks.shared.cli import main
@@ -58,6 +59,12 @@ def retina(tmp_path_factory):
         patch.setattr("torchworks.cnn_vision.data.lesions.TEST", 40)
         assert vision("train", "medical", *QUICK, "--loader.image-size", 24, "--device", "cpu", "--out", out) == 0
         yield out
+
+
+def test_the_targets_kept_with_a_model_of_single_classes_are_sets_of_its_labels(screening):
+    kept = load_file(screening / "samples.safetensors")
+    assert kept["target.probability"].shape == (8, 1)
+    assert kept["target.probability"].sum() == 2
 
 
 def test_two_folders_make_a_screening_with_its_threshold_and_a_baseline(screening, capsys):

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from torchworks.gans import CGANDiscriminator, CGANGenerator, ConditionalBatchNorm2d
-from torchworks.gans.config import CGANNet
-from torchworks.gans.predictor import build_generator, generator_config
+from torchworks.gans.models.config import CGANNet
+from torchworks.gans.noise.predictor import build_generator, generator_config
 from torchworks.shared.testing import check_model, check_predictor
 
 LABELS = torch.tensor([0, 2, 1, 2])

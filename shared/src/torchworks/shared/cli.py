@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import tyro
 
@@ -72,6 +72,18 @@ def main(package: str, default: str | None, commands: dict[str, Command], argume
         if debug:
             raise
         return _explain(error)
+
+
+def program(package: str, *, default: str | None, commands: dict[str, Command]) -> Callable[[], NoReturn]:
+    """The program `package`, for its `__main__`: it runs the command that the arguments name and exits with its code.
+
+    main = program("gans", default="cgan", commands=COMMANDS)
+    """
+
+    def run() -> NoReturn:
+        sys.exit(main(package, default, commands))
+
+    return run
 
 
 def _dispatch(package: str, default: str | None, commands: dict[str, Command], words: list[str]) -> int:

@@ -1,7 +1,6 @@
 """The command line `serving`, also `python -m torchworks.serving`. Imports no web server until a command runs."""
 
 import gc
-import sys
 
 OBJECTS = 100_000
 """So many new objects Python shall make before it looks for garbage. With its own 700 it looks hundreds of times while
@@ -14,7 +13,7 @@ def main() -> None:
     from torchworks.serving.commands import COMMANDS
     from torchworks.shared import cli
 
-    sys.exit(cli.main("serving", default=None, commands=COMMANDS))
+    cli.program("serving", default=None, commands=COMMANDS)()
 
 
 if __name__ == "__main__":

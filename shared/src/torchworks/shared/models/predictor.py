@@ -26,7 +26,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from torchworks.shared.config import UserError, nearest, to_dict
-from torchworks.shared.data import Dataset, Source
+from torchworks.shared.data import Dataset, Source, nbytes
+from torchworks.shared.data.dataset import collate
 from torchworks.shared.models.manifest import (
     FORMAT,
     GOLDEN,
@@ -149,11 +150,11 @@ def _checked_names(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 
 def samples_of(dataset: Dataset) -> dict[str, Tensor]:
-    """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each."""
-    row = sum(value.nbytes for value in dataset[0].values())
+    """The fields of `dataset`, of as many rows as may be kept with a model, evenly spread; (M, …) each, ragged ones
+    padded and with their lengths, as in a batch."""
+    row = max(sum(value.nbytes for value in dataset[0].values()), nbytes(dataset) // len(dataset))
     count = max(1, min(len(dataset), SAMPLE_BYTES // row))
-    chosen = [dataset[i * len(dataset) // count] for i in range(count)]
-    return {name: torch.stack([sample[name] for sample in chosen]) for name in chosen[0]}
+    return collate([dataset[i * len(dataset) // count] for i in range(count)], dataset.schema)
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -212,12 +213,16 @@ def build_predictor(manifest: Manifest, folder: Path) -> Predictor:
     Weights are as they are drawn. Raises `UserError`."""
     build = find_builder(manifest.builder, manifest.package)
     try:
-        takes_files = "files" in inspect.signature(build).parameters
-        return build(manifest.config, read_files(folder)) if takes_files else build(manifest.config)
+        return build(manifest.config, read_files(folder)) if takes_files(build) else build(manifest.config)
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(
             f"The builder '{manifest.builder}' cannot use the configuration in {folder / MANIFEST}: {error!r}."
         ) from error
+
+
+def takes_files(build: Callable[..., Predictor]) -> bool:
+    """Whether a builder has a second parameter, `files`."""
+    return "files" in inspect.signature(build).parameters
 
 
 def _checked(predictor: Predictor, manifest: Manifest, folder: Path) -> Predictor:

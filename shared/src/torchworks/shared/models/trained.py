@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from torchworks.shared.config import Config
 from torchworks.shared.data import Dataset, Source
-from torchworks.shared.models.predictor import Predictor, find_builder, samples_of, save_model
+from torchworks.shared.models.predictor import Predictor, find_builder, samples_of, save_model, takes_files
 
 
 @dataclass(kw_only=True)
@@ -39,6 +39,9 @@ class TrainedModel:
     """Class names."""
     preprocessing: dict[str, Any] | None = None
     """What an image file goes through to become an input; None: resized to the input's size, 0 to 255."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Contents of further files to keep with the model, by name, such as a tokenizer; a builder with a parameter
+    `files` gets them."""
     tolerance: float = 1e-4
     """Largest difference that replaying the golden example may show."""
     place: str = ""
@@ -47,7 +50,8 @@ class TrainedModel:
     def save(self, folder: Path, config: Config, sources: tuple[Source, ...]) -> None:
         """Write `model.json` and the weights to the run directory `folder` of `config`."""
         completed = {**self.config, **self.complete()}
-        predictor = find_builder(self.builder, config.package)(completed)
+        build = find_builder(self.builder, config.package)
+        predictor = build(completed, self.files) if takes_files(build) else build(completed)
         predictor.net = self.net
         kept = {} if self.test is None else samples_of(self.test)
         samples = {name: kept[item] for name, item in self.inputs.items()}
@@ -64,6 +68,7 @@ class TrainedModel:
             data=sources,
             samples=samples,
             targets={name: kept[item] for name, item in self.targets.items()},
+            files=self.files,
             tolerance=self.tolerance,
         )
 

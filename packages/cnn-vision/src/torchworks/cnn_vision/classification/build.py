@@ -16,7 +16,7 @@ from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model
 from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.shared.config import Config, UserError
-from torchworks.shared.data import Source, held_out, open_source
+from torchworks.shared.data import Dataset, Source, held_out, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.task import Task
@@ -53,7 +53,7 @@ def build(config: ClassifierConfig, device: Device, net: Backbone | None = None)
         select=select,
         test=test,
         sources=(replace(source, notes=(*source.notes, *imbalance(train, classes, config.class_weights))),),
-        models=(trained_model("cnn-vision-classifier", plain, task, source),),
+        models=(trained_model("cnn-vision-classifier", plain, task, source.test),),
         baselines=lambda: logistic_regression(source.train, source.test),
     )
 
@@ -67,14 +67,15 @@ def model_config(
     return classifier_config(config.model, size, channels, classes, small_images, config.drop_rate, mean, std)
 
 
-def trained_model(builder: str, config: dict[str, Any], task: Task, source: Source, **options: Any) -> TrainedModel:
-    """What becomes of the net of `task`; `config` is a `classifier_config`, perhaps with more."""
+def trained_model(builder: str, config: dict[str, Any], task: Task, test: Dataset, **options: Any) -> TrainedModel:
+    """What becomes of the net of `task`; `config` is a `classifier_config`, perhaps with more. The labels of `test` are
+    the targets of its probabilities."""
     return TrainedModel(
         builder=builder,
         config=config,
         net=task.nets()["model"],
         labels=tuple(config["classes"]),
-        test=source.test,
+        test=test,
         inputs={"image": "image"},
         targets={"probability": "label"},
         preprocessing=preprocessing(config),

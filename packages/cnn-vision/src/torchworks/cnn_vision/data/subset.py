@@ -1,6 +1,7 @@
 """Labels and digests of a data set, without decoding it if possible; and parts of a source: some of its classes, or a
 few training images of each."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -14,9 +15,9 @@ from torchworks.shared.numbers.stream import mix
 
 
 class Relabelled(Part):
-    """The samples at `indices`, with other labels, int64 (N,)."""
+    """The samples at `indices`, with other labels: int64 (N,), or sets of them as uint8 (N, K)."""
 
-    def __init__(self, dataset: Dataset, indices: list[int], labels: Tensor, schema: Schema):
+    def __init__(self, dataset: Dataset, indices: Sequence[int], labels: Tensor, schema: Schema):
         super().__init__(dataset, indices)
         self.labels, self.schema = labels, schema
         scans = getattr(dataset, "scans", ())

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchworks.cnn_vision.classification.build import model_config, trained_model
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.loading import open_loaders
+from torchworks.cnn_vision.data.subset import Relabelled
 from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization
 from torchworks.cnn_vision.multilabel.baselines import logistic_regressions
 from torchworks.cnn_vision.multilabel.config import MultilabelConfig
@@ -62,7 +63,7 @@ def build(config: MultilabelConfig, device: Device) -> Experiment:
         "cnn-vision-findings",
         multilabel_config(model_config(config, source, names, mean, std), pos_weight),
         task,
-        source,
+        Relabelled(source.test, range(len(source.test)), target["test"].to(torch.uint8), source.schema),
         complete=lambda: {"thresholds": chosen_thresholds(task, select, config.sensitivity)},
     )
     return Experiment(

@@ -47,7 +47,7 @@ def build(config: SpeedConfig, device: Device) -> Experiment:
         select=test,
         test=test,
         sources=(source,),
-        models=(trained_model("cnn-vision-speed", plain, task, source),),
+        models=(trained_model("cnn-vision-speed", plain, task, source.test),),
         baselines=lambda: logistic_regression(source.train, source.test),
     )
 

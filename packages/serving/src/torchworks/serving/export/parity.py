@@ -83,8 +83,11 @@ def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: A
     difference."""
     detected = output_kinds.detections(signature)
     for spec in () if detected else signature.outputs:
-        if spec.name in samples.targets and (spec.kind != "mask" or output_kinds.is_classes(spec)):
-            return _judged(spec, torch.from_numpy(outputs[spec.name]), torch.from_numpy(samples.targets[spec.name]))
+        if spec.name not in samples.targets or (spec.kind == "mask" and not output_kinds.is_classes(spec)):
+            continue
+        if spec.kind == "probabilities" and samples.targets[spec.name].ndim != outputs[spec.name].ndim:
+            continue  # class numbers, which the recipe medical once kept where sets of labels belong
+        return _judged(spec, torch.from_numpy(outputs[spec.name]), torch.from_numpy(samples.targets[spec.name]))
     seen = {"F1 with the trained model's detections": detection_f1(detected, trained, outputs)} if detected else {}
     for spec in filter(output_kinds.is_classes, signature.outputs):
         seen["mean IoU with the trained model's masks"] = mean_iou(
