@@ -4,6 +4,7 @@ PACKAGES := $(sort $(notdir $(patsubst %/pyproject.toml,%,$(wildcard packages/*/
 TRAINED := $(notdir $(patsubst %/pyproject.toml,%,$(shell awk '/torchworks.recipes/ { print FILENAME; nextfile }' packages/*/pyproject.toml)))
 TRAIN := $(TRAINED:%=train-%)
 TEST := test-shared $(PACKAGES:%=test-%)
+IMPORTS := imports-shared $(PACKAGES:%=imports-%)
 PYTHON ?= python3
 
 # The uv on PATH if it accepts this workspace (it may be too old), else a private copy.
@@ -25,6 +26,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make serve RUN=<run>    answer requests to a finished run's model over HTTP, and show a page to try it
 ## make test               all tests of some seconds at most, two at a time
 ## make test-<package>     those of one package, or of shared, in an environment of its own
+## make imports-<package>  whether it imports only what it declares, in an environment of its own
 ## make test-slow          the slower tests, which CI runs too
 ## make test-long          those that take minutes each, which CI runs in small
 ## make test-gpu           the tests that need a CUDA device
@@ -82,6 +84,9 @@ test: | $(UV)
 $(TEST): test-%: | $(UV)
 	@$(ISOLATED) --package $* --group test pytest -n 2 --dist worksteal -m '$(QUICK)' $(wildcard $*/tests packages/$*/tests) $(ARGS)
 
+$(IMPORTS): imports-%: | $(UV)
+	@$(ISOLATED) --package $* python tools/imports.py $*
+
 test-slow: | $(UV)
 	@$(UVRUN) pytest -n 2 --dist worksteal -m 'slow and not gpu and not long' $(ARGS)
 
@@ -135,7 +140,7 @@ clean:
 	@rm -rf .pytest_cache .ruff_cache .hypothesis build dist shared/dist packages/*/dist
 	@echo "Kept: runs/ (your results), .venv and .uv (delete them yourself if you mean to)."
 
-train-% test-%: # only an unknown name gets here
+train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-serving soak-serving doctor tensorboard new-package pins clean

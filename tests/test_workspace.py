@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,27 @@ def test_a_member_imports_only_itself_and_shared(member):
             if name.partition(".")[0] == "torchworks" and ".".join(name.split(".")[:2]) not in allowed
         ]
         assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
+
+
+def extras(project: dict) -> dict[str, list[str]]:
+    return project.get("optional-dependencies", {})
+
+
+NOT_NEEDED = {"torchworks", "torchaudio"}  # ourselves; a companion of torch that the doctor looks at if it is there
+
+
+@each_member
+def test_a_member_declares_every_distribution_that_it_imports(member):
+    project = manifest(member)["project"]
+    lines = [line for group in [project["dependencies"], *extras(project).values()] for line in group]
+    shared = extras(manifest(ROOT / "shared")["project"])
+    lines += [line for name in re.findall(r"shared\[(\w+)\]", " ".join(lines)) for line in shared[name]]
+    offered = packages_distributions()
+    declared = {re.split(r"[\[<>=!~; ]", line)[0].replace("_", "-").lower() for line in lines}
+    for path in sorted(member.glob("src/**/*.py")):
+        for name in {name.partition(".")[0] for name in imports(path)} - sys.stdlib_module_names - NOT_NEEDED:
+            names = {found.replace("_", "-").lower() for found in offered.get(name, [name])}
+            assert names & declared, f"{path.relative_to(ROOT)} imports {name}, which {member.name} does not declare"
 
 
 def unsafe_call(call: ast.Call) -> bool:
@@ -201,7 +223,7 @@ def test_the_ci_script_runs_every_check_and_stops_at_the_first_failure(tmp_path)
         for failing in ("", "types")
     }
     members = ("shared", *PACKAGES)
-    expected = ["lint", "types", "pins", "test", "test-slow", *(f"test-{member}" for member in members)]
+    expected = ["lint", "types", "pins", "test", "test-slow", *(f"imports-{member}" for member in members), "test-gans"]
     assert done[""].returncode == 0
     assert re.findall(r"^ran (\S+)", done[""].stdout, re.MULTILINE) == expected
     assert done["types"].returncode != 0
