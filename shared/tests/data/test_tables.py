@@ -126,7 +126,7 @@ def test_check_counts_each_class_and_the_images_without_any(chests):
     assert report.ok
     assert "Classes: 3 (effusion 15, mass 10, nodule 10). Images without any of them: 15" in texts(report, "fact")
     assert "'No Finding' is taken to mean no label: 10 lines" in texts(report, "fact")
-    assert "so few training images" in texts(report, "warning").lower()
+    assert "the model may memorize them" in texts(report, "warning").lower()
 
 
 def test_the_command_checks_and_draws_them(chests, capsys):
