@@ -109,7 +109,9 @@ def check(settings: Export) -> None:
     if settings.name is not None:
         check_model_name(settings.name)
     if not 0 <= settings.prune < 1:
-        raise UserError(f"--prune is the share of weights to remove, at least 0 and below 1, but it is {settings.prune:g}.")
+        raise UserError(
+            f"--prune is the share of weights to remove, at least 0 and below 1, but it is {settings.prune:g}."
+        )
     if settings.quantize and form != "onnx":
         raise UserError(
             f"8-bit integers are made by ONNX Runtime, so --quantize needs --format onnx, but it is {form}."
