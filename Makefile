@@ -26,7 +26,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make serve RUN=<run>    answer requests to a finished run's model over HTTP, and show a page to try it
 ## make test               all tests of some seconds at most, two at a time
 ## make test-<package>     those of one package, or of shared, in an environment of its own
-## make imports-<package>  whether it imports only what it declares, in an environment of its own
+## make imports-<package>  import all its modules in an environment of their own
 ## make test-slow          the slower tests, which CI runs too
 ## make test-long          those that take minutes each, which CI runs in small
 ## make test-gpu           the tests that need a CUDA device
@@ -38,7 +38,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
-## make new-package       write a package that trains and tests at once; NAME=my-models KIND=image or text
+## make new-package        write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser
 ## make pins               take the newest versions of all dependencies
 ## make clean              delete caches and build products; runs/ and .venv stay
