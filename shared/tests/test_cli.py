@@ -280,3 +280,9 @@ def test_a_run_of_another_package_is_not_resumed(toys, tmp_path):
     code, _, err = toys("train", "--resume", tmp_path)
     assert code == 2
     assert "others" in err
+
+
+def test_train_says_what_it_starts_before_pytorch_is_imported(toys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchworks.shared.training.experiment", None)  # importing it would fail
+    _, out, _ = toys("train", "plain")
+    assert out.startswith("plain on ring: starting PyTorch")

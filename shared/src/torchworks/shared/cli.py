@@ -150,6 +150,8 @@ def _train(package: str, default: str, words: list[str]) -> None:
     if resume is not None:
         _check_resume(preset, config, resume)
 
+    if os.environ.get("RANK", "0") == "0":  # importing PyTorch takes seconds
+        print(f"{config.recipe} on {config.data}: starting PyTorch", flush=True)
     from torchworks.shared.training.experiment import train
 
     result = train(config, out=parsed.out, resume=resume)
