@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from torchworks.my_package import AllCNN
-from torchworks.shared.testing import check_model, check_parity, randomise
+from torchworks.shared.testing import check_model, check_parity, randomize
 
 
 def test_it_keeps_the_models_contract():
@@ -16,7 +16,7 @@ def test_it_is_convolutions_norms_and_a_mean_over_the_map():
         *(*layer(1, 4, 3, 1), *layer(4, 4, 3, 2), *layer(4, 8, 3, 1), *layer(8, 8, 3, 2), *layer(8, 8, 1, 1)),
         *(nn.Conv2d(8, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     )
-    check_parity(AllCNN(3, width=4), randomise(reference), torch.randn(2, 1, 9, 12), key_map=key_of)
+    check_parity(AllCNN(3, width=4), randomize(reference), torch.randn(2, 1, 9, 12), key_map=key_of)
 
 
 def layer(in_channels: int, out_channels: int, size: int, stride: int) -> tuple[nn.Module, ...]:
