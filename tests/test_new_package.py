@@ -21,10 +21,12 @@ each_kind = pytest.mark.parametrize("kind", NAMES)
 
 
 def run(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as from a shell, without what a `make` that runs these tests hands on to the one in them."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(
         [str(word) for word in words],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         check=False,
