@@ -18,8 +18,8 @@ from torchvision.transforms import v2
 from vision_step import Job, ours, resident
 
 from torchworks.shared.data import FileDataset, StreamLoader
-from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.folders import list_folder
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.machine.device import Device
 
 OURS, THEIRS = "StreamLoader", "ImageFolder + DataLoader"

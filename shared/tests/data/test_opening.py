@@ -3,18 +3,19 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from torchworks.shared.config import ImageConfig, UserError
-from torchworks.shared.data import Source, TensorDataset, open_source
+from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.dataset import fit
 from torchworks.shared.data.split import digests, split
 
 
 def tensors(dataset) -> dict[str, torch.Tensor]:
-    assert isinstance(dataset, TensorDataset)
-    return dataset.tensors
+    return resident(dataset).tensors
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,32 @@ def printed() -> Source:
 def test_importing_the_package_does_not_import_torch():
     script = "import sys, torchworks.shared.data; sys.exit('torch' in sys.modules or 'PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_data_are_checked_without_torch(tmp_path):
+    for number in range(4):
+        Image.new("L", (9, 8), 60 * number).save(tmp_path / f"{number}.png")
+    (tmp_path / "table.csv").write_text("path,label\n" + "".join(f"{n}.png,{'ab'[n % 2]}\n" for n in range(4)))
+    script = """
+import pathlib, sys
+from torchworks.shared.config import ImageConfig
+from torchworks.shared.data import check
+folder = pathlib.Path(sys.argv[1])
+for data in ("digits", f"folder:{folder}", f"csv:{folder}/table.csv"):
+    check(data, ImageConfig(image_size=16, root=folder)).picture(folder / "check.png")
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script, tmp_path], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (20, 1), (20, 3)])
+def test_a_preview_is_the_sample_a_net_gets_but_for_rounding(size, channels):
+    train = open_source("digits", ImageConfig(image_size=size, channels=channels)).train
+    for i in (0, 700):
+        preview, sample = train.preview(i), train[i]
+        assert preview["image"].shape == sample["image"].shape
+        assert np.abs(preview["image"].astype(int) - sample["image"].numpy()).max() <= (size != 8)
+        assert preview["label"] == sample["label"]
 
 
 def test_digits_are_all_there_bright_on_dark_and_described(digits):

@@ -121,7 +121,7 @@ def test_samples_that_differ_in_shape_by_mistake_are_told(kind):
     ("field", "wanted"),
     [
         (Field("tokens", "tokens", (512,)), 4096),
-        (Field("tokens", "tokens", (512,), dtype=torch.int32), 2048),
+        (Field("tokens", "tokens", (512,), dtype="int32"), 2048),
         (Field("tokens", "tokens", (512,), ragged=True), 4104),
         (Field("series", "series", (10, 3)), 120),
         (Field("image", "image", (3, 8, 8)), 192),

@@ -288,7 +288,7 @@ def test_the_cpu_is_read_from_the_system(tmp_path):
 def test_threads_keep_within_the_quota(monkeypatch, quota, threads):
     before = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(device_module, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: quota)
     try:
         assert limit_threads() == (threads or min(before, machine.affinity())) == torch.get_num_threads()
     finally:
@@ -298,7 +298,7 @@ def test_threads_keep_within_the_quota(monkeypatch, quota, threads):
 def test_omp_num_threads_is_respected(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", str(before))
-    monkeypatch.setattr(device_module, "cpu_quota", lambda: 0.1)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: 0.1)
     assert limit_threads() == before
 
 

@@ -1,3 +1,4 @@
+from .arrays import ArrayDataset as ArrayDataset
 from .augment import Augment as Augment
 from .augment import affine as affine
 from .augment import alternating_flip as alternating_flip
@@ -8,11 +9,7 @@ from .augment import flip as flip
 from .augment import random_augment as random_augment
 from .augment import shift as shift
 from .augment import torchvision_transform as torchvision_transform
-from .dataset import ArrayDataset as ArrayDataset
-from .dataset import Dataset as Dataset
-from .dataset import Field as Field
 from .dataset import Part as Part
-from .dataset import Schema as Schema
 from .dataset import TensorDataset as TensorDataset
 from .dataset import lengths_of as lengths_of
 from .dataset import nbytes as nbytes
@@ -26,14 +23,17 @@ from .loading import open_loader as open_loader
 from .opening import open_source as open_source
 from .order import BucketOrder as BucketOrder
 from .order import Order as Order
+from .parts import held_out as held_out
+from .parts import labels_of as labels_of
 from .ragged import pad_to_longest as pad_to_longest
 from .report import CheckedOpener as CheckedOpener
 from .report import Report as Report
 from .report import check as check
 from .report import run_check as run_check
+from .schema import Dataset as Dataset
+from .schema import Field as Field
+from .schema import Schema as Schema
 from .source import Source as Source
-from .split import held_out as held_out
-from .split import labels_of as labels_of
 from .stream import StreamLoader as StreamLoader
 from .windows import WindowDataset as WindowDataset
 from .windows import Windows as Windows

@@ -1,29 +1,10 @@
-"""What a data set is: named tensors per sample, described by a schema.
+"""Data sets as tensors: held, fitted to a size, gathered, made into batches.
 
-| kind | tensor of one sample | meaning |
-|---|---|---|
-| `image` | uint8 (C, H, W) | 0..255; 1 channel is grey, 3 are red, green, blue |
-| `label` | int64 (), or uint8 (K,) | a class; or, if a sample may have several or none, 0 or 1 for each class |
-| `boxes` | float32 (M, 4) | x1, y1, x2, y2 of at most M objects, with a `label` field int64 (M,) beside it |
-| `mask` | uint8 (H, W) | a class or an object for each pixel |
-| `depth` | float32 (H, W) | metres |
-| `text` | uint8 (L,) | UTF-8 bytes |
-| `tokens` | int64 (L,) | 0 ≤ token < `vocabulary` |
-| `series` | float32 (L,) or (L, D) | D values at each of L times |
-| `audio` | float32 (L,) | −1..1, `rate` samples a second |
-| `id` | int64 () | 0 ≤ id < `size`: a user, an item, a node |
-| `clip` | uint8 (L, C, H, W) | L frames of a video, each like an image |
-| `graph` | int64 (L, 2) | L edges, each from a node to a node |
-
-N samples, C channels, H × W pixels, K classes. L may differ from sample to sample if the field is `ragged` (see
-`ragged.py`).
+What a data set and its fields are is in `schema.py`. N samples, C channels, H × W pixels, K classes.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from math import prod
-from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -31,116 +12,7 @@ from torch.nn import functional as F
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.ragged import length_name, pad_to_longest
-
-Kind = Literal["image", "label", "boxes", "mask", "depth", "text", "tokens", "series", "audio", "id", "clip", "graph"]
-_UINT8, _FLOAT32 = ("image", "mask", "text", "clip"), ("boxes", "depth", "series", "audio")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One tensor of every sample."""
-
-    name: str
-    kind: Kind
-    shape: tuple[int, ...]
-    """Without the batch: () for a label, (K,) for a set of labels, (M,) for the labels of boxes. The first size of a
-    ragged field is the length of the longest row."""
-    classes: tuple[str, ...] = ()
-    """What a label, a box or a pixel of a mask can be."""
-    dtype: torch.dtype = None  # ty: ignore[invalid-assignment]
-    """Type of the values; the kind's (see the module) if not given."""
-    vocabulary: int = 0
-    """How many different tokens there are."""
-    rate: int = 0
-    """Samples of audio a second (Hz)."""
-    size: int = 0
-    """How many different ids there are."""
-    ragged: bool = False
-    """Samples differ in the first size."""
-    pad: float = 0
-    """What the shorter rows of a batch are filled with, if they are ragged."""
-
-    def __post_init__(self):
-        assert self.shape or not self.ragged, "a ragged field has at least one dimension"
-        if self.dtype is None:
-            object.__setattr__(self, "dtype", self._usual_dtype())
-
-    def _usual_dtype(self) -> torch.dtype:
-        if self.kind in _UINT8 or (self.kind == "label" and self.shape):
-            return torch.uint8
-        return torch.float32 if self.kind in _FLOAT32 else torch.int64
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of one sample, of the longest if they are ragged."""
-        return prod(self.shape) * self.dtype.itemsize + 8 * self.ragged
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The fields of a data set; `schema["label"].classes`, `"label" in schema`."""
-
-    fields: tuple[Field, ...]
-
-    def __getitem__(self, name: str) -> Field:
-        for item in self.fields:
-            if item.name == name:
-                return item
-        raise KeyError(name)
-
-    def __contains__(self, name: object) -> bool:
-        return any(item.name == name for item in self.fields)
-
-    @property
-    def ragged(self) -> tuple[str, ...]:
-        """Names of the fields whose rows differ in length."""
-        return tuple(item.name for item in self.fields if item.ragged)
-
-    def need(self, *names: str, source: str = "the data") -> tuple[Field, ...]:
-        """The fields of these names, in this order. Raises `UserError` if there is not one of each; `source` is what
-        the message calls the data."""
-        lacking = [name for name in names if name not in self]
-        if lacking:
-            found = _listed([item.name for item in self.fields]) or "nothing that is described"
-            raise UserError(
-                f"This recipe needs {_listed(names)}; {source} has {found}. Name data with "
-                f"{_listed(lacking)} by --data, or choose a recipe that learns from {found}."
-            )
-        return tuple(self[name] for name in names)
-
-
-_PLURALS = {
-    "image": "images",
-    "label": "labels",
-    "mask": "masks",
-    "text": "texts",
-    "id": "ids",
-    "clip": "clips",
-    "graph": "graphs",
-}
-
-
-def _listed(names: Sequence[str]) -> str:
-    """`images, labels and boxes`: names of fields as a sentence calls them."""
-    words = [_PLURALS.get(name, name) for name in names]
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
-
-
-def image_schema(channels: int, image_size: int, classes: Sequence[str] = (), *, multi_label: bool = False) -> Schema:
-    """An `image` field and, if there are class names, a `label` field, of one class or of a set of them."""
-    image = Field("image", "image", (channels, image_size, image_size))
-    shape = (len(classes),) if multi_label else ()
-    return Schema((image, Field("label", "label", shape, tuple(classes))) if classes else (image,))
-
-
-class Dataset(Protocol):
-    """One split: sample i is a dict with a tensor for each field of the schema."""
-
-    schema: Schema
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]: ...
+from torchworks.shared.data.schema import Dataset, Field, Schema
 
 
 class TensorDataset:
@@ -186,29 +58,6 @@ def _describe(tensors: dict[str, Tensor]) -> Schema:
     return Schema(tuple(fields))
 
 
-class ArrayDataset:
-    """Images held at their own size, uint8 (N, C, H, H), and fitted to the schema's size when asked for."""
-
-    def __init__(self, images: Tensor, labels: Tensor | None, schema: Schema):
-        self.images, self.labels, self.schema = images, labels, schema
-        self._channels, self._size = schema["image"].shape[:2]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
-        sample = {"image": fit(self.images[i : i + 1], self._channels, self._size)[0]}
-        return sample if self.labels is None else sample | {"label": self.labels[i]}
-
-    def resident(self) -> TensorDataset:
-        """All images at the schema's size."""
-        chunks = [fit(chunk, self._channels, self._size) for chunk in self.images.split(1024)]
-        tensors = {"image": torch.cat(chunks)}
-        if self.labels is not None:
-            tensors["label"] = self.labels
-        return TensorDataset(tensors, self.schema)
-
-
 def fit(images: Tensor, channels: int, image_size: int) -> Tensor:
     """uint8 (N, C, H, H) → uint8 (N, channels, image_size, image_size).
 
@@ -239,9 +88,8 @@ class Part:
 
     def resident(self) -> TensorDataset:
         """As tensors."""
-        if isinstance(self.dataset, TensorDataset):
-            return self.dataset.subset(self.indices)
-        return gather(self)
+        subset = getattr(self.dataset, "subset", None)
+        return resident(subset(self.indices)) if subset else gather(self)
 
 
 def nbytes(dataset: Dataset) -> int:

@@ -20,8 +20,10 @@ from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
 from torchworks.shared.config import ImageConfig, UserError, nearest
-from torchworks.shared.data.dataset import ArrayDataset, Dataset, image_schema, nbytes
+from torchworks.shared.data.arrays import ArrayDataset
+from torchworks.shared.data.dataset import nbytes
 from torchworks.shared.data.images import FileDataset
+from torchworks.shared.data.schema import Dataset, image_schema
 from torchworks.shared.data.source import Source
 from torchworks.shared.data.split import fingerprint
 

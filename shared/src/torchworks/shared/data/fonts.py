@@ -8,9 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
 FONTS = (
     *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
@@ -24,7 +22,7 @@ SIZE = 64
 _EM, _CANVAS = 120, 160
 
 
-def printed_digits() -> tuple[Tensor, Tensor]:
+def printed_digits() -> tuple[np.ndarray, np.ndarray]:
     """All 2,000 images, uint8 (2000, 1, 64, 64), and their labels, int64 (2000,). Always the same."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     fonts = [ImageFont.truetype(str(folder / f"{name}.ttf"), _EM) for name in FONTS]
@@ -34,7 +32,7 @@ def printed_digits() -> tuple[Tensor, Tensor]:
         digit = number % 10
         images.append(_render(str(digit), fonts[number // 10 % len(fonts)], chance))
         labels.append(digit)
-    return torch.from_numpy(np.stack(images))[:, None], torch.tensor(labels)
+    return np.stack(images)[:, None], np.array(labels, np.int64)
 
 
 def _render(digit: str, font: ImageFont.FreeTypeFont, chance: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Image files: decoded safely, upright, grey or color, at the size asked for; and scanned before they are used.
 
-What becomes of an image is in `torchworks.shared.data.fitting`; `dicom.py` has the rules for DICOM.
+What becomes of an image is in `torchworks.shared.data.fitting`; `dicom.py` has the rules for DICOM. Imports no torch
+before a sample is asked for: a check of the data needs none.
 """
 
 import contextlib
@@ -16,17 +17,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
 from torchworks.shared.config import UserError
-from torchworks.shared.data.dataset import Schema, TensorDataset, gather
 from torchworks.shared.data.fitting import Unreadable, square, upright
+from torchworks.shared.data.schema import Schema
+from torchworks.shared.machine.facts import cpu_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from torchworks.shared.data.dataset import TensorDataset
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff",
@@ -37,43 +43,58 @@ PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 256
 
 
 class FileDataset:
-    """Images decoded when asked for. `labels` is int64 (N,), uint8 (N, K) for sets of labels, or None; `scans` is what
-    is known of each file."""
+    """Images decoded when asked for. `labels`, an array of NumPy or a tensor, are int64 (N,), uint8 (N, K) for sets of
+    labels, or None; `scans` is what is known of each file."""
 
-    def __init__(
-        self,
-        files: Sequence[Path],
-        labels: Tensor | None,
-        schema: Schema,
-        scans: Sequence["Scan"] = (),
-    ):
-        self.files, self.labels, self.schema, self.scans = list(files), labels, schema, list(scans)
+    def __init__(self, files: Sequence[Path], labels: Any, schema: Schema, scans: Sequence["Scan"] = ()):
+        self.files, self.schema, self.scans = list(files), schema, list(scans)
+        self._labels = None if labels is None else np.asarray(labels)
         self._resident: TensorDataset | None = None
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
+    def __getitem__(self, i: int) -> "dict[str, Tensor]":
+        import torch
+
+        return {name: torch.as_tensor(value) for name, value in self.preview(i).items()}
+
+    def preview(self, i: int) -> dict[str, np.ndarray]:
+        """Sample i as arrays, made without torch."""
         channels, image_size = self.schema["image"].shape[:2]
         try:
-            sample = {"image": read(self.files[i], channels, image_size)}
+            sample = {"image": _decoded(self.files[i], channels, image_size)}
         except Unreadable as error:
             raise UserError(
                 f"The image {self.files[i]} could be read when the data were opened, but cannot be any more: {error}. "
                 "Put it back and resume."
             ) from error
-        return sample if self.labels is None else sample | {"label": self.labels[i]}
+        return sample if self._labels is None else sample | {"label": self._labels[i]}
 
-    def resident(self) -> TensorDataset:
+    @property
+    def labels(self) -> "Tensor | None":
+        import torch
+
+        return None if self._labels is None else torch.from_numpy(self._labels)
+
+    def resident(self) -> "TensorDataset":
         """All of it decoded, the first time it is asked for."""
+        from torchworks.shared.data.dataset import gather
+
         self._resident = self._resident or gather(self)
         return self._resident
 
 
-def read(path: Path, channels: int, image_size: int) -> Tensor:
+def read(path: Path, channels: int, image_size: int) -> "Tensor":
     """The image in a file as uint8 (channels, image_size, image_size); raises `Unreadable`."""
+    import torch
+
+    return torch.from_numpy(_decoded(path, channels, image_size))
+
+
+def _decoded(path: Path, channels: int, image_size: int) -> np.ndarray:
     with _opened(path) as (image, _, _):
-        return torch.from_numpy(square(image, channels, image_size))
+        return square(image, channels, image_size)
 
 
 def picture(path: Path, least: int) -> Image.Image:
@@ -185,7 +206,7 @@ class Scan:
 
 
 def scan(files: Sequence[Path], store: Path | None = None) -> list[Scan]:
-    """Decode every file once, by as many threads as torch uses.
+    """Decode every file once, by as many threads as there are CPUs for this process.
 
     With a `store`, a JSON file, what was found is kept there and used again for files whose size and time have
     not changed. Several processes may share it.
@@ -205,7 +226,7 @@ def scan(files: Sequence[Path], store: Path | None = None) -> list[Scan]:
 def _scan_all(files: Sequence[Path]) -> list[Scan]:
     console = Console(stderr=True)
     quiet = len(files) < 500 or not sys.stderr.isatty()
-    with warnings.catch_warnings(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(cpu_threads()) as pool:
         warnings.simplefilter("ignore")  # Pillow's remarks on metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         results = pool.map(_scan_one, files)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from torchworks.shared.config import ImageConfig, UserError, nearest
-from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.images import FileDataset, Scan, scan
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.source import Source
 from torchworks.shared.data.split import fingerprint, split
 
@@ -63,10 +63,10 @@ def open_listing(listing: Listing, config: ImageConfig, seed: int) -> Source:
     grey = all(scans[i].grey for i in good)
     channels = config.channels or (1 if grey else 3)
     schema = image_schema(channels, config.image_size, listing.classes, multi_label=listing.multi_label)
-    kind = torch.uint8 if listing.multi_label else torch.int64
+    kind = np.uint8 if listing.multi_label else np.int64
 
     def part(rows: list[int]) -> FileDataset:
-        labels = torch.tensor([listing.labels[i] for i in rows], dtype=kind) if listing.classes else None
+        labels = np.array([listing.labels[i] for i in rows], kind) if listing.classes else None
         return FileDataset([listing.files[i] for i in rows], labels, schema, [scans[i] for i in rows])
 
     mark = fingerprint(*([f"{scans[i].digest} {listing.labels[i]}" for i in rows] for rows in (train, test)))

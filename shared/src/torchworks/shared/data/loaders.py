@@ -18,9 +18,10 @@ from torch import Tensor
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.augment import Augment
-from torchworks.shared.data.dataset import Dataset, resident
+from torchworks.shared.data.dataset import resident
 from torchworks.shared.data.order import EpochRandom, Order
 from torchworks.shared.data.ragged import length_name
+from torchworks.shared.data.schema import Dataset
 
 Batch = dict[str, Tensor]
 _NORMALIZED_LIMIT = 256 << 20  # bytes of float32 images that a resident loader keeps ready

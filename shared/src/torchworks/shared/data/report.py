@@ -1,4 +1,4 @@
-"""What is wrong with a data set, said before anything is trained on it.
+"""What is wrong with a data set, said before anything is trained on it. Imports no torch, unless the data do.
 
 report = check("folder:flowers", ImageConfig(image_size=64))
 print(report)
@@ -12,15 +12,15 @@ from itertools import compress
 from pathlib import Path
 from typing import Literal, Protocol
 
-import torch
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
-from torchworks.shared.data.dataset import Dataset
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
 from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
 from torchworks.shared.data.opening import check_spec, open_source, opener_of
+from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
 from torchworks.shared.data.tables import list_csv, unnamed_images
 
@@ -285,18 +285,24 @@ def of_source(source: Source) -> Iterator[Finding]:
 
 def draw_nine(dataset: Dataset, path: Path) -> None:
     """Nine samples spread over the data set, 3 × 3, enlarged without smoothing, with their class names below."""
-    rows = torch.linspace(0, len(dataset) - 1, min(9, len(dataset))).long().tolist()
+    rows = np.linspace(0, len(dataset) - 1, min(9, len(dataset))).astype(int).tolist()
     sheet = Image.new("RGB", (3 * _CELL, 3 * (_CELL + _CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(14)
     for place, row in enumerate(rows):
-        sample = dataset[row]
+        sample = _sample(dataset, row)
         left, top = place % 3 * _CELL, place // 3 * (_CELL + _CAPTION)
-        pixels = sample["image"].expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
-        cell = Image.fromarray(pixels).resize((_CELL - 8, _CELL - 8), Image.Resampling.NEAREST)
+        pixels = np.broadcast_to(sample["image"], (3, *sample["image"].shape[1:])).transpose(1, 2, 0)
+        cell = Image.fromarray(np.ascontiguousarray(pixels)).resize((_CELL - 8, _CELL - 8), Image.Resampling.NEAREST)
         sheet.paste(cell, (left + 4, top + 4))
         draw.text((left + _CELL // 2, top + _CELL + 8), _caption(dataset, sample, row), "black", font, anchor="mm")
     save_sheet(sheet, path)
+
+
+def _sample(dataset: Dataset, row: int) -> dict[str, np.ndarray]:
+    """A sample as arrays, without torch if the data set can make it so."""
+    preview = getattr(dataset, "preview", None)
+    return preview(row) if preview else {name: value.numpy() for name, value in dataset[row].items()}
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
@@ -308,7 +314,7 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
         raise UserError(f"The image of samples cannot be written to {path}: {error}.") from error
 
 
-def _caption(dataset: Dataset, sample: dict[str, torch.Tensor], row: int) -> str:
+def _caption(dataset: Dataset, sample: dict[str, np.ndarray], row: int) -> str:
     if "label" not in dataset.schema:
         return f"image {row}"
     field, label = dataset.schema["label"], sample["label"]

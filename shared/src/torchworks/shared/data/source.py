@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torchworks.shared.config import LoaderConfig
-from torchworks.shared.data.dataset import Dataset, Field, Schema
+from torchworks.shared.data.schema import Dataset, Field, Schema
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from torchworks.shared.config import UserError
-from torchworks.shared.data.dataset import Dataset, collate
+from torchworks.shared.data.dataset import collate
 from torchworks.shared.data.loaders import Batch, Loader
+from torchworks.shared.data.schema import Dataset
 
 _PATIENCE = 600  # seconds for one batch; a worker short of file handles loses batches without a word
 _SHARED_MEMORY_SIGNS = (

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from torchworks.shared.config import UserError
-from torchworks.shared.data.dataset import Field, Schema
 from torchworks.shared.data.loaders import Batch, Loader, to_device
+from torchworks.shared.data.schema import Field, Schema
 
 _MOST_WINDOWS = 1 << 28
 """An order of more would itself take gigabytes."""

@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import nn
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.machine.facts import GIB, affinity, cpu_flags, cpu_quota, process_memory
+from torchworks.shared.machine.facts import GIB, cpu_flags, cpu_threads, process_memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
@@ -220,8 +220,7 @@ def limit_threads() -> int:
     end. `OMP_NUM_THREADS` is respected.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        allowed = min(affinity(), int(cpu_quota() or affinity()))
-        torch.set_num_threads(max(1, min(allowed, torch.get_num_threads())))
+        torch.set_num_threads(min(cpu_threads(), torch.get_num_threads()))
     return torch.get_num_threads()
 
 

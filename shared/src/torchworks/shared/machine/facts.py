@@ -19,6 +19,11 @@ def affinity() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
+def cpu_threads() -> int:
+    """Threads that this process can keep busy: one for each CPU it may use, within the quota of its control group."""
+    return max(1, min(affinity(), int(cpu_quota() or affinity())))
+
+
 @cache
 def cpu_model(root: Path = Path("/")) -> str:
     """The CPU's model name."""

@@ -6,7 +6,7 @@ from torchworks.cnn_vision.anomaly.config import AnomalyConfig
 from torchworks.cnn_vision.data.subset import Relabelled, with_classes
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, labels_of, open_source
-from torchworks.shared.data.dataset import image_schema
+from torchworks.shared.data.schema import image_schema
 
 
 def open_good(config: AnomalyConfig) -> Source:

@@ -27,7 +27,8 @@ from torch.nn import functional as F
 from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
-from torchworks.shared.data.dataset import fit, image_schema
+from torchworks.shared.data.dataset import fit
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.split import digests, fingerprint
 
 TEXTURES, ALL = ("brick", "grass", "gravel"), "all"

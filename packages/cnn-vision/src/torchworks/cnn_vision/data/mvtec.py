@@ -19,9 +19,10 @@ from torch import Tensor
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import FileDataset, Source
-from torchworks.shared.data.dataset import Schema, TensorDataset, gather, image_schema
+from torchworks.shared.data.dataset import TensorDataset, gather
 from torchworks.shared.data.images import SUFFIXES, scan
 from torchworks.shared.data.listing import is_hidden, natural, some
+from torchworks.shared.data.schema import Schema, image_schema
 from torchworks.shared.data.split import fingerprint
 
 

@@ -20,8 +20,9 @@ from torch import Tensor
 from torchworks.cnn_vision.data.bundled import bundled
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Source, TensorDataset
-from torchworks.shared.data.dataset import fit, image_schema
+from torchworks.shared.data.dataset import fit
 from torchworks.shared.data.images import scan
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.split import digests, fingerprint
 
 LICENCE = (

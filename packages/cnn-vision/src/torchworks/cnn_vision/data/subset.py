@@ -9,8 +9,8 @@ from torch import Tensor
 
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Dataset, Part, Schema, Source, TensorDataset, labels_of
-from torchworks.shared.data.dataset import image_schema
 from torchworks.shared.data.listing import some
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.numbers.stream import mix
 
 

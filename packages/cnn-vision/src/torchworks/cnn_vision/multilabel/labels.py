@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Source
-from torchworks.shared.data.dataset import Field
+from torchworks.shared.data.schema import Field
 
 
 def open_labels(source: Source, positive: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data.photos import LICENCE, TRAIN, photograph
 from torchworks.shared.data import Source, TensorDataset
-from torchworks.shared.data.dataset import Field, Schema, fit
+from torchworks.shared.data.dataset import fit
+from torchworks.shared.data.schema import Field, Schema
 from torchworks.shared.data.split import digests, fingerprint
 from torchworks.shared.numbers.stream import SampleRandom
 

@@ -44,7 +44,7 @@ def scene_schema(
     if things:
         fields += [
             Field("boxes", "boxes", (most, 4), tuple(things)),
-            Field("box_label", "label", (most,), tuple(things), dtype=torch.int64),
+            Field("box_label", "label", (most,), tuple(things), dtype="int64"),
         ]
     if instance:
         fields.append(Field("instance", "mask", (size, size)))
