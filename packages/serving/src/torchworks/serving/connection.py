@@ -1,8 +1,15 @@
-"""HTTP connections that neither wait forever nor keep what never ends. uvicorn itself only limits the time between two
-requests."""
+"""HTTP connections that neither wait forever nor keep what never ends, and read the body of a request that wants to
+change the protocol. uvicorn itself only limits the time between two requests.
+
+RFC 9110, 7.8: a server may ignore Upgrade, and goes on with HTTP/1.1. httptools instead takes such a request to end with
+its head, whatever its length is said to be, so that its body would stand where the next request is expected. Here such a
+head is given again, without Upgrade, to a parser that has seen nothing yet, which then finds the end of the body as that
+of any other.
+"""
 
 import asyncio
 
+import httptools
 from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -14,7 +21,8 @@ HEAD_BYTES = 1 << 16
 
 def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpToolsProtocol]:
     """uvicorn's protocol, which also cuts a connection whose request is not complete after `receive_seconds`, whose
-    client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that are no body."""
+    client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that are no body. It ignores
+    what a request says of other protocols, and refuses CONNECT."""
 
     class TimeoutProtocol(HttpToolsProtocol):
         _receiving: asyncio.TimerHandle | None = None
@@ -27,9 +35,32 @@ def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpTo
 
         def data_received(self, data: bytes) -> None:
             self._head += len(data)  # set back below as soon as it was not all head
-            super().data_received(data)
+            self._unset_keepalive_if_required()
+            while data and not self.transport.is_closing():
+                data = self._parse(data)
             if self._head > HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(Refusal(431, "head_too_large", f"Request headers must not exceed {HEAD_BYTES:,} bytes."))
+
+        def _parse(self, data: bytes) -> bytes:
+            """What is still to be parsed."""
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                return self._without_upgrade(data[upgrade.args[0] :])
+            except httptools.HttpParserError:
+                self._refuse(Refusal(400, "bad_http", "Malformed HTTP request."))
+            return b""
+
+        def _without_upgrade(self, rest: bytes) -> bytes:
+            """The head that was just read without its wish for another protocol, and the `rest`, for a new parser."""
+            kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
+            if len(kept) == len(self.headers):  # CONNECT: what follows belongs to nobody knows what
+                self._refuse(Refusal(400, "bad_http", "This service opens no tunnels: CONNECT is for proxies."))
+                return b""
+            first = b" ".join((self.parser.get_method(), self.url, b"HTTP/" + self.parser.get_http_version().encode()))
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            return b"\r\n".join((first, *(name + b": " + value for name, value in kept), b"", rest))
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
@@ -37,7 +68,8 @@ def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpTo
 
         def on_headers_complete(self) -> None:
             self._head = 0
-            super().on_headers_complete()
+            if not self.parser.should_upgrade():
+                super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
             self._head = 0
@@ -45,11 +77,9 @@ def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpTo
 
         def on_message_complete(self) -> None:
             self._head = 0
-            super().on_message_complete()
-            _stop(self._receiving)
-
-        def send_400_response(self, msg: str) -> None:
-            self._refuse(Refusal(400, "bad_http", "Malformed HTTP request."))
+            if not self.parser.should_upgrade():
+                super().on_message_complete()
+                _stop(self._receiving)
 
         def pause_writing(self) -> None:
             super().pause_writing()
