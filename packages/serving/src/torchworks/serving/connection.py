@@ -1,10 +1,10 @@
 """HTTP connections that neither wait forever nor keep what never ends, and read the body of a request that wants to
 change the protocol. uvicorn itself only limits the time between two requests.
 
-RFC 9110, 7.8: a server may ignore Upgrade, and goes on with HTTP/1.1. httptools instead takes such a request to end with
-its head, whatever its length is said to be, so that its body would stand where the next request is expected. Here such a
-head is given again, without Upgrade, to a parser that has seen nothing yet, which then finds the end of the body as that
-of any other.
+RFC 9110, 7.8: a server may ignore Upgrade, and goes on with HTTP/1.1. httptools instead takes such a request to end
+with its head, whatever its length is said to be, so that its body would stand where the next request is expected. Here
+such a head is given again, without Upgrade, to a parser that has seen nothing yet, which then finds the end of the body
+as that of any other.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ def timeout_protocol(receive_seconds: float, send_seconds: float) -> type[HttpTo
     what a request says of other protocols, and refuses CONNECT."""
 
     class TimeoutProtocol(HttpToolsProtocol):
+        parser: httptools.HttpRequestParser
         _receiving: asyncio.TimerHandle | None = None
         _sending: asyncio.TimerHandle | None = None
         _head = 0

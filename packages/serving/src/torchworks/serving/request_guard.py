@@ -39,7 +39,7 @@ class RequestGuard:
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id)
         if refusal := self._refusal(scope["path"], headers):
-            await errors.respond(refusal, request_id)(scope, receive, answer)
+            await errors.respond(refusal, request_id, scope["path"])(scope, receive, answer)
             return
         self.service.active += 1
         try:

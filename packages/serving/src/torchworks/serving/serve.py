@@ -130,7 +130,7 @@ def _secret(option: str, path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{option} names {path}, which cannot be read: {error}.") from error
     if len(secret) < SHORTEST_SECRET or not secret.isascii():
