@@ -25,6 +25,7 @@ from torchworks.serving.request_guard import RequestGuard
 from torchworks.serving.routes import dashboard, docs, health, jobs, models, v2, watch
 from torchworks.serving.routing import Router, routes
 from torchworks.serving.service import Service
+from torchworks.shared.config import UserError
 
 
 class ServingApp(Starlette):
@@ -61,8 +62,9 @@ class ServingApp(Starlette):
 
 
 def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[str] = ()) -> ServingApp:
-    """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
-    closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a key that a browser can reach."""
+    """The service that answers for the registry's models, in this process and not in a fork of it. The registry's monitor
+    is told of each prediction; both are closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a
+    key that a browser can reach."""
     routers = [health.router, models.router, v2.router, jobs.router, watch.router, docs.router, dashboard.router]
     if settings.admin_token is not None:
         from torchworks.serving.routes import admin  # imports pydantic
@@ -75,5 +77,7 @@ def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[s
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    if app.state.service.forked:
+        raise UserError(errors.forked().message)
     yield
     await app.state.service.close()

@@ -1,6 +1,5 @@
 """Jobs, which take longer than a request may: submitted, watched, fetched and cancelled; and streamed answers."""
 
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -128,7 +127,7 @@ def _note(call: PredictRequest, job: Job) -> None:
     """Tell the monitor what became of a job."""
     if job.state == "done":
         call.outputs = job.outputs()
-    call.seconds["run"] = time.time() - job.created
+    call.seconds["run"] = job.seconds
     call.note({"done": 200, "cancelled": 499}.get(job.state, 500))
 
 
