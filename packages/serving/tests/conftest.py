@@ -25,6 +25,8 @@ from torchworks.shared.config import to_dict
 from torchworks.shared.models.manifest import GOLDEN, DataEntry, FileEntry
 from torchworks.shared.models.signature import Signature, TensorSpec
 
+HERE: dict[str, Any] = {"base_url": "http://localhost", "client": ("127.0.0.1", 1)}
+"""A client on this machine."""
 CLASSES = ("cat", "dog", "owl")
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8}
 
@@ -191,7 +193,7 @@ def serving(bundles) -> Iterator[Callable[..., TestClient]]:
         registry = Registry(asked)
         for model in models:
             registry.add(ServedModel.load(bundles / model, asked))
-        client = TestClient(create_app(registry, asked), client=("127.0.0.1", 1), raise_server_exceptions=False)
+        client = TestClient(create_app(registry, asked), **HERE, raise_server_exceptions=False)
         opened.append(client.__enter__())
         return client
 
