@@ -1,0 +1,70 @@
+"""Requests for predictions turned away as soon as their head is read, when too many are waiting.
+
+To refuse must cost far less than to answer. A request that becomes a task of the event loop and passes the layers of
+the application takes nearly as much of the loop's time as one that is answered, whatever comes of it: at twice the load
+that can be answered, refusals then take the time of the answers, and both wait for seconds. So the connection asks here
+first, and answers by itself.
+
+What is said here the application would say as well. Whatever is not plain is left to it: a body that is long, in chunks
+or not sent yet, a page of another origin, a wrong key, a challenger that gets a share of the requests.
+"""
+
+import re
+
+from starlette.datastructures import Headers
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from torchworks.serving import errors
+from torchworks.serving.errors import Refusal
+from torchworks.serving.request_guard import has_key, id_of
+from torchworks.serving.served import ServedModel
+from torchworks.serving.service import Service
+
+PATH = re.compile(r"/(?:v1/models/([^/%]+)(?:/versions/([^/%]+))?/predict|v2/models/([^/%]+)(?:/versions/([^/%]+))?/infer)")
+LONGEST = 1 << 20
+"""Bytes of a body that is read only to be thrown away."""
+NOT_PLAIN = ("transfer-encoding", "expect", "origin", "sec-fetch-site")
+
+
+class TurningAway:
+    """Asked once for each request of a connection."""
+
+    def __init__(self, service: Service):
+        self.service, self.settings = service, service.settings
+
+    def refusal(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
+        """The whole answer to a request that is turned away; None for one to be handled."""
+        path = url.partition(b"?")[0].decode("latin-1")
+        found = PATH.fullmatch(path) if method == b"POST" else None
+        if found is None:
+            return None
+        served = self._served(found[1] or found[3], found[2] or found[4])
+        refusal = served and self._of(served)
+        if served is None or refusal is None or not self._plain(given := Headers(raw=headers)):
+            return None
+        self.service.monitor.note_refused(served.name, served.version, "predict" if found[1] else "v2")
+        return as_http(refusal, id_of(given), path)
+
+    def _served(self, name: str, version: str | None) -> ServedModel | None:
+        try:
+            return self.service.registry.sole(name, version)
+        except Refusal:
+            return None
+
+    def _of(self, served: ServedModel) -> Refusal | None:
+        return errors.crowded(self.service) or served.batcher.refusal()
+
+    def _plain(self, headers: Headers) -> bool:
+        """Whether the whole body will come at once, from somebody who may ask."""
+        length = headers.get("content-length", "")
+        short = length.isdecimal() and len(length) < 8 and int(length) <= LONGEST
+        return short and not any(name in headers for name in NOT_PLAIN) and has_key(headers, self.settings)
+
+
+def as_http(refusal: Refusal, request_id: str, path: str, *, keep_alive: bool = True) -> bytes:
+    """The answer as it goes over the wire."""
+    response = errors.respond(refusal, request_id, path)
+    headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    if not keep_alive:
+        headers.append((b"connection", b"close"))
+    return b"".join((STATUS_LINE[refusal.status], *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n", response.body))
