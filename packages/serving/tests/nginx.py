@@ -52,5 +52,6 @@ def _wait(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
-        assert process.poll() is None and time.monotonic() < end, (folder / "error.log").read_text()
+        assert process.poll() is None, (folder / "error.log").read_text()
+        assert time.monotonic() < end, "nginx does not listen"
         time.sleep(0.05)

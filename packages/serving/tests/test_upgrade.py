@@ -1,8 +1,8 @@
 """A request that offers another protocol is answered by HTTP/1.1, and its body is read whole, as RFC 9110, 7.8 allows.
 
 Seen with httptools 0.9.0 (llhttp) and uvicorn 0.54.0: of themselves they take such a request to end with its head, and
-read the bytes of its body that come later where the next request is expected. Stock Java clients and `curl --http2` send
-one with each POST over plain HTTP. All bodies here are ordinary predictions.
+read the bytes of its body that come later where the next request is expected. Stock Java clients and `curl --http2`
+send one with each POST over plain HTTP. All bodies here are ordinary predictions.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ def test_the_body_of_a_request_that_offers_another_protocol_is_read_whole(servic
 
 @needs_nginx
 @pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
-@pytest.mark.parametrize("how", ("whole", "head, then body", "in the middle of the body"))
+@pytest.mark.parametrize("how", HOW[:3])
 def test_it_is_read_whole_behind_a_proxy_that_passes_the_offer_on(behind_nginx, how, chunked):
     several = [packets(request(number, H2C, chunked=chunked), how) for number in (1, 2)]
     assert answers(behind_nginx, several) == [(200, [[n + 0.25, 0.25]]) for n in (1, 2)]

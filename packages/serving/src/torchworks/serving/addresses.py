@@ -18,6 +18,11 @@ PREDICT = re.compile(r"/(v1|v2)/models/([^/]+)(?:/versions/([^/]+))?/(predict|in
 """Protocol, model, version and verb of a request for a prediction."""
 
 
+def is_protocol(path: str) -> bool:
+    """Whether the Open Inference Protocol says what is answered there."""
+    return path == PROTOCOL or path.startswith(f"{PROTOCOL}/")
+
+
 def model(name: str, version: str | None = None, verb: str = "") -> str:
     """What concerns one model, or does the `verb`: predict, jobs or stream."""
     return _of_model(MODELS, name, version, verb)

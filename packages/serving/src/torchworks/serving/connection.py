@@ -1,10 +1,10 @@
 """HTTP connections that neither wait forever nor keep what never ends, and read the body of a request that wants to
 change the protocol. uvicorn itself only limits the time between two requests.
 
-RFC 9110, 7.8: a server may ignore Upgrade, and goes on with HTTP/1.1. httptools instead takes such a request to end with
-its head, whatever its length is said to be, so that its body would stand where the next request is expected. Here such a
-head is given again, without Upgrade, to a parser that has seen nothing yet, which then finds the end of the body as that
-of any other.
+RFC 9110, 7.8: a server may ignore Upgrade, and goes on with HTTP/1.1. httptools instead takes such a request to end
+with its head, whatever its length is said to be, so that its body would stand where the next request is expected. Here
+such a head is given again, without Upgrade, to a parser that has seen nothing yet, which then finds the end of the body
+as that of any other.
 """
 
 import asyncio
@@ -24,10 +24,12 @@ HEAD_START = 5.0
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol, which also cuts a connection whose request is not complete after the service's
-    `receive_seconds`, whose client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that
-    are no body. It ignores what a request says of other protocols, refuses CONNECT, and turns requests away itself that
-    come when too many are waiting (`TurningAway`)."""
+    """uvicorn's protocol, which also cuts a connection whose request is not complete after the limit `receive_seconds`,
+    whose client leaves an answer unread for `send_seconds`, or that sends more than `HEAD_BYTES` that are no body. It
+    ignores what a request says of other protocols, refuses CONNECT, and turns requests away by itself that come when
+    too many are waiting (`TurningAway`)."""
+
+    parser: httptools.HttpRequestParser
 
     def __init__(self, service: Service, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
@@ -127,7 +129,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Without the application, which never hears of this request, and for good."""
-        self.transport.write(as_http(refusal, new_id(), keep_alive=False))
+        self.transport.write(as_http(refusal, new_id(), "", keep_alive=False))
         self.transport.close()
 
     def _cut_after(self, seconds: float, before: asyncio.TimerHandle | None) -> asyncio.TimerHandle:

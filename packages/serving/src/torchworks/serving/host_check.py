@@ -33,7 +33,7 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in WITHOUT_KEY and (refusal := self._refusal(scope)):
-            await errors.respond(refusal, scope["state"]["request_id"])(scope, receive, send)
+            await errors.respond(refusal, scope["state"]["request_id"], scope["path"])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic_core import to_json
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from torchworks.serving.errors import invalid
@@ -39,13 +39,13 @@ class Endpoint:
 
         async def endpoint(request: Request) -> Response:
             answer = await self.answer(request, **request.path_params)
+            if request.method == "HEAD" and isinstance(answer, StreamingResponse):
+                return _head_of(answer)
             if isinstance(answer, Response):
                 return answer
             return Response(to_json(answer), status, media_type="application/json")
 
-        route = Route(self.path, endpoint, methods=[self.method])
-        route.methods = {self.method}  # Starlette adds HEAD
-        return route
+        return Route(self.path, endpoint, methods=[self.method])  # with HEAD wherever there is GET
 
 
 class Router:
@@ -72,6 +72,13 @@ class Router:
             return answer
 
         return add
+
+
+def _head_of(answer: StreamingResponse) -> Response:
+    """The same without its body, whose length is not known, and which is not made."""
+    head = Response(status_code=answer.status_code)
+    head.raw_headers = list(answer.raw_headers)
+    return head
 
 
 def routes(routers: Iterable[Router]) -> list[Route]:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +20,7 @@ import uvicorn
 from torchworks.serving.app import ServingApp, create_app
 from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
-from torchworks.serving.connection import timeout_protocol
+from torchworks.serving.connection import Connection
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.errors import Refusal
 from torchworks.serving.host_check import LOCAL, is_loopback
@@ -40,8 +41,6 @@ wait long (512 right answers a second in place of 375 in the closed loop of `mak
 GARBAGE = 50_000
 """Objects after which Python looks for garbage; what was made at the start it never looks at again. With Python's own
 700, each look into all of it kept requests waiting for some milliseconds."""
-HEAD_START = 5.0
-"""Seconds that a route has to say that a request came too slowly, before its connection is cut."""
 HOST = re.compile(r"[A-Za-z0-9_.*-]+|[0-9A-Fa-f:]+")
 log = logging.getLogger("torchworks.serving")
 
@@ -130,7 +129,7 @@ def _secret(option: str, path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{option} names {path}, which cannot be read: {error}.") from error
     if len(secret) < SHORTEST_SECRET or not secret.isascii():
@@ -208,7 +207,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=timeout_protocol(limits.receive_seconds + HEAD_START, limits.send_seconds),
+            http=partial(Connection, app.service),
             ws="none",
             lifespan="on",
             log_config=None,

@@ -20,7 +20,8 @@ from torchworks.serving.request_guard import has_key, id_of
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
-PATH = re.compile(r"/(?:v1/models/([^/%]+)(?:/versions/([^/%]+))?/predict|v2/models/([^/%]+)(?:/versions/([^/%]+))?/infer)")
+_MODEL = r"/models/([^/%]+)(?:/versions/([^/%]+))?"
+PATH = re.compile(rf"/v1{_MODEL}/predict|/v2{_MODEL}/infer")
 LONGEST = 1 << 20
 """Bytes of a body that is read only to be thrown away."""
 NOT_PLAIN = ("transfer-encoding", "expect", "origin", "sec-fetch-site")
@@ -39,20 +40,20 @@ class TurningAway:
         if found is None:
             return None
         served = self._served(found[1] or found[3], found[2] or found[4])
-        refusal = served and self._of(served)
-        if served is None or refusal is None or not self._plain(given := Headers(raw=headers)):
+        if served is None or self.service.draining:
+            return None
+        refusal = self.service.crowded() or served.batcher.refusal()
+        if refusal is None or not self._plain(given := Headers(raw=headers)):
             return None
         self.service.monitor.note_refused(served.name, served.version, "predict" if found[1] else "v2")
         return as_http(refusal, id_of(given), path)
 
     def _served(self, name: str, version: str | None) -> ServedModel | None:
+        """Who would answer, if that is certain."""
         try:
             return self.service.registry.sole(name, version)
         except Refusal:
             return None
-
-    def _of(self, served: ServedModel) -> Refusal | None:
-        return errors.crowded(self.service) or served.batcher.refusal()
 
     def _plain(self, headers: Headers) -> bool:
         """Whether the whole body will come at once, from somebody who may ask."""

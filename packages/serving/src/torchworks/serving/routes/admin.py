@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from torchworks.serving.addresses import ADMIN
+from torchworks.serving.codecs import text_of
 from torchworks.serving.errors import STANDARD, Refusal
-from torchworks.serving.handling import body_of
+from torchworks.serving.handling import body_of, media_type
 from torchworks.serving.host_check import is_loopback
 from torchworks.serving.registry import Registry
 from torchworks.serving.request_guard import same_secret
@@ -62,10 +63,10 @@ Body = TypeVar("Body", bound=_Body)
 
 async def _read(request: Request, kind: type[Body]) -> Body:
     """The body, after `admitted` let the request in."""
-    if not request.headers.get("content-type", "").startswith("application/json"):
+    if media_type(request) != "application/json":
         raise Refusal(422, *STANDARD[422])
     try:
-        return kind.model_validate_json(await body_of(request, request.app.state.service.settings.limits))
+        return kind.model_validate_json(text_of(await body_of(request, request.app.state.service.settings.limits)))
     except ValidationError as error:
         raise Refusal(422, *STANDARD[422]) from error
 

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from torchworks.serving import addresses
 from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, PredictRequest, least_score, received_in_time
+from torchworks.serving.handling import Arrays, PredictRequest, least_score, media_type, received_in_time, sticky_key
 from torchworks.serving.image_files import gives_pictures, grid
 from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
@@ -45,7 +45,7 @@ async def stream(request: Request, name: str) -> StreamingResponse:
 async def _call(request: Request, name: str) -> PredictRequest:
     """The request, decoded."""
     service: Service = request.app.state.service
-    served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
+    served = service.registry.choose(name, None, sticky_key(request))
     check_cuttable(served.manifest.signature)
     limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
     async with received_in_time(limits.receive_seconds):
@@ -97,7 +97,7 @@ async def result(request: Request, job: str) -> Response:
     service: Service = request.app.state.service
     found = service.jobs.get(job)
     outputs = found.outputs()
-    wants_grid = request.headers.get("accept", "").partition(";")[0].strip() == "image/png"
+    wants_grid = media_type(request, "accept") == "image/png"
     codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
     if wants_grid:
         return await service.beside(_picture, codec, outputs)
