@@ -11,10 +11,10 @@ or not sent yet, a page of another origin, a wrong key, a challenger that gets a
 
 import re
 
+from pydantic_core import to_json
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from torchworks.serving import errors
 from torchworks.serving.errors import Refusal
 from torchworks.serving.request_guard import has_key, id_of
 from torchworks.serving.served import ServedModel
@@ -64,8 +64,11 @@ class TurningAway:
 
 def as_http(refusal: Refusal, request_id: str, path: str, *, keep_alive: bool = True) -> bytes:
     """The answer as it goes over the wire."""
-    response = errors.respond(refusal, request_id, path)
-    headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
-    if not keep_alive:
-        headers.append((b"connection", b"close"))
-    return b"".join((STATUS_LINE[refusal.status], *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n", response.body))
+    body = to_json(refusal.body(request_id, path))
+    head = (
+        f"content-length: {len(body)}\r\ncontent-type: application/json\r\nx-request-id: {request_id}\r\n"
+        "x-content-type-options: nosniff\r\n"
+    )
+    head += "" if refusal.retry_after is None else f"retry-after: {refusal.retry_after}\r\n"
+    head += "" if keep_alive else "connection: close\r\n"
+    return b"%b%b\r\n%b" % (STATUS_LINE[refusal.status], head.encode(), body)
