@@ -46,6 +46,14 @@ def stopping() -> Refusal:
     return Refusal(503, "stopping", "The service is stopping: use another replica.", retry_after=1)
 
 
+def forked() -> Refusal:
+    message = (
+        "The service was made before its process was forked, and the models' threads do not live on in a fork. "
+        "Make the application in each worker: uvicorn with --factory, gunicorn without --preload."
+    )
+    return Refusal(503, "forked", message)
+
+
 def too_late() -> Refusal:
     return Refusal(504, "too_late", "There was no answer within the time that a request may take.")
 

@@ -13,7 +13,7 @@ from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.examples import examples, v2_example
 from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
-from torchworks.serving.limits import Limits
+from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
 from torchworks.serving.routing import Endpoint
 from torchworks.serving.served import ServedModel
@@ -77,9 +77,9 @@ ERROR: Schema = {
 
 
 def openapi(
-    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], limits: Limits
+    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], settings: Settings
 ) -> Schema:
-    """The OpenAPI document of a service with these endpoints and models."""
+    """The OpenAPI document of a service with these endpoints, models and settings."""
     router = APIRouter()
     for endpoint in endpoints:
         router.add_api_route(endpoint.path, endpoint.answer, methods=[endpoint.method], **endpoint.about)
@@ -93,10 +93,12 @@ def openapi(
         for operation in path.values():
             _complete(address, operation, names)
     for served in models:
-        for address, operation in _operations(served, limits).items():
+        for address, operation in _operations(served, settings.limits).items():
             document["paths"][address] = {"post": operation}
     document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
     document["security"] = [{"key": []}, {}]
+    if settings.public is not None:
+        document["servers"] = [{"url": settings.public.url}]
     return document
 
 

@@ -60,6 +60,8 @@ class RequestGuard:
 
     def _refusal(self, path: str, headers: Headers) -> Refusal | None:
         """Why not to let the request in."""
+        if self.service.forked:  # where the server has not told the application of its start
+            return errors.forked()
         if path in addresses.WITHOUT_KEY:
             return None
         settings = self.service.settings

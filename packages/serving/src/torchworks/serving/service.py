@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -22,6 +23,7 @@ class Service:
         self.registry, self.settings, self.monitor = registry, settings, registry.monitor
         self.jobs = Jobs()
         self.active = 0
+        self._process = os.getpid()
         self.draining = False
         self._pool = ThreadPoolExecutor(settings.limits.decode_threads, thread_name_prefix="serving-decode")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -31,6 +33,11 @@ class Service:
         if self.active < self.settings.limits.concurrent:
             return None
         return Refusal(429, "busy", "The service is answering as many requests as it can.", retry_after=1)
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a fork of the process in which the service was made: its threads have not come along."""
+        return os.getpid() != self._process
 
     async def beside(self, work: Callable[..., T], *arguments: object) -> T:
         """`work` done in a thread beside the event loop; left out if nobody waits any more before it has begun."""

@@ -32,10 +32,11 @@ class TurningAway:
 
     def __init__(self, service: Service):
         self.service, self.settings = service, service.settings
+        self._prefix = service.settings.public.prefix if service.settings.public else ""
 
     def refusal(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
         """The whole answer to a request that is turned away; None for one to be handled."""
-        path = url.partition(b"?")[0].decode("latin-1")
+        path = url.partition(b"?")[0].decode("latin-1").removeprefix(self._prefix)
         found = PATH.fullmatch(path) if method == b"POST" else None
         if found is None:
             return None

@@ -32,7 +32,9 @@ PAGE = """<!doctype html>
 @router.get(addresses.DOCS)
 async def docs(request: Request) -> HTMLResponse:
     service: Service = request.app.state.service
-    base, curl = str(request.base_url).rstrip("/"), "curl" if service.settings.api_key is None else KEYED
+    public = service.settings.public
+    base = public.url if public else str(request.base_url).rstrip("/")
+    curl = "curl" if service.settings.api_key is None else KEYED
     models = "".join(_model(service.registry.choose(name), base, curl) for name in service.registry.names())
     return HTMLResponse(
         PAGE.format(title=html.escape(request.app.TITLE), models=models or "<p>No model is served.</p>")
