@@ -252,6 +252,19 @@ def test_administration_is_refused_to_whoever_comes_through_a_proxy(administrabl
         assert (status, json.loads(body)["error"]["code"]) == (403, "not_here")
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Prefix", "X-Forwarded-Port", "X-Original-Forwarded-For",
+     "True-Client-IP", "X-Cluster-Client-IP", "X-Client-IP", "CF-Connecting-IP", "CDN-Loop", "X-Envoy-External-Address", "VIA"],
+)  # fmt: skip
+def test_every_header_by_which_a_proxy_shows_itself_closes_the_administration(serving, header):
+    client = serving("classifier", admin_token=TOKEN)
+    token = {"X-Admin-Token": TOKEN}
+    assert client.get("/admin/models", headers=token).status_code == 200
+    assert client.get("/admin/models", headers=token | {header: ""}).status_code == 403
+    assert client.get("/admin/models", headers=token | {"Host": "models.example.org"}).status_code == 403
+
+
 def test_administration_has_a_port_of_its_own_that_no_proxy_knows(bundles, tmp_path):
     words = [*administered(tmp_path, bundles), "--admin-port", 0, "--public-url", "https://models.example.org"]
     with started(tmp_path / "log", bundles / "classifier", *words) as service:

@@ -13,31 +13,51 @@ ALIASES = {"x-gzip": "gzip"}
 
 
 async def unpacked(
-    parts: AsyncIterator[bytes], coding: str, beside: Callable[..., Awaitable[bytes]]
+    parts: AsyncIterator[bytes], coding: str, beside: Callable[..., Awaitable[tuple[bytes, bytes]]]
 ) -> AsyncGenerator[bytes, None]:
     """What is packed in `parts` by a coding, in lower case; `beside` runs a function in a thread. Raises `Refusal` for
     another coding, and for what is damaged or cut off."""
     coding = ALIASES.get(coding, coding)
     if coding not in CODINGS:
         raise wrong_encoding(coding)
-    unpacker = zlib.decompressobj(WINDOW[coding])
-    async for part in parts:
-        while part:
-            if unpacker.eof and coding == "deflate":
-                raise _damaged(coding)
-            unpacker = zlib.decompressobj(WINDOW[coding]) if unpacker.eof else unpacker  # gzip may have several members
-            try:
-                piece = await beside(unpacker.decompress, part, PIECE)
+    unpacker = Unpacker(coding)
+    try:
+        async for part in parts:
+            while part:
+                piece, part = await beside(unpacker.piece, part)
                 yield piece
-                while len(piece) == PIECE and not unpacker.eof:
-                    piece = await beside(unpacker.decompress, unpacker.unconsumed_tail, PIECE)
-                    yield piece
-            except zlib.error as error:
-                raise _damaged(coding) from error
-            part = unpacker.unused_data
-    if not unpacker.eof:
-        raise _damaged(coding)
+        while not unpacker.ended:
+            piece, _ = await beside(unpacker.piece, b"")
+            if not piece:
+                raise zlib.error("it is cut off")
+            yield piece
+    except zlib.error as error:
+        message = f"The body is not whole {coding} data, which its Content-Encoding says it is."
+        raise Refusal(400, "bad_encoding", message) from error
 
 
-def _damaged(coding: str) -> Refusal:
-    return Refusal(400, "bad_encoding", f"The body is not whole {coding} data, which its Content-Encoding says it is.")
+class Unpacker:
+    """Of one body, which may have several members if it is gzip. Raises `zlib.error`."""
+
+    def __init__(self, coding: str):
+        self.coding = coding
+        self._member = zlib.decompressobj(WINDOW[coding])
+
+    @property
+    def ended(self) -> bool:
+        return self._member.eof
+
+    def piece(self, packed: bytes) -> tuple[bytes, bytes]:
+        """At most `PIECE` bytes, and what is still packed."""
+        found, left = [], PIECE
+        while left:
+            if packed and self.ended:
+                if self.coding != "gzip":
+                    raise zlib.error("more follows")
+                self._member = zlib.decompressobj(WINDOW[self.coding])
+            found.append(self._member.decompress(packed, left))
+            left -= len(found[-1])
+            packed = self._member.unconsumed_tail or self._member.unused_data
+            if not packed:
+                break
+        return b"".join(found), packed

@@ -228,15 +228,13 @@ async def body_of(request: Request, limits: Limits) -> bytes:
     return b"".join([part async for part in limited(request, limits)])
 
 
-async def limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+def limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
     """The body as it comes, unpacked; raises `Refusal` as soon as it is too large, packed or unpacked."""
     coding = request.headers.get("content-encoding", "").strip().lower()
     parts = _bounded(request.stream(), limits.body_bytes)
-    if coding not in ("", "identity"):
-        unpacked = content_encoding.unpacked(parts, coding, request.app.state.service.beside)
-        parts = _bounded(unpacked, limits.body_bytes)
-    async for part in parts:
-        yield part
+    if coding in ("", "identity"):
+        return parts
+    return _bounded(content_encoding.unpacked(parts, coding, request.app.state.service.beside), limits.body_bytes)
 
 
 async def _bounded(parts: AsyncIterator[bytes], most: int) -> AsyncGenerator[bytes, None]:

@@ -16,7 +16,7 @@ from torchworks.serving.request_guard import same_secret
 from torchworks.serving.routing import Router
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-FORWARDED = re.compile(r"x-forwarded-.*|forwarded|via|x-real-ip|.*client-ip|cf-connecting-ip|cdn-loop|x-envoy-.*")
+FORWARDED = re.compile(r".*forwarded.*|via|x-real-ip|.*client-ip|.*connecting-ip|cdn-loop|x-envoy-.*")
 """Headers by which a proxy shows itself."""
 
 
