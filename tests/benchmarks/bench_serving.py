@@ -33,6 +33,7 @@ import torch
 import uvloop
 from fastapi_peer import Reader
 from load import Call, Line, Outcome, allow_connections, closed_loop, message, open_loop, summary
+from neighbours import answered_beside, bad_messages
 from PIL import Image
 from report import Target, print_machine, print_targets, save
 from rich.console import Console
@@ -74,14 +75,18 @@ def main() -> None:
         closed = measure_closed(services, calls, rounds, seconds)
         capacity = {name: statistics.median(each["throughput"] for each in found) for name, found in closed.items()}
         opened = measure_open(services, calls, capacity, seconds)
+        beside = measure_neighbours(services, calls)
 
     overhead = {name: 1000 * (statistics.median(found) - statistics.median(direct)) for name, found in alone.items()}
     print_closed(console, closed, overhead)
     print_open(console, opened)
+    print_neighbours(console, beside)
     targets = targets_of(closed, opened, capacity, overhead)
+    targets.append(unharmed(beside))
     print_targets(console, targets)
     elapsed = round(time.monotonic() - begun, 1)
-    save(given.out, machine=machine, targets=targets, seconds=elapsed, closed=closed, open=opened, overhead_ms=overhead)
+    figures = {"closed": closed, "open": opened, "overhead_ms": overhead, "neighbours": beside}
+    save(given.out, machine=machine, targets=targets, seconds=elapsed, **figures)
     console.print(f"{elapsed:.0f} s; saved as {given.out}")
 
 
@@ -247,6 +252,16 @@ def measure_open(
     return found
 
 
+def measure_neighbours(services: dict[str, Service], calls: dict[str, list[Call]]) -> dict[str, dict[str, int]]:
+    """What becomes of good requests that come together with bad ones."""
+    found: dict[str, dict[str, int]] = {}
+    for name, service in services.items():
+        bad = bad_messages(service.url, as_json=name == LITSERVE)
+        with service.turn():
+            found[name] = dict(uvloop.run(answered_beside(service.url, calls[name], bad)))
+    return found
+
+
 # ---- printing --------------------------------------------------------------------------------------------
 
 
@@ -289,6 +304,21 @@ def print_open(console: Console, opened: dict[str, dict[str, dict[str, Any]]]) -
                 str(row["refused"]), _ms(row["refused_p99_ms"]), str(row["failed"] + row["wrong"]),
             )  # fmt: skip
     console.print(table)
+
+
+def print_neighbours(console: Console, beside: dict[str, dict[str, int]]) -> None:
+    table = Table(title="good requests that come together with bad and ragged ones", title_justify="left")
+    for name in ("service", "right answers", "harmed"):
+        table.add_column(name, justify="left" if name == "service" else "right")
+    for name, found in beside.items():
+        table.add_row(name, str(found.get("right", 0)), str(found.get("harmed", 0)))
+    console.print(table)
+
+
+def unharmed(beside: dict[str, dict[str, int]]) -> Target:
+    harmed = {name: found.get("harmed", 0) for name, found in beside.items()}
+    counts = "; ".join(f"{name} {count}" for name, count in harmed.items())
+    return Target("no good request harmed by bad ones beside it", counts, harmed[OURS] == 0)
 
 
 def _ms(value: float | None) -> str:

@@ -33,6 +33,8 @@ class Prediction:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     """As decoded; empty when the request was refused."""
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
+    trial: bool = False
+    """Somebody tried the model, and says so: such rows say nothing of how those of the callers are spread."""
 
     @property
     def answered(self) -> bool:
