@@ -29,10 +29,11 @@ from typing import Any
 import uvloop
 from fastapi_peer import Reader
 from load import Call, Line, Outcome, allow_connections, closed_loop, open_loop, summary
+from neighbours import answered_beside, bad_messages
 from report import print_machine, print_targets, save
 from rich.console import Console
 from services import FASTAPI, LITSERVE, OURS, Service, make_bundle, make_calls, started
-from serving_report import print_closed, print_open, print_steps, targets_of
+from serving_report import print_closed, print_neighbours, print_open, print_steps, targets_of, unharmed
 
 from torchworks.serving.bundle import open_bundle
 
@@ -71,20 +72,23 @@ def main() -> None:
         closed = measure_closed(services, calls, rounds, seconds)
         capacity = {name: statistics.median(each["throughput"] for each in found) for name, found in closed.items()}
         opened = measure_open(services, calls, capacity, rounds, seconds)
+        beside = measure_neighbours(services, calls)
         refused_first = measure_first(bundle, capacity[OURS])
         steps = measure_steps(bundle, capacity[OURS])
 
     overhead = {name: 1000 * (statistics.median(found) - statistics.median(direct)) for name, found in alone.items()}
     print_closed(console, closed, overhead)
     print_open(console, opened)
+    print_neighbours(console, beside)
     print_steps(console, steps)
-    targets = targets_of(closed, opened, overhead, refused_first)
+    targets = [*targets_of(closed, opened, overhead, refused_first), unharmed(beside)]
     print_targets(console, targets)
     elapsed = round(time.monotonic() - begun, 1)
     figures = {
         "closed": closed,
         "open": opened,
         "overhead_ms": overhead,
+        "neighbours": beside,
         "refused_first": refused_first,
         "steps": steps,
     }
@@ -147,6 +151,16 @@ def measure_open(
                     outcomes, callers = loaded(open_loop(service.url, calls[name], [(rate(name), seconds)], turn))
                 row = {"rate": rate(name), "callers": callers, **summary(outcomes, LIMIT)}
                 found[name].setdefault(title, []).append(row)
+    return found
+
+
+def measure_neighbours(services: dict[str, Service], calls: dict[str, list[Call]]) -> dict[str, dict[str, int]]:
+    """What becomes of good requests that come together with bad ones."""
+    found: dict[str, dict[str, int]] = {}
+    for name, service in services.items():
+        bad = bad_messages(service.url, as_json=name == LITSERVE)
+        with service.turn():
+            found[name] = dict(uvloop.run(answered_beside(service.url, calls[name], bad)))
     return found
 
 

@@ -73,6 +73,21 @@ def print_steps(console: Console, steps: list[Round]) -> None:
     console.print(table)
 
 
+def print_neighbours(console: Console, beside: dict[str, dict[str, int]]) -> None:
+    table = Table(title="good requests that come together with bad and ragged ones", title_justify="left")
+    for name in ("service", "right answers", "harmed"):
+        table.add_column(name, justify="left" if name == "service" else "right")
+    for name, found in beside.items():
+        table.add_row(name, str(found.get("right", 0)), str(found.get("harmed", 0)))
+    console.print(table)
+
+
+def unharmed(beside: dict[str, dict[str, int]]) -> Target:
+    harmed = {name: found.get("harmed", 0) for name, found in beside.items()}
+    counts = "; ".join(f"{name} {count}" for name, count in harmed.items())
+    return Target("no good request harmed by bad ones beside it", counts, harmed[OURS] == 0)
+
+
 def middle(rounds: list[Round], name: str) -> float | None:
     found = [each[name] for each in rounds if each[name] is not None]
     return statistics.median(found) if found else None

@@ -53,7 +53,8 @@ log = logging.getLogger("torchworks.serving")
 
 def serve(arguments: Serve) -> int:
     """Listen until a signal comes; prints the address when requests are answered."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("torchworks").setLevel(logging.INFO)  # other libraries' warnings are enough
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = _settings(arguments)
     _check_host(arguments, settings)
