@@ -106,6 +106,7 @@ def test_what_is_checked_is_opened_as_the_package_s_recipes_open_their_data(toys
     _, printed, _ = toys("check", "--help")
     assert "--loader.workers" in printed
     assert "--loader.image-size" not in printed  # the toys read no images
+    assert "coco:" not in printed, "data of other packages"
     assert cli.main("shop", None, {"check": cli.check_command(ImageConfig)}, ["check", "--help"]) == 0
     assert "--loader.image-size" in capsys.readouterr().out
 

@@ -139,7 +139,7 @@ def _collect(given: dict[str, Any], sums: dict[str, list[Any]], metrics: dict[st
 
 
 def _compute(sums: dict[str, list[Any]], metrics: dict[str, "Metric"]) -> dict[str, float]:
-    scores = {name: float(total / count) for name, (total, count) in sums.items()}
+    scores = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}
     for name, metric in metrics.items():
         value = metric.compute()
         several = value if isinstance(value, dict) else {name: value}

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -100,6 +101,31 @@ class Silent:
     say: Callable[[str], None] = staticmethod(lambda text: None)
     write = staticmethod(lambda kind, step, metrics: None)
     close = staticmethod(lambda: None)
+
+
+class Estimate(Silent):
+    """For a training of `steps` steps within another command: `say` is told once how long it takes, as measured over
+    some steps after the first."""
+
+    MEASURED = 8  # steps
+
+    def __init__(self, steps: int, say: Callable[[str], None]):
+        self._steps, self._say, self._since = steps, say, 0.0
+        self.advance = self._advance
+
+    def _advance(self, step: int) -> None:
+        if step == 1:
+            self._since = time.monotonic()
+        elif step == 1 + self.MEASURED:
+            seconds = (time.monotonic() - self._since) / self.MEASURED * self._steps
+            self._say(
+                f"{self._steps} steps, about {f'{seconds:.0f} s' if seconds < 100 else f'{seconds / 60:.0f} min'}"
+            )
+
+
+def first_says(rank: int) -> Callable[[str], None]:
+    """Prints a line at once in the first process, and nothing in the others."""
+    return partial(print, flush=True) if rank == 0 else Silent.say
 
 
 def _shown(name: str, value: float) -> bool:
