@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -182,6 +183,13 @@ def test_signs_and_file_names_that_an_output_lacks_end_nothing(failing, monkeypa
     assert told.startswith(r"The image cat\udcff.jpg is 3 ")
     assert told.endswith(r"and has no class \u732b.")
     assert ("3 x 2 ..." in told) == (encoding != "cp1251")
+
+
+def test_a_librarys_warning_is_its_text_without_a_path(toys, monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    toys("list")
+    told = warnings.formatwarning("No positive\n samples in targets", UserWarning, "/lib/torchmetrics/auroc.py", 44)
+    assert told == "warning: No positive samples in targets\n"
 
 
 def test_debug_shows_the_traceback(failing):

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,8 @@ def main(package: str, default: str | None, commands: dict[str, Command], argume
     _print_in_any_encoding()
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if not debug:
+        warnings.formatwarning = _without_place  # ty: ignore[invalid-assignment]
     try:
         if default is not None:
             # only `check` itself loads the recipes to learn what it takes
@@ -103,6 +106,13 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
         raise error
     signs = error.object[error.start : error.end]
     return "".join(_PLAIN.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
+
+
+def _without_place(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of a library as its text alone: the user can do nothing with the file and the line."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def program(package: str, *, default: str | None, commands: dict[str, Command]) -> Callable[[], NoReturn]:
