@@ -311,12 +311,23 @@ def with_data(monkeypatch, change):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"fingerprint": "other"}, "as many samples, but others or other labels"),
         ({"fingerprint": "fewer", "train": range(500)}, "500 samples for training, then 512"),
-        ({"schema": Schema((Field("label", "label", (), ("0", "1", "fox")),))}, "new classes: fox"),
+        (
+            {"fingerprint": "more", "schema": Schema((Field("label", "label", (), ("0", "1", "fox")),))},
+            "new classes: fox",
+        ),
     ],
 )
-def test_data_that_changed_are_named_and_the_run_stays_as_it_was(toys, finished, monkeypatch, change, words):
+def test_other_samples_in_the_same_number_are_said_and_the_training_goes_on(toys, finished, monkeypatch):
+    with_data(monkeypatch, lambda source: dataclasses.replace(source, fingerprint="other"))
+    code, out, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 0, err
+    assert "The data of circle and ring have changed since the run was made: as many samples" in out
+
+
+def test_data_with_more_or_fewer_samples_or_classes_are_named_and_the_run_stays_as_it_was(
+    toys, finished, monkeypatch, change, words
+):
     before = contents(finished)
     with monkeypatch.context() as patch:
         with_data(patch, lambda source: dataclasses.replace(source, **change))

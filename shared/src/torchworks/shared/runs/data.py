@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torchworks.shared.config import UserError
+from torchworks.shared.data.listing import some
 from torchworks.shared.data.source import Source
 
 Described = list[dict[str, Any]]
@@ -24,22 +25,28 @@ def describe_data(sources: Sequence[Source]) -> Described:
     ]
 
 
-def check_unchanged(before: Described, now: Described, run: str) -> None:
-    """Raise `UserError` that names what has changed between two descriptions of a run's data."""
-    said = [text for then, data in zip(before, now, strict=False) if (text := _change(then, data))]
-    if said:
+def check_unchanged(before: Described, now: Described, run: str) -> list[str]:
+    """Sentences about samples that are others than in the description of a run's data from `before`, in the same number.
+    Raises `UserError` if there are more or fewer, or other classes: then a training cannot go on where it was."""
+    pairs = [
+        (then, data) for then, data in zip(before, now, strict=False) if then["fingerprint"] != data["fingerprint"]
+    ]
+    if said := [text for pair in pairs if (text := _difference(*pair))]:
         raise UserError(
             f"The data of the run {run} have changed since it was made: {'; '.join(said)}. A run is continued with its "
             "own data, in their order. Put them back, or start a new run; this one is as it was."
         )
+    return [
+        f"The data of {data['name']} have changed since the run was made: as many samples, but some have other contents "
+        "or labels, or this machine draws them otherwise. The training goes on with them."
+        for _, data in pairs
+    ]
 
 
-def _change(then: dict[str, Any], now: dict[str, Any]) -> str:
-    """What makes `now` other data than `then`; '' if nothing does."""
-    if then["fingerprint"] == now["fingerprint"] and then["classes"] == now["classes"]:
-        return ""
+def _difference(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """The classes that are new and gone, and the numbers of samples that differ; '' if neither do."""
     new = [name for name in now["classes"] if name not in then["classes"]]
     gone = [name for name in then["classes"] if name not in now["classes"]]
-    found = [f"{text} {', '.join(names[:5])}" for text, names in (("new classes:", new), ("gone:", gone)) if names]
+    found = [f"{text} {some(names)}" for text, names in (("new classes:", new), ("gone:", gone)) if names]
     found += [f"{now[part]} samples for {part}, then {then[part]}" for part in PARTS if now[part] != then[part]]
-    return f"{now['name']} has {'; '.join(found) or 'as many samples, but others or other labels'}"
+    return f"{now['name']} has {'; '.join(found)}" if found else ""

@@ -100,7 +100,8 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
     parameters = sum(p.numel() for net in experiment.task.nets().values() for p in net.parameters())
     data = describe_data(experiment.sources)
     if resume and (resume / "env.json").exists():
-        check_unchanged(read_json(resume / "env.json").get("data", []), data, str(resume))
+        for note in check_unchanged(read_json(resume / "env.json").get("data", []), data, str(resume)):
+            progress.say(note)
     folder = resume or _shared_folder(config, device, out)
     saved = _newest(resume, progress) if resume else None
     try:
