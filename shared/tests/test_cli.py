@@ -311,10 +311,10 @@ def with_data(monkeypatch, change):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"fingerprint": "fewer", "train": range(500)}, "500 samples for training, then 512"),
+        ({"fingerprint": "fewer", "train": range(500)}, "500 samples for training instead of 512"),
         (
             {"fingerprint": "more", "schema": Schema((Field("label", "label", (), ("0", "1", "fox")),))},
-            "new classes: fox",
+            "new classes fox",
         ),
     ],
 )

@@ -28,8 +28,9 @@ def describe_data(sources: Sequence[Source]) -> Described:
 def check_unchanged(before: Described, now: Described, run: str) -> list[str]:
     """Sentences about samples that are others than in the description of a run's data from `before`, in the same number.
     Raises `UserError` if there are more or fewer, or other classes: then a training cannot go on where it was."""
+    same = ("fingerprint", "classes")
     pairs = [
-        (then, data) for then, data in zip(before, now, strict=False) if then["fingerprint"] != data["fingerprint"]
+        (then, data) for then, data in zip(before, now, strict=False) if any(then[name] != data[name] for name in same)
     ]
     if said := [text for pair in pairs if (text := _difference(*pair))]:
         raise UserError(
@@ -47,6 +48,8 @@ def _difference(then: dict[str, Any], now: dict[str, Any]) -> str:
     """The classes that are new and gone, and the numbers of samples that differ; '' if neither do."""
     new = [name for name in now["classes"] if name not in then["classes"]]
     gone = [name for name in then["classes"] if name not in now["classes"]]
-    found = [f"{text} {some(names)}" for text, names in (("new classes:", new), ("gone:", gone)) if names]
-    found += [f"{now[part]} samples for {part}, then {then[part]}" for part in PARTS if now[part] != then[part]]
-    return f"{now['name']} has {'; '.join(found)}" if found else ""
+    found = [
+        f"{text} {some(names)}" for text, names in (("new classes", new), ("no longer the classes", gone)) if names
+    ]
+    found += [f"{now[part]} samples for {part} instead of {then[part]}" for part in PARTS if now[part] != then[part]]
+    return f"{now['name']} has {', '.join(found)}" if found else ""

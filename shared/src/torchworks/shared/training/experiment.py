@@ -99,9 +99,8 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
         progress.say(note)
     parameters = sum(p.numel() for net in experiment.task.nets().values() for p in net.parameters())
     data = describe_data(experiment.sources)
-    if resume and (resume / "env.json").exists():
-        for note in check_unchanged(read_json(resume / "env.json").get("data", []), data, str(resume)):
-            progress.say(note)
+    for note in check_unchanged(_recorded(resume), data, str(resume)):
+        progress.say(note)
     folder = resume or _shared_folder(config, device, out)
     saved = _newest(resume, progress) if resume else None
     try:
@@ -126,6 +125,12 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
             run.discard(folder)
         raise
     return _report(config, experiment, trainer, result, folder, parameters)
+
+
+def _recorded(resume: Path | None) -> Described:
+    """The data of the run to continue; none of a run that was made before they were recorded."""
+    known = resume is not None and (resume / "env.json").exists()
+    return read_json(resume / "env.json").get("data", []) if known else []
 
 
 def _write_config(config: Config, folder: Path) -> None:
