@@ -106,6 +106,11 @@ def split_listing(
         train, test = _given_parts(listing, scans, good)
         leaks = len(good) - len(train) - len(test)
         notes = [f"Training images that are test images too were left out of the training: {leaks}."] * bool(leaks)
+    if listing.parts and test and not train:
+        raise UserError(
+            f"Every training image in {listing.base} is a test image too, so none is left to learn from. Give the test "
+            "part images of its own, or leave it out: some are then held back for testing."
+        )
     for rows, name in ((train, "training"), (test, "testing")):
         if not rows:
             raise UserError(
