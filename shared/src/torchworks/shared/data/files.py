@@ -53,7 +53,8 @@ def alike(names: Iterable[str]) -> list[str]:
 # -------------------------------------------------------------------------------------------------------- parts
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
+    """The words of a name in small letters, `hold-out` as one."""
     text = re.sub(r"(?i)(hold|held)[^a-z]*out", "holdout", name)
     return [word for word in re.split(r"[^a-z]+", text.lower()) if word]
 
@@ -61,13 +62,13 @@ def _words(name: str) -> list[str]:
 def part_named(name: str) -> str:
     """`train` or `test` if a folder or list of this name is a part of a split and nothing else, such as `Training`,
     `val2017` or `test_set`; else nothing."""
-    words = [word for word in _words(name) if word not in _FILLERS]
+    words = [word for word in words_of(name) if word not in _FILLERS]
     return part_of(name) if len(words) == 1 else ""
 
 
 def part_of(*names: str) -> str:
     """`train` or `test` if one of the words in `names` says so, else nothing."""
-    words = [word for name in names for word in _words(name)]
+    words = [word for name in names for word in words_of(name)]
     if any(word in TRAIN for word in words):
         return "train"
     return "test" if any(word in HELD_OUT for word in words) else ""
@@ -80,7 +81,7 @@ def choose_parts(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name in names:
         if part_of(name):
-            groups[tuple(word for word in _words(name) if word not in (*TRAIN, *HELD_OUT, *_FILLERS))].append(name)
+            groups[tuple(word for word in words_of(name) if word not in (*TRAIN, *HELD_OUT, *_FILLERS))].append(name)
     whole = [group for group in groups.items() if {part_of(name) for name in group[1]} == {"train", "test"}]
     if () in dict(whole):
         whole = [((), groups[()])]
@@ -95,7 +96,7 @@ def choose_parts(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _rank(name: str, order: Sequence[str]) -> int:
-    return min((order.index(word) for word in _words(name) if word in order), default=len(order))
+    return min((order.index(word) for word in words_of(name) if word in order), default=len(order))
 
 
 # ------------------------------------------------------------------------------------------------- what there is
@@ -168,6 +169,15 @@ class Finder:
             self._names[folder] = _grouped(folder, lambda path: path.name)
         like = self._names[folder].get(key(name), [])
         return like[0] if len(like) == 1 else None
+
+    def located(self, folders: Sequence[Path], written: str) -> Path | None:
+        """The file that labels call `written`: where that leads, in one of `folders`, or there under its last folders
+        or its name alone, as labels from other machines want it."""
+        if os.path.isabs(written) and os.path.isfile(written):
+            return Path(written)
+        tried = dict.fromkeys((written, *tails(written)))
+        found = (self.find(folder, path) for path in tried for folder in folders)
+        return next((file for file in found if file and file.is_file()), None)
 
     def partners(self, folder: Path, stem: str, marks: Sequence[str], endings: Sequence[str]) -> list[Path]:
         """The files in `folder` that are called `stem` with the first of `marks` that there is and one of `endings`,

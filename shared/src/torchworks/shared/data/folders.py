@@ -132,9 +132,7 @@ def _unwrapped(folder: Path) -> Path:
 # ------------------------------------------------------------------------------------------------------ classes
 
 
-def _contents(
-    folder: Path, inventory: Inventory
-) -> tuple[list[tuple[str, Path]], list[Path], list[str]]:
+def _contents(folder: Path, inventory: Inventory) -> tuple[list[tuple[str, Path]], list[Path], list[str]]:
     """(class, file) pairs, files without a class, and class folders without images."""
     folders = folders_in(folder)
     copies = [entry for entry in folders if _is_copy(entry, folders)]

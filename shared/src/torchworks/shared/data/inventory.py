@@ -21,14 +21,19 @@ class Inventory:
     """The files below `base`: those that are used (`use`), those that are left out for a reason (`leave`), and all
     others."""
 
-    def __init__(self, base: Path, unused: str = "Images that nothing names, left out"):
-        self.base, self.unused = base, unused
+    def __init__(self, base: Path, title: str = "Images that nothing names, left out"):
+        self.base, self.title = base, title
         self._used: set[str] = set()
         self._left: dict[str, list[Path]] = defaultdict(list)
 
     def use(self, *files: Path | None) -> None:
         """Take files for accounted: they are used, or a finding of the reader names them."""
         self._used |= {_place(file) for file in files if file}
+
+    def unused(self, files: Sequence[Path]) -> list[Path]:
+        """Those of `files` that are not accounted for yet."""
+        left = {_place(path) for paths in self._left.values() for path in paths}
+        return [file for file in files if _place(file) not in self._used | left]
 
     def leave(self, reason: str, *paths: Path) -> None:
         """Leave out files, or folders with all that is in them. `reason` begins a sentence, such as: A third part."""
@@ -52,7 +57,7 @@ class Inventory:
             text = f"Files of kinds that are not read, left out: {self._kinds(photos)}"
             warnings.append(f"{text}. Convert images among them to JPEG or PNG.")
         if images:
-            warnings.append(f"{self.unused}: {_listed([self._name(file) for file in images])}.")
+            warnings.append(f"{self.title}: {_listed([self._name(file) for file in images])}.")
         if locked:
             warnings.append(f"Folders without permission to read them, left out: {_listed(list(map(str, locked)))}.")
         if others:

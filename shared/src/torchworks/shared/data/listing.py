@@ -157,7 +157,9 @@ def contradictions(listing: Listing, scans: Sequence[Scan], good: list[int]) -> 
 def look_alikes(classes: Sequence[str]) -> tuple[str, ...]:
     """A note on classes whose names are almost the same."""
     same = alike(classes)
-    text = f"Classes whose names differ in case, spaces or accents alone: {len(same)} ({some(same)}). Are they the same?"
+    text = (
+        f"Classes whose names differ in case, spaces or accents alone: {len(same)} ({some(same)}). Are they the same?"
+    )
     return (text,) * bool(same)
 
 
