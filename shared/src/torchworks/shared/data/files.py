@@ -114,23 +114,25 @@ def folders_in(folder: Path) -> list[Path]:
     return [entry for entry in entries(folder) if entry.is_dir()]
 
 
-def walk(folder: Path, locked: list[Path] | None = None, above: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """All files below a folder, by name. Links are followed, but not those to a folder that they lie in. Without
-    permission it raises `UserError`, or adds the folder to `locked` if that is given."""
+def walk(folder: Path, passed: list[Path] | None = None, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """All files below a folder, by name. Links are followed, but not those that lead back to a folder they lie in.
+    Without permission it raises `UserError`; with a list `passed` it goes on, and adds to that what it passed over."""
     real = os.path.realpath(folder)
-    if real in above:
-        return
+    around = above | {os.path.realpath(folder.parent)} if folder.is_symlink() else above
     try:
+        if any(f"{outer}{os.sep}".startswith(f"{real}{os.sep}") for outer in around):
+            raise RecursionError
         with os.scandir(folder) as scanned:
             inside = sorted((entry for entry in scanned if not is_hidden(entry.name)), key=lambda entry: entry.name)
-    except PermissionError:
-        if locked is None:
+    except (PermissionError, RecursionError) as error:
+        if passed is None and isinstance(error, PermissionError):
             raise UserError(f"Permission denied: {folder}.") from None
-        locked.append(folder)
-        return
+        inside = []
+        if passed is not None:
+            passed.append(folder)
     for entry in inside:
         if entry.is_dir():
-            yield from walk(folder / entry.name, locked, above | {real})
+            yield from walk(folder / entry.name, passed, above | {real})
         else:
             yield folder / entry.name
 

@@ -42,12 +42,12 @@ class Inventory:
     def lines(self, folders: Sequence[Path] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(warnings, facts) on all that lies in `folders` (by default `base`): a sentence for each reason, with counts
         and the first names."""
-        facts, said, locked = [], set(self._used), []
+        facts, said, passed = [], set(self._used), []
         for reason, paths in self._left.items():
-            inside = {path: list(walk(path, locked)) if path.is_dir() else [path] for path in paths}
+            inside = {path: list(walk(path, passed)) if path.is_dir() else [path] for path in paths}
             said |= {_place(file) for files in inside.values() for file in files}
             facts.append(f"{reason}, left out: {_listed([self._sized(*item) for item in inside.items()])}.")
-        found = {_place(file): file for folder in folders or (self.base,) for file in walk(folder, locked)}
+        found = {_place(file): file for folder in folders or (self.base,) for file in walk(folder, passed)}
         rest = [file for place, file in found.items() if place not in said]
         photos = [file for file in rest if ending(file) in PHOTOS]
         images = [file for file in rest if ending(file) not in PHOTOS and is_image_file(file)]
@@ -58,8 +58,10 @@ class Inventory:
             warnings.append(f"{text}. Convert images among them to JPEG or PNG.")
         if images:
             warnings.append(f"{self.title}: {_listed([self._name(file) for file in images])}.")
-        if locked:
-            warnings.append(f"Folders without permission to read them, left out: {_listed(list(map(str, locked)))}.")
+        if names := list(dict.fromkeys(map(self._name, passed))):
+            warnings.append(
+                f"Folders without permission, or links back to a folder around them, left out: {_listed(names)}."
+            )
         if others:
             facts.append(f"Other files, left out: {self._kinds(others)}.")
         return tuple(warnings), tuple(facts)

@@ -54,6 +54,8 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     inventory = Inventory(base)
     train_folder, test_folder = _part_folders(base, inventory)
     good = _images(Finder().find(train_folder, "good") or train_folder / "good")
+    if not test_folder.is_dir():
+        raise UserError(f"{base} has no folder test. {_LAYOUT}")
     kinds = {key(folder.name): folder for folder in folders_in(test_folder)}
     if "good" not in kinds or len(kinds) < 2:
         raise UserError(f"{test_folder} must hold the folder good and one for each kind of defect. {_LAYOUT}")
@@ -93,7 +95,7 @@ def _part_folders(base: Path, inventory: Inventory) -> tuple[Path, Path]:
         raise UserError(f"There is no folder {base}.{near} Give it as mvtec:PATH. {_LAYOUT}")
     chosen, others = choose_parts([folder.name for folder in folders_in(base)])
     if not chosen:
-        raise UserError(f"{base} has no folder train beside a folder test. {_LAYOUT}")
+        return base / "train", base / "test"
     for name in others:
         inventory.leave("A further part of the split", base / name)
     return base / chosen["train"], base / chosen["test"]

@@ -13,12 +13,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.boxes.check import labelled_source
 from torchworks.shared.data.boxes.folders import base_folder, shown
-from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
+from torchworks.shared.data.boxes.labels import Box, Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Outline, polygons, runs, strays
 from torchworks.shared.data.boxes.sample import IGNORED
 from torchworks.shared.data.files import Finder, choose_parts, ending, entries, folders_in, part_of, words_of
@@ -215,7 +215,7 @@ class _File:
             return self._wrong("outline", place, str(error))
         if count := strays(segmentation):
             self._wrong("part", place, f"{count} left out")
-        return Thing(tuple(box), IGNORED if _is_true(entry.get("iscrowd")) else label, place, outline)
+        return Thing(cast(Box, tuple(box)), IGNORED if _is_true(entry.get("iscrowd")) else label, place, outline)
 
     def _wrong(self, kind: str, place: str, text: str) -> None:
         self.faults.append(Fault(kind, place, text))
