@@ -10,6 +10,7 @@ Other cases, and names of parts such as Training and Testing, do as well. Withou
 Shape letters: N images, S pixels.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from torchworks.shared.data import FileDataset, Source
 from torchworks.shared.data.boxes.mask_files import ENDINGS, MIDDLE
 from torchworks.shared.data.dataset import TensorDataset, gather
 from torchworks.shared.data.files import Finder, choose_parts, entries, folders_in, key
-from torchworks.shared.data.images import is_image_file, scan
+from torchworks.shared.data.images import Scan, is_image_file, scan
 from torchworks.shared.data.inventory import Inventory
 from torchworks.shared.data.listing import natural, some
 from torchworks.shared.data.schema import Schema, image_schema
@@ -74,6 +75,7 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     schema = image_schema(config.channels or (1 if grey else 3), config.image_size, classes)
     train, test = _parts(good, tests, schema)
     masks, notes = _masks(base, classes, tests)
+    _check_shapes(masks or (), scans[len(good) :])
     inventory.use(*good, *(file for file, _ in tests), *(masks or ()))
     left, facts = inventory.lines()
     part = test if masks is None else MaskedDataset(test, masks)
@@ -132,6 +134,26 @@ def _masks(
     if missing:
         raise UserError(f"{len(missing)} defective images have no mask: {some(missing)}. {_LAYOUT}")
     return found, ()
+
+
+def _check_shapes(masks: Sequence[Path | None], scans: Sequence[Scan]) -> None:
+    """Raise `UserError` for masks of another shape than their images; they may have more or fewer pixels."""
+    wrong = []
+    for mask, found in zip(masks, scans, strict=False):
+        width, height = _size(mask) if mask else (0, 0)
+        if abs(width * found.height - height * found.width) > max(width, height, found.width, found.height):
+            turned = " (turned by its EXIF orientation)" * found.turned
+            wrong.append(f"{mask}: {width} × {height}, the image {found.width} × {found.height}{turned}")
+    if wrong:
+        raise UserError(f"{len(wrong)} masks have another shape than their images: {some(wrong, 3)}. Draw them anew.")
+
+
+def _size(mask: Path) -> tuple[int, int]:
+    try:
+        with Image.open(mask) as held:
+            return held.size
+    except (OSError, ValueError):  # refused with its reason when it is read
+        return 0, 0
 
 
 def read_mask(path: Path | None, size: int) -> Tensor:
