@@ -67,6 +67,15 @@ def test_a_table_s_parts_are_recognised_by_the_same_names(tmp_path):
     assert "Lines of a further part of the split, left out: 2 (holdout)." in listing.facts
 
 
+def test_a_test_part_without_labels_gives_way_to_one_that_has_them(tmp_path):
+    pets(tmp_path / "set" / "train", 3)
+    pets(tmp_path / "set" / "val", 2, 50)
+    fill(tmp_path / "set" / "test", 5, 300)
+    listing = list_folder(str(tmp_path / "set"))
+    assert {file.relative_to(tmp_path / "set").parts[0] for file in listing.files} == {"train", "val"}
+    assert listing.facts == ("A further part of the split, left out: 1 (test (5 files)).",)
+
+
 def test_names_that_only_contain_the_name_of_a_part_are_none():
     assert [part_named(name) for name in ("train station", "latest", "contest", "evaluator", "validated")] == [""] * 5
     assert choose_parts(["cats_train", "cats_test", "dogs_train", "dogs_test"]) == ({}, [])

@@ -298,6 +298,7 @@ def test_a_stray_part_of_a_polygon_is_dropped_and_the_object_stays(tmp_path):
         each("segmentation", lambda entry: entry["segmentation"][0]),
         each("file_name", lambda entry: f"D:\\export\\{entry['file_name']}", "images"),
         each("file_name", lambda entry: entry["file_name"].upper(), "images"),
+        each("file_name", lambda entry: f"/data/upload/%3{entry['file_name']}", "images"),
         lambda table: table["categories"].append({"id": "7", "name": "cat"}),
     ],
 )
@@ -384,6 +385,13 @@ def test_masks_may_have_any_ending_of_an_image_in_any_case(tmp_path):
     base = masks(tmp_path / "upper", lambda i: Image.fromarray(square()), "PNG")
     assert len(read_masks(str(base)).images) == 6
     base = masks(tmp_path / "jpegs", lambda i: Image.fromarray(square()), "jpg")
+    source = opened(f"masks:{base}")
+    assert source.schema["mask"].classes == ("background", "foreground")
+    assert np.array_equal(source.train[0]["mask"].numpy(), square(1))
+
+
+def test_black_and_white_may_have_16_bits(tmp_path):
+    base = masks(tmp_path / "set", lambda i: Image.fromarray(square().astype(np.uint16) * 257))
     source = opened(f"masks:{base}")
     assert source.schema["mask"].classes == ("background", "foreground")
     assert np.array_equal(source.train[0]["mask"].numpy(), square(1))

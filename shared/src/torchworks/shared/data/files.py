@@ -11,6 +11,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from torchworks.shared.config import UserError
 
@@ -119,17 +120,18 @@ def walk(folder: Path, passed: list[Path] | None = None, above: frozenset[str] =
     Without permission it raises `UserError`; with a list `passed` it goes on, and adds to that what it passed over."""
     real = os.path.realpath(folder)
     around = above | {os.path.realpath(folder.parent)} if folder.is_symlink() else above
+    inside: list[os.DirEntry[str]] = []
+    passed_over = any(f"{outer}{os.sep}".startswith(f"{real}{os.sep}") for outer in around)
     try:
-        if any(f"{outer}{os.sep}".startswith(f"{real}{os.sep}") for outer in around):
-            raise RecursionError
-        with os.scandir(folder) as scanned:
-            inside = sorted((entry for entry in scanned if not is_hidden(entry.name)), key=lambda entry: entry.name)
-    except (PermissionError, RecursionError) as error:
-        if passed is None and isinstance(error, PermissionError):
+        if not passed_over:
+            with os.scandir(folder) as scanned:
+                inside = sorted((entry for entry in scanned if not is_hidden(entry.name)), key=lambda entry: entry.name)
+    except PermissionError:
+        if passed is None:
             raise UserError(f"Permission denied: {folder}.") from None
-        inside = []
-        if passed is not None:
-            passed.append(folder)
+        passed_over = True
+    if passed_over and passed is not None:
+        passed.append(folder)
     for entry in inside:
         if entry.is_dir():
             yield from walk(folder / entry.name, passed, above | {real})
@@ -177,7 +179,8 @@ class Finder:
         or its name alone, as labels from other machines want it."""
         if os.path.isabs(written) and os.path.isfile(written):
             return Path(written)
-        tried = dict.fromkeys((written, *tails(written)))
+        plain = unquote(written)  # exports of web tools write my%20photo.jpg
+        tried = dict.fromkeys((written, *tails(written), plain, *tails(plain)))
         found = (self.find(folder, path) for path in tried for folder in folders)
         return next((file for file in found if file and file.is_file()), None)
 

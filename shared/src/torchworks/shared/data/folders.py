@@ -10,7 +10,17 @@ from collections import Counter
 from pathlib import Path
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data.files import choose_parts, ending, entries, folders_in, is_hidden, key, part_named, walk
+from torchworks.shared.data.files import (
+    choose_parts,
+    ending,
+    entries,
+    folders_in,
+    is_hidden,
+    key,
+    part_named,
+    part_of,
+    walk,
+)
 from torchworks.shared.data.images import SUFFIXES, is_image_file
 from torchworks.shared.data.inventory import Inventory
 from torchworks.shared.data.listing import Listing, look_alikes, natural, open_listing, some
@@ -82,6 +92,11 @@ def _parts(base: Path, inventory: Inventory) -> tuple[dict[str, Path], list[str]
     folders = folders_in(base)
     chosen, others = choose_parts([folder.name for folder in folders])
     parts = {part: base / name for part, name in chosen.items()}
+    if parts and _holds_classes(parts["train"]) and not _holds_classes(parts["test"]):
+        others = [chosen["test"], *others]  # a competition's images without labels, if another part has them
+        labelled = [base / name for name in others if part_of(name) == "test" and _holds_classes(base / name)]
+        parts["test"] = labelled[0] if labelled else parts["test"]
+        others.remove(parts["test"].name)
     if parts and _is_split(base, parts, others):
         for folder in folders:
             if folder.name in others:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data.files import Finder, choose_parts, part_named, read_text, tails
+from torchworks.shared.data.files import Finder, choose_parts, part_named, read_text
 from torchworks.shared.data.inventory import Inventory
 from torchworks.shared.data.listing import Listing, look_alikes, natural, open_listing, some
 from torchworks.shared.data.source import Source
@@ -68,7 +68,7 @@ def _files(folder: Path, paths: list[str]) -> tuple[list[Path], tuple[str, ...]]
     for path in paths:
         file = finder.find(folder, path) if not os.path.isabs(path) else None
         if file is None and not os.path.lexists(folder / path):
-            file = next((found for tail in tails(path) if (found := finder.find(folder, tail))), None)
+            file = finder.located([folder], path)
             moved += [f"{path} at {file.relative_to(folder).as_posix()}"] if file else []
         files.append(file or folder / path)
     return files, (f"Files that lie elsewhere than the table says: {len(moved)} ({some(moved, 2)}).",) * bool(moved)

@@ -94,8 +94,10 @@ def _table(file: Path) -> dict[str, Any]:
         raise UserError(
             f"{file} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}. Was it cut off?"
         ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{file} is not a JSON file.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is not in UTF-8, as JSON has to be: byte {error.start}. Save it as UTF-8.") from error
+    except RecursionError as error:
+        raise UserError(f"{file} is not a file of COCO's instances: its lists are nested too deep.") from error
     keys = ("images", "annotations", "categories")
     lacking = [key for key in keys if not isinstance(table, dict) or not isinstance(table.get(key), list)]
     if lacking:

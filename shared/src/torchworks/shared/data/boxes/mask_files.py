@@ -23,6 +23,8 @@ MARKS = ("", "_mask", "-mask")
 MIDDLE = 128
 """Value from which a pixel of a soft mask is foreground."""
 _LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2")
+_WHITE = 65535
+"""What stands for 255 in masks of 16 bits a value that are of nothing and all alone."""
 _NEAR = 8
 """How far values near 0 and 255 may lie from them."""
 _HARD = 0.8
@@ -59,7 +61,8 @@ def read_mask(path: Path) -> np.ndarray:
                 raise NotIds("unreadable", "it has too many pixels")
             if image.mode not in ("L", "P", "1", "I", "I;16"):
                 raise NotIds("color", _colors(image))
-            return np.asarray(image).astype(np.int64)
+            values = np.asarray(image).astype(np.int64)
+            return np.where(values == _WHITE, VOID, values) if np.isin(values, (0, _WHITE)).all() else values
     except NotIds:
         raise
     except Exception as error:  # decoders raise almost anything on a damaged file
