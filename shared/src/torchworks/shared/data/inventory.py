@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from torchworks.shared.data.files import ending, walk
+from torchworks.shared.data.files import ending, walk_names
 from torchworks.shared.data.images import is_image_file
 
 PHOTOS = frozenset(
@@ -42,26 +42,25 @@ class Inventory:
     def lines(self, folders: Sequence[Path] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(warnings, facts) on all that lies in `folders` (by default `base`): a sentence for each reason, with counts
         and the first names."""
-        facts, said, passed = [], set(self._used), []
+        facts, passed, said = [], [], set(self._used)
         for reason, paths in self._left.items():
-            inside = {path: list(walk(path, passed)) if path.is_dir() else [path] for path in paths}
-            said |= {_place(file) for files in inside.values() for file in files}
+            inside = {path: [*walk_names(_place(path), passed)] if path.is_dir() else [_place(path)] for path in paths}
+            said.update(*inside.values())
             facts.append(f"{reason}, left out: {_listed([self._sized(*item) for item in inside.items()])}.")
-        found = {_place(file): file for folder in folders or (self.base,) for file in walk(folder, passed)}
-        rest = [file for place, file in found.items() if place not in said]
+        found = {file for folder in folders or (self.base,) for file in walk_names(_place(folder), passed)}
+        rest = [Path(file) for file in sorted(found - said)]
         photos = [file for file in rest if ending(file) in PHOTOS]
         images = [file for file in rest if ending(file) not in PHOTOS and is_image_file(file)]
-        others = sorted({*rest} - {*photos, *images})
+        others = [file for file in rest if file not in {*photos, *images}]
         warnings = []
         if photos:
             text = f"Files of kinds that are not read, left out: {self._kinds(photos)}"
             warnings.append(f"{text}. Convert images among them to JPEG or PNG.")
         if images:
             warnings.append(f"{self.title}: {_listed([self._name(file) for file in images])}.")
-        if names := list(dict.fromkeys(map(self._name, passed))):
-            warnings.append(
-                f"Folders without permission, or links back to a folder around them, left out: {_listed(names)}."
-            )
+        if names := [self._name(Path(folder)) for folder in dict.fromkeys(passed)]:
+            text = "Folders without permission, or links back to a folder around them"
+            warnings.append(f"{text}, left out: {_listed(names)}.")
         if others:
             facts.append(f"Other files, left out: {self._kinds(others)}.")
         return tuple(warnings), tuple(facts)
@@ -71,15 +70,18 @@ class Inventory:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in counts.most_common(_SHOWN))
         return f"{len(files)} ({kinds}{'…' if len(counts) > _SHOWN else ''}; {_names(map(self._name, files))})"
 
-    def _sized(self, path: Path, files: Sequence[Path]) -> str:
+    def _sized(self, path: Path, files: Sequence[str]) -> str:
         return f"{self._name(path)} ({len(files)} file{'s' * (len(files) != 1)})" if path.is_dir() else self._name(path)
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.base).as_posix() if path.is_relative_to(self.base) else str(path)
+        place, base = Path(_place(path)), _place(self.base)
+        return place.relative_to(base).as_posix() if place.is_relative_to(base) else str(path)
 
 
 def _place(file: Path) -> str:
-    return os.path.normpath(os.path.abspath(file))
+    """What identifies a file."""
+    text = os.fspath(file)
+    return text if text.startswith("/") and "/." not in text else os.path.abspath(text)
 
 
 def _listed(names: Sequence[str]) -> str:
