@@ -22,7 +22,7 @@ from torchworks.shared.data.listing import Listing, classes_by_part, scan_listin
 from torchworks.shared.data.opening import check_spec, open_source, opener_of
 from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
-from torchworks.shared.data.tables import list_csv, unnamed_images
+from torchworks.shared.data.tables import beside_table, list_csv
 
 FEW = 10
 """Images below which a class is called tiny."""
@@ -108,6 +108,7 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
         if not findings:
             raise
         findings.append(Finding("problem", str(error)))
+    findings += [Finding("fact", note) for note in source.notes] if source and kind not in ("folder", "csv") else []
     findings += of_source(source) if source else []
     return Report(spec, graded(findings), source)
 
@@ -196,8 +197,9 @@ def _untested(listing: Listing, scans: Sequence[Scan], good: list[int]) -> Itera
 
 
 def _unnamed(listing: Listing) -> Iterator[Finding]:
-    if names := unnamed_images(listing):
-        yield Finding("warning", f"Images in the folder of the table that none of its lines names: {counted(names)}.")
+    warnings, facts = beside_table(listing)
+    yield from (Finding("warning", text) for text in warnings)
+    yield from (Finding("fact", text) for text in facts)
 
 
 def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
