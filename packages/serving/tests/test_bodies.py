@@ -70,13 +70,18 @@ def test_a_coding_that_is_not_read_is_refused_by_its_name(serving, coding):
         ("deflate", gzip.compress(PIXELS)),
         ("deflate", zlib.compress(PIXELS) + b"more"),
     ],
+    ids=["not packed", "cut", "followed by more", "empty", "the other format", "deflate followed by more"],
 )
 def test_a_body_that_is_not_packed_as_it_says_is_refused(serving, coding, content):
     response = post(serving("classifier"), content, Content_Encoding=coding)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_encoding")
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lambda data: b"".join(gzip.compress(data[:MIB]) for _ in range(64))])
+@pytest.mark.parametrize(
+    "pack",
+    [gzip.compress, lambda data: b"".join(gzip.compress(data[:MIB]) for _ in range(64))],
+    ids=["one stream", "many streams"],
+)
 def test_a_small_body_cannot_unpack_to_more_than_the_limit(serving, pack):
     client = serving("classifier", limits={"body_bytes": 3 * MIB})
     content = pack(bytes(64 * MIB))

@@ -254,8 +254,9 @@ def test_administration_is_refused_to_whoever_comes_through_a_proxy(administrabl
 
 @pytest.mark.parametrize(
     "header",
-    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Prefix", "X-Original-Forwarded-For", "X-Client-IP", "True-Client-IP",
-     "X-Cluster-Client-IP", "CF-Connecting-IP", "CDN-Loop", "X-Envoy-External-Address", "VIA"],
+    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Prefix", "X-Forwarded-Port", "X-Original-Forwarded-For",
+     "True-Client-IP", "X-Cluster-Client-IP", "X-Client-IP", "CF-Connecting-IP", "CDN-Loop", "X-Envoy-External-Address",
+     "VIA"],
 )  # fmt: skip
 def test_every_header_by_which_a_proxy_shows_itself_closes_the_administration(serving, header):
     client = serving("classifier", admin_token=TOKEN)

@@ -23,6 +23,8 @@ from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
+TRIAL = "x-trial"
+"""The header of requests that are to be left out when drift is judged, as the page's are."""
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
 Read = Callable[[Request, ServedModel], Awaitable["Decode"]]
@@ -107,6 +109,7 @@ class PredictRequest:
             seconds=self.seconds,
             inputs=self.inputs,
             outputs=self.outputs,
+            trial=TRIAL in self.request.headers,
         )
 
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ import uvicorn
 from torchworks.serving.app import ServingApp, create_app
 from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
-from torchworks.serving.connection import timeout_protocol
+from torchworks.serving.connection import Connection
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.errors import Refusal
 from torchworks.serving.host_check import LOCAL, is_loopback
@@ -42,8 +43,6 @@ wait long (512 right answers a second in place of 375 in the closed loop of `mak
 GARBAGE = 50_000
 """Objects after which Python looks for garbage; what was made at the start it never looks at again. With Python's own
 700, each look into all of it kept requests waiting for some milliseconds."""
-HEAD_START = 5.0
-"""Seconds that a route has to say that a request came too slowly, before its connection is cut."""
 KEEP_ALIVE = 75
 """Seconds for which an idle connection stays: longer than the 60 of nginx and of load balancers, as a proxy that sends
 a request on a connection that is just being closed answers 502."""
@@ -54,7 +53,8 @@ log = logging.getLogger("torchworks.serving")
 
 def serve(arguments: Serve) -> int:
     """Listen until a signal comes; prints the address when requests are answered."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("torchworks").setLevel(logging.INFO)  # other libraries' warnings are enough
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = _settings(arguments)
     _check_host(arguments, settings)
@@ -236,7 +236,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=timeout_protocol(limits.receive_seconds + HEAD_START, limits.send_seconds),
+            http=partial(Connection, app.service),
             ws="none",
             lifespan="on",
             log_config=None,

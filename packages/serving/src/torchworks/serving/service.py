@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from torchworks.serving.errors import Refusal
 from torchworks.serving.jobs import Jobs
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
@@ -26,6 +27,12 @@ class Service:
         self.draining = False
         self._pool = ThreadPoolExecutor(settings.limits.decode_threads, thread_name_prefix="serving-decode")
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def crowded(self) -> Refusal | None:
+        """Why a request that comes now is refused, whatever it asks for: too many others are being answered."""
+        if self.active < self.settings.limits.concurrent:
+            return None
+        return Refusal(429, "busy", "The service is answering as many requests as it can.", retry_after=1)
 
     @property
     def forked(self) -> bool:

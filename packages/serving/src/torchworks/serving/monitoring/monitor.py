@@ -373,10 +373,10 @@ class Monitor:
 
 
 def _alike(predictions: Iterable[Prediction]) -> list[tuple[Key, list[Prediction]]]:
-    """The answered ones, grouped by version and such that their rows can be joined."""
+    """The answered ones that are no trials, grouped by version and such that their rows can be joined."""
     groups: dict[tuple, list[Prediction]] = {}
     for prediction in predictions:
-        if prediction.answered and prediction.inputs and prediction.outputs:
+        if prediction.answered and not prediction.trial and prediction.inputs and prediction.outputs:
             arrays = (*prediction.inputs.values(), *prediction.outputs.values())
             shapes = tuple(array.shape[1:] for array in arrays)
             groups.setdefault((prediction.model, prediction.version, shapes), []).append(prediction)

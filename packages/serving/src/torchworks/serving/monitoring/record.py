@@ -36,6 +36,8 @@ class Prediction:
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
     moment: float = field(default_factory=steady)
     """By the steady clock, for what counts in windows of time."""
+    trial: bool = False
+    """Somebody tried the model, and says so: such rows say nothing of how those of the callers are spread."""
 
     @property
     def answered(self) -> bool:
