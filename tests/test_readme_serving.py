@@ -19,6 +19,7 @@ from test_readme import ROOT, blocks, commands, needs_make, run, surroundings, t
 README = "packages/serving/README.md"
 RUN = "runs/cnn-vision/classify-digits/001"
 SMALLER = ("--quantize", "--prune")
+PUBLIC = "--public-url"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_the_client_of_the_readme_gets_an_answer(folder, port):
 @needs_make
 def test_the_bundles_of_the_readme_are_made_checked_and_served(folder):
     """A run of some steps knows little that could be lost, so the gate of the smaller ones stands open."""
-    lines = [line for line in commands(README) if line.startswith("serving ")]
+    lines = [line for line in commands(README) if line.startswith("serving ") and PUBLIC not in line]
     assert len(lines) >= 5
     for line in lines[:-1]:
         run(f"{line} --max-loss 1" if any(option in line for option in SMALLER) else line, folder)
@@ -99,6 +100,18 @@ def test_the_bundles_of_the_readme_are_made_checked_and_served(folder):
     assert served.startswith("serving serve ")
     with serving(served, folder):
         pass
+
+
+@pytest.mark.slow
+@needs_make
+def test_the_services_behind_a_proxy_of_the_readme_start(folder):
+    """What nginx then makes of them is tested with the service."""
+    for line in commands(README):
+        if line.startswith("python "):
+            run(line, folder)
+        if PUBLIC in line:
+            with serving(f"{line} --port {free_port()}", folder):
+                pass
 
 
 @pytest.mark.parametrize("command", [line for line in commands(README) if line.startswith("make ")])
@@ -110,9 +123,9 @@ def test_every_make_command_of_the_readme_exists(command):
 
 def test_every_block_is_of_a_kind_that_is_run():
     text = (ROOT / README).read_text()
-    assert set(re.findall(r"^```(\w+)$", text, re.MULTILINE)) == {"sh", "python", "json"}
+    assert set(re.findall(r"^```(\w+)$", text, re.MULTILINE)) == {"sh", "python", "json", "nginx"}
     shown = {shlex.split(line)[0] for line in commands(README)}
-    assert shown == {"make", "curl", ".", "serving"}
+    assert shown == {"make", "curl", ".", "serving", "python"}
     for line in "".join(blocks(README, "json")).splitlines():
         json.loads(line)
 
