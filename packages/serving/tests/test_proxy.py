@@ -1,6 +1,5 @@
 """A service behind a proxy: the README's examples for nginx, and what holds without one."""
 
-import asyncio
 import base64
 import contextlib
 import http.client
@@ -12,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from digit_bundles import write_slow
 from nginx import free_port, needs_nginx, proxy
 from processes import LONG, TOKEN, Service, administered, started
 
-from torchworks.serving import event_stream, serve
+from torchworks.serving import serve
 from torchworks.serving.app import create_app
 from torchworks.serving.commands import Serve
 from torchworks.serving.limits import Limits, Settings
@@ -366,101 +365,3 @@ def test_idle_connections_are_kept_for_longer_than_proxies_keep_them():
     config: uvicorn.Config = serve.Server(app, Limits()).config
     assert config.timeout_keep_alive > 60
     app.service.monitor.close()
-
-
-# ---- pages of other origins --------------------------------------------------------------------------------
-
-PAGE = "https://app.example.org"
-
-
-def preflight(client, path: str, origin: str = PAGE, headers: str = "content-type,x-api-key"):
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": headers}
-    return client.options(path, headers=asked)
-
-
-def test_a_page_of_an_allowed_origin_uses_a_service_with_a_key(serving, picture):
-    client = serving("classifier", api_key=KEY, allow_origins=(PAGE,))
-    first = preflight(client, PREDICT)
-    assert (first.status_code, first.headers["Access-Control-Allow-Origin"]) == (200, PAGE)
-    assert "X-API-Key" in first.headers["Access-Control-Allow-Headers"]
-    headers = {"Origin": PAGE, "Content-Type": "image/png"}
-    answer = client.post(PREDICT, content=picture(), headers=headers | {"X-API-Key": KEY})
-    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, PAGE)
-    assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
-    assert "Origin" in answer.headers["Vary"]
-    refused = client.post(PREDICT, content=picture(), headers=headers)
-    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, PAGE)
-    assert client.get("/v1/models", headers={"X-API-Key": KEY}).status_code == 200
-
-
-@pytest.mark.parametrize("origin", ["https://evil.example", "https://app.example.org.evil.example", "null"])
-def test_pages_of_other_origins_are_told_nothing(serving, origin):
-    client = serving("classifier", api_key=KEY, allow_origins=(PAGE,))
-    assert preflight(client, PREDICT, origin).status_code == 400
-    answer = client.get("/v1/models", headers={"Origin": origin, "X-API-Key": KEY})
-    assert "Access-Control-Allow-Origin" not in answer.headers
-
-
-def test_no_page_of_another_origin_administers(serving):
-    client = serving("classifier", api_key=KEY, allow_origins=("*",), admin_token=TOKEN)
-    assert preflight(client, "/admin/models").status_code == 401
-    answer = client.get("/admin/models", headers={"Origin": PAGE, "X-API-Key": KEY, "X-Admin-Token": TOKEN})
-    assert "Access-Control-Allow-Origin" not in answer.headers
-
-
-def test_without_the_option_no_origin_is_allowed(serving):
-    assert preflight(serving("classifier", api_key=KEY), PREDICT).status_code == 401
-    assert preflight(serving("classifier"), PREDICT).status_code == 405
-
-
-# ---- events ------------------------------------------------------------------------------------------------
-
-
-def test_proxies_are_told_not_to_keep_events_back(serving):
-    client = serving("generator")
-    stream = client.post("/v1/models/generator/stream", json={"inputs": {"n": 1}})
-    job = client.post("/v1/models/generator/jobs", json={"inputs": {"n": 1}}).json()["job"]
-    for answer in (stream, client.get(f"/v1/jobs/{job}/events"), client.head(f"/v1/jobs/{job}/events")):
-        assert answer.headers["X-Accel-Buffering"] == "no"
-        assert answer.headers["Cache-Control"] == "no-cache"
-
-
-def test_a_stream_on_which_nothing_happens_has_a_heartbeat_and_its_events_are_whole(monkeypatch):
-    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.02)
-
-    async def events() -> AsyncGenerator[bytes, None]:
-        for number in range(3):
-            await asyncio.sleep(0.1)
-            yield event_stream.event({"number": number})
-
-    async def read() -> list[bytes]:
-        return [part async for part in event_stream._with_heartbeat(events())]
-
-    parts = asyncio.run(read())
-    assert [part for part in parts if part != event_stream.HEARTBEAT] == [
-        b'data: {"number":%d}\n\n' % n for n in range(3)
-    ]
-    assert parts.count(event_stream.HEARTBEAT) >= 3
-    assert event_stream.HEARTBEAT.startswith(b":"), "a comment, to whoever reads events"
-
-
-@pytest.mark.parametrize("after", [0, 1, 5], ids=["at an event", "at the first heartbeat", "at a later one"])
-def test_what_makes_events_ends_when_the_client_goes_away(monkeypatch, after):
-    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.01)
-    ended = []
-
-    async def events() -> AsyncGenerator[bytes, None]:
-        try:
-            yield b"data: 1\n\n"
-            await asyncio.sleep(60)
-        finally:
-            ended.append(True)
-
-    async def leave() -> None:
-        stream = event_stream._with_heartbeat(events())
-        for _ in range(after + 1):
-            await anext(stream)
-        await stream.aclose()
-
-    asyncio.run(asyncio.wait_for(leave(), 10))
-    assert ended == [True]
