@@ -91,5 +91,5 @@ def test_administration_is_not_described_where_it_is_not_offered(document):
 
 
 def test_a_method_that_an_address_does_not_take_is_answered_by_all_that_it_takes(client):
-    assert client.put("/v1/jobs/x").headers["Allow"] == "GET, DELETE"
+    assert client.put("/v1/jobs/x").headers["Allow"] == "GET, HEAD, DELETE"
     assert client.get("/v1/models/sqrt/predict").headers["Allow"] == "POST"

@@ -163,6 +163,59 @@ def test_folders_and_users_files_may_be_dicom(tmp_path):
     assert source.train[0]["image"].shape == (1, 16, 16)
 
 
+def bare(path: Path, pixels: np.ndarray, *, implicit: bool = True) -> Path:
+    """A file without preamble and file meta information, as old archives hold them."""
+    whole = pydicom.dcmread(write(path, pixels))
+    with path.open("wb") as file:
+        pydicom.dcmwrite(file, whole, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+    data = path.read_bytes()
+    path.write_bytes(data[data.index(b"\x08\0\x16\0") :])  # from the first element behind the meta information on
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "IM0001", "a.IMA"])
+def test_files_may_lack_the_preamble(name, tmp_path):
+    path = bare(tmp_path / name, RAMP, implicit=False)
+    assert path.read_bytes()[:4] == b"\x08\0\x16\0"
+    assert np.array_equal(grey(path), np.arange(256).reshape(16, 16))
+    assert list(find_images([tmp_path])[0]) == [path]
+
+
+def test_folders_may_hold_files_without_an_ending_and_named_by_their_uid(tmp_path):
+    for k, label in enumerate(("ill", "well")):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for i in range(4):
+            write(tmp_path / "set" / label / ("IM{:04}", "1.2.840.{}")[k].format(i), np.roll(RAMP, i + 10 * k))
+        (tmp_path / "set" / label / "DICOMDIR-notes").write_text("x" * 200)
+    report = check(f"folder:{tmp_path}/set", ImageConfig(image_size=16, root=tmp_path / "root"))
+    assert "Images: 8. Classes: 2 (ill 4, well 4)" in str(report)
+    assert "Other files, left out: 2 (2 × no ending" in str(report)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"RescaleSlope": "", "RescaleIntercept": ""},
+        {"RescaleSlope": 0, "RescaleIntercept": -1024},
+        {"RescaleSlope": 1},
+        {"WindowCenter": "", "WindowWidth": ""},
+        {"WindowCenter": 40, "WindowWidth": 0},
+        {"WindowCenter": [], "WindowWidth": 400},
+        {"WindowCenter": 40},
+    ],
+)
+def test_tags_that_are_empty_or_zero_count_as_not_given(elements, tmp_path):
+    assert np.array_equal(grey(write(tmp_path / "a.dcm", RAMP, **elements)), np.arange(256).reshape(16, 16))
+
+
+def test_overlays_in_the_bits_above_those_stored_are_cleared(tmp_path):
+    path = write(tmp_path / "a.dcm", RAMP)
+    whole = pydicom.dcmread(path)
+    whole.PixelData = (RAMP | 0x8000).astype("<u2").tobytes()
+    whole.save_as(path)
+    assert np.array_equal(grey(path), np.arange(256).reshape(16, 16))
+
+
 def test_without_pydicom_one_sentence_names_the_extra(tmp_path, monkeypatch):
     write(tmp_path / "a.dcm", RAMP)
     monkeypatch.setitem(sys.modules, "pydicom", None)

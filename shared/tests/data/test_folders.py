@@ -254,7 +254,7 @@ def test_a_spreadsheet_s_habits_are_understood(tmp_path):
         ("path,label", "no line below"),
         ("path,label\nimages/000.png,a\nimages/001.png,\n", "no label in line 3"),
         ("path,label\n,a\n", "no path in line 2"),
-        ("path,label,split\nimages/000.png,a,dev\n", "says 'dev' in line 2"),
+        ("path,label,split\nimages/000.png,a,spare\n", "says 'spare' in line 2"),
         ("path,label\nimages/000.png,a\nimages/lost.png,b", r"line 3: images/lost.png \(there is no such file\)"),
         ("path,label\nimages/000.png,a\nimages/001.png,a", None),
         ("path,label,split\nimages/000.png,a,train\n", "left for testing"),

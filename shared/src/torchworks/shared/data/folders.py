@@ -2,17 +2,28 @@
 
 flowers/rose/1.jpg             class sub-folders (deeper folders belong to their class), or
 flowers/1.jpg                  a flat folder: images without labels, and either of them below
-flowers/train/…, flowers/test/…    (or val) if the data bring their own split.
+flowers/train/…, flowers/test/…    (or Training/Testing, train/val, …) if the data bring their own split.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data.images import SUFFIXES
-from torchworks.shared.data.listing import HELD_OUT, Listing, is_hidden, natural, open_listing, some
+from torchworks.shared.data.files import (
+    choose_parts,
+    ending,
+    entries,
+    folders_in,
+    is_hidden,
+    key,
+    part_named,
+    part_of,
+    walk,
+)
+from torchworks.shared.data.images import SUFFIXES, is_image_file
+from torchworks.shared.data.inventory import Inventory
+from torchworks.shared.data.listing import Listing, look_alikes, natural, open_listing, some
 from torchworks.shared.data.source import Source
 
 
@@ -26,18 +37,22 @@ def list_folder(path: str) -> Listing:
     """The images below `path`, in the order of their names."""
     base = Path(path).expanduser()
     _check_folder(base)
+    inventory = Inventory(base)
     found: list[tuple[str, str, Path]] = []  # part, class, file
-    notes: list[str] = []
-    for part, folder in _parts(base).items():
-        labelled, flat, empty = _contents(folder)
+    parts, notes = _parts(base, inventory)
+    for part, folder in parts.items():
+        labelled, flat, empty = _contents(folder, inventory)
         notes += [f"The class folder {folder / name} has no images." for name in empty]
         if labelled and flat:
             notes.append(f"Images directly in {folder}, outside its class folders, were left out: {len(flat)}.")
+            inventory.use(*flat)
         found += [(part, name, file) for name, file in labelled or [("", file) for file in flat]]
     if not found:
         raise UserError(_nothing_in(base))
     _check_parts(base, found)
     classes = sorted({name for _, name, _ in found} - {""}, key=natural)
+    inventory.use(*(file for _, _, file in found))
+    left, facts = inventory.lines()
     return Listing(
         base=base,
         files=[file for _, _, file in found],
@@ -45,7 +60,8 @@ def list_folder(path: str) -> Listing:
         labels=[classes.index(name) if name else 0 for _, name, _ in found],
         classes=tuple(classes),
         parts=[part for part, _, _ in found] if found[0][0] else [],
-        notes=tuple(notes),
+        notes=(*notes, *look_alikes(classes), *left),
+        facts=facts,
     )
 
 
@@ -64,44 +80,94 @@ def _check_folder(base: Path) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    """What is in a folder, without hidden things, in order."""
-    try:
-        return sorted(name for name in os.listdir(folder) if not is_hidden(name))
-    except PermissionError:
-        raise UserError(f"Permission denied: {folder}.") from None
+    return [name for name in sorted(os.listdir(folder)) if not is_hidden(name)]
 
 
-def _parts(base: Path) -> dict[str, Path]:
-    """The folders of a split that the data bring, else the folder itself for ''."""
-    folders = [name for name in _names(base) if (base / name).is_dir()]
-    held_out = [name for name in folders if name.lower() in HELD_OUT]
-    train = [name for name in folders if name.lower() == "train"]
-    if not train or not held_out or len(folders) > len(train) + len(held_out):
-        return {"": base}
-    chosen = min(held_out, key=lambda name: HELD_OUT.index(name.lower()))
-    return {"train": base / train[0], "test": base / chosen}
+# -------------------------------------------------------------------------------------------------------- parts
 
 
-def _contents(folder: Path) -> tuple[list[tuple[str, Path]], list[Path], list[str]]:
+def _parts(base: Path, inventory: Inventory) -> tuple[dict[str, Path], list[str]]:
+    """The folders of a split that the data bring, else the folder of all images for ''; and warnings."""
+    base = _unwrapped(base)
+    folders = folders_in(base)
+    chosen, others = choose_parts([folder.name for folder in folders])
+    parts = {part: base / name for part, name in chosen.items()}
+    if parts and _holds_classes(parts["train"]) and not _holds_classes(parts["test"]):
+        others = [chosen["test"], *others]  # a competition's images without labels, if another part has them
+        labelled = [base / name for name in others if part_of(name) == "test" and _holds_classes(base / name)]
+        parts["test"] = labelled[0] if labelled else parts["test"]
+        others.remove(parts["test"].name)
+    if parts and _is_split(base, parts, others):
+        for folder in folders:
+            if folder.name in others:
+                inventory.leave("A further part of the split", folder)
+            elif folder not in parts.values():
+                inventory.leave("Folders beside the parts of the split", folder)
+        return {part: _unwrapped(folder) for part, folder in parts.items()}, []
+    looks = [folder for folder in folders if part_named(folder.name)]
+    if not looks:
+        return {"": base}, []
+    named = some([folder.name for folder in looks])
+    if len(folders) == 1 and not _has_images_at_once(base):
+        return {"": _unwrapped(looks[0])}, [f"{base} has only the part {named} of a split, which is split anew."]
+    said = f"Folders that are taken for classes, though they are called as the parts of a split: {len(looks)} ({named})"
+    return {"": base}, [f"{said}. A split needs one folder for training and one for testing, and no other class."]
+
+
+def _is_split(base: Path, parts: dict[str, Path], others: list[str]) -> bool:
+    """Whether folders that are called as parts are no classes: they hold classes, or there are no other images."""
+    if all(_holds_classes(folder) for folder in parts.values()):
+        return True
+    rest = [folder for folder in folders_in(base) if folder not in parts.values() and folder.name not in others]
+    return not any(is_image_file(file) for folder in rest if not _has_parts(folder) for file in walk(folder))
+
+
+def _holds_classes(folder: Path) -> bool:
+    return any(is_image_file(file) for inside in folders_in(_unwrapped(folder)) for file in walk(inside))
+
+
+def _has_parts(folder: Path) -> bool:
+    return bool(choose_parts([inside.name for inside in folders_in(folder)])[0])
+
+
+def _has_images_at_once(folder: Path) -> bool:
+    return any(entry.is_file() and is_image_file(entry) for entry in entries(folder))
+
+
+def _unwrapped(folder: Path) -> Path:
+    """The folder in a folder that holds nothing else and is called as it, or holds the parts of a split, as unpacking
+    an archive makes it: pets/pets/train."""
+    inside = folders_in(folder)
+    if len(inside) != 1 or _has_images_at_once(folder):
+        return folder
+    same = key(inside[0].name) == key(folder.absolute().name) and (part_named(folder.name) or folders_in(inside[0]))
+    return _unwrapped(inside[0]) if same or _has_parts(inside[0]) else folder
+
+
+# ------------------------------------------------------------------------------------------------------ classes
+
+
+def _contents(folder: Path, inventory: Inventory) -> tuple[list[tuple[str, Path]], list[Path], list[str]]:
     """(class, file) pairs, files without a class, and class folders without images."""
-    entries = [folder / name for name in _names(folder)]
-    inside = {entry.name: list(_images_below(entry)) for entry in entries if entry.is_dir()}
-    flat = [entry for entry in entries if entry.is_file() and entry.suffix.lower() in SUFFIXES]
+    folders = folders_in(folder)
+    copies = [entry for entry in folders if _is_copy(entry, folders)]
+    for entry in copies:
+        inventory.leave("A second copy of the folders beside it", entry)
+    inside = {entry.name: [file for file in walk(entry) if is_image_file(file)]
+              for entry in folders if entry not in copies}  # fmt: skip
+    flat = [entry for entry in entries(folder) if not entry.is_dir() and is_image_file(entry)]
     labelled = [(name, file) for name in sorted(inside, key=natural) for file in inside[name]]
     return labelled, flat, [name for name, files in inside.items() if not files]
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
-    for name in _names(folder):
-        entry = folder / name
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _images_below(entry)
-        elif entry.suffix.lower() in SUFFIXES:
-            yield entry
+def _is_copy(folder: Path, beside: list[Path]) -> bool:
+    """Whether a folder holds the very folders that lie beside it, as when an archive is unpacked twice."""
+    inside = {key(entry.name) for entry in folders_in(folder)}
+    return len(inside) > 1 and inside == {key(other.name) for other in beside if other != folder}
 
 
 def _nothing_in(base: Path) -> str:
-    kinds = Counter(file.suffix.lower() or "no ending" for file in base.rglob("*") if file.is_file())
+    kinds = Counter(ending(file) or "no ending" for file in walk(base))
     what = "It is empty." if not kinds else f"It has {some([f'{n} × {kind}' for kind, n in kinds.most_common()])}."
     return (
         f"There are no images in the folder {base}. {what} Images are known by their ending: "

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from torchworks.shared.config import UserError
+from torchworks.shared.data.files import ending, walk
 from torchworks.shared.data.fitting import Unreadable, square, upright
 from torchworks.shared.data.schema import Schema
 from torchworks.shared.machine.facts import cpu_threads
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff",
-     ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".dcm", ".dicom"}
+     ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".dcm", ".dicom", ".ima"}
 )  # fmt: skip
+_DICOM = (".dcm", ".dicom", ".ima")
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
 PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 256 MiB as RGB
 
@@ -124,13 +126,32 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, str, int]]:
         raise Unreadable(reason(path, error)) from error
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a file is called as an image, or is DICOM under a name without an ending, such as IM0001 or an UID."""
+    if ending(path) in SUFFIXES:
+        return True
+    if path.suffix and not path.suffix[1:].isdecimal():
+        return False
+    try:
+        return path.is_file() and _is_dicom(path)
+    except OSError:  # no permission
+        return False
+
+
 def _is_dicom(path: Path) -> bool:
-    """By the ending, or, if that is no image's, by the mark at byte 128: many DICOM files have no ending at all."""
-    ending = path.suffix.lower()
-    if ending in SUFFIXES:
-        return ending in (".dcm", ".dicom")
+    """By the ending, or, if that is no image's, by how the file begins: many DICOM files have no ending at all."""
+    if ending(path) in SUFFIXES:
+        return ending(path) in _DICOM
     with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+        head = file.read(132)
+    return head[128:] == b"DICM" or _is_bare_dicom(head)
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Whether a file begins with a data element of group 8, as DICOM without a preamble does: its value's type in two
+    letters, or its length in four bytes."""
+    typed = head[4:6].isalpha() and head[4:6].isupper()
+    return len(head) == 132 and head[:2] == b"\x08\0" and head[3:4] == b"\0" and (typed or head[5:8] == b"\0\0\0")
 
 
 def _dicom() -> Any:
@@ -177,7 +198,7 @@ def find_images(paths: Iterable[Path]) -> tuple[dict[Path, Path], dict[Path, str
         if not path.is_dir():
             files[path] = Path(path.name)
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        inside = [file for file in walk(path) if is_image_file(file)]
         files |= {file: file.relative_to(path) for file in inside}
         if not inside:
             bad[path] = "there are no images in the folder"
@@ -202,6 +223,8 @@ class Scan:
     grey: bool = False
     blank: bool = False
     """All pixels are alike."""
+    highest: int = 0
+    """Of an image of 16 bits a value: the highest one."""
     error: str = ""
 
 
@@ -239,12 +262,13 @@ def _scan_one(file: Path) -> Scan:
             frames = getattr(held, "n_frames", frames)
             image = upright(held)
             turned = held.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            highest = int(np.asarray(held).max()) if held.mode.startswith("I") else 0
     except Unreadable as error:
         return Scan(error=str(error))
     color = image.convert("RGB")
     digest = hashlib.sha256(f"{image.size}".encode() + color.tobytes()).hexdigest()[:16]
     blank = all(low == high for low, high in typing.cast(tuple, color.getextrema()))
-    return Scan(digest, image.width, image.height, mode, frames, turned, image.mode == "L", blank)
+    return Scan(digest, image.width, image.height, mode, frames, turned, image.mode == "L", blank, highest)
 
 
 def _mark(file: Path) -> str:

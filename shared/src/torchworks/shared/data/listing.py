@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from torchworks.shared.config import ImageConfig, UserError, nearest
+from torchworks.shared.data.files import alike
 from torchworks.shared.data.images import FileDataset, Scan, scan
 from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.source import Source
 from torchworks.shared.data.split import fingerprint, split
 
-HELD_OUT = ("test", "val", "valid", "validation")
-"""What a part for testing may be called."""
+SHALLOW = 12
+"""Bits up to which images of 16 bits a value are taken for ones that were never scaled to 16."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ def split_listing(
         train, test = _given_parts(listing, scans, good)
         leaks = len(good) - len(train) - len(test)
         notes = [f"Training images that are test images too were left out of the training: {leaks}."] * bool(leaks)
+    if test and not train and listing.parts and "train" in listing.parts:
+        raise UserError(
+            f"Every training image of {listing.base} is a test image too. Do both parts name the same images? Name "
+            "other ones for testing, or only one part, which is then split."
+        )
     for rows, name in ((train, "training"), (test, "testing")):
         if not rows:
             raise UserError(
@@ -137,7 +143,24 @@ def contradictions(listing: Listing, scans: Sequence[Scan], good: list[int]) -> 
             f"Classes in the test part without a single training image: {len(lost)} ({named}). A net cannot learn "
             "them: give both parts the same class names, or leave these images out."
         )
+    deep = [i for i in good if scans[i].highest]
+    bits = max((scans[i].highest for i in deep), default=0).bit_length()
+    if deep and bits <= SHALLOW:
+        found.append(
+            f"Images with 16 bits a value, of which only the lowest {bits} are used, so that they are almost black: "
+            f"{len(deep)} ({some([listing.names[i] for i in deep])}). Multiply their values by {2 ** (16 - bits)}, or "
+            "save them with 8 bits."
+        )
     return found
+
+
+def look_alikes(classes: Sequence[str]) -> tuple[str, ...]:
+    """A note on classes whose names are almost the same."""
+    same = alike(classes)
+    text = (
+        f"Classes whose names differ in case, spaces or accents alone: {len(same)} ({some(same)}). Are they the same?"
+    )
+    return (text,) * bool(same)
 
 
 def _torn_files(listing: Listing) -> list[str]:
@@ -164,8 +187,3 @@ def some(names: Sequence[str], count: int = 5) -> str:
 def natural(name: str) -> tuple[bool, int, str]:
     """Sorting key: whole numbers by value, then everything else as text."""
     return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is the system's, not the user's."""
-    return name.startswith((".", "__MACOSX"))

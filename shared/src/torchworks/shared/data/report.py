@@ -22,7 +22,7 @@ from torchworks.shared.data.listing import Listing, classes_by_part, scan_listin
 from torchworks.shared.data.opening import check_spec, open_source, opener_of
 from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
-from torchworks.shared.data.tables import list_csv, unnamed_images
+from torchworks.shared.data.tables import beside_table, list_csv
 
 FEW = 10
 """Images below which a class is called tiny."""
@@ -108,6 +108,7 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
         if not findings:
             raise
         findings.append(Finding("problem", str(error)))
+    findings += [Finding("fact", note) for note in source.notes] if source and kind not in ("folder", "csv") else []
     findings += of_source(source) if source else []
     return Report(spec, graded(findings), source)
 
@@ -120,14 +121,15 @@ def graded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 class _Arguments(Protocol):
     data: str
-    picture: Path
+    picture: Path | None
 
 
 def run_check(arguments: _Arguments) -> int:
-    """The command `check`: print the report and draw the image. Exit code 2 if there is a problem."""
+    """The command `check`: print the report, and draw samples if an image of them is asked for. Exit code 2 if there
+    is a problem."""
     report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
-    if report.source and "image" in report.source.schema:
+    if arguments.picture is not None and report.source:
         report.picture(arguments.picture)
         print(arguments.picture)
     return 0 if report.ok else 2
@@ -195,8 +197,9 @@ def _untested(listing: Listing, scans: Sequence[Scan], good: list[int]) -> Itera
 
 
 def _unnamed(listing: Listing) -> Iterator[Finding]:
-    if names := unnamed_images(listing):
-        yield Finding("warning", f"Images in the folder of the table that none of its lines names: {counted(names)}.")
+    warnings, facts = beside_table(listing)
+    yield from (Finding("warning", text) for text in warnings)
+    yield from (Finding("fact", text) for text in facts)
 
 
 def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iterator[Finding]:
@@ -216,8 +219,8 @@ def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
     torn = [group for group in twins if len({listing.labels[i] for i in group}) > 1]
     if torn:
         yield Finding("warning", f"Images with two different labels: {named(torn)}.")
-    if twins:
-        text = f"Images that are there more than once (copies stay on one side): {named(twins)}."
+    if rest := [group for group in twins if group not in across and group not in torn]:
+        text = f"Images that are there more than once (copies stay on one side): {named(rest)}."
         yield Finding("fact", text)
 
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data.images import SUFFIXES
-from torchworks.shared.data.listing import HELD_OUT, Listing, is_hidden, natural, open_listing, some
+from torchworks.shared.data.files import Finder, choose_parts, part_named, read_text
+from torchworks.shared.data.inventory import Inventory
+from torchworks.shared.data.listing import Listing, look_alikes, natural, open_listing, some
 from torchworks.shared.data.source import Source
 
 NO_FINDING = "No Finding"
@@ -33,19 +34,44 @@ def list_csv(path: str, multi_label: bool = False) -> Listing:
     table = Path(path).expanduser()
     rows = _rows(table)
     _check_cells(table, rows, multi_label)
+    rows, left = _chosen(rows)
+    files, moved = _files(table.parent, [row["path"] for _, row in rows])
     cells = [row["label"] for _, row in rows]
     classes, labels = _sets(table, cells) if multi_label else _classes(cells)
     has_parts = "split" in rows[0][1]
     return Listing(
         base=table,
-        files=[table.parent / row["path"] for _, row in rows],
+        files=files,
         names=[f"line {line}: {row['path']}" for line, row in rows],
         labels=labels,
         classes=classes,
-        parts=["train" if row["split"].lower() == "train" else "test" for _, row in rows] if has_parts else [],
-        notes=() if multi_label else _joined(cells),
-        facts=_without_finding(cells) if multi_label else (),
+        parts=[part_named(row["split"]) for _, row in rows] if has_parts else [],
+        notes=(*(() if multi_label else _joined(cells)), *look_alikes(classes)),
+        facts=(*left, *moved, *(_without_finding(cells) if multi_label else ())),
     )
+
+
+def _chosen(rows: list[tuple[int, dict[str, str]]]) -> tuple[list[tuple[int, dict[str, str]]], tuple[str, ...]]:
+    """The lines of the two parts that are used, and a fact on those of a further part."""
+    _, others = choose_parts(list(dict.fromkeys(row.get("split", "") for _, row in rows)))
+    used = [(line, row) for line, row in rows if row.get("split") not in others]
+    return used, (f"Lines of a further part of the split, left out: {len(rows) - len(used)} ({some(others)}).",) * bool(
+        others
+    )
+
+
+def _files(folder: Path, paths: list[str]) -> tuple[list[Path], tuple[str, ...]]:
+    """The files that a table names, those that are not there too; and a fact on those that lie elsewhere than written,
+    as in tables from other machines."""
+    finder = Finder()
+    files, moved = [], []
+    for path in paths:
+        file = finder.find(folder, path) if not os.path.isabs(path) else None
+        if file is None and not os.path.lexists(folder / path):
+            file = finder.located([folder], path)
+            moved += [f"{path} at {file.relative_to(folder).as_posix()}"] if file else []
+        files.append(file or folder / path)
+    return files, (f"Files that lie elsewhere than the table says: {len(moved)} ({some(moved, 2)}).",) * bool(moved)
 
 
 def _classes(cells: list[str]) -> tuple[tuple[str, ...], list[int]]:
@@ -81,16 +107,12 @@ def _joined(cells: list[str]) -> tuple[str, ...]:
     ) * bool(found)
 
 
-def unnamed_images(listing: Listing) -> list[str]:
-    """Image files in the folder of the table, or below, that none of its lines names."""
-    base = Path(os.path.abspath(listing.base)).parent
-    named = {os.path.abspath(file) for file in listing.files}
-    found: list[str] = []
-    for folder, below, names in os.walk(base):  # passes over what it may not read
-        below[:] = sorted(name for name in below if not is_hidden(name))
-        paths = [os.path.join(folder, name) for name in sorted(names) if not is_hidden(name)]
-        found += [path for path in paths if Path(path).suffix.lower() in SUFFIXES and path not in named]
-    return [os.path.relpath(path, base) for path in found]
+def beside_table(listing: Listing) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(warnings, facts) on the files in the folder of the table, or below, that none of its lines names."""
+    unused = "Images in the folder of the table that none of its lines names"
+    inventory = Inventory(Path(os.path.abspath(listing.base)).parent, unused)
+    inventory.use(listing.base, *listing.files)
+    return inventory.lines()
 
 
 def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
@@ -98,13 +120,11 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     if os.path.isdir(table):  # unlike Path.is_dir, not stopped by missing permissions
         raise UserError(f"{table} is a folder, not a CSV file. Use folder:{table} for a folder of images.")
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        text = read_text(table)
     except FileNotFoundError:
         raise UserError(f"There is no file {table}. Give the path of a CSV file, as csv:PATH.") from None
     except PermissionError:
         raise UserError(f"No permission to read {table}.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{table} is not a text file in UTF-8 ({error.reason}). Save it as CSV in UTF-8.") from None
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="", skipinitialspace=True)
@@ -137,9 +157,6 @@ def _check_cells(table: Path, rows: list[tuple[int, dict[str, str]]], multi_labe
             raise UserError(
                 f"{table} has no {column} in {some(empty)}. Fill in the cells or remove the lines.{hints[column]}"
             )
-    known = ("train", *HELD_OUT)
-    strange = [
-        f"'{row['split']}' in line {line}" for line, row in rows if row.get("split", "train").lower() not in known
-    ]
+    strange = [f"'{row['split']}' in line {line}" for line, row in rows if not part_named(row.get("split", "train"))]
     if strange:
         raise UserError(f"The column split of {table} must say train or test; it says {some(strange)}.")

@@ -16,17 +16,24 @@ from pathlib import Path
 
 from torchworks.shared.data.boxes.check import labelled_source
 from torchworks.shared.data.boxes.depth import ENDINGS
-from torchworks.shared.data.boxes.folders import beside, partner, read_names, shown
+from torchworks.shared.data.boxes.folders import beside, read_names, shown, stem_of
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels
-from torchworks.shared.data.boxes.masks import MASK_ENDINGS
+from torchworks.shared.data.boxes.mask_files import ENDINGS as MASK_ENDINGS
+from torchworks.shared.data.boxes.mask_files import MARKS
 from torchworks.shared.data.boxes.yolo import read_yolo
+from torchworks.shared.data.files import Finder, ending, entries
+from torchworks.shared.data.inventory import Inventory
 
 
 def read_driving(path: str) -> Labels:
     """Everything that the folder says. Raises `UserError` if it has no images."""
-    labels = read_yolo(path, kind="driving")
+    labels, finder = read_yolo(path, kind="driving"), Finder()
     images = [
-        replace(image, mask=_partner(image, "masks", MASK_ENDINGS), depth=_partner(image, "depth", ENDINGS))
+        replace(
+            image,
+            mask=_partner(finder, image, "masks", MARKS, MASK_ENDINGS),
+            depth=_partner(finder, image, "depth", ("",), ENDINGS),
+        )
         for image in labels.images
     ]
     faults = list(labels.faults)
@@ -34,22 +41,28 @@ def read_driving(path: str) -> Labels:
         lacking = [name for name, file in (("mask", image.mask), ("depth", image.depth)) if file is None]
         if lacking:
             faults.append(Fault("unlabelled", image.name, f"it has no {' and no '.join(lacking)}"))
+    inventory = labels.inventory or Inventory(labels.base)
     folders = {name: {beside(image.file.parent, name) for image in images} for name in ("masks", "depth")}
-    faults += _alone(folders["masks"], MASK_ENDINGS, {image.mask for image in images}, labels.base)
-    faults += _alone(folders["depth"], ENDINGS, {image.depth for image in images}, labels.base)
-    return replace(labels, images=images, pixels=read_names(labels.base, ("masks.txt",)), faults=faults)
+    faults += _alone(folders["masks"], MASK_ENDINGS, {image.mask for image in images}, labels.base, inventory)
+    faults += _alone(folders["depth"], ENDINGS, {image.depth for image in images}, labels.base, inventory)
+    pixels = read_names(labels.base, ("masks.txt",), inventory)
+    return replace(labels, images=images, pixels=pixels, faults=faults)
 
 
-def _partner(image: Labelled, name: str, endings: Sequence[str]) -> Path | None:
+def _partner(finder: Finder, image: Labelled, name: str, marks: Sequence[str], endings: Sequence[str]) -> Path | None:
     """The file for an image in the folder `name`, which cannot be that of the images."""
     folder = beside(image.file.parent, name)
-    return partner(folder, image.file.stem, endings) if folder != image.file.parent else None
+    found = finder.partners(folder, stem_of(image.file), marks, endings) if folder != image.file.parent else []
+    return found[0] if found else None
 
 
-def _alone(folders: set[Path], endings: Sequence[str], used: set[Path | None], base: Path) -> list[Fault]:
+def _alone(
+    folders: set[Path], endings: Sequence[str], used: set[Path | None], base: Path, inventory: Inventory
+) -> list[Fault]:
     """A fault for each file that belongs to no image."""
-    files = [file for folder in sorted(folders) if folder.is_dir() for file in sorted(folder.iterdir())]
-    alone = [file for file in files if file.suffix.lower() in endings and file not in used]
+    files = [file for folder in sorted(folders) if folder.is_dir() for file in entries(folder)]
+    alone = [file for file in files if ending(file) in endings and file not in used]
+    inventory.use(*alone)
     return [Fault("missing", shown(file, base), "there is no such image") for file in alone]
 
 

@@ -49,7 +49,9 @@ export async function* events(path) {
     if (done) return;
     const whole = (text + value).split("\n\n");
     text = whole.pop();
-    for (const event of whole) yield JSON.parse(event.replace("data: ", ""));
+    for (const event of whole) {
+      if (event.startsWith("data: ")) yield JSON.parse(event.slice(6)); // else it only says that the service still works
+    }
   }
 }
 

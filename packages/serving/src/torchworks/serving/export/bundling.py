@@ -446,4 +446,4 @@ def finish(work: Work, bundle: Bundle, report: Report) -> None:
 def write_reference(work: Work, folder: Path, outputs: Arrays) -> None:
     """How inputs and outputs are spread over the samples, for the service to notice drift by."""
     found = reference(work.trained.signature, work.scored.inputs, outputs)
-    (folder / REFERENCE).write_text(json.dumps(found) + "\n")
+    (folder / REFERENCE).write_text(json.dumps(found) + "\n", encoding="utf-8")

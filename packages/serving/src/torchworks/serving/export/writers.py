@@ -57,7 +57,9 @@ def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -
     path.write_bytes(save({name: value.contiguous() for name, value in predictor.net.state_dict().items()}))
     extra = (folder / entry.name for entry in manifest.extra)
     files = tuple(map(FileEntry.of, (path, folder / GOLDEN, *extra)))
-    (folder / MANIFEST).write_text(json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n")
+    (folder / MANIFEST).write_text(
+        json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs, tolerance: float) -> None:

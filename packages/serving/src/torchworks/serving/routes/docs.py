@@ -41,8 +41,8 @@ The whole description, for programs, is <a href="openapi.json">openapi.json</a>.
 @router.get(addresses.DOCS)
 async def docs(request: Request) -> HTMLResponse:
     service: Service = request.app.state.service
-    keyed = service.settings.api_key is not None
-    base, curl = str(request.base_url).rstrip("/"), KEYED if keyed else "curl"
+    keyed, public = service.settings.api_key is not None, service.settings.public
+    base, curl = public.url if public else str(request.base_url).rstrip("/"), KEYED if keyed else "curl"
     models = "".join(_model(service.registry.choose(name), base, curl) for name in service.registry.names())
     page = PAGE.format(
         title=html.escape(request.app.TITLE),

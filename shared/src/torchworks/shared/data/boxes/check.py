@@ -31,10 +31,10 @@ def labelled_source(kind: str, read: Callable[[str], Labels]) -> CheckedOpener:
     files, or for faults in them."""
 
     def open_files(path: str, config: LoaderConfig, seed: int) -> Source:
-        return open_labels(f"{kind}:{path}", read(path), ImageConfig.of(config, kind), seed)
+        return open_labels(f"{kind}:{path}", read(path).accounted(), ImageConfig.of(config, kind), seed)
 
     def check_files(spec: str, config: LoaderConfig, seed: int) -> Report:
-        return check_labels(spec, read(spec.partition(":")[2]), _enlarged(config, kind), seed)
+        return check_labels(spec, read(spec.partition(":")[2]).accounted(), _enlarged(config, kind), seed)
 
     return CheckedOpener(open_files, check_files)
 
@@ -76,6 +76,8 @@ def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
         yield Finding(level, "\n      ".join([f"{text}: {len(faults)}", *named, *more]))
     for note in labels.notes:
         yield Finding("warning", note)
+    for fact in labels.facts:
+        yield Finding("fact", fact)
     good = [i for i, scan in enumerate(scans) if not scan.error]
     yield from unreadable(listing, scans, config)
     yield from _objects(examined, good, config.image_size)
@@ -83,7 +85,7 @@ def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
     yield from copies(listing, scans, good)
     yield from modes([scans[i] for i in good])
     yield from stored(listing, scans, good)
-    if examined.binary:
+    if examined.meaning == "binary":
         yield Finding("fact", "Masks are of 0 and 255 alone: taken for background and foreground.")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from torchworks.shared.data.files import ending
 from torchworks.shared.data.images import PIXEL_LIMIT, reason
 
 ENDINGS = (".png", ".npy")
@@ -23,7 +24,7 @@ class NotDepth(Exception):
 def read_depth(path: Path) -> np.ndarray:
     """Metres, float32 (H, W), 0 where not known; raises `NotDepth`."""
     try:
-        return _from_array(path) if path.suffix == ".npy" else _from_png(path)
+        return _from_array(path) if ending(path) == ".npy" else _from_png(path)
     except NotDepth:
         raise
     except Exception as error:  # decoders raise almost anything on a damaged file

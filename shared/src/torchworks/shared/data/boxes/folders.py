@@ -1,12 +1,12 @@
 """Images in the user's folders, by the part (train, test) in the folders' names."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.data.images import SUFFIXES
-from torchworks.shared.data.listing import HELD_OUT, is_hidden
+from torchworks.shared.data.files import Finder, choose_parts, ending, folders_in, key, read_lines, walk
+from torchworks.shared.data.images import SUFFIXES, is_image_file
+from torchworks.shared.data.inventory import Inventory
 
 
 def base_folder(kind: str, path: str) -> Path:
@@ -18,60 +18,71 @@ def base_folder(kind: str, path: str) -> Path:
     return base
 
 
-def part_of(*names: str) -> str:
-    """`train` or `test` if one of the words in `names` says so, else nothing."""
-    words = [word for name in names for word in re.split(r"[^a-z]+", name.lower())]
-    if "train" in words:
-        return "train"
-    return "test" if any(word in HELD_OUT for word in words) else ""
-
-
-def image_folders(base: Path) -> dict[str, Path]:
-    """The folders of images by part: images/train and images/val, train/images and val/images, or images alone."""
-    images = base / "images"
-    for above, below in ((images, ""), (base, "images")):
-        folders = _parts(above)
-        if len(folders) == 2 and all((folder / below).is_dir() for folder in folders.values()):
-            return {part: folder / below for part, folder in folders.items()}
-    if images.is_dir():
+def image_folders(base: Path, inventory: Inventory, labels: str) -> dict[str, Path]:
+    """The folders of images by part: images/train and images/val, train/images and val/images, or images alone. The
+    folders of a further part, and those of its `labels`, are left out of the inventory."""
+    images = Finder().find(base, "images")
+    layouts = [(base, "images")] if images is None else [(images, ""), (base, "images")]
+    for above, below in layouts:
+        chosen, others = choose_parts([folder.name for folder in folders_in(above)])
+        folders = {part: Finder().find(above / name, below) for part, name in chosen.items()}
+        if folders and all(folders.values()):
+            for name in others:
+                further = [above / name, beside(above / name, labels)]
+                inventory.leave(
+                    "A further part of the split", *(path for path in dict.fromkeys(further) if path.is_dir())
+                )
+            return {part: folder for part, folder in folders.items() if folder}
+    if images and images.is_dir():
         return {"": images}
     raise UserError(
         f"The folder {base} has no folder 'images' (nor train/images and val/images) to look for images in."
     )
 
 
-def _parts(above: Path) -> dict[str, Path]:
-    """The sub-folders for training and for testing, by the first name of `HELD_OUT` that there is."""
-    names = {entry.name.lower(): entry for entry in above.iterdir() if entry.is_dir()} if above.is_dir() else {}
-    held_out = [names[name] for name in HELD_OUT if name in names]
-    return {"train": names["train"], "test": held_out[0]} if "train" in names and held_out else {}
-
-
 def images_below(folder: Path) -> list[Path]:
     """Image files in a folder and the folders in it, in the order of their names."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    return sorted(file for file in files if not any(is_hidden(name) for name in file.relative_to(folder).parts))
+    return [file for file in walk(folder) if is_image_file(file)] if folder.is_dir() else []
+
+
+def images_by_stem(folder: Path, inventory: Inventory, *, flat: bool = False) -> dict[str, Path]:
+    """Images in a folder and those in it by their path without the ending, or by their name alone if `flat`. Of images
+    that differ in the ending alone, and so would share their labels, the last is used."""
+    found: dict[str, Path] = {}
+    for file in images_below(folder):
+        inside = file.relative_to(folder)
+        stem = stem_of(file) if flat else (inside.parent / stem_of(file)).as_posix()
+        if stem in found:
+            inventory.leave("Images of the same name as another but for the ending", found[stem])
+        found[stem] = file
+    return found
+
+
+def stem_of(file: Path) -> str:
+    """The name without the ending of an image; names of DICOM files may have dots and no ending."""
+    return file.stem if ending(file) in SUFFIXES else file.name
 
 
 def beside(images: Path, name: str) -> Path:
-    """The folder of labels for a folder of images: the same path with its last `images` as `name`."""
-    parts = list(images.parts)
-    if "images" in parts:
-        parts[len(parts) - 1 - parts[::-1].index("images")] = name
-    return Path(*parts)
+    """The folder of labels for a folder of images: the same path with its last `images` as `name`, in the case in
+    which it is there."""
+    steps = list(images.parts)
+    places = [place for place, step in enumerate(steps) if key(step) == "images"]
+    if not places:
+        return images
+    above = Path(*steps[: places[-1]])
+    return Finder().find(above, "/".join([name, *steps[places[-1] + 1 :]])) or above.joinpath(
+        name, *steps[places[-1] + 1 :]
+    )
 
 
-def partner(folder: Path, stem: str, endings: Sequence[str]) -> Path | None:
-    """The file `stem` with one of `endings` in `folder`."""
-    return next((found for ending in endings if (found := folder / f"{stem}{ending}").is_file()), None)
-
-
-def read_names(base: Path, files: Sequence[str]) -> tuple[str, ...]:
+def read_names(base: Path, files: Sequence[str], inventory: Inventory) -> tuple[str, ...]:
     """Class names, one a line, from the first of `files` that `base` has; nothing if it has none."""
+    finder = Finder()
     for name in files:
-        if (base / name).is_file():
-            lines = (base / name).read_text(errors="replace").splitlines()
-            return tuple(line.strip() for line in lines if line.strip())
+        if (file := finder.find(base, name)) and file.is_file():
+            inventory.use(file)
+            return tuple(read_lines(file))
     return ()
 
 

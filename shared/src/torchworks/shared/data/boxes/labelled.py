@@ -17,7 +17,8 @@ from torch import Tensor
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Schema, Source
 from torchworks.shared.data.boxes.depth import NotDepth, read_depth
-from torchworks.shared.data.boxes.labels import KINDS, Examined, Labelled, Labels, NotIds, by_kind, examine, read_mask
+from torchworks.shared.data.boxes.labels import KINDS, Examined, Labelled, Labels, by_kind, examine
+from torchworks.shared.data.boxes.mask_files import MIDDLE, Meaning, NotIds, read_mask
 from torchworks.shared.data.boxes.sample import IGNORED, VOID, Letterbox, padded, scene_schema
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import Scan, picture
@@ -37,21 +38,42 @@ def source_of(spec: str, examined: Examined, config: ImageConfig, seed: int) -> 
     labels, listing, scans = examined.labels, examined.listing, examined.scans
     if not config.skip_bad:
         _refuse(spec, examined)
-    good = [i for i, scan in enumerate(scans) if not scan.error]
+    good = examined.good
     if not good:
         raise UserError(f"None of the images in {labels.base} can be used; `check {spec}` says why.")
     if wrong := contradictions(listing, scans, good):
         raise UserError(f"{labels.base} cannot be trained on. {' '.join(wrong)}")
     train, test, notes = split_listing(listing, scans, good, config.test_fraction, seed)
+    _check_learnable(examined, train)
     schema = _schema(labels, [labels.images[i] for i in good], config, grey=all(scans[i].grey for i in good))
 
     def part(rows: list[int]) -> LabelledImages:
-        return LabelledImages([labels.images[i] for i in rows], [scans[i] for i in rows], schema, examined.binary)
+        return LabelledImages([labels.images[i] for i in rows], [scans[i] for i in rows], schema, examined.meaning)
 
     mark = fingerprint(*([_mark(labels.images[i], scans[i]) for i in rows] for rows in (train, test)))
-    everything = (*labels.notes, *notes, *_left_out(examined))
+    everything = (*labels.notes, *labels.facts, *notes, *_left_out(examined))
     licence = "not stated (your own data)"
     return Source(labels.base.stem, licence, part(train), part(test), schema, mark, everything)
+
+
+def _check_learnable(examined: Examined, train: list[int]) -> None:
+    """Raise `UserError` if the training images show no object, or their masks have one class of pixels alone."""
+    base, images = examined.labels.base, [examined.labels.images[i] for i in train]
+    if any(image.mask for image in images):
+        seen = {name for i in train for name in examined.listing.classes_of(i)}
+        if not examined.labels.classes and len(seen) < 2:
+            raise UserError(
+                f"The masks of all {len(train)} training images in {base} have one class of pixels alone "
+                f"({', '.join(seen) or 'to be ignored'}), so there is nothing to learn. Mark 0 for the background and "
+                "1 and more for the others."
+            )
+    elif examined.labels.classes and not any(thing.label != IGNORED for image in images for thing in image.things):
+        ignored = sum(len(image.things) for image in images)
+        only = f" but {ignored} regions to ignore (crowds)" if ignored else ""
+        raise UserError(
+            f"None of the {len(train)} training images in {base} shows an object{only}, so there is nothing to learn. "
+            "Label objects in them; a tool that writes masks as crowds (iscrowd 1) must write them as objects."
+        )
 
 
 def _refuse(spec: str, examined: Examined) -> None:
@@ -78,7 +100,9 @@ def _left_out(examined: Examined) -> list[str]:
     bad = sum(bool(scan.error) for scan in examined.scans)
     prefix = {"problem": "Left out or cut: ", "warning": ""}
     found = [f"{prefix[KINDS[kind][0]]}{KINDS[kind][1]}: {len(faults)}." for kind, faults in kinds.items()]
-    return [*found, *([f"Images that cannot be read, left out: {bad}."] if bad else [])]
+    refused = [image.name for image, scan in _pairs(examined) if image.refused and not scan.error]
+    text = f"Images left out whole, as a label of theirs is refused: {len(refused)} ({some(refused, 3)})."
+    return [*found, *[text] * bool(refused), *[f"Images that cannot be read, left out: {bad}."] * bool(bad)]
 
 
 def _mark(image: Labelled, scan: Scan) -> str:
@@ -116,12 +140,12 @@ def _again(read: Callable[[Path], Read], file: Path) -> Read:
 
 @dataclass
 class LabelledImages:
-    """Images decoded when asked for, with what the `schema` asks for. `binary` masks have 255 for class 1."""
+    """Images decoded when asked for, with what the `schema` asks for. `meaning` is that of the values of masks."""
 
     images: list[Labelled]
     scans: list[Scan]
     schema: Schema
-    binary: bool = False
+    meaning: Meaning = "ids"
 
     def __len__(self) -> int:
         return len(self.images)
@@ -169,8 +193,8 @@ class LabelledImages:
         """The class of each pixel, uint8 (S, S), from its mask file or from the outlines of things."""
         if image.mask:
             values = _again(read_mask, image.mask)
-            if self.binary:
-                values = values // VOID
+            if self.meaning != "ids":
+                values = values >= MIDDLE
             return box.ids(values.astype(np.uint8), VOID)
         mask = np.full((box.size, box.size), VOID, np.uint8)
         if seen is not None:

@@ -5,23 +5,23 @@ A reader (`coco`, `voc`, `yolo`, `masks`, `driving`) makes `Labels` of a folder,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import numpy as np
 import torch
-from PIL import Image
 
 from torchworks.shared.config import ImageConfig
 from torchworks.shared.data.boxes.depth import NotDepth, read_depth
 from torchworks.shared.data.boxes.folders import shown
+from torchworks.shared.data.boxes.mask_files import MaskFile, Meaning, classes_in, look, meaning_of, numbered, remarks
 from torchworks.shared.data.boxes.outlines import Outline, Polygons, Runs
 from torchworks.shared.data.boxes.sample import IGNORED, INSTANCES, VOID
-from torchworks.shared.data.images import PIXEL_LIMIT, Scan, reason
-from torchworks.shared.data.listing import Listing, scan_listing
+from torchworks.shared.data.images import Scan
+from torchworks.shared.data.inventory import Inventory
+from torchworks.shared.data.listing import Listing, look_alikes, scan_listing, some
 
 Form = Literal["xyxy", "xywh", "cxcywh"]
 Looked = TypeVar("Looked")
@@ -52,9 +52,15 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "color": ("problem", "Masks that are color images instead of class ids"),
     "mask-size": ("problem", "Masks of another size than their image"),
     "mask-id": ("problem", "Masks with unknown class ids"),
+    "lossy": ("problem", "Masks in a format that changes class ids"),
+    "keypoints": (
+        "problem",
+        "Objects with keypoints, which are not learned; --loader.skip-bad keeps their boxes alone",
+    ),
     "depth": ("problem", "Depths that cannot be used"),
     "duplicate": ("warning", "Boxes that are there twice (one is kept)"),
     "twice": ("warning", "Names or ids that are given twice"),
+    "part": ("warning", "Polygons of fewer than three corners beside whole ones, left out"),
     "apart": ("warning", "Boxes that lie elsewhere than their outlines"),
     "unlabelled": ("warning", "Images without labels"),
     "crowded": ("warning", f"Images with more than {INSTANCES} outlined objects, of which the others are left out"),
@@ -101,6 +107,8 @@ class Labelled:
     size: tuple[int, int] | None = None
     mask: Path | None = None
     depth: Path | None = None
+    refused: bool = False
+    """A label of it is refused: without the image's other labels, it would teach that the object is background."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,22 @@ class Labels:
     pixels: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    """What deserves a look."""
+    facts: tuple[str, ...] = ()
+    """What is good to know."""
+    inventory: Inventory | None = None
+    """What the reader used besides images, and what it left out."""
+    folders: tuple[Path, ...] = ()
+    """Where to account for files, if not for all below `base`."""
+
+    def accounted(self) -> "Labels":
+        """With notes and facts on all files that were found."""
+        if self.inventory is None:
+            return self
+        for image in self.images:
+            self.inventory.use(image.file, image.mask, image.depth)
+        warnings, facts = self.inventory.lines(self.folders)
+        return replace(self, notes=(*self.notes, *warnings), facts=(*self.facts, *facts), inventory=None)
 
     @property
     def has_masks(self) -> bool:
@@ -125,14 +149,20 @@ class Labels:
 @dataclass(frozen=True)
 class Examined:
     """Labels that can be trained on, their image files, and all that was found wrong before. `labels.images` have
-    things in pixels and masks that fit; unreadable files are still among them, by their `scans`. `binary` masks are of
-    0 and 255 alone, which then stands for class 1."""
+    things in pixels and masks that fit; unreadable files are still among them, by their `scans`, and images with a
+    label that is `refused`. `meaning` is that of the values of masks."""
 
     labels: Labels
     listing: Listing
     scans: list[Scan]
     faults: list[Fault]
-    binary: bool = False
+    meaning: Meaning = "ids"
+
+    @property
+    def good(self) -> list[int]:
+        """The images that can be trained on."""
+        images = self.labels.images
+        return [i for i, scan in enumerate(self.scans) if not scan.error and not images[i].refused]
 
 
 def examine(labels: Labels, config: ImageConfig) -> Examined:
@@ -140,26 +170,41 @@ def examine(labels: Labels, config: ImageConfig) -> Examined:
     scans = scan_listing(_listing(labels, [() for _ in labels.images]), config)
     faults = list(labels.faults)
     images, present, kept = [], [], []
-    masks = _in_threads(_look, [image.mask for image in labels.images])
+    masks = _in_threads(look, [image.mask for image in labels.images])
     depths = _in_threads(_look_at_depth, [image.depth for image in labels.images])
-    binary = _is_binary(masks)
-    pixels = labels.pixels or _numbered(masks, binary)
+    meaning = meaning_of(masks, len(labels.pixels))
+    pixels = labels.pixels or numbered(masks, meaning)
     for image, scan, mask, depth in zip(labels.images, scans, masks, depths, strict=True):
-        things = [] if scan.error else list(_things(labels, image, scan, faults))
+        things, refused = ([], False) if scan.error else _things(labels, image, scan, faults)
         place = shown(image.mask, labels.base) if image.mask else ""
-        ids = _mask_ids(place, scan, mask, pixels, binary, faults)
+        ids = _mask_ids(place, scan, mask, pixels, meaning, faults)
         if labels.has_masks and not labels.classes and ids is None and not scan.error:
             continue  # nothing is known of this image
         usable = _is_usable(depth, scan, shown(image.depth, labels.base) if image.depth else "", faults)
         files = {"mask": image.mask if ids is not None else None, "depth": image.depth if usable else None}
-        images.append(replace(image, things=tuple(things), **files))
+        images.append(replace(image, things=tuple(things), refused=image.refused or refused, **files))
         kept.append(scan)
         names = {labels.classes[thing.label] for thing in things if thing.label != IGNORED}
         present.append(names if labels.classes else {pixels[i] for i in ids or ()})
     names = labels.classes or pixels
-    found = replace(labels, images=images, pixels=pixels)
+    named = [
+        (shown(image.mask, labels.base) if image.mask else "", mask)
+        for image, mask in zip(labels.images, masks, strict=True)
+    ]
+    notes = (*labels.notes, *look_alikes(names), *remarks(named, meaning, len(labels.pixels)), *_outlineless(images))
+    found = replace(labels, images=images, pixels=pixels, notes=notes)
     listing = _listing(found, [tuple(int(name in have) for name in names) for have in present])
-    return Examined(found, replace(listing, classes=names), kept, faults, binary)
+    return Examined(found, replace(listing, classes=names), kept, faults, meaning)
+
+
+def _outlineless(images: Sequence[Labelled]) -> list[str]:
+    """A warning if only some objects have outlines."""
+    things = [thing for image in images if not image.refused for thing in image.things if thing.label != IGNORED]
+    bare = [thing.place for thing in things if not thing.outline]
+    if not bare or len(bare) == len(things):
+        return []
+    text = f"Objects without outlines: {len(bare)} of {len(things)} ({some(bare, 3)})"
+    return [f"{text}. No outlines are used, as every object needs one; boxes are."]
 
 
 def _listing(labels: Labels, present: Sequence[tuple[int, ...]]) -> Listing:
@@ -173,35 +218,39 @@ def _listing(labels: Labels, present: Sequence[tuple[int, ...]]) -> Listing:
         classes=(),
         parts=parts if any(parts) else [],
         notes=labels.notes,
+        facts=labels.facts,
     )
 
 
 # -------------------------------------------------------------------------------------------------------- boxes
 
 
-def _things(labels: Labels, image: Labelled, scan: Scan, faults: list[Fault]) -> Iterator[Thing]:
-    """The usable things of an image, in pixels, none twice."""
+def _things(labels: Labels, image: Labelled, scan: Scan, faults: list[Fault]) -> tuple[list[Thing], bool]:
+    """The usable things of an image, in pixels, none twice; and whether others are refused."""
     if image.size and image.size != (scan.width, scan.height):
         turned = " (the file is turned by its EXIF orientation)" if scan.turned else ""
         said = f"{image.size[0]} × {image.size[1]} is stated, the image has {scan.width} × {scan.height}{turned}"
         faults.append(Fault("size", image.name, said))
-        return
+        return [], True
+    kept, refused = [], False
     before: dict[tuple[int, ...], Thing] = {}
     for thing in image.things:
         if fault := _fault(labels, thing, scan):
             faults.append(fault)
         good = _in_pixels(labels, thing, scan)
         if good is None or (fault and fault.kind not in _HARMLESS):
+            refused = True
             continue
         key = (good.label, *(round(2 * edge) for edge in good.box))
         if key in before and good.label != IGNORED:
             faults.append(Fault("duplicate", good.place, f"the same as {before[key].place}"))
         elif good.outline and len(before) >= INSTANCES:
             faults.append(Fault("crowded", image.name))
-            return
+            break
         else:
             before[key] = good
-            yield good
+            kept.append(good)
+    return kept, refused
 
 
 def _words(box: Box) -> str:
@@ -262,42 +311,7 @@ def _in_pixels(labels: Labels, thing: Thing, scan: Scan) -> Thing | None:
     return replace(thing, box=(x1, y1, x2, y2), outline=outline) if x1 < x2 and y1 < y2 else None
 
 
-# -------------------------------------------------------------------------------------------------------- masks
-
-
-@dataclass(frozen=True)
-class _Mask:
-    """What is in a mask file, or the `fault` that keeps it from being read."""
-
-    ids: frozenset[int] = frozenset()
-    size: tuple[int, int] = (0, 0)
-    fault: tuple[str, str] | None = None
-
-
-class NotIds(Exception):
-    """Why a file is not a mask: the kind of the fault, and a few words."""
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """The class of each pixel, (H, W); raises `NotIds`."""
-    try:
-        with Image.open(path, formats=("PNG", "BMP", "GIF", "TIFF")) as image:
-            if image.width * image.height > PIXEL_LIMIT:
-                raise NotIds("unreadable", "it has too many pixels")
-            if image.mode not in ("L", "P", "1", "I", "I;16"):
-                raise NotIds("color", _colors(image))
-            return np.asarray(image).astype(np.int64)
-    except NotIds:
-        raise
-    except Exception as error:  # decoders raise almost anything on a damaged file
-        raise NotIds("unreadable", reason(path, error)) from error
-
-
-def _colors(image: Image.Image) -> str:
-    bands = np.asarray(image.convert("RGB"))
-    grey = (bands == bands[..., :1]).all()
-    advice = "save one of its three equal channels" if grey else "save ids as grey values or with a palette"
-    return f"it is stored as {image.mode}; {advice}"
+# ---------------------------------------------------------------------------------------------- masks and depths
 
 
 def _in_threads(look: Callable[[Path | None], Looked], paths: Sequence[Path | None]) -> list[Looked]:
@@ -305,51 +319,28 @@ def _in_threads(look: Callable[[Path | None], Looked], paths: Sequence[Path | No
         return list(pool.map(look, paths))
 
 
-def _look(path: Path | None) -> _Mask | None:
-    if path is None:
-        return None
-    try:
-        values = read_mask(path)
-    except NotIds as error:
-        return _Mask(fault=(error.args[0], error.args[1]))
-    return _Mask(frozenset(np.unique(values).tolist()), (values.shape[1], values.shape[0]))
-
-
-def _is_binary(masks: Sequence[_Mask | None]) -> bool:
-    """All masks together have 0 and 255 alone, as drawing programs write them."""
-    return frozenset.union(frozenset(), *(mask.ids for mask in masks if mask)) == {0, VOID}
-
-
-def _numbered(masks: Sequence[_Mask | None], binary: bool) -> tuple[str, ...]:
-    """Names for the ids that there are, if the data have none."""
-    if binary:
-        return "background", "foreground"
-    ids = frozenset.union(frozenset(), *(mask.ids for mask in masks if mask)) - {VOID}
-    return ("background", *(str(i) for i in range(1, max(ids, default=0) + 1) if i < VOID))
-
-
 def _mask_ids(
-    place: str, scan: Scan, mask: _Mask | None, pixels: Sequence[str], binary: bool, faults: list[Fault]
+    place: str, scan: Scan, mask: MaskFile | None, pixels: Sequence[str], meaning: Meaning, faults: list[Fault]
 ) -> frozenset[int] | None:
     """The classes in a usable mask, else None, and a fault."""
     if mask is None or scan.error:
         return None
-    if mask.fault:
-        faults.append(Fault(mask.fault[0], place, mask.fault[1]))
+    if fault := mask.fault or _misfit(mask, scan, pixels, meaning):
+        faults.append(Fault(fault[0], place, fault[1]))
         return None
+    return classes_in(mask, meaning)
+
+
+def _misfit(mask: MaskFile, scan: Scan, pixels: Sequence[str], meaning: Meaning) -> tuple[str, str] | None:
+    """The kind of fault, and what is wrong with a mask beside its image and the classes."""
     if mask.size != (scan.width, scan.height):
-        said = f"{mask.size[0]} × {mask.size[1]}, but the image {scan.width} × {scan.height}"
-        faults.append(Fault("mask-size", place, said))
-        return None
-    ids = frozenset({1} if binary and VOID in mask.ids else set()) | (mask.ids - {VOID})
-    if unknown := sorted(i for i in ids if not 0 <= i < len(pixels)):
-        known = f"there are 0…{len(pixels) - 1}, and {VOID} for what does not count"
-        faults.append(Fault("mask-id", place, f"{', '.join(map(str, unknown[:8]))}; {known}"))
-        return None
-    return ids
-
-
-# -------------------------------------------------------------------------------------------------------- depth
+        turned = ", which is turned by its EXIF orientation" if scan.turned else ""
+        return "mask-size", f"{mask.size[0]} × {mask.size[1]}, but the image {scan.width} × {scan.height}{turned}"
+    if mask.lossy and meaning == "ids":
+        return "lossy", "compression blurs ids; save masks as PNG"
+    unknown = sorted(i for i in classes_in(mask, meaning) if not 0 <= i < len(pixels))
+    known = f"there are 0…{len(pixels) - 1}, and {VOID} for what does not count"
+    return ("mask-id", f"{', '.join(map(str, unknown[:8]))}; {known}") if unknown else None
 
 
 def _look_at_depth(path: Path | None) -> tuple[int, int] | str | None:

@@ -66,10 +66,22 @@ Outline = Polygons | Runs
 
 
 def polygons(values: object) -> Polygons:
-    """From COCO's [[x1, y1, x2, y2, …], …]; raises `ValueError` with what is wrong."""
+    """From COCO's [[x1, y1, x2, y2, …], …], or one polygon alone; raises `ValueError` with what is wrong. Parts of
+    fewer than three corners are left out if there are others, see `strays`."""
     if not isinstance(values, list) or not values:
         raise ValueError("the segmentation has no polygon")
-    return Polygons(tuple(polygon(one) for one in values))
+    if not isinstance(values[0], list):
+        return Polygons((polygon(values),))
+    return Polygons(tuple(polygon(one) for one in values if not _is_stray(one)) or (polygon(values[0]),))
+
+
+def strays(values: object) -> int:
+    """Parts of COCO's polygons that are points or lines: annotation tools leave them at a stray click."""
+    return sum(map(_is_stray, values)) if isinstance(values, list) else 0
+
+
+def _is_stray(values: object) -> bool:
+    return isinstance(values, list) and len(values) in (0, 2, 4)
 
 
 def polygon(values: object) -> np.ndarray:

@@ -2,23 +2,29 @@
 
     Annotations/a.xml      boxes, 1-based and inclusive, with names; `difficult` ones are ignored
     JPEGImages/a.jpg       (or images/)
-    ImageSets/Main/train.txt, val.txt (or test.txt)     the split; without them all images are split
+    ImageSets/Main/train.txt (or trainval.txt), test.txt (or val.txt)   the split; without them all images are split
     SegmentationClass/a.png                             class ids or a palette, 255 for what does not count
     classes.txt            class names, one a line; without it those that there are, in the order of the alphabet
 
-XML is read with a parser that refuses document types, and with them entities that grow.
+XML is read with a parser that refuses document types, and with them entities that grow. It may be in any encoding that
+it declares.
 """
 
+import codecs
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.boxes.check import labelled_source
-from torchworks.shared.data.boxes.folders import base_folder, images_below, part_of, partner, read_names, shown
+from torchworks.shared.data.boxes.folders import base_folder, images_by_stem, read_names, shown
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
+from torchworks.shared.data.boxes.mask_files import ENDINGS
 from torchworks.shared.data.boxes.sample import IGNORED
-from torchworks.shared.data.listing import natural
+from torchworks.shared.data.files import Finder, choose_parts, ending, entries, folders_in, key, read_lines
+from torchworks.shared.data.inventory import Inventory
+from torchworks.shared.data.listing import natural, some
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -31,28 +37,63 @@ _DEPTH = 50
 def read_voc(path: str) -> Labels:
     """Everything that the folder says. Raises `UserError` if it is not VOC's at all."""
     base = base_folder("voc", path)
-    pictures = next((base / name for name in ("JPEGImages", "images") if (base / name).is_dir()), None)
-    if pictures is None or not (base / "Annotations").is_dir():
+    finder, inventory = Finder(), Inventory(base)
+    pictures = finder.find(base, "JPEGImages") or finder.find(base, "images")
+    marked = finder.find(base, "Annotations")
+    if pictures is None or marked is None:
         raise UserError(f"{base} needs the folders Annotations (of XML files) and JPEGImages; it lacks one of them.")
-    files = {file.stem: file for file in images_below(pictures)}
+    files = images_by_stem(pictures, inventory, flat=True)
     faults: list[Fault] = []
-    roots = {file.stem: _read(file, faults) for file in sorted((base / "Annotations").glob("*.xml"))}
-    classes = _classes(base, roots)
+    documents = [file for file in entries(marked) if ending(file) == ".xml"]
+    names = _Names(files)
+    roots = {names.of(file.stem) or file.stem: (file, _read(file, faults)) for file in documents}
+    inventory.use(*documents)
+    classes = _classes(base, [root for _, root in roots.values()], inventory)
     faults += [
-        Fault("missing", f"Annotations/{stem}.xml", "there is no such image") for stem in roots if stem not in files
+        Fault("missing", f"Annotations/{file.name}", "there is no such image")
+        for stem, (file, _) in roots.items()
+        if stem not in files
     ]
-    faults += [Fault("unlabelled", shown(file, base)) for stem, file in files.items() if stem not in roots]
-    parts = _parts(base, set(files), faults)
+    bare = [file for stem, file in files.items() if stem not in roots]
+    inventory.use(*bare)
+    faults += [Fault("unlabelled", shown(file, base)) for file in bare]
+    parts, notes = _parts(base, names, faults, inventory)
+    masks = finder.find(base, "SegmentationClass")
+    if further := [folder for folder in folders_in(base) if key(folder.name) == "segmentationobject"]:
+        inventory.leave("Masks of single objects, which are not read", *further)
     images = []
     for stem, file in files.items():
-        root = roots.get(stem)
-        if root is None or (parts and stem not in parts):
-            continue
-        things = _things(root, f"Annotations/{stem}.xml", classes, faults)
-        mask = partner(base / "SegmentationClass", stem, (".png",))
-        images.append(Labelled(file, shown(file, base), parts.get(stem, ""), tuple(things), _size(root), mask))
+        document, root = roots.get(stem, (None, None))
+        if parts and stem not in parts:
+            inventory.leave("Images that the lists of the split do not name", file)
+        elif document and root:
+            things, refused = _things(root, f"Annotations/{document.name}", classes, faults)
+            mask = next(iter(finder.partners(masks, stem, ("",), ENDINGS)), None) if masks else None
+            images.append(
+                Labelled(
+                    file, shown(file, base), parts.get(stem, ""), tuple(things), _size(root), mask, refused=refused
+                )
+            )
+        else:
+            inventory.use(file)
     pixels = ("background", *classes) if any(image.mask for image in images) else ()
-    return Labels(base, images, classes, "xyxy", pixels=pixels, faults=faults)
+    return Labels(base, images, classes, "xyxy", pixels=pixels, faults=faults, notes=notes, inventory=inventory)
+
+
+class _Names:
+    """The names of images without their endings, found as lists and XML files write them."""
+
+    def __init__(self, stems: dict[str, Path]):
+        self.stems = stems
+        self.alike = {key(stem): stem for stem in stems}
+
+    def of(self, written: str) -> str | None:
+        """The name of the image that is called `written`, in other cases or accents, or with an ending and folders."""
+        last = written.replace("\\", "/").rpartition("/")[2]
+        for name in (written, last, last.rpartition(".")[0]):
+            if name in self.stems or key(name) in self.alike:
+                return name if name in self.stems else self.alike[key(name)]
+        return None
 
 
 # ---------------------------------------------------------------------------------------------------------- XML
@@ -112,10 +153,27 @@ def parse_xml(data: bytes) -> Element:
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = text, doctype
     parser.buffer_text = True
     try:
-        parser.Parse(data, True)
+        parser.Parse(_decoded(data), True)
     except expat.ExpatError as error:
         raise BadXml(error.lineno, f"it is not well-formed ({expat.ErrorString(error.code)})") from error
     return top.children[0]
+
+
+def _decoded(data: bytes) -> str | bytes:
+    """An XML file as text by the encoding that it declares, of which the parser knows few; raises `BadXml`."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)):
+        return data  # the parser reads these by their mark
+    declared = re.match(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""", data)
+    name = declared.group(1).decode() if declared else "utf-8"
+    try:
+        text = data.decode(name)
+    except LookupError:
+        raise BadXml(1, f"its encoding {name} is not known; save it as UTF-8") from None
+    except UnicodeError as error:
+        line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
+        said = f"it is not in {name}, the encoding that it declares" if declared else "it is not in UTF-8, and declares"
+        raise BadXml(line, said + ("" if declared else " no other encoding") + "; save it as UTF-8") from None
+    return re.sub(r"^\s*<\?xml[^>]*\?>", lambda match: "\n" * match.group().count("\n"), text, count=1)
 
 
 def _read(file: Path, faults: list[Fault]) -> Element | None:
@@ -132,47 +190,61 @@ def _read(file: Path, faults: list[Fault]) -> Element | None:
     return root
 
 
-def _classes(base: Path, roots: dict[str, Element | None]) -> tuple[str, ...]:
-    if given := read_names(base, ("classes.txt", "labels.txt")):
+def _classes(base: Path, roots: list[Element | None], inventory: Inventory) -> tuple[str, ...]:
+    if given := read_names(base, ("classes.txt", "labels.txt"), inventory):
         return tuple(name for name in given if name not in ("background", "__background__"))
-    objects = (child for root in roots.values() if root for child in root.children if child.tag == "object")
+    objects = (child for root in roots if root for child in root.children if child.tag == "object")
     found = {name for one in objects if (name := one.value("name"))}
     if not found:
         raise UserError(f"None of the {len(roots)} XML files in {base / 'Annotations'} names an object.")
     return CLASSES if found <= set(CLASSES) else tuple(sorted(found, key=natural))
 
 
-def _parts(base: Path, stems: set[str], faults: list[Fault]) -> dict[str, str]:
-    """train or test for each image that the split names, test for one in both; empty if there is no split."""
-    folder = base / "ImageSets" / "Main"
-    named = {part_of(file.stem): file for file in sorted(folder.glob("*.txt")) if file.stem in ("train", "val", "test")}
-    if set(named) != {"train", "test"}:
-        return {}
-    parts = {}
-    for part in ("train", "test"):
-        for number, line in enumerate(named[part].read_text(errors="replace").splitlines(), 1):
-            stem = line.split()[0] if line.split() else ""
-            place = f"{shown(named[part], base)} line {number}"
+def _parts(
+    base: Path, names: _Names, faults: list[Fault], inventory: Inventory
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """train or test for each image that the split names, test for one in both; empty if there is no split. And
+    warnings."""
+    folder = Finder().find(base, "ImageSets/Main") or base / "ImageSets"
+    lists = [file for file in entries(folder) if ending(file) == ".txt"] if folder.is_dir() else []
+    by_name = {file.stem: file for file in lists}
+    chosen, _ = choose_parts(list(by_name))
+    used = [by_name[name] for name in chosen.values()]
+    if not chosen:
+        inventory.use(*lists)
+        text = f"Lists of ImageSets that are not used: {len(lists)} ({some([file.name for file in lists], 3)})"
+        return {}, (f"{text}. A split needs one for training and one for testing, such as train and val.",) * bool(
+            lists
+        )
+    inventory.use(*used)
+    if others := [file for file in lists if file not in used]:
+        inventory.leave("Lists of further parts or of single classes", *others)
+    parts: dict[str, str] = {}
+    for part, file in zip(chosen, used, strict=True):
+        for number, line in enumerate(read_lines(file), 1):
+            place = f"{shown(file, base)} line {number}"
+            stem = names.of(line) or names.of(re.sub(r"\s+-?[01]$", "", line))
             if stem in parts:
                 faults.append(Fault("twice", place, f"{stem} was named before; it is used for {part}ing alone"))
-            if stem in stems:
+            if stem:
                 parts[stem] = part
-            elif stem:
-                faults.append(Fault("missing", place, stem))
-    return parts
+            else:
+                faults.append(Fault("missing", place, line))
+    return parts, ()
 
 
 def _size(root: Element) -> tuple[int, int] | None:
     """What the file states; many tools leave zeros."""
     try:
-        width, height = (int(root.value("size", side)) for side in ("width", "height"))
-    except ValueError:
+        width, height = (round(float(root.value("size", side))) for side in ("width", "height"))
+    except (ValueError, OverflowError):  # empty, or not finite
         return None
     return (width, height) if width and height else None
 
 
-def _things(root: Element, name: str, classes: tuple[str, ...], faults: list[Fault]) -> list[Thing]:
-    things = []
+def _things(root: Element, name: str, classes: tuple[str, ...], faults: list[Fault]) -> tuple[list[Thing], bool]:
+    """The objects of an image, and whether others are refused."""
+    things, refused = [], len(faults)
     for one in root.children:
         if one.tag != "object":
             continue
@@ -183,9 +255,9 @@ def _things(root: Element, name: str, classes: tuple[str, ...], faults: list[Fau
         elif box is None:
             faults.append(Fault("malformed", place, "<bndbox> needs xmin, ymin, xmax and ymax, numbers"))
         else:
-            label = IGNORED if one.value("difficult") == "1" else classes.index(called)
-            things.append(Thing(box, label, f"{name} line {box_line(one)}"))
-    return things
+            ignored = one.value("difficult").lower() in ("1", "true", "yes")
+            things.append(Thing(box, IGNORED if ignored else classes.index(called), f"{name} line {box_line(one)}"))
+    return things, len(faults) > refused
 
 
 def box_line(one: Element) -> int:

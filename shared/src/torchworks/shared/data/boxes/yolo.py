@@ -2,22 +2,39 @@
 
     images/train/a.jpg and labels/train/a.txt, the same with val       (or train/images and train/labels), or
     images/a.jpg and labels/a.txt                                      which are then split
-    data.yaml with `names`, and perhaps `train` and `val`; or classes.txt, one name a line
+    data.yaml with `names`, and perhaps `train` and `val`, which are folders, lists of images (.txt) or several of
+    these; or classes.txt, one name a line
 
 A line is `class x y width height`, of the box's middle, in shares of the image's sides, or `class x1 y1 x2 y2 x3 y3 …`,
-a polygon. An empty file, or none, is an image without objects.
+a polygon. An empty file, or none, is an image without objects. Keypoints behind a box, which `kpt_shape` in data.yaml
+announces, are not learned.
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.boxes.check import labelled_source
 from torchworks.shared.data.boxes.extra import needed
-from torchworks.shared.data.boxes.folders import base_folder, beside, image_folders, images_below, read_names, shown
+from torchworks.shared.data.boxes.folders import (
+    base_folder,
+    beside,
+    image_folders,
+    images_by_stem,
+    read_names,
+    shown,
+    stem_of,
+)
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Polygons, polygon
+from torchworks.shared.data.files import Finder, choose_parts, ending, read_lines, read_text, walk
+from torchworks.shared.data.images import is_image_file
+from torchworks.shared.data.inventory import Inventory
+
+_NOTHING = ("", "null", "~", "none")
+"""How data.yaml says that there is no such part."""
 
 
 def read_yolo(path: str, kind: str = "yolo") -> Labels:
@@ -25,93 +42,225 @@ def read_yolo(path: str, kind: str = "yolo") -> Labels:
     base = base_folder(kind, path)
     settings = _settings(base)
     base = base.parent if base.is_file() else base
-    folders = _folders(base, settings)
+    reader = _Reader(base, settings)
+    images = reader.images()
     classes = _names(settings, base) or read_names(
-        base, ("classes.txt", "obj.names", "labels.txt", "labels/classes.txt")
+        base, ("classes.txt", "obj.names", "labels.txt", "labels/classes.txt"), reader.inventory
     )
-    faults: list[Fault] = []
-    found: list[tuple[Path, str, list[Thing]]] = []
-    for part, folder in folders.items():
-        labels = beside(folder, "labels")
-        files = {file.relative_to(folder).with_suffix(""): file for file in images_below(folder)}
-        for stem, file in files.items():
-            found.append((file, part, _read(labels / f"{stem}.txt", shown(file, base), base, faults)))
-        for text in sorted(labels.rglob("*.txt")):
-            if text.relative_to(labels).with_suffix("") not in files and text.name != "classes.txt":
-                faults.append(Fault("missing", shown(text, base), "there is no such image"))
-    if not found:
-        raise UserError(f"There are no images in {' and '.join(map(str, folders.values()))}.")
-    notes = []
     if not classes:
-        highest = max((thing.label for _, _, things in found for thing in things), default=0)
+        highest = max((thing.label for image in images for thing in image.things), default=0)
         classes = tuple(map(str, range(min(highest, 999) + 1)))
-        notes.append("There is neither a data.yaml nor a classes.txt with names of classes; they go by their numbers.")
-    images = [Labelled(file, shown(file, base), part, _known(things, classes, faults)) for file, part, things in found]
-    return Labels(base, images, classes, "cxcywh", relative=True, faults=faults, notes=tuple(notes))
+        reader.notes.append(
+            "There is neither a data.yaml nor a classes.txt with names of classes; they go by their numbers."
+        )
+    images = [_known(image, classes, reader.faults) for image in images]
+    return Labels(
+        base,
+        images,
+        classes,
+        "cxcywh",
+        relative=True,
+        faults=reader.faults,
+        notes=tuple(reader.notes),
+        inventory=reader.inventory,
+    )
+
+
+class _Reader:
+    """Reads the images of a folder, and the texts beside them."""
+
+    def __init__(self, base: Path, settings: dict[str, Any]):
+        self.base, self.settings = base, settings
+        self.keypoints = _keypoints(settings)
+        self.inventory = Inventory(base)
+        self.inventory.use(settings.get("file"))
+        self.finder = Finder()
+        self._labels_of: dict[Path, Path] = {}
+        self.faults: list[Fault] = []
+        self.notes: list[str] = []
+
+    def images(self) -> list[Labelled]:
+        parts = self._named_parts() or {
+            part: [folder] for part, folder in image_folders(self.base, self.inventory, "labels").items()
+        }
+        found = [self._labelled(file, part) for part, places in parts.items() for file in self._files(places)]
+        if not found:
+            where = " and ".join(str(place) for places in parts.values() for place in places)
+            raise UserError(f"There are no images in {where}.")
+        for folder in dict.fromkeys(place for places in parts.values() for place in places if place.is_dir()):
+            self._find_alone(folder)
+        return found
+
+    def _named_parts(self) -> dict[str, list[Path]]:
+        """The folders and lists of the parts that data.yaml names; none, and a note, if they are not there."""
+        named = {part: _listed(self.settings.get(part)) for part in ("train", "val", "valid", "test")}
+        chosen, others = choose_parts([part for part, names in named.items() if names])
+        if not chosen:
+            return {}
+        found = {part: [self._place(name) for name in named[key]] for part, key in chosen.items()}
+        lost = [
+            name
+            for part, key in chosen.items()
+            for name, place in zip(named[key], found[part], strict=True)
+            if not place
+        ]
+        if lost:
+            self.notes.append(
+                f"data.yaml names {', '.join(lost)}, which is not there; the usual folders are looked for."
+            )
+            return {}
+        places = {part: [place for place in inside if place] for part, inside in found.items()}
+        for name in (name for part in others for name in named[part]):
+            if (place := self._place(name)) and not any(place in used for used in places.values()):
+                self.inventory.leave("A further part of the split", place, *self._belongings(place))
+        return places
+
+    def _belongings(self, place: Path) -> list[Path]:
+        """The folder of texts of a folder of images; the images of a list and their texts."""
+        if place.is_dir():
+            return [folder for folder in {beside(place, "labels")} - {place} if folder.is_dir()]
+        files = [file for line in read_lines(place) if (file := self.finder.located(self._roots(place), line))]
+        return [*files, *(text for file in files if (text := self._text(file)))]
+
+    def _place(self, name: str) -> Path | None:
+        """The folder, or list of images, that data.yaml calls `name`; ../ before it is a habit of tools that export
+        such data."""
+        if (given := Path(name)).is_absolute() and given.exists():
+            return given
+        written = name.replace("\\", "/")
+        root = self.base / str(self.settings.get("path") or "")
+        tried = [(root, written), (self.base, written), (self.base, written.removeprefix("../"))]
+        return next((found for folder, path in tried if (found := self.finder.find(folder, path))), None)
+
+    def _roots(self, file: Path) -> list[Path]:
+        """Where the lines of a list may begin."""
+        return [self.base / str(self.settings.get("path") or ""), file.parent, self.base]
+
+    def _files(self, places: list[Path]) -> list[Path]:
+        found: list[Path] = []
+        for place in places:
+            if place.is_dir():
+                found += images_by_stem(place, self.inventory).values()
+                continue
+            self.inventory.use(place)
+            for number, line in enumerate(read_lines(place), 1):
+                if file := self.finder.located(self._roots(place), line):
+                    found.append(file)
+                else:
+                    self.faults.append(Fault("missing", f"{shown(place, self.base)} line {number}", line))
+        return list(dict.fromkeys(found))
+
+    def _labels(self, folder: Path) -> Path:
+        if folder not in self._labels_of:
+            self._labels_of[folder] = beside(folder, "labels")
+        return self._labels_of[folder]
+
+    def _text(self, file: Path) -> Path | None:
+        """The text of an image: in the folder of labels, or beside it."""
+        folders = dict.fromkeys((self._labels(file.parent), file.parent))
+        texts = (self.finder.partners(folder, stem_of(file), ("",), (".txt",)) for folder in folders)
+        return next((found[0] for found in texts if found), None)
+
+    def _labelled(self, file: Path, part: str) -> Labelled:
+        """An image with its things, whose labels are checked later."""
+        name, text = shown(file, self.base), self._text(file)
+        if text is None:
+            wanted = self._labels(file.parent) / f"{stem_of(file)}.txt"
+            self.faults.append(Fault("unlabelled", name, f"{shown(wanted, self.base)} is not there"))
+            return Labelled(file, name, part)
+        self.inventory.use(text)
+        place = shown(text, self.base)
+        try:
+            lines = read_text(text).splitlines()
+        except UserError:
+            self.faults.append(Fault("malformed", place, "it is not a text file in UTF-8"))
+            return Labelled(file, name, part, refused=True)
+        things, refused = [], False
+        for number, line in enumerate(lines, 1):
+            try:
+                things += [self._thing(line.split(), f"{place} line {number}")] if line.strip() else []
+            except ValueError as error:
+                self.faults.append(Fault("malformed", f"{place} line {number}", str(error)))
+                refused = True
+        return Labelled(file, name, part, tuple(things), refused=refused)
+
+    def _thing(self, words: list[str], place: str) -> Thing:
+        """Raises `ValueError` with what is wrong."""
+        if _has_keypoints(words, self.keypoints):
+            self.faults.append(Fault("keypoints", place))
+            words = words[:5]
+        return _thing(words, place)
+
+    def _find_alone(self, folder: Path) -> None:
+        """Faults for texts that belong to no image."""
+        labels = beside(folder, "labels")
+        if labels == folder or not labels.is_dir():
+            return
+        images = {
+            (file.relative_to(folder).parent / stem_of(file)).as_posix() for file in walk(folder) if is_image_file(file)
+        }
+        alone = self.inventory.unused(
+            [file for file in walk(labels) if ending(file) == ".txt" and file.stem != "classes"]
+        )
+        alone = [text for text in alone if text.relative_to(labels).with_suffix("").as_posix() not in images]
+        self.inventory.use(*alone)
+        self.faults += [Fault("missing", shown(text, self.base), "there is no such image") for text in alone]
+
+
+def _listed(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [one for one in values if isinstance(one, str) and one.lower() not in _NOTHING]
 
 
 def _settings(base: Path) -> dict[str, Any]:
     """What data.yaml says, with its `folder`; empty if there is none."""
-    file = (
-        base
-        if base.is_file()
-        else next((base / name for name in ("data.yaml", "dataset.yaml") if (base / name).is_file()), None)
-    )
+    names = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
+    file = base if base.is_file() else next((found for name in names if (found := Finder().find(base, name))), None)
     if file is None:
         return {}
     yaml = needed("yaml", "pyyaml", f"{file.name} is")
     try:
-        settings = yaml.safe_load(file.read_text(errors="replace"))
+        settings = yaml.load(read_text(file), yaml.BaseLoader)  # texts alone: a class `no` is no bool
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise UserError(f"{file} is not valid YAML{where}: {getattr(error, 'problem', None) or error}.") from error
     if not isinstance(settings, dict):
         raise UserError(f"{file} should be a table with `names`, and perhaps `train` and `val`.")
-    return settings
+    return settings | {"file": file}
 
 
 def _names(settings: dict[str, Any], base: Path) -> tuple[str, ...]:
     names = settings.get("names") or ()
     if isinstance(names, dict):
-        if set(names) != set(range(len(names))):
+        numbers = {int(number): name for number, name in names.items() if str(number).isdecimal()}
+        if len(numbers) < len(names) or set(numbers) != set(range(len(names))):
             raise UserError(f"The names of classes in the YAML file of {base} should be numbered 0…{len(names) - 1}.")
-        names = [names[number] for number in range(len(names))]
+        names = [numbers[number] for number in range(len(names))]
     if not isinstance(names, (list, tuple)):
         raise UserError(f"`names` in the YAML file of {base} should be a list of names of classes.")
     return tuple(map(str, names))
 
 
-def _folders(base: Path, settings: dict[str, Any]) -> dict[str, Path]:
-    """The folders of images by part, as data.yaml names them if they are there, else by the usual names."""
-    root = base / str(settings.get("path") or "")
-    root = root if root.is_dir() else base
-    held_out = next((settings[name] for name in ("test", "val") if settings.get(name)), None)
-    named = {"train": settings.get("train"), "test": held_out}
-    folders = {part: _existing(root, base, name) for part, name in named.items() if isinstance(name, str)}
-    found = {part: folder for part, folder in folders.items() if folder}
-    return found if len(found) == 2 else image_folders(base)
+def _keypoints(settings: dict[str, Any]) -> int:
+    """How many numbers follow a box by `kpt_shape`, [keypoints, numbers of each]; 0 if there is none."""
+    shape = settings.get("kpt_shape")
+    try:
+        count, each = (int(number) for number in shape or (0, 0))
+    except (TypeError, ValueError):
+        raise UserError(
+            f"kpt_shape in the YAML file should be two whole numbers, such as [17, 3]; it is {shape}."
+        ) from None
+    return count * each
 
 
-def _existing(root: Path, base: Path, name: str) -> Path | None:
-    """The folder that data.yaml calls `name`; ../ before it is a habit of tools that export such data."""
-    return next((folder for folder in (root / name, base / name.removeprefix("../")) if folder.is_dir()), None)
-
-
-def _read(file: Path, image: str, base: Path, faults: list[Fault]) -> list[Thing]:
-    """The things in a text, whose labels are checked later."""
-    if not file.is_file():
-        faults.append(Fault("unlabelled", image, f"{shown(file, base)} is not there"))
-        return []
-    things = []
-    for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
-        if line.strip():
-            place = f"{shown(file, base)} line {number}"
-            try:
-                things.append(_thing(line.split(), place))
-            except ValueError as error:
-                faults.append(Fault("malformed", place, str(error)))
-    return things
+def _has_keypoints(words: list[str], announced: int) -> bool:
+    """Whether keypoints follow a box: as many as announced, or x, y and a visibility of 0, 1 or 2, of which 2 is no
+    share of an image's side."""
+    if announced:
+        return len(words) == 5 + announced
+    seen = words[7::3]
+    return len(words) > 7 and len(words) % 3 == 2 and "2" in seen and set(seen) <= {"0", "1", "2"}
 
 
 def _thing(words: list[str], place: str) -> Thing:
@@ -131,13 +280,14 @@ def _thing(words: list[str], place: str) -> Thing:
     return Thing(((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1), int(label), place, Polygons((corners,)))
 
 
-def _known(things: list[Thing], classes: tuple[str, ...], faults: list[Fault]) -> tuple[Thing, ...]:
-    """The things of known classes."""
-    for thing in things:
-        if not 0 <= thing.label < len(classes):
-            known = f"there are 0…{len(classes) - 1}"
-            faults.append(Fault("class", thing.place, f"class {thing.label}; {known}"))
-    return tuple(thing for thing in things if 0 <= thing.label < len(classes))
+def _known(image: Labelled, classes: tuple[str, ...], faults: list[Fault]) -> Labelled:
+    """The image with the things of known classes."""
+    known = range(len(classes))
+    things = tuple(thing for thing in image.things if thing.label in known)
+    for thing in image.things:
+        if thing.label not in known:
+            faults.append(Fault("class", thing.place, f"class {thing.label}; there are 0…{len(classes) - 1}"))
+    return replace(image, things=things, refused=image.refused or len(things) < len(image.things))
 
 
 open_yolo = labelled_source("yolo", read_yolo)

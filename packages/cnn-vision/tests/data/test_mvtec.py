@@ -1,0 +1,88 @@
+"""Own folders in the layout of MVTec, as people really have them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.data import Source, check, open_source
+
+SIDE = 32
+
+
+def save(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)).save(path)
+
+
+def square() -> Image.Image:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[8:24, 8:24] = 255
+    return Image.fromarray(mask)
+
+
+def plates(base: Path, parts: tuple[str, str] = ("train", "test"), mask: str = "{}_mask.png") -> Path:
+    for k, (part, kind) in enumerate(((parts[0], "good"), (parts[1], "good"), (parts[1], "dent"))):
+        for i in range(4):
+            save(base / part / kind / f"{i:03}.png", 10 * k + i)
+    (base / "ground_truth" / "dent").mkdir(parents=True)
+    for i in range(4):
+        square().save(base / "ground_truth" / "dent" / mask.format(f"{i:03}"))
+    return base
+
+
+def opened(base: Path) -> Source:
+    return open_source(f"mvtec:{base}", ImageConfig(image_size=SIDE))
+
+
+@pytest.mark.parametrize("mask", ["{}_mask.PNG", "{}_Mask.png", "{}.bmp", "{}_mask.jpg", "{}.TIF"])
+def test_masks_may_have_any_ending_of_an_image_in_any_case(mask, tmp_path):
+    source = opened(plates(tmp_path / "plates", mask=mask))
+    assert np.array_equal(source.test[4]["mask"].numpy() * 255, np.asarray(square()))
+    assert not source.test[0]["mask"].any()
+    assert source.notes == ()
+
+
+def test_parts_and_folders_may_be_written_in_other_cases(tmp_path):
+    base = plates(tmp_path / "plates", ("Training", "Testing"))
+    (base / "Testing" / "good").rename(base / "Testing" / "Good")
+    (base / "ground_truth").rename(base / "Ground_Truth")
+    source = opened(base)
+    assert source.schema["label"].classes == ("good", "dent")
+    assert (len(source.train), len(source.test)) == (4, 8)
+
+
+def test_what_is_left_out_is_said_by_check(tmp_path):
+    base = plates(tmp_path / "plates")
+    save(base / "val" / "good" / "000.png", 90)
+    save(base / "train" / "spare" / "a.png", 91)
+    (base / "test" / "dent" / "a.heic").write_bytes(b"x")
+    (base / "license.txt").write_text("x")
+    text = str(check(f"mvtec:{base}", ImageConfig(image_size=SIDE)))
+    assert "A further part of the split, left out: 1 (val (1 file))." in text
+    assert "left out: 1 (train/spare/a.png)." in text
+    assert "left out: 1 (1 × .heic; test/dent/a.heic)" in text
+    assert "Other files, left out: 1 (1 × .txt; license.txt)." in text
+
+
+def too_wide(base: Path) -> None:
+    Image.new("L", (2 * SIDE, SIDE)).save(base / "ground_truth" / "dent" / "001_mask.png")
+
+
+def of_half_size(base: Path) -> None:
+    file = base / "ground_truth" / "dent" / "001_mask.png"
+    square().resize((SIDE // 2, SIDE // 2), Image.Resampling.NEAREST).save(file)
+
+
+@pytest.mark.parametrize(("change", "said"), [(too_wide, "64 × 32, the image 32 × 32"), (of_half_size, "")])
+def test_masks_of_another_shape_than_their_images_are_refused(change: Callable[[Path], None], said, tmp_path):
+    base = plates(tmp_path / "plates")
+    change(base)
+    if said:
+        with pytest.raises(UserError, match=said):
+            opened(base)
+    else:
+        assert np.array_equal(opened(base).test[5]["mask"].numpy() * 255, np.asarray(square()))
