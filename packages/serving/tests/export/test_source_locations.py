@@ -136,12 +136,12 @@ def test_a_compiled_bundle_names_no_path(run, tmp_path):
 
 
 def test_notes_are_taken_from_nodes_graphs_within_and_values_and_older_runtimes_can_read_the_file():
-    note = {"pkg.torch.onnx.stack_trace": 'File "/home/ann/thesis/net.py", line 3'}
+    note = {"pkg.torch.onnx.stack_trace": 'File "/srv/ann/thesis/net.py", line 3'}
     flag = helper.make_tensor_value_info("flag", TensorProto.BOOL, [])
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N"])
     branches = []
     for name in ("then", "else"):
-        inner = helper.make_node("Neg", ["x"], [name], doc_string="/home/ann/thesis/net.py")
+        inner = helper.make_node("Neg", ["x"], [name], doc_string="/srv/ann/thesis/net.py")
         helper.set_metadata_props(inner, note)
         out = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"])
         branches.append(helper.make_graph([inner], name, [], [out]))

@@ -1,5 +1,6 @@
 """The commands `serve` and `check`."""
 
+import asyncio
 import contextlib
 import errno
 import gc
@@ -15,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
@@ -236,7 +238,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=partial(Connection, app.service),
+            http=cast(type[asyncio.Protocol], partial(Connection, app.service)),  # uvicorn only calls it
             ws="none",
             lifespan="on",
             log_config=None,
