@@ -166,6 +166,20 @@ def test_an_onnx_bundle_names_inputs_outputs_and_the_open_size_as_the_signature_
     assert [value.name for value in (*graph.input, *graph.output)] == ["image", "probability"]
     assert [value.type.tensor_type.shape.dim[0].dim_param for value in (*graph.input, *graph.output)] == ["N", "N"]
     assert read_bundle(plain).versions["opset"] == "20"
+    assert onnx.load(plain / "model.onnx").ir_version == 9
+
+
+def test_the_folder_of_a_bundle_says_what_was_done_to_the_model(tmp_path):
+    named = {
+        "bundle-onnx": {},
+        "bundle-safetensors": {"format": "safetensors"},
+        "bundle-onnx-int8": {"quantize": "int8"},
+        "bundle-onnx-pruned30": {"prune": 0.3},
+        "bundle-onnx-ba-pruned12.5-int8": {"direction": "ba", "prune": 0.125, "quantize": "int8"},
+    }
+    assert {name: folder_of(Export(tmp_path, **options)).name for name, options in named.items()} == {
+        name: name for name in named
+    }
 
 
 def test_a_bundle_replays_its_golden_example_and_names_the_files_it_uses(plain):
@@ -279,7 +293,9 @@ def test_int8_is_smaller_and_loses_at_most_half_a_point(digits, plain, tmp_path)
     assert manifest.scores["exported"] >= manifest.scores["eager"] - 0.005
     assert (small / "model.onnx").stat().st_size < 0.5 * (plain / "model.onnx").stat().st_size
     assert "static" in (small / PARITY).read_text()
-    kinds = {node.op_type for node in onnx.load(small / "model.onnx").graph.node}
+    model = onnx.load(small / "model.onnx")
+    kinds = {node.op_type for node in model.graph.node}
+    assert model.ir_version == 9
     assert "QuantizeLinear" in kinds
     assert "BatchNormalization" not in kinds
 

@@ -151,8 +151,10 @@ def test_notes_are_taken_from_nodes_graphs_within_and_values_and_older_runtimes_
     weight = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
     helper.set_metadata_props(weight, note)
     graph = helper.make_graph([choose], "g", [flag, value], [out], [weight], doc_string="/home/ann")
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    imports = [helper.make_opsetid(*each) for each in (("", 20), ("ai.onnx.ml", 5), ("com.microsoft", 1))]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=10)
     strip_onnx(model)
     onnx.checker.check_model(model, full_check=True)
     assert b"ann" not in model.SerializeToString()
     assert model.ir_version == 9
+    assert [each.domain for each in model.opset_import] == [""]

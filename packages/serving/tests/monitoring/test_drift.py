@@ -167,7 +167,9 @@ def test_too_few_rows_are_not_judged(digits, classify):
     window = Window(CLASSIFIER, reference(CLASSIFIER, *both), 1000)
     dark = np.zeros((99, 1, 8, 8), np.uint8)
     window.add({"image": dark}, {"probability": classify(dark)})
-    assert window.judge(0.01, 100) == {"rows": 99, "least": 100, "judged": False, "drifted": [], "features": {}}
+    assert window.judge(0.01, 100) == {
+        "rows": 99, "least": 100, "judged": False, "reference": 900, "drifted": [], "features": {},
+    }  # fmt: skip
     window.add({"image": dark[:1]}, {"probability": classify(dark[:1])})
     assert window.judge(0.01, 100)["drifted"]
 

@@ -179,7 +179,7 @@ def test_a_bundle_without_or_with_a_broken_reference_is_served_without_drift(mon
         monitor.note(prediction(200, version=version))
         monitor.flush()
         assert monitor.drift("pets")[version] == {
-            "rows": 0, "least": 100, "judged": False, "drifted": [], "features": {},
+            "rows": 0, "least": 100, "judged": False, "reference": 0, "drifted": [], "features": {},
         }  # fmt: skip
     assert "pets v3 is served without drift" in caplog.text
     assert len(monitor.recent("pets", 9)) == 3

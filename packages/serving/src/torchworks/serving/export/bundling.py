@@ -195,11 +195,12 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         notes += how
     check_loss(work, trained.score, candidates[-1].score)
 
+    timed, load = candidates, None
     if work.settings.seconds:
         step("Measuring speed")
-    speeds = race([candidate.engine for candidate in candidates], work.scored, work.settings.seconds)
-    timed = [replace(candidate, speeds=tuple(found)) for candidate, found in zip(candidates, speeds, strict=True)]
-    load = os.getloadavg()[0] if work.settings.seconds else None
+        speeds = race([candidate.engine for candidate in candidates], work.scored, work.settings.seconds)
+        timed = [replace(candidate, speeds=tuple(found)) for candidate, found in zip(candidates, speeds, strict=True)]
+        load = os.getloadavg()[0]
     return bundle, Report(draft(work, bundle.folder), timed, work.scored, tuple(notes), load)
 
 

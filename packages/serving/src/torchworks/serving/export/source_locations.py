@@ -36,13 +36,20 @@ def strip_program(program: torch.export.ExportedProgram) -> None:
 
 
 def strip_onnx(model: onnx.ModelProto) -> None:
-    """Of an ONNX model: all notes on graphs, nodes and values. Without these, which came with version 10 of the format,
-    it has the lowest version that its operators allow, so that older runtimes read it."""
+    """Of an ONNX model: all notes on graphs, nodes and values, which came with version 10 of the format, and sets of
+    operators of which it uses none. So it has the lowest version that its operators allow, and older runtimes read
+    it."""
+    used = {""}
     for message in _messages(model):
         for name in NOTES:
             if name in message.DESCRIPTOR.fields_by_name:
                 message.ClearField(name)
-    model.ir_version = find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
+        if isinstance(message, onnx.NodeProto):
+            used.add(message.domain)
+    imports = [each for each in model.opset_import if each.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(imports)
+    model.ir_version = find_min_ir_version_for(imports, ignore_unknown=True)
 
 
 def _messages(message: Any) -> Iterator[Any]:
