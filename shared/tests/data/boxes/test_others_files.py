@@ -178,7 +178,7 @@ def test_lists_of_voc_may_have_any_name_of_a_part_and_images_spaces_in_theirs(tr
     assert (len(source.train), len(source.test)) == (5, 3)
     facts = " ".join(source.notes)
     assert "Lists of further parts or of single classes, left out: 1 (ImageSets/Main/cat_train.txt)" in facts
-    assert "that the lists of the split do not name, left out: 1 (JPEGImages/my 8.png)" in facts
+    assert "that neither list of the split names, left out: 1 (JPEGImages/my 8.png)" in facts
 
 
 def test_a_single_list_of_voc_is_a_warning(tmp_path):
@@ -338,6 +338,13 @@ def test_lines_with_keypoints_are_refused_and_skip_bad_keeps_their_boxes(announc
     assert source.train[0]["boxes"][0].tolist() == pytest.approx(BOX, abs=1e-4)
 
 
+def test_lines_that_look_like_keypoints_are_a_warning_where_nothing_announces_them(tmp_path):
+    base = yolo(tmp_path / "points", line=f"{LINE} 0.4 0.3 0.5 0.4 0.6 0.3")
+    assert "If these are keypoints, write kpt_shape: [3, 2] into data.yaml" in said(checked(f"yolo:{base}"), "warning")
+    base = yolo(tmp_path / "polygons", line="0 0.3 0.3 0.7 0.3 0.7 0.7 0.5 0.8 0.3 0.7")
+    assert "keypoints" not in str(checked(f"yolo:{base}"))
+
+
 def test_names_in_yaml_are_texts_whatever_yaml_makes_of_them(tmp_path):
     base = yolo(tmp_path / "set")
     (base / "data.yaml").write_text("names:\n  0: no\n  1: 1.0\n")
@@ -395,6 +402,14 @@ def test_black_and_white_may_have_16_bits(tmp_path):
     source = opened(f"masks:{base}")
     assert source.schema["mask"].classes == ("background", "foreground")
     assert np.array_equal(source.train[0]["mask"].numpy(), square(1))
+
+
+def test_masks_in_files_of_other_kinds_are_named(tmp_path):
+    base = masks(tmp_path / "set", lambda i: Image.fromarray(square()))
+    for file in (base / "masks").iterdir():
+        file.rename(file.with_suffix(".npy"))
+    with pytest.raises(UserError, match=r"In masks there are 6 files \(0.npy, 1.npy, 2.npy and 3 more\)"):
+        opened(f"masks:{base}")
 
 
 def test_jpegs_of_class_ids_are_refused_with_the_reason(tmp_path):

@@ -65,7 +65,7 @@ def read_voc(path: str) -> Labels:
     for stem, file in files.items():
         document, root = roots.get(stem, (None, None))
         if parts and stem not in parts:
-            inventory.leave("Images that the lists of the split do not name", file)
+            inventory.leave("Images that neither list of the split names", file)
         elif document and root:
             things, refused = _things(root, f"Annotations/{document.name}", classes, faults)
             mask = next(iter(finder.partners(masks, stem, ("",), ENDINGS)), None) if masks else None
