@@ -128,6 +128,13 @@ def test_a_folder_around_the_data_is_passed_through(tmp_path):
 # -------------------------------------------------------------------------------------------------- what is there
 
 
+def test_classes_that_lie_one_folder_deeper_are_hinted_at(tmp_path):
+    pets(tmp_path / "download" / "photos")
+    listing = list_folder(str(tmp_path / "download"))
+    assert listing.classes == ("photos",)
+    assert "has one folder, photos, with cat, dog in it. If those are the classes, name" in listing.notes[0]
+
+
 def test_files_that_are_not_read_are_counted_by_their_endings(tmp_path):
     base = pets(tmp_path / "set")
     for name in ("cat/a.HEIC", "cat/b.heic", "dog/c.NEF", "README.md"):

@@ -214,6 +214,21 @@ def test_every_reader_names_files_of_other_kinds_and_what_belongs_to_nothing(kin
 
 
 @pytest.mark.parametrize("kind", ["yolo", "voc", "masks"])
+def test_a_folder_around_the_data_is_passed_through(kind, tmp_path):
+    make = {"yolo": yolo, "voc": voc, "masks": lambda base: masks(base, lambda i: Image.fromarray(square()))}
+    (tmp_path / "download" / "devkit").mkdir(parents=True)
+    make[kind](tmp_path / "download" / "devkit" / "set")
+    (tmp_path / "download" / "__MACOSX").mkdir()
+    assert opened(f"{kind}:{tmp_path / 'download'}").name == "set"
+
+
+def test_a_json_file_of_something_else_beside_coco_s_is_left_out(tmp_path):
+    base = coco(tmp_path / "set")
+    (base / "notes.json").write_text('{"by": "me"}')
+    assert "Other files, left out: 1 (1 × .json; notes.json)." in opened(f"coco:{base}").notes
+
+
+@pytest.mark.parametrize("kind", ["yolo", "voc", "masks"])
 def test_of_two_images_of_one_name_one_is_used_and_the_other_named(kind, tmp_path):
     base = tmp_path / "set"
     make = {"yolo": yolo, "voc": voc, "masks": lambda base: masks(base, lambda i: Image.fromarray(square()))}
@@ -253,6 +268,11 @@ def test_an_image_with_a_label_that_is_refused_is_left_out_whole(change, tmp_pat
     source = opened(f"coco:{base}", skip_bad=True)
     assert things(source) == [1] * 7
     assert "Images left out whole, as a label of theirs is refused: 1 (2.png)." in source.notes
+
+
+def test_labels_that_name_no_image_do_not_make_background_of_images_without_others(tmp_path):
+    base = coco(tmp_path / "set", 8, lambda table: table["annotations"][2].update(image_id=None))
+    assert things(opened(f"coco:{base}", skip_bad=True)) == [1] * 7
 
 
 @pytest.mark.parametrize("kind", ["yolo", "voc"])

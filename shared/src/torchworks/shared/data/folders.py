@@ -168,7 +168,8 @@ def _deeper(folder: Path) -> list[str]:
     if len(inside) < 2:
         return []
     return [
-        f"{folder} has one folder, {folders[0].name}, with {some(inside, 3)} in it. If those are the classes, name {folders[0]}."
+        f"{folder} has one folder, {folders[0].name}, with {some(inside, 3)} in it. If those are the "
+        f"classes, name {folders[0]}."
     ]
 
 

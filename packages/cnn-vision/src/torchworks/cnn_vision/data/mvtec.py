@@ -20,6 +20,7 @@ from torch import Tensor
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import FileDataset, Source
+from torchworks.shared.data.boxes.folders import unpacked
 from torchworks.shared.data.boxes.mask_files import ENDINGS, MIDDLE
 from torchworks.shared.data.dataset import TensorDataset, gather
 from torchworks.shared.data.files import Finder, choose_parts, entries, folders_in, key
@@ -51,7 +52,7 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source; labels are 0 for good, else the kind of the defect, and test samples have a `mask` uint8 (S, S) if
     all defects have one. Raises `UserError` for folders or files that are missing or cannot be read."""
     config = ImageConfig.of(config, "mvtec")
-    base = Path(rest).expanduser()
+    base = unpacked(Path(rest).expanduser())
     inventory = Inventory(base)
     train_folder, test_folder = _part_folders(base, inventory)
     good = _images(Finder().find(train_folder, "good") or train_folder / "good")

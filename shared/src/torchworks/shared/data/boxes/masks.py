@@ -23,6 +23,7 @@ from torchworks.shared.data.boxes.folders import (
     read_names,
     shown,
     stem_of,
+    unpacked,
 )
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels
 from torchworks.shared.data.boxes.mask_files import ENDINGS, MARKS
@@ -33,7 +34,7 @@ from torchworks.shared.data.listing import some
 
 def read_masks(path: str) -> Labels:
     """All images that have a mask. Raises `UserError` if there are none."""
-    base = base_folder("masks", path)
+    base = unpacked(base_folder("masks", path))
     inventory = Inventory(base)
     faults: list[Fault] = []
     images: list[Labelled] = []
@@ -41,8 +42,8 @@ def read_masks(path: str) -> Labels:
         images += _images(base, part, folder, faults, inventory)
     if not images:
         raise UserError(
-            f"No image in {base} has a mask: images/a.jpg wants masks/a.png, of the same name and with the ending of an "
-            f"image. {_there(base)}"
+            f"No image in {base} has a mask: images/a.jpg wants masks/a.png, of the same name and with the ending "
+            f"of an image. {_there(base)}"
         )
     pixels = read_names(base, ("classes.txt", "labels.txt"), inventory)
     return Labels(base, images, pixels=pixels, faults=faults, inventory=inventory)

@@ -26,6 +26,7 @@ from torchworks.shared.data.boxes.folders import (
     read_names,
     shown,
     stem_of,
+    unpacked,
 )
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Polygons, polygon
@@ -41,7 +42,7 @@ _NOTHING = ("", "null", "~", "none")
 
 def read_yolo(path: str, kind: str = "yolo") -> Labels:
     """Everything that the folder of data of this `kind` says. Raises `UserError` if it is not YOLO's at all."""
-    base = base_folder(kind, path)
+    base = unpacked(base_folder(kind, path))
     settings = _settings(base)
     base = base.parent if base.is_file() else base
     reader = _Reader(base, settings)
@@ -268,7 +269,7 @@ def _maybe_keypoints(lines: list[list[float]]) -> list[str]:
         return []
     return [
         f"Lines whose first four numbers are a box around the points that follow: all {len(lines)} polygons. If these "
-        f"are keypoints, write kpt_shape: [{(len(lines[0]) - 4) // 2}, 2] into data.yaml; now they are read as outlines."
+        f"are keypoints, write kpt_shape: [{(len(lines[0]) - 4) // 2}, 2] into data.yaml; now they are outlines."
     ]
 
 
