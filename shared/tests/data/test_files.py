@@ -145,6 +145,15 @@ def test_files_that_are_not_read_are_counted_by_their_endings(tmp_path):
     assert any(".heic" in note for note in open_source(f"folder:{base}", ImageConfig(image_size=8)).notes)
 
 
+def test_photos_and_web_pages_under_the_name_of_a_jpeg_are_told_apart(tmp_path):
+    base = pets(tmp_path / "set")
+    (base / "cat" / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
+    (base / "cat" / "b.jpg").write_text("<!DOCTYPE html><title>Not found</title>")
+    text = said(checked(f"folder:{base}", tmp_path), "problem")
+    assert "cat/a.jpg (it is a HEIC photo, whatever its name says; convert it to JPEG)" in text
+    assert "cat/b.jpg (it is a web page, not an image: its download failed)" in text
+
+
 def test_clean_folders_need_no_words(tmp_path):
     listing = list_folder(str(pets(tmp_path / "set")))
     assert listing.notes == listing.facts == ()

@@ -181,10 +181,21 @@ def reason(path: Path, error: Exception) -> str:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"it has more than {PIXEL_LIMIT / 1e6:.0f} million pixels; make it smaller"
     if isinstance(error, UnidentifiedImageError):
-        return "it is not an image" if path.stat().st_size else "the file is empty"
+        return _foreign(path)
     if isinstance(error, EOFError) or "truncated" in str(error).lower():
         return "the file is cut off"
     return f"it is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+
+
+def _foreign(path: Path) -> str:
+    """What a file is that is called an image, but is none that is read."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"):
+        return "it is a HEIC photo, whatever its name says; convert it to JPEG"
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "it is a web page, not an image: its download failed"
+    return "it is not an image" if head else "the file is empty"
 
 
 # ---------------------------------------------------------------------------------------------------- scanning
