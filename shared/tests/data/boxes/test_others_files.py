@@ -139,6 +139,7 @@ def test_of_coco_s_own_layout_too(tmp_path):
         "train: [images/train]\nval:\n  - images\\val\n",
         "path: ../set\ntrain: C:\\data\\images\\train\nval: /content/images/val\n",
         "train: ./images/train\ntest: images/val\nval: ''\n",
+        "Train: images/train\nvalidation: images/val\ntest: null\n",
     ],
 )
 def test_data_yaml_may_name_lists_several_folders_and_paths_of_other_machines(yaml, tmp_path):

@@ -130,7 +130,7 @@ def is_image_file(path: Path) -> bool:
     """Whether a file is called as an image, or is DICOM under a name without an ending, such as IM0001 or an UID."""
     if ending(path) in SUFFIXES:
         return True
-    if path.suffix and not path.suffix[1:].isdecimal():
+    if (path.suffix and not path.suffix[1:].isdecimal()) or path.name.upper() == "DICOMDIR":  # a list of files
         return False
     try:
         return path.is_file() and _is_dicom(path)

@@ -30,7 +30,7 @@ from torchworks.shared.data.boxes.folders import (
 )
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Polygons, polygon
-from torchworks.shared.data.files import Finder, choose_parts, ending, read_lines, read_text, walk
+from torchworks.shared.data.files import Finder, choose_parts, ending, part_named, read_lines, read_text, walk
 from torchworks.shared.data.images import is_image_file
 from torchworks.shared.data.inventory import Inventory
 
@@ -99,7 +99,7 @@ class _Reader:
 
     def _named_parts(self) -> dict[str, list[Path]]:
         """The folders and lists of the parts that data.yaml names; none, and a note, if they are not there."""
-        named = {part: _listed(self.settings.get(part)) for part in ("train", "val", "valid", "test")}
+        named = {part: _listed(value) for part, value in self.settings.items() if part_named(part)}
         chosen, others = choose_parts([part for part, names in named.items() if names])
         if not chosen:
             return {}
