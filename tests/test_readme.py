@@ -42,9 +42,14 @@ def commands(readme: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def run(command: str, cwd: Path, **variables: str) -> str:
+def surroundings(**variables: str) -> dict[str, str]:
+    """What an activated environment gives to commands."""
     outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    environment = outer | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **variables}
+    return outer | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **variables}
+
+
+def run(command: str, cwd: Path, **variables: str) -> str:
+    environment = surroundings(**variables)
     done = subprocess.run(command, shell=True, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout

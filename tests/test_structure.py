@@ -66,3 +66,20 @@ def test_a_circle_within_functions_is_found(tmp_path):
         TopologicalSorter(graph(tmp_path)).prepare()
     (room / "b.py").write_text("if TYPE_CHECKING:\n    from torchworks.house.a import x\n")
     TopologicalSorter(graph(tmp_path)).prepare()
+
+
+def unspecified(path: Path) -> Iterator[str]:
+    """Places of a file at which text is read or written in whatever encoding the machine prefers."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            given = {keyword.arg for keyword in node.keywords}
+            if node.func.attr in ("read_text", "write_text") and not given & {"encoding", "errors"}:
+                yield f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.parent.name)
+def test_files_are_utf_8_on_machines_that_prefer_a_code_page(source):
+    """Names of classes in a model card would end a training there otherwise."""
+    readers = source / "torchworks" / "shared" / "data"  # files of others, in whatever encoding they have
+    paths = [path for path in source.rglob("*.py") if readers not in path.parents]
+    assert [place for path in paths for place in unspecified(path)] == []

@@ -2,17 +2,21 @@
 
 import dataclasses
 import importlib
+import io
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
 
 from torchworks.shared import cli
 from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.data import Field, Schema
 from torchworks.shared.training import experiment
 from torchworks.shared.training.guard import Interrupted, TrainingFailed
 
@@ -103,6 +107,7 @@ def test_what_is_checked_is_opened_as_the_package_s_recipes_open_their_data(toys
     _, printed, _ = toys("check", "--help")
     assert "--loader.workers" in printed
     assert "--loader.image-size" not in printed  # the toys read no images
+    assert "coco:" not in printed, "data of other packages"
     assert cli.main("shop", None, {"check": cli.check_command(ImageConfig)}, ["check", "--help"]) == 0
     assert "--loader.image-size" in capsys.readouterr().out
 
@@ -152,6 +157,8 @@ def test_a_setting_that_makes_no_sense_is_named_and_leaves_no_run(toys, tmp_path
         (Interrupted(signal.SIGINT, "Stopped and saved."), 130, "Stopped and saved."),
         (KeyboardInterrupt(), 130, "Stopped."),
         (OSError(28, "No space left on device", "x.png"), 1, "No space left on device: 'x.png'"),
+        (FileNotFoundError(2, "No such file", "cat.jpg"), 2, "There is no file cat.jpg any more"),
+        (UnicodeDecodeError("utf-8", b"caf\xe9", 3, 4, "end"), 2, "is not in UTF-8: byte 3 of it is 0xe9"),
         (torch.OutOfMemoryError("CUDA out of memory"), 1, "--trainer.batch-size"),
         (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError: division by zero. Add --debug"),
         (SystemExit(3), 3, ""),
@@ -162,6 +169,27 @@ def test_a_failure_is_one_paragraph_with_its_exit_code(failing, error, code, wor
     assert found == code
     assert words in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp437", "ascii"])
+def test_signs_and_file_names_that_an_output_lacks_end_nothing(failing, monkeypatch, encoding):
+    said = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(said, encoding=encoding, errors="strict"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict"))
+    code, _, _ = failing(UserError("The image cat\udcff.jpg is 3 × 2 … and has no class 猫."))
+    sys.stderr.flush()
+    assert code == 2
+    told = " ".join(said.getvalue().decode(encoding).split())
+    assert told.startswith(r"The image cat\udcff.jpg is 3 ")
+    assert told.endswith(r"and has no class \u732b.")
+    assert ("3 x 2 ..." in told) == (encoding != "cp1251")
+
+
+def test_a_librarys_warning_is_its_text_without_a_path(toys, monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    toys("list")
+    told = warnings.formatwarning("No positive\n samples in targets", UserWarning, "/lib/torchmetrics/auroc.py", 44)
+    assert told == "warning: No positive samples in targets\n"
 
 
 def test_debug_shows_the_traceback(failing):
@@ -262,6 +290,87 @@ def test_what_cannot_be_resumed_is_said_before_anything_is_touched(toys, finishe
     assert code == 2
     assert message in err
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def with_data(monkeypatch, change):
+    """The toy's experiment with other data: the `Source` that `change` makes of the one it has."""
+    toy = importlib.import_module("toy")
+    make = toy.experiment
+
+    def changed(config, device):
+        experiment = make(config, device)
+        return dataclasses.replace(experiment, sources=tuple(map(change, experiment.sources)))
+
+    monkeypatch.setattr(toy, "experiment", changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fingerprint": "fewer", "train": range(500)}, "500 samples for training instead of 512"),
+        (
+            {"fingerprint": "more", "schema": Schema((Field("label", "label", (), ("0", "1", "fox")),))},
+            "new classes fox",
+        ),
+    ],
+)
+def test_other_samples_in_the_same_number_are_said_and_the_training_goes_on(toys, finished, monkeypatch):
+    with_data(monkeypatch, lambda source: dataclasses.replace(source, fingerprint="other"))
+    code, out, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 0, err
+    assert "The data of circle and ring have changed since the run was made: as many samples" in out
+
+
+def test_data_with_more_or_fewer_samples_or_classes_are_named_and_the_run_stays_as_it_was(
+    toys, finished, monkeypatch, change, words
+):
+    before = contents(finished)
+    with monkeypatch.context() as patch:
+        with_data(patch, lambda source: dataclasses.replace(source, **change))
+        code, _, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 2
+    assert words in err
+    assert contents(finished) == before
+    code, out, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 0, err
+    assert "continuing at step 5" in out
+
+
+def test_a_checkpoint_of_another_net_is_refused_by_the_tensor_that_differs(toys, finished, monkeypatch):
+    (finished / "env.json").unlink()  # as if made by a version that did not describe the data
+    before = contents(finished)
+    toy = importlib.import_module("toy")
+    with monkeypatch.context() as patch:
+        patch.setattr(toy.nn, "Linear", lambda n, m, linear=toy.nn.Linear: linear(n, m + (m == 2)))
+        code, _, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 2
+    assert "'3.weight' has the shape (2, 32) in the checkpoint and has the shape (3, 32) in the net" in err
+    assert contents(finished) == before
+
+
+def test_a_resume_that_fails_before_its_first_checkpoint_leaves_the_run_finished_as_it_was(toys, finished, monkeypatch):
+    before = contents(finished)
+    toy = importlib.import_module("toy")
+    with monkeypatch.context() as patch:
+        patch.setattr(toy.Classifier, "loss", lambda self, phase, batch: 1 / 0)
+        code, _, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert (code, "ZeroDivisionError" in err) == (1, True)
+    assert contents(finished) == before
+    assert "is finished, at 5 steps" in toys("train", "--resume", finished)[2]
+
+
+def test_a_run_that_is_killed_while_it_is_trained_longer_is_resumed_and_not_called_finished(toys, finished):
+    code, _, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 0, err
+    result = json.loads((finished / "result.json").read_text())
+    (finished / "result.json").write_text(json.dumps({**result, "steps": 5}))  # that of before, as a kill leaves it
+    code, out, err = toys("train", "--resume", finished)
+    assert code == 0, err
+    assert "continuing at step 9" in out
 
 
 def test_a_directory_that_is_no_run_is_said_to_be_none(toys, tmp_path):

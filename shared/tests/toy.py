@@ -7,14 +7,22 @@ normalization and dropout, `game` the GAN without the penalty: what several proc
 
 import tempfile
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from torchworks.shared.data import BucketOrder, Field, ResidentLoader, Schema, TensorDataset, Windows, pad_to_longest
+from torchworks.shared.data import (
+    BucketOrder,
+    Field,
+    ResidentLoader,
+    Schema,
+    Source,
+    TensorDataset,
+    Windows,
+    pad_to_longest,
+)
 from torchworks.shared.task import Diagnosis, Out, Phase, Task
 from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.optim import adam
@@ -266,5 +274,6 @@ def experiment(config, device) -> Experiment:
         make = TEXTS[config.recipe]
         loader = make(config.trainer.batch_size, seed=config.seed, rank=device.rank, world=device.world)
         scored = make(100, train=False)
-    source = SimpleNamespace(name="circle and ring", licence="none needed: made by a formula", notes=())
+    data = TensorDataset(circle_and_ring())
+    source = Source("circle and ring", "none needed: made by a formula", data, data, data.schema, "formula")
     return Experiment(task, loader, scored, scored, (source,), (Weights(task),), lambda: {"accuracy_chance": 0.5})

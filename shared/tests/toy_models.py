@@ -3,13 +3,11 @@
 Shape letters: N rows, T tokens, U users, I items, D numbers of an embedding, R items recommended.
 """
 
-from types import SimpleNamespace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchworks.shared.data import BucketOrder, Field, ResidentLoader, Schema, TensorDataset, pad_to_longest
+from torchworks.shared.data import BucketOrder, Field, ResidentLoader, Schema, Source, TensorDataset, pad_to_longest
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.task import Out, Task
@@ -17,7 +15,8 @@ from torchworks.shared.text import Words, from_json
 from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.optim import adam
 
-FORMULA = SimpleNamespace(name="formula", licence="none needed: made by a formula", notes=())
+EMPTY = TensorDataset({"x": torch.empty(0)})
+FORMULA = Source("formula", "none needed: made by a formula", EMPTY, EMPTY, Schema(()), "formula")
 
 # ---- ids -----------------------------------------------------------------------------------------------------
 

@@ -8,47 +8,45 @@ answer counts when its class and its probabilities are those of the model called
 whether they are met; it never fails because of one. Let the machine do nothing else meanwhile.
 
 closed loop: 64 callers who wait for their answers; the rate is the service's capacity. open loop: requests at random
-times, at half, once and twice that capacity. goodput: right answers within a second.
+times, at half, once and twice that capacity. goodput: right answers within a second. The callers run on the same CPUs;
+what they take is measured (CPU seconds a second), and the peak that goodput under overload is compared with is the
+capacity that the rest of the CPUs leaves: capacity × (CPUs − callers' share then) / (CPUs − their share in the closed
+loop). At the end our service alone goes through steps of load with a pause of a second in which it is stopped, and
+says how it fares inside (traced_service.py).
 """
 
 import argparse
-import base64
-import io
+import asyncio
 import json
-import os
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
-import torch
 import uvloop
 from fastapi_peer import Reader
-from load import Call, Line, Outcome, allow_connections, closed_loop, message, open_loop, summary
-from PIL import Image
-from report import Target, print_machine, print_targets, save
+from load import Call, Line, Outcome, allow_connections, closed_loop, open_loop, summary
+from neighbours import answered_beside, bad_messages
+from report import print_machine, print_targets, save
 from rich.console import Console
-from rich.table import Table
+from services import FASTAPI, LITSERVE, OURS, Service, make_bundle, make_calls, started
+from serving_report import print_closed, print_neighbours, print_open, print_steps, targets_of, unharmed
 
-from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
 from torchworks.serving.bundle import open_bundle
-from torchworks.serving.export.commands import Export
-from torchworks.serving.export.run import export
-from torchworks.shared.models.predictor import save_model
 
 OUT = Path("build/bench/serving.json")
-OURS, FASTAPI, LITSERVE = "ours", "FastAPI, threads", "LitServe"
-CALLERS, PICTURES, SIZE = 64, 64, 32
+CALLERS = 64
 LIMIT = 1.0
 LOADS = (0.5, 1.0, 2.0)
+FIRST = 100
+"""Requests at the full rate after a start."""
+STEPS = ((0.2, 2.0), (2.0, 4.0), (0.9, 6.0), (1.0, 4.0))
+"""Shares of the capacity, and seconds."""
+PAUSE_AT, PAUSE = 8.0, 1.0
+"""Seconds from the beginning of the steps."""
 
 
 def main() -> None:
@@ -73,132 +71,32 @@ def main() -> None:
         alone = {name: alone_seconds(service, calls[name]) for name, service in services.items()}
         closed = measure_closed(services, calls, rounds, seconds)
         capacity = {name: statistics.median(each["throughput"] for each in found) for name, found in closed.items()}
-        opened = measure_open(services, calls, capacity, seconds)
+        opened = measure_open(services, calls, capacity, rounds, seconds)
+        beside = measure_neighbours(services, calls)
+        refused_first = measure_first(bundle, capacity[OURS])
+        steps = measure_steps(bundle, capacity[OURS])
 
     overhead = {name: 1000 * (statistics.median(found) - statistics.median(direct)) for name, found in alone.items()}
     print_closed(console, closed, overhead)
     print_open(console, opened)
-    targets = targets_of(closed, opened, capacity, overhead)
+    print_neighbours(console, beside)
+    print_steps(console, steps)
+    targets = [*targets_of(closed, opened, overhead, refused_first), unharmed(beside)]
     print_targets(console, targets)
     elapsed = round(time.monotonic() - begun, 1)
-    save(given.out, machine=machine, targets=targets, seconds=elapsed, closed=closed, open=opened, overhead_ms=overhead)
+    figures = {
+        "closed": closed,
+        "open": opened,
+        "overhead_ms": overhead,
+        "neighbours": beside,
+        "refused_first": refused_first,
+        "steps": steps,
+    }
+    save(given.out, machine=machine, targets=targets, seconds=elapsed, **figures)
     console.print(f"{elapsed:.0f} s; saved as {given.out}")
 
 
-# ---- what is asked ---------------------------------------------------------------------------------------
-
-
-def make_bundle(folder: Path) -> Path:
-    """A ResNet-20 for color images, untrained: it costs what a trained one costs."""
-    torch.manual_seed(0)
-    config = classifier_config("resnet20", SIZE, 3, tuple("abcdefghij"), True, None, [0.5] * 3, [0.25] * 3)
-    images = torch.randint(0, 256, (4, 3, SIZE, SIZE), dtype=torch.uint8)
-    save_model(
-        folder / "run", build_classifier(config).eval(), package="cnn-vision", recipe="bench",
-        builder="cnn-vision-classifier", config=config, golden={"image": images[:2]}, samples={"image": images},
-    )  # fmt: skip
-    export(Export(folder / "run", out=folder / "bundle", seconds=0.1))
-    return folder / "bundle"
-
-
-def images(channels: int) -> list[bytes]:
-    """PNG files of noise, each another."""
-    random, mode = np.random.default_rng(0), "RGB" if channels == 3 else "L"
-    files = []
-    for _ in range(PICTURES):
-        shape = (2 * SIZE, 2 * SIZE, 3) if channels == 3 else (2 * SIZE, 2 * SIZE)
-        file = io.BytesIO()
-        Image.fromarray(random.integers(0, 256, shape).astype(np.uint8), mode).save(file, "PNG")
-        files.append(file.getvalue())
-    return files
-
-
-def make_calls(bundle: Path, url: str, name: str) -> list[Call]:
-    reader = Reader(open_bundle(bundle), threads=1)
-    found = []
-    for body in images(int(reader.channels)):
-        wanted = reader.run(reader.decode(body)[None])[0]
-        encoded = json.dumps({"image": base64.b64encode(body).decode()}).encode()
-        sent = message(url, encoded, "application/json") if name == LITSERVE else message(url, body, "image/png")
-        found.append(Call(sent, _right(reader, wanted)))
-    return found
-
-
-def _right(reader: Reader, wanted: np.ndarray) -> Callable[[bytes], bool]:
-    label = reader.labels[int(wanted.argmax())]
-
-    def right(body: bytes) -> bool:
-        answer = json.loads(body)
-        answer = answer["outputs"]["probability"][0] if "outputs" in answer else answer
-        given = np.array([answer["probabilities"][name] for name in reader.labels])
-        return answer["label"] == label and bool(np.abs(given - wanted).max() < 1e-4)
-
-    return right
-
-
-# ---- the services ----------------------------------------------------------------------------------------
-
-
-class Service:
-    """A service in a process group of its own, that can be stopped and let go on."""
-
-    def __init__(self, process: subprocess.Popen, url: str):
-        self.process, self.url = process, url
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        os.killpg(self.process.pid, signal.SIGCONT)
-        try:
-            yield
-        finally:
-            os.killpg(self.process.pid, signal.SIGSTOP)
-
-
-@contextmanager
-def started(name: str, bundle: Path, said: IO[bytes]) -> Iterator[Service]:
-    """What it prints goes into the file `said`."""
-    port = free_port()
-    here = Path(__file__).parent
-    peer = {FASTAPI: "fastapi_peer.py", LITSERVE: "litserve_peer.py"}
-    words = [str(here / peer[name]), str(bundle), str(port)] if name in peer else [
-        "-m", "torchworks.serving", "serve", str(bundle), "--port", str(port),
-    ]  # fmt: skip
-    path = "/predict" if name in peer else f"/v1/models/{open_bundle(bundle).manifest.name}/predict"
-    process = subprocess.Popen([sys.executable, *words], stdout=said, stderr=said, start_new_session=True)
-    service = Service(process, f"http://127.0.0.1:{port}{path}")
-    try:
-        if not answers(port, process):
-            said.seek(0)
-            raise SystemExit(f"{name} does not start:\n{said.read().decode()[-2000:]}")
-        uvloop.run(closed_loop(service.url, make_calls(bundle, service.url, name), 8, 1.0))  # warm
-        os.killpg(process.pid, signal.SIGSTOP)
-        yield service
-    finally:
-        with suppress(ProcessLookupError):  # it has ended by itself
-            for number in (signal.SIGCONT, signal.SIGTERM):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def answers(port: int, process: subprocess.Popen, seconds: float = 60.0) -> bool:
-    """Whether something listens there within the time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as asked:
-            if asked.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.1)
-    return False
-
-
-# ---- measuring -------------------------------------------------------------------------------------------
+# ---- measuring ------------------------------------------------------------------------------------------
 
 
 def direct_seconds(bundle: Path, calls: list[Call]) -> list[float]:
@@ -218,6 +116,13 @@ def alone_seconds(service: Service, calls: list[Call]) -> list[float]:
         return [line.seconds(calls[turn % len(calls)].message) for turn in range(300)]
 
 
+def loaded(load: Coroutine[Any, Any, list[Outcome]]) -> tuple[list[Outcome], float]:
+    """What came of a load, and the CPU seconds a second that the callers took meanwhile."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    outcomes = uvloop.run(load)
+    return outcomes, (time.process_time() - cpu) / (time.perf_counter() - wall)
+
+
 def measure_closed(
     services: dict[str, Service], calls: dict[str, list[Call]], rounds: int, seconds: float
 ) -> dict[str, list[dict[str, Any]]]:
@@ -225,106 +130,90 @@ def measure_closed(
     for _ in range(rounds):
         for name, service in services.items():
             with service.turn():
-                outcomes = uvloop.run(closed_loop(service.url, calls[name], CALLERS, seconds))
-            found[name].append(summary(outcomes, LIMIT))
+                outcomes, callers = loaded(closed_loop(service.url, calls[name], CALLERS, seconds))
+            found[name].append({"callers": callers, **summary(outcomes, LIMIT)})
     return found
 
 
 def measure_open(
-    services: dict[str, Service], calls: dict[str, list[Call]], capacity: dict[str, float], seconds: float
-) -> dict[str, dict[str, dict[str, Any]]]:
+    services: dict[str, Service], calls: dict[str, list[Call]], capacity: dict[str, float], rounds: int, seconds: float
+) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """At shares of each service's own capacity, and all at half of the smallest, to compare their p99."""
-    found: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in services}
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {name: {} for name in services}
     loads: list[tuple[str, Callable[[str], float]]] = [
         (f"{load:g} × own", lambda name, load=load: load * capacity[name]) for load in LOADS
     ]
     loads.append(("half of the slowest", lambda name: min(capacity.values()) / 2))
-    for title, rate in loads:
-        for name, service in services.items():
-            with service.turn():
-                outcomes: list[Outcome] = uvloop.run(open_loop(service.url, calls[name], rate(name), 2 * seconds))
-            found[name][title] = {"rate": rate(name), **summary(outcomes, LIMIT)}
+    for turn in range(rounds):
+        for title, rate in loads:
+            for name, service in services.items():
+                with service.turn():
+                    outcomes, callers = loaded(open_loop(service.url, calls[name], [(rate(name), seconds)], turn))
+                row = {"rate": rate(name), "callers": callers, **summary(outcomes, LIMIT)}
+                found[name].setdefault(title, []).append(row)
     return found
 
 
-# ---- printing --------------------------------------------------------------------------------------------
+def measure_neighbours(services: dict[str, Service], calls: dict[str, list[Call]]) -> dict[str, dict[str, int]]:
+    """What becomes of good requests that come together with bad ones."""
+    found: dict[str, dict[str, int]] = {}
+    for name, service in services.items():
+        bad = bad_messages(service.url, as_json=name == LITSERVE)
+        with service.turn():
+            found[name] = dict(uvloop.run(answered_beside(service.url, calls[name], bad)))
+    return found
 
 
-def print_closed(console: Console, closed: dict[str, list[dict[str, Any]]], overhead: dict[str, float]) -> None:
-    table = Table(
-        title=f"closed loop, {CALLERS} callers; median (lowest to highest) of the rounds", title_justify="left"
-    )
-    for name in ("service", "right answers / s", "p50 ms", "p99 ms", "wrong", "failed", "overhead alone, ms"):
-        table.add_column(name, justify="left" if name == "service" else "right")
-    for name, rounds in closed.items():
-        rates = sorted(each["throughput"] for each in rounds)
-        middle = {key: statistics.median(each[key] for each in rounds) for key in ("p50_ms", "p99_ms")}
-        table.add_row(
-            name, f"{statistics.median(rates):.0f} ({rates[0]:.0f} to {rates[-1]:.0f})", _ms(middle["p50_ms"]),
-            _ms(middle["p99_ms"]), str(sum(each["wrong"] for each in rounds)),
-            str(sum(each["failed"] for each in rounds)), f"{overhead[name]:.2f}",
-        )  # fmt: skip
-    console.print(table)
+def measure_first(bundle: Path, rate: float) -> int:
+    """Refusals among the first requests that our service gets after a start, at the full rate."""
+    with tempfile.TemporaryFile() as said, started(OURS, bundle, said, warm=False) as service, service.turn():
+        calls = make_calls(bundle, service.url, OURS)
+        outcomes, _ = loaded(open_loop(service.url, calls, [(rate, 2 * FIRST / rate)]))
+        return sum(outcome.status != 200 for outcome in sorted(outcomes, key=lambda outcome: outcome.due)[:FIRST])
 
 
-def print_open(console: Console, opened: dict[str, dict[str, dict[str, Any]]]) -> None:
-    table = Table(title="open loop", title_justify="left")
-    for name in (
-        "load",
-        "service",
-        "asked / s",
-        "goodput / s",
-        "p50 ms",
-        "p99 ms",
-        "refused",
-        "refused p99 ms",
-        "failed",
-    ):
-        table.add_column(name, justify="left" if name in ("load", "service") else "right")
-    for title in next(iter(opened.values())):
-        for name, loads in opened.items():
-            row = loads[title]
-            table.add_row(
-                title, name, f"{row['rate']:.0f}", f"{row['goodput']:.0f}", _ms(row["p50_ms"]), _ms(row["p99_ms"]),
-                str(row["refused"]), _ms(row["refused_p99_ms"]), str(row["failed"] + row["wrong"]),
-            )  # fmt: skip
-    console.print(table)
+def measure_steps(bundle: Path, capacity: float) -> list[dict[str, Any]]:
+    """How our service fares through steps of load, each half second."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
+        trace = Path(folder) / "trace.jsonl"
+        with started(OURS, bundle, said, trace=trace) as service, service.turn():
+            calls = make_calls(bundle, service.url, OURS)
+            begun = time.time()
 
+            async def load() -> list[Outcome]:
+                pause = asyncio.ensure_future(service.pause(PAUSE_AT, PAUSE))
+                outcomes = await open_loop(service.url, calls, [(share * capacity, long) for share, long in STEPS])
+                await pause
+                return outcomes
 
-def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
-
-
-def targets_of(
-    closed: dict[str, list[dict[str, Any]]],
-    opened: dict[str, dict[str, dict[str, Any]]],
-    capacity: dict[str, float],
-    overhead: dict[str, float],
-) -> list[Target]:
-    peers = [name for name in closed if name != OURS]
-    ratios = {name: capacity[OURS] / capacity[name] for name in peers}
-    half = {name: loads["half of the slowest"]["p99_ms"] for name, loads in opened.items()}
-    twice = opened[OURS]["2 × own"]
-    share = twice["goodput"] / capacity[OURS]
-    refused = twice["refused_p99_ms"]
-    wrong = sum(each["wrong"] for each in closed[OURS])
+            outcomes, _ = loaded(load())
+        inside = [json.loads(line) for line in trace.read_text().splitlines()]
     return [
-        Target("no wrong answer", f"{wrong} of {sum(each['requests'] for each in closed[OURS])}", wrong == 0),
-        Target(
-            "at least as many answers a second as each peer",
-            "; ".join(f"{ratio:.2f} × {name}" for name, ratio in ratios.items()), min(ratios.values()) >= 1,
-        ),
-        Target(
-            "p99 at the same half load no higher than each peer's",
-            "; ".join(f"{name} {_ms(value)} ms" for name, value in half.items()),
-            all(half[OURS] <= half[name] for name in peers),
-        ),
-        Target("at most 1.5 ms more than a direct call (p50)", f"{overhead[OURS]:.2f} ms", overhead[OURS] <= 1.5),
-        Target("at twice the capacity, goodput of at least 90 % of it", f"{share:.0%}", share >= 0.9),
-        Target(
-            "refusals in less than 10 ms (p99)", f"{_ms(refused)} ms", None if refused is None else refused < 10
-        ),
-    ]  # fmt: skip
+        row(outcomes, inside, begun, number * 0.5, 0.5) for number in range(int(2 * sum(long for _, long in STEPS)))
+    ]
+
+
+def row(
+    outcomes: list[Outcome], inside: list[dict[str, float]], begun: float, since: float, long: float
+) -> dict[str, Any]:
+    """What became of the requests that were due in this part of the steps, and the service's own figures then."""
+    first = min(outcome.due for outcome in outcomes)
+    due = [outcome for outcome in outcomes if since <= outcome.due - first < since + long]
+    then = [each for each in inside if since <= each["time"] - begun < since + long]
+    figures = {
+        "since": since,
+        "asked": len(due) / long,
+        "answered": sum(outcome.right for outcome in due) / long,
+        "refused": sum(outcome.status == 429 for outcome in due) / long,
+        "slowest_ms": 1000 * max((outcome.seconds for outcome in due), default=0.0),
+    }
+    if then:
+        figures |= {name: max(each[name] for each in then) for name in ("before", "lag_ms")}
+        figures |= {
+            "rate": then[-1]["rate"],
+            "batch": sum(e["rows"] for e in then) / max(1, sum(e["batches"] for e in then)),
+        }
+    return figures
 
 
 if __name__ == "__main__":

@@ -193,14 +193,15 @@ async def closed_loop(url: str, calls: list[Call], callers: int, seconds: float)
     return outcomes
 
 
-async def open_loop(url: str, calls: list[Call], rate: float, seconds: float, seed: int = 0) -> list[Outcome]:
-    """Requests at random times, `rate` a second on average."""
+async def open_loop(url: str, calls: list[Call], loads: list[tuple[float, float]], seed: int = 0) -> list[Outcome]:
+    """Requests at random times, by `loads`, each so many a second on average for so many seconds."""
     connections, chance, tasks = Connections(url), random.Random(seed), []
-    due = begun = time.perf_counter()
-    while due < begun + seconds:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(send(connections, calls[len(tasks) % len(calls)], due)))
-        due += chance.expovariate(rate)
+    end = time.perf_counter()
+    for rate, seconds in loads:
+        due, end = end, end + seconds
+        while (due := due + chance.expovariate(rate)) < end:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            tasks.append(asyncio.create_task(send(connections, calls[len(tasks) % len(calls)], due)))
     outcomes = await asyncio.gather(*tasks)
     await connections.close()
     return outcomes
@@ -218,7 +219,9 @@ def summary(outcomes: list[Outcome], limit: float) -> dict[str, Any]:
         "goodput": sum(seconds <= limit for seconds in right) / span,
         "p50_ms": _percentile(right, 50),
         "p99_ms": _percentile(right, 99),
+        "answered_share": len(right) / len(outcomes),
         "refused": len(refused),
+        "refused_p50_ms": _percentile(refused, 50),
         "refused_p99_ms": _percentile(refused, 99),
         "wrong": sum(outcome.status == 200 and not outcome.right for outcome in outcomes),
         "failed": sum(outcome.status not in (200, 429, 503) for outcome in outcomes),

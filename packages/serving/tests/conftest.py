@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from torchworks.shared.config import to_dict
 from torchworks.shared.models.manifest import GOLDEN, DataEntry, FileEntry
 from torchworks.shared.models.signature import Signature, TensorSpec
 
+HERE: dict[str, Any] = {"base_url": "http://localhost", "client": ("127.0.0.1", 1)}
+"""A client on this machine."""
 CLASSES = ("cat", "dog", "owl")
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8}
 
@@ -186,12 +188,14 @@ def serving(bundles) -> Iterator[Callable[..., TestClient]]:
     """Start a service of some of the bundles within this process; the client's `app.service` is it."""
     opened = []
 
-    def start(*models: str, limits: dict[str, Any] | None = None, **settings: Any) -> TestClient:
+    def start(
+        *models: str, limits: dict[str, Any] | None = None, allowed_hosts: Sequence[str] = (), **settings: Any
+    ) -> TestClient:
         asked = Settings(limits=replace(Limits(), **(limits or {})), models=bundles, **settings)
         registry = Registry(asked)
         for model in models:
             registry.add(ServedModel.load(bundles / model, asked))
-        client = TestClient(create_app(registry, asked), client=("127.0.0.1", 1), raise_server_exceptions=False)
+        client = TestClient(create_app(registry, asked, allowed_hosts), **HERE, raise_server_exceptions=False)
         opened.append(client.__enter__())
         return client
 

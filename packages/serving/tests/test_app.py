@@ -226,7 +226,8 @@ def test_a_slow_model_gets_504_and_answers_others_later(serving, monkeypatch):
 
 def test_a_key_is_wanted_everywhere_but_for_health(serving):
     client = serving("classifier", api_key="a-long-enough-key")
-    for address in ("/v1/models", "/openapi.json", "/docs", "/metrics", "/v2", "/nothing"):
+    assert client.get("/v2").status_code == 401
+    for address in ("/v1/models", "/openapi.json", "/docs", "/metrics", "/nothing"):
         response = client.get(address)
         error_of(response, 401, "no_key")
         assert response.headers["WWW-Authenticate"] == "Bearer"

@@ -49,7 +49,7 @@ def outputs_of(response) -> dict[str, np.ndarray]:
 
 
 def test_the_server_says_that_it_takes_bytes(serving):
-    assert serving("classifier").get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert serving("classifier").get("/v2").json()["extensions"] == ["binary_tensor_data", "classification"]
 
 
 @pytest.mark.parametrize("kind", [binary.CONTENT_TYPE, "application/json"])
@@ -115,14 +115,14 @@ def test_picture_files_may_follow_as_they_are(serving, picture):
         (as_json(), PIXELS.tobytes(), 422),
         (as_bytes(b"\xff\0\0\0a", datatype="BYTES"), b"\xff\0\0\0a", 422),
         (as_bytes(b"\1\0", datatype="BYTES"), b"\1\0", 422),
-        (as_bytes(b"\1\0\0\0a", datatype="BYTES"), b"\1\0\0\0a", 415),
+        (as_bytes(b"\1\0\0\0a", datatype="BYTES", shape=[1]), b"\1\0\0\0a", 415),
         (as_bytes(bytes(4 * 65), datatype="BYTES"), bytes(4 * 65), 413),
     ],
 )
 def test_bytes_that_do_not_fit_what_the_json_says_are_refused(serving, document, content, status):
     response = post(serving("classifier"), document, content)
     assert response.status_code == status
-    assert response.json()["error"]["message"].endswith(".")
+    assert response.json()["error"].endswith(".")
 
 
 @pytest.mark.parametrize("length", ["0", "-1", "x", "1e3", "99999", "9" * 30, ""])
@@ -133,7 +133,8 @@ def test_a_length_of_the_json_that_cannot_be_is_refused(serving, length):
 def test_bytes_without_the_length_of_the_json_are_refused(serving):
     headers = {"Content-Type": binary.CONTENT_TYPE}
     response = serving("classifier").post(INFER, content=b"{}", headers=headers)
-    assert (response.status_code, response.json()["error"]["code"]) == (415, "wrong_type")
+    assert response.status_code == 415
+    assert binary.HEADER in response.json()["error"]
 
 
 @pytest.mark.parametrize("dtype", [name for name in v2.DATATYPES if name != "bfloat16"])  # NumPy has no such type
@@ -158,7 +159,7 @@ def test_nan_is_refused_as_bytes_too(serving):
     headers = {binary.HEADER: str(len(text)), "Content-Type": binary.CONTENT_TYPE}
     response = client.post("/v2/models/sqrt/infer", content=text + content, headers=headers)
     assert response.status_code == 422
-    assert "not finite" in response.json()["error"]["message"]
+    assert "not finite" in response.json()["error"]
 
 
 def test_no_more_elements_are_cut_than_a_request_may_have_rows():

@@ -195,6 +195,15 @@ def test_a_server_starts_answers_and_refuses_those_without_the_key(bundles, tmp_
         refused.value.close()
 
 
+def test_starting_and_stopping_log_nothing_of_other_libraries_and_one_line_says_where(bundles):
+    with server(bundles / "sqrt") as (process, _):
+        process.terminate()
+        printed, logged = process.communicate(timeout=30)
+    assert printed == ""  # after the line that `server` has read
+    assert len(logged.splitlines()) == 3
+    assert all(" INFO torchworks.serving: " in line for line in logged.splitlines()), logged
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_requests_that_have_come_be_answered_and_ends_with_0(bundles, number):
     with server(bundles / "sqrt") as (process, address):

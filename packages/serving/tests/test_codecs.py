@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,3 +191,51 @@ def test_images_are_scaled_by_their_limits_and_rounded_as_training_does(codec):
     file = base64.b64decode(codec("generator").to_json({"image": values})["image"][0])
     pixels = np.asarray(Image.open(io.BytesIO(file)))
     np.testing.assert_array_equal(pixels, (values[0, 0] * 255).round())
+
+
+# ---- names of classes in forms -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawing(bundles):
+    """The classes that a generator with classes of these names gets for parts of a form called label."""
+    manifest = read_bundle(bundles / "generator")
+    latent, label = manifest.signature.inputs
+
+    def numbers_of(names: tuple[str, ...], *parts: str | bytes) -> list[int]:
+        signature = replace(manifest.signature, inputs=(latent, replace(label, labels=names)))
+        found = Codec(replace(manifest, signature=signature), Limits())
+        return found.from_form([("seed", "3"), *(("label", part) for part in parts)])["label"].tolist()
+
+    return numbers_of
+
+
+@pytest.mark.parametrize(
+    ("names", "part", "number"),
+    [
+        (("1", "2", "3"), "1", 0),
+        (("2", "1", "0"), "0", 2),
+        (("null", "true", "[1]"), "true", 1),
+        (("null", "true", "[1]"), "null", 0),
+        (("null", "true", "[1]"), "[1]", 2),
+        (("1.0", "1e3", '"a"'), "1e3", 1),
+        (("1.0", "1e3", '"a"'), '"a"', 2),
+        (("cat", "dog", "7"), "7", 2),
+        (("1", "2", "3"), b"2", 1),
+        (("cat", "dog", "owl"), "2", 2),
+        (("cat", "dog", "owl"), '"owl"', 2),
+    ],
+)
+def test_a_text_of_a_form_that_is_a_class_name_is_that_class(drawing, names, part, number):
+    assert drawing(names, part) == [number]
+
+
+def test_several_class_names_of_a_form_are_rows(drawing):
+    assert drawing(("1", "2", "3"), "3", "1") == [2, 0]
+    assert drawing(("1", "2", "3"), '["3", "1"]') == [2, 0]
+
+
+@pytest.mark.parametrize("part", ["0", "4", " 1"])
+def test_where_class_names_look_like_numbers_a_number_that_is_no_name_is_no_class(drawing, part):
+    with pytest.raises(Refusal, match="Its classes: 1, 2, 3"):
+        drawing(("1", "2", "3"), part)

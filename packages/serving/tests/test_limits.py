@@ -59,7 +59,7 @@ HEAD = b"POST /v1/models/sqrt/predict HTTP/1.1\r\nHost: localhost\r\nContent-Typ
 
 @pytest.mark.parametrize("sent", [b"", b"GET /livez HT", HEAD])
 def test_a_client_that_never_finishes_its_head_is_cut_off(bundles, sent, monkeypatch):
-    monkeypatch.setattr("torchworks.serving.serve.HEAD_START", 0.1)
+    monkeypatch.setattr("torchworks.serving.connection.HEAD_START", 0.1)
     with server(bundles, receive_seconds=0.2) as address, socket.create_connection(address) as connection:
         connection.sendall(sent)
         assert closed_after(connection) < 15

@@ -104,7 +104,7 @@ def test_the_description_says_what_the_pixels_are(seeing):  # noqa: F811
     assert "numbers of classes" in outputs["mask"]["items"]["properties"]["png"]["description"]
     assert outputs["depth"]["items"]["properties"]["high"] == {"const": METRES}
     assert "image/png" in document["content"]
-    assert seeing.get("/v1/models/driver").json()["colours"]["background"] == "#000000"
+    assert seeing.get("/v1/models/driver").json()["colors"]["background"] == "#000000"
 
 
 def test_the_typed_client_gives_masks_and_maps(seeing):  # noqa: F811

@@ -59,6 +59,13 @@ def test_flip_mirrors_about_half_of_the_pictures_and_leaves_the_others():
     assert 430 < mirrored.sum() < 570
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_images_smaller_than_the_shift_are_moved_by_less_than_they_have(size):
+    images = torch.arange(300.0 * size * size).view(300, 1, size, size)
+    for new, old in zip(shift(3)(images, chance(300)), images, strict=True):
+        assert set(new.flatten().tolist()) <= set(old.flatten().tolist())
+
+
 def test_shift_moves_by_whole_pixels_as_far_as_asked_and_reflects():
     images = pictures(300)
     result = shift(2)(images, chance(300))

@@ -242,6 +242,24 @@ def test_the_command_prints_draws_and_returns_2_for_a_problem(good, tmp_path, ca
     assert arguments.picture.exists()
 
 
+def test_without_a_file_for_samples_the_command_writes_nothing(good, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = {path for path in tmp_path.rglob("*") if ".cache" not in path.parts}
+    assert run_check(SimpleNamespace(data=f"folder:{good}", picture=None)) == 0
+    assert {path for path in tmp_path.rglob("*") if ".cache" not in path.parts} == before
+
+
+def test_copies_are_listed_under_one_heading_alone(tmp_path):
+    for part in ("train", "test"):
+        for i in range(6):
+            save(tmp_path / "set" / part / f"{i}.png", i + 3 * (part == "test"))
+    shutil.copy(tmp_path / "set" / "train" / "0.png", tmp_path / "set" / "train" / "0-again.png")
+    report = checked(tmp_path / "set")
+    assert "both training and testing (testing keeps them): 3" in texts(report, "warning")
+    assert "more than once (copies stay on one side): 1 (train/0-again.png = train/0.png)" in texts(report, "fact")
+
+
 def test_a_picture_that_cannot_be_written_is_a_user_s_mistake(good):
     with pytest.raises(UserError, match="cannot be written"):
         checked(good).picture(good / "nine.unknown")

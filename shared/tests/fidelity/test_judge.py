@@ -1,6 +1,7 @@
 """A judge is the same each time, is kept safely, and knows its data."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -79,6 +80,18 @@ def test_the_test_images_play_no_part_in_the_training(digits, few_steps):
     one = recipe.train_judge("digits", digits.train, digits.test)
     other = recipe.train_judge("digits", digits.train, digits.test.subset(range(7)))
     assert all(torch.equal(one.state_dict()[key], value) for key, value in other.state_dict().items())
+
+
+def test_how_long_the_training_of_a_judge_takes_is_said_once_and_changes_nothing(digits, monkeypatch, tmp_path):
+    monkeypatch.setattr(recipe, "_STEPS", 12)
+    monkeypatch.setattr(recipe, "_EPOCHS", 0)
+    said: list[str] = []
+    loud = judge_for(digits, image_size=16, cache=tmp_path, say=said.append)
+    assert re.fullmatch(
+        rf"first a judge of the images of digits is trained .* kept in {tmp_path}: 12 steps, about \d+ s", *said
+    )
+    assert judge_for(digits, image_size=16, cache=tmp_path, say=pytest.fail).sha256 == loud.sha256
+    assert judge_for(digits, image_size=16, cache=tmp_path / "other").sha256 == loud.sha256
 
 
 @pytest.mark.parametrize("one_class", [False, True], ids=["no labels", "one class"])

@@ -152,6 +152,44 @@ def test_a_mistake_found_before_the_first_step_leaves_no_run_behind(train, toy, 
     monkeypatch.undo()
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError"),
+        (
+            ValueError("Expected more than 1 value per channel when training, got input size [1, 8]"),
+            2,
+            "batch-size of at",
+        ),
+        (RuntimeError("Kernel size can't be greater than actual input size"), 2, "Use a larger --loader.image-size"),
+    ],
+)
+def test_a_training_that_dies_in_its_first_step_leaves_no_run_in_the_way(
+    train, toy, monkeypatch, tmp_path, error, code, words
+):
+    def broken(self, phase, batch):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(toy.Classifier, "loss", broken)
+        found, _, err = train("plain", "--out", tmp_path / "run", "--trainer.steps", 3)
+    assert found == code
+    assert words in err
+    assert ("should not" in err) == (code == 1)
+    assert not (tmp_path / "run").exists()
+    code, _, err = train("plain", "--out", tmp_path / "run", "--trainer.steps", 3)
+    assert code == 0, err
+
+
+def test_batch_normalization_of_one_row_is_a_mistake_with_a_remedy(train, tmp_path):
+    code, _, err = train("classifier", "--trainer.batch-size", 1, "--out", tmp_path / "run")
+    assert code == 2
+    assert "Use a --trainer.batch-size of at least 2" in err
+    code, _, err = train("classifier", "--trainer.accumulate", 32, "--out", tmp_path / "run")
+    assert code == 2
+    assert "a micro-batch of it, has one row" in err
+
+
 def test_data_that_break_in_the_middle_leave_the_run_to_be_resumed(train, toy, monkeypatch, tmp_path):
     iter_from = toy.Rows.iter_from
 

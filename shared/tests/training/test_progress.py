@@ -44,9 +44,10 @@ def text(bar):
 def test_off_a_terminal_each_interval_is_one_plain_line(clock):
     bar = plain()
     bar.begin(0)
-    clock.now += 10
+    clock.now += 1000  # the first step warms up and is no measure
     for step in range(1, 21):
         bar.advance(step)
+        clock.now += 0.5 * (step < 20)
     bar.write("train", 20, FIGURES)
     bar.write("eval", 20, {"accuracy": 0.975})
     bar.close()
@@ -54,6 +55,16 @@ def test_off_a_terminal_each_interval_is_one_plain_line(clock):
         "step 20/100  eta 0:40  d/loss 1.235  d/grad_norm 0.5  samples/s 4322  GiB 1.5",
         "step 20  evaluation  accuracy 0.975",
     ]
+
+
+def test_nothing_is_guessed_from_the_first_step_nor_beyond_the_end(clock):
+    bar = plain(4)
+    bar.begin(0)
+    for step in (1, 2, 6):
+        clock.now += 10
+        bar.advance(step)
+        bar.write("train", step, {})
+    assert [line.strip() for line in text(bar).splitlines()] == ["step 1/4", "step 2/4  eta 0:20", "step 6/4  eta 0:00"]
 
 
 def test_the_time_left_counts_from_where_a_resume_began(clock):

@@ -1,15 +1,22 @@
 """The task: its loss is the field's, its scores are torchmetrics', its weights balance."""
 
+from math import isnan
 from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_auroc,
+    multiclass_f1_score,
+    multiclass_precision,
+)
 
 from torchworks.cnn_vision.classification.build import classes_of
 from torchworks.cnn_vision.classification.config import ClassifierConfig
-from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores, share_interval
+from torchworks.cnn_vision.classification.metrics import MacroScores, by_class, confusion, scores, share_interval
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import Augmentation
 from torchworks.cnn_vision.data.augmentations import augmentations
@@ -131,6 +138,42 @@ def test_scores_of_a_small_case_worked_out_by_hand():
     assert rows[0]["precision"] == pytest.approx(2 / 3)
 
 
+def test_classes_without_images_count_in_no_mean():
+    """Of four classes the third has no image, but one image is taken for it; the fourth never occurs."""
+    probability = torch.tensor([[6, 3, 1, 0], [2, 3, 5, 0], [3, 6, 1, 0], [2, 7, 1, 0], [5, 4, 1, 0]]) / 10
+    label = torch.tensor([0, 0, 1, 1, 1])
+    found = scores(probability, label)
+    assert found["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert found["precision"] == pytest.approx((1 / 2 + 1) / 2)
+    assert found["f1"] == pytest.approx((2 / 4 + 4 / 5) / 2)
+    # class 0: 0.6 outranks 0.3, 0.2 and 0.5, and 0.2 ties with one of them; class 1: 0.3 and 0.3 are below all others
+    assert found["auroc"] == pytest.approx((3.5 / 6 + 1) / 2)
+    rows = by_class(probability, label, ("a", "b", "c", "d"))
+    assert [row["images"] for row in rows] == [2, 3, 0, 0]
+    assert all(isnan(row[name]) for row in rows[2:] for name in ("precision", "recall", "f1"))
+    metric = MacroScores(4)
+    for part in (slice(0, 2), slice(2, 5)):
+        metric.update(probability[part], label[part])
+    assert metric.compute() == {name: found[name] for name in ("balanced_accuracy", "f1")}
+
+
+def test_with_every_class_present_means_are_those_of_torchmetrics():
+    generator = torch.Generator().manual_seed(0)
+    probability = torch.rand(200, 5, generator=generator).softmax(1)
+    label = torch.randint(0, 5, (200,), generator=generator)
+    found = scores(probability, label)
+    for name, theirs in (
+        ("balanced_accuracy", multiclass_accuracy), ("precision", multiclass_precision),
+        ("f1", multiclass_f1_score), ("auroc", multiclass_auroc),
+    ):  # fmt: skip
+        assert found[name] == pytest.approx(theirs(probability, label, 5, average="macro").item(), abs=1e-6)
+
+
+def test_a_single_class_has_no_auroc():
+    probability = torch.tensor([[0.8, 0.2], [0.6, 0.4]])
+    assert isnan(scores(probability, torch.tensor([0, 0]))["auroc"])
+
+
 def test_the_interval_is_wilsons():
     low, high = share_interval(355, 360)
     assert (round(low, 4), round(high, 4)) == (0.9679, 0.9941)
@@ -141,7 +184,7 @@ def test_the_trainings_scores_agree_with_the_reports():
     ours, data = task(), batch(64)
     given = ours.evaluate(data)
     found = scores(ours.model(data["image"]).softmax(1).detach(), data["label"])
-    for name in ("balanced_accuracy", "f1", "calibration_error"):
-        assert given[name].compute().item() == pytest.approx(found[name], abs=1e-6)
+    assert given["calibration_error"].compute().item() == pytest.approx(found["calibration_error"], abs=1e-6)
+    assert given["macro"].compute() == {name: found[name] for name in ("balanced_accuracy", "f1")}
     assert given["accuracy"].compute() == {name: found[name] for name in ("accuracy", "accuracy_low", "accuracy_high")}
     assert (given["nll"][0] / given["nll"][1]).item() == pytest.approx(found["nll"], abs=1e-5)

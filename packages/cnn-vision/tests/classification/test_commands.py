@@ -101,6 +101,28 @@ def test_evaluate_writes_a_report_that_needs_no_other_file(run, capsys):
     assert "://" not in report
 
 
+def test_the_card_names_classes_that_no_score_counts(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for part, classes, count in (("train", ("cat", "dog", "fox"), 12), ("val", ("cat", "dog"), 4)):
+        for name in classes:
+            (tmp_path / "set" / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "set" / part / name / f"{i}.png")
+    run, data = tmp_path / "run", f"folder:{tmp_path / 'set'}"
+    words = ["--loader.image-size", "16", "--loader.root", tmp_path / "root", "--device", "cpu", "--out", run]
+    assert vision("train", "classify", *SHORT, "--data", data, *words) == 0
+    sentence = "Classes that no test image has, which no score counts: 1 (fox)."
+    assert sentence in capsys.readouterr().out
+    assert sentence in (run / "README.md").read_text(encoding="utf-8")
+    assert vision("evaluate", run) == 0
+    printed = capsys.readouterr().out
+    assert sentence in printed
+    assert re.search(r"^fox +0 +– +– +–$", printed, re.MULTILINE)
+    text = (run / "evaluation" / "evaluation.json").read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail)["classes"][2]["recall"] is None
+
+
 def test_data_with_other_classes_are_refused_by_name(run, tmp_path, capsys):
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()

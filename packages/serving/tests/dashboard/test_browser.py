@@ -148,15 +148,20 @@ def ask(address: str, path: str, body: object, **headers: str) -> dict:
         return json.load(response)
 
 
+def read(address: str, path: str) -> dict:
+    with urllib.request.urlopen(address + path, timeout=30) as response:
+        return json.load(response)
+
+
 def png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
 
-def shown_pictures(page) -> list[str]:
+def shown_images(page) -> list[str]:
     """The PNG files of the answer, in base64."""
-    return [image.get_attribute("src").partition(",")[2] for image in page.locator(".pictures img").all()]
+    return [image.get_attribute("src").partition(",")[2] for image in page.locator(".images img").all()]
 
 
 def drop(page, selector: str, name: str, content: bytes | None) -> None:
@@ -245,29 +250,29 @@ def test_images_of_the_chosen_class_are_generated_and_can_be_kept(visit, models)
     page.locator("#input select").select_option("dog")
     with page.expect_request("**/v1/models/generator/jobs"):
         page.get_by_role("button", name="Generate").click()
-    expect(page.locator(".pictures img")).to_have_count(20)
+    expect(page.locator(".images img")).to_have_count(20)
     asked = {"inputs": {"seed": 3, "n": 20, "label": ["dog"] * 20}}
-    assert shown_pictures(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
+    assert shown_images(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "generator.png"
     assert Image.open(io.BytesIO(Path(download.value.path()).read_bytes())).size == (5 * 64 + 4 * 2, 4 * 64 + 3 * 2)
-    before = shown_pictures(page)
+    before = shown_images(page)
     page.get_by_role("button", name="Another seed").click()
-    expect(page.locator(".pictures img").first).not_to_have_attribute("src", f"data:image/png;base64,{before[0]}")
+    expect(page.locator(".images img").first).not_to_have_attribute("src", f"data:image/png;base64,{before[0]}")
 
 
 def test_the_class_can_be_all_in_turn_and_a_number_that_is_too_large_is_not_sent(visit, models):
     page = visit(models, "generator")
     page.get_by_label("Images").fill("3")
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator(".pictures img")).to_have_count(3)
+    expect(page.locator(".images img")).to_have_count(3)
     asked = {"inputs": {"seed": 0, "n": 3, "label": ["cat", "dog", "owl"]}}
-    assert shown_pictures(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
+    assert shown_images(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
     page.get_by_label("Images").fill("9999")
     page.get_by_role("button", name="Generate").click()
     assert page.get_by_label("Images").evaluate("(field) => field.validity.rangeOverflow")
-    expect(page.locator(".pictures img")).to_have_count(3)
+    expect(page.locator(".images img")).to_have_count(3)
 
 
 def test_a_long_job_shows_how_far_it_is_and_can_be_cancelled(visit, models):
@@ -286,10 +291,10 @@ def test_an_image_goes_in_and_an_image_comes_out_beside_it(visit, models):
     page.get_by_label("Choose an image").set_input_files(
         {"name": "in.png", "mimeType": "image/png", "buffer": png(pixels)}
     )
-    expect(page.locator(".pictures img")).to_have_count(1)
-    (shown,) = shown_pictures(page)
+    expect(page.locator(".images img")).to_have_count(1)
+    (shown,) = shown_images(page)
     assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(shown)))) == 255 - pixels).all()
-    given, taken = page.locator("img.preview").bounding_box(), page.locator(".pictures img").bounding_box()
+    given, taken = page.locator("img.preview").bounding_box(), page.locator(".images img").bounding_box()
     assert given["x"] + given["width"] <= taken["x"]
     assert abs(given["y"] - taken["y"]) < 100
     with page.expect_download() as download:
@@ -300,7 +305,7 @@ def test_an_image_goes_in_and_an_image_comes_out_beside_it(visit, models):
 def test_an_image_can_be_dropped_and_a_miss_does_not_leave_the_page(visit, models):
     page = visit(models, "translator")
     drop(page, ".drop", "in.png", png(np.zeros((8, 8, 3), np.uint8)))
-    expect(page.locator(".pictures img")).to_have_count(1)
+    expect(page.locator(".images img")).to_have_count(1)
     drop(page, ".drop", "only some words", None)
     expect(page.locator("#answer")).to_contain_text("What was dropped is no file.")
     assert (
@@ -398,7 +403,7 @@ def test_an_answer_that_comes_after_another_model_was_chosen_is_not_shown(visit,
     with page.expect_response("**/digits/predict"):
         held[0].continue_()
     page.get_by_role("button", name="Use an example").click()
-    expect(page.locator(".pictures img")).to_have_count(1)
+    expect(page.locator(".images img")).to_have_count(1)
     expect(label(page)).to_have_count(0)
 
 
@@ -429,7 +434,7 @@ def test_what_was_asked_appears_among_the_last_predictions_and_in_the_last_minut
 
 def test_drift_is_shown_with_its_threshold(visit, models):
     page = visit(models, "watched")
-    expect(page.locator("#drift")).to_contain_text("No rows have come yet")
+    expect(page.locator("#drift")).to_contain_text("No rows of callers have come")
     pixels, _ = digit_bundles.images()
     shuffled = np.random.default_rng(0).permutation(pixels)
 
@@ -438,11 +443,53 @@ def test_drift_is_shown_with_its_threshold(visit, models):
             ask(models, "/v1/models/watched/predict", {"inputs": {"image": images[start : start + 64].tolist()}})
 
     send(shuffled[:64])
-    expect(page.locator("#drift")).to_contain_text("Judged from 100 rows on; so far 64 have come.")
+    expect(page.locator("#drift")).to_contain_text("64 rows of callers have come; 100 are needed")
     send(shuffled[64:320])
     expect(page.locator("#drift tr", has_text="brightness")).to_contain_text("as in training")
     send(np.zeros((320, 1, 8, 8), int))
     expect(page.locator("#drift tr", has_text="brightness")).to_contain_text("drifted")
+
+
+def test_what_a_visitor_tries_on_the_page_never_counts_for_drift(visit, digits):
+    with service(digits) as running:
+        page = visit(running.address, "digits")
+        example = page.get_by_role("button", name="Use an example")
+        for _ in range(3):
+            example.click()
+            expect(page.locator("#answer .hint")).to_contain_text("here and back")
+        expect(page.locator("#recent tbody tr").first).to_be_visible()
+        assert read(running.address, "/v1/models/digits/drift")["1"]["rows"] == 0
+        expect(page.locator("#drift")).to_contain_text("1797 rows of test data")
+
+
+@pytest.mark.parametrize(("statistic", "width"), [(0.0, "0%"), (0.4, "100%")])
+def test_a_feature_without_a_threshold_has_a_bar_that_fits_its_distance(visit, models, statistic, width):
+    page = visit(models)
+    feature = {"statistic": statistic, "threshold": 0.0, "drifted": False}
+    judged = {"rows": 200, "least": 100, "judged": True, "reference": 900, "features": {"input.image.black": feature}}
+    page.route("**/digits/drift", lambda route: route.fulfill(json={"1": judged}))
+    choose(page, "digits")
+    expect(page.locator("#drift tbody tr")).to_contain_text("as in training")
+    assert page.locator("#drift .bar i").evaluate("(bar) => bar.style.width") == width
+    expect(page.locator("#drift .bar b")).to_have_count(0)
+
+
+def test_a_fresh_page_shows_no_empty_charts(visit, digits):
+    with service(digits) as running:
+        page = visit(running.address, "digits")
+        expect(page.get_by_text("No requests in the last minute.")).to_be_visible()
+        expect(page.locator(".chart:visible")).to_have_count(0)
+        page.get_by_role("button", name="Use an example").click()
+        expect(page.locator(".chart:visible")).to_have_count(2)
+
+
+def test_what_a_proxy_refuses_is_said_with_what_to_do(visit, models):
+    page = visit(models, "digits", due=("403",))
+    page.route("**/digits/predict", lambda route: route.fulfill(status=403, body="<h1>Forbidden</h1>"))
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator("#answer .error")).to_contain_text(
+        "with status 403. Its rules refuse this address or method: ask"
+    )
 
 
 def test_versions_and_how_callers_are_split_between_them_are_shown_as_they_change(visit, models):
@@ -507,6 +554,32 @@ def test_the_description_and_the_metrics_are_one_click_away(visit, models):
     page.go_back()
     page.get_by_role("link", name="Metrics").click()
     expect(page.locator("body")).to_contain_text("serving_requests_total")
+
+
+def test_a_command_of_the_description_is_copied_by_a_button_and_there_is_a_way_back(visit, models):
+    page = visit(models, due=("404",), permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("link", name="API").click()
+    button = page.get_by_role("button", name="Copy").first
+    button.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator(".command pre").first.inner_text()
+    assert copied.startswith("curl ")
+    page.get_by_role("link", name="Back to the models").click()
+    expect(page.get_by_role("status")).to_have_text("ready")
+
+
+def test_where_the_key_is_entered_the_commands_are_shown_in_the_page_with_their_buttons(visit, digits, tmp_path):
+    (tmp_path / "key").write_text(SECRET)
+    with service(digits, "--api-key-file", tmp_path / "key") as running:
+        page = visit(running.address, due=("401",))
+        page.get_by_label("This service wants an API key").fill(SECRET)
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("link", name="API").click()
+        expect(page.locator("#shown .copy").first).to_be_visible()
+        expect(page.locator("#shown pre").first).to_contain_text("$(cat api-key)")
+        page.get_by_role("button", name="Close").click()
+        expect(page.locator("#shown")).to_be_hidden()
 
 
 # ---- for everybody -------------------------------------------------------------------------------------------
@@ -589,6 +662,30 @@ def test_nothing_is_wider_than_a_small_telephone(visit, models, model):
     expect(page.locator("#answer .hint")).to_contain_text("here and back")
     expect(page.locator("#recent tbody tr").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_on_a_telephone_rows_are_stacked_so_that_verdict_status_and_score_are_seen(visit, models):
+    page = visit(models, due=("415",), width=390, has_touch=True)
+    fill_the_page(page)
+    for cells in ("#drift tbody td:last-child", "#recent td.bad", "#versions td.words"):
+        cell = page.locator(cells).first
+        box = cell.bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 390
+        assert cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth")
+        row = cell.locator("xpath=..").bounding_box()
+        assert row["height"] > 2.5 * box["height"] > 0
+    assert page.locator("#drift").evaluate("(at) => at.scrollWidth <= at.clientWidth")
+    first = page.locator("#recent tbody td.bad").first
+    assert first.evaluate("(cell) => getComputedStyle(cell, '::before').content") == '"status"'
+
+
+@pytest.mark.parametrize("path", ["", "/docs"])
+def test_links_are_high_enough_for_a_finger(visit, models, path):
+    page = visit(models + path, due=("404",), width=390)
+    expect(page.locator("a:visible").first).to_be_visible()
+    heights = [link.bounding_box()["height"] for link in page.locator("a:visible:not(.skip)").all()]
+    assert len(heights) >= 2
+    assert min(heights) >= 24
 
 
 def test_nothing_moves_for_those_who_asked_for_that(visit, models):

@@ -61,7 +61,7 @@ def test_boxes_are_drawn_where_they_are_with_their_names_and_a_slider_leaves_som
     page = look("finder", picture(640, 320))
     names = page.locator(".stage svg text")
     expect(names).to_have_text(["bird 54 %", "bird 96 %"])  # the best in front
-    expect(page.get_by_role("img", name="The picture with 2 detections: bird 96 %, bird 54 %")).to_be_visible()
+    expect(page.get_by_role("img", name="The image with 2 detections: bird 96 %, bird 54 %")).to_be_visible()
     expect(page.locator(".legend li")).to_have_text(["bird2, best 96 %"])
     stage = page.locator(".stage").bounding_box()
     box = page.locator(".stage svg g").last.locator("rect").first.bounding_box()
@@ -78,13 +78,13 @@ def test_the_overlay_is_switched_from_the_keyboard_and_the_picture_is_left(look)
     assert pixel(page, 0.1, 0.1) != [250, 250, 250, 255]
     page.get_by_label("Overlay (key O)").focus()
     page.keyboard.press("o")
-    expect(page.get_by_role("img", name="the picture that was sent")).to_be_visible()
+    expect(page.get_by_role("img", name="the image that was sent")).to_be_visible()
     assert pixel(page, 0.1, 0.1) == [250, 250, 250, 255]
     page.keyboard.press("Space")
-    expect(page.get_by_role("img", name="The picture with mask: background")).to_be_visible()
+    expect(page.get_by_role("img", name="The image with mask: background")).to_be_visible()
 
 
-def test_classes_of_pixels_have_colours_and_shares_and_a_background_lets_the_picture_through(look):
+def test_classes_of_pixels_have_colors_and_shares_and_a_background_lets_the_image_through(look):
     page = look("segmenter", picture(64, 64))
     expect(page.locator(".legend li")).to_have_text(["background87.5 %", "land6.3 %", "sky6.3 %"])
     assert pixel(page, 0.9, 0.1) == [20, 20, 20, 255]
@@ -114,7 +114,7 @@ def test_a_model_that_sees_the_middle_is_shown_there_with_the_limits_of_its_map(
     assert stage["width"] == pytest.approx(stage["height"], abs=1)
     assert pixel(page, 0.1, 0.5) == pixel(page, 0.9, 0.5)  # the white third was cut off
     expect(page.locator(".legend")).to_have_text("heat 0  1")
-    expect(page.get_by_role("img", name="The picture with heat as colours from 0 to 1")).to_be_visible()
+    expect(page.get_by_role("img", name="The image with heat as colors from 0 to 1")).to_be_visible()
     expect(page.locator("#answer dl")).to_contain_text("gloom")
 
 

@@ -212,3 +212,11 @@ def test_the_alerts_look_at_metrics_that_the_service_has():
     used = {name for alert in alerts() for name in re.findall(r"\bserving_\w+", alert["expr"])}
     assert used <= names
     assert 0.5 in metrics.SECONDS
+
+
+def test_no_alert_for_latency_or_failures_counts_what_nobody_waits_for():
+    for alert in alerts():
+        for labels in re.findall(r"\bserving_seconds_\w+\{(.*?)\}", alert["expr"]):
+            assert 'stage="total"' in labels, alert["alert"]
+        for labels in re.findall(r"\bserving_requests_total(\{.*?\})?", alert["expr"]):
+            assert 'route!="shadow"' in labels, alert["alert"]

@@ -98,3 +98,17 @@ def test_two_services_in_one_process_do_not_share_metrics(metrics):
 
 def test_the_process_tells_its_memory(metrics):
     assert b"process_resident_memory_bytes" in metrics.text()
+
+
+def test_jobs_and_copies_are_in_no_figure_that_an_alert_for_latency_judges(metrics):
+    metrics.count(prediction())
+    metrics.count(prediction(route="job", seconds={"run": 90.0, "total": 90.0}))
+    metrics.count(prediction(route="job", status=499, seconds={"total": 60.0}))
+    metrics.count(prediction(alias="shadow", status=500, seconds={"queue": 1.0, "run": 20.0, "total": 21.0}))
+    values = read(metrics)
+    assert values["serving_seconds_count", *KEY, "total"] == 1
+    assert values["serving_seconds_sum", *KEY, "run"] == pytest.approx(0.004 + 20), "a copy's own times can be compared"
+    assert values["serving_seconds_sum", *KEY, "job"] == 150
+    assert values["serving_seconds_sum", *KEY, "shadow"] == 21
+    assert values["serving_requests_total", *KEY, "shadow", "500"] == 1
+    assert ("serving_requests_total", *KEY, "predict", "500") not in values

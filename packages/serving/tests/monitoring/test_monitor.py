@@ -151,6 +151,16 @@ def test_drift_is_judged_for_each_version(monitor):
     assert 'serving_drift_rows{model="pets",version="v1"} 200.0' in text
 
 
+def test_trials_are_shown_among_the_predictions_and_never_drift(monitor):
+    for _ in range(20):
+        monitor.note(prediction(rows=10, brightness=250, trial=True))
+    monitor.flush()
+    assert len(monitor.recent("pets", 50)) == 20
+    judged = monitor.drift("pets")["v1"]
+    assert (judged["rows"], judged["judged"]) == (0, False)
+    assert judged["reference"] > 0
+
+
 def test_of_many_rows_some_are_looked_at(tmp_path):
     monitor = monitor_of(tmp_path, window=200, drift_rows_per_second=0.0)
     for _ in range(100):

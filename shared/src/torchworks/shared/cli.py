@@ -4,11 +4,15 @@ Parses before it imports torch, so that help and typing errors answer at once. A
 paragraph and exit code 2; a failure that is not the user's is exit code 1; a signal is 128 + its number.
 """
 
+import codecs
 import dataclasses
 import importlib
+import io
+import math
 import os
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,19 +40,26 @@ class Command:
 
 @dataclass(frozen=True)
 class Check:
-    """Validate a data set and preview nine of its samples."""
+    """Validate a data set and, with --picture, preview nine of its samples."""
 
     data: tyro.conf.Positional[str]
-    """Data to check, e.g. folder:PATH or csv:PATH; for boxes and masks coco:, voc:, yolo:, masks: or driving:PATH."""
-    picture: Path = Path("check.png")
-    """Where to draw the samples."""
+    picture: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE", help="Draw nine samples, with their labels, into this image file.")
+    ] = None
     loader: LoaderConfig = field(default_factory=LoaderConfig)
 
 
-def check_command(loader: type[LoaderConfig]) -> Command:
-    """The command `check` of a package whose data are opened with `loader`, such as an `ImageConfig`."""
+def check_command(loader: type[LoaderConfig], known: str = Config.known_data) -> Command:
+    """The command `check` of a package whose data, such as the `known` ones, are opened with `loader`."""
+    data = tyro.conf.arg(metavar="DATA", help=f"Data to check, such as {known}.", help_behavior_hint="")
     arguments = dataclasses.make_dataclass(
-        "Check", [("loader", loader, field(default_factory=loader))], bases=(Check,), frozen=True
+        "Check",
+        [
+            ("data", tyro.conf.Positional[Annotated[str, data]]),
+            ("loader", loader, field(default_factory=loader)),
+        ],
+        bases=(Check,),
+        frozen=True,
     )
     arguments.__doc__ = Check.__doc__
     return Command(arguments, "torchworks.shared.data:run_check")
@@ -58,13 +69,16 @@ def main(package: str, default: str | None, commands: dict[str, Command], argume
     """Run one command of `package` and return the exit code. `default` is the recipe that `train` takes; a package
     without recipes has none, and has no commands but its own."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _print_in_any_encoding()
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if not debug:
+        warnings.formatwarning = _without_place  # ty: ignore[invalid-assignment]
     try:
         if default is not None:
             # only `check` itself loads the recipes to learn what it takes
-            loader = _loader_of(package, default) if words[:1] == ["check"] else LoaderConfig
-            commands = {"check": check_command(loader), **commands}
+            preset = find_recipe(package, default)() if words[:1] == ["check"] else Config()
+            commands = {"check": check_command(type(preset.loader), preset.known_data), **commands}
         return _dispatch(package, default, commands, words)
     except SystemExit as exit:
         return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
@@ -72,6 +86,33 @@ def main(package: str, default: str | None, commands: dict[str, Command], argume
         if debug:
             raise
         return _explain(error)
+
+
+_PLAIN = {"×": "x", "…": "...", "–": "-", "—": "-", "·": "*", "±": "+/-", "→": "->", "≤": "<=", "≥": ">=", "²": "2"}
+"""Signs that an output in a code page may lack, in ASCII."""
+
+
+def _print_in_any_encoding() -> None:
+    """Let text be printed whatever the encoding of the output: signs that it lacks become similar or escaped ones, as
+    do the bytes of file names that are no text. Otherwise a name or a × would end a command."""
+    codecs.register_error("torchworks.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="torchworks.plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
+
+
+def _without_place(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of a library as its text alone: the user can do nothing with the file and the line."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def program(package: str, *, default: str | None, commands: dict[str, Command]) -> Callable[[], NoReturn]:
@@ -102,11 +143,6 @@ def _dispatch(package: str, default: str | None, commands: dict[str, Command], w
         known = [*commands] if default is None else ["list", "train", *commands]
         raise UserError(f"{package} has no command '{name}'.{nearest(name, known)} Commands: {', '.join(known)}.")
     return 0
-
-
-def _loader_of(package: str, default: str) -> type[LoaderConfig]:
-    """How the package's default recipe opens its data, and so how `check` does."""
-    return type(find_recipe(package, default)().loader)
 
 
 def _load(call: str) -> Callable[[Any], int | None]:
@@ -212,6 +248,8 @@ def _config_of(folder: Path, package: str, recipe: str | None) -> Config:
 
 
 def _check_resume(before: Config, after: Config, folder: Path) -> None:
+    from torchworks.shared.runs.files import is_finished
+
     for item in dataclasses.fields(before):
         if item.name != RESUMABLE and getattr(before, item.name) != getattr(after, item.name):
             raise UserError(
@@ -223,7 +261,7 @@ def _check_resume(before: Config, after: Config, folder: Path) -> None:
         if made != getattr(after.trainer, name):
             option = f"--trainer.{name.replace('_', '-')}"
             raise UserError(f"The run {folder} was made with {option} {made}, and that cannot change.")
-    if (folder / "result.json").exists() and after.trainer.steps <= before.trainer.steps:
+    if is_finished(folder, before.trainer.steps) and after.trainer.steps <= before.trainer.steps:
         raise UserError(
             f"The run {folder} is finished, at {before.trainer.steps} steps. To train it longer, add "
             f"`--trainer.steps N` with N above {before.trainer.steps}; to start over, leave --resume out."
@@ -235,9 +273,15 @@ def _print_result(result: dict[str, Any]) -> None:
     numbers = {name: value for name, value in result.items() if isinstance(value, (int, float))}
     width = max(map(len, numbers), default=0) + 2
     for name, value in numbers.items():
-        print(f"{name:<{width}}{value if isinstance(value, int) else f'{value:.4f}'}")
+        print(f"{name:<{width}}{_shown(value)}")
     if "run" in result:
         print(result["run"])
+
+
+def _shown(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.4f}" if math.isfinite(value) else "–"
 
 
 def _explain(error: BaseException) -> int:
@@ -249,6 +293,14 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):  # whoever reads our output has read enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (else Python complains at exit)
         return 0
+    if isinstance(error, UnicodeDecodeError):
+        return _say(
+            f"A text file is not in UTF-8: byte {error.start} of it is {error.object[error.start]:#04x}. Save it as "
+            "UTF-8; --debug shows where it is read.",
+            2,
+        )
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return _say(f"There is no file {error.filename} any more, or none yet. Put it back and try again.", 2)
     if isinstance(error, OSError):
         return _say(f"{error}. Nothing else was changed; make room or permission there and try again.", 1)
     if "torchworks.shared.training.guard" in sys.modules:

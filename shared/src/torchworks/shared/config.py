@@ -224,6 +224,8 @@ class Config(Limited):
     package: ClassVar[str] = "shared"
     build: ClassVar[str] = ""
     """The function "module:name" from (configuration, `Device`) to an `Experiment`; imported when it is called."""
+    known_data: ClassVar[str] = "digits, folder:PATH or csv:PATH"
+    """Data that the package's recipes learn from, as the help of `check` names them."""
     convolutional: ClassVar[bool] = True
     """Whether its nets convolve: only those gain by bf16 on a CPU and by channels_last."""
 

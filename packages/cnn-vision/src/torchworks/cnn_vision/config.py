@@ -13,6 +13,9 @@ class VisionConfig(Config):
     """A net that reads images and predicts classes or labels."""
 
     package: ClassVar[str] = "cnn-vision"
+    known_data: ClassVar[str] = (
+        "folder:PATH or csv:PATH; with boxes or masks coco:, voc:, yolo:, masks: or driving:PATH; of defects mvtec:PATH"
+    )
     renamed: ClassVar[dict[str, str]] = {"normalise": "normalize"}
 
     loader: ImageConfig = field(default_factory=ImageConfig)

@@ -8,6 +8,7 @@ METRICS = "/metrics"
 OPENAPI, DOCS = "/openapi.json", "/docs"
 DASHBOARD = "/dashboard"
 MODELS, JOBS, ADMIN = "/v1/models", "/v1/jobs", "/admin/models"
+ADMINISTRATION = "/admin"
 PROTOCOL = "/v2"
 """Of the Open Inference Protocol."""
 WITHOUT_KEY = (LIVE, READY)
@@ -16,6 +17,16 @@ PAGE = re.compile(rf"/|{DASHBOARD}/[a-z.]*")
 """The page for people needs no key to be shown; what it calls does."""
 PREDICT = re.compile(r"/(v1|v2)/models/([^/]+)(?:/versions/([^/]+))?/(predict|infer)")
 """Protocol, model, version and verb of a request for a prediction."""
+
+
+def is_protocol(path: str) -> bool:
+    """Whether the Open Inference Protocol says what is answered there."""
+    return path == PROTOCOL or path.startswith(f"{PROTOCOL}/")
+
+
+def is_admin(path: str) -> bool:
+    """Whether it is for whoever administers the service alone."""
+    return path == ADMINISTRATION or path.startswith(f"{ADMINISTRATION}/")
 
 
 def model(name: str, version: str | None = None, verb: str = "") -> str:

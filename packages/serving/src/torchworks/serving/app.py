@@ -17,14 +17,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from torchworks.serving import addresses, errors
+from torchworks.serving.cross_origin import CrossOrigin
 from torchworks.serving.host_check import HostCheck
 from torchworks.serving.limits import Settings
 from torchworks.serving.predict_router import PredictRouter
+from torchworks.serving.public_address import WithoutPrefix
 from torchworks.serving.registry import Registry
 from torchworks.serving.request_guard import RequestGuard
 from torchworks.serving.routes import dashboard, docs, health, jobs, models, v2, watch
-from torchworks.serving.routing import Router, routes
+from torchworks.serving.routing import Router, other_slash, routes
 from torchworks.serving.service import Service
+from torchworks.shared.config import UserError
 
 
 class ServingApp(Starlette):
@@ -35,15 +38,19 @@ class ServingApp(Starlette):
     def __init__(self, service: Service, allowed_hosts: Sequence[str], routers: Sequence[Router]):
         document = Route(addresses.OPENAPI, self._document, include_in_schema=False)
         super().__init__(routes=[document, *routes(routers)], lifespan=_lifespan)
+        self.router.redirect_slashes = False  # Starlette's redirect names host and scheme, which a proxy changes
+        self.router.default = other_slash(self.routes)
         self.service = self.state.service = service
         self.endpoints = [endpoint for router in routers for endpoint in router.endpoints]
         self._allowed_hosts = allowed_hosts
         self._described: tuple[int, dict[str, Any]] | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
-        router = PredictRouter(super().build_middleware_stack())
-        keyed = self.service.settings.api_key is not None
-        return RequestGuard(HostCheck(router, self._allowed_hosts, keyed=keyed), self.service)
+        router, settings = PredictRouter(super().build_middleware_stack()), self.service.settings
+        check = HostCheck(router, self._allowed_hosts, keyed=settings.api_key is not None, public=settings.public)
+        app: ASGIApp = RequestGuard(check, self.service)
+        app = CrossOrigin(app, settings.allow_origins) if settings.allow_origins else app
+        return WithoutPrefix(app, settings.public) if settings.public and settings.public.prefix else app
 
     async def _document(self, request: Request) -> Response:
         return Response(to_json(await self.service.beside(self.openapi)), media_type="application/json")
@@ -55,14 +62,15 @@ class ServingApp(Starlette):
         registry = self.service.registry
         if self._described is None or self._described[0] != registry.generation:
             generation, champions = registry.generation, [registry.choose(name) for name in registry.names()]
-            document = openapi(self.TITLE, self.VERSION, self.endpoints, champions, self.service.settings.limits)
+            document = openapi(self.TITLE, self.VERSION, self.endpoints, champions, self.service.settings)
             self._described = (generation, document)
         return self._described[1]
 
 
 def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[str] = ()) -> ServingApp:
-    """The service that answers for the registry's models. The registry's monitor is told of each prediction; both are
-    closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a key that a browser can reach."""
+    """The service that answers for the registry's models, in this process and in no fork of it. The registry's monitor
+    is told of each prediction; both are closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a
+    key that a browser can reach."""
     routers = [health.router, models.router, v2.router, jobs.router, watch.router, docs.router, dashboard.router]
     if settings.admin_token is not None:
         from torchworks.serving.routes import admin  # imports pydantic
@@ -75,5 +83,7 @@ def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[s
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    if app.state.service.forked:
+        raise UserError(errors.forked().message)
     yield
     await app.state.service.close()

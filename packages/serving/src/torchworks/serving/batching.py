@@ -157,11 +157,15 @@ class Batcher:
     def arrival(self) -> "Arrival":
         """A request that has come, and will be submitted when it is read and decoded. Raises `Refusal` if too many are
         before it."""
-        before = self.arriving + self.queued_rows + self.running_rows
-        bound = max(self.throughput.rate * self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
-        if before >= bound:
-            raise busy(self.throughput.seconds(before))
+        if refusal := self.refusal():
+            raise refusal
         return Arrival(self)
+
+    def refusal(self) -> Refusal | None:
+        """Why a request that comes now is turned away, if it is: too many are before it."""
+        before = self.arriving + self.queued_rows + self.running_rows
+        room = self.throughput.room(self.limits.wait_seconds, self.PATIENCE * self.batch_rows)
+        return busy(self.throughput.seconds(before)) if before >= room else None
 
     async def submit(self, inputs: Arrays, deadline: float) -> Answer:
         """The model's answer to inputs that fit its signature. Raises `Refusal`."""

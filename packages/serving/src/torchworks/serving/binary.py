@@ -67,5 +67,8 @@ def elements(spec: TensorSpec, part: memoryview, most: int) -> list[bytes]:
 
 
 def packed(values: np.ndarray) -> bytes:
-    """The values as bytes."""
+    """The values as bytes; strings (dtype object) with their lengths."""
+    if values.dtype == object:
+        encoded = [text.encode() for text in values.reshape(-1)]
+        return b"".join(len(text).to_bytes(4, "little") + text for text in encoded)
     return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -46,10 +46,10 @@ class BundleManifest:
 
     `score` names what the model was judged by; `scores` has it as trained ("eager") and as exported ("exported"), each
     over `scored` samples. `parity` has the figures of `PARITY.md`: differences of outputs, and for each model that was
-    compared its size in bytes, its seconds to load and its speed. `machine` is where they were measured. `versions`
-    are those of the libraries that made the files; `instructions` are the CPU's that compiled code needs;
-    `legacy` marks formats that PyTorch is about to drop. The golden example replays within `tolerance`, absolute plus
-    relative.
+    compared its size in bytes, its seconds to load and its speed (no times if none were measured). `machine` is where
+    they were measured. `versions` are those of the libraries that made the files; `instructions` are the CPU's that
+    compiled code needs; `legacy` marks formats that PyTorch is about to drop. The golden example replays within
+    `tolerance`, absolute plus relative.
     """
 
     format: int

@@ -22,6 +22,7 @@ Whatever does not fit raises `Refusal`.
 """
 
 import base64
+import codecs
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,10 +93,17 @@ class Rows:
 EVERY = Rows()
 
 
-def parse(body: bytes | str) -> Any:
+def text_of(body: bytes) -> bytes:
+    """The text of a body without the mark that some editors and shells set before it; raises `Refusal` for UTF-16."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Refusal(400, "bad_json", "The body is UTF-16, and JSON must be UTF-8.")
+    return body.removeprefix(codecs.BOM_UTF8)
+
+
+def parse(body: bytes) -> Any:
     """JSON without NaN and infinity; raises `Refusal`."""
     try:
-        return from_json(body, allow_inf_nan=False)
+        return from_json(text_of(body), allow_inf_nan=False)
     except ValueError as error:
         raise Refusal(400, "bad_json", "The body is not JSON.") from error
 
@@ -144,12 +152,20 @@ class Codec:
         return self.from_values({self.picture.name: data})
 
     def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> Inputs:
-        """The arrays of a form: files are images, texts are texts, JSON or class names; parts of one name are rows."""
+        """The arrays of a form: files are images, texts are texts, class names or JSON; parts of one name are rows."""
         given: dict[str, list[Any]] = {}
         for name, part in parts:
-            plain = isinstance(part, bytes) or name in self.padding.texts
-            given.setdefault(name, []).append(part if plain else _loose(part))
+            given.setdefault(name, []).append(part if isinstance(part, bytes) else self._of_text(name, part))
         return self.from_values({name: part[0] if len(part) == 1 else part for name, part in given.items()})
+
+    def _of_text(self, name: str, text: str) -> Any:
+        """What a text in a form stands for. A class name is that name, whatever else it looks like; where class names
+        look like numbers, any number alone is a name too, as nobody could say which of the two is meant."""
+        labels = self.specs[name].labels if name in self.specs and self.specs[name].kind == "label" else ()
+        if name in self.padding.texts or text in labels:
+            return text
+        value = _loose(text)
+        return text if type(value) is int and any(type(_loose(label)) is int for label in labels) else value
 
     def from_values(self, given: Mapping[str, Any]) -> Inputs:
         """Arrays of what the inputs' names stand for."""
@@ -363,12 +379,20 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
 
 def _named(spec: TensorSpec, value: Any) -> Any:
     """Class names as their numbers; a single one as a list."""
-    values = value if isinstance(value, list) else [value]
+    values = [_text(spec, item) for item in (value if isinstance(value, list) else [value])]
     known = {label: number for number, label in enumerate(spec.labels)}
     if any(isinstance(item, str) and item not in known for item in values):
         shown = ", ".join(spec.labels[:20]) + (", …" if len(spec.labels) > 20 else "")
         raise invalid(f"'{spec.name}' names a class that the model does not know. Its classes: {shown}.")
     return [known[item] if isinstance(item, str) else item for item in values]
+
+
+def _text(spec: TensorSpec, item: Any) -> Any:
+    """A name that came as bytes as a string; anything else as it is."""
+    try:
+        return item.decode() if isinstance(item, bytes) else item
+    except UnicodeDecodeError:
+        raise invalid(f"'{spec.name}' has a class name that is not UTF-8.") from None
 
 
 def _loose(text: str) -> Any:

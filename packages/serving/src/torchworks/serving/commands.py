@@ -44,10 +44,20 @@ class Serve:
     """File with the key that callers must send in X-API-Key, or as a bearer token."""
     admin_token_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: no /admin)")] = None
     """File with the token for /admin, which is open to this machine only."""
+    admin_port: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: that of --port)")] = None
+    """Port of this machine at which alone /admin is answered; needed behind a proxy. 0 takes a free one."""
     bundles: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: none)")] = None
     """Folder whose bundles may be loaded through /admin, by the names of their folders."""
     allowed_hosts: AllowedHosts = ()
     """Host name that requests may use, such as models.example.org, *.example.org, or * for any; repeat it for more."""
+    public_url: Annotated[str | None, arg(metavar="URL", help_behavior_hint="(default: no proxy)")] = None
+    """Address that callers use where a proxy stands in front, such as https://example.org/ai: for links, commands,
+    OpenAPI, and requests of the service's own page."""
+    allow_origin: Annotated[
+        tuple[str, ...], UseAppendAction, arg(metavar="ORIGIN", help_behavior_hint="(default: none)")
+    ] = ()
+    """Origin whose pages may use a service with a key (CORS), such as https://app.example.org, or * for any; repeat it
+    for more."""
     insecure_listen: bool = False
     """Listen beyond this machine without a key: anyone who reaches the port may use the models."""
     threads: Threads = None

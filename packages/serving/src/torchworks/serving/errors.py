@@ -1,6 +1,7 @@
 """What a client gets instead of an answer: one sentence, a code and the request's id. Details go to the log.
 
 {"error": {"code": "too_large", "message": "…", "request_id": "…"}}
+{"error": "…"}                                                     below /v2, as the Open Inference Protocol says
 """
 
 import logging
@@ -11,9 +12,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, get_route_path
+
+from torchworks.serving import addresses
 
 CLIENT_GONE = 499  # nginx's number for it
+CODINGS = ("gzip", "deflate")
+"""Content-Encodings of bodies that are read."""
 log = logging.getLogger("torchworks.serving")
 
 
@@ -25,8 +30,10 @@ class Refusal(Exception):
         super().__init__(message)
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
 
-    def body(self, request_id: str) -> dict[str, dict[str, str]]:
-        """As JSON."""
+    def body(self, request_id: str, path: str = "") -> dict[str, str | dict[str, str]]:
+        """As JSON, for a request to `path`."""
+        if addresses.is_protocol(path):
+            return {"error": self.message}
         return {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
 
 
@@ -37,6 +44,14 @@ def invalid(message: str) -> Refusal:
 
 def stopping() -> Refusal:
     return Refusal(503, "stopping", "The service is stopping: use another replica.", retry_after=1)
+
+
+def forked() -> Refusal:
+    message = (
+        "The service was made before its process was forked, and the models' threads do not live on in a fork. "
+        "Make the application in each worker: uvicorn with --factory, gunicorn without --preload."
+    )
+    return Refusal(503, "forked", message)
 
 
 def too_late() -> Refusal:
@@ -60,12 +75,20 @@ def body_too_large(limit: int) -> Refusal:
     return Refusal(413, "too_large", f"The request's body is larger than the {limit:,} bytes that this service takes.")
 
 
-def respond(refusal: Refusal, request_id: str) -> Response:
-    """The constant body."""
+def wrong_encoding(coding: str) -> Refusal:
+    """Of the body of a request."""
+    message = f"The body's Content-Encoding is {coding!r}. This service reads {' and '.join(CODINGS)}, one of them."
+    return Refusal(415, "wrong_encoding", message)
+
+
+def respond(refusal: Refusal, request_id: str, path: str) -> Response:
+    """The constant body that answers a request to `path`."""
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(to_json(refusal.body(request_id)), refusal.status, headers, "application/json")
+    if refusal.code == "wrong_encoding":  # RFC 9110, 15.5.16
+        headers["Accept-Encoding"] = ", ".join(CODINGS)
+    return Response(to_json(refusal.body(request_id, path)), refusal.status, headers, "application/json")
 
 
 def install(app: Starlette) -> None:
@@ -75,7 +98,7 @@ def install(app: Starlette) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    response = answer_to(error, request.state.request_id)
+    response = answer_to(error, request.state.request_id, get_route_path(request.scope))
     if response.status_code == 405:
         response.headers["Allow"] = ", ".join(_methods(request))
     return response
@@ -90,18 +113,18 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
-def answer_to(error: Exception, request_id: str) -> Response:
-    """The constant body for whatever was raised. What nobody expected is logged."""
+def answer_to(error: Exception, request_id: str, path: str) -> Response:
+    """The constant body for whatever was raised by a request to `path`. What nobody expected is logged."""
     match error:
         case Refusal():
-            return respond(error, request_id)
+            return respond(error, request_id, path)
         case ClientDisconnect():  # before the request was complete; nobody receives this
             log.info("the client of request %s went away", request_id)
             return Response(status_code=CLIENT_GONE)
         case HTTPException():  # Starlette's own: unknown addresses, wrong methods
             code, message = STANDARD.get(error.status_code, ("http_error", f"{HTTPStatus(error.status_code).phrase}."))
-            response = respond(Refusal(error.status_code, code, message), request_id)
+            response = respond(Refusal(error.status_code, code, message), request_id, path)
             response.headers.update(error.headers or {})
             return response
     log.error("request %s failed", request_id, exc_info=error)
-    return respond(failed(), request_id)
+    return respond(failed(), request_id, path)

@@ -29,6 +29,13 @@ def examples(served: ServedModel) -> list[Schema]:
     return [{"inputs": inputs} for inputs in made]
 
 
+def example_image(served: ServedModel) -> bytes:
+    """The golden example's first image as a PNG file, of a model that takes images."""
+    spec = served.codec.picture
+    assert spec is not None, "asked only of a model that takes images"
+    return png(spec, _example(served, spec.name)[0])
+
+
 def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
     row: Schema = {}
     padding = served.codec.padding

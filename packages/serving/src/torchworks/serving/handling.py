@@ -14,6 +14,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from torchworks.serving import content_encoding
 from torchworks.serving.batching import Arrival
 from torchworks.serving.codecs import Rows
 from torchworks.serving.errors import CLIENT_GONE, Refusal, body_too_large, invalid, too_late
@@ -22,7 +23,8 @@ from torchworks.serving.monitoring.record import Prediction
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
-KEY_LENGTH = 256
+TRIAL = "x-trial"
+"""The header of requests that are to be left out when drift is judged, as the page's are."""
 LOOK_OUT_AFTER = 0.02  # seconds
 Arrays = dict[str, np.ndarray]
 Read = Callable[[Request, ServedModel], Awaitable["Decode"]]
@@ -107,14 +109,14 @@ class PredictRequest:
             seconds=self.seconds,
             inputs=self.inputs,
             outputs=self.outputs,
+            trial=TRIAL in self.request.headers,
         )
 
 
 async def respond(request: Request, name: str, version: str | None, route: str, read: Read, encode: Encode) -> Response:
     """What model `name` answers. `read` takes the body and returns what decodes it. Raises `Refusal`."""
     service: Service = request.app.state.service
-    sticky = request.headers.get("x-sticky-key", "")[:KEY_LENGTH] or request.state.request_id
-    served = service.registry.choose(name, version, sticky)
+    served = service.registry.choose(name, version, sticky_key(request))
     arrival = _arrival(service, served, route)
     call = PredictRequest(service, request, route, served)
     status = 500
@@ -131,6 +133,16 @@ async def respond(request: Request, name: str, version: str | None, route: str, 
         call.note(status)
     mirror(call)
     return response
+
+
+def sticky_key(request: Request) -> str:
+    """By which a caller always gets the same version; whole, so that no two callers are taken for one."""
+    return request.headers.get("x-sticky-key") or request.state.request_id
+
+
+def media_type(request: Request, header: str = "content-type", default: str = "") -> str:
+    """What a header names, without its parameters; case does not matter (RFC 9110, 8.3.1)."""
+    return request.headers.get(header, default).partition(";")[0].strip().lower()
 
 
 def _arrival(service: Service, served: ServedModel, route: str) -> Arrival:
@@ -219,11 +231,19 @@ async def body_of(request: Request, limits: Limits) -> bytes:
     return b"".join([part async for part in limited(request, limits)])
 
 
-async def limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
-    """The body as it comes; raises `Refusal` as soon as it is too large."""
+def limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+    """The body as it comes, unpacked; raises `Refusal` as soon as it is too large, packed or unpacked."""
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    parts = _bounded(request.stream(), limits.body_bytes)
+    if coding in ("", "identity"):
+        return parts
+    return _bounded(content_encoding.unpacked(parts, coding, request.app.state.service.beside), limits.body_bytes)
+
+
+async def _bounded(parts: AsyncIterator[bytes], most: int) -> AsyncGenerator[bytes, None]:
     size = 0
-    async for part in request.stream():
+    async for part in parts:
         size += len(part)
-        if size > limits.body_bytes:
-            raise body_too_large(limits.body_bytes)
+        if size > most:
+            raise body_too_large(most)
         yield part

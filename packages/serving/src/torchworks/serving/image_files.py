@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,8 @@ SMALLEST_SHOWN, GAP, GREY = 64, 2, 128
 """Of a grid: pixels that images are enlarged to, between them, and what is there."""
 QUICK_BYTES, QUICK_PIXELS = 1 << 16, 1 << 14
 """So small an image is decoded where it is: in half a millisecond, which a thread needs to be woken and to answer."""
-_DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
+_DATA_URL = re.compile(r"data:[^,]*;\s*base64,", re.IGNORECASE)
+_SPACE, _URL_SAFE = re.compile(r"\s+"), str.maketrans("-_", "+/")
 
 T = TypeVar("T")
 
@@ -60,10 +62,22 @@ def encoded_images(value: Any) -> list[Any]:
 def as_bytes(picture: str | bytes) -> bytes:
     if isinstance(picture, bytes):
         return picture
+    address = _DATA_URL.match(picture)
+    text = picture[address.end() :] if address else picture
     try:
-        return base64.b64decode(_DATA_URL.sub("", picture, count=1), validate=True)
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return _loose_base64(unquote(text) if address else text)
+
+
+def _loose_base64(text: str) -> bytes:
+    """As programs write it: in lines, with the alphabet for addresses, without padding (RFC 4648, 3.1, 3.2 and 5)."""
+    text = _SPACE.sub("", text).translate(_URL_SAFE).rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise invalid("An image in JSON must be a file's bytes in base64.") from error
+        why = "has characters that base64 has not" if re.search(r"[^A-Za-z0-9+/]", text) else "is cut off"
+        raise invalid(f"An image in JSON must be a file's bytes in base64, but the text {why}.") from error
 
 
 def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:

@@ -70,14 +70,21 @@ class Job:
     version: str
     rows: int
     created: float
+    """Seconds since 1970, for people; what is reckoned with is `began` and `ended`, by `time.monotonic()`."""
     sent: Rows = EVERY
     state: State = "queued"
     done: int = 0
     error: str = ""
-    finished: float | None = None
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
     parts: list[dict[str, np.ndarray]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken, its wait included."""
+        return (time.monotonic() if self.ended is None else self.ended) - self.began
 
     def outputs(self) -> dict[str, np.ndarray]:
         """All rows together; raises `Refusal` unless the job is done."""
@@ -95,7 +102,7 @@ class Job:
             "rows": self.rows,
             "done": self.done,
             "created": self.created,
-            "finished": self.finished,
+            "finished": None if self.ended is None else self.created + self.seconds,
             "error": self.error,
         }
 
@@ -181,7 +188,7 @@ class Jobs:
         except Refusal as refusal:
             job.state, job.error, job.parts = "failed", refusal.message, []
         finally:
-            job.finished = time.time()
+            job.ended = time.monotonic()
             job.tell()
             ended(job)
 
@@ -195,10 +202,10 @@ class Jobs:
 
     def _forget(self) -> None:
         """Drop results that are too old, too many or too large together, the oldest first."""
-        over = sorted((job for job in self._jobs.values() if job.finished), key=lambda job: job.finished or 0)
+        over = sorted((job for job in self._jobs.values() if job.ended is not None), key=lambda job: job.ended or 0)
         sizes = list(itertools.accumulate(job.bytes() for job in reversed(over)))[::-1]
         for place, (job, size) in enumerate(zip(over, sizes, strict=True)):
-            old = time.time() - (job.finished or 0) > self.limits.keep_seconds
+            old = time.monotonic() - (job.ended or 0) > self.limits.keep_seconds
             if old or len(over) - place > self.limits.kept or size > self.limits.keep_bytes:
                 del self._jobs[job.id]
 

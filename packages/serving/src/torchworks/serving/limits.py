@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torchworks.serving.public_address import PublicAddress
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -50,6 +52,13 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     admin_token: str | None = field(default=None, repr=False)
     models: Path | None = None
+    public: PublicAddress | None = None
+    """Where callers find the service, if it stands behind a proxy."""
+    allow_origins: tuple[str, ...] = ()
+    """Origins whose pages may use a service that has a key; "*" for any."""
+    admin_port: int | None = None
+    """The port at which alone /admin is answered. Without one it is answered to whoever does not come through a proxy,
+    as far as that can be seen, and to nobody where `public` says that there is one."""
     trial_requests: int = 50
     """Requests by which a new champion is judged."""
     trial_failures: float = 0.1

@@ -1,5 +1,6 @@
 """Runs a bundle's ONNX model by ONNX Runtime. Imports no torch."""
 
+import os
 import timeit
 from typing import cast
 
@@ -24,16 +25,26 @@ class OnnxEngine:
 
     def __init__(self, bundle: Bundle, *, threads: int, device: str):
         self.outputs = [spec.name for spec in bundle.manifest.signature.outputs]
+        self.bundle, self.threads, self.device = bundle, threads, device
         self.session = _session(bundle, threads, device)
         if threads > 1 and device == "cpu":
             single = _session(bundle, 1, device)
             if _seconds(bundle, single) < FASTER * _seconds(bundle, self.session):
-                self.session = single
+                self.session, self.threads = single, 1
+        self._process, self._before_fork = os.getpid(), list[onnxruntime.InferenceSession]()
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name; may be called from several threads."""
+        if os.getpid() != self._process:
+            self._open_anew()
         arrays = cast(list[np.ndarray], self.session.run(None, inputs))  # in the order of the signature
         return dict(zip(self.outputs, arrays, strict=True))
+
+    def _open_anew(self) -> None:
+        """In a fork, into which the session's threads have not come along: it would wait for them forever, when it runs
+        and when it is closed."""
+        self._before_fork.append(self.session)
+        self.session, self._process = _session(self.bundle, self.threads, self.device), os.getpid()
 
 
 def _session(bundle: Bundle, threads: int, device: str) -> onnxruntime.InferenceSession:

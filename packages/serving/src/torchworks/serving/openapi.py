@@ -13,8 +13,8 @@ from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.examples import examples, v2_example
 from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
-from torchworks.serving.limits import Limits
-from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.limits import Limits, Settings
+from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
 from torchworks.serving.routing import Endpoint
 from torchworks.serving.served import ServedModel
 from torchworks.shared.models.signature import TensorSpec
@@ -62,6 +62,7 @@ LEAST: Schema = {
     "description": "Leave detections with a lower score out.",
     "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
 }
+PROTOCOL_ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 ERROR: Schema = {
     "type": "object",
     "required": ["error"],
@@ -76,38 +77,43 @@ ERROR: Schema = {
 
 
 def openapi(
-    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], limits: Limits
+    title: str, version: str, endpoints: Sequence[Endpoint], models: list[ServedModel], settings: Settings
 ) -> Schema:
-    """The OpenAPI document of a service with these endpoints and models."""
+    """The OpenAPI document of a service with these endpoints, models and settings."""
     router = APIRouter()
     for endpoint in endpoints:
         router.add_api_route(endpoint.path, endpoint.answer, methods=[endpoint.method], **endpoint.about)
     document = get_openapi(title=title, version=version, description=DESCRIPTION, routes=router.routes)
-    document.setdefault("components", {}).setdefault("schemas", {}).update(Error=ERROR, Job=JOB)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(
+        Error=ERROR, ProtocolError=PROTOCOL_ERROR, Job=JOB
+    )
     document["components"]["schemas"].pop("HTTPValidationError", None)
     names = [served.name for served in models]
-    for path in document["paths"].values():
+    for address, path in document["paths"].items():
         for operation in path.values():
-            _complete(operation, names)
+            _complete(address, operation, names)
     for served in models:
-        for address, operation in _operations(served, limits).items():
+        for address, operation in _operations(served, settings.limits).items():
             document["paths"][address] = {"post": operation}
     document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
     document["security"] = [{"key": []}, {}]
+    if settings.public is not None:
+        document["servers"] = [{"url": settings.public.url}]
     return document
 
 
-def _complete(operation: Schema, names: list[str]) -> None:
+def _complete(address: str, operation: Schema, names: list[str]) -> None:
     """What FastAPI cannot know: how requests are refused, and which models there are."""
     fine = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
-    operation["responses"] = fine | _refusals()
+    operation["responses"] = fine | _refusals(address)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "name" and names:
             parameter["schema"] = {"type": "string", "enum": names}
 
 
-def _refusals() -> Schema:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+def _refusals(address: str) -> Schema:
+    name = "ProtocolError" if addresses.is_protocol(address) else "Error"
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     return {status: {"description": text, "content": content} for status, text in REFUSED.items()}
 
 
@@ -138,12 +144,13 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
 
 
 def _post(name: str, verb: str, summary: str, bodies: Schema, status: str, answers: Schema) -> Schema:
+    refusals = _refusals(addresses.PROTOCOL if verb == "infer" else "")
     return {
         "tags": [name],
         "operationId": f"{verb}_{name}",
         "summary": summary,
         "requestBody": {"required": True, "content": bodies},
-        "responses": {status: {"description": "The answer.", "content": answers}, **_refusals()},
+        "responses": {status: {"description": "The answer.", "content": answers}, **refusals},
     }
 
 
@@ -313,17 +320,23 @@ def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:
 def _v2_schema(served: ServedModel) -> Schema:
     codec, specs = served.codec, list(served.codec.specs.values())
     tensors = [_tensor(spec, DATATYPES[spec.dtype], _value_schema(spec)) for spec in specs]
-    as_bytes = [spec for spec in specs if takes_pictures(spec) or spec.name in codec.padding.texts]
-    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in as_bytes]
+    tensors += [_tensor(spec, "BYTES", _element(spec)) for spec in specs if takes_bytes(codec, spec)]
     needed = sum(not codec.optional(spec) for spec in specs)
     inputs = {"type": "array", "items": {"anyOf": tensors}, "minItems": needed, "maxItems": len(specs)}
-    properties = {"id": {"type": ["string", "null"]}, "inputs": inputs}
+    properties = {"id": {"type": ["string", "null"], "maxLength": LONGEST_ID}, "inputs": inputs}
     return {"type": "object", "required": ["inputs"], "properties": properties}
+
+
+def _element(spec: TensorSpec) -> Schema:
+    """Of a tensor of BYTES."""
+    return {"type": "string"} | ({"enum": list(spec.labels)} if spec.kind == "label" else {})
 
 
 def _v2_answer(served: ServedModel) -> Schema:
     specs = served.manifest.signature.outputs
-    outputs = {"type": "array", "items": {"anyOf": [_tensor(spec, DATATYPES[spec.dtype], {}) for spec in specs]}}
+    tensors = [_tensor(spec, DATATYPES[spec.dtype], {}) for spec in specs]
+    tensors += [_tensor(spec, "BYTES", {"type": "string"}) for spec in specs if gives_classes(spec)]
+    outputs = {"type": "array", "items": {"anyOf": tensors}}
     names = {name: {"type": "string"} for name in ("model_name", "model_version")}
     properties = names | {"id": {"type": "string"}, "outputs": outputs}
     return {"type": "object", "required": [*names, "outputs"], "properties": properties}

@@ -90,7 +90,7 @@ class Padding:
             raise invalid(f"'{spec.name}' takes numbers, but row {number} is a text.")
         if isinstance(text, bytes):
             try:
-                text = text.decode()
+                text = text.decode("utf-8-sig")  # some editors begin a file with that mark
             except UnicodeDecodeError:
                 raise invalid(f"Row {number} of '{spec.name}' is not UTF-8.") from None
         self._check_length(spec, number, tokenizer.fewest(text), "at least ")

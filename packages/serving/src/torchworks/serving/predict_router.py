@@ -24,7 +24,8 @@ class PredictRouter:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = addresses.PREDICT.fullmatch(get_route_path(scope)) if scope["type"] == "http" else None
+        path = get_route_path(scope) if scope["type"] == "http" else ""
+        found = addresses.PREDICT.fullmatch(path)
         answer = ANSWERS.get((found[1], found[4])) if found else None
         if found is None or answer is None:
             await self.app(scope, receive, send)
@@ -35,5 +36,5 @@ class PredictRouter:
                 raise HTTPException(405, headers={"Allow": "POST"})
             response = await answer(request, found[2], found[3])
         except Exception as error:
-            response = errors.answer_to(error, request.state.request_id)
+            response = errors.answer_to(error, request.state.request_id, path)
         await response(scope, receive, send)

@@ -93,6 +93,10 @@ class Registry:
             raise Refusal(404, "no_such_version", f"There is no such version; /v1/models/{name} lists them.")
         return entry.versions[version]
 
+    def sole(self, name: str, version: str | None) -> ServedModel | None:
+        """Who answers everybody; None while a challenger gets a share. Raises `Refusal` as `choose` does."""
+        return None if version is None and self.entry(name).share else self.choose(name, version)
+
     def alias(self, served: ServedModel) -> str:
         """champion, challenger, shadow, previous or ""."""
         aliases = self._models[served.name].aliases if served.name in self._models else {}

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from torchworks.serving import addresses, errors
 from torchworks.serving.errors import Refusal
+from torchworks.serving.limits import Settings
 from torchworks.serving.service import Service
 
 START, _numbers = secrets.token_hex(8), itertools.count()
@@ -34,12 +35,11 @@ class RequestGuard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if ID.fullmatch(given) else new_id()
+        request_id = id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id)
         if refusal := self._refusal(scope["path"], headers):
-            await errors.respond(refusal, request_id)(scope, receive, answer)
+            await errors.respond(refusal, request_id, scope["path"])(scope, receive, answer)
             return
         self.service.active += 1
         try:
@@ -60,16 +60,17 @@ class RequestGuard:
 
     def _refusal(self, path: str, headers: Headers) -> Refusal | None:
         """Why not to let the request in."""
+        if self.service.forked:  # where the server has not told the application of its start
+            return errors.forked()
         if path in addresses.WITHOUT_KEY:
             return None
         settings = self.service.settings
-        shown = addresses.PAGE.fullmatch(path)
-        if settings.api_key is not None and not shown and not same_secret(_key(headers), settings.api_key):
+        if not addresses.PAGE.fullmatch(path) and not has_key(headers, settings):
             return Refusal(401, "no_key", "This service wants a key, in the header X-API-Key or as a bearer token.")
         if self.service.draining:
             return errors.stopping()
-        if self.service.active >= settings.limits.concurrent:
-            return Refusal(429, "busy", "The service is answering as many requests as it can.", retry_after=1)
+        if refusal := self.service.crowded():
+            return refusal
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > settings.limits.body_bytes:
             return errors.body_too_large(settings.limits.body_bytes)
@@ -89,9 +90,20 @@ class _Answer:
         await self.send(message)
 
 
+def id_of(headers: Headers) -> str:
+    """The client's own, if it can be one."""
+    given = headers.get("x-request-id", "")
+    return given if ID.fullmatch(given) else new_id()
+
+
 def new_id() -> str:
     """Of a request. Ids must differ and need not be secret, so the system's randomness is used only once."""
     return f"{START}{next(_numbers):08x}"
+
+
+def has_key(headers: Headers, settings: Settings) -> bool:
+    """Whether a request may come in: it has the key, or none is wanted."""
+    return settings.api_key is None or same_secret(_key(headers), settings.api_key)
 
 
 def _key(headers: Headers) -> str:

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Match, Route, get_route_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from torchworks.serving.errors import invalid
 
@@ -39,13 +41,13 @@ class Endpoint:
 
         async def endpoint(request: Request) -> Response:
             answer = await self.answer(request, **request.path_params)
+            if request.method == "HEAD" and isinstance(answer, StreamingResponse):
+                return _head_of(answer)
             if isinstance(answer, Response):
                 return answer
             return Response(to_json(answer), status, media_type="application/json")
 
-        route = Route(self.path, endpoint, methods=[self.method])
-        route.methods = {self.method}  # Starlette adds HEAD
-        return route
+        return Route(self.path, endpoint, methods=[self.method])  # with HEAD wherever there is GET
 
 
 class Router:
@@ -72,6 +74,30 @@ class Router:
             return answer
 
         return add
+
+
+def _head_of(answer: StreamingResponse) -> Response:
+    """The same without its body, whose length is not known, and which is not made."""
+    head = Response(status_code=answer.status_code)
+    head.raw_headers = list(answer.raw_headers)
+    return head
+
+
+def other_slash(routes: Sequence[BaseRoute]) -> ASGIApp:
+    """For what no route answers: leads to the address with a slash more or less at its end if there is one, relative to
+    the one that was asked for, so that it leads there behind any proxy."""
+
+    async def redirect(scope: Scope, receive: Receive, send: Send) -> None:
+        path = get_route_path(scope)
+        other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+        known = any(route.matches({**scope, "path": other})[0] is not Match.NONE for route in routes)
+        if scope["type"] != "http" or not known:
+            raise HTTPException(404)
+        last = path.rstrip("/").rpartition("/")[2]
+        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        await RedirectResponse((f"../{last}" if path.endswith("/") else f"./{last}/") + query)(scope, receive, send)
+
+    return redirect
 
 
 def routes(routers: Iterable[Router]) -> list[Route]:

@@ -1,5 +1,7 @@
 """The commands `serve` and `check`."""
 
+import asyncio
+import contextlib
 import errno
 import gc
 import importlib
@@ -11,20 +13,23 @@ import signal
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
 from torchworks.serving.app import ServingApp, create_app
 from torchworks.serving.bundle import BUNDLE, open_bundle
 from torchworks.serving.commands import CheckBundle, Serve
-from torchworks.serving.connection import timeout_protocol
+from torchworks.serving.connection import Connection
 from torchworks.serving.engine import check_golden, open_engine
 from torchworks.serving.errors import Refusal
 from torchworks.serving.host_check import LOCAL, is_loopback
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.monitoring.monitor import Monitor
+from torchworks.serving.public_address import PublicAddress, origin_of
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError
@@ -40,27 +45,35 @@ wait long (512 right answers a second in place of 375 in the closed loop of `mak
 GARBAGE = 50_000
 """Objects after which Python looks for garbage; what was made at the start it never looks at again. With Python's own
 700, each look into all of it kept requests waiting for some milliseconds."""
-HEAD_START = 5.0
-"""Seconds that a route has to say that a request came too slowly, before its connection is cut."""
+KEEP_ALIVE = 75
+"""Seconds for which an idle connection stays: longer than the 60 of nginx and of load balancers, as a proxy that sends
+a request on a connection that is just being closed answers 502."""
+LOOPBACK = "127.0.0.1"
 HOST = re.compile(r"[A-Za-z0-9_.*-]+|[0-9A-Fa-f:]+")
 log = logging.getLogger("torchworks.serving")
 
 
 def serve(arguments: Serve) -> int:
     """Listen until a signal comes; prints the address when requests are answered."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("torchworks").setLevel(logging.INFO)  # other libraries' warnings are enough
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = _settings(arguments)
     _check_host(arguments, settings)
+    _check_proxy(arguments, settings)
     allowed_hosts = _allowed_hosts(arguments, settings)
     _check_models(arguments)
     _check_log(arguments.log)
-    with _listen(arguments.host, arguments.port) as listener:
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(_listen(arguments.host, arguments.port))]
+        if arguments.admin_port is not None:
+            listeners.append(stack.enter_context(_listen(LOOPBACK, arguments.admin_port)))
+            settings = replace(settings, admin_port=listeners[-1].getsockname()[1])
         registry = Registry(settings, Monitor(arguments.monitor, arguments.log))
         for folder in arguments.models:
             _add(registry, folder, settings)
         app = create_app(registry, settings, allowed_hosts)
-        Server(app, settings.limits).serve_at(listener)
+        Server(app, settings.limits).serve_at(listeners)
     return 0
 
 
@@ -117,6 +130,8 @@ def _settings(arguments: Serve) -> Settings:
         api_key=_secret("--api-key-file", arguments.api_key_file),
         admin_token=_secret("--admin-token-file", arguments.admin_token_file),
         models=arguments.bundles,
+        public=None if arguments.public_url is None else PublicAddress.parse("--public-url", arguments.public_url),
+        allow_origins=tuple(origin_of("--allow-origin", origin) for origin in arguments.allow_origin),
     )
 
 
@@ -130,7 +145,7 @@ def _secret(option: str, path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{option} names {path}, which cannot be read: {error}.") from error
     if len(secret) < SHORTEST_SECRET or not secret.isascii():
@@ -146,6 +161,21 @@ def _check_host(arguments: Serve, settings: Settings) -> None:
         raise UserError(
             f"--host {arguments.host} lets other machines use the models, and no key is set. Add --api-key-file FILE, "
             "or --insecure-listen if whatever stands in front of this service already decides who may."
+        )
+
+
+def _check_proxy(arguments: Serve, settings: Settings) -> None:
+    if settings.allow_origins and settings.api_key is None:
+        raise UserError(
+            "--allow-origin lets pages of other sites use the models, and no key is set by which the service could "
+            "tell who they are. Add --api-key-file FILE."
+        )
+    if arguments.admin_port is not None and settings.admin_token is None:
+        raise UserError("--admin-port is where /admin is, which there is only with --admin-token-file FILE.")
+    if settings.public and settings.admin_token and arguments.admin_port is None:
+        raise UserError(
+            "--public-url says that callers come through a proxy, and through one anybody would seem to be on this "
+            "machine, which alone may use /admin. Add --admin-port N: /admin is then at that port of 127.0.0.1 only."
         )
 
 
@@ -208,24 +238,24 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=timeout_protocol(limits.receive_seconds + HEAD_START, limits.send_seconds),
+            http=cast(type[asyncio.Protocol], partial(Connection, app.service)),  # uvicorn only calls it
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=30,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=int(limits.deadline) + 5,
         )
         super().__init__(config)
         self.service, self.limits = app.service, limits
 
-    def serve_at(self, listener: socket.socket) -> None:
-        """Serve until a signal comes."""
+    def serve_at(self, listeners: list[socket.socket]) -> None:
+        """Serve until a signal comes. The second listener, if there is one, is for administration."""
         before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            self.run([listener])
+            self.run(listeners)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -239,6 +269,8 @@ class Server(uvicorn.Server):
         gc.freeze()  # there is next to no garbage yet, and looking for it takes a twentieth of the start
         gc.set_threshold(GARBAGE, 20, 100)
         print(f"Serving at http://{host}:{port}  ({how})", flush=True)
+        if self.service.settings.admin_port is not None:
+            print(f"Administered at http://{LOOPBACK}:{self.service.settings.admin_port}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping: %d requests are still being answered", self.service.active)

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from torchworks.serving.errors import Refusal
 from torchworks.serving.jobs import Jobs
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
@@ -21,9 +23,21 @@ class Service:
         self.registry, self.settings, self.monitor = registry, settings, registry.monitor
         self.jobs = Jobs()
         self.active = 0
+        self._process = os.getpid()
         self.draining = False
         self._pool = ThreadPoolExecutor(settings.limits.decode_threads, thread_name_prefix="serving-decode")
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def crowded(self) -> Refusal | None:
+        """Why a request that comes now is refused, whatever it asks for: too many others are being answered."""
+        if self.active < self.settings.limits.concurrent:
+            return None
+        return Refusal(429, "busy", "The service is answering as many requests as it can.", retry_after=1)
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a fork of the process in which the service was made: its threads have not come along."""
+        return os.getpid() != self._process
 
     async def beside(self, work: Callable[..., T], *arguments: object) -> T:
         """`work` done in a thread beside the event loop; left out if nobody waits any more before it has begun."""

@@ -49,3 +49,7 @@ class Throughput:
     def seconds(self, rows: int) -> float:
         """Until so many rows are answered."""
         return rows / self.rate
+
+    def room(self, seconds: float, least: int) -> float:
+        """Rows that may be before a request: as many as are answered within `seconds`, and `least` in any case."""
+        return max(self.rate * seconds, least)

@@ -6,6 +6,7 @@ library. So their bytes are read once, compared with the hash in `serving.json`,
 
 import hashlib
 import io
+import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -30,10 +31,17 @@ class TorchEngine:
 
     def __init__(self, program: Callable[..., Any], signature: Signature, device: str):
         self.program, self.signature, self.device = program, signature, torch.device(device)
+        self._process = os.getpid()
 
     @torch.inference_mode()
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name."""
+        """Outputs by name. Raises `UserError` in a fork of the process in which the model was opened: PyTorch's threads
+        have not come along, and it would wait for them forever."""
+        if os.getpid() != self._process:
+            raise UserError(
+                "The model was opened before this process was forked, and PyTorch's threads do not live on in a fork. "
+                "Open it in each worker: for gunicorn, without --preload."
+            )
         given = [torch.from_numpy(inputs[spec.name]).to(self.device) for spec in self.signature.inputs]
         found = self.program(*given)
         answers = found if isinstance(found, tuple | list) else (found,)

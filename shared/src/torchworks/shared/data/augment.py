@@ -42,11 +42,13 @@ def alternating_flip() -> Augment:
 
 
 def shift(pixels: int) -> Augment:
-    """Move by up to `pixels` whole pixels along each axis; what comes in is the image's own reflection."""
+    """Move by up to `pixels` whole pixels along each axis, by less than the image has; what comes in is the image's own
+    reflection."""
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         count, channels, height, width = images.shape
-        by = (random.uniform(2) * (2 * pixels + 1)).floor().long() - pixels  # (N, 2)
+        most = min(pixels, height - 1, width - 1)
+        by = (random.uniform(2) * (2 * most + 1)).floor().long() - most  # (N, 2)
         rows, columns = _reflected(by[:, :1], height), _reflected(by[:, 1:], width)  # (N, H), (N, W)
         samples = torch.arange(count * channels, device=images.device).view(count, channels, 1)
         lines = (samples * height + rows[:, None]).flatten()  # (N·C·H,) lines of pixels

@@ -107,10 +107,10 @@ def split_listing(
         train, test = _given_parts(listing, scans, good)
         leaks = len(good) - len(train) - len(test)
         notes = [f"Training images that are test images too were left out of the training: {leaks}."] * bool(leaks)
-    if test and not train and listing.parts and "train" in listing.parts:
+    if test and not train and "train" in listing.parts:
         raise UserError(
-            f"Every training image of {listing.base} is a test image too. Do both parts name the same images? Name "
-            "other ones for testing, or only one part, which is then split."
+            f"Every training image of {listing.base} is a test image too, so none is left to learn from. Do both parts "
+            "name the same images? Name other ones for testing, or only one part, which is then split."
         )
     for rows, name in ((train, "training"), (test, "testing")):
         if not rows:

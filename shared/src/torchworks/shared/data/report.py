@@ -121,14 +121,15 @@ def graded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 class _Arguments(Protocol):
     data: str
-    picture: Path
+    picture: Path | None
 
 
 def run_check(arguments: _Arguments) -> int:
-    """The command `check`: print the report and draw the image. Exit code 2 if there is a problem."""
+    """The command `check`: print the report, and draw samples if an image of them is asked for. Exit code 2 if there
+    is a problem."""
     report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
-    if report.source and "image" in report.source.schema:
+    if arguments.picture is not None and report.source:
         report.picture(arguments.picture)
         print(arguments.picture)
     return 0 if report.ok else 2
@@ -218,8 +219,8 @@ def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
     torn = [group for group in twins if len({listing.labels[i] for i in group}) > 1]
     if torn:
         yield Finding("warning", f"Images with two different labels: {named(torn)}.")
-    if twins:
-        text = f"Images that are there more than once (copies stay on one side): {named(twins)}."
+    if rest := [group for group in twins if group not in across and group not in torn]:
+        text = f"Images that are there more than once (copies stay on one side): {named(rest)}."
         yield Finding("fact", text)
 
 

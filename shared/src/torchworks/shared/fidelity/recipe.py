@@ -5,7 +5,7 @@ training digits take 3 s at 16 × 16 pixels, 7 s at 32 × 32, and read 99.2 to 9
 seeds each). Color takes 20 s; larger sets get up to 1,500 steps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -19,6 +19,7 @@ from torchworks.shared.machine.device import Device
 from torchworks.shared.numbers.stream import mix
 from torchworks.shared.task import Out, Task
 from torchworks.shared.training.optim import adamw
+from torchworks.shared.training.progress import Estimate, Silent
 from torchworks.shared.training.trainer import Trainer
 
 RECIPE = 1
@@ -67,12 +68,14 @@ def turned(images: Tensor, quarters: Tensor) -> Tensor:
     return every[quarters, torch.arange(len(images), device=images.device)]
 
 
-def train_judge(name: str, train: Dataset, test: Dataset, seed: int = 0) -> Judge:
-    """A judge of the images of `train`; `test` gives its accuracy and nothing else."""
+def train_judge(
+    name: str, train: Dataset, test: Dataset, seed: int = 0, say: Callable[[str], None] = Silent.say
+) -> Judge:
+    """A judge of the images of `train`; `test` gives its accuracy and nothing else. `say` is told how long it takes."""
     classes = class_names(train.schema)
     small, unseen = reduced(train), reduced(test)
     steps = min(max(_STEPS, _EPOCHS * len(small) // _BATCH), _MOST_STEPS)
-    net, accuracy = _fit(small, unseen, len(classes), steps, seed)
+    net, accuracy = _fit(small, unseen, len(classes), steps, seed, say)
     with torch.no_grad(), _one_thread():
         features = torch.cat([net.features(batch["image"]) for batch in ResidentLoader(small, 2 * _BATCH)])
     std = features.std(0)
@@ -125,7 +128,14 @@ def _bytes(images: Tensor) -> Tensor:
     return ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).to("cpu", torch.uint8)
 
 
-def _fit(train: TensorDataset, test: TensorDataset, num_classes: int, steps: int, seed: int) -> tuple[JudgeNet, float]:
+def _fit(
+    train: TensorDataset,
+    test: TensorDataset,
+    num_classes: int,
+    steps: int,
+    seed: int,
+    say: Callable[[str], None] = Silent.say,
+) -> tuple[JudgeNet, float]:
     """A net trained on `train`, and its accuracy on `test`; 0 classes: trained to predict rotations."""
     channels, side = train.tensors["image"].shape[1:3]
     with torch.random.fork_rng(devices=[]):
@@ -141,6 +151,7 @@ def _fit(train: TensorDataset, test: TensorDataset, num_classes: int, steps: int
         config,
         optim=schedule,
         seed=seed,
+        progress=Estimate(steps, say),
         device=Device(torch.device("cpu"), channels_last=True),
     )
     with _one_thread():

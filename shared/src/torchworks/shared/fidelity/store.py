@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,32 @@ import torch
 from torchworks.shared.data import Source
 from torchworks.shared.fidelity.judge import Judge, JudgeNet
 from torchworks.shared.fidelity.recipe import RECIPE, class_names, train_judge
+from torchworks.shared.training.progress import Silent
 
 
 def judge_for(
-    source: Source, *, image_size: int, cache: Path | None = None, device: torch.device | str = "cpu"
+    source: Source,
+    *,
+    image_size: int,
+    cache: Path | None = None,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] = Silent.say,
 ) -> Judge:
     """The judge of `source`'s images at `image_size`, on `device`: from `cache`, or trained on `source.train`.
 
     `cache` is `$XDG_CACHE_HOME/torchworks/judges` (`~/.cache/…`) if not given. A damaged file there is not
-    trusted but replaced. If the folder cannot be written the judge works all the same and says so in `notes`.
+    trusted but replaced. If the folder cannot be written the judge works all the same and says so in `notes`. `say` is
+    told how long a training takes, once that is known.
     """
     folder = cache.expanduser() if cache else default_cache()
     described = _describe(source, image_size)
     entry = folder / f"{_identifier(source.name)}-{image_size}px-{_key(described)}.json"
     judge = _load(entry, described)
     if judge is None:
-        judge = train_judge(_identifier(source.name), source.train, source.test)
+        what = f"first a judge of the images of {source.name} is trained on one core, and kept in {folder}"
+        judge = train_judge(
+            _identifier(source.name), source.train, source.test, say=lambda time: say(f"{what}: {time}")
+        )
         _save(entry, judge, described)
     return judge.to(device)
 
@@ -67,7 +78,7 @@ def _key(described: dict[str, Any]) -> str:
 def _load(entry: Path, described: dict[str, Any]) -> Judge | None:
     """The judge that `entry` describes; None if there is none that is whole."""
     try:
-        manifest = json.loads(entry.read_text())
+        manifest = json.loads(entry.read_text(encoding="utf-8"))
         weights = entry.with_name(f"{manifest['sha256']}.safetensors").read_bytes()
         if hashlib.sha256(weights).hexdigest() != manifest["sha256"] or manifest["described"] != described:
             return None

@@ -124,7 +124,7 @@ def save_model(
             preprocessing or {}, tuple(labels), tolerance, str(torch.__version__), entries,
             tuple(DataEntry(source.name, source.licence) for source in data),
         )  # fmt: skip
-        (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n")
+        (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n", encoding="utf-8")
         check_golden(aside)
         for name in (*tensors, *files, MANIFEST):  # the manifest last: it tells whether the others are its own
             sync(aside / name)

@@ -6,6 +6,7 @@ samples/*.png curves.png checkpoints/ README.md
 
 import contextlib
 import json
+import math
 import os
 import platform
 import re
@@ -57,6 +58,10 @@ def discard(folder: Path) -> None:
         return
     for name in ("config.json", "env.json", "metrics.jsonl"):
         (folder / name).unlink(missing_ok=True)
+    for events in folder.glob("tensorboard/events.*"):
+        events.unlink()
+    with contextlib.suppress(OSError):
+        (folder / "tensorboard").rmdir()
     with contextlib.suppress(OSError):
         folder.rmdir()  # refused if anything else is in it
 
@@ -86,10 +91,18 @@ def _check_writable(folder: Path) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write whole or not at all."""
+    """Write whole or not at all; null for numbers that are not finite, which JSON does not have."""
     aside = path.with_name(f".writing-{path.name}")
-    aside.write_text(json.dumps(data, indent=2) + "\n")
+    aside.write_text(json.dumps(_finite(data), indent=2) + "\n", encoding="utf-8")
     aside.replace(path)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def environment(device: str) -> dict[str, Any]:
@@ -217,7 +230,7 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
         "Check it on your own data before you rely on it.",
         *(["## What the training doctor said", "\n".join(findings)] if findings else []),
     ]
-    (folder / "README.md").write_text("\n\n".join(text) + "\n")
+    (folder / "README.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
 
 
 def command(config: Config) -> str:
@@ -246,4 +259,6 @@ def _option(name: str, value: Any) -> list[str]:
 
 
 def _shown(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.4g}" if math.isfinite(value) else "–"

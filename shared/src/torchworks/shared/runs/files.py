@@ -36,11 +36,23 @@ def check_finished(folder: Path) -> None:
 def read_json(path: Path) -> Any:
     """Read a run's JSON file; raises `UserError` naming the file if it is missing or damaged."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path.parent} is not a run directory: there is no {path.name} in it.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}. Restore it from a copy, or train again.") from error
+
+
+def is_finished(folder: Path, steps: int) -> bool:
+    """Whether the run in `folder`, configured for so many `steps`, has come to its end. One that is trained longer has
+    its old result until the new end, but newer checkpoints or more steps before it."""
+    if not (folder / "result.json").exists():
+        return False
+    result = read_json(folder / "result.json")
+    done = result.get("steps", steps)
+    names = (path.name.removeprefix("step-") for path in folder.glob("checkpoints/step-*"))
+    further = any(int(name) > done for name in names if name.isdigit())
+    return not further and (done >= steps or result.get("stopped_by") != "steps")
 
 
 def load_config(folder: Path) -> Config:

@@ -68,7 +68,7 @@ def _write_files(aside: Path, checkpoint: Checkpoint) -> None:
         torch.save(checkpoint.state, file)
     files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in sorted(aside.iterdir())}
     manifest = {"format": FORMAT, "step": checkpoint.step, "torch": str(torch.__version__), "files": files}
-    (aside / "manifest.json").write_text(json.dumps(manifest, indent=2))
+    (aside / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     for path in aside.iterdir():
         sync(path)
     sync(aside)
@@ -104,7 +104,7 @@ def sync(path: Path) -> None:
 def verify(path: Path) -> None:
     """Raise `Damaged` unless every file the manifest names is there with its size and hash."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
         files = manifest["files"]
         if manifest["format"] != FORMAT:
             raise Damaged(f"{path.name} has format {manifest['format']}, this version reads {FORMAT}")

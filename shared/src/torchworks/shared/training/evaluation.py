@@ -14,6 +14,7 @@ from torchworks.shared.numbers.state import keep_rng
 from torchworks.shared.task import Task
 from torchworks.shared.training import parallel
 from torchworks.shared.training.batches import Batch, rows, to_device
+from torchworks.shared.training.guard import TrainingFailed
 from torchworks.shared.training.previews import write_previews
 from torchworks.shared.training.strategy import swapped
 
@@ -62,10 +63,15 @@ class Evaluator:
         self.evals_since_best = 0 if better else self.evals_since_best + 1
         return better
 
-    @property
-    def never_finite(self) -> bool:
-        """Whether there was a score to watch, but never a number."""
-        return self._task.watch in self.scores and self.best["score"] is None
+    def check_finite(self) -> None:
+        """Raise `TrainingFailed` if there was a score to watch, but never a number: a training too short for the guard
+        may have come to nothing all the same."""
+        if self._task.watch in self.scores and self.best["score"] is None:
+            raise TrainingFailed(
+                f"Training finished, but '{self._task.watch}' was never finite, so the model is unusable. Try a "
+                "smaller learning rate, `--trainer.clip 1`, or `--trainer.precision fp32`, and look for NaN in the "
+                "data."
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -133,7 +139,7 @@ def _collect(given: dict[str, Any], sums: dict[str, list[Any]], metrics: dict[st
 
 
 def _compute(sums: dict[str, list[Any]], metrics: dict[str, "Metric"]) -> dict[str, float]:
-    scores = {name: float(total / count) for name, (total, count) in sums.items()}
+    scores = {name: float(total / count) if count else math.nan for name, (total, count) in sums.items()}
     for name, metric in metrics.items():
         value = metric.compute()
         several = value if isinstance(value, dict) else {name: value}

@@ -22,11 +22,15 @@ from torchworks.shared.machine.device import (
 )
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.runs import directory as run
+from torchworks.shared.runs.data import Described, check_unchanged, describe_data
+from torchworks.shared.runs.files import read_json
 from torchworks.shared.task import Task
 from torchworks.shared.training import checkpoint, parallel
+from torchworks.shared.training.guard import mistake_in
 from torchworks.shared.training.metrics import JsonLines, Sink, TensorBoard
 from torchworks.shared.training.progress import Progress, Silent
-from torchworks.shared.training.trainer import Result, Trainer
+from torchworks.shared.training.stopping import Result
+from torchworks.shared.training.trainer import Trainer
 
 
 @dataclass
@@ -77,12 +81,16 @@ def train(config: Config, *, out: Path | None = None, resume: Path | None = None
         if settings.find_lr:
             return _find_lr(config, device, out)
         return _train(config, device, out, resume)
+    except Exception as error:
+        if mistake := mistake_in(error):
+            raise mistake from error
+        raise
     finally:
         stop_processes()
 
 
 def _train(config: Config, device: Device, out: Path | None, resume: Path | None) -> dict[str, Any]:
-    progress = _progress(config, device)
+    progress = _progress(config.trainer.steps, device)
     for reason in device.reasons:
         progress.say(reason)
     seed_everything(config.seed)
@@ -90,6 +98,9 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
     for note in (note for source in experiment.sources for note in source.notes):
         progress.say(note)
     parameters = sum(p.numel() for net in experiment.task.nets().values() for p in net.parameters())
+    data = describe_data(experiment.sources)
+    for note in check_unchanged(_recorded(resume), data, str(resume)):
+        progress.say(note)
     folder = resume or _shared_folder(config, device, out)
     saved = _newest(resume, progress) if resume else None
     try:
@@ -97,25 +108,38 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
             experiment.task, experiment.train, experiment.select, config.trainer,
             optim=config.optim, seed=config.seed, folder=folder, progress=progress, device=device,
         )  # fmt: skip
+        trainer.prepare(saved)
         trainer.sinks += _sinks(config, device, folder, saved.step if saved else 0)
-        if device.rank == 0:
-            _describe(config, device, folder, new=not resume)
+        if saved is not None:  # until the training has come further, the run stays as it was
+            trainer.saver.before_first = lambda: _write_config(config, folder)
+        elif device.rank == 0:
+            _write_config(config, folder)
+        if device.rank == 0 and not resume:
+            _write_environment(device, folder, data)
         progress.say(
             f"{config.recipe} on {config.data}: {parameters:,} parameters, {config.trainer.steps} steps, run {folder}"
         )
-        result = trainer.fit(saved)
-    except UserError:
+        result = trainer.fit()
+    except BaseException:
         if device.rank == 0 and not resume:
             run.discard(folder)
         raise
     return _report(config, experiment, trainer, result, folder, parameters)
 
 
-def _describe(config: Config, device: Device, folder: Path, *, new: bool) -> None:
-    """Write what the run is made from."""
+def _recorded(resume: Path | None) -> Described:
+    """The data of the run to continue; none of a run that was made before they were recorded."""
+    known = resume is not None and (resume / "env.json").exists()
+    return read_json(resume / "env.json").get("data", []) if known else []
+
+
+def _write_config(config: Config, folder: Path) -> None:
     run.write_json(folder / "config.json", {"package": config.package, **to_dict(config)})
-    if new:
-        run.write_json(folder / "env.json", run.environment(f"{device.device}, {device.dtype}".replace("torch.", "")))
+
+
+def _write_environment(device: Device, folder: Path, data: Described) -> None:
+    environment = run.environment(f"{device.device}, {device.dtype}".replace("torch.", ""))
+    run.write_json(folder / "env.json", {**environment, "data": data})
 
 
 def _report(
@@ -146,8 +170,8 @@ def _report(
     return {**figures, "run": folder}
 
 
-def _progress(config: Config, device: Device) -> Progress | Silent:
-    return Progress(config.trainer.steps) if device.rank == 0 else Silent()
+def _progress(steps: int, device: Device) -> Progress | Silent:
+    return Progress(steps) if device.rank == 0 else Silent()
 
 
 def _sinks(config: Config, device: Device, folder: Path, step: int) -> list[Sink]:
@@ -193,7 +217,7 @@ def _dry_run(config: Config, device: Device) -> dict[str, Any]:
     settings = dataclasses.replace(config.trainer, steps=2, log_every=1, eval_every=0, max_minutes=0.0)
     trainer = Trainer(
         experiment.task, experiment.train, first, settings,
-        optim=config.optim, seed=config.seed, progress=_progress(config, device), device=device,
+        optim=config.optim, seed=config.seed, progress=_progress(settings.steps, device), device=device,
     )  # fmt: skip
     result = trainer.fit()
     return {**result.scores, "dry_run": True}
@@ -212,7 +236,7 @@ def _find_lr(config: Config, device: Device, out: Path | None) -> dict[str, Any]
         experiment.train,
         config=settings,
         seed=config.seed,
-        progress=_progress(config, device),
+        progress=_progress(settings.steps, device),
         device=device,
     )
     plot = (out or Path()) / "lr-finder.png"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from torchworks.shared.config import UserError
 from torchworks.shared.task import Phase
 from torchworks.shared.training import parallel
 
@@ -66,6 +67,44 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
     )
+
+
+def too_large(phase: Phase, rows: int) -> TrainingFailed:
+    """What ends a training whose device has no memory for a batch that cannot be split."""
+    return TrainingFailed(
+        f"Out of memory in phase '{phase.name}', whose loss needs the {rows} rows of a batch at once, so they cannot "
+        "be split. Use a smaller --trainer.batch-size, or more processes."
+    )
+
+
+_MISTAKES = {
+    "Expected more than 1 value per channel": (
+        "Batch normalization cannot train on a single value a channel, and a batch, or a micro-batch of it, has one "
+        "row where the net has pooled its maps to one pixel. Use a --trainer.batch-size of at least 2 (with "
+        "--trainer.accumulate N: of at least 2 N)."
+    ),
+    "Expected more than 1 spatial element": (
+        "Instance normalization cannot train on maps of one pixel: the images are too small for this net. Use a larger "
+        "--loader.image-size."
+    ),
+    "Kernel size can't be greater than actual input": "",
+    "Output size is too small": "",
+    "Padding size should be less than the corresponding input": "",
+    "pad should be smaller than": "",
+}
+"""What PyTorch says of a batch or of images that a net cannot take, and what its user should know."""
+_TOO_SMALL = "The images are too small for this net ({}). Use a larger --loader.image-size."
+
+
+def mistake_in(error: BaseException) -> UserError | None:
+    """The user's mistake behind an error that PyTorch raised, if it is known to be one."""
+    if not isinstance(error, (ValueError, RuntimeError)):
+        return None
+    text = str(error)
+    for begin, meaning in _MISTAKES.items():
+        if begin in text:
+            return UserError(meaning or _TOO_SMALL.format(text.splitlines()[0].rstrip(".")))
+    return None
 
 
 class GradientGuard:

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import torch
 from torch import Tensor
@@ -266,26 +266,33 @@ class JsonLines:
     """One JSON object a line; metrics that are not finite are written as null, so that any reader can read it."""
 
     def __init__(self, path: Path, step: int = 0):
-        """Append to `path`, after dropping what a run that is resumed at `step` will write again."""
-        if path.exists():
-            kept = [json.dumps(line) + "\n" for line in read_lines(path) if line["step"] <= step]
-            aside = path.with_suffix(".writing")
-            aside.write_text("".join(kept))
-            aside.replace(path)
-        self._file = path.open("a", buffering=1)
+        """Append to `path`; before the first line, drop what a run that is resumed at `step` writes again."""
+        self._path, self._step = path, step
+        self._file: TextIO | None = None
 
     def write(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        if self._file is None:
+            self._file = self._opened()
         self._file.write(json.dumps({"kind": kind, "step": step, **finite}) + "\n")
 
+    def _opened(self) -> TextIO:
+        if self._path.exists():
+            kept = [json.dumps(line) + "\n" for line in read_lines(self._path) if line["step"] <= self._step]
+            aside = self._path.with_suffix(".writing")
+            aside.write_text("".join(kept), encoding="utf-8")
+            aside.replace(self._path)
+        return self._path.open("a", buffering=1, encoding="utf-8")
+
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The complete lines of a `metrics.jsonl`; a last line cut off by a crash is left out."""
     lines = []
-    for text in path.read_text().splitlines():
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             lines.append(json.loads(text))
         except ValueError:

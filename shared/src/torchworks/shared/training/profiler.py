@@ -51,7 +51,7 @@ class Profile:
             path = self._folder / "profile"
             path.mkdir(exist_ok=True)
             profiler.export_chrome_trace(str(path / "trace.json"))
-            (path / "table.txt").write_text(self._table)
+            (path / "table.txt").write_text(self._table, encoding="utf-8")
 
     def close(self, say: Callable[[str], None]) -> None:
         """Stop recording and print the table."""

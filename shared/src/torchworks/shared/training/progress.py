@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -22,12 +23,13 @@ class Progress:
     def __init__(self, total: int, console: Console | None = None):
         self._console = console or Console(file=sys.stdout, highlight=False)
         self._total, self._begun, self._start = total, time.monotonic(), 0
+        self._cold = True  # the next step is the first one, which is no measure of those after it
         self._next = 0.0
         self._bar: _Bar | None = None
 
     def begin(self, step: int) -> None:
         """Training starts, or goes on, at `step`."""
-        self._begun, self._start = time.monotonic(), step
+        self._begun, self._start, self._cold = time.monotonic(), step, True
         if self._console.is_terminal:
             columns = (
                 BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn(),
@@ -39,6 +41,8 @@ class Progress:
 
     def advance(self, step: int) -> None:
         """Show that `step` steps are done."""
+        if self._cold:
+            self._begun, self._start, self._cold = time.monotonic(), step, False
         if self._bar is not None and (now := time.monotonic()) >= self._next:
             self._bar.update(self._task, completed=step, refresh=True)
             self._next = now + _INTERVAL
@@ -60,13 +64,18 @@ class Progress:
             self._bar.metrics = text
             self._bar.update(self._task, completed=step, refresh=True)
         elif kind == "train":
-            self.say(f"step {step}/{self._total}  eta {_clock(self._remaining(step))}  {text}")
+            remaining = self._remaining(step)
+            eta = "" if remaining is None else f"eta {_clock(remaining)}  "
+            self.say(f"step {step}/{self._total}  {eta}{text}")
         else:
             self.say(f"step {step}  evaluation  {text}")
 
-    def _remaining(self, step: int) -> float:
-        done = max(step - self._start, 1)
-        return (time.monotonic() - self._begun) / done * (self._total - step)
+    def _remaining(self, step: int) -> float | None:
+        """Seconds to go at the rate of the steps after the first; None before there are any."""
+        done, left = step - self._start, max(self._total - step, 0)
+        if not left:
+            return 0.0
+        return (time.monotonic() - self._begun) / done * left if done > 0 else None
 
     def close(self) -> None:
         if self._bar is not None:
@@ -92,6 +101,31 @@ class Silent:
     say: Callable[[str], None] = staticmethod(lambda text: None)
     write = staticmethod(lambda kind, step, metrics: None)
     close = staticmethod(lambda: None)
+
+
+class Estimate(Silent):
+    """For a training of `steps` steps within another command: `say` is told once how long it takes, as measured over
+    some steps after the first."""
+
+    MEASURED = 8  # steps
+
+    def __init__(self, steps: int, say: Callable[[str], None]):
+        self._steps, self._say, self._since = steps, say, 0.0
+        self.advance = self._advance
+
+    def _advance(self, step: int) -> None:
+        if step == 1:
+            self._since = time.monotonic()
+        elif step == 1 + self.MEASURED:
+            seconds = (time.monotonic() - self._since) / self.MEASURED * self._steps
+            self._say(
+                f"{self._steps} steps, about {f'{seconds:.0f} s' if seconds < 100 else f'{seconds / 60:.0f} min'}"
+            )
+
+
+def first_says(rank: int) -> Callable[[str], None]:
+    """Prints a line at once in the first process, and nothing in the others."""
+    return partial(print, flush=True) if rank == 0 else Silent.say
 
 
 def _shown(name: str, value: float) -> bool:

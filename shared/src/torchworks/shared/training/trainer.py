@@ -12,7 +12,6 @@ around it. The rules they keep, each with a test:
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,35 +29,21 @@ from torchworks.shared.training.guard import (
     GradientGuard,
     Interrupted,
     Signals,
-    TrainingFailed,
     clip_to_norm,
     is_out_of_memory,
     step_if_finite,
     stop_if_never_finite,
+    too_large,
 )
 from torchworks.shared.training.metrics import Log, Sink, Timer
 from torchworks.shared.training.progress import Progress, Silent
 from torchworks.shared.training.saving import Saver
+from torchworks.shared.training.stopping import Result, reason_to_stop
 from torchworks.shared.training.strategy import Strategy
 
 Turn = tuple[int, Phase, int]  # an optimizer step: its number within the training step, its phase, the repetition
 POLL_EVERY = 10  # steps between two agreements about signals among several processes
 _PROGRESS = ("position", "samples", "accumulate", "findings")
-
-
-@dataclass
-class Result:
-    """How a training ended. `scores` are those of the weights the nets now hold: the best by the watched score,
-    averaged if the averaging was on."""
-
-    steps: int
-    seconds: float
-    rates: dict[str, float]
-    """`samples_per_second`, and that of the task's `units` if it counts others."""
-    scores: dict[str, float]
-    best_step: int
-    stopped_by: str
-    findings: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Trainer:
@@ -98,6 +83,7 @@ class Trainer:
         self._signals = Signals()
         self._timer = Timer()
         self._next_event = 0  # step before which something must be done besides training
+        self._ready = False
         self._build(seed)
 
     # ---- before the first step ---------------------------------------------------------------------------
@@ -125,7 +111,7 @@ class Trainer:
         self._log = Log(device, self.sinks, task.units, task.phases[0].name if task.phases else "")
         self._profile, self._turns = self._new_profile() if config.profile else (None, self._phases_due)
         parts = {"guard": self.guard, "window": self._log.window, "plateau": self.rates.plateau, "task": task}
-        self._saver = Saver(self.folder, device, self.nets, self.ema, self.optimizers, parts)
+        self.saver = Saver(self.folder, device, self.nets, self.ema, self.optimizers, parts)
 
     def _new_profile(self) -> tuple[Any, Callable[[int], Iterator[Turn]]]:
         from torchworks.shared.training.profiler import Profile  # torch's profiler takes long to import
@@ -133,9 +119,11 @@ class Trainer:
         profile = Profile(self.folder)
         return profile, profile.labelled(self._phases_due)
 
-    def _check(self) -> None:
-        """Room for checkpoints, and one batch through the evaluation: what is wrong with it is known now and not hours
-        later."""
+    def prepare(self, resume: Checkpoint | None = None) -> None:
+        """Go to the state of `resume`, if there is one; then look for room for checkpoints, and take one batch through
+        the evaluation: what is wrong is known now and not hours later. Writes nothing."""
+        if resume is not None:
+            self._restore(resume)
         if self.folder is not None:
             nets = [*self.nets.values(), *self._evaluator.averaged.values()]
             trained = [parameter for each in self._strategy.parameters.values() for parameter in each]
@@ -145,19 +133,20 @@ class Trainer:
             preflight.check_scores(self.task, None if first is None else self.score([first]))
         elif self.task.watch is not None and self.config.patience:
             raise UserError("Early stopping (patience) needs evaluation data, and there are none.")
+        self._ready = True
 
     # ---- the loop ----------------------------------------------------------------------------------------
 
     def fit(self, resume: Checkpoint | None = None) -> Result:
-        """Train to the end, from the start or from `resume`, and leave the weights to use in the task's nets.
+        """Train to the end, from the start or from `resume`, and leave the weights to use in the task's nets. What was
+        prepared before is not prepared again.
 
         Raises `Interrupted` after saving when a signal asks to stop, `TrainingFailed` when training cannot go on.
         """
-        if resume is not None:
-            self._restore(resume)
         try:
             with Signals() as self._signals:
-                self._check()
+                if not self._ready:
+                    self.prepare(resume)
                 stopped_by = self._train()
                 return self._finish(stopped_by)
         finally:
@@ -260,10 +249,7 @@ class Trainer:
             except (RuntimeError, MemoryError) as error:
                 begin, phase, batch = self._pending
                 if is_out_of_memory(error) and phase.whole_batch:
-                    raise TrainingFailed(
-                        f"Out of memory in phase '{phase.name}', whose loss needs the {rows(batch)} rows of a batch at "
-                        "once, so they cannot be split. Use a smaller --trainer.batch-size, or more processes."
-                    ) from error
+                    raise too_large(phase, rows(batch)) from error
                 if not is_out_of_memory(error) or self.device.world > 1 or self.accumulate >= rows(batch):
                     raise
             self._split_further(phase)
@@ -302,28 +288,17 @@ class Trainer:
         config = self.config
         if self._evaluation_due():
             self._evaluate()
-        elif config.checkpoint_every and self.step % config.checkpoint_every == 0 and self._saver.step != self.step:
+        elif config.checkpoint_every and self.step % config.checkpoint_every == 0 and self.saver.step != self.step:
             self.save()
         intervals = (config.eval_every, config.checkpoint_every, int(config.max_minutes > 0))
         self._next_event = min([config.steps, *(self.step - self.step % every + every for every in intervals if every)])
-        return self._reason_to_stop()
+        since_best = self._evaluator.evals_since_best
+        return reason_to_stop(config, self.step, since_best, self.findings, self._elapsed)
 
     def _evaluation_due(self) -> bool:
         """Also true after a resume at a step whose evaluation was cut short."""
         every = self.config.eval_every
         return bool(every) and self.step > 0 and self.step % every == 0 and self._evaluator.evaluated < self.step
-
-    def _reason_to_stop(self) -> str | None:
-        config = self.config
-        if self.step >= config.steps:
-            return "steps"
-        if config.patience and self._evaluator.evals_since_best >= config.patience:
-            return "patience"
-        if config.max_minutes and self._in_step_with_others and self._elapsed() > 60 * config.max_minutes:
-            return "max_minutes"
-        if self.findings and self.findings[-1]["action"] == "stop":
-            return "doctor"
-        return None
 
     @property
     def _in_step_with_others(self) -> bool:
@@ -331,8 +306,10 @@ class Trainer:
         return self.device.world == 1 or self.step % POLL_EVERY == 0
 
     def _elapsed(self) -> float:
-        """Seconds of training, the same in all processes."""
-        return parallel.from_first(self._timer.seconds) if self.device.world > 1 else self._timer.seconds
+        """Seconds of training, the same in all processes; 0 at steps at which these do not talk."""
+        if self.device.world == 1:
+            return self._timer.seconds
+        return parallel.from_first(self._timer.seconds) if self._in_step_with_others else 0.0
 
     def _poll(self) -> None:
         """Save and stop if a signal came; several processes agree first."""
@@ -359,7 +336,7 @@ class Trainer:
     def _write_lines(self, waiting: int = 0) -> None:
         """Write the log, all but the newest `waiting` lines, and look at it."""
         for step, metrics in self._log.written(waiting):
-            stop_if_never_finite(step, metrics, self.task.phases, self.config.max_bad_steps, self._saver.steps)
+            stop_if_never_finite(step, metrics, self.task.phases, self.config.max_bad_steps, self.saver.steps)
             self._examine(step, metrics)
 
     def _examine(self, step: int, metrics: dict[str, float]) -> None:
@@ -409,11 +386,7 @@ class Trainer:
             self._evaluate()
         if self._profile is not None:
             self._profile.close(self.progress.say)
-        if self._evaluator.never_finite:  # a training too short for the guard may have come to nothing all the same
-            raise TrainingFailed(
-                f"Training finished, but '{self.task.watch}' was never finite, so the model is unusable. Try a smaller "
-                "learning rate, `--trainer.clip 1`, or `--trainer.precision fp32`, and look for NaN in the data."
-            )
+        self._evaluator.check_finite()
         self._use_best()
         return Result(
             steps=self.step,
@@ -449,11 +422,11 @@ class Trainer:
         progress = {name: getattr(self, name) for name in _PROGRESS}
         progress |= {"seconds": self._timer.seconds, "units": self._log.units}
         progress |= {"lr_factor": self.rates.factor, **self._evaluator.state_dict()}
-        self._saver.save(self.step, progress, best=self._evaluator.best["step"])
+        self.saver.save(self.step, progress, best=self._evaluator.best["step"])
 
     def _restore(self, saved: Checkpoint) -> None:
         """Continue as if there had been no interruption."""
-        self._saver.restore(saved)
+        self.saver.restore(saved)
         self.step, state = saved.step, saved.state
         for name in _PROGRESS:
             setattr(self, name, state[name])
@@ -468,7 +441,7 @@ class Trainer:
         if self.folder is None or self._evaluator.best["step"] in (0, self.step):
             return False
         try:
-            self._saver.load_nets(self._evaluator.best["step"])
+            self.saver.load_nets(self._evaluator.best["step"])
         except Damaged as damage:
             self.progress.say(f"could not restore the best checkpoint; keeping the current weights: {damage}")
             return False

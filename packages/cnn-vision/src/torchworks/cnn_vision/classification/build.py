@@ -10,6 +10,7 @@ from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import VisionConfig
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.holdout import balanced_weights, imbalance
+from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.data.subset import with_classes, with_shots
 from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization, wants_small_images
@@ -31,6 +32,7 @@ def build(config: ClassifierConfig, device: Device, net: Backbone | None = None)
     model = build_model(config, channels, len(classes)) if net is None else net
     mean, std = normalization(config, model, channels)
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
+    check_learnable(train, source.name, "label")
     task = Classification(
         model,
         len(classes),
@@ -47,12 +49,13 @@ def build(config: ClassifierConfig, device: Device, net: Backbone | None = None)
     scored = train if valid is None else valid, source.test
     training, select, test = open_loaders(config, device, train, scored, changes, mean, std)
     plain = model_config(config, source, classes, mean, std)
+    notes = [*imbalance(train, classes, config.class_weights), *unscored([source.test], "label")]
     return Experiment(
         task=task,
         train=training,
         select=select,
         test=test,
-        sources=(replace(source, notes=(*source.notes, *imbalance(train, classes, config.class_weights))),),
+        sources=(replace(source, notes=(*source.notes, *notes)),),
         models=(trained_model("cnn-vision-classifier", plain, task, source.test),),
         baselines=lambda: logistic_regression(source.train, source.test),
     )

@@ -9,13 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassCalibrationError,
-    MulticlassF1Score,
-)
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
-from torchworks.cnn_vision.classification.metrics import BINS, TOP, share_interval
+from torchworks.cnn_vision.classification.metrics import BINS, TOP, MacroScores, share_interval
 from torchworks.cnn_vision.classification.mixing import MIXINGS
 from torchworks.cnn_vision.finetuning.schedule import Finetuning
 from torchworks.cnn_vision.finetuning.task import VisionTask
@@ -49,8 +45,8 @@ class Classification(VisionTask):
 
     `class_weights` (K,) weigh the loss of each class; `mixing` is "mixup", "cutmix" or "none"; `finetuning` says which
     layers of a pretrained model change. Scores: accuracy with its interval; top-5 accuracy where there are more
-    classes; balanced accuracy (the mean over classes); macro F1; expected calibration error; mean negative
-    log-likelihood.
+    classes; balanced accuracy and F1, means over the classes that have images; expected calibration error; mean
+    negative log-likelihood.
     """
 
     watch, watch_mode = "accuracy", "max"
@@ -69,10 +65,9 @@ class Classification(VisionTask):
     ):
         super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=finetuning)
         self.label_smoothing, self.class_weights, self.mixing = label_smoothing, class_weights, MIXINGS.get(mixing)
-        self.metrics = {
+        self.metrics: dict[str, Metric] = {
             "accuracy": Accuracy(),
-            "balanced_accuracy": MulticlassAccuracy(num_classes, average="macro"),
-            "f1": MulticlassF1Score(num_classes, average="macro"),
+            "macro": MacroScores(num_classes),
             "calibration_error": MulticlassCalibrationError(num_classes, n_bins=BINS),
         }
         if num_classes > TOP:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchworks.cnn_vision.classification import plots
 from torchworks.cnn_vision.classification.build import classes_of, open_classes
 from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores
+from torchworks.cnn_vision.data.learnable import unscored
 from torchworks.cnn_vision.inference import report
 from torchworks.cnn_vision.inference.commands import Evaluate, Explain, Predict
 from torchworks.cnn_vision.inference.explain import explain_files
@@ -89,6 +90,8 @@ def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     title = f"{run.config.recipe} on {arguments.data or run.config.data}"
     report.write_report(folder, title, metrics, {"By class": table}, _PLOTS)
     print(report.text(metrics, table))
+    for note in unscored(parts, "label"):
+        print(note)
     print(folder)
     return 0
 

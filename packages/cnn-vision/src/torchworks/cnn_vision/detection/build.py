@@ -1,11 +1,13 @@
 """Builder of the experiment of detection: data, net, task, baseline, model."""
 
+from dataclasses import replace
 from typing import Any
 
 from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
+from torchworks.cnn_vision.data.learnable import check_learnable, classes_in, unscored
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.detection.baselines import constant_prediction
 from torchworks.cnn_vision.detection.config import DetectorConfig
@@ -41,6 +43,11 @@ def build(config: DetectorConfig, device: Device) -> Experiment:
     }
     task = Detection(new_net(config, plain), len(classes), lr=config.optim.lr, weight_decay=config.weight_decay)
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
+    check_learnable(train, source.name, "box_label")
+    notes = unscored([source.test], "box_label")
+    if valid is not None and not classes_in(valid, "box_label", stop_at=1):
+        notes.append(f"None of the {len(valid)} images held out shows an object, so the last state is the one kept.")
+        valid = None
     if valid is None:
         task.watch = None
     model = TrainedModel(
@@ -58,7 +65,7 @@ def build(config: DetectorConfig, device: Device) -> Experiment:
         train=training_loader(config, device, train, mean, std, transform_of(config, channels, size)),
         select=scoring_loader(config, device, valid or train, mean, std),
         test=scoring_loader(config, device, source.test, mean, std),
-        sources=(source,),
+        sources=(replace(source, notes=(*source.notes, *notes)),),
         models=(model,),
         baselines=lambda: constant_prediction(train, source.test, len(classes)),
     )

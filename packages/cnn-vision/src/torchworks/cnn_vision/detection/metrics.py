@@ -3,6 +3,8 @@
 Shape letters: S pixels, D detections of an image, m objects of an image, k regions to ignore.
 """
 
+from math import nan
+
 import torch
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
@@ -17,8 +19,8 @@ Truth = dict[str, Tensor]
 class AveragePrecision(MeanAveragePrecision):
     """`map` (over IoU 0.5, 0.55, … 0.95), `map_50`, `map_75`, `map_small`, `map_medium` and `map_large` (by area in
     pixels of the net's images: to 32², to 96², above), and the recall with at most 1, 10 and 100 detections of an image
-    as `mar_1`, `mar_10`, `mar_100`. With `masks` the same of masks, with `mask_` before. Sizes that no object has are
-    left out.
+    as `mar_1`, `mar_10`, `mar_100`. With `masks` the same of masks, with `mask_` before. Means are over the classes
+    that have objects; sizes that no object has are left out, and `map` is NaN where there is no object at all.
 
     What is found in a region to ignore is neither right nor wrong, whatever its class.
     """
@@ -49,7 +51,11 @@ class AveragePrecision(MeanAveragePrecision):
         computed = super().compute()
         prefixes = {"bbox_": "", "segm_": "mask_"} if self.masks else {"": ""}
         named = {new + name: computed[old + name] for old, new in prefixes.items() for name in SCORES}
-        return {name: float(value) for name, value in named.items() if value >= 0 or name.endswith("map")}
+        return {
+            name: float(value) if value >= 0 else nan
+            for name, value in named.items()
+            if value >= 0 or name.endswith("map")
+        }
 
 
 SCORES = ("map", "map_50", "map_75", "map_small", "map_medium", "map_large", "mar_1", "mar_10", "mar_100")

@@ -1,9 +1,12 @@
 """Builder of the experiment of driving perception: data, net, task, baselines, model."""
 
+from dataclasses import replace
+
 from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
+from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.driving.baselines import baselines
 from torchworks.cnn_vision.driving.config import DriveConfig
@@ -26,6 +29,7 @@ def build(config: DriveConfig, device: Device) -> Experiment:
     """Three tasks on one net. Raises `UserError` for sources without boxes, masks or depth."""
     source = open_fields(config.data, config.loader, config.seed, FIELDS)
     _check_parts(source)
+    check_learnable(source.train, source.name, "box_label", "mask")
     things, classes = source.schema["boxes"].classes, pixel_classes(source)
     channels, size = source.schema["image"].shape[:2]
     mean, std = each_channel(*HALF, channels)
@@ -52,7 +56,7 @@ def build(config: DriveConfig, device: Device) -> Experiment:
         train=training_loader(config, device, source.train, mean, std, transform_of(config, channels, size)),
         select=scored,
         test=scored,
-        sources=(source,),
+        sources=(replace(source, notes=(*source.notes, *unscored([source.test], "box_label"))),),
         models=(model,),
         baselines=lambda: baselines(source.train, source.test, len(things), len(classes)),
     )

@@ -24,7 +24,7 @@ img { max-width: 100%; background: #fff; }
 
 def baselines(folder: Path) -> dict[str, float]:
     """The baselines of the run in `folder`, measured on its own test images."""
-    result = json.loads((folder / "result.json").read_text())
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     return {name: value for name, value in result.items() if name.endswith(_BASELINES + _OLD_BASELINES)}
 
 
@@ -43,7 +43,8 @@ def write_report(folder: Path, title: str, figures: Row, tables: dict[str, list[
     ]
     (folder / "report.html").write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{"".join(parts)}</html>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{"".join(parts)}</html>\n',
+        encoding="utf-8",
     )
 
 

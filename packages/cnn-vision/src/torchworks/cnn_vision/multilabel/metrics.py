@@ -5,14 +5,14 @@ Shape letters: N images, K labels.
 
 from collections.abc import Sequence
 from math import isnan, nan, sqrt
-from statistics import fmean
 from typing import Any
 
+import torch
 from scipy.stats import norm, rankdata
 from torch import Tensor
 from torchmetrics.functional.classification import binary_average_precision, binary_calibration_error
 
-from torchworks.cnn_vision.classification.metrics import BINS, share_interval
+from torchworks.cnn_vision.classification.metrics import BINS, mean_of_known, share_interval
 
 
 def multilabel_scores(probability: Tensor, target: Tensor) -> dict[str, float]:
@@ -22,9 +22,10 @@ def multilabel_scores(probability: Tensor, target: Tensor) -> dict[str, float]:
     The first two leave out labels that no image has, or all have, and are NaN where that leaves none.
     """
     rows = [ranking(*column) for column in zip(*columns(probability, target), strict=True)]
-    known = [row for row in rows if not isnan(row["auroc"])]
-    means = {name: fmean(row[name] for row in known) if known else nan for name in ("auroc", "average_precision")}
-    return {**means, "calibration_error": fmean(row["calibration_error"] for row in rows)}
+    return {
+        name: mean_of_known(torch.tensor([row[name] for row in rows], dtype=torch.float64))
+        for name in ("auroc", "average_precision", "calibration_error")
+    }
 
 
 def ranking(probability: Tensor, target: Tensor) -> dict[str, float]:

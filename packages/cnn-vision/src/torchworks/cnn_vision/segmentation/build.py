@@ -1,5 +1,6 @@
 """Builder of the experiment of segmentation: data, net, task, baselines, model."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
 from torchworks.cnn_vision.data.fields import open_fields
+from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.dense import create_segmenter
@@ -38,6 +40,7 @@ def build(config: SegmentConfig, device: Device) -> Experiment:
     mean, std = expected(config.pretrained, channels)
     plain = segmenter_config(config.model, net_options(config), size, channels, classes, mean, std)
     train, valid = held_out(source.train, config.valid_fraction, config.seed)
+    check_learnable(train, source.name, "mask")
     weights = balanced(pixel_counts(train, len(classes))) if config.class_weights == "balanced" else None
     if weights is None and not config.pretrained:
         expect_frequencies(net, pixel_counts(train, len(classes), most=COUNTED))
@@ -59,7 +62,7 @@ def build(config: SegmentConfig, device: Device) -> Experiment:
         train=training_loader(config, device, train, mean, std, transform_of(config, channels, size)),
         select=scoring_loader(config, device, valid or source.test, mean, std),
         test=scoring_loader(config, device, source.test, mean, std),
-        sources=(source,),
+        sources=(replace(source, notes=(*source.notes, *unscored([source.test], "mask"))),),
         models=(trained_model(net, plain, source.test),),
         baselines=lambda: baselines(train, source.test, len(classes), config.seed),
     )

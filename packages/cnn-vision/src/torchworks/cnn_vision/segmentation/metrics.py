@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from torchworks.cnn_vision.classification.metrics import mean_of_known
 from torchworks.shared.data.boxes.sample import VOID
 
 
@@ -29,8 +30,8 @@ class SegmentationScores(MulticlassConfusionMatrix):
         counts = self.confmat.double()
         iou, dice = overlaps(counts)
         return {
-            "miou": float(iou.nanmean()),
-            "dice": float(dice.nanmean()),
+            "miou": mean_of_known(iou),
+            "dice": mean_of_known(dice),
             "pixel_accuracy": float(counts.trace() / counts.sum()),
         }
 

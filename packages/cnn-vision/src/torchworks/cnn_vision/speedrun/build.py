@@ -5,12 +5,15 @@ hundred large steps along a linear schedule, Muon's steps for kernels, large lea
 layer, label smoothing, and predictions averaged over an image and its mirror image.
 """
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from torchworks.cnn_vision.classification.baselines import logistic_regression
 from torchworks.cnn_vision.classification.build import classes_of, trained_model
 from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
 from torchworks.cnn_vision.data.augmentations import augmentations
+from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.models.airbench import SMALLEST, AirNet
 from torchworks.cnn_vision.speedrun.config import SpeedConfig
@@ -30,6 +33,7 @@ def build(config: SpeedConfig, device: Device) -> Experiment:
     check_size(config)
     source = open_source(config.data, config.loader)
     classes = classes_of(source)
+    check_learnable(source.train, source.name, "label")
     channels, size = source.schema["image"].shape[:2]
     half = [0.5] * channels  # mean and deviation that loaders normalize by
     plain = classifier_config(config.model, size, channels, classes, True, None, half, half)
@@ -46,7 +50,7 @@ def build(config: SpeedConfig, device: Device) -> Experiment:
         train=train,
         select=test,
         test=test,
-        sources=(source,),
+        sources=(replace(source, notes=(*source.notes, *unscored([source.test], "label"))),),
         models=(trained_model("cnn-vision-speed", plain, task, source.test),),
         baselines=lambda: logistic_regression(source.train, source.test),
     )

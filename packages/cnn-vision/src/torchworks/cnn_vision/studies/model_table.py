@@ -191,7 +191,10 @@ def _line(cells: Iterable[str]) -> str:
 
 def rows_of(readme: Path, columns: int) -> dict[str, Row]:
     """The rows of a file's table that have as many `columns`, by the name of the architecture."""
-    cells = [tuple(cell.strip(" `") for cell in line.split("|")[1:-1]) for line in readme.read_text().splitlines()]
+    cells = [
+        tuple(cell.strip(" `") for cell in line.split("|")[1:-1])
+        for line in readme.read_text(encoding="utf-8").splitlines()
+    ]
     return {row[0]: row for row in cells if len(row) == columns}
 
 

@@ -121,9 +121,9 @@ def _result(config: ClassifierConfig, folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} holds a run with other settings. Choose another folder for the study with --out.")
     if not (folder / "result.json").exists():
         folder.mkdir(exist_ok=True)
-        with (folder / "train.log").open("a") as log, contextlib.redirect_stdout(log):
+        with (folder / "train.log").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
             experiment.train(config, **({"resume": folder} if begun else {"out": folder}))
-    return json.loads((folder / "result.json").read_text())
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
 # ------------------------------------------------------------------------------------------------------ report
@@ -141,7 +141,7 @@ def _report(folder: Path, title: str, rows: list[Row]) -> int:
     Console(width=110).print(table)
     print(f"logistic regression on the pixels: accuracy {_shown(rows[0], 'accuracy_baseline')}")
     run.write_json(folder / "study.json", {row.name: row.results for row in rows})
-    (folder / "study.md").write_text(_markdown(rows))
+    (folder / "study.md").write_text(_markdown(rows), encoding="utf-8")
     _draw(folder / "study.png", title, rows, baseline)
     print(folder)
     return 0

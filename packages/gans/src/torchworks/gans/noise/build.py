@@ -16,6 +16,7 @@ from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.progress import first_says
 
 
 def build(config: GanConfig, device: Device) -> Experiment:
@@ -24,7 +25,7 @@ def build(config: GanConfig, device: Device) -> Experiment:
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = _classes(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (registry.generator, registry.discriminator)]
-    judge = judge_for(source, image_size=size, device=device.device)
+    judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
     fidelity = Fidelity(judge, reference=features_of(judge, source.train)).to(device.device)
     task = _task(config, nets, len(classes), fidelity)
     loaders = LoaderFactory(config, device)

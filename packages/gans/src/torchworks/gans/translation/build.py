@@ -20,6 +20,7 @@ from torchworks.shared.fidelity import Judge, Selection, features_of, judge_for
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
+from torchworks.shared.training.progress import first_says
 
 EXAMPLES = 10
 """Images in a row of the preview."""
@@ -30,7 +31,9 @@ def build_cyclegan(config: CycleGANConfig, device: Device) -> Experiment:
     sources = open_domains(config.data, config.loader)
     size, channels = config.loader.image_size, sources[0].need("image")[0].shape[0]
     translators = Translators(*(registry.translator(config.net, channels, channels) for _ in "ab"))
-    judges = [judge_for(source, image_size=size, device=device.device) for source in sources]
+    judges = [
+        judge_for(source, image_size=size, device=device.device, say=first_says(device.rank)) for source in sources
+    ]
     same = same_classes(*judges)
     kept = LabelKept(*judges).to(device.device) if same else None
     task = _cyclegan_task(config, translators, sources, judges, kept)
@@ -113,7 +116,9 @@ def build_pix2pix(config: Pix2PixConfig, device: Device) -> Experiment:
     generator = registry.translator(config.net, in_channels, out_channels)
     discriminator = registry.patch_discriminator(config.net, in_channels + out_channels, size)
     labelled = "label" in sources[-1].schema
-    judge = judge_for(sources[-1], image_size=size, device=device.device) if labelled else None
+    judge = (
+        judge_for(sources[-1], image_size=size, device=device.device, say=first_says(device.rank)) if labelled else None
+    )
     examples = next(iter(test))
     task = Pix2PixTask(generator, discriminator, config, judge=judge, examples=examples)
     task.doctor = Doctor(

@@ -1,15 +1,15 @@
-// What a model answered: class names with their probabilities, pictures, what it saw in a picture, or the plain JSON.
+// What a model answered: class names with their probabilities, images, what it saw in an image, or the plain JSON.
 
 import { el, figures, number, share, table } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
 
-// Elements that show the outputs of all rows, for the one picture that was sent, if it was one.
-export async function answerOf(model, { outputs }, picture) {
-  const over = picture ? layersOf(model, outputs) : [];
+// Elements that show the outputs of all rows, for the one image that was sent, if it was one.
+export async function answerOf(model, { outputs }, file) {
+  const over = file ? layersOf(model, outputs) : [];
   const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec));
-  const shown = over.length ? [await overlay(model, outputs, picture)] : [];
+  const shown = over.length ? [await overlay(model, outputs, file)] : [];
   return [...shown, ...plain(others, outputs)];
 }
 
@@ -17,7 +17,7 @@ function plain(specs, outputs) {
   return specs.map(({ name, kind }) => {
     const rows = outputs[name];
     if (kind === "features" && rows[0].length === 1) return el("dl", { class: "figures" }, figures(rows.map(([value]) => [name, number(value)])));
-    if (kind === "image" && typeof rows[0] === "string") return pictures(name, rows);
+    if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
     if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => el("p", { class: "text" }, row)));
     if (rows.every((row) => Array.isArray(row) && row.length && row.every((one) => one?.label != null && !one.box))) return el("div", { class: "scroll" }, rows.map(ranking));
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
@@ -41,11 +41,11 @@ function bars(probabilities, most) {
   ]));
 }
 
-function pictures(name, images) {
+function gallery(name, images) {
   const address = (data) => `data:image/png;base64,${data}`;
   const shown = images.map((data, i) => el("img", { src: address(data), alt: `${name} ${i + 1} of ${images.length}` }));
-  if (images.length > 1) return el("div", { class: "pictures" }, shown);
-  return el("div", {}, el("div", { class: "pictures one" }, shown), download(address(images[0]), `${name}.png`, "Download"));
+  if (images.length > 1) return el("div", { class: "images" }, shown);
+  return el("div", {}, el("div", { class: "images one" }, shown), download(address(images[0]), `${name}.png`, "Download"));
 }
 
 export function download(address, file, text) {

@@ -56,7 +56,8 @@ async function choose(name) {
   if (byId("model").value !== name) return false;
   model = found;
   tryModel(model);
-  byId("about").textContent = `${name} · ${model.data.map(({ name, licence }) => `${name} (${licence})`).join(", ")}`;
+  const data = model.data.map(({ name: source, licence }) => `${source} (${licence})`).join(", ");
+  byId("about").textContent = `${name} · ${data ? `trained on ${data}` : "training data not stated"}`;
   return true;
 }
 

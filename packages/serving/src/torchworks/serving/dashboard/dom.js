@@ -46,13 +46,14 @@ export function figures(pairs) {
   return pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
 }
 
-// A table of rows of cells; a cell is text, or {text, kind} with a class name. "#name" is a column of numbers.
+// A table of rows of cells; a cell is text, or {text, kind} with a class name. "#name" is a column of numbers. On a
+// narrow screen each row is a block, whose cells have the names of their columns beside them.
 export function table(names, rows) {
   const kinds = names.map((name) => (name.startsWith("#") ? "number" : null));
   const head = names.map((name, i) => el("th", { scope: "col", class: kinds[i] }, name.replace("#", "")));
-  const body = rows.map((row) => el("tr", {}, row.map((cell, i) => {
+  const body = rows.map((row) => el("tr", { role: "row" }, row.map((cell, i) => {
     const kind = [kinds[i], cell?.kind].filter(Boolean).join(" ");
-    return el("td", { class: kind || null }, cell?.text ?? cell);
+    return el("td", { class: kind || null, "data-name": names[i].replace("#", ""), role: "cell" }, cell?.text ?? cell);
   })));
-  return el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, body));
+  return el("table", { role: "table" }, el("thead", {}, el("tr", {}, head)), el("tbody", { role: "rowgroup" }, body));
 }

@@ -6,7 +6,7 @@ import { el, hint } from "./dom.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 
-const PICTURES = ["image/png", "image/jpeg", "image/webp"];
+const IMAGE_TYPES = ["image/png", "image/jpeg", "image/webp"];
 const MOST_IMAGES = 256;
 
 // Returns the elements of the form and `request()`, what to send. `send` is called when an input is complete, `clear`
@@ -89,7 +89,7 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
   let file = null;
   const pad = spec.shape[1] === 1 ? new Pad(() => { forget(); send(); }) : null;
   const preview = el("img", { class: "preview", alt: "the chosen image", hidden: true, onerror: () => { preview.hidden = true; } });
-  const choose = el("input", { type: "file", accept: PICTURES.join(), onchange: () => take(choose.files[0]) });
+  const choose = el("input", { type: "file", accept: IMAGE_TYPES.join(), onchange: () => take(choose.files[0]) });
 
   function forget() {
     file = null;
@@ -102,9 +102,9 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
     else show(file);
     send();
   }
-  function show(picture) {
+  function show(image) {
     URL.revokeObjectURL(preview.src);
-    preview.src = URL.createObjectURL(picture);
+    preview.src = URL.createObjectURL(image);
     preview.hidden = false;
   }
   function takeExample() {
@@ -127,11 +127,11 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
   acceptDrops(place, (dropped) => {
     choose.value = "";
     if (dropped) take(dropped);
-    else refuse("What was dropped is no file. Save the picture first, then drop or choose its file.");
+    else refuse("What was dropped is no file. Save the image first, then drop or choose its file.");
   });
   const request = async () => {
     const body = file ?? await pad.png();
-    const type = PICTURES.includes(body.type) ? body.type : PICTURES[0]; // whether it is one, the service decides
+    const type = IMAGE_TYPES.includes(body.type) ? body.type : IMAGE_TYPES[0]; // whether it is one, the service decides
     return { path: `${modelPath(model.name)}/predict`, method: "POST", body, type };
   };
   return { elements: [place], request };
@@ -139,21 +139,21 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
 
 const fileOf = (base64) => new Blob([Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0))], { type: "image/png" });
 
-// A picture for each of several inputs.
+// An image for each of several inputs.
 function imagesInput(model, { send, refuse }) {
   const chosen = {};
   const places = model.signature.inputs.map(({ name }) => {
     const preview = el("img", { class: "preview", alt: `the chosen ${name}`, hidden: true, onerror: () => { preview.hidden = true; } });
-    const file = el("input", { type: "file", accept: PICTURES.join(), onchange: () => file.files[0] && take(file.files[0]) });
-    function take(picture) {
-      chosen[name] = picture;
+    const file = el("input", { type: "file", accept: IMAGE_TYPES.join(), onchange: () => file.files[0] && take(file.files[0]) });
+    function take(image) {
+      chosen[name] = image;
       URL.revokeObjectURL(preview.src);
-      preview.src = URL.createObjectURL(picture);
+      preview.src = URL.createObjectURL(image);
       preview.hidden = false;
       if (model.signature.inputs.every((spec) => chosen[spec.name])) send();
     }
     const place = el("div", { class: "drop" }, preview, el("div", { class: "controls" }, el("label", {}, `Choose the ${name} `, file), hint("Or drop it here.")));
-    acceptDrops(place, (dropped) => (dropped ? take(dropped) : refuse("What was dropped is no file. Save the picture first, then drop or choose its file.")));
+    acceptDrops(place, (dropped) => (dropped ? take(dropped) : refuse("What was dropped is no file. Save the image first, then drop or choose its file.")));
     return { name, place, take };
   });
   const examples = () => places.forEach(({ name, take }) => take(fileOf(model.examples[0].inputs[name])));

@@ -1,6 +1,7 @@
 // A link cannot send the key. Where one is used, what a link leads to is fetched with it and shown in the page.
 
 import { ask, hasKey } from "./api.js";
+import { offerCopies } from "./copy.js";
 import { byId, el } from "./dom.js";
 
 export function followWithKey() {
@@ -15,6 +16,7 @@ export function followWithKey() {
 async function show(address) {
   const content = await fetched(address).catch((error) => [el("p", { class: "error" }, error.message)]);
   byId("shown").replaceChildren(el("button", { onclick: hide }, "Close"), ...content);
+  offerCopies(byId("shown"));
   byId("shown").hidden = false;
   byId("shown").focus();
 }
@@ -32,6 +34,7 @@ async function fetched(address) {
 // What a page holds, with links that lead where they would have there. The parser runs no scripts.
 function parts(text, address) {
   const page = new DOMParser().parseFromString(text, "text/html");
+  page.querySelector("nav")?.remove(); // the way back to this page
   for (const link of page.querySelectorAll("a")) link.href = new URL(link.getAttribute("href"), address);
   return page.body.children;
 }

@@ -86,14 +86,14 @@ export class Pad {
     this.context.fillRect(0, 0, SIZE, SIZE);
   }
 
-  // A picture instead of the drawing; nothing for a file that is none.
+  // An image instead of the drawing; nothing for a file that is none.
   async show(file) {
     this.clear();
-    const picture = await createImageBitmap(file).catch(() => null);
-    if (!picture) return;
-    const scale = SIZE / Math.max(picture.width, picture.height);
-    const [width, height] = [scale * picture.width, scale * picture.height];
-    this.context.drawImage(picture, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
+    const image = await createImageBitmap(file).catch(() => null);
+    if (!image) return;
+    const scale = SIZE / Math.max(image.width, image.height);
+    const [width, height] = [scale * image.width, scale * image.height];
+    this.context.drawImage(image, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
   }
 
   png() {

@@ -52,8 +52,8 @@ function finish(shown) {
 async function predict(request) {
   const begun = performance.now(), asked = model;
   const answer = await call(request.path, request);
-  const picture = request.body instanceof Blob ? request.body : null;
-  return [...await answerOf(asked, answer, picture), told(answer, begun)];
+  const file = request.body instanceof Blob ? request.body : null;
+  return [...await answerOf(asked, answer, file), told(answer, begun)];
 }
 
 function told({ model: name, version }, begun) {
@@ -89,7 +89,7 @@ async function grid(asked, result) {
   if (outputs.length !== 1 || outputs[0].kind !== "image") return null;
   URL.revokeObjectURL(sheet);
   sheet = URL.createObjectURL(await (await ask(result, { accept: "image/png" })).blob());
-  return download(sheet, `${asked.name}.png`, "Download all in one picture");
+  return download(sheet, `${asked.name}.png`, "Download all in one image");
 }
 
 function cancel() {

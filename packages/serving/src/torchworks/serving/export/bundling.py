@@ -195,10 +195,12 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         notes += how
     check_loss(work, trained.score, candidates[-1].score)
 
-    step("Measuring speed")
+    if work.settings.seconds:
+        step("Measuring speed")
     speeds = race([candidate.engine for candidate in candidates], work.scored, work.settings.seconds)
     timed = [replace(candidate, speeds=tuple(found)) for candidate, found in zip(candidates, speeds, strict=True)]
-    return bundle, Report(draft(work, bundle.folder), timed, work.scored, tuple(notes), load=os.getloadavg()[0])
+    load = os.getloadavg()[0] if work.settings.seconds else None
+    return bundle, Report(draft(work, bundle.folder), timed, work.scored, tuple(notes), load)
 
 
 def step(text: str) -> None:
@@ -285,6 +287,7 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
 
     folder.mkdir()
     copy_extra(work, folder)
+    shutil.copyfile(plain.folder / GOLDEN, folder / GOLDEN)  # by which engines choose their threads; replaced below
     before = calibration_outputs(work, plain)
 
     def good_enough(_: Path) -> bool:
@@ -386,7 +389,7 @@ def draft(work: Work, folder: Path) -> BundleManifest:
         format=FORMAT,
         name=settings.name or name,
         version=model.sha256[:12] if model else "none",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=present().isoformat(timespec="seconds"),
         form=settings.format,
         legacy=settings.format == "torchscript",
         package=made.package,
@@ -416,6 +419,13 @@ def draft(work: Work, folder: Path) -> BundleManifest:
     )
 
 
+def present() -> datetime:
+    """The time to write down: now, or what SOURCE_DATE_EPOCH says for builds that are to be repeated byte for byte
+    (https://reproducible-builds.org/specs/source-date-epoch/)."""
+    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(said), UTC) if said.isdecimal() else datetime.now(UTC)
+
+
 def versions(settings: Export) -> dict[str, Any]:
     """Of what made the files."""
     known = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
@@ -436,4 +446,4 @@ def finish(work: Work, bundle: Bundle, report: Report) -> None:
 def write_reference(work: Work, folder: Path, outputs: Arrays) -> None:
     """How inputs and outputs are spread over the samples, for the service to notice drift by."""
     found = reference(work.trained.signature, work.scored.inputs, outputs)
-    (folder / REFERENCE).write_text(json.dumps(found) + "\n")
+    (folder / REFERENCE).write_text(json.dumps(found) + "\n", encoding="utf-8")

@@ -26,8 +26,8 @@ class Export:
     """onnx runs by ONNX Runtime, without PyTorch. safetensors are the weights, run by PyTorch and the package that
     trained them. pt2 (torch.export) and aoti (compiled; needs a C++ compiler, takes minutes) run by PyTorch alone, but
     are code: open them only if you trust their maker. torchscript is legacy: PyTorch is about to drop it."""
-    out: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: RUN/bundle-FORMAT)")] = None
-    """Folder to make."""
+    out: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: RUN/bundle-FORMAT-…)")] = None
+    """Folder to make. By default its name says what was done to the model, such as bundle-onnx-pruned30-int8."""
     overwrite: bool = False
     """Replace the bundle that is there already."""
     name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe)")] = None
@@ -43,4 +43,4 @@ class Export:
     ] = None
     """Of a model that translates between two kinds of images: from A to B, or back."""
     seconds: Annotated[float, arg(metavar="S")] = 1.0
-    """How long to measure the speed of each model at each batch size."""
+    """How long to measure the speed of each model at each batch size; 0 measures none."""

@@ -20,6 +20,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from torchworks.serving.export.source_locations import strip_onnx
 from torchworks.serving.export.trained import Arrays
 from torchworks.shared.config import UserError
 from torchworks.shared.machine.facts import cpu_flags
@@ -52,11 +53,17 @@ def quantize(
         graph = Graph(_without_shapes_of_weights(prepared).graph)
         reason = graph.why_dynamic()
         graph.check_worth([n for n in graph.nodes if n.op_type in DYNAMIC] if reason else graph.layers[1:])
-        if reason:
-            return _dynamic(prepared, target, reason)
-        return _static(prepared, target, list(calibration), graph, good_enough)
+        how = (
+            _dynamic(prepared, target, reason)
+            if reason
+            else _static(prepared, target, list(calibration), graph, good_enough)
+        )
     finally:
         prepared.unlink(missing_ok=True)
+    model = onnx.load(target)
+    strip_onnx(model)
+    onnx.save(model, target)
+    return how
 
 
 def _without_shapes_of_weights(path: Path) -> onnx.ModelProto:

@@ -58,13 +58,13 @@ Cell = Callable[[Candidate], str]
 @dataclass(frozen=True)
 class Report:
     """The models that were measured, first the trained and last the bundle's, and what is to be said about them.
-    `load` is how many processes wanted the CPU meanwhile."""
+    `load` is how many processes wanted the CPU while their speed was measured; None: no times were."""
 
     manifest: BundleManifest
     candidates: Sequence[Candidate]
     samples: Samples
     notes: tuple[str, ...]
-    load: float
+    load: float | None
 
     @property
     def exported(self) -> Candidate:
@@ -76,7 +76,7 @@ class Report:
         models = {
             candidate.label: {
                 "bytes": candidate.size,
-                "load_seconds": candidate.load_seconds,
+                "load_seconds": None if self.load is None else candidate.load_seconds,
                 "parameters": candidate.parameters,
                 "score": candidate.score.value,
                 **asdict(candidate.closeness),
@@ -105,7 +105,7 @@ class Report:
             parts.append("## How it was made smaller\n\n" + "\n".join(f"- {note}" for note in self.notes))
         if manifest.legacy:
             parts.append(LEGACY)
-        return "\n\n".join(part.strip() for part in parts) + "\n"
+        return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
     def _verdict(self) -> str:
         trained, exported = self.candidates[0], self.exported
@@ -136,6 +136,8 @@ class Report:
         return self._table("", self._rows())
 
     def _speed(self) -> str:
+        if self.load is None:
+            return ""
         rows: list[tuple[str, Cell]] = []
         for i, batch in enumerate(BATCHES):
             rows += [
@@ -166,23 +168,18 @@ class Report:
             rows.append((f"same {name} as trained", beside(lambda c, name=name: f"{c.closeness.shares[name]:.2%}")))
         if first.closeness.agreement is not None and not first.closeness.shares:
             rows.append(("same answer as trained", beside(lambda c: f"{c.closeness.agreement or 0:.2%}")))
-        return [
-            *rows,
-            ("parameters", lambda c: f"{c.parameters:,}"),
-            ("file", lambda c: _bytes(c.size)),
-            ("time to load", lambda c: f"{1000 * c.load_seconds:,.0f} ms"),
-        ]
+        rows += [("parameters", lambda c: f"{c.parameters:,}"), ("file", lambda c: _bytes(c.size))]
+        timed = self.load is not None
+        return rows + [("time to load", lambda c: f"{1000 * c.load_seconds:,.0f} ms")] * timed
 
     def _method(self) -> str:
         manifest = self.manifest
-        runs = ", ".join(str(speed.runs) for speed in self.exported.speeds)
         libraries = ", ".join(f"{name} {number}" for name, number in manifest.versions.items())
         lines = [
             f"Samples: {len(self.samples)} rows, {self.samples.origin}.",
             "`trained` is run by PyTorch as it was trained, the others as they are served. Differences are from "
-            "`trained`. Times to load are in a process that has the libraries in memory.",
-            f"Speed: all models in turns, {runs} runs each at batches of {_listed(BATCHES)}, on {manifest.machine}; "
-            f"{self.load:.1f} processes wanted the CPU meanwhile.",
+            "`trained`.",
+            *self._timing(),
             f"Made {manifest.created} by {libraries}.",
         ]
         if self.exported.closeness.shares:
@@ -192,6 +189,16 @@ class Report:
         if manifest.instructions:
             lines.append(f"Compiled for a CPU with {', '.join(manifest.instructions)}; it opens nowhere else.")
         return "## How it was measured\n\n" + "\n".join(f"- {line}" for line in lines)
+
+    def _timing(self) -> list[str]:
+        if self.load is None:
+            return []
+        runs = ", ".join(str(speed.runs) for speed in self.exported.speeds)
+        return [
+            "Times to load are in a process that has the libraries in memory.",
+            f"Speed: all models in turns, {runs} runs each at batches of {_listed(BATCHES)}, on "
+            f"{self.manifest.machine}; {self.load:.1f} processes wanted the CPU meanwhile.",
+        ]
 
 
 def _score(score: Score) -> str:

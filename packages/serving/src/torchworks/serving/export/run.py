@@ -23,8 +23,11 @@ def run(settings: Export) -> None:
 
 
 def folder_of(settings: Export) -> Path:
-    """Where the bundle goes."""
-    return settings.out or settings.run / f"bundle-{settings.format}"
+    """Where the bundle goes; unless told, into a folder whose name says what was done to the model, such as
+    RUN/bundle-onnx-pruned30-int8."""
+    removed = f"pruned{100 * settings.prune:g}" if settings.prune else None
+    words = ("bundle", settings.format, settings.direction, removed, settings.quantize)
+    return settings.out or settings.run / "-".join(filter(None, words))
 
 
 def export(settings: Export) -> "Report":

@@ -29,7 +29,9 @@ class Speed:
 
 def race(engines: Sequence[Engine], samples: Samples, seconds: float) -> list[list[Speed]]:
     """For each engine its speed at each of `BATCHES`. Each round runs every engine once, until they have had `seconds`
-    each on average."""
+    each on average. Without `seconds` nothing is measured."""
+    if not seconds:
+        return [[] for _ in engines]
     by_batch = [_turns(engines, samples, batch, seconds) for batch in BATCHES]
     return [list(speeds) for speeds in zip(*by_batch, strict=True)]
 

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from torchworks.serving.export.source_locations import strip_compiled, strip_onnx, strip_program, strip_script
 from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.serving.parity_rules import compare
 from torchworks.shared.config import UserError, to_dict
@@ -56,7 +57,9 @@ def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -
     path.write_bytes(save({name: value.contiguous() for name, value in predictor.net.state_dict().items()}))
     extra = (folder / entry.name for entry in manifest.extra)
     files = tuple(map(FileEntry.of, (path, folder / GOLDEN, *extra)))
-    (folder / MANIFEST).write_text(json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n")
+    (folder / MANIFEST).write_text(
+        json.dumps(to_dict(replace(manifest, files=files)), indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs, tolerance: float) -> None:
@@ -72,7 +75,7 @@ def _write_torchscript(path: Path, predictor: Predictor, inputs: Inputs, toleran
         if not fits:
             raise _no_trace(f"it answers otherwise than the model for other numbers of rows than {len(inputs[0])}.")
         torch.jit.save(traced, file)
-    path.write_bytes(file.getvalue())
+    path.write_bytes(strip_script(file.getvalue()))
 
 
 @torch.no_grad()
@@ -107,9 +110,11 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
         with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
             warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
             warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
-            return torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
+            program = torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
     except Exception as error:  # torch.export's own exceptions share no other base
         raise _not_captured(error, predictor.signature) from error
+    strip_program(program)
+    return program
 
 
 def _not_captured(error: Exception, signature: Signature) -> UserError:
@@ -181,6 +186,7 @@ def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Si
         )
     assert made is not None, "torch.onnx.export(dynamo=True) returns a program"
     model = made.model_proto
+    strip_onnx(model)
     if model.ByteSize() >= LARGEST:
         raise UserError("The model has 2 GB or more, which one ONNX file cannot hold. Export it as safetensors.")
     onnx.checker.check_model(model, full_check=True)
@@ -195,6 +201,7 @@ def _write_pt2(path: Path, program: torch.export.ExportedProgram, signature: Sig
 
 def _write_aoti(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
     torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+    path.write_bytes(strip_compiled(path.read_bytes()))
 
 
 WRITERS = {"onnx": _write_onnx, "pt2": _write_pt2, "aoti": _write_aoti}

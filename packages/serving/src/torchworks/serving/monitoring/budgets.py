@@ -61,7 +61,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def add(self, time: float, *, failed: bool, seconds: float | None) -> None:
-        """A request at `time` (seconds since 1970); `seconds` until its answer, if it counts for the latency."""
+        """A request at `time` (seconds, steady); `seconds` until its answer, if it counts for the latency."""
         minute = int(time // 60)
         with self._lock:
             self._advance(minute)

@@ -298,7 +298,8 @@ class Window:
     def judge(self, rate: float, least: int) -> dict[str, Any]:
         """What drifted, with `rate` as the chance of any false alarm. Below `least` rows nothing is judged.
 
-        {"rows", "least", "judged", "drifted": names of features, "features": {name: {"statistic" (the PSI),
+        {"rows", "least", "judged", "reference": rows of the test data, 0 if none are known, "drifted": names of
+        features, "features": {name: {"statistic" (the PSI),
         "threshold", "p", "n" (rows), "drifted", "counts", "reference": {"n", "counts", and "edges" or
         "categories"}}}}
         """
@@ -308,7 +309,9 @@ class Window:
         judged = rows >= least and bool(self.spreads)
         found = self._compare(last, rate) if judged else {}
         drifted = [name for name, row in found.items() if row["drifted"]]
-        return {"rows": rows, "least": least, "judged": judged, "drifted": drifted, "features": found}
+        reference = max((int(spread.counts.sum()) for spread in self.spreads.values()), default=0)
+        about = {"rows": rows, "least": least, "judged": judged, "reference": reference}
+        return about | {"drifted": drifted, "features": found}
 
     def _compare(self, last: np.ndarray, rate: float) -> dict[str, dict[str, Any]]:
         counts = [spread.count(cells) for spread, cells in zip(self.spreads.values(), last, strict=True)]

@@ -20,7 +20,7 @@ class Live:
         self._lock = threading.Lock()
 
     def add(self, time: float, *, failed: bool, seconds: float | None) -> None:
-        """One request at `time`, seconds since 1970; `seconds` is how long its answer took."""
+        """One request at `time` in seconds, by a steady clock; `seconds` is how long its answer took."""
         second = int(time)
         place = second % SECONDS
         with self._lock:

@@ -1,7 +1,7 @@
 """What Prometheus is told. Only models that were watched make series, so that no request can make more of them."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import (
@@ -21,7 +21,10 @@ from torchworks.serving.monitoring.record import Prediction
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 STAGES = ("decode", "queue", "run", "encode", "total")
-ROUTES = ("predict", "v2", "job")
+JOB, SHADOW = "job", "shadow"
+"""Nobody waits for jobs, streams and copies for a shadow: their whole time is a stage of its own, so that alerts that
+judge "total" by what callers are promised leave them out."""
+ROUTES = ("predict", "v2", JOB, SHADOW)
 OTHER = "other"
 """Stands for models, versions, routes and statuses that are not known."""
 MODEL = ("model", "version")
@@ -75,7 +78,11 @@ class Metrics:
         self.requests = Counter("serving_requests", "Requests.", labels, registry=registry)
         self.rows = Counter("serving_rows", "Rows that were answered.", MODEL, registry=registry)
         self.seconds = Histogram(
-            "serving_seconds", "Seconds of a request, by stage.", (*MODEL, "stage"), buckets=SECONDS, registry=registry
+            "serving_seconds",
+            "Seconds of a request, by stage; of jobs and copies by those names.",
+            (*MODEL, "stage"),
+            buckets=SECONDS,
+            registry=registry,
         )
         self.batches = Histogram(
             "serving_batch_rows", "Rows that were run at once.", MODEL, buckets=ROWS, registry=registry
@@ -143,7 +150,7 @@ class _Series:
     def __init__(self, metrics: Metrics, key: Key):
         self.key, self.requests = key, metrics.requests
         self.rows, self.batches = metrics.rows.labels(*key), metrics.batches.labels(*key)
-        self.stages = {stage: metrics.seconds.labels(*key, stage) for stage in STAGES}
+        self.stages = {stage: metrics.seconds.labels(*key, stage) for stage in (*STAGES, JOB, SHADOW)}
         self._requests: dict[tuple[str, str], Counter] = {}
 
     def count(self, prediction: Prediction) -> None:
@@ -153,15 +160,25 @@ class _Series:
         counter.inc()
         if prediction.answered:
             self.rows.inc(prediction.rows)
-        for stage, seconds in prediction.seconds.items():
+        for stage, seconds in _stages(kind[0], prediction.seconds).items():
             if stage in self.stages:
                 self.stages[stage].observe(seconds)
 
 
 def _known(prediction: Prediction) -> tuple[str, str]:
     """Route and status, as far as there are such."""
+    if prediction.alias == SHADOW:
+        return SHADOW, str(prediction.status)
     route = prediction.route if prediction.route in ROUTES else OTHER
     return route, str(prediction.status) if 100 <= prediction.status < 600 else OTHER
+
+
+def _stages(route: str, seconds: Mapping[str, float]) -> Mapping[str, float]:
+    if route not in (JOB, SHADOW):
+        return seconds
+    whole = {route: seconds["total"]} if "total" in seconds else {}
+    parts = {} if route == JOB else {stage: value for stage, value in seconds.items() if stage != "total"}
+    return parts | whole  # what a job calls "run" has its waits in it
 
 
 def model_sample(name: str, manifest: BundleManifest) -> Sample:

@@ -22,6 +22,7 @@ import numpy as np
 
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.monitoring.budgets import Budget, Objectives
+from torchworks.serving.monitoring.clock import shown, steady
 from torchworks.serving.monitoring.drift import Window
 from torchworks.serving.monitoring.live import Live
 from torchworks.serving.monitoring.log import Entry, PredictionLog
@@ -136,7 +137,7 @@ class Monitor:
         """A request was turned away, as too many were waiting. It is counted, but neither logged nor shown: a flood of
         them would wash the predictions out of both."""
         with self._noting:
-            self._turned_away[name, version, route, int(time.time())] += 1
+            self._turned_away[name, version, route, int(steady())] += 1
 
     def note_batch(self, name: str, version: str, rows: int) -> None:
         """A batch of so many rows was run."""
@@ -155,7 +156,8 @@ class Monitor:
         """The last minute, second by second (see `Live.report`); empty for a model that is not watched."""
         self._count()
         live = self._lives.get(model)
-        return live.report(time.time()) if live else []
+        seconds = live.report(steady()) if live else []
+        return [second | {"time": round(shown(second["time"]))} for second in seconds]
 
     def drift(self, model: str) -> dict[str, dict[str, Any]]:
         """For each version, what `Window.judge` returns."""
@@ -166,7 +168,7 @@ class Monitor:
         """What `Budget.report` returns; empty for a model that is not watched."""
         self._count()
         budget = self._budgets.get(model)
-        return budget.report(time.time()) if budget else {}
+        return budget.report(steady()) if budget else {}
 
     def metrics(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -218,8 +220,8 @@ class Monitor:
         if prediction.alias != "shadow":
             waited = prediction.answered and prediction.route != "job"
             seconds = prediction.seconds.get("total") if waited else None
-            self._budgets[prediction.model].add(prediction.time, failed=prediction.status >= 500, seconds=seconds)
-            self._lives[prediction.model].add(prediction.time, failed=not prediction.answered, seconds=seconds)
+            self._budgets[prediction.model].add(prediction.moment, failed=prediction.status >= 500, seconds=seconds)
+            self._lives[prediction.model].add(prediction.moment, failed=not prediction.answered, seconds=seconds)
 
     def _put(self, prediction: Prediction) -> None:
         """Into the queue; without its arrays where these are too much."""
@@ -358,7 +360,7 @@ class Monitor:
             for metric, value in watched.queue.items():
                 yield Sample(metric, (name, version), value())
         for model, budget in list(self._budgets.items()):
-            yield from budget_samples(model, budget.report(time.time()))
+            yield from budget_samples(model, budget.report(steady()))
             for version, judged in self.drift(model).items():
                 yield from drift_samples((model, version), judged)
         yield Sample("serving_log_dropped", ("queue full",), self._full)
@@ -371,10 +373,10 @@ class Monitor:
 
 
 def _alike(predictions: Iterable[Prediction]) -> list[tuple[Key, list[Prediction]]]:
-    """The answered ones, grouped by version and such that their rows can be joined."""
+    """The answered ones that are no trials, grouped by version and such that their rows can be joined."""
     groups: dict[tuple, list[Prediction]] = {}
     for prediction in predictions:
-        if prediction.answered and prediction.inputs and prediction.outputs:
+        if prediction.answered and not prediction.trial and prediction.inputs and prediction.outputs:
             arrays = (*prediction.inputs.values(), *prediction.outputs.values())
             shapes = tuple(array.shape[1:] for array in arrays)
             groups.setdefault((prediction.model, prediction.version, shapes), []).append(prediction)

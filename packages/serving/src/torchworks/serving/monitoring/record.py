@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from torchworks.serving import output_kinds
+from torchworks.serving.monitoring.clock import steady
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 ANSWER_ROWS, ANSWER_CLASSES, ANSWER_LENGTH = 3, 5, 200
@@ -17,7 +18,7 @@ class Prediction:
     """One request and what came of it. The arrays must not be changed afterwards: they are looked at later."""
 
     time: float
-    """Seconds since 1970."""
+    """Seconds since 1970, for people and the log."""
     request_id: str
     model: str
     version: str
@@ -33,6 +34,10 @@ class Prediction:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     """As decoded; empty when the request was refused."""
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
+    moment: float = field(default_factory=steady)
+    """By the steady clock, for what counts in windows of time."""
+    trial: bool = False
+    """Somebody tried the model, and says so: such rows say nothing of how those of the callers are spread."""
 
     @property
     def answered(self) -> bool:

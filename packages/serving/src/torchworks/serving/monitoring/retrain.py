@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from torchworks.serving.monitoring import guardian
+from torchworks.serving.monitoring.clock import steady
 from torchworks.serving.monitoring.metrics import Key
 from torchworks.serving.monitoring.settings import MonitorSettings
 
@@ -50,7 +51,7 @@ class Retrainer:
     def consider(self, key: Key, drifted: list[str], *, rows: int, total: int, now: float | None = None) -> None:
         """Take note of a version's last window: the features that `drifted` in it, its `rows`, and how many rows there
         were in `total`. Runs the command if drift has stayed."""
-        now = time.time() if now is None else now
+        now = steady() if now is None else now
         if not drifted:
             self._streaks.pop(key, None)
             return
@@ -83,14 +84,15 @@ class Retrainer:
     def _due(self, model: str, streak: Streak, now: float) -> bool:
         settings = self.settings
         stayed = streak.windows >= settings.retrain_checks and now - streak.since >= 60 * settings.retrain_minutes
-        rested = now - self._last_start(model) >= 3600 * settings.retrain_pause
+        rested = now - self._last_start(model, now) >= 3600 * settings.retrain_pause
         return stayed and rested and self._process is None
 
-    def _last_start(self, model: str) -> float:
+    def _last_start(self, model: str, now: float) -> float:
         """Seconds since 1970; output files remember it when the service starts again."""
         if model not in self._started:
             stamps = [file.stem[-len(STAMPED) :] for file in self._outputs(model)]
-            self._started[model] = max((timegm(time.strptime(stamp, STAMP)) for stamp in stamps), default=0.0)
+            last = max((timegm(time.strptime(stamp, STAMP)) for stamp in stamps), default=0.0)
+            self._started[model] = min(last, now)  # the clock may have been wrong when it was stamped
         return self._started[model]
 
     def _outputs(self, model: str) -> list[Path]:

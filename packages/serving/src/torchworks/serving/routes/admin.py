@@ -1,31 +1,44 @@
 """Changing what is served while requests come in: for callers on this machine who know the token."""
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from torchworks.serving.addresses import ADMIN
+from torchworks.serving.codecs import text_of
 from torchworks.serving.errors import STANDARD, Refusal
-from torchworks.serving.handling import body_of
+from torchworks.serving.handling import body_of, media_type
 from torchworks.serving.host_check import is_loopback
 from torchworks.serving.registry import Registry
 from torchworks.serving.request_guard import same_secret
 from torchworks.serving.routing import Router
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-FORWARDED = ("forwarded", "x-forwarded-for")
+FORWARDED = re.compile(r".*forwarded.*|via|x-real-ip|.*client-ip|.*connecting-ip|cdn-loop|x-envoy-.*")
+"""Headers by which a proxy shows itself."""
 
 
 def admitted(request: Request) -> Registry:
     """The registry, for somebody on this machine with the token."""
     settings = request.app.state.service.settings
-    proxied = any(name in request.headers for name in FORWARDED)  # then the client's address is the proxy's
-    if proxied or request.client is None or not is_loopback(request.client.host):
-        raise Refusal(403, "not_here", "The service is administered from its own machine only.")
+    if settings.admin_port is not None and (request.scope["server"] or ("", None))[1] != settings.admin_port:
+        raise Refusal(403, "not_here", "The service is administered at the port of --admin-port only.")
+    if request.client is None or not is_loopback(request.client.host) or _proxied(request):
+        raise Refusal(403, "not_here", "The service is administered from its own machine only, and through no proxy.")
     if not same_secret(request.headers.get("x-admin-token", ""), settings.admin_token or ""):
         raise Refusal(401, "no_token", "These addresses want the administrator's token in the header X-Admin-Token.")
     return request.app.state.service.registry
+
+
+def _proxied(request: Request) -> bool:
+    """Whether a proxy sent the request, as far as that can be seen: then the client's address is the proxy's. One that
+    adds nothing, and changes Host and version, cannot be seen, so a port of its own is better."""
+    settings = request.app.state.service.settings
+    public = settings.public is not None and settings.admin_port is None
+    shown = request.scope["http_version"] == "1.0" or any(map(FORWARDED.fullmatch, request.headers))  # nginx sends 1.0
+    return public or shown or not is_loopback(request.url.hostname or "")
 
 
 router = Router(ADMIN, tags=["administration"])
@@ -62,10 +75,10 @@ Body = TypeVar("Body", bound=_Body)
 
 async def _read(request: Request, kind: type[Body]) -> Body:
     """The body, after `admitted` let the request in."""
-    if not request.headers.get("content-type", "").startswith("application/json"):
+    if media_type(request) != "application/json":
         raise Refusal(422, *STANDARD[422])
     try:
-        return kind.model_validate_json(await body_of(request, request.app.state.service.settings.limits))
+        return kind.model_validate_json(text_of(await body_of(request, request.app.state.service.settings.limits)))
     except ValidationError as error:
         raise Refusal(422, *STANDARD[422]) from error
 

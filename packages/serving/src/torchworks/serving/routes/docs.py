@@ -2,12 +2,15 @@
 
 import html
 import json
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from torchworks.serving import addresses
-from torchworks.serving.examples import examples, v2_example
+from torchworks.serving.errors import Refusal
+from torchworks.serving.examples import Schema, example_image, examples, v2_example
+from torchworks.serving.routes.dashboard import POLICY
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
@@ -15,13 +18,19 @@ from torchworks.shared.models.signature import Signature, TensorSpec
 
 router = Router(documented=False)
 LONGEST = 600
+"""Characters of JSON that a command holds itself; more it fetches from the service."""
 KEYED = 'curl -H "X-API-Key: $(cat api-key)"'
+KEY = "<p>The commands read the key from a file <code>api-key</code> in the folder where they run.</p>"
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><link rel="stylesheet" href="dashboard/docs.css"></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="dashboard/style.css">
+<link rel="stylesheet" href="dashboard/docs.css"><script type="module" src="dashboard/docs.js"></script>
+</head><body class="docs">
+<nav><a href="dashboard/">Back to the models</a></nav>
 <h1>{title}</h1>
-<p>The whole description, for programs, is <a href="openapi.json">openapi.json</a>.</p>
-{models}
+<p>Every command works as it stands, in bash or zsh; what is too long for a line it fetches from here.
+The whole description, for programs, is <a href="openapi.json">openapi.json</a>.</p>
+{key}{models}
 <h2>When there is no answer</h2>
 <p>Every error is a body like this one; its request id stands in the service's log and in the header X-Request-ID.</p>
 <pre>{{"error": {{"code": "too_large", "message": "…", "request_id": "…"}}}}</pre>
@@ -32,11 +41,28 @@ PAGE = """<!doctype html>
 @router.get(addresses.DOCS)
 async def docs(request: Request) -> HTMLResponse:
     service: Service = request.app.state.service
-    base, curl = str(request.base_url).rstrip("/"), "curl" if service.settings.api_key is None else KEYED
+    keyed, public = service.settings.api_key is not None, service.settings.public
+    base, curl = public.url if public else str(request.base_url).rstrip("/"), KEYED if keyed else "curl"
     models = "".join(_model(service.registry.choose(name), base, curl) for name in service.registry.names())
-    return HTMLResponse(
-        PAGE.format(title=html.escape(request.app.TITLE), models=models or "<p>No model is served.</p>")
+    page = PAGE.format(
+        title=html.escape(request.app.TITLE),
+        key=KEY if keyed else "",
+        models=models or "<p>No model is served.</p>",
     )
+    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
+
+
+@router.get(f"{addresses.DOCS}/{{name}}/{{file}}")
+async def example(request: Request, name: str, file: str) -> Response:
+    """What the commands send."""
+    service: Service = request.app.state.service
+    served = service.registry.choose(name)
+    if file == "image.png" and _takes_a_file(served):
+        return Response(example_image(served), media_type="image/png")
+    body = _bodies(served).get(file.removesuffix(".json"))
+    if body is None or not file.endswith(".json"):
+        raise Refusal(404, "not_found", "There is no such example.")
+    return Response(_json(body), media_type="application/json")
 
 
 def _model(served: ServedModel, base: str, curl: str) -> str:
@@ -47,9 +73,12 @@ def _model(served: ServedModel, base: str, curl: str) -> str:
         for side, specs in (("in", signature.inputs), ("out", signature.outputs))
         for spec in specs
     )
-    commands = "".join(f"<pre>{html.escape(command)}</pre>" for command in _commands(served, base, curl))
+    commands = "".join(
+        f"<p>{what}</p>\n<pre>{html.escape(command)}</pre>" for what, command in _commands(served, base, curl)
+    )
     head = f"<h2>{html.escape(served.name)}</h2><p>Version {html.escape(served.version)}.</p>"
-    return f"{head}<table>{rows}</table>{commands}"
+    names = "<tr><th></th><th>name</th><th>kind</th><th>type</th><th>shape</th></tr>"
+    return f'{head}<div class="scroll"><table>{names}{rows}</table></div>{commands}'
 
 
 def _shape(spec: TensorSpec, signature: Signature) -> str:
@@ -58,19 +87,43 @@ def _shape(spec: TensorSpec, signature: Signature) -> str:
     return ", ".join(sizes) + ("" if spec.default is None else f"; optional, {spec.default:g} by default")
 
 
-def _commands(served: ServedModel, base: str, curl: str) -> list[str]:
-    """Shell commands that send the model a request, each in one way."""
-    address = base + addresses.model(served.name, verb="predict")
-    codec = served.codec
+def _commands(served: ServedModel, base: str, curl: str) -> list[tuple[str, str]]:
+    """Shell commands that send the model a request, each in one way, and what they send."""
+    predict = base + addresses.model(served.name, verb="predict")
+    infer = base + addresses.protocol_model(served.name, verb="infer")
+    stored = f"{base}{addresses.DOCS}/{quote(served.name, safe='')}"
     found = []
-    if codec.picture is not None and len(codec.specs) == 1:
-        found.append(f"{curl} -H 'Content-Type: image/png' --data-binary @picture.png {address}")
-    found += [_post(curl, address, example) for example in examples(served)]
-    return [*found, _post(curl, base + addresses.protocol_model(served.name, verb="infer"), v2_example(served))]
+    if _takes_a_file(served):
+        sent = f"--data-binary @<({curl} -s {stored}/image.png)"
+        found.append(("An image file", f"{curl} -H 'Content-Type: image/png' {sent} {predict}"))
+    for name, body in _bodies(served).items():
+        text = _json(body).decode()
+        quoted = text.replace("'", "'\\''")
+        sent = f"'{quoted}'" if len(text) <= LONGEST else f"@<({curl} -s {stored}/{name}.json)"
+        address = infer if name == "infer" else predict
+        found.append((_title(name, body), f"{curl} -H 'Content-Type: application/json' {address} \\\n  -d {sent}"))
+    return found
 
 
-def _post(curl: str, address: str, body: object) -> str:
-    text = json.dumps(body, ensure_ascii=False)
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … (whole in openapi.json)"
-    quoted = text.replace("'", "'\\''")
-    return f"{curl} -H 'Content-Type: application/json' {address} \\\n  -d '{quoted}'"
+def _title(name: str, body: Schema) -> str:
+    """What a request holds."""
+    if name == "infer":
+        return "The Open Inference Protocol"
+    values = body["inputs"]
+    if "seed" in values:
+        return "JSON: the service draws the latents from a seed"
+    return "JSON: images in base64" if any(isinstance(value, str) for value in values.values()) else "JSON"
+
+
+def _takes_a_file(served: ServedModel) -> bool:
+    return served.codec.picture is not None and len(served.codec.specs) == 1
+
+
+def _bodies(served: ServedModel) -> dict[str, Schema]:
+    """Requests as JSON by name."""
+    numbered = {f"predict-{number}": body for number, body in enumerate(examples(served), 1)}
+    return {**numbered, "infer": v2_example(served)}
+
+
+def _json(body: Schema) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()

@@ -1,7 +1,6 @@
 """Jobs, which take longer than a request may: submitted, watched, fetched and cancelled; and streamed answers."""
 
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from torchworks.serving import addresses
 from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Arrays, PredictRequest, least_score, received_in_time
+from torchworks.serving.event_stream import EventStream, event
+from torchworks.serving.handling import Arrays, PredictRequest, least_score, media_type, received_in_time, sticky_key
 from torchworks.serving.image_files import gives_pictures, grid
 from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
@@ -31,21 +31,21 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 async def submit(request: Request, name: str) -> dict[str, Any]:
     """Start a job: the same body as for predict, with many more rows. Watch it at `events`, fetch its `result`."""
     call = await _call(request, name)
-    return _links(call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.rows))
+    return _links(call.service, call.service.jobs.submit(call.served, call.inputs, partial(_note, call), call.rows))
 
 
 @router.post("/models/{name}/stream", include_in_schema=False)
-async def stream(request: Request, name: str) -> StreamingResponse:
+async def stream(request: Request, name: str) -> EventStream:
     """The same body, answered in parts as they are computed, as server-sent events: {"start", "outputs"}, and at the
     end {"rows"} or an error."""
     call = await _call(request, name)
-    return StreamingResponse(_parts(call), media_type="text/event-stream")
+    return EventStream(_parts(call))
 
 
 async def _call(request: Request, name: str) -> PredictRequest:
     """The request, decoded."""
     service: Service = request.app.state.service
-    served = service.registry.choose(name, None, request.headers.get("x-sticky-key") or request.state.request_id)
+    served = service.registry.choose(name, None, sticky_key(request))
     check_cuttable(served.manifest.signature)
     limits = replace(service.settings.limits, rows=service.jobs.limits.rows)
     async with received_in_time(limits.receive_seconds):
@@ -53,7 +53,7 @@ async def _call(request: Request, name: str) -> PredictRequest:
     return PredictRequest(service, request, "job", served, inputs=await service.beside(decode.work))
 
 
-async def _parts(call: PredictRequest) -> AsyncIterator[bytes]:
+async def _parts(call: PredictRequest) -> AsyncGenerator[bytes, None]:
     start, status = 0, 499
     write = call.served.codec.to_json
     try:
@@ -62,42 +62,39 @@ async def _parts(call: PredictRequest) -> AsyncIterator[bytes]:
                 end = start + len(next(iter(part.values())))
                 rows = Rows.of(call.inputs, slice(start, end))
                 outputs = await call.service.beside(write, part, rows, call.least_score)
-                yield _event({"start": start, "outputs": outputs})
+                yield event({"start": start, "outputs": outputs})
                 start = end
         status = 200
-        yield _event({"rows": start})
+        yield event({"rows": start})
     except Refusal as refusal:
         status = refusal.status
-        yield _event(refusal.body(call.request.state.request_id))
+        yield event(refusal.body(call.request.state.request_id))
     finally:
         call.note(status)
-
-
-def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + to_json(value) + b"\n\n"
 
 
 @router.get("/jobs/{job}")
 async def status(request: Request, job: str) -> dict[str, Any]:
     """How far a job is."""
-    return _links(_jobs(request).get(job))
+    return _links(_service(request), _service(request).jobs.get(job))
 
 
 @router.get("/jobs/{job}/events", response_class=StreamingResponse, responses=EVENTS)
-async def events(request: Request, job: str) -> StreamingResponse:
+async def events(request: Request, job: str) -> EventStream:
     """The status after each part, as server-sent events, until the job is over."""
-    _jobs(request).get(job)
-    return StreamingResponse(_stream(_jobs(request), job), media_type="text/event-stream")
+    jobs = _service(request).jobs
+    jobs.get(job)
+    return EventStream(_stream(jobs, job))
 
 
 @router.get("/jobs/{job}/result", responses=PICTURE, openapi_extra=parameter("least_score", "number", 0, 1, 0))
 async def result(request: Request, job: str) -> Response:
     """All outputs of a job that is done, with detections of at least a score; with Accept: image/png, all its images in
     one grid."""
-    service: Service = request.app.state.service
+    service = _service(request)
     found = service.jobs.get(job)
     outputs = found.outputs()
-    wants_grid = request.headers.get("accept", "").partition(";")[0].strip() == "image/png"
+    wants_grid = media_type(request, "accept") == "image/png"
     codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
     if wants_grid:
         return await service.beside(_picture, codec, outputs)
@@ -107,28 +104,30 @@ async def result(request: Request, job: str) -> Response:
 @router.delete("/jobs/{job}")
 async def cancel(request: Request, job: str) -> dict[str, Any]:
     """Stop a job, or forget the result of one that is over."""
-    return _links(_jobs(request).cancel(job))
+    return _links(_service(request), _service(request).jobs.cancel(job))
 
 
-def _jobs(request: Request) -> Jobs:
-    return request.app.state.service.jobs
+def _service(request: Request) -> Service:
+    return request.app.state.service
 
 
-def _links(job: Job) -> dict[str, Any]:
+def _links(service: Service, job: Job) -> dict[str, Any]:
+    """Below the public address, if there is one."""
+    base = service.settings.public.url if service.settings.public else ""
     parts = {"status": "", "events": "events", "result": "result"}
-    return job.status() | {"links": {name: addresses.job(job.id, part) for name, part in parts.items()}}
+    return job.status() | {"links": {name: base + addresses.job(job.id, part) for name, part in parts.items()}}
 
 
-async def _stream(jobs: Jobs, id: str) -> AsyncIterator[bytes]:
-    async for event in jobs.events(id):
-        yield _event(event)
+async def _stream(jobs: Jobs, id: str) -> AsyncGenerator[bytes, None]:
+    async for status in jobs.events(id):
+        yield event(status)
 
 
 def _note(call: PredictRequest, job: Job) -> None:
     """Tell the monitor what became of a job."""
     if job.state == "done":
         call.outputs = job.outputs()
-    call.seconds["run"] = time.time() - job.created
+    call.seconds["run"] = job.seconds
     call.note({"done": 200, "cancelled": 499}.get(job.state, 500))
 
 

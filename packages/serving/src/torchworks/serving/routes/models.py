@@ -34,7 +34,7 @@ async def model(request: Request, name: str) -> dict[str, Any]:
         "signature": to_dict(manifest.signature),
         "preprocessing": manifest.preprocessing,
         "labels": list(manifest.labels),
-        "colours": served.codec.colours,
+        "colors": served.codec.colours,
         "limits": dataclasses.asdict(service.settings.limits),
         "score": {"name": manifest.score, "samples": manifest.scored, **manifest.scores},
         "data": [to_dict(entry) for entry in manifest.data],

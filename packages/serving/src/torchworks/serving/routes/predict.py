@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
-from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, respond
+from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, media_type, respond
 from torchworks.serving.image_files import IMAGE_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
@@ -27,7 +27,7 @@ async def read(request: Request, served: ServedModel) -> Decode:
 
 async def read_body(request: Request, codec: Codec) -> Decode:
     """The body, and what decodes it by its type."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind == "application/json":
         return Decode(partial(codec.from_json, await body_of(request, codec.limits)))
     if kind in IMAGE_TYPES:
@@ -64,7 +64,7 @@ async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | st
 def encode(call: PredictRequest) -> Response:
     """An image for those who accept nothing else, JSON for all others."""
     codec, told = call.served.codec, (call.outputs, call.rows, call.least_score)
-    if call.request.headers.get("accept", "").partition(";")[0].strip() == "image/png":
+    if media_type(call.request, "accept") == "image/png":
         return Response(codec.to_png(*told), media_type="image/png")
     answer = {
         "model": call.served.name,

@@ -44,6 +44,7 @@ def source_of(spec: str, examined: Examined, config: ImageConfig, seed: int) -> 
     if wrong := contradictions(listing, scans, good):
         raise UserError(f"{labels.base} cannot be trained on. {' '.join(wrong)}")
     train, test, notes = split_listing(listing, scans, good, config.test_fraction, seed)
+    _check_learnable(examined, train)
     schema = _schema(labels, [labels.images[i] for i in good], config, grey=all(scans[i].grey for i in good))
 
     def part(rows: list[int]) -> LabelledImages:
@@ -53,6 +54,26 @@ def source_of(spec: str, examined: Examined, config: ImageConfig, seed: int) -> 
     everything = (*labels.notes, *labels.facts, *notes, *_left_out(examined))
     licence = "not stated (your own data)"
     return Source(labels.base.stem, licence, part(train), part(test), schema, mark, everything)
+
+
+def _check_learnable(examined: Examined, train: list[int]) -> None:
+    """Raise `UserError` if the training images show no object, or their masks have one class of pixels alone."""
+    base, images = examined.labels.base, [examined.labels.images[i] for i in train]
+    if any(image.mask for image in images):
+        seen = {name for i in train for name in examined.listing.classes_of(i)}
+        if not examined.labels.classes and len(seen) < 2:
+            raise UserError(
+                f"The masks of all {len(train)} training images in {base} have one class of pixels alone "
+                f"({', '.join(seen) or 'to be ignored'}), so there is nothing to learn. Mark 0 for the background and "
+                "1 and more for the others."
+            )
+    elif examined.labels.classes and not any(thing.label != IGNORED for image in images for thing in image.things):
+        ignored = sum(len(image.things) for image in images)
+        only = f" but {ignored} regions to ignore (crowds)" if ignored else ""
+        raise UserError(
+            f"None of the {len(train)} training images in {base} shows an object{only}, so there is nothing to learn. "
+            "Label objects in them; a tool that writes masks as crowds (iscrowd 1) must write them as objects."
+        )
 
 
 def _refuse(spec: str, examined: Examined) -> None:

@@ -1,0 +1,5 @@
+// The page /docs.
+
+import { offerCopies } from "./copy.js";
+
+offerCopies(document);
