@@ -181,6 +181,13 @@ def test_files_may_lack_the_preamble(name, tmp_path):
     assert list(find_images([tmp_path])[0]) == [path]
 
 
+def test_the_meta_information_may_come_without_the_preamble(tmp_path):
+    path = write(tmp_path / "IM0001", RAMP)
+    path.write_bytes(path.read_bytes()[132:])
+    assert list(find_images([tmp_path])[0]) == [path]
+    assert np.array_equal(grey(path), np.arange(256).reshape(16, 16))
+
+
 def test_folders_may_hold_files_without_an_ending_and_named_by_their_uid(tmp_path):
     for k, label in enumerate(("ill", "well")):
         (tmp_path / "set" / label).mkdir(parents=True)

@@ -148,10 +148,11 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _is_bare_dicom(head: bytes) -> bool:
-    """Whether a file begins with a data element of group 8, as DICOM without a preamble does: its value's type in two
-    letters, or its length in four bytes."""
+    """Whether a file begins with a data element of group 2 or 8, as DICOM without a preamble does: its value's type in
+    two letters, or its length in four bytes."""
     typed = head[4:6].isalpha() and head[4:6].isupper()
-    return len(head) == 132 and head[:2] == b"\x08\0" and head[3:4] == b"\0" and (typed or head[5:8] == b"\0\0\0")
+    first = head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0"
+    return len(head) == 132 and first and (typed or head[5:8] == b"\0\0\0")
 
 
 def _dicom() -> Any:
