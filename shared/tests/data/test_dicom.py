@@ -181,15 +181,22 @@ def test_files_may_lack_the_preamble(name, tmp_path):
     assert list(find_images([tmp_path])[0]) == [path]
 
 
+def test_the_meta_information_may_come_without_the_preamble(tmp_path):
+    path = write(tmp_path / "IM0001", RAMP)
+    path.write_bytes(path.read_bytes()[132:])
+    assert list(find_images([tmp_path])[0]) == [path]
+    assert np.array_equal(grey(path), np.arange(256).reshape(16, 16))
+
+
 def test_folders_may_hold_files_without_an_ending_and_named_by_their_uid(tmp_path):
     for k, label in enumerate(("ill", "well")):
         (tmp_path / "set" / label).mkdir(parents=True)
         for i in range(4):
             write(tmp_path / "set" / label / ("IM{:04}", "1.2.840.{}")[k].format(i), np.roll(RAMP, i + 10 * k))
-        (tmp_path / "set" / label / "DICOMDIR-notes").write_text("x" * 200)
+        (tmp_path / "set" / label / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + bytes(200))
     report = check(f"folder:{tmp_path}/set", ImageConfig(image_size=16, root=tmp_path / "root"))
     assert "Images: 8. Classes: 2 (ill 4, well 4)" in str(report)
-    assert "Other files, left out: 2 (2 × no ending" in str(report)
+    assert "Other files, left out: 2 (2 × no ending; ill/DICOMDIR, well/DICOMDIR" in str(report)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,13 @@ def test_a_folder_around_the_data_is_passed_through(tmp_path):
 # -------------------------------------------------------------------------------------------------- what is there
 
 
+def test_classes_that_lie_one_folder_deeper_are_hinted_at(tmp_path):
+    pets(tmp_path / "download" / "photos")
+    listing = list_folder(str(tmp_path / "download"))
+    assert listing.classes == ("photos",)
+    assert "has one folder, photos, with cat, dog in it. If those are the classes, name" in listing.notes[0]
+
+
 def test_files_that_are_not_read_are_counted_by_their_endings(tmp_path):
     base = pets(tmp_path / "set")
     for name in ("cat/a.HEIC", "cat/b.heic", "dog/c.NEF", "README.md"):
@@ -136,6 +143,15 @@ def test_files_that_are_not_read_are_counted_by_their_endings(tmp_path):
     assert "left out: 3 (2 × .heic, 1 × .nef; cat/a.HEIC, cat/b.heic, dog/c.NEF)" in said(report, "warning")
     assert "Other files, left out: 1 (1 × .md; README.md)." in said(report, "fact")
     assert any(".heic" in note for note in open_source(f"folder:{base}", ImageConfig(image_size=8)).notes)
+
+
+def test_photos_and_web_pages_under_the_name_of_a_jpeg_are_told_apart(tmp_path):
+    base = pets(tmp_path / "set")
+    (base / "cat" / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
+    (base / "cat" / "b.jpg").write_text("<!DOCTYPE html><title>Not found</title>")
+    text = said(checked(f"folder:{base}", tmp_path), "problem")
+    assert "cat/a.jpg (it is a HEIC photo, whatever its name says; convert it to JPEG)" in text
+    assert "cat/b.jpg (it is a web page, not an image: its download failed)" in text
 
 
 def test_clean_folders_need_no_words(tmp_path):

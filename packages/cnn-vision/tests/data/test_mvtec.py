@@ -68,6 +68,14 @@ def test_what_is_left_out_is_said_by_check(tmp_path):
     assert "Other files, left out: 1 (1 × .txt; license.txt)." in text
 
 
+def test_images_of_12_bits_in_16_are_refused_with_the_reason(tmp_path):
+    base = plates(tmp_path / "plates")
+    for file in (*base.glob("train/*/*.png"), *base.glob("test/*/*.png")):
+        Image.fromarray(np.full((SIDE, SIDE), 4000, np.uint16)).save(file)
+    with pytest.raises(UserError, match=r"only the lowest 12 are used, .* Multiply their values by 16"):
+        opened(base)
+
+
 def too_wide(base: Path) -> None:
     Image.new("L", (2 * SIDE, SIDE)).save(base / "ground_truth" / "dent" / "001_mask.png")
 

@@ -111,7 +111,7 @@ class LoaderConfig(Limited):
     workers: int = 0
     """Decoding processes of the streaming loader."""
     skip_bad: Annotated[bool, _also("skip-bad")] = False
-    """Leave out unreadable files instead of stopping at them."""
+    """Leave out unreadable files, and images with a label that is refused, instead of stopping at them."""
     test_fraction: float = 0.2
     """Share held back for testing when the data bring no test part."""
     download: Annotated[bool, _also("download")] = False

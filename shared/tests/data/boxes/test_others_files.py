@@ -139,6 +139,7 @@ def test_of_coco_s_own_layout_too(tmp_path):
         "train: [images/train]\nval:\n  - images\\val\n",
         "path: ../set\ntrain: C:\\data\\images\\train\nval: /content/images/val\n",
         "train: ./images/train\ntest: images/val\nval: ''\n",
+        "Train: images/train\nvalidation: images/val\ntest: null\n",
     ],
 )
 def test_data_yaml_may_name_lists_several_folders_and_paths_of_other_machines(yaml, tmp_path):
@@ -178,7 +179,7 @@ def test_lists_of_voc_may_have_any_name_of_a_part_and_images_spaces_in_theirs(tr
     assert (len(source.train), len(source.test)) == (5, 3)
     facts = " ".join(source.notes)
     assert "Lists of further parts or of single classes, left out: 1 (ImageSets/Main/cat_train.txt)" in facts
-    assert "that the lists of the split do not name, left out: 1 (JPEGImages/my 8.png)" in facts
+    assert "that neither list of the split names, left out: 1 (JPEGImages/my 8.png)" in facts
 
 
 def test_a_single_list_of_voc_is_a_warning(tmp_path):
@@ -211,6 +212,21 @@ def test_every_reader_names_files_of_other_kinds_and_what_belongs_to_nothing(kin
     assert "2 (2 × .heic; " in said(report, "warning")
     assert "left out: 1 (extra/stray.png)" in said(report, "warning")
     assert "Other files, left out: 1 (1 × no ending; LICENSE)." in said(report, "fact")
+
+
+@pytest.mark.parametrize("kind", ["yolo", "voc", "masks"])
+def test_a_folder_around_the_data_is_passed_through(kind, tmp_path):
+    make = {"yolo": yolo, "voc": voc, "masks": lambda base: masks(base, lambda i: Image.fromarray(square()))}
+    (tmp_path / "download" / "devkit").mkdir(parents=True)
+    make[kind](tmp_path / "download" / "devkit" / "set")
+    (tmp_path / "download" / "__MACOSX").mkdir()
+    assert opened(f"{kind}:{tmp_path / 'download'}").name == "set"
+
+
+def test_a_json_file_of_something_else_beside_coco_s_is_left_out(tmp_path):
+    base = coco(tmp_path / "set")
+    (base / "notes.json").write_text('{"by": "me"}')
+    assert "Other files, left out: 1 (1 × .json; notes.json)." in opened(f"coco:{base}").notes
 
 
 @pytest.mark.parametrize("kind", ["yolo", "voc", "masks"])
@@ -253,6 +269,11 @@ def test_an_image_with_a_label_that_is_refused_is_left_out_whole(change, tmp_pat
     source = opened(f"coco:{base}", skip_bad=True)
     assert things(source) == [1] * 7
     assert "Images left out whole, as a label of theirs is refused: 1 (2.png)." in source.notes
+
+
+def test_labels_that_name_no_image_do_not_make_background_of_images_without_others(tmp_path):
+    base = coco(tmp_path / "set", 8, lambda table: table["annotations"][2].update(image_id=None))
+    assert things(opened(f"coco:{base}", skip_bad=True)) == [1] * 7
 
 
 @pytest.mark.parametrize("kind", ["yolo", "voc"])
@@ -338,6 +359,13 @@ def test_lines_with_keypoints_are_refused_and_skip_bad_keeps_their_boxes(announc
     assert source.train[0]["boxes"][0].tolist() == pytest.approx(BOX, abs=1e-4)
 
 
+def test_lines_that_look_like_keypoints_are_a_warning_where_nothing_announces_them(tmp_path):
+    base = yolo(tmp_path / "points", line=f"{LINE} 0.4 0.3 0.5 0.4 0.6 0.3")
+    assert "If these are keypoints, write kpt_shape: [3, 2] into data.yaml" in said(checked(f"yolo:{base}"), "warning")
+    base = yolo(tmp_path / "polygons", line="0 0.3 0.3 0.7 0.3 0.7 0.7 0.5 0.8 0.3 0.7")
+    assert "keypoints" not in str(checked(f"yolo:{base}"))
+
+
 def test_names_in_yaml_are_texts_whatever_yaml_makes_of_them(tmp_path):
     base = yolo(tmp_path / "set")
     (base / "data.yaml").write_text("names:\n  0: no\n  1: 1.0\n")
@@ -395,6 +423,14 @@ def test_black_and_white_may_have_16_bits(tmp_path):
     source = opened(f"masks:{base}")
     assert source.schema["mask"].classes == ("background", "foreground")
     assert np.array_equal(source.train[0]["mask"].numpy(), square(1))
+
+
+def test_masks_in_files_of_other_kinds_are_named(tmp_path):
+    base = masks(tmp_path / "set", lambda i: Image.fromarray(square()))
+    for file in (base / "masks").iterdir():
+        file.rename(file.with_suffix(".npy"))
+    with pytest.raises(UserError, match=r"In masks there are 6 files \(0.npy, 1.npy, 2.npy and 3 more\)"):
+        opened(f"masks:{base}")
 
 
 def test_jpegs_of_class_ids_are_refused_with_the_reason(tmp_path):

@@ -47,6 +47,7 @@ def list_folder(path: str) -> Listing:
             notes.append(f"Images directly in {folder}, outside its class folders, were left out: {len(flat)}.")
             inventory.use(*flat)
         found += [(part, name, file) for name, file in labelled or [("", file) for file in flat]]
+    notes += [note for folder in parts.values() for note in _deeper(folder)]
     if not found:
         raise UserError(_nothing_in(base))
     _check_parts(base, found)
@@ -158,6 +159,18 @@ def _contents(folder: Path, inventory: Inventory) -> tuple[list[tuple[str, Path]
     flat = [entry for entry in entries(folder) if not entry.is_dir() and is_image_file(entry)]
     labelled = [(name, file) for name in sorted(inside, key=natural) for file in inside[name]]
     return labelled, flat, [name for name, files in inside.items() if not files]
+
+
+def _deeper(folder: Path) -> list[str]:
+    """A warning if the classes seem to be one folder deeper."""
+    folders = folders_in(folder)
+    inside = [entry.name for entry in folders_in(folders[0])] if len(folders) == 1 else []
+    if len(inside) < 2:
+        return []
+    return [
+        f"{folder} has one folder, {folders[0].name}, with {some(inside, 3)} in it. If those are the "
+        f"classes, name {folders[0]}."
+    ]
 
 
 def _is_copy(folder: Path, beside: list[Path]) -> bool:

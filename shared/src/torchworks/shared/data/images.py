@@ -130,7 +130,7 @@ def is_image_file(path: Path) -> bool:
     """Whether a file is called as an image, or is DICOM under a name without an ending, such as IM0001 or an UID."""
     if ending(path) in SUFFIXES:
         return True
-    if path.suffix and not path.suffix[1:].isdecimal():
+    if (path.suffix and not path.suffix[1:].isdecimal()) or path.name.upper() == "DICOMDIR":  # a list of files
         return False
     try:
         return path.is_file() and _is_dicom(path)
@@ -148,10 +148,11 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _is_bare_dicom(head: bytes) -> bool:
-    """Whether a file begins with a data element of group 8, as DICOM without a preamble does: its value's type in two
-    letters, or its length in four bytes."""
+    """Whether a file begins with a data element of group 2 or 8, as DICOM without a preamble does: its value's type in
+    two letters, or its length in four bytes."""
     typed = head[4:6].isalpha() and head[4:6].isupper()
-    return len(head) == 132 and head[:2] == b"\x08\0" and head[3:4] == b"\0" and (typed or head[5:8] == b"\0\0\0")
+    first = head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0"
+    return len(head) == 132 and first and (typed or head[5:8] == b"\0\0\0")
 
 
 def _dicom() -> Any:
@@ -181,10 +182,21 @@ def reason(path: Path, error: Exception) -> str:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"it has more than {PIXEL_LIMIT / 1e6:.0f} million pixels; make it smaller"
     if isinstance(error, UnidentifiedImageError):
-        return "it is not an image" if path.stat().st_size else "the file is empty"
+        return _foreign(path)
     if isinstance(error, EOFError) or "truncated" in str(error).lower():
         return "the file is cut off"
     return f"it is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+
+
+def _foreign(path: Path) -> str:
+    """What a file is that is called an image, but is none that is read."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"):
+        return "it is a HEIC photo, whatever its name says; convert it to JPEG"
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "it is a web page, not an image: its download failed"
+    return "it is not an image" if head else "the file is empty"
 
 
 # ---------------------------------------------------------------------------------------------------- scanning

@@ -107,10 +107,10 @@ def split_listing(
         train, test = _given_parts(listing, scans, good)
         leaks = len(good) - len(train) - len(test)
         notes = [f"Training images that are test images too were left out of the training: {leaks}."] * bool(leaks)
-    if test and not train and listing.parts and "train" in listing.parts:
+    if test and not train and "train" in listing.parts:
         raise UserError(
-            f"Every training image of {listing.base} is a test image too. Do both parts name the same images? Name "
-            "other ones for testing, or only one part, which is then split."
+            f"Every training image of {listing.base} is a test image too, so none is left to learn from. Do both parts "
+            "name the same images? Name other ones for testing, or only one part, which is then split."
         )
     for rows, name in ((train, "training"), (test, "testing")):
         if not rows:
@@ -143,15 +143,19 @@ def contradictions(listing: Listing, scans: Sequence[Scan], good: list[int]) -> 
             f"Classes in the test part without a single training image: {len(lost)} ({named}). A net cannot learn "
             "them: give both parts the same class names, or leave these images out."
         )
-    deep = [i for i in good if scans[i].highest]
-    bits = max((scans[i].highest for i in deep), default=0).bit_length()
-    if deep and bits <= SHALLOW:
-        found.append(
-            f"Images with 16 bits a value, of which only the lowest {bits} are used, so that they are almost black: "
-            f"{len(deep)} ({some([listing.names[i] for i in deep])}). Multiply their values by {2 ** (16 - bits)}, or "
-            "save them with 8 bits."
-        )
-    return found
+    return found + shallow(listing.names, scans)
+
+
+def shallow(names: Sequence[str], scans: Sequence[Scan]) -> list[str]:
+    """A sentence about images of 16 bits a value, none of which uses more than `SHALLOW` of them."""
+    deep = [name for name, found in zip(names, scans, strict=True) if found.highest]
+    bits = max((found.highest for found in scans), default=0).bit_length()
+    if not deep or bits > SHALLOW:
+        return []
+    return [
+        f"Images with 16 bits a value, of which only the lowest {bits} are used, so that they are almost black: "
+        f"{len(deep)} ({some(deep)}). Multiply their values by {2 ** (16 - bits)}, or save them with 8 bits."
+    ]
 
 
 def look_alikes(classes: Sequence[str]) -> tuple[str, ...]:

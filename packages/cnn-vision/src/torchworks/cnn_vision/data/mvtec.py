@@ -20,12 +20,13 @@ from torch import Tensor
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import FileDataset, Source
+from torchworks.shared.data.boxes.folders import unpacked
 from torchworks.shared.data.boxes.mask_files import ENDINGS, MIDDLE
 from torchworks.shared.data.dataset import TensorDataset, gather
 from torchworks.shared.data.files import Finder, choose_parts, entries, folders_in, key
 from torchworks.shared.data.images import Scan, is_image_file, scan
 from torchworks.shared.data.inventory import Inventory
-from torchworks.shared.data.listing import natural, some
+from torchworks.shared.data.listing import natural, shallow, some
 from torchworks.shared.data.schema import Schema, image_schema
 from torchworks.shared.data.split import fingerprint
 
@@ -51,7 +52,7 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source; labels are 0 for good, else the kind of the defect, and test samples have a `mask` uint8 (S, S) if
     all defects have one. Raises `UserError` for folders or files that are missing or cannot be read."""
     config = ImageConfig.of(config, "mvtec")
-    base = Path(rest).expanduser()
+    base = unpacked(Path(rest).expanduser())
     inventory = Inventory(base)
     train_folder, test_folder = _part_folders(base, inventory)
     good = _images(Finder().find(train_folder, "good") or train_folder / "good")
@@ -71,6 +72,8 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
            if found.error]  # fmt: skip
     if bad:
         raise UserError(f"{len(bad)} images of {base} cannot be read: {some(bad)}. Repair or remove them.")
+    if dark := shallow([str(file) for file in (*good, *(file for file, _ in tests))], scans):
+        raise UserError(f"{base} cannot be trained on. {dark[0]}")
     grey = all(found.grey for found in scans)
     schema = image_schema(config.channels or (1 if grey else 3), config.image_size, classes)
     train, test = _parts(good, tests, schema)

@@ -78,7 +78,12 @@ def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
         yield Finding("warning", note)
     for fact in labels.facts:
         yield Finding("fact", fact)
-    good = [i for i, scan in enumerate(scans) if not scan.error]
+    if refused := [
+        labels.images[i].name for i, scan in enumerate(scans) if not scan.error and labels.images[i].refused
+    ]:
+        text = "Images with a label that is refused, which --loader.skip-bad leaves out whole"
+        yield Finding("warning", f"{text}: {counted(refused)}.")
+    good = examined.good
     yield from unreadable(listing, scans, config)
     yield from _objects(examined, good, config.image_size)
     yield from _depths(labels, good)

@@ -56,6 +56,8 @@ def _json_files(base: Path, inventory: Inventory) -> dict[str, Path]:
     if foreign := [file for file in inside if file.name.startswith(_OTHERS)]:
         inventory.leave("Files of COCO's other tasks", *foreign)
     found = [file for file in inside if file not in foreign]
+    if len(found) > 1 and not choose_parts([_called(file, base) for file in found])[0]:
+        found = [file for file in found if _is_instances(file)] or found
     if len(found) == 1:
         return {"": found[0]}
     named = {_called(file, base): file for file in found}
@@ -71,6 +73,13 @@ def _json_files(base: Path, inventory: Inventory) -> dict[str, Path]:
     if strange := [file for name, file in named.items() if not part_of(name)]:
         inventory.leave("Files whose names tell no part", *strange)
     return {part: named[name] for part, name in chosen.items()}
+
+
+def _is_instances(file: Path) -> bool:
+    try:
+        return bool(_table(file))
+    except UserError:
+        return False
 
 
 def _called(file: Path, base: Path) -> str:
@@ -144,6 +153,8 @@ class _File:
         self.finder = Finder()
         self.refused: set[Id] = set()
         """Images with a label that is refused."""
+        self.homeless = False
+        """Some labels name no image at all: they may belong to any image that has no other."""
 
     def images(self) -> list[Labelled]:
         entries = dict(self._entries())
@@ -156,12 +167,15 @@ class _File:
                 self.faults.append(Fault("twice", place, f"annotations[{before[mark]}] has that id too"))
             image = _id(entry.get("image_id")) if isinstance(entry, dict) else None
             if image not in entries:
+                self.homeless |= image is None
                 shown_id = entry.get("image_id") if isinstance(entry, dict) else entry
                 self.faults.append(Fault("malformed", place, f"there is no image with the id {shown_id!r}"))
             elif thing := self._thing(entry, place):
                 things[image].append(thing)
             else:
                 self.refused.add(image)
+        if self.homeless:
+            self.refused |= {mark for mark in entries if not things[mark]}
         return [
             Labelled(file, shown(file, self.base), self.part, tuple(things[mark]), size, refused=mark in self.refused)
             for mark, (size, file) in entries.items()

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.data.files import Finder, choose_parts, ending, folders_in, key, read_lines, walk
+from torchworks.shared.data.files import (
+    Finder,
+    choose_parts,
+    ending,
+    entries,
+    folders_in,
+    key,
+    part_of,
+    read_lines,
+    walk,
+)
 from torchworks.shared.data.images import SUFFIXES, is_image_file
 from torchworks.shared.data.inventory import Inventory
 
@@ -16,6 +26,13 @@ def base_folder(kind: str, path: str) -> Path:
         around = [entry.name for entry in base.parent.iterdir()] if path and base.parent.is_dir() else []
         raise UserError(f"There is no folder {base}.{nearest(base.name, around)} Give its path, as {kind}:PATH.")
     return base
+
+
+def unpacked(base: Path) -> Path:
+    """The folder in a folder that holds nothing else, as archives make them: VOCdevkit/VOC2012."""
+    inside = entries(base) if base.is_dir() else []
+    lone = len(inside) == 1 and inside[0].is_dir() and key(inside[0].name) != "images" and not part_of(inside[0].name)
+    return unpacked(inside[0]) if lone else base
 
 
 def image_folders(base: Path, inventory: Inventory, labels: str) -> dict[str, Path]:

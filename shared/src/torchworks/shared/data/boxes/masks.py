@@ -23,25 +23,37 @@ from torchworks.shared.data.boxes.folders import (
     read_names,
     shown,
     stem_of,
+    unpacked,
 )
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels
 from torchworks.shared.data.boxes.mask_files import ENDINGS, MARKS
-from torchworks.shared.data.files import Finder
+from torchworks.shared.data.files import Finder, walk
 from torchworks.shared.data.inventory import Inventory
+from torchworks.shared.data.listing import some
 
 
 def read_masks(path: str) -> Labels:
     """All images that have a mask. Raises `UserError` if there are none."""
-    base = base_folder("masks", path)
+    base = unpacked(base_folder("masks", path))
     inventory = Inventory(base)
     faults: list[Fault] = []
     images: list[Labelled] = []
     for part, folder in image_folders(base, inventory, "masks").items():
         images += _images(base, part, folder, faults, inventory)
     if not images:
-        raise UserError(f"No image in {base} has a mask: images/a.jpg wants masks/a.png, of the same name.")
+        raise UserError(
+            f"No image in {base} has a mask: images/a.jpg wants masks/a.png, of the same name and with the ending "
+            f"of an image. {_there(base)}"
+        )
     pixels = read_names(base, ("classes.txt", "labels.txt"), inventory)
     return Labels(base, images, pixels=pixels, faults=faults, inventory=inventory)
+
+
+def _there(base: Path) -> str:
+    """What lies where masks are looked for."""
+    masks = Finder().find(base, "masks")
+    names = [file.name for file in walk(masks)] if masks and masks.is_dir() else []
+    return f"In masks there are {len(names)} files ({some(names, 3)})." if names else "There are no files in masks."
 
 
 def _images(base: Path, part: str, folder: Path, faults: list[Fault], inventory: Inventory) -> Iterator[Labelled]:

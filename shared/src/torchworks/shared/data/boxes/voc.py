@@ -18,7 +18,7 @@ from xml.parsers import expat
 
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.boxes.check import labelled_source
-from torchworks.shared.data.boxes.folders import base_folder, images_by_stem, read_names, shown
+from torchworks.shared.data.boxes.folders import base_folder, images_by_stem, read_names, shown, unpacked
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.mask_files import ENDINGS
 from torchworks.shared.data.boxes.sample import IGNORED
@@ -36,7 +36,7 @@ _DEPTH = 50
 
 def read_voc(path: str) -> Labels:
     """Everything that the folder says. Raises `UserError` if it is not VOC's at all."""
-    base = base_folder("voc", path)
+    base = unpacked(base_folder("voc", path))
     finder, inventory = Finder(), Inventory(base)
     pictures = finder.find(base, "JPEGImages") or finder.find(base, "images")
     marked = finder.find(base, "Annotations")
@@ -65,7 +65,7 @@ def read_voc(path: str) -> Labels:
     for stem, file in files.items():
         document, root = roots.get(stem, (None, None))
         if parts and stem not in parts:
-            inventory.leave("Images that the lists of the split do not name", file)
+            inventory.leave("Images that neither list of the split names", file)
         elif document and root:
             things, refused = _things(root, f"Annotations/{document.name}", classes, faults)
             mask = next(iter(finder.partners(masks, stem, ("",), ENDINGS)), None) if masks else None

@@ -26,20 +26,23 @@ from torchworks.shared.data.boxes.folders import (
     read_names,
     shown,
     stem_of,
+    unpacked,
 )
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Polygons, polygon
-from torchworks.shared.data.files import Finder, choose_parts, ending, read_lines, read_text, walk
+from torchworks.shared.data.files import Finder, choose_parts, ending, part_named, read_lines, read_text, walk
 from torchworks.shared.data.images import is_image_file
 from torchworks.shared.data.inventory import Inventory
 
+_SUSPECT = 5
+"""Polygons from which a likeness of all of them is no chance."""
 _NOTHING = ("", "null", "~", "none")
 """How data.yaml says that there is no such part."""
 
 
 def read_yolo(path: str, kind: str = "yolo") -> Labels:
     """Everything that the folder of data of this `kind` says. Raises `UserError` if it is not YOLO's at all."""
-    base = base_folder(kind, path)
+    base = unpacked(base_folder(kind, path))
     settings = _settings(base)
     base = base.parent if base.is_file() else base
     reader = _Reader(base, settings)
@@ -77,6 +80,8 @@ class _Reader:
         self.finder = Finder()
         self._labels_of: dict[Path, Path] = {}
         self.faults: list[Fault] = []
+        self.polygons: list[list[float]] = []
+        """The numbers of all lines that are read as polygons."""
         self.notes: list[str] = []
 
     def images(self) -> list[Labelled]:
@@ -87,13 +92,14 @@ class _Reader:
         if not found:
             where = " and ".join(str(place) for places in parts.values() for place in places)
             raise UserError(f"There are no images in {where}.")
+        self.notes += _maybe_keypoints(self.polygons)
         for folder in dict.fromkeys(place for places in parts.values() for place in places if place.is_dir()):
             self._find_alone(folder)
         return found
 
     def _named_parts(self) -> dict[str, list[Path]]:
         """The folders and lists of the parts that data.yaml names; none, and a note, if they are not there."""
-        named = {part: _listed(self.settings.get(part)) for part in ("train", "val", "valid", "test")}
+        named = {part: _listed(value) for part, value in self.settings.items() if part_named(part)}
         chosen, others = choose_parts([part for part, names in named.items() if names])
         if not chosen:
             return {}
@@ -189,7 +195,10 @@ class _Reader:
         if _has_keypoints(words, self.keypoints):
             self.faults.append(Fault("keypoints", place))
             words = words[:5]
-        return _thing(words, place)
+        thing = _thing(words, place)
+        if thing.outline and not self.keypoints:
+            self.polygons.append([float(word) for word in words[1:]])
+        return thing
 
     def _find_alone(self, folder: Path) -> None:
         """Faults for texts that belong to no image."""
@@ -252,6 +261,21 @@ def _keypoints(settings: dict[str, Any]) -> int:
             f"kpt_shape in the YAML file should be two whole numbers, such as [17, 3]; it is {shape}."
         ) from None
     return count * each
+
+
+def _maybe_keypoints(lines: list[list[float]]) -> list[str]:
+    """A warning if all polygons look like a box with points in it, as lines with keypoints of x and y do."""
+    if len(lines) < _SUSPECT or len({len(line) for line in lines}) > 1 or not all(map(_is_box_with_points, lines)):
+        return []
+    return [
+        f"Lines whose first four numbers are a box around the points that follow: all {len(lines)} polygons. If these "
+        f"are keypoints, write kpt_shape: [{(len(lines[0]) - 4) // 2}, 2] into data.yaml; now they are outlines."
+    ]
+
+
+def _is_box_with_points(values: list[float]) -> bool:
+    (x, y, width, height), points = values[:4], list(zip(values[4::2], values[5::2], strict=True))
+    return all(2 * abs(across - x) <= width + 0.01 and 2 * abs(down - y) <= height + 0.01 for across, down in points)
 
 
 def _has_keypoints(words: list[str], announced: int) -> bool:
