@@ -45,6 +45,7 @@ def write_report(folder: Path, title: str, figures: Row, tables: dict[str, list[
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{"".join(parts)}</html>\n',
         encoding="utf-8",
+        errors="backslashreplace",
     )
 
 
