@@ -72,7 +72,9 @@ def _aligned(lines: list[list[str]]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A number to four digits; a dash for NaN."""
+    """A number to four digits; a dash for NaN, and for None, as which NaN is stored."""
+    if value is None:
+        return "–"
     if isinstance(value, float):
         return "–" if isnan(value) else f"{value:.4f}"
     return str(value)
