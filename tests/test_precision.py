@@ -14,6 +14,7 @@ import pytest
 
 from torchworks.shared.cli import main
 from torchworks.shared.config import find_recipe
+from torchworks.shared.machine.facts import cpu_flags
 
 GROUP = "torchworks.recipes."
 RECIPES = sorted(
@@ -45,7 +46,7 @@ SLOW = [
     ("gans", "cgan"),
     ("gans", "cyclegan"),
 ]
-"""Recipes that take more than 5 seconds in bf16 on a CPU that has to imitate it."""
+"""Recipes that take more than 5 seconds in bf16 or fp16 on a CPU that has to imitate it."""
 
 
 def each(precision: str, *marks: pytest.MarkDecorator) -> list:
@@ -55,7 +56,7 @@ def each(precision: str, *marks: pytest.MarkDecorator) -> list:
             *recipe,
             precision,
             id="-".join((*recipe, precision)),
-            marks=[*marks, *[pytest.mark.slow] * (precision == "bf16" and recipe in SLOW)],
+            marks=[*marks, *[pytest.mark.slow] * (precision != "fp32" and recipe in SLOW)],
         )
         for recipe in RECIPES
     ]
@@ -86,7 +87,12 @@ def dry_run(package: str, recipe: str, precision: str, device: str, request: pyt
     return main(package, recipe, {}, [*words, "--debug"])
 
 
-@pytest.mark.parametrize(("package", "recipe", "precision"), [*each("fp32"), *each("bf16")])
+COMPUTES_IN_FP16 = pytest.mark.skipif("avx512_fp16" not in cpu_flags(), reason="this CPU does not compute in fp16")
+
+
+@pytest.mark.parametrize(
+    ("package", "recipe", "precision"), [*each("fp32"), *each("bf16"), *each("fp16", COMPUTES_IN_FP16)]
+)
 def test_every_recipe_trains_in_every_precision_on_a_cpu(package, recipe, precision, request):
     assert dry_run(package, recipe, precision, "cpu", request) == 0
 

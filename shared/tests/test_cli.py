@@ -308,6 +308,13 @@ def with_data(monkeypatch, change):
     monkeypatch.setattr(toy, "experiment", changed)
 
 
+def test_other_samples_in_the_same_number_are_said_and_the_training_goes_on(toys, finished, monkeypatch):
+    with_data(monkeypatch, lambda source: dataclasses.replace(source, fingerprint="other"))
+    code, out, err = toys("train", "--resume", finished, "--trainer.steps", 9)
+    assert code == 0, err
+    assert "The data of circle and ring have changed since the run was made: as many samples" in out
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -318,13 +325,6 @@ def with_data(monkeypatch, change):
         ),
     ],
 )
-def test_other_samples_in_the_same_number_are_said_and_the_training_goes_on(toys, finished, monkeypatch):
-    with_data(monkeypatch, lambda source: dataclasses.replace(source, fingerprint="other"))
-    code, out, err = toys("train", "--resume", finished, "--trainer.steps", 9)
-    assert code == 0, err
-    assert "The data of circle and ring have changed since the run was made: as many samples" in out
-
-
 def test_data_with_more_or_fewer_samples_or_classes_are_named_and_the_run_stays_as_it_was(
     toys, finished, monkeypatch, change, words
 ):

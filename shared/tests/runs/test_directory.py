@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import shlex
 import threading
@@ -171,6 +172,17 @@ def test_the_card_says_how_it_was_made_what_it_reached_and_on_what(tmp_path, toy
         "![last samples](samples/samples-00000100.png)", "- step 40: the discriminator won",
     ):  # fmt: skip
         assert words in card
+
+
+def test_a_card_and_numbers_can_hold_whatever_a_run_came_to(tmp_path, toy_recipes):
+    source = SimpleNamespace(name="mine", licence="mine", notes=("Classes no score counts: \udcff猫.",))
+    run.write_card(tmp_path, config=toy_recipes.gan(), result={"map": math.nan}, sources=[source], about="")
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert r"no score counts: \udcff猫." in card  # a file name that is no text
+    assert "| map | – |" in card
+    run.write_json(tmp_path / "result.json", {"map": math.nan, "rows": [{"f1": math.inf}]})
+    read = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert read == {"map": None, "rows": [{"f1": None}]}
 
 
 def test_the_command_on_the_card_makes_the_same_configuration_again(toy_recipes, monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.detection.baselines import typical
+from torchworks.cnn_vision.detection.baselines import constant_prediction, typical
 from torchworks.cnn_vision.detection.build import new_net, normalization, options_of
 from torchworks.cnn_vision.detection.config import DetectorConfig
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
@@ -32,8 +32,8 @@ from torchworks.cnn_vision.models.dense import create_detector
 from torchworks.cnn_vision.models.faster_rcnn import leave_out_ignored
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError, from_dict, to_dict
-from torchworks.shared.data import open_source
-from torchworks.shared.data.boxes.sample import IGNORED, padded
+from torchworks.shared.data import TensorDataset, open_source
+from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, padded
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.runs.opening import open_run
 
@@ -106,6 +106,17 @@ def test_images_without_objects_and_without_detections_have_scores():
     assert isnan(scored([(nothing, truth([], []))])["map"]), "no object, so nothing to score"
     assert scored([(nothing, truth([], [])), (nothing, truth([A], [0]))])["map"] == 0
     assert scored([(nothing, truth([], [])), (found([A], [0.9], [0]), truth([A], [0]))])["map"] == 1
+
+
+def test_a_test_part_without_objects_costs_the_baseline_its_scores_and_not_the_run():
+    def part(labels: list[int]) -> TensorDataset:
+        boxes = torch.tensor([A]).repeat(len(labels), 1).view(-1, 1, 4)
+        return TensorDataset({"boxes": boxes, "box_label": torch.tensor(labels).view(-1, 1)})
+
+    scores = constant_prediction(part([0, 1, 0]), part([NOTHING, NOTHING]), 2)
+    assert list(scores) == ["map_constant_prediction"]
+    assert isnan(scores["map_constant_prediction"])
+    assert constant_prediction(part([0, 1]), part([0]), 2)["map_50_constant_prediction"] == 1
 
 
 def test_masks_are_scored_apart_from_boxes():

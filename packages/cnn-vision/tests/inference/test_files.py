@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from torchworks.cnn_vision.inference.dispatch import COMMANDS, JOBS
-from torchworks.cnn_vision.inference.files import ImageFiles, Prediction, predict_files
+from torchworks.cnn_vision.inference.files import ImageFiles, Prediction, predict_files, write_table
 from torchworks.shared.config import UserError
 from torchworks.shared.data.images import read
 
@@ -65,6 +65,11 @@ def test_unreadable_files_are_named_when_all_others_are_done(folder: Path, tmp_p
     with pytest.raises(UserError, match=r"2 of the images could not be used.*missing.png.*broken.png"):
         predict_files([tmp_path / "missing.png", folder], gray, said, columns=["gray"], chunk=3)
     assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_a_table_has_names_that_are_no_text_as_they_are(tmp_path: Path):
+    write_table(tmp_path / "table.csv", ["path", "猫"], [["cat\udcff.png", "0.5"]])
+    assert (tmp_path / "table.csv").read_bytes() == "path,猫\r\ncat".encode() + b"\xff.png,0.5\r\n"
 
 
 def test_a_drawing_never_replaces_an_image_that_is_read(folder: Path):

@@ -44,7 +44,12 @@ class Check:
 
     data: tyro.conf.Positional[str]
     picture: Annotated[
-        Path | None, tyro.conf.arg(metavar="FILE", help="Draw nine samples, with their labels, into this image file.")
+        Path | None,
+        tyro.conf.arg(
+            metavar="FILE",
+            help="Draw nine samples, with their labels, into this image file.",
+            help_behavior_hint="(default: none is drawn)",
+        ),
     ] = None
     loader: LoaderConfig = field(default_factory=LoaderConfig)
 

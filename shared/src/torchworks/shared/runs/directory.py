@@ -230,7 +230,8 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
         "Check it on your own data before you rely on it.",
         *(["## What the training doctor said", "\n".join(findings)] if findings else []),
     ]
-    (folder / "README.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    # names of classes may be file names that are no text
+    (folder / "README.md").write_text("\n\n".join(text) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def command(config: Config) -> str:

@@ -24,7 +24,7 @@ def constant_prediction(train: Dataset, test: Dataset, num_classes: int) -> dict
         batch = {name: value[None] for name, value in test[i].items()}
         metric.update([constant], truths_of(batch, masks=False))
     scores = metric.compute()
-    return {f"{name}_constant_prediction": scores[name] for name in ("map", "map_50")}
+    return {f"{name}_constant_prediction": scores[name] for name in ("map", "map_50") if name in scores}
 
 
 def objects_of(dataset: Dataset) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from torchworks.cnn_vision.data.learnable import unscored
 from torchworks.cnn_vision.detection.build import fields_of
 from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found, precision_by_class
 from torchworks.cnn_vision.detection.mistakes import draw_worst, mistakes
@@ -112,6 +113,8 @@ def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     headings = {"worst": "The worst images: objects, and detections"}
     report.write_report(folder, title, figures, {"By class": table} if table else {}, headings)
     print(report.text(figures, *([table] if table else [])))
+    for note in unscored(parts, "box_label"):
+        print(note)
     print(folder)
     return 0
 

@@ -143,7 +143,7 @@ def print_lines(lines: dict[Path, str]) -> None:
 
 def write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A CSV file."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file)
         table.writerow(head)
         table.writerows(rows)

@@ -45,6 +45,7 @@ def write_report(folder: Path, title: str, figures: Row, tables: dict[str, list[
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{"".join(parts)}</html>\n',
         encoding="utf-8",
+        errors="backslashreplace",
     )
 
 
@@ -71,7 +72,9 @@ def _aligned(lines: list[list[str]]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A number to four digits; a dash for NaN."""
+    """A number to four digits; a dash for NaN, and for None, as which NaN is stored."""
+    if value is None:
+        return "–"
     if isinstance(value, float):
         return "–" if isnan(value) else f"{value:.4f}"
     return str(value)

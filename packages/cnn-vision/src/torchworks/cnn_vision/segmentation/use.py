@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from torchworks.cnn_vision.data.learnable import unscored
 from torchworks.cnn_vision.inference.commands import Evaluate, Predict
 from torchworks.cnn_vision.inference.files import Prediction, predict_files
 from torchworks.cnn_vision.inference.letterboxed import (
@@ -113,6 +114,8 @@ def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     headings = {"worst": "The worst images: image, truth, prediction"}
     write_report(folder, title, figures, {"By class": table}, headings)
     print(text(figures, table))
+    for note in unscored(parts, "mask"):
+        print(note)
     print(folder)
     return 0
 
