@@ -140,6 +140,9 @@ clean:
 	@rm -rf .pytest_cache .ruff_cache .hypothesis build dist shared/dist packages/*/dist
 	@echo "Kept: runs/ (your results), .venv and .uv (delete them yourself if you mean to)."
 
+train-serving:
+	@echo "The package serving has no recipes. It serves what others trained: make serve RUN=runs/…" >&2; exit 2
+
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 

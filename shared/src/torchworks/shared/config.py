@@ -174,7 +174,7 @@ class TrainerConfig(Limited):
     group: ClassVar[str] = "trainer"
 
     steps: Annotated[CountOrZero, _also("steps")] = 1000
-    """Passes over all phases."""
+    """Training steps, of a batch each (of each phase, if there are several)."""
     batch_size: Count = 64
     """Samples per step and process."""
     accumulate: Count = 1

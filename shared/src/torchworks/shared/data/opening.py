@@ -17,7 +17,7 @@ import numpy as np
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data.arrays import ArrayDataset
 from torchworks.shared.data.schema import image_schema
-from torchworks.shared.data.source import Opener, Source
+from torchworks.shared.data.source import Opener, Source, check_samples
 from torchworks.shared.data.split import digests, fingerprint, split
 
 GROUP = "torchworks.sources"
@@ -25,8 +25,11 @@ GROUP = "torchworks.sources"
 
 def open_source(spec: str, config: LoaderConfig, seed: int = 0) -> Source:
     """Open the source named by `spec`; raises `UserError` for whatever the user can put right."""
-    _, rest = check_spec(spec, config)
-    return opener_of(spec)(rest, config, seed)
+    kind, rest = check_spec(spec, config)
+    source = opener_of(spec)(rest, config, seed)
+    if kind not in _OPENERS:
+        check_samples(kind, source)
+    return source
 
 
 def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:

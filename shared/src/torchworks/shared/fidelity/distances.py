@@ -116,7 +116,7 @@ def class_entropy(classes: Tensor, num_classes: int) -> float:
     """Entropy of the histogram of `classes`, int64 (N,), divided by log `num_classes`: 1 if all are equally
     frequent, 0 if there is only one."""
     shares = _shares(classes, num_classes)
-    return -torch.special.xlogy(shares, shares).sum().item() / log(num_classes)
+    return -torch.special.xlogy(shares, shares).sum().item() / log(num_classes) + 0.0  # not -0
 
 
 def classes_covered(classes: Tensor, num_classes: int) -> int:

@@ -26,7 +26,7 @@ def describe_data(sources: Sequence[Source]) -> Described:
 
 
 def check_unchanged(before: Described, now: Described, run: str) -> list[str]:
-    """Sentences about samples that are others than in the description of a run's data from `before`, in the same number.
+    """Sentences about samples that are others than in the description of a run's data from `before`, as many as then.
     Raises `UserError` if there are more or fewer, or other classes: then a training cannot go on where it was."""
     same = ("fingerprint", "classes")
     pairs = [
@@ -38,8 +38,8 @@ def check_unchanged(before: Described, now: Described, run: str) -> list[str]:
             "own data, in their order. Put them back, or start a new run; this one is as it was."
         )
     return [
-        f"The data of {data['name']} have changed since the run was made: as many samples, but some have other contents "
-        "or labels, or this machine draws them otherwise. The training goes on with them."
+        f"The data of {data['name']} have changed since the run was made: as many samples, but some have other "
+        "contents or labels, or this machine draws them otherwise. The training goes on with them."
         for _, data in pairs
     ]
 

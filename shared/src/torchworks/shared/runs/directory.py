@@ -211,6 +211,7 @@ def write_card(folder: Path, *, config: Config, result: dict[str, Any], sources:
     texts = sorted(folder.glob("samples/*.txt"))
     text = [
         f"# {config.recipe} on {config.data}",
+        "The recipe, with the scores that it reaches as it stands; this run's own are below:",
         about,
         "## How it was made",
         f"```\n{command(config)}\n```",

@@ -12,7 +12,6 @@ from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import Predictor, load_predictor
 from torchworks.shared.runs.files import check_finished, load_config
 
-
 CHUNK = 16
 """Rows that `FinishedRun.compute` computes at once."""
 

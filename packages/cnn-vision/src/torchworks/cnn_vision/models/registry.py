@@ -72,7 +72,9 @@ def family_of(name: str) -> Any:
 def options_of(name: str) -> list[str]:
     """The options of the architecture `name`: the keyword-only parameters of its class. The builder sets those before
     them, its shape."""
-    parameters = inspect.signature(inspect.signature(find_builder(name)).return_annotation).parameters.values()
+    made = inspect.signature(find_builder(name)).return_annotation
+    assert isinstance(made, type), f"the builder {name} needs the class of what it returns as its annotation"
+    parameters = inspect.signature(made).parameters.values()
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 

@@ -35,7 +35,7 @@ class Sample:
     interpolate: Annotated[int, by_default("STEPS", "no film")] = 0
     """Draw a film (GIF) instead: each image turns into three others and back, in this many steps each."""
     overwrite: bool = False
-    """Replace files of the same names in DIR."""
+    """Replace files of the same names in DIR; in RUN/generated they always are."""
     device: Device = "auto"
 
 
