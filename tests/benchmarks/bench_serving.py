@@ -57,7 +57,7 @@ def main() -> None:
     given = parser.parse_args()
     allow_connections()
 
-    begun, console = time.monotonic(), Console(highlight=False, width=120)
+    begun, console = time.monotonic(), Console(highlight=False, width=170)
     machine = print_machine(console)
     rounds, seconds = (1, 2.0) if given.quick else (5, 4.0)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

@@ -190,3 +190,9 @@ def test_head_of_a_stream_is_answered_at_once(serving):
     assert head.headers["Content-Type"].startswith("text/event-stream")
     assert head.content == b""
     assert client.head("/v1/jobs/none/events").status_code == 404
+
+
+def test_an_image_may_be_called_jpg(serving, picture):
+    client, jpeg = serving("classifier"), picture(form="JPEG")
+    answers = [post(client, jpeg, kind=kind).json()["outputs"] for kind in ("image/jpeg", "image/jpg", "Image/JPG")]
+    assert answers[0] == answers[1] == answers[2]

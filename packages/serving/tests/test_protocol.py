@@ -237,3 +237,22 @@ def test_pictures_as_bytes_are_as_many_as_their_shape_says(serving, picture):
     tensor = {"name": "image", "shape": [3], "datatype": "BYTES", "data": data}
     assert serving("classifier").post(INFER, json={"inputs": [tensor]}).status_code == 422
     assert serving("classifier").post(INFER, json={"inputs": [tensor | {"shape": [2]}]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"parameters": {"classification": 2}}, "a parameter of an output"),
+        ({"parameters": {"class_count": 2}}, "best classes by the parameter"),
+        ({"outputs": [{"name": "score", "parameters": {"class_count": 2}}]}, "best classes by the parameter"),
+        ({"outputs": [{"name": "score"}, {"name": "score"}]}, "names an output twice"),
+        ({"parameters": 5}, "must be an object"),
+    ],
+)
+def test_what_would_be_passed_over_in_silence_is_refused(serving, more, said):
+    client = serving("classifier")
+    name = client.get("/v2/models/classifier").json()["outputs"][0]["name"]
+    body = json.loads(json.dumps({"inputs": [IMAGE]} | more).replace('"score"', json.dumps(name)))
+    response = client.post(INFER, json=body)
+    assert response.status_code == 422
+    assert said in response.json()["error"]

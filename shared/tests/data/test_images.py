@@ -15,7 +15,7 @@ from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import images as module
 from torchworks.shared.data import open_source
 from torchworks.shared.data.fitting import Unreadable
-from torchworks.shared.data.images import read, scan
+from torchworks.shared.data.images import find_images, read, scan
 
 
 def noise(height: int = 24, width: int = 24, seed: int = 0) -> Image.Image:
@@ -243,3 +243,12 @@ def test_a_file_that_goes_away_during_training_is_named(tmp_path):
     source.train.files[0].unlink()
     with pytest.raises(UserError, match=source.train.files[0].name):
         source.train[0]
+
+
+def test_images_of_kinds_that_are_not_read_are_named_where_a_folder_is_given(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    for name in ("b.HEIC", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    files, bad = find_images([tmp_path])
+    assert list(files) == [tmp_path / "a.png"]
+    assert bad == {tmp_path / "b.HEIC": "images of this kind are not read; convert it to JPEG or PNG"}

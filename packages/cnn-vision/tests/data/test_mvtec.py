@@ -94,3 +94,14 @@ def test_masks_of_another_shape_than_their_images_are_refused(change: Callable[[
             opened(base)
     else:
         assert np.array_equal(opened(base).test[5]["mask"].numpy() * 255, np.asarray(square()))
+
+
+def test_test_images_that_are_images_to_learn_from_are_named_or_refused(tmp_path):
+    base = plates(tmp_path / "plates")
+    save(base / "test" / "dent" / "003.png", 0)  # the first of train/good
+    (note,) = opened(base).notes
+    assert note == "Images to test with that are images to learn from too: 1 (test/dent/003.png)."
+    for i in range(4):
+        save(base / "test" / "good" / f"{i:03}.png", i)
+    with pytest.raises(UserError, match=r"Every good test image of .* is an image to learn from too"):
+        opened(base)

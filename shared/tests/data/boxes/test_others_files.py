@@ -425,6 +425,12 @@ def test_black_and_white_may_have_16_bits(tmp_path):
     assert np.array_equal(source.train[0]["mask"].numpy(), square(1))
 
 
+def test_black_and_white_among_class_ids_is_said(tmp_path):
+    base = masks(tmp_path / "set", lambda i: Image.fromarray(square(255 if i < 2 else 1)))
+    found = said(checked(f"masks:{base}"), "warning")
+    assert "Masks of 0 and 255 alone among others with ids of classes: 2 (masks/0.png, masks/1.png)" in found
+
+
 def test_masks_in_files_of_other_kinds_are_named(tmp_path):
     base = masks(tmp_path / "set", lambda i: Image.fromarray(square()))
     for file in (base / "masks").iterdir():

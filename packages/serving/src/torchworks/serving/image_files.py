@@ -21,6 +21,8 @@ from torchworks.shared.models.signature import TensorSpec
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+MISNAMED_TYPES = {"image/jpg": "image/jpeg"}
+"""What many clients say instead."""
 TOGETHER = 8
 """Largest images that one request may hold: a small body could else unpack to minutes of work."""
 SMALLEST_SHOWN, GAP, GREY = 64, 2, 128

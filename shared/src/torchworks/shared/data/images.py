@@ -40,6 +40,11 @@ SUFFIXES = frozenset(
      ".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".dcm", ".dicom", ".ima"}
 )  # fmt: skip
 _DICOM = (".dcm", ".dicom", ".ima")
+OTHER_IMAGES = frozenset(
+    {".heic", ".heif", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw", ".jxl",
+     ".svg", ".psd", ".xcf", ".eps", ".ai", ".exr", ".hdr", ".pcx", ".jxr", ".wdp", ".cur"}
+)  # fmt: skip
+"""Endings of images that are not read."""
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO")
 PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 256 MiB as RGB
 
@@ -210,9 +215,12 @@ def find_images(paths: Iterable[Path]) -> tuple[dict[Path, Path], dict[Path, str
         if not path.is_dir():
             files[path] = Path(path.name)
             continue
-        inside = [file for file in walk(path) if is_image_file(file)]
+        found = [*walk(path)]
+        inside = [file for file in found if is_image_file(file)]
+        others = [file for file in found if ending(file) in OTHER_IMAGES]
+        bad |= {file: "images of this kind are not read; convert it to JPEG or PNG" for file in others}
         files |= {file: file.relative_to(path) for file in inside}
-        if not inside:
+        if not inside and not others:
             bad[path] = "there are no images in the folder"
     return files, bad
 

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torchworks.shared.data.files import ending, walk_names
-from torchworks.shared.data.images import is_image_file
+from torchworks.shared.data.images import OTHER_IMAGES, is_image_file
 
-PHOTOS = frozenset(
-    {".heic", ".heif", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw", ".jxl",
-     ".svg", ".psd", ".xcf", ".eps", ".ai", ".exr", ".hdr", ".pcx", ".jxr", ".wdp", ".cur", ".mp4", ".mov", ".avi",
-     ".nii", ".nrrd", ".mha", ".svs", ".pdf", ".zip", ".tar", ".gz", ".7z", ".rar"}
-)  # fmt: skip
+PHOTOS = OTHER_IMAGES | {
+    *(".mp4", ".mov", ".avi", ".nii", ".nrrd", ".mha", ".svs", ".pdf", ".zip", ".tar", ".gz", ".7z", ".rar")
+}
 """Endings of files that hold images, but which are not read."""
 _SHOWN = 3
 

@@ -74,6 +74,7 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
         raise UserError(f"{len(bad)} images of {base} cannot be read: {some(bad)}. Repair or remove them.")
     if dark := shallow([str(file) for file in (*good, *(file for file, _ in tests))], scans):
         raise UserError(f"{base} cannot be trained on. {dark[0]}")
+    shared = _in_both(base, tests, scans, len(good))
     grey = all(found.grey for found in scans)
     schema = image_schema(config.channels or (1 if grey else 3), config.image_size, classes)
     train, test = _parts(good, tests, schema)
@@ -84,7 +85,7 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     part = test if masks is None else MaskedDataset(test, masks)
     marks = [found.digest for found in scans]
     mark = fingerprint(marks[: len(good)], marks[len(good) :])
-    return Source(base.name, "not stated (your own data)", train, part, schema, mark, (*notes, *left, *facts))
+    return Source(base.name, "not stated (your own data)", train, part, schema, mark, (*notes, *shared, *left, *facts))
 
 
 _LAYOUT = (
@@ -111,6 +112,20 @@ def _images(folder: Path) -> list[Path]:
     if not files:
         raise UserError(f"There are no images in {folder}. {_LAYOUT}")
     return files
+
+
+def _in_both(base: Path, tests: list[tuple[Path, int]], scans: Sequence[Scan], count: int) -> tuple[str, ...]:
+    """A note on test images that are among the first `count` scans too, those of the good images to learn from. Raises
+    `UserError` if all good ones are: then no score says anything."""
+    known = {found.digest for found in scans[:count]}
+    twice = [(file, label) for (file, label), found in zip(tests, scans[count:], strict=True) if found.digest in known]
+    if sum(not label for _, label in twice) == sum(not label for _, label in tests):
+        raise UserError(
+            f"Every good test image of {base} is an image to learn from too, so that its score would say nothing. Give "
+            "test/good images of its own."
+        )
+    names = some([str(file.relative_to(base)) for file, _ in twice])
+    return (f"Images to test with that are images to learn from too: {len(twice)} ({names}).",) if twice else ()
 
 
 def _parts(good: list[Path], tests: list[tuple[Path, int]], schema: Schema) -> tuple[FileDataset, FileDataset]:

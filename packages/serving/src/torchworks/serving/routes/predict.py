@@ -11,7 +11,7 @@ from starlette.responses import Response
 from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
 from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, media_type, respond
-from torchworks.serving.image_files import IMAGE_TYPES, is_small
+from torchworks.serving.image_files import IMAGE_TYPES, MISNAMED_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
 
@@ -28,6 +28,7 @@ async def read(request: Request, served: ServedModel) -> Decode:
 async def read_body(request: Request, codec: Codec) -> Decode:
     """The body, and what decodes it by its type."""
     kind = media_type(request)
+    kind = MISNAMED_TYPES.get(kind, kind)
     if kind == "application/json":
         return Decode(partial(codec.from_json, await body_of(request, codec.limits)))
     if kind in IMAGE_TYPES:

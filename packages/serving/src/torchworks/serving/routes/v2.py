@@ -129,6 +129,8 @@ def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays
     if not isinstance(document.get("id"), str | None) or len(document.get("id") or "") > LONGEST_ID:
         raise invalid(f'"id" must be a string of at most {LONGEST_ID} characters.')
     _check_parameters(document)
+    if binary.parameter(document, "classification") is not None:
+        raise invalid('"classification" is a parameter of an output, not of the request.')
     wish.id, wish.outputs = document.get("id"), _wanted(codec, document)
     if len(document["inputs"]) > codec.limits.fields:
         raise Refusal(413, "too_many_fields", f"A request may have {codec.limits.fields} tensors.")
@@ -142,6 +144,11 @@ def _decode(wish: Wish, codec: Codec, body: bytes, length: str | None) -> Arrays
 def _check_parameters(*things: Any) -> None:
     """Raise `Refusal` where a request or tensor wants what would have to be done, and is not."""
     for thing in things:
+        given = thing.get("parameters") if isinstance(thing, dict) else None
+        if not isinstance(given, dict | None):
+            raise invalid('"parameters" must be an object.')
+        if "class_count" in (given or {}):
+            raise invalid('Ask for the best classes by the parameter "classification" of an output.')
         for name, what in UNSUPPORTED.items():
             if binary.parameter(thing, name):
                 raise invalid(f"This service has no {what}, so it takes no parameter {name!r}.")
@@ -157,6 +164,8 @@ def _wanted(codec: Codec, document: dict[str, Any]) -> dict[str, WantedOutput]:
     ):
         raise invalid(f'"outputs" must be a list of objects with the name of an output: {", ".join(known)}.')
     _check_parameters(*outputs)
+    if len({item["name"] for item in outputs}) < len(outputs):
+        raise invalid('"outputs" names an output twice.')
     return {item["name"]: _wanted_output(known[item["name"]], item, all_binary) for item in outputs}
 
 

@@ -71,6 +71,9 @@ def _of_labels(examined: Examined, config: ImageConfig) -> Iterator[Finding]:
     labels, listing, scans = examined.labels, examined.listing, examined.scans
     for kind, faults in by_kind(examined.faults).items():
         level, text = KINDS[kind]
+        level = (
+            "warning" if config.skip_bad and level == "problem" else level
+        )  # what is left is found when it is opened
         named = [str(fault) for fault in faults[:LISTED]]
         more = [f"and {len(faults) - LISTED} more"] if len(faults) > LISTED else []
         yield Finding(level, "\n      ".join([f"{text}: {len(faults)}", *named, *more]))

@@ -123,6 +123,13 @@ def remarks(named: Sequence[tuple[str, MaskFile | None]], meaning: Meaning, name
             "are taken for the class foreground, all others for background."
         ]
     ids = frozenset.union(frozenset(), *(mask.ids for mask in masks)) - {VOID}
+    plain = [name for name, mask in named if mask and VOID in mask.ids and mask.ids <= {0, VOID}]
+    if meaning == "ids" and plain:
+        some = ", ".join(plain[:3]) + ("…" if len(plain) > 3 else "")
+        return [
+            f"Masks of 0 and 255 alone among others with ids of classes: {len(plain)} ({some}). Their 255 is ignored, "
+            "as it is wherever there are ids. If it is a class, give it its number."
+        ]
     if names or meaning != "ids" or not ids or max(ids) < 2 * len(ids) + 8:
         return []
     return [

@@ -41,7 +41,10 @@ def read_voc(path: str) -> Labels:
     pictures = finder.find(base, "JPEGImages") or finder.find(base, "images")
     marked = finder.find(base, "Annotations")
     if pictures is None or marked is None:
-        raise UserError(f"{base} needs the folders Annotations (of XML files) and JPEGImages; it lacks one of them.")
+        lacking = [name for name, there in (("JPEGImages", pictures), ("Annotations", marked)) if there is None]
+        raise UserError(
+            f"{base} needs the folders JPEGImages and Annotations (of XML files); it lacks {' and '.join(lacking)}."
+        )
     files = images_by_stem(pictures, inventory, flat=True)
     faults: list[Fault] = []
     documents = [file for file in entries(marked) if ending(file) == ".xml"]
