@@ -167,7 +167,8 @@ def test_the_card_says_how_it_was_made_what_it_reached_and_on_what(tmp_path, toy
     run.write_card(tmp_path, config=toy_recipes.gan(), result=result, sources=[source], about="A toy.")
     card = (tmp_path / "README.md").read_text()
     for words in (
-        "# gan on ring\n\nThe recipe, ", "below:\n\nA toy.\n", "toy train gan --data ring --seed 3", "| accuracy | 0.9877 |", "| steps | 100 |",
+        "# gan on ring\n\nThe recipe, ", "below:\n\nA toy.\n", "toy train gan --data ring --seed 3",
+        "| accuracy | 0.9877 |", "| steps | 100 |",
         "- **digits**: CC BY 4.0\n  - 1,797 images", "![curves](curves.png)",
         "![last samples](samples/samples-00000100.png)", "- step 40: the discriminator won",
     ):  # fmt: skip
