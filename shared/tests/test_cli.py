@@ -69,7 +69,7 @@ def test_list_prints_what_each_recipe_says_of_itself(toys):
 def test_the_help_of_a_recipe_has_its_options_with_their_presets(toys):
     code, out, _ = toys("train", "gan", "--help")
     assert code == 0
-    for word in ("A GAN with a phase that repeats", "--trainer.steps", "Passes over all phases.", "--out", "--resume"):
+    for word in ("A GAN with a phase that repeats", "--trainer.steps", "Training steps", "--out", "--resume"):
         assert word in out
 
 
