@@ -132,7 +132,7 @@ class Crowd:
             self.counts["closed at the end"] += 1
             return False
         status = int(head[9:12])
-        if status == 503 and self.ending and b'"stopping"' in body:
+        if status == 503 and self.ending and b"The service is stopping" in body:
             self.counts["refused at the end"] += 1
             return False
         if status == 429:  # on a busy machine; whoever is turned away comes again
