@@ -9,19 +9,17 @@ What is said here the application would say as well. Whatever is not plain is le
 or not sent yet, a page of another origin, a wrong key, a challenger that gets a share of the requests.
 """
 
-import re
-
 from pydantic_core import to_json
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from torchworks.serving import addresses
 from torchworks.serving.errors import Refusal
+from torchworks.serving.predict_router import ANSWERS
 from torchworks.serving.request_guard import has_key, id_of
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 
-_MODEL = r"/models/([^/%]+)(?:/versions/([^/%]+))?"
-PATH = re.compile(rf"/v1{_MODEL}/predict|/v2{_MODEL}/infer")
 LONGEST = 1 << 20
 """Bytes of a body that is read only to be thrown away."""
 NOT_PLAIN = ("transfer-encoding", "expect", "origin", "sec-fetch-site")
@@ -37,16 +35,16 @@ class TurningAway:
     def refusal(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
         """The whole answer to a request that is turned away; None for one to be handled."""
         path = url.partition(b"?")[0].decode("latin-1").removeprefix(self._prefix)
-        found = PATH.fullmatch(path) if method == b"POST" else None
-        if found is None:
+        found = addresses.PREDICT.fullmatch(path) if method == b"POST" else None
+        if found is None or (found[1], found[4]) not in ANSWERS:
             return None
-        served = self._served(found[1] or found[3], found[2] or found[4])
+        served = self._served(found[2], found[3])
         if served is None or self.service.draining:
             return None
         refusal = self.service.crowded() or served.batcher.refusal()
         if refusal is None or not self._plain(given := Headers(raw=headers)):
             return None
-        self.service.monitor.note_refused(served.name, served.version, "predict" if found[1] else "v2")
+        self.service.monitor.note_refused(served.name, served.version, "v2" if found[1] == "v2" else "predict")
         return as_http(refusal, id_of(given), path)
 
     def _served(self, name: str, version: str | None) -> ServedModel | None:
