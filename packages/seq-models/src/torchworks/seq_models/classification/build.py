@@ -1,0 +1,76 @@
+"""From a configuration to an experiment of classification: data, net, task, baselines, and the model to save."""
+
+import dataclasses
+
+from torchworks.seq_models.classification.baselines import baselines
+from torchworks.seq_models.classification.config import ClassifierConfig
+from torchworks.seq_models.classification.predictor import new_net
+from torchworks.seq_models.classification.task import Classification
+from torchworks.seq_models.data.tokens import texts_in, tokenized
+from torchworks.seq_models.models.text_cnn import TextCNN
+from torchworks.shared.config import UserError
+from torchworks.shared.data import BucketOrder, Loader, LoaderFactory, Source, TensorDataset, held_out, open_source
+from torchworks.shared.machine.device import Device
+from torchworks.shared.models.trained import TrainedModel
+from torchworks.shared.text import Tokenizer, Words
+from torchworks.shared.training.experiment import Experiment
+
+TOKENIZER = "tokenizer.json"
+
+
+def build(config: ClassifierConfig, device: Device) -> Experiment:
+    """A classifier of the classes of a source. Raises `UserError` for data without texts or classes."""
+    source = open_source(config.data, config.loader)
+    classes = classes_of(source)
+    rest, held = held_out(source.train, config.valid_fraction, config.seed)
+    tokenizer = Words.train(texts_in(rest), size=config.vocabulary)
+    net = new_net(dataclasses.asdict(config.net), len(tokenizer), len(classes))
+    task = Classification(net, lr=config.optim.lr, weight_decay=config.weight_decay)
+    if held is None:
+        task.watch = None  # nothing to select by, so the last state is kept
+    train, valid, test = (tokenized(part, tokenizer, config.longest) for part in (rest, held or rest, source.test))
+    loaders = LoaderFactory(config, device)
+    return Experiment(
+        task=task,
+        train=bucketed(loaders, train),
+        select=loaders.ordered(valid),
+        test=loaders.ordered(test),
+        sources=(source,),
+        models=(_model(config, net, tokenizer, classes, test),),
+        baselines=lambda: baselines(train, test, len(tokenizer)),
+    )
+
+
+def classes_of(source: Source) -> tuple[str, ...]:
+    """The class names. Raises `UserError` unless each text has one of at least two classes."""
+    _, label = source.need("text", "label")
+    if label.shape or len(label.classes) < 2:
+        raise UserError(
+            f"A classifier gives each text one of at least two classes, but those of {source.name} have "
+            f"{'sets of labels' if label.shape else f'only the class {label.classes[0]}'}. Choose other data by --data."
+        )
+    return label.classes
+
+
+def bucketed(loaders: LoaderFactory, dataset: TensorDataset) -> Loader:
+    """Training batches of texts of about the same length."""
+    config, device = loaders.config, loaders.device
+    place = (config.trainer.batch_size, config.seed, device.rank, device.world)
+    order = BucketOrder(len(dataset), *place, lengths=dataset.tensors["tokens_length"])
+    return loaders.training(dataset, order=order)
+
+
+def _model(
+    config: ClassifierConfig, net: TextCNN, tokenizer: Tokenizer, classes: tuple[str, ...], test: TensorDataset
+) -> TrainedModel:
+    return TrainedModel(
+        builder="seq-models-classifier",
+        config={"classes": list(classes), "longest": config.longest, "net": dataclasses.asdict(config.net)},
+        net=net,
+        labels=classes,
+        test=test,
+        inputs={"text": "tokens"},
+        targets={"probability": "label"},
+        preprocessing={"text": {"tokenizer": TOKENIZER}},
+        files={TOKENIZER: tokenizer.to_json()},
+    )
