@@ -29,8 +29,10 @@ class Autoregressive(Protocol):
     vocabulary: int
     """V: tokens are whole numbers in [0, V)."""
     longest: int | None
-    """Most tokens that `start` and all `step`s after it can hold together, of the prompt and generated; None if there
-    is no limit. Of an encoder–decoder: most generated tokens."""
+    """Most tokens that a sequence can have; None if there is no limit. Where generated tokens continue the prompt, both
+    are one sequence. Else the source and the generated tokens are one each."""
+    continues: bool
+    """Whether generated tokens continue the prompt (a language model), or answer it (an encoder–decoder)."""
 
     def start(self, tokens: Tensor, real: Tensor) -> tuple[Tensor, State]:
         """Read prompts, int64 (B, T). `real`, bool (B, T), is False where a row is padded, at its beginning or end; each
