@@ -52,8 +52,8 @@ def min_p(logits: Logits, share: float) -> Logits:
 
 
 def penalize_repetition(logits: Logits, seen: Iterable[int], penalty: float) -> Logits:
-    """Make tokens that were `seen` less probable: of one row (V,), positive logits are divided by `penalty`, negative ones
-    multiplied (Keskar et al. 2019, arXiv:1909.05858, section 4.1)."""
+    """Make tokens that were `seen` less probable: of one row (V,), positive logits are divided by `penalty`, negative
+    ones multiplied (Keskar et al. 2019, arXiv:1909.05858, section 4.1)."""
     tokens = np.unique(np.fromiter(seen, np.int64))
     changed = logits.copy()
     changed[tokens] = np.where(logits[tokens] > 0, logits[tokens] / penalty, logits[tokens] * penalty)

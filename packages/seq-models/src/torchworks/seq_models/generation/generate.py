@@ -4,8 +4,8 @@
         …                                    # int64 (B,): one token of each text, NOTHING where it has ended
     texts = complete(net, prompts, steps=100)
 
-Prompts may differ in length. A text is the same in every batch: rows do not answer to each other, and what is drawn for a
-text depends on the seed, the text's number and the token's place alone.
+Prompts may differ in length. A text is the same in every batch: rows do not answer to each other, and what is drawn for
+a text depends on the seed, the text's number and the token's place alone.
 
 Shape letters: B texts, T tokens of the longest prompt, V tokens of the vocabulary.
 """
@@ -76,8 +76,8 @@ def generate(
 ) -> Iterator[NDArray[np.int64]]:
     """Up to `steps` tokens of each text, one for all at a time: int64 (B,), `NOTHING` where a text has ended.
 
-    The net is in evaluation mode. `numbers` are the texts' numbers, by which they are drawn: 0, 1, … if not given. A text
-    ends after the token `end`, after a sequence of `stop` (both are yielded), or as a whole one of `allowed`.
+    The net is in evaluation mode. `numbers` are the texts' numbers, by which they are drawn: 0, 1, … if not given. A
+    text ends after the token `end`, after a sequence of `stop` (both are yielded), or as a whole one of `allowed`.
 
     A text that outgrows the net's `longest` is continued from its last half: the net forgets what came before.
     Raises `UserError` for prompts that are empty, too long or have tokens that the net does not know.
@@ -89,7 +89,7 @@ def generate(
     alive = texts
     logits, state = _start(net, texts)
     for place in range(steps):
-        tokens = _choose(logits, alive, sampling, seed, allowed)
+        tokens = _choose(logits, alive, sampling, seed, allowed, with_prompt=net.continues)
         for text, token in zip(alive, tokens, strict=True):
             text.generated.append(int(token))
         yield _of_all(texts, alive)
@@ -113,7 +113,9 @@ def check_prompts(net: Autoregressive, prompts: Sequence[Sequence[int]], steps: 
         if not len(prompt):
             raise UserError(f"Prompt {i} is empty: the model needs at least one token to begin with.")
         if net.longest is not None and len(prompt) > net.longest:
-            raise UserError(f"Prompt {i} has {len(prompt)} tokens, but the model reads {net.longest} at most: shorten it.")
+            raise UserError(
+                f"Prompt {i} has {len(prompt)} tokens, but the model reads {net.longest} at most: shorten it."
+            )
         wrong = [token for token in prompt if not 0 <= token < net.vocabulary]
         if wrong:
             raise UserError(
@@ -155,12 +157,18 @@ def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: Sta
 
 
 def _choose(
-    logits: Tensor, texts: list[Text], sampling: Sampling, seed: int, allowed: AllowedSequences | None
+    logits: Tensor,
+    texts: list[Text],
+    sampling: Sampling,
+    seed: int,
+    allowed: AllowedSequences | None,
+    *,
+    with_prompt: bool,
 ) -> NDArray[np.int64]:
     values = logits.detach().float().cpu().numpy()
     if allowed is not None:
         values = np.stack([allowed.restrict(row, text.generated) for row, text in zip(values, texts, strict=True)])
-    seen = [text.tokens for text in texts] if sampling.repetition_penalty != 1 else [[]] * len(texts)
+    seen = [text.tokens if with_prompt else text.generated for text in texts]
     numbers, places = [text.number for text in texts], [len(text.generated) for text in texts]
     return sampling.choose(values, seen=seen, seed=seed, rows=numbers, places=places)
 

@@ -35,8 +35,8 @@ class Autoregressive(Protocol):
     """Whether generated tokens continue the prompt (a language model), or answer it (an encoder–decoder)."""
 
     def start(self, tokens: Tensor, real: Tensor) -> tuple[Tensor, State]:
-        """Read prompts, int64 (B, T). `real`, bool (B, T), is False where a row is padded, at its beginning or end; each
-        row has at least one real token. Returns float logits (B, V) of the token after each row, and the state."""
+        """Read prompts, int64 (B, T). `real`, bool (B, T), is False where a row is padded, at its beginning or end;
+        each row has at least one real token. Returns float logits (B, V) of the token after each row, and the state."""
         ...
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:

@@ -11,19 +11,19 @@ decides how much of the value is taken:
 `attention_equations` is equation 1 as it stands. `attention` is the same by PyTorch's fused operator, which holds no
 T × S matrix of weights; tests hold the two together in float64, with gradients.
 
-Which tokens a token may look at is a mask, True where it may (`visible`): all real ones (an encoder), those up to itself
-(a decoder: `causal`), those at most `window` tokens away (Beltagy et al. 2020, arXiv:2004.05150, section 3.1). A query
-that may look at nothing takes 0, where the equation has 0/0. Masks of `visible` leave none such: padding looks at itself,
-so that no graph of any runtime makes a NaN of it, and nobody looks at padding.
+Which tokens a token may look at is a mask, True where it may (`visible`): all real ones (an encoder), those up to
+itself (a decoder: `causal`), those at most `window` tokens away (Beltagy et al. 2020, arXiv:2004.05150, section 3.1). A
+query that may look at nothing takes 0, where the equation has 0/0. Masks of `visible` leave none such: padding looks at
+itself, so that no graph of any runtime makes a NaN of it, and nobody looks at padding.
 
-Where a token stands follows from the mask of real tokens (`positions_of`), never from the place in the tensor, so padding
-at the beginning, at the end or in the middle of a row changes nothing.
+Where a token stands follows from the mask of real tokens (`positions_of`), never from the place in the tensor, so
+padding at the beginning, at the end or in the middle of a row changes nothing.
 
 - Grouped queries (Ainslie et al. 2023, arXiv:2305.13245): g < h heads of keys and values, each for h / g heads of
   queries; g = 1 is multi-query attention. The cache is h / g times smaller.
-- Rotary positions (Su et al. 2021, arXiv:2104.09864, equation 34): queries and keys are rotated by angles that grow with
-  the position, so their product knows the distance only. Neighboring channels (2i, 2i + 1) are a pair, as in the paper;
-  some implementations pair channel i with i + d/2, which is another order of the same channels.
+- Rotary positions (Su et al. 2021, arXiv:2104.09864, equation 34): queries and keys are rotated by angles that grow
+  with the position, so their product knows the distance only. Neighboring channels (2i, 2i + 1) are a pair, as in the
+  paper; some implementations pair channel i with i + d/2, which is another order of the same channels.
 - A cache holds the keys and values of earlier tokens, so that a new token costs one query and not T of them.
 
 Shape letters: B rows, T tokens that ask, S tokens that answer, E embed_dim, h heads of queries, g heads of keys and
@@ -39,18 +39,32 @@ from torch import Tensor, nn
 # ------------------------------------------------------------------------------------------ equation 1, twice
 
 
-def attention_equations(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, bias: Tensor | None = None, scale: float | None = None
+def attention_weights(
+    q: Tensor, k: Tensor, mask: Tensor | None = None, *, bias: Tensor | None = None, scale: float | None = None
 ) -> Tensor:
-    """Queries (B, h, T, d), keys and values (B, g, S, d) → (B, h, T, d); see `attention` for the rest."""
-    groups = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)  # (B, h, S, d)
+    """softmax(Q Kᵀ / √d): how much each of T queries (B, h, T, d) takes of each of S keys (B, g, S, d), (B, h, T, S).
+    Each row sums to 1, or is 0 where a query may look at nothing; see `attention` for the rest."""
+    k = k.repeat_interleave(q.shape[1] // k.shape[1], 1)  # (B, h, S, d)
     scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5 if scale is None else scale)  # (B, h, T, S)
     if bias is not None:
         scores = scores + bias
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
-    return _softmax_or_zero(scores) @ v
+    return _softmax_or_zero(scores)
+
+
+def attention_equations(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None = None,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """Queries (B, h, T, d), keys and values (B, g, S, d) → (B, h, T, d): equation 1."""
+    v = v.repeat_interleave(q.shape[1] // v.shape[1], 1)  # (B, h, S, d)
+    return attention_weights(q, k, mask, bias=bias, scale=scale) @ v
 
 
 def _softmax_or_zero(scores: Tensor) -> Tensor:
@@ -111,6 +125,30 @@ def visible(real: Tensor, new: int | None = None, *, causal: bool = False, windo
         seen = seen & ((asks - answers).abs() < window)
     itself = places[size - new :, None] == places
     return (seen | itself)[:, None]
+
+
+def mask_and_positions(
+    real: Tensor | None, used: int, tokens: Tensor, *, causal: bool = True
+) -> tuple[Tensor | None, Tensor]:
+    """Where new `tokens` (B, T) may look, after `used` (S) in a cache: bool (B, 1, T, S + T), or None; and the
+    positions of all, int64 (B or 1, S + T). `real` is bool (B, S + T), or None if all are real.
+
+    None stands for: anywhere, if they are one token or not `causal`; else for the lower triangle.
+    """
+    new = tokens.shape[1]
+    if real is not None:
+        return visible(real, new, causal=causal), positions_of(real)
+    assert used == 0 or new == 1, "several tokens after a cache need `real`"
+    return None, torch.arange(used + new, device=tokens.device)[None]
+
+
+def last_real(hidden: Tensor, real: Tensor) -> Tensor:
+    """What stands at each row's last real token: (B, T, E) → (B, E)."""
+    if hidden.shape[1] == 1:
+        return hidden[:, 0]
+    places = torch.arange(real.shape[1], device=real.device)
+    last = (real * places).argmax(1)  # (B,)
+    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[2]))[:, 0]
 
 
 def rotary(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
@@ -223,9 +261,13 @@ class MultiHeadAttention(nn.Module):
 
     def look_at(self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor | None = None) -> Tensor:
         """Tokens look at other tokens, whose `keys_values` are known (a decoder at the source)."""
+        return self._output(self.queries(x), *keys_values, mask, False)
+
+    def queries(self, x: Tensor) -> Tensor:
+        """What tokens (B, T, E) ask others: (B, h, T, d)."""
         width = self.out_proj.in_features
         q = F.linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width])  # (B, T, E)
-        return self._output(q.unflatten(2, (self.num_heads, -1)).transpose(1, 2), *keys_values, mask, False)
+        return q.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
 
     def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (B, S, E) answer to those that look at them: keys and values, (B, g, S, d) each."""

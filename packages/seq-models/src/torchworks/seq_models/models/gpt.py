@@ -1,11 +1,11 @@
 """GPT: a Transformer that reads from left to right and predicts the next token.
 
 Radford et al. 2018, "Improving Language Understanding by Generative Pre-Training", and 2019, "Language Models are
-Unsupervised Multitask Learners" (GPT-2), whose layout and names of parameters (Hugging Face's `GPT2LMHeadModel`) this is:
-its published weights load as they are.
+Unsupervised Multitask Learners" (GPT-2), whose layout and names of parameters (Hugging Face's `GPT2LMHeadModel`) this
+is: its published weights load as they are.
 
-The idea: one stack of equal blocks, each of attention to earlier tokens and of two layers over each token by itself, both
-added to what came in. The logits of the next token are products with the embeddings of all tokens.
+The idea: one stack of equal blocks, each of attention to earlier tokens and of two layers over each token by itself,
+both added to what came in. The logits of the next token are products with the embeddings of all tokens.
 
     h_0 = U W_e + W_p                                                (GPT, equation 2)
     h_l = block(h_{l-1})
@@ -19,12 +19,14 @@ branch divided by √(2 L).
 earlier tokens in a cache; `cached` is both of them without any writing into tensors, for export: one graph in which the
 cache may be empty (S = 0).
 
-Shape letters: B rows, T tokens, S tokens in the cache, V vocabulary, E embed_dim, L depth, h heads, d channels of a head.
+Shape letters: B rows, T tokens, S tokens in the cache, V vocabulary, E embed_dim, L depth, h heads, d channels of a
+head.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +39,8 @@ from torchworks.seq_models.models.attention import (
     LayerCache,
     attention,
     check_heads,
-    positions_of,
-    visible,
+    last_real,
+    mask_and_positions,
     with_room,
 )
 from torchworks.seq_models.models.tied import TiedNet
@@ -47,7 +49,7 @@ from torchworks.seq_models.models.tied import TiedNet
 class GPT(TiedNet):
     """Tokens, int64 (B, T) in [0, `vocabulary`), T up to `context`, → logits (B, T, V) of the token after each."""
 
-    tied: ClassVar[Mapping[str, str]] = {"lm_head.weight": "transformer.wte.weight"}
+    tied = MappingProxyType({"lm_head.weight": "transformer.wte.weight"})
 
     def __init__(
         self,
@@ -75,8 +77,8 @@ class GPT(TiedNet):
 
     @torch.no_grad()
     def start(self, tokens: Tensor, real: Tensor) -> tuple[Tensor, State]:
-        """See `generation.protocol`. The state: `cache` (B, L, 2, h, C, d) with room for C tokens, and `real` (B, S), which
-        of its first S places hold tokens."""
+        """See `generation.protocol`. The state: `cache` (B, L, 2, h, C, d) with room for C tokens, and `real` (B, S),
+        which of its first S places hold tokens."""
         empty = {"cache": self.empty_cache(len(tokens)), "real": real[:, :0]}
         return self._advance(tokens, real, empty)
 
@@ -97,9 +99,9 @@ class GPT(TiedNet):
     def cached(self, tokens: Tensor, real: Tensor, cache: Tensor, cache_real: Tensor) -> tuple[Tensor, Tensor]:
         """`start` and `step` as one function that writes into no tensor, for export.
 
-        New `tokens`, int64 (B, T), which of them are `real` (B, T), the `cache` (B, L, 2, h, S, d) of earlier ones, S ≥ 0,
-        and which of those are real, (B, S). Returns logits (B, V) of the token after each row's last real one, and the
-        cache with the new tokens, (B, L, 2, h, S + T, d).
+        New `tokens`, int64 (B, T), which of them are `real` (B, T), the `cache` (B, L, 2, h, S, d) of earlier ones, S ≥
+        0, and which of those are real, (B, S). Returns logits (B, V) of the token after each row's last real one, and
+        the cache with the new tokens, (B, L, 2, h, S + T, d).
         """
         layers = [ConcatenatedCache(layer) for layer in cache.unbind(1)]
         hidden = self.transformer(tokens, torch.cat([cache_real, real], 1), layers, cache.shape[4])
@@ -109,15 +111,6 @@ class GPT(TiedNet):
         """The cache of `rows` rows without tokens: (B, L, 2, h, 0, d)."""
         heads, weight = self.transformer.num_heads, self.transformer.wte.weight
         return weight.new_zeros((rows, len(self.transformer.h), 2, heads, 0, weight.shape[1] // heads))
-
-
-def last_real(hidden: Tensor, real: Tensor) -> Tensor:
-    """What stands at each row's last real token: (B, T, E) → (B, E)."""
-    if hidden.shape[1] == 1:
-        return hidden[:, 0]
-    places = torch.arange(real.shape[1], device=real.device)
-    last = (real * places).argmax(1)  # (B,)
-    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[2]))[:, 0]
 
 
 class GPTStack(nn.Module):
@@ -140,15 +133,10 @@ class GPTStack(nn.Module):
     def forward(
         self, tokens: Tensor, real: Tensor | None, caches: Sequence[LayerCache] | None = None, used: int = 0
     ) -> Tensor:
-        """`real` (B, S + T) of the tokens in the `caches`, `used` (S) in number, and of the new ones; None if all are."""
-        new = tokens.shape[1]
-        if real is None:
-            mask, positions = None, torch.arange(used, used + new, device=tokens.device)
-        else:
-            mask, positions = visible(real, new, causal=True), positions_of(real)[:, used:]
-        # With no mask, a single new token may look at all of the cache, and several are at the beginning of the text.
-        assert real is not None or used == 0 or new == 1, "several tokens after a cache need a mask"
-        x = self.drop(self.wte(tokens) + self.wpe(positions))
+        """`real` (B, S + T) of the tokens in the `caches`, `used` (S) in number, and of the new ones; None if all
+        are."""
+        mask, positions = mask_and_positions(real, used, tokens)
+        x = self.drop(self.wte(tokens) + self.wpe(positions[:, used:]))
         for i, block in enumerate(self.h):
             x = block(x, mask, None if caches is None else caches[i])
         return self.ln_f(x)

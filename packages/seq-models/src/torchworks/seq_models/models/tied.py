@@ -5,7 +5,8 @@ file holds it twice; either kind loads.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torchworks.shared.config import UserError
 class TiedNet(nn.Module):
     """A net whose `tied` maps each name that a reference has too many to the name that stays."""
 
-    tied: ClassVar[Mapping[str, str]] = {}
+    tied: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self) -> None:
         super().__init__()
