@@ -128,8 +128,8 @@ def visible(real: Tensor, new: int | None = None, *, causal: bool = False, windo
 
 
 def newest(values: Tensor, new: int) -> Tensor:
-    """The last `new` of each row: (B, S) → (B, new). By numbers, as a slice would fix in an exported graph whether new =
-    S."""
+    """The last `new` of each row: (B, S) → (B, new). By numbers: a slice would fix in an exported graph whether it is
+    the whole row."""
     return values[:, torch.arange(new, device=values.device) + (values.shape[1] - new)]
 
 
