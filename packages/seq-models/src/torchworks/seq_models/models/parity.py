@@ -32,6 +32,17 @@ ORACLES: dict[str, str] = {
     "LSTM, 2 layers, both directions, lengths": f"{_HERE}.torch_nn:lstm_lengths",
     "GRU": f"{_HERE}.torch_nn:gru",
     "GRU, 2 layers, both directions, lengths": f"{_HERE}.torch_nn:gru_lengths",
+    "multi-head attention": f"{_HERE}.torch_attention:multi_head",
+    "Transformer encoder": f"{_HERE}.torch_attention:encoder",
+    "Transformer encoder, pre-norm": f"{_HERE}.torch_attention:encoder_pre_norm",
+    "Transformer decoder": f"{_HERE}.torch_attention:decoder",
+    "Transformer decoder, pre-norm": f"{_HERE}.torch_attention:decoder_pre_norm",
+    "GPT-2": f"{_HERE}.hugging_face:gpt2",
+    "BERT": f"{_HERE}.hugging_face:bert_model",
+    "BERT, masked tokens": f"{_HERE}.hugging_face:bert_masked_lm",
+    "BERT, classes": f"{_HERE}.hugging_face:bert_classification",
+    "T5": f"{_HERE}.hugging_face:t5_relu",
+    "T5 1.1": f"{_HERE}.hugging_face:t5_gated",
 }
 """Where the comparison of each architecture is made, as "module:function"."""
 

@@ -17,6 +17,12 @@ MODELS: dict[str, str] = {
     "rnn": "recurrent:RNN",
     "lstm": "recurrent:LSTM",
     "gru": "recurrent:GRU",
+    "transformer": "transformer:Transformer",
+    "gpt": "gpt:GPT",
+    "bert": "bert:BERT",
+    "bert_masked_lm": "bert:BERTForMaskedLM",
+    "bert_classification": "bert:BERTForClassification",
+    "t5": "t5:T5",
 }
 """The module of this folder and the class of each model."""
 

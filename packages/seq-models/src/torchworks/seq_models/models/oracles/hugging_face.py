@@ -9,6 +9,7 @@ import transformers
 from torch import Tensor, nn
 
 from torchworks.seq_models.models import bert, gpt, t5
+from torchworks.seq_models.models.oracles.torch_attention import real_of
 from torchworks.seq_models.models.parity import Comparison, Sizes
 from torchworks.shared.testing import randomize
 
@@ -43,7 +44,9 @@ def bert_model() -> Comparison:
     """Hidden states and pooled vectors of rows padded at their end."""
     config = bert_config()
     ours = bert.BERT(**bert.options_of(config.to_dict()))
-    return of_texts("BertModel", ours, transformers.BertModel(config), _hidden_and_pooled, _references_hidden_and_pooled)
+    return of_texts(
+        "BertModel", ours, transformers.BertModel(config), _hidden_and_pooled, _references_hidden_and_pooled
+    )
 
 
 def bert_masked_lm() -> Comparison:
@@ -179,13 +182,6 @@ def tokens_of(sizes: Sizes, length: str, high: int = VOCABULARY) -> Tensor:
     """Random tokens, int64 (N, T)."""
     generator = torch.Generator().manual_seed(sizes[length])
     return torch.randint(0, high, (sizes["N"], sizes[length]), generator=generator)
-
-
-def real_of(sizes: Sizes, length: str) -> Tensor:
-    """Rows of 1 to T real tokens, one of them of T: bool (N, T)."""
-    lengths = torch.arange(sizes["N"]).flip(0) * -2 + sizes[length]
-    lengths = lengths.clamp_min(1)
-    return torch.arange(sizes[length]) < lengths[:, None]
 
 
 def _hidden_and_pooled(net: Any, tokens: Tensor, real: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
