@@ -1,5 +1,7 @@
 """Generation: texts are the same in any batch and with any cache, endings end, mistakes are named."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -107,7 +109,7 @@ def test_a_text_ends_after_the_end_token_or_a_stop_sequence():
     stopped = complete(net, PROMPTS, steps=30, sampling=sampling, stop=[stop])
     for text, with_end, with_stop in zip(free, ended, stopped, strict=True):
         assert with_end == (text[: text.index(end) + 1] if end in text else text)
-        pairs = list(zip(text, text[1:], strict=False))
+        pairs = list(itertools.pairwise(text))
         assert with_stop == (text[: pairs.index(tuple(stop)) + 2] if tuple(stop) in pairs else text)
 
 
