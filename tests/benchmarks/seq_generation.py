@@ -88,7 +88,12 @@ def generators(size: Size, rows: int, steps: int) -> dict[str, Callable[[], list
 
 def training_loops(size: Size, rows: int, length: int) -> dict[str, Loop]:
     """Training steps of either net, `rows` texts of `length` tokens each."""
-    ours, theirs = (net.train() for net in nets(size))
+    return loops_of(*nets(size), rows, length)
+
+
+def loops_of(ours: GPT, theirs: transformers.GPT2LMHeadModel, rows: int, length: int) -> dict[str, Loop]:
+    ours.train()
+    theirs.train()
 
     def logits_of_theirs(tokens: Tensor) -> Tensor:
         return theirs(input_ids=tokens, use_cache=False).logits
