@@ -1,5 +1,8 @@
 """Choosing the next token: restrictions equal to those of transformers, and draws by seed, row and place."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -138,3 +141,9 @@ def test_one_that_begins_another_needs_an_end_token():
 def test_an_empty_set_or_text_is_refused(sequences: list[list[int]]):
     with pytest.raises(UserError, match="needs at least one, and none may be empty"):
         AllowedSequences(sequences)
+
+
+def test_it_is_imported_without_torch():
+    modules = "torchworks.shared.text.sampling, torchworks.shared.text.allowed"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

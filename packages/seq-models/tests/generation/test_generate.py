@@ -176,12 +176,30 @@ def test_an_answer_longer_than_the_positions_is_refused():
         complete(net, [[1, 2]], steps=6)
 
 
+def test_a_net_that_reads_another_vocabulary_than_it_writes_takes_all_of_it():
+    net = Transformer(50, 9, embed_dim=16, num_heads=2, ff_dim=8).eval()
+    assert len(complete(net, [[49]], steps=3)[0]) == 3
+    with pytest.raises(UserError, match="the token 50, but the model knows those from 0 to 49 only"):
+        complete(net, [[50]], steps=3)
+
+
+def test_no_prompts_give_no_texts():
+    assert complete(gpt(), [], steps=3) == []
+
+
 def test_weights_that_are_no_numbers_are_named():
     net = gpt()
     with torch.no_grad():
         net.transformer.ln_f.bias[0] = torch.nan
     with pytest.raises(UserError, match="logits of text 0 are not numbers"):
         complete(net, [[1]], steps=1)
+
+
+@pytest.mark.parametrize("make", [gpt, t5, transformer])
+def test_under_bf16_autocast_texts_are_generated_too(make):
+    with torch.autocast("cpu", torch.bfloat16):
+        texts = complete(make().float(), PROMPTS, steps=5)
+    assert [len(text) for text in texts] == [5] * len(PROMPTS)
 
 
 def test_nets_keep_the_protocol():

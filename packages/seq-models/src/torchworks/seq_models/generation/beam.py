@@ -98,6 +98,8 @@ def beam_search(
     An answer is complete after the token `end`, as a whole one of `allowed`, or at `steps` tokens. Raises `UserError`
     as `generate` does, and if prompt and answer do not fit into the net together."""
     check_prompts(net, prompts, steps)
+    if not len(prompts):
+        return []
     if net.continues and net.longest is not None and max(map(len, prompts)) + steps > net.longest:
         raise UserError(
             f"Beam search cannot forget: prompt and answer together may have {net.longest} tokens, but the longest "
