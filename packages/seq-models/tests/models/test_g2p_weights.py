@@ -15,8 +15,8 @@ from torchworks.seq_models.models.recurrent import GRU
 
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
 OTHERS = (
-    "B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "UW", "V", "W",
-    "Y", "Z", "ZH",
+    "B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "UW", "V",
+    "W", "Y", "Z", "ZH",
 )  # fmt: skip
 SOUNDS = ["<pad>", "<unk>", "<s>", "</s>", *sorted([*OTHERS, *(v + stress for v in VOWELS for stress in "012")])]
 LETTERS = {letter: number for number, letter in enumerate(ascii_lowercase, 3)}
