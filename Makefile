@@ -35,7 +35,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make types              check types
 ## make bench              measure the trainer's speed beside others
 ## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
-## make bench-seq-models   measure generation and training of sequence models beside others
+## make bench-seq-models   measure nets of sequences, and texts from them, beside others
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
@@ -118,7 +118,7 @@ bench-cnn-vision: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_vision.py $(ARGS)
 
 bench-seq-models: | $(UV)
-	@$(ISOLATED) --group peers python tests/benchmarks/bench_seq.py $(ARGS)
+	@$(ISOLATED) --group peers python tests/benchmarks/bench_sequences.py $(ARGS)
 
 bench-serving: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_serving.py $(ARGS)

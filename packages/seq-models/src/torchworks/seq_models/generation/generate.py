@@ -110,8 +110,8 @@ def complete(net: Autoregressive, prompts: Sequence[Sequence[int]], *, steps: in
 
 
 def check_prompts(net: Autoregressive, prompts: Sequence[Sequence[int]], steps: int) -> None:
-    """Raise `UserError` unless the net can read all prompts, and answer them in `steps` tokens. A net that reads another
-    vocabulary than it writes has its size as `source_vocabulary`."""
+    """Raise `UserError` unless the net can read all prompts, and answer them in `steps` tokens. A net that reads
+    another vocabulary than it writes has its size as `source_vocabulary`."""
     vocabulary = getattr(net, "source_vocabulary", net.vocabulary)
     for i, prompt in enumerate(prompts):
         if not len(prompt):

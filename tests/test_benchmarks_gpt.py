@@ -1,4 +1,4 @@
-"""Promises of the benchmarks of sequence models: what they compare is alike."""
+"""Promises of the benchmarks of a GPT: what they compare is alike."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
-import bench_seq
+import gpt_speed
 import seq_generation
 from race import Times, race
-from rich.console import Console
 
 TINY = seq_generation.Size(1, 32)
 
@@ -36,5 +35,9 @@ def test_both_train_to_the_same_weights():
 def test_a_target_is_met_by_the_median_ratio_of_times():
     ours, theirs = Times((1.0, 2.0, 1.0), (1.0, 2.0, 1.0)), Times((2.0, 2.0, 3.0), (2.0, 2.0, 3.0))
     times = {seq_generation.OURS: ours, seq_generation.THEIRS: theirs}
-    target = bench_seq._compare(Console(quiet=True), "generation", times, 100, wanted=1.9)
+    tables = {"training, tiny": times}
+    (target,) = gpt_speed.targets(tables)
     assert (target.measured, target.met) == ("2.00 ×", True)
+    assert not gpt_speed.targets({"greedy generation": {seq_generation.OURS: theirs, seq_generation.THEIRS: theirs}})[
+        0
+    ].met
