@@ -3,10 +3,10 @@
     make bench-seq-models            some minutes; ARGS="--quick" for a first look
     uv run --group peers python tests/benchmarks/bench_sequences.py --out FILE
 
-Prints and saves as JSON: recurrent layers beside torch.nn's (recurrent_step.py), greedy generation and training steps of
-a GPT beside transformers' with the same weights (seq_generation.py). What a table compares takes turns within one
-process, one thread each (race.py). It ends with the targets and whether they are met; it never fails because
-of one. Let the machine do nothing else meanwhile.
+Prints and saves as JSON: recurrent layers beside torch.nn's (recurrent_step.py), greedy generation and training steps
+of a GPT beside transformers' with the same weights (seq_generation.py). What a table compares takes turns within one
+process, one thread each (race.py). It ends with the targets and whether they are met; it never fails because of one.
+Let the machine do nothing else meanwhile.
 """
 
 import argparse
