@@ -202,6 +202,15 @@ def test_under_bf16_autocast_texts_are_generated_too(make):
     assert [len(text) for text in texts] == [5] * len(PROMPTS)
 
 
+def test_a_net_trains_on_after_it_has_generated_also_within_one_autocast():
+    net = gpt().float()
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            complete(net, PROMPTS, steps=2)
+            net(torch.tensor(PROMPTS[:1])).float().sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
 def test_nets_keep_the_protocol():
     nets: list[Autoregressive] = [gpt(), t5(), transformer()]  # checked by the type checker, too
     for net in nets:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchworks.seq_models.generation.generate import check_prompts, on_device, padded
+from torchworks.seq_models.generation.generate import check_prompts, on_device, padded, without_gradients
 from torchworks.seq_models.generation.protocol import Autoregressive, select
 from torchworks.shared.config import UserError
 from torchworks.shared.text.allowed import AllowedSequences
@@ -106,7 +106,7 @@ def beam_search(
             f"prompt has {max(map(len, prompts))} and {steps} more are asked for."
         )
     searches = [Search(beams, length_penalty, end, allowed) for _ in prompts]
-    with torch.no_grad():
+    with without_gradients():
         logits, state = net.start(*on_device(net, *padded(prompts)))
         for place in range(steps):
             parents = _extend_all(searches, _log_softmax(logits), last=place == steps - 1)

@@ -11,6 +11,7 @@ Shape letters: B texts, T tokens of the longest prompt, V tokens of the vocabula
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,7 +145,7 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 def _start(net: Autoregressive, texts: list[Text]) -> tuple[Tensor, State]:
     read = [text.tokens[text.begin :] if net.continues else text.prompt for text in texts]
-    with torch.no_grad():
+    with without_gradients():
         return net.start(*on_device(net, *padded(read)))
 
 
@@ -156,7 +157,7 @@ def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: Sta
             if text.read > net.longest:
                 text.begin = len(text.tokens) - max(1, net.longest // 2)
         return _start(net, texts)
-    with torch.no_grad():
+    with without_gradients():
         return net.step(*on_device(net, torch.from_numpy(tokens)), state)
 
 
@@ -181,6 +182,14 @@ def _of_all(texts: list[Text], alive: list[Text]) -> NDArray[np.int64]:
     """The newest token of each text, if it is alive."""
     going = {id(text) for text in alive}
     return np.array([text.generated[-1] if id(text) in going else NOTHING for text in texts], np.int64)
+
+
+def without_gradients() -> AbstractContextManager:
+    """Inference mode, in which a small net is quicker by a tenth than without gradients alone. Not under autocast: that
+    keeps the weights it has cast, and training could not use those of inference mode."""
+    if any(map(torch.is_autocast_enabled, ("cpu", "cuda"))):
+        return torch.no_grad()
+    return torch.inference_mode()
 
 
 def on_device(net: Autoregressive, *tensors: Tensor) -> list[Tensor]:
