@@ -165,6 +165,16 @@ def test_an_export_takes_any_length_with_its_lengths_and_once_more():
     assert [exported_difference(found) < 1e-5 for _ in range(2)] == [True, True]
 
 
+@torch.no_grad()
+def test_an_export_of_one_length_forbids_no_later_one_of_any():
+    net = recurrent.GRU(C, H).eval()
+    for shapes in ({}, {0: torch.export.Dim("T", min=1)}):
+        program = torch.export.export(net, (torch.randn(T, N, C),), dynamic_shapes=(shapes,)).module()
+    for length in (1, T, 17):
+        x = torch.randn(length, N, C)
+        torch.testing.assert_close(program(x), net(x))
+
+
 def test_an_export_continues_from_a_state():
     net = WithState(recurrent.LSTM(C, H))
 

@@ -315,7 +315,13 @@ def loop(step: Step, state: State, moments: tuple[Tensor, ...]) -> tuple[State, 
 
 
 def scan(step: Step, state: State, moments: tuple[Tensor, ...]) -> tuple[State, Tensor]:
-    """The loop as one operator of a graph, for any number of moments."""
+    """The loop as one operator of a graph, for any number of moments.
+
+    The operator compiles the step, and asks first whether what it compiled for an earlier export fits. If that had a
+    fixed length, the answer would become a rule of this export: any length but that one. So the cache is emptied.
+    """
     from torch._higher_order_ops import scan as scan_operator
 
+    if not torch.compiler.is_dynamo_compiling():
+        torch.compiler.reset()
     return scan_operator(step, tuple(state), moments)
