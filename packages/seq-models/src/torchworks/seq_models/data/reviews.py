@@ -41,7 +41,7 @@ NEGATIVE = (
     "dull", "clumsy", "awful", "tedious", "shoddy", "bland", "careless", "dreadful", "irritating", "feeble",
     "sloppy", "gloomy", "pointless", "noisy", "cheap", "messy", "hollow", "stale", "dismal", "lame",
 )  # fmt: skip
-AFFIRMING = ("really", "quite", "truly", "rather", "simply")
+AFFIRMING = ("", "", "really", "quite", "truly", "rather", "simply")
 DENYING = ("hardly", "never", "not at all", "anything but", "far from")
 """Before an opinion, they turn it round."""
 ASPECTS = (
@@ -168,7 +168,8 @@ class Writer:
             if words[0] != words[1] and _is_held_back(*words) == self.test:
                 break
         before = [draw.choice(DENYING if each else AFFIRMING) for each in negated]
-        return [(f"{before[0]} {words[0]}", good), (f"{before[1]} {words[1]}", not good)]
+        said = [f"{each} {word}".strip() for each, word in zip(before, words, strict=True)]
+        return [(said[0], good), (said[1], not good)]
 
     def _filled(self, text: str) -> str:
         a, b = self.random.sample(self.aspects, 2)
