@@ -15,3 +15,34 @@ def classify_text() -> ClassifierConfig:
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250),
     )
+
+
+def classify_spam() -> ClassifierConfig:
+    """Spam whose words are disguised by signs that were not seen in training, by its characters.
+
+    seq-models train classify-spam
+    """
+    return ClassifierConfig(
+        recipe="classify-spam",
+        data="spam",
+        tokenizer="characters",
+        unknown_rate=0.1,
+        net=NetConfig(widths=(2, 4, 6, 8)),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=600, batch_size=64, eval_every=200),
+    )
+
+
+def classify_languages() -> ClassifierConfig:
+    """The language of a short phrase, of 14, by its characters.
+
+    seq-models train classify-languages
+    """
+    return ClassifierConfig(
+        recipe="classify-languages",
+        data="languages",
+        tokenizer="characters",
+        net=NetConfig(widths=(1, 2, 3, 4, 5), filters=96),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=2000, batch_size=64, eval_every=500),
+    )
