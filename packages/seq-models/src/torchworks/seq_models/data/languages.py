@@ -5,8 +5,8 @@ Freudentränen"), as they are in the files of the package emoji, which are read 
 are left out, being the same phrase again.
 
 Emojis are split, not phrases: no emoji of the test part is named in the training part in any language, and a phrase
-that two emojis share is not in both. Many names are the same in several languages ("robot", "Andorra"), so nobody can reach
-100 %: the notes of the source state the ceiling of its test part.
+that two emojis share is not in both. Many names are the same in several languages ("robot", "Andorra"), so nobody can
+reach 100 %: the notes of the source state the ceiling of its test part.
 """
 
 import json

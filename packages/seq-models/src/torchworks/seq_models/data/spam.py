@@ -10,7 +10,7 @@ itself tells anything. **The test part uses signs and separators that do not occ
 sees what is left of a disguised word; to a model of words each disguise is a new, unknown word.
 
 Options: `spam:train=6000,test=2000,disguise=70`: numbers of messages, half of each class, and the percentage of telling
-words that are disguised. Whoever guesses at disguised words of the test part and knows all others reaches 65 % with
+words that are disguised. Whoever guesses at disguised words of the test part and knows all others reaches about 65 % with
 `disguise=70`; a reader reaches about 100 %.
 """
 
@@ -31,7 +31,8 @@ WORDS = {
     ),
     "ham": (
         "soup", "tickets", "homework", "garden", "piano", "dentist", "breakfast", "bicycle", "recital", "museum",
-        "umbrella", "sandwich", "library", "hospital", "football", "painting", "birthday", "kitchen", "airport", "cousin",
+        "umbrella", "sandwich", "library", "hospital", "football", "painting", "birthday", "kitchen", "airport",
+        "cousin",
     ),
 }  # fmt: skip
 """What messages are about."""
