@@ -2,9 +2,9 @@
 
 Schuster and Nakajima 2012, "Japanese and Korean voice search" (section 3); the text is cleaned and split as by Devlin
 et al. 2019, "BERT" (arXiv:1810.04805), and its published code. Encoding gives the ids of Hugging Face's `tokenizers`
-with `BertNormalizer`, `BertPreTokenizer` and `WordPiece`; but for a few hundred rare characters that Unicode added after
-version 8 (2015), which that library does not count as accents, punctuation or capital letters yet, and for special
-tokens that are written in a text, which stay text here.
+with `BertNormalizer`, `BertPreTokenizer` and `WordPiece`; but for a few hundred rare characters that Unicode added
+after version 8 (2015), which that library does not count as accents, punctuation or capital letters yet, and for
+special tokens that are written in a text, which stay text here.
 
 Schuster and Nakajima merge the pair of parts that makes the training texts most likely. `tokenizers` takes the pair
 that occurs most, as byte-pair encoding does, and so does `train` here: its vocabularies are that library's.
@@ -118,7 +118,7 @@ class WordPiece(Tokenizer):
         return 2 if self.add_special_tokens else 0  # a text of spaces has none
 
     def _parts(self, word: str) -> tuple[int, ...]:
-        """The ids of one word: the longest part that the vocabulary has, then the longest that can follow, and so on."""
+        """The ids of one word: the longest part that the vocabulary has, the longest that can follow, and so on."""
         if len(word) > LONGEST_WORD:
             return (self.unknown,)
         ids: list[int] = []
