@@ -1,0 +1,1 @@
+"""Generation: from a net that predicts the next token to whole texts."""
