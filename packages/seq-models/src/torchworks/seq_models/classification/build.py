@@ -24,7 +24,7 @@ from torchworks.shared.data import (
 from torchworks.shared.data.texts import texts_in
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
-from torchworks.shared.text import ByteLevelBPE, Characters, Tokenizer, Words
+from torchworks.shared.text import ByteLevelBPE, Characters, Tokenizer, WordPiece, Words
 from torchworks.shared.training.experiment import Experiment
 
 TOKENIZER = "tokenizer.json"
@@ -80,7 +80,11 @@ def new_tokenizer(config: ClassifierConfig, train: Dataset) -> Tokenizer:
         case "characters":
             tokenizer = Characters.train(texts)
         case "bytes":
-            tokenizer = ByteLevelBPE.train(texts, size=config.vocabulary)
+            tokenizer = ByteLevelBPE.train(texts, size=max(config.vocabulary, 258))
+        case "wordpiece":
+            tokenizer = WordPiece.train(
+                texts, size=config.vocabulary, add_special_tokens=config.net.architecture == "bert"
+            )
     if len(tokenizer) == len(tokenizer.specials):
         raise UserError(
             f"The training texts give no {config.tokenizer} to learn from. Look at the data by `seq-models check`, or "

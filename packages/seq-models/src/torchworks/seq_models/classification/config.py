@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, TextConfig
 
-Architecture = Literal["cnn"]
-Splitting = Literal["words", "characters", "bytes"]
+Architecture = Literal["cnn", "transformer", "bert"]
+Splitting = Literal["words", "characters", "bytes", "wordpiece"]
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,22 @@ class NetConfig(Limited):
     group: ClassVar[str] = "net"
 
     architecture: Architecture = "cnn"
-    """cnn: filters over neighboring tokens (Kim 2014)."""
+    """cnn: filters over neighboring tokens (Kim 2014). transformer: an encoder, and the mean of its tokens. bert: an
+    encoder that reads [CLS], for --tokenizer wordpiece."""
     embed_dim: Count = 64
     """Size of a token's embedding."""
     filters: Count = 64
     """Filters of each width (cnn)."""
     widths: tuple[Count, ...] = (1, 2, 3)
     """Numbers of neighboring tokens that filters look at (cnn)."""
+    depth: Count = 2
+    """Layers (transformer, bert)."""
+    num_heads: Count = 4
+    """Heads of attention (transformer, bert); they share embed_dim."""
+    ff_dim: Count = 256
+    """Width of each layer's two-layer net (transformer, bert)."""
     drop_rate: Share = 0.5
-    """Dropout before the classifier."""
+    """Dropout before the classifier; in an encoder, also within its layers."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class ClassifierConfig(Config):
     label and perhaps split."""
     loader: TextConfig = field(default_factory=TextConfig)
     tokenizer: Splitting = "words"
-    """What a text is split into: words, characters, or byte pairs (bytes), learned from the training texts."""
+    """What a text is split into: words, characters, byte pairs (bytes), or BERT's parts of words (wordpiece), learned
+    from the training texts."""
     vocabulary: Count = 10_000
     """Most tokens that the tokenizer learns."""
     longest: Count = 256

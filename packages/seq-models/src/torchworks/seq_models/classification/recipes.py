@@ -17,6 +17,35 @@ def classify_text() -> ClassifierConfig:
     )
 
 
+def classify_transformer() -> ClassifierConfig:
+    """The same reviews, by a Transformer's encoder.
+
+    seq-models train classify-transformer
+    """
+    return ClassifierConfig(
+        recipe="classify-transformer",
+        net=NetConfig(architecture="transformer", embed_dim=64, depth=2, num_heads=4, ff_dim=128, drop_rate=0.1),
+        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=500, clip=1.0),
+    )
+
+
+def classify_bert() -> ClassifierConfig:
+    """The same reviews, by a small BERT that starts from nothing and reads word pieces.
+
+    seq-models train classify-bert
+    """
+    return ClassifierConfig(
+        recipe="classify-bert",
+        tokenizer="wordpiece",
+        vocabulary=2000,
+        longest=128,
+        net=NetConfig(architecture="bert", embed_dim=64, depth=2, num_heads=4, ff_dim=128, drop_rate=0.1),
+        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=500, clip=1.0),
+    )
+
+
 def classify_spam() -> ClassifierConfig:
     """Spam whose words are disguised by signs that were not seen in training, by its characters.
 

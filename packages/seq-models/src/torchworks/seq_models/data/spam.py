@@ -9,9 +9,9 @@ in the same sentences, and both are disguised alike, as senders do it to pass fi
 itself tells anything. **The test part uses signs and separators that do not occur in training.** A model of characters
 sees what is left of a disguised word; to a model of words each disguise is a new, unknown word.
 
-Options: `spam:train=6000,test=2000,disguise=70`: numbers of messages, half of each class, and the percentage of telling
-words that are disguised. Whoever guesses at disguised words of the test part and knows all others reaches about 65 % with
-`disguise=70`; a reader reaches about 100 %.
+Options: `spam:train=6000,test=2000,disguise=70`: numbers of messages, half of each class, and the percentage of
+telling words that are disguised. A reader reaches about 100 %; whoever guesses where all telling words of a message are
+disguised, and knows all others, is right for about two thirds with `disguise=70`.
 """
 
 import random
