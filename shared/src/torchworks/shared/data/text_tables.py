@@ -64,6 +64,7 @@ def open_text_table(path: str, config: LoaderConfig, seed: int) -> Source:
             f"{table.file} has no {' and no '.join(empty)}. Fill in the cells, remove the rows, or pass --skip-bad."
         )
     notes = [f"Rows left out: no {', no '.join(empty)}."] if empty else []
+    notes += [f"Rows of a further part of the split, left out: {table.others}."] * bool(table.others)
     if not table.rows:
         raise UserError(f"{table.file} has no row with a text and a label.")
     train, test, more = _parts(table, config.test_fraction, seed)
