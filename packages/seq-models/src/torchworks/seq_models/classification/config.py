@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, TextConfig
 
-Architecture = Literal["cnn", "transformer", "bert"]
+Architecture = Literal["cnn", "lstm", "gru", "transformer", "bert"]
 Splitting = Literal["words", "characters", "bytes", "wordpiece"]
 
 
@@ -16,16 +16,19 @@ class NetConfig(Limited):
     group: ClassVar[str] = "net"
 
     architecture: Architecture = "cnn"
-    """cnn: filters over neighboring tokens (Kim 2014). transformer: an encoder, and the mean of its tokens. bert: an
-    encoder that reads [CLS], for --tokenizer wordpiece."""
+    """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions, and the maximum over all
+    places. transformer: an encoder, and the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer
+    wordpiece."""
     embed_dim: Count = 64
     """Size of a token's embedding."""
     filters: Count = 64
     """Filters of each width (cnn)."""
     widths: tuple[Count, ...] = (1, 2, 3)
     """Numbers of neighboring tokens that filters look at (cnn)."""
-    depth: Count = 2
-    """Layers (transformer, bert)."""
+    hidden_dim: Count = 64
+    """Size of the state in each direction (lstm, gru)."""
+    depth: Count = 1
+    """Layers (all but cnn)."""
     num_heads: Count = 4
     """Heads of attention (transformer, bert); they share embed_dim."""
     ff_dim: Count = 256

@@ -6,12 +6,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from torchworks.seq_models.models.bert import BERTForClassification
+from torchworks.seq_models.models.recurrent_classifier import RecurrentClassifier
 from torchworks.seq_models.models.text_cnn import TextCNN
 from torchworks.seq_models.models.transformer_classifier import TransformerClassifier
 from torchworks.shared.config import UserError
 
 OPTIONS = {
     "cnn": ("embed_dim", "filters", "widths", "drop_rate"),
+    "lstm": ("embed_dim", "hidden_dim", "depth", "drop_rate"),
+    "gru": ("embed_dim", "hidden_dim", "depth", "drop_rate"),
     "transformer": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
     "bert": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
 }
@@ -38,6 +41,8 @@ def new_net(options: Mapping[str, Any], vocabulary: int, num_classes: int, longe
     match architecture:
         case "cnn":
             return TextCNN(vocabulary, num_classes, **given)
+        case "lstm" | "gru":
+            return RecurrentClassifier(vocabulary, num_classes, kind=architecture, **given)
         case "transformer":
             return TransformerClassifier(vocabulary, num_classes, **given)
         case _:

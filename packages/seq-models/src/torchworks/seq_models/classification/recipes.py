@@ -17,6 +17,19 @@ def classify_text() -> ClassifierConfig:
     )
 
 
+def classify_lstm() -> ClassifierConfig:
+    """The same reviews, by an LSTM that reads in both directions.
+
+    seq-models train classify-lstm
+    """
+    return ClassifierConfig(
+        recipe="classify-lstm",
+        net=NetConfig(architecture="lstm", embed_dim=64, hidden_dim=64, drop_rate=0.3),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250, clip=1.0),
+    )
+
+
 def classify_transformer() -> ClassifierConfig:
     """The same reviews, by a Transformer's encoder.
 

@@ -113,7 +113,7 @@ class Options(Limited):
     """Pairs of reviews for training."""
     test_pairs: Count = 1000
     """Pairs of reviews for testing."""
-    difficulty: Annotated[int, *limited(1, 3)] = 2
+    difficulty: Annotated[int, *limited(1, 3, below=False)] = 2
     """See the module."""
 
 

@@ -51,7 +51,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 SIMILAR = {
     "train": {"a": "@4", "b": "8", "c": "(", "e": "3", "g": "9", "i": "1!", "l": "1", "o": "0", "s": "5", "t": "7"},
     "test": {
-        "a": "аɑ", "b": "ß6", "c": "с¢", "d": "ԁ", "e": "€е", "g": "ɡ", "i": "|і", "j": "ј", "l": "|ӏ", "m": "ⅿ",
+        "a": "аɑ", "b": "ßƅ", "c": "с¢", "d": "ԁ", "e": "€е", "g": "ɡ", "i": "|і", "j": "ј", "l": "|ӏ", "m": "ⅿ",
         "n": "ո", "o": "о¤", "p": "р", "r": "г", "s": "$ѕ", "t": "+†", "u": "υ", "x": "х", "y": "у",
     },
 }  # fmt: skip
@@ -70,7 +70,7 @@ class Options(Limited):
     """Messages for training."""
     test: Count = 2000
     """Messages for testing."""
-    disguise: Annotated[int, *limited(0, 100)] = 70
+    disguise: Annotated[int, *limited(0, 100, below=False)] = 70
     """Percentage of the telling words that are disguised."""
 
 
