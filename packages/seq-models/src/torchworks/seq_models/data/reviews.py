@@ -11,7 +11,8 @@ Reviews come in pairs: exchanging the two opinions turns the verdict round, and 
 review has a twin of the other class with exactly the same words, every word is as frequent in one class as in the
 other, and whatever looks at a bag of words alone is right for one of each pair: **50 %, by construction**. Forms in
 which the deciding opinion comes first and those in which it comes last are balanced, so that the neighbors of opinions
-(bigrams) tell little too. Nothing is ambiguous, so a reader of these rules reaches 100 %.
+(bigrams) tell little too: they settle corrections ("it was not dull , it was superb") alone, one review in eight.
+Nothing is ambiguous, so a reader of these rules reaches 100 %.
 
 The test part has things, people and pairs of opinions that do not occur in training.
 
@@ -81,6 +82,10 @@ FORMS = {
          "the {a} of this one was [D] , the {a} of the rival was [O]"),
         ("where other makers' {a} was [O] , here it was [D]", "here it was [D] , where other makers' {a} was [O]"),
     ),
+    "correction": (
+        ("it was not [O] , it was [D]", "it was [D] , it was not [O]"),
+        ("the {a} was not [O] , the {a} was [D]", "the {a} was [D] , the {a} was not [O]"),
+    ),
     "denial": (
         ("{p} insists that the {a} was [O] , i deny that the {a} was [D]",
          "i deny that the {a} was [D] , {p} insists that the {a} was [O]"),
@@ -90,6 +95,8 @@ FORMS = {
 }  # fmt: skip
 """Of each rhetorical figure, ways to say it: one with the deciding opinion [D] last, one with it first. In a denial the
 verdict is the opposite of [D]. [D] and [O] are opinions of opposite sense, {a} and {b} aspects, {p} a person."""
+CORRECTIONS = 0.85
+"""How often there are corrections, in terms of any other figure: bigrams settle them, so there are not many."""
 AROUND = (
     "we saw it on a {day}", "{p} came along", "it was a gift from {p}", "i paid in cash", "it took us {n} hours",
     "by the way , the seat next to me was {x}", "on another note , the weather was {x}", "this is my review number {n}",
@@ -148,9 +155,9 @@ class Writer:
     def pair(self) -> tuple[Row, Row]:
         """A review and its twin."""
         draw = self.random
-        figure = draw.choice([*FORMS])
+        figure = draw.choices([*FORMS], [CORRECTIONS if name == "correction" else 1 for name in FORMS])[0]
         form = draw.choice(draw.choice(FORMS[figure]))
-        (for_d, good), (for_o, _) = self._opinions()
+        (for_d, good), (for_o, _) = self._opinions(negate=self.difficulty > 1 and figure != "correction")
         verdict = good != (figure == "denial")
         text = self._with_clauses(self._aside(self._filled(form)))
         twin = text.replace("[D]", for_o).replace("[O]", for_d)
@@ -158,10 +165,10 @@ class Writer:
         names = ("negative", "positive")
         return (text, names[verdict]), (twin, names[not verdict])
 
-    def _opinions(self) -> list[tuple[str, bool]]:
-        """Two opinions of opposite sense, and whether each is good."""
+    def _opinions(self, *, negate: bool) -> list[tuple[str, bool]]:
+        """Two opinions of opposite sense, and whether each is good; some are negated if that is allowed."""
         draw, good = self.random, self.random.random() < 0.5
-        negated = [self.difficulty > 1 and draw.random() < 0.4 for _ in range(2)]
+        negated = [negate and draw.random() < 0.4 for _ in range(2)]
         while True:
             senses = (good != negated[0], good == negated[1])  # of the bare words
             words = [draw.choice(POSITIVE if sense else NEGATIVE) for sense in senses]
