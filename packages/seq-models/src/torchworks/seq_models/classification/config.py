@@ -16,8 +16,7 @@ class NetConfig(Limited):
     group: ClassVar[str] = "net"
 
     architecture: Architecture = "cnn"
-    """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions, and the maximum over all
-    places. transformer: an encoder, and the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer
+    """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions. transformer: an encoder, and the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer
     wordpiece."""
     embed_dim: Count = 64
     """Size of a token's embedding."""
@@ -27,6 +26,8 @@ class NetConfig(Limited):
     """Numbers of neighboring tokens that filters look at (cnn)."""
     hidden_dim: Count = 64
     """Size of the state in each direction (lstm, gru)."""
+    pooling: Literal["last", "max", "mean"] = "last"
+    """What a text is judged by (lstm, gru): the states at its two ends, or the maximum or mean over all places."""
     depth: Count = 1
     """Layers (all but cnn)."""
     num_heads: Count = 4
@@ -47,7 +48,7 @@ class ClassifierConfig(Config):
     known_data: ClassVar[str] = "reviews, spam, languages or csv:PATH"
 
     data: str = "reviews"
-    """Where the data come from: reviews, spam, languages, topics, or csv:PATH, a .csv, .tsv or .jsonl file with text,
+    """Where the data come from: reviews, spam, languages, or csv:PATH, a .csv, .tsv or .jsonl file with text,
     label and perhaps split."""
     loader: TextConfig = field(default_factory=TextConfig)
     tokenizer: Splitting = "words"

@@ -13,8 +13,8 @@ from torchworks.shared.config import UserError
 
 OPTIONS = {
     "cnn": ("embed_dim", "filters", "widths", "drop_rate"),
-    "lstm": ("embed_dim", "hidden_dim", "depth", "drop_rate"),
-    "gru": ("embed_dim", "hidden_dim", "depth", "drop_rate"),
+    "lstm": ("embed_dim", "hidden_dim", "depth", "pooling", "drop_rate"),
+    "gru": ("embed_dim", "hidden_dim", "depth", "pooling", "drop_rate"),
     "transformer": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
     "bert": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
 }
