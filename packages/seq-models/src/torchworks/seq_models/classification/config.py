@@ -16,8 +16,8 @@ class NetConfig(Limited):
     group: ClassVar[str] = "net"
 
     architecture: Architecture = "cnn"
-    """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions. transformer: an encoder, and the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer
-    wordpiece."""
+    """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions. transformer: an encoder, and
+    the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer wordpiece."""
     embed_dim: Count = 64
     """Size of a token's embedding."""
     filters: Count = 64
