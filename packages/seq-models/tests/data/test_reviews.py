@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from torchworks.seq_models.classification.baselines import pipelines
-from torchworks.seq_models.data.reviews import ASPECTS, FORMS, reviews
+from torchworks.seq_models.data.reviews import ASPECTS, FORMS, reviews, training_reviews
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import labels_of, open_source
 from torchworks.shared.data.texts import texts_in
@@ -69,6 +69,15 @@ def test_forms_come_in_pairs_of_both_orders():
     for last, first in (pair for forms in FORMS.values() for pair in forms):
         assert last.index("[O]") < last.index("[D]")
         assert first.index("[D]") < first.index("[O]")
+
+
+def test_training_has_reviews_of_all_difficulties_up_to_the_one_of_the_test_part():
+    rows = training_reviews(300, 3, 0)
+    assert len(rows) == 600
+    parts = [" , " in text.replace(" , i am told", "") and " . " not in text for text, _ in rows]
+    assert all(parts[:200])
+    assert not all(parts[200:])
+    assert {*rows[:200]} == {*reviews(100, 1, 0, test=False)}
 
 
 def test_the_source_follows_from_its_seed_and_takes_options():

@@ -18,7 +18,8 @@ The test part has things, people and pairs of opinions that do not occur in trai
 
 Options: `reviews:pairs=5000,test_pairs=1000,difficulty=2`. Of difficulty 1, opinions are never negated, and nothing
 stands around the deciding part; of 2, opinions may be negated ("hardly superb" is negative), and up to two clauses
-stand around; of 3, asides separate connective and opinion, and up to four clauses stand around.
+stand around; of 3, asides separate connective and opinion, and up to four clauses stand around. The test part is of this
+difficulty, the training part of all up to it, in equal parts.
 """
 
 import random
@@ -127,13 +128,22 @@ class Options(Limited):
 def open_reviews(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, for an entry point in the group `torchworks.sources`. The reviews follow from `seed`."""
     options = parse_options(NAME, rest, Options())
-    train = reviews(options.pairs, options.difficulty, seed, test=False)
+    train = training_reviews(options.pairs, options.difficulty, seed)
     test = reviews(options.test_pairs, options.difficulty, seed, test=True)
     notes = (
         "Each review has a twin of the same words and the other verdict: a bag of words scores 50 %, a reader 100 %.",
         "Aspects, people and pairs of opinions of the test part do not occur in the training part.",
     )
     return text_source(NAME, "none needed: made by rules", train, test, notes=notes, seed=seed)
+
+
+def training_reviews(pairs: int, difficulty: int, seed: int) -> list[Row]:
+    """`pairs` different pairs in equal parts of all difficulties up to this one: nets that would find no beginning among
+    the difficult ones learn from the easy ones what the words mean."""
+    found: dict[str, str] = {}
+    for level in range(1, difficulty + 1):
+        found |= dict(reviews(pairs * level // difficulty - pairs * (level - 1) // difficulty, level, seed, test=False))
+    return [*found.items()]
 
 
 def reviews(pairs: int, difficulty: int, seed: int, *, test: bool) -> list[Row]:
