@@ -18,13 +18,13 @@ The test part has things, people and pairs of opinions that do not occur in trai
 
 Options: `reviews:pairs=5000,test_pairs=1000,difficulty=2`. Of difficulty 1, opinions are never negated, and nothing
 stands around the deciding part; of 2, opinions may be negated ("hardly superb" is negative), and up to two clauses
-stand around; of 3, asides separate connective and opinion, and up to four clauses stand around. The test part is of this
-difficulty, the training part of all up to it, in equal parts.
+stand around; of 3, asides separate connective and opinion, and up to four clauses stand around. The test part is of
+this difficulty, the training part of all up to it, in equal parts.
 """
 
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -138,20 +138,22 @@ def open_reviews(rest: str, config: LoaderConfig, seed: int) -> Source:
 
 
 def training_reviews(pairs: int, difficulty: int, seed: int) -> list[Row]:
-    """`pairs` different pairs in equal parts of all difficulties up to this one: nets that would find no beginning among
-    the difficult ones learn from the easy ones what the words mean."""
+    """`pairs` different pairs, in equal parts of all difficulties up to this one: nets that find no beginning among the
+    difficult ones learn from the easy ones what the words mean."""
     found: dict[str, str] = {}
     for level in range(1, difficulty + 1):
-        found |= dict(reviews(pairs * level // difficulty - pairs * (level - 1) // difficulty, level, seed, test=False))
+        count = pairs * level // difficulty - len(found) // 2
+        found |= dict(reviews(count, level, seed, test=False, known=found))
     return [*found.items()]
 
 
-def reviews(pairs: int, difficulty: int, seed: int, *, test: bool) -> list[Row]:
-    """`pairs` different pairs, twins one after the other."""
+def reviews(pairs: int, difficulty: int, seed: int, *, test: bool, known: Container[str] = ()) -> list[Row]:
+    """`pairs` different pairs that are not among the `known` texts, twins one after the other."""
     writer = Writer(difficulty, random.Random(f"{seed} {difficulty} {test}"), test)
     found: dict[str, str] = {}
     while len(found) < 2 * pairs:
-        found |= dict(writer.pair())
+        pair = dict(writer.pair())
+        found |= {} if any(text in known for text in pair) else pair
     return [*found.items()][: 2 * pairs]
 
 
