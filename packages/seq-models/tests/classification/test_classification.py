@@ -1,7 +1,9 @@
 """Classification from the command line: trained, saved, used; what cannot be used harms nothing else."""
 
 import csv
+import io
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,10 +21,11 @@ from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing import check_predictor
 from torchworks.shared.text import Words
 
-STEPS = 150
+STEPS = 200
 TRAIN = (
-    "train", "classify-text", "--data", "reviews:pairs=500,test_pairs=100,difficulty=1", "--steps", STEPS,
+    "train", "classify-text", "--data", "reviews:pairs=1500,test_pairs=100,difficulty=1", "--steps", STEPS,
     "--precision", "fp32", "--trainer.eval-every", 50, "--net.embed-dim", 32, "--net.filters", 32,
+    "--optim.lr", 5e-3, "--net.drop-rate", 0.1,
 )  # fmt: skip
 ARCHITECTURES = pytest.mark.parametrize("architecture", OPTIONS)
 GOOD = "the screen was dull , but the ending was superb ."
@@ -30,6 +33,10 @@ GOOD = "the screen was dull , but the ending was superb ."
 
 def run(*words: object) -> int:
     return main("seq-models", "classify-text", COMMANDS, [str(word) for word in words])
+
+
+def read_table(file: Path) -> list[dict[str, str]]:
+    return [*csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline=""))]
 
 
 def said(capsys) -> str:
@@ -163,7 +170,7 @@ def test_a_class_is_printed_for_each_text_and_written_to_a_table(trained, capsys
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(GOOD)
     assert {lines[0].split()[0], lines[0].split()[2]} == {"negative", "positive"}
-    rows = [*csv.DictReader(table.open(encoding="utf-8"))]
+    rows = read_table(table)
     assert [row["text"] for row in rows] == [GOOD, "the plot was dull"]
     for row in rows:
         assert float(row["negative"]) + float(row["positive"]) == pytest.approx(1, abs=1e-5)
@@ -240,7 +247,7 @@ def test_an_evaluation_has_scores_plots_and_errors(trained, capsys, tmp_path):
     assert sum(row["texts"] for row in found["classes"]) == found["n"] == 200
     for name in ("confusion.png", "calibration.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    errors = [*csv.DictReader((tmp_path / "errors.csv").open(encoding="utf-8"))]
+    errors = read_table(tmp_path / "errors.csv")
     assert len(errors) == round(200 * (1 - found["accuracy"]))
     assert all(row["predicted"] != row["label"] for row in errors)
     confidence = [float(row["confidence"]) for row in errors]

@@ -31,11 +31,10 @@ def finish(process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["cnn", "lstm"])
-def test_a_bucketed_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_path, architecture):
+def test_a_bucketed_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(start(*TRAIN, "--net.architecture", architecture, "--out", whole))
-    process, log = start(*TRAIN, "--net.architecture", architecture, "--out", killed), killed / "metrics.jsonl"
+    finish(start(*TRAIN, "--out", whole))
+    process, log = start(*TRAIN, "--out", killed), killed / "metrics.jsonl"
     while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
