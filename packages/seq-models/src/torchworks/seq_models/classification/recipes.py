@@ -24,38 +24,10 @@ def classify_lstm() -> ClassifierConfig:
     """
     return ClassifierConfig(
         recipe="classify-lstm",
-        net=NetConfig(architecture="lstm", embed_dim=64, hidden_dim=64, drop_rate=0.3),
-        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250, clip=1.0),
-    )
-
-
-def classify_transformer() -> ClassifierConfig:
-    """The same reviews, by a Transformer's encoder.
-
-    seq-models train classify-transformer
-    """
-    return ClassifierConfig(
-        recipe="classify-transformer",
-        net=NetConfig(architecture="transformer", embed_dim=64, depth=2, num_heads=4, ff_dim=128, drop_rate=0.1),
-        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=500, clip=1.0),
-    )
-
-
-def classify_bert() -> ClassifierConfig:
-    """The same reviews, by a small BERT that starts from nothing and reads word pieces.
-
-    seq-models train classify-bert
-    """
-    return ClassifierConfig(
-        recipe="classify-bert",
-        tokenizer="wordpiece",
-        vocabulary=2000,
-        longest=128,
-        net=NetConfig(architecture="bert", embed_dim=64, depth=2, num_heads=4, ff_dim=128, drop_rate=0.1),
-        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=500, clip=1.0),
+        unknown_rate=0.02,
+        net=NetConfig(architecture="lstm", embed_dim=64, hidden_dim=64, drop_rate=0.1),
+        optim=OptimConfig(lr=1e-2, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=800, batch_size=64, eval_every=200, clip=1.0),
     )
 
 
@@ -79,6 +51,10 @@ def classify_languages() -> ClassifierConfig:
     """The language of a short phrase, of 14, by its characters.
 
     seq-models train classify-languages
+
+    One seed: accuracy 86.7 % of 5,379 test phrases, ceiling 96.6 %; TF-IDF of characters with logistic regression is
+    better, 89.3 %; TF-IDF of words 65.9 %, majority class 7.2 %; 75 s of CPU time (torch 2.14.1, one core of an AMD EPYC
+    (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-languages",
