@@ -53,8 +53,8 @@ def classify_languages() -> ClassifierConfig:
     seq-models train classify-languages
 
     One seed: accuracy 86.7 % of 5,379 test phrases, ceiling 96.6 %; TF-IDF of characters with logistic regression is
-    better, 89.3 %; TF-IDF of words 65.9 %, majority class 7.2 %; 75 s of CPU time (torch 2.14.1, one core of an AMD EPYC
-    (Zen 2)).
+    better, 89.3 %; TF-IDF of words 65.9 %, majority class 7.2 %; 75 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-languages",
