@@ -141,7 +141,7 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 def _start(net: Autoregressive, texts: list[Text]) -> tuple[Tensor, State]:
     read = [text.tokens[text.begin :] if net.continues else text.prompt for text in texts]
     with torch.no_grad():
-        return net.start(*_on_device(net, *padded(read)))
+        return net.start(*on_device(net, *padded(read)))
 
 
 def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: State) -> tuple[Tensor, State]:
@@ -153,7 +153,7 @@ def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: Sta
     if full:
         return _start(net, texts)
     with torch.no_grad():
-        return net.step(*_on_device(net, torch.from_numpy(tokens)), state)
+        return net.step(*on_device(net, torch.from_numpy(tokens)), state)
 
 
 def _choose(
@@ -179,7 +179,7 @@ def _of_all(texts: list[Text], alive: list[Text]) -> NDArray[np.int64]:
     return np.array([text.generated[-1] if id(text) in going else NOTHING for text in texts], np.int64)
 
 
-def _on_device(net: Autoregressive, *tensors: Tensor) -> list[Tensor]:
+def on_device(net: Autoregressive, *tensors: Tensor) -> list[Tensor]:
     """Tensors where the net's own are; a net that is no module takes them as they are."""
     parameters = getattr(net, "parameters", None)
     device = next(parameters()).device if parameters else torch.device("cpu")

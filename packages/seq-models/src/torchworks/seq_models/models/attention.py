@@ -117,14 +117,20 @@ def visible(real: Tensor, new: int | None = None, *, causal: bool = False, windo
     size = real.shape[1]
     new = size if new is None else new
     positions, places = positions_of(real), torch.arange(size, device=real.device)
-    asks, answers = positions[:, size - new :, None], positions[:, None, :]  # (B, new, 1), (B, 1, S)
+    asks, answers = newest(positions, new)[:, :, None], positions[:, None, :]  # (B, new, 1), (B, 1, S)
     seen = real[:, None, :].expand(-1, new, -1)
     if causal:
         seen = seen & (answers <= asks)
     if window is not None:
         seen = seen & ((asks - answers).abs() < window)
-    itself = places[size - new :, None] == places
+    itself = newest(places[None], new)[0, :, None] == places
     return (seen | itself)[:, None]
+
+
+def newest(values: Tensor, new: int) -> Tensor:
+    """The last `new` of each row: (B, S) → (B, new). By numbers: a slice would fix in an exported graph whether it is
+    the whole row."""
+    return values[:, torch.arange(new, device=values.device) + (values.shape[1] - new)]
 
 
 def mask_and_positions(
@@ -144,8 +150,6 @@ def mask_and_positions(
 
 def last_real(hidden: Tensor, real: Tensor) -> Tensor:
     """What stands at each row's last real token: (B, T, E) → (B, E)."""
-    if hidden.shape[1] == 1:
-        return hidden[:, 0]
     places = torch.arange(real.shape[1], device=real.device)
     last = (real * places).argmax(1)  # (B,)
     return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[2]))[:, 0]

@@ -41,6 +41,7 @@ from torchworks.seq_models.models.attention import (
     check_heads,
     last_real,
     mask_and_positions,
+    newest,
     with_room,
 )
 from torchworks.seq_models.models.tied import TiedNet
@@ -94,7 +95,8 @@ class GPT(TiedNet):
         cache = with_room(state["cache"], everything.shape[1])
         layers = [BufferedCache(layer, used) for layer in cache.unbind(1)]
         hidden = self.transformer(tokens, None if everything.all() else everything, layers, used)
-        return self._logits(last_real(hidden, real)), {"cache": cache, "real": everything}
+        last = hidden[:, 0] if tokens.shape[1] == 1 else last_real(hidden, real)
+        return self._logits(last), {"cache": cache, "real": everything}
 
     def cached(self, tokens: Tensor, real: Tensor, cache: Tensor, cache_real: Tensor) -> tuple[Tensor, Tensor]:
         """`start` and `step` as one function that writes into no tensor, for export.
@@ -136,9 +138,10 @@ class GPTStack(nn.Module):
         """`real` (B, S + T) of the tokens in the `caches`, `used` (S) in number, and of the new ones; None if all
         are."""
         mask, positions = mask_and_positions(real, used, tokens)
-        x = self.drop(self.wte(tokens) + self.wpe(positions[:, used:]))
+        x = self.drop(self.wte(tokens) + self.wpe(newest(positions, tokens.shape[1])))
+        causal = mask is None and used == 0  # without a mask, a token after the cache may look at all
         for i, block in enumerate(self.h):
-            x = block(x, mask, None if caches is None else caches[i])
+            x = block(x, mask, causal, None if caches is None else caches[i])
         return self.ln_f(x)
 
 
@@ -152,8 +155,8 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(embed_dim)
         self.mlp = MLP(embed_dim, drop_rate)
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
-        x = x + self.attn(self.ln_1(x), mask, cache)
+    def forward(self, x: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), mask, causal, cache)
         return x + self.mlp(self.ln_2(x))
 
 
@@ -168,11 +171,10 @@ class CausalAttention(nn.Module):
         self.c_proj = Conv1D(embed_dim, embed_dim)
         self.resid_dropout = nn.Dropout(drop_rate)
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None) -> Tensor:
         q, k, v = self.c_attn(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         if cache is not None:
             k, v = cache.extend(k, v)  # (B, h, S + T, d)
-        causal = mask is None and q.shape[2] > 1
         heads = attention(q, k, v, mask, causal=causal, drop_rate=self.drop_rate if self.training else 0.0)
         return self.resid_dropout(self.c_proj(heads.transpose(1, 2).flatten(2)))
 

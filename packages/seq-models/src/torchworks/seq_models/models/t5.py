@@ -32,7 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from torchworks.seq_models.models.attention import LayerCache, attention, mask_and_positions
+from torchworks.seq_models.models.attention import LayerCache, attention, mask_and_positions, newest
 from torchworks.seq_models.models.encoder_decoder import EncoderDecoder
 
 
@@ -96,7 +96,7 @@ class T5(EncoderDecoder):
         used: int = 0,
     ) -> Tensor:
         mask, positions = mask_and_positions(real, used, tokens)
-        if mask is None and tokens.shape[1] > 1:  # the fused operator takes a triangle or a bias, not both
+        if mask is None and used == 0:  # the fused operator takes a triangle or a bias, not both
             mask = positions[:, None, None] <= positions[:, None, :, None]
         source_mask = None if source_real is None else source_real[:, None, None]  # (B, 1, 1, R)
         return self.decoder(self.shared(tokens), mask, positions, keys_values, source_mask, caches)
@@ -250,7 +250,7 @@ class Attention(nn.Module):
     def bias(self, positions: Tensor, new: int) -> Tensor:
         """What is added to the scores of the last `new` tokens at `positions` (B or 1, S): (B or 1, h, new, S)."""
         assert self.relative_attention_bias is not None
-        distances = positions[:, None] - positions[:, positions.shape[1] - new :, None]  # (B or 1, new, S)
+        distances = positions[:, None] - newest(positions, new)[:, :, None]  # (B or 1, new, S)
         buckets = bucket_of(distances, self.size.buckets, self.size.max_distance, causal=self.causal)
         return self.relative_attention_bias(buckets).permute(0, 3, 1, 2)
 

@@ -38,6 +38,7 @@ from torchworks.seq_models.models.attention import (
     MultiHeadAttention,
     attention_weights,
     mask_and_positions,
+    newest,
 )
 from torchworks.seq_models.models.encoder_decoder import EncoderDecoder
 
@@ -109,8 +110,9 @@ class Transformer(EncoderDecoder):
         used: int = 0,
     ) -> Tensor:
         mask, positions = mask_and_positions(real, used, tokens)
-        x = self.target_embedding(tokens, positions[:, used:])
-        return self.decoder(x, keys_values, mask, source_mask(source_real), caches)
+        x = self.target_embedding(tokens, newest(positions, tokens.shape[1]))
+        causal = mask is None and used == 0  # without a mask, a token after the cache may look at all
+        return self.decoder(x, keys_values, mask, source_mask(source_real), caches, causal=causal)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.target_embedding.tokens.weight)
@@ -119,9 +121,8 @@ class Transformer(EncoderDecoder):
     def attention_to_source(self, source: Tensor, target: Tensor) -> Tensor:
         """How much each token of the answer takes of each of the source, in each layer and head: (B, L, h, T, R). For
         pictures, of texts without padding, in evaluation mode."""
-        mask, positions = mask_and_positions(None, 0, target)
-        x = self.target_embedding(target, positions)
-        return self.decoder.weights(x, self.read(source), mask)
+        _, positions = mask_and_positions(None, 0, target)
+        return self.decoder.weights(self.target_embedding(target, positions), self.read(source))
 
 
 class Embedding(nn.Module):
@@ -192,17 +193,21 @@ class DecoderStack(nn.Module):
         mask: Tensor | None = None,
         source_mask: Tensor | None = None,
         caches: Sequence[LayerCache] | None = None,
+        *,
+        causal: bool = True,
     ) -> Tensor:
+        """`keys_values` (B, L, 2, h, R, d) are from `read`. `causal` counts where no `mask` is given."""
         for i, layer in enumerate(self.layers):
-            x = layer(x, keys_values[:, i], mask, source_mask, None if caches is None else caches[i])
+            cache = None if caches is None else caches[i]
+            x = layer(x, keys_values[:, i], mask, source_mask, cache, causal=causal)
         return x if self.norm is None else self.norm(x)
 
-    def weights(self, x: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
+    def weights(self, x: Tensor, keys_values: Tensor) -> Tensor:
         """The weights of each layer's attention to the source: (B, L, h, T, R)."""
         found = []
         for i, layer in enumerate(self._decoder_layers()):
-            found.append(layer.weights(x, keys_values[:, i], mask))
-            x = layer(x, keys_values[:, i], mask)
+            found.append(layer.weights(x, keys_values[:, i]))
+            x = layer(x, keys_values[:, i])
         return torch.stack(found, 1)
 
     def _decoder_layers(self) -> list["DecoderLayer"]:
@@ -260,9 +265,11 @@ class DecoderLayer(Layer):
         mask: Tensor | None = None,
         source_mask: Tensor | None = None,
         cache: LayerCache | None = None,
+        *,
+        causal: bool = True,
     ) -> Tensor:
-        """`keys_values` (B, 2, h, R, d) of the source, for this layer."""
-        causal = mask is None and x.shape[1] > 1
+        """`keys_values` (B, 2, h, R, d) of the source, for this layer. `causal` counts where no `mask` is given."""
+        causal = mask is None and causal
         if self.norm_first:
             x = x + self.look_around(self.norm1(x), mask, causal, cache)
             x = x + self.look_at_source(self.norm2(x), keys_values, source_mask)
@@ -275,11 +282,10 @@ class DecoderLayer(Layer):
         k, v = keys_values.unbind(1)
         return self.dropout(self.multihead_attn.look_at(x, (k, v), mask))
 
-    def weights(self, x: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
+    def weights(self, x: Tensor, keys_values: Tensor) -> Tensor:
         """How much each token takes of each of the source: (B, h, T, R)."""
-        causal = mask is None and x.shape[1] > 1
         if self.norm_first:
-            asks = self.norm2(x + self.look_around(self.norm1(x), mask, causal, None))
+            asks = self.norm2(x + self.look_around(self.norm1(x), None, True, None))
         else:
-            asks = self.norm1(x + self.look_around(x, mask, causal, None))
+            asks = self.norm1(x + self.look_around(x, None, True, None))
         return attention_weights(self.multihead_attn.queries(asks), keys_values[:, 0])
