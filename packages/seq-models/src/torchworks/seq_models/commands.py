@@ -1,5 +1,6 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
+from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 
-COMMANDS = {**CLASSIFICATION}
+COMMANDS = {**CLASSIFICATION, **LANGUAGE}

@@ -1,7 +1,8 @@
 """Long texts as data: documents one after another, cut into contiguous parts.
 
-A document's bytes are in memory, or mapped from a file, so that a text may be larger than memory. A text is divided where documents begin; only where they are too long for that, between two lines. Neighbouring
-text is alike, so parts that are contiguous share less than parts that are shuffled.
+A document's bytes are in memory, or mapped from a file, so that a text may be larger than memory. A text is divided
+where documents begin; only where they are too long for that, between two lines. Neighbouring text is alike, so parts
+that are contiguous share less than parts that are shuffled.
 """
 
 import codecs
@@ -9,7 +10,6 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,8 @@ class LongTextConfig(LoaderConfig):
 
 @dataclass(frozen=True)
 class Document:
-    """A text, or the rest of one that was cut: where it is from, UTF-8 bytes uint8 (L,), the number of its first line."""
+    """A text, or the rest of one that was cut: where it is from, its bytes in UTF-8, uint8 (L,), and the number of its
+    first line."""
 
     name: str
     content: np.ndarray

@@ -32,8 +32,8 @@ class TextFile:
 
 
 def read_texts(path: str) -> list[TextFile]:
-    """What the file `path` holds, or every .txt file in the folder `path` and below it, by name. Raises `UserError` if there is
-    none, or they are too large together."""
+    """The file `path`, or every .txt file in the folder `path` and below it, by name. Raises `UserError` if there is none,
+    or they are too large together."""
     if not path:
         raise UserError("The data source 'text' needs a file or a folder after its colon, as in text:book.txt.")
     files = _files(Path(path).expanduser())
@@ -85,9 +85,10 @@ def _fault(content: np.ndarray) -> str:
         except UnicodeDecodeError as error:
             place = start - pending + error.start
             line += error.object.count(b"\n", 0, error.start)
+            byte = error.object[error.start]
             return (
-                f"is not in UTF-8: byte 0x{error.object[error.start]:02x} at offset {place:,} (line {line:,}). It may be "
-                "in Latin-1 or Windows-1252; convert it: iconv -f WINDOWS-1252 -t UTF-8"
+                f"is not in UTF-8: byte 0x{byte:02x} at offset {place:,} (line {line:,}). It may be in Latin-1 or "
+                "Windows-1252; convert it: iconv -f WINDOWS-1252 -t UTF-8"
             )
         line, blank = line + block.count(b"\n"), blank and not text.strip("\ufeff \t\r\n")
     return "is empty" if blank else ""

@@ -46,7 +46,7 @@ def token_stream(documents: Iterable[Document], tokenizer: Tokenizer) -> np.ndar
     end = tokenizer.special(END)
     assert end is not None
     dtype = np.min_scalar_type(len(tokenizer) - 1)
-    parts = ([end], *(ids for document in documents for ids in (*_encoded(document, tokenizer), [end])))
+    parts = _with_ends(documents, tokenizer, end)
     held: list[np.ndarray] = []
     count = 0
     for part in parts:
@@ -55,6 +55,13 @@ def token_stream(documents: Iterable[Document], tokenizer: Tokenizer) -> np.ndar
         if count > HELD:
             return _mapped(held, parts, dtype)
     return np.concatenate(held)
+
+
+def _with_ends(documents: Iterable[Document], tokenizer: Tokenizer, end: int) -> Iterator[list[int]]:
+    yield [end]
+    for document in documents:
+        yield from _encoded(document, tokenizer)
+        yield [end]
 
 
 def _encoded(document: Document, tokenizer: Tokenizer) -> Iterator[list[int]]:
@@ -77,7 +84,7 @@ def characters_of(tokenizer: Tokenizer) -> Tensor:
     else:
         lengths = [1] * len(tokenizer)
     lengths = [0 if i < len(SPECIALS) and i != tokenizer.unknown else n for i, n in enumerate(lengths)]
-    return torch.tensor(lengths, dtype=torch.float64)
+    return torch.tensor(lengths, dtype=torch.float32)
 
 
 class SlidingWindows:
@@ -90,7 +97,9 @@ class SlidingWindows:
 
     def __init__(self, tokens: np.ndarray, length: int, batch_size: int, device: torch.device | str = "cpu"):
         if len(tokens) < 2:
-            raise UserError("A part of the text has less than 2 tokens, so nothing can be predicted. Use a longer text.")
+            raise UserError(
+                "A part of the text has less than 2 tokens, so there is nothing to predict. Use a longer text."
+            )
         self.tokens, self.length = tokens, min(length, len(tokens) - 1)
         self.batch_size, self.device = batch_size, torch.device(device)
         last = len(tokens) - 1 - self.length

@@ -3,56 +3,75 @@ occurs, and a compressor."""
 
 import lzma
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from torchworks.seq_models.data.token_stream import characters_of
 from torchworks.seq_models.language.ngram import WittenBell
+from torchworks.shared.text import Tokenizer
+from torchworks.shared.text.sampling import Sampling
 
 COUNTED = 1 << 24
 """Most tokens of the training text, its end, that n-grams are counted in."""
-COMPRESSED = 1 << 21
-"""Most bytes of the training text, its end, that the compressor reads before the test text."""
+READ = 1 << 21
+"""Most characters of the training text, its end, that the compressor reads before the test text."""
 FILTERS: list[dict[str, int]] = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 
 
-def baselines(
-    train: np.ndarray, test: np.ndarray, characters: np.ndarray, train_text: bytes, test_text: bytes, order: int
-) -> dict[str, float]:
-    """Bits per character of test tokens (T,) after training tokens, both after their first one; `characters` (V,) is the
-    number that each token stands for. The texts are those of the tokens."""
-    model = WittenBell(train[-COUNTED:], len(characters), order)
-    bits = -np.log2(model.probabilities(test))[:, 1:].sum(1) / characters[test[1:]].sum()
+def baselines(train: np.ndarray, test: np.ndarray, tokenizer: Tokenizer, order: int) -> dict[str, float]:
+    """Bits per character of test tokens (T,), all but the first, by n-grams of training tokens, and by LZMA."""
+    bits = ngram_bits(train, test, tokenizer, order)
+    texts = [tokenizer.decode(part[-READ:]) for part in (train, test)]
     return {
         f"bits_per_character_{order}_gram": float(bits[-1]),
         "bits_per_character_unigram": float(bits[0]),
-        "bits_per_character_lzma": compressed_bits(train_text, test_text) / len(test_text.decode()),
+        "bits_per_character_lzma": compressed_bits(*texts) / len(texts[1]),
     }
 
 
-def compressed_bits(before: bytes, text: bytes) -> int:
-    """Bits that `text` adds to what `before` is compressed to by LZMA, which finds what was there before."""
-    before = before[-COMPRESSED:]
+def ngram_bits(train: np.ndarray, test: np.ndarray, tokenizer: Tokenizer, order: int) -> np.ndarray:
+    """Bits per character by the models of order 1 to n: (n,)."""
+    model = WittenBell(train[-COUNTED:], len(tokenizer), order)
+    bits = -np.log2(model.probabilities(test))[:, 1:].sum(1)  # of the first token, a net can say nothing
+    return bits / characters_of(tokenizer).numpy()[test[1:]].sum()
+
+
+def compressed_bits(before: str, text: str) -> int:
+    """Bits that `text` adds to what LZMA, which finds again what it has met, makes of `before`."""
     return 8 * (_compressed(before + text) - _compressed(before))
 
 
-def _compressed(text: bytes) -> int:
-    return len(lzma.compress(text, lzma.FORMAT_RAW, filters=FILTERS))
+def _compressed(text: str) -> int:
+    return len(lzma.compress(text.encode(), lzma.FORMAT_RAW, filters=FILTERS))
 
 
-def best_order(train: np.ndarray, valid: np.ndarray, vocabulary: int, highest: int) -> int:
+def best_order(train: np.ndarray, valid: np.ndarray, tokenizer: Tokenizer, highest: int) -> int:
     """The order up to `highest` whose n-gram model gives `valid` the highest probability."""
-    bits = -np.log2(WittenBell(train[-COUNTED:], vocabulary, highest).probabilities(valid)).mean(1)
-    return int(bits.argmin()) + 1
+    return int(ngram_bits(train, valid, tokenizer, highest).argmin()) + 1
 
 
-def sample(
-    model: WittenBell, prompt: Sequence[int], steps: int, temperature: float, rng: np.random.Generator
+def continuations(
+    train: np.ndarray, vocabulary: int, order: int, sampling: Sampling, end: int | None
+) -> Callable[[Sequence[Sequence[int]], int], list[list[int]]]:
+    """Writes up to a number of tokens after each prompt by an n-gram model, as `generate` does by a net."""
+    model = WittenBell(train[-COUNTED:], vocabulary, order)
+
+    def write(prompts: Sequence[Sequence[int]], steps: int) -> list[list[int]]:
+        return [continued(model, prompt, steps, sampling, number, end) for number, prompt in enumerate(prompts)]
+
+    return write
+
+
+def continued(
+    model: WittenBell, prompt: Sequence[int], steps: int, sampling: Sampling, number: int, end: int | None
 ) -> list[int]:
-    """`steps` tokens after `prompt`, drawn from the n-gram model at a `temperature` above 0."""
-    tokens = list(prompt)
-    for _ in range(steps):
-        p = model.distribution(tokens[-model.order :] if model.order else [])
-        p = p ** (1 / max(temperature, math.ulp(1.0))) if temperature != 1 else p
-        tokens.append(int(rng.choice(len(p), p=p / p.sum())))
-    return tokens[len(prompt) :]
+    """Up to `steps` tokens after `prompt`, the text of this `number`."""
+    written: list[int] = []
+    for place in range(steps):
+        before = [*prompt, *written][-model.order :]
+        logits = np.log(model.distribution(before) + math.ulp(0.0))[None]
+        written.append(int(sampling.choose(logits, seen=[before], seed=0, rows=[number], places=[place])[0]))
+        if written[-1] == end:
+            break
+    return written

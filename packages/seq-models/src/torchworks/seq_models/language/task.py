@@ -6,6 +6,7 @@ Shape letters: N windows, L tokens of a window, V tokens of the vocabulary.
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -56,7 +57,7 @@ class LanguageModeling(Task):
         """Scores the targets that are `scored`, or all of them."""
         logits, target = self.model(batch["tokens"]).float(), batch["target"]
         nats = F.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-        scored = batch["scored"] if "scored" in batch else target == target
+        scored = batch.get("scored", torch.ones_like(target, dtype=torch.bool))
         characters = self.characters.to(target.device)[target]
         self.scores.update(nats[scored], characters[scored], (logits.argmax(2) == target)[scored])
         return {"text": self.scores}
