@@ -24,8 +24,8 @@ LEFT_OUT = {
     "site-packages", "test", "tests", "idle_test", "idlelib", "lib2to3", "distutils", "encodings", "pydoc_data",
     "turtledemo", "ensurepip", "__phello__", "__pycache__",
 }  # fmt: skip
-"""Folders of the standard library whose files are no part of `code`: tests, tables, and what has gone from newer
-versions."""
+"""Folders of the standard library whose files are no part of `code`: tests, some of which are no valid Python, tables,
+and what has gone from newer versions."""
 
 
 def _open_documentation(rest: str, config: LoaderConfig, seed: int) -> Source:
@@ -64,7 +64,7 @@ def without_repetitions(documents: dict[str, str]) -> dict[str, str]:
 
 
 def standard_library() -> Iterator[Document]:
-    """The sources that this version of Python parses."""
+    """The modules of this version of Python, but for those `LEFT_OUT`."""
     root = Path(sysconfig.get_path("stdlib"))
     files = [path for path in root.rglob("*.py") if not LEFT_OUT.intersection(path.relative_to(root).parts)]
     for name, path in sorted((path.relative_to(root).as_posix(), path) for path in files):
@@ -72,7 +72,7 @@ def standard_library() -> Iterator[Document]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        if text.strip() and parses(text):
+        if text.strip():
             yield Document.of(name, text)
 
 

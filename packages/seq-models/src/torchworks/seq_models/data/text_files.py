@@ -32,8 +32,8 @@ class TextFile:
 
 
 def read_texts(path: str) -> list[TextFile]:
-    """The file `path`, or every .txt file in the folder `path` and below it, by name. Raises `UserError` if there is none,
-    or they are too large together."""
+    """The file `path`, or every .txt file in the folder `path` and below it, by name. Raises `UserError` if there is
+    none, or they are too large together."""
     if not path:
         raise UserError("The data source 'text' needs a file or a folder after its colon, as in text:book.txt.")
     files = _files(Path(path).expanduser())

@@ -122,10 +122,10 @@ class SlidingWindows:
 
 def _mapped(held: list[np.ndarray], more: Iterable[list[int]], dtype: np.dtype) -> np.ndarray:
     """All parts in a temporary file, which is gone when it is no longer used."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the map keeps it open)
-    for part in held:
-        part.tofile(file)
-    for part in more:
-        np.array(part, dtype).tofile(file)
-    file.flush()
-    return np.memmap(file, dtype, "r")
+    with tempfile.TemporaryFile() as file:
+        for part in held:
+            part.tofile(file)
+        for part in more:
+            np.array(part, dtype).tofile(file)
+        file.flush()
+        return np.memmap(file, dtype, "r")

@@ -46,7 +46,7 @@ class Beginning:
             unknown = sorted({each for each in prompt if self.tokenizer.encode(each) == [self.tokenizer.unknown]})
             named = ", ".join(f"{each!r} (U+{ord(each):04X})" for each in unknown[:10])
             raise UserError(
-                f"The prompt has characters that the model does not know, because the text it was trained on has none or "
+                "The prompt has characters that the model does not know, because its training text has none or "
                 f"too few of them: {named}. Leave them out."
             )
         return ids or [self.first]
