@@ -1,3 +1,10 @@
 from .classification.predictor import ClassifierPredictor as ClassifierPredictor
 from .classification.task import Classification as Classification
+from .generation.beam import beam_search as beam_search
+from .generation.generate import complete as complete
+from .generation.generate import generate as generate
+from .models.bert import BERT as BERT
+from .models.gpt import GPT as GPT
+from .models.t5 import T5 as T5
 from .models.text_cnn import TextCNN as TextCNN
+from .models.transformer import Transformer as Transformer

@@ -2,5 +2,6 @@
 
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
+from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 
-COMMANDS = {**CLASSIFICATION, **LANGUAGE}
+COMMANDS = {**CLASSIFICATION, **LANGUAGE, **STUDIES}

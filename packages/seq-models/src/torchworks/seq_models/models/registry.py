@@ -1,0 +1,53 @@
+"""Every model by name: the one list of them. A new one is a file in this folder, and a line here.
+
+Nothing here imports torch before a net is built, so that listing names is quick.
+"""
+
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from torchworks.shared.config import UserError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MODELS: dict[str, str] = {
+    "text_cnn": "text_cnn:TextCNN",
+    "rnn": "recurrent:RNN",
+    "lstm": "recurrent:LSTM",
+    "gru": "recurrent:GRU",
+    "transformer": "transformer:Transformer",
+    "gpt": "gpt:GPT",
+    "bert": "bert:BERT",
+    "bert_masked_lm": "bert:BERTForMaskedLM",
+    "bert_classification": "bert:BERTForClassification",
+    "t5": "t5:T5",
+}
+"""The module of this folder and the class of each model."""
+
+
+def list_models() -> list[str]:
+    return list(MODELS)
+
+
+def find_model(name: str) -> type["nn.Module"]:
+    """The class of the model `name`; raises `UserError` with the nearest known name."""
+    if name not in MODELS:
+        raise UserError(f"There is no model '{name}'.{nearest(name, MODELS)} Known: {', '.join(MODELS)}.")
+    module, _, made = MODELS[name].partition(":")
+    return getattr(importlib.import_module(f"torchworks.seq_models.models.{module}"), made)
+
+
+def create_model(name: str, *sizes: Any, **options: Any) -> "nn.Module":
+    """The model `name` with new weights; raises `UserError` for an option it has not."""
+    known = options_of(name)
+    for option in options:
+        if option not in known:
+            raise UserError(f"{name} has no option '{option}'.{nearest(option, known)} It has: {', '.join(known)}.")
+    return find_model(name)(*sizes, **options)
+
+
+def options_of(name: str) -> list[str]:
+    """The names of the model's arguments."""
+    return list(inspect.signature(find_model(name)).parameters)
