@@ -140,7 +140,7 @@ def test_a_path_without_texts_is_explained(tmp_path, monkeypatch, name, sentence
 def test_too_large_a_file_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "huge.txt").open("wb") as file:
         file.truncate(text_files.MOST + 1)  # takes no room on the disk
-    with pytest.raises(UserError, match="4.0 GiB, but at most 4 GiB"):
+    with pytest.raises(UserError, match=r"4\.0 GiB, but at most 4 GiB"):
         opened(tmp_path / "huge.txt")
 
 

@@ -32,6 +32,12 @@ class Beginning:
     tokenizer: Tokenizer
     first: int
 
+    @property
+    def end(self) -> int | None:
+        """The token after which a text is complete; None if the model has not learnt where texts end."""
+        end = self.tokenizer.special(END)
+        return end if self.first == end else None
+
     @classmethod
     def of(cls, tokenizer: Tokenizer, documents: int) -> "Beginning":
         """A text of many documents begins after `<end>`, another after the end of a line."""

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from torchworks.seq_models.data.documents import documents_of
-from torchworks.seq_models.data.token_stream import END, SlidingWindows, characters_of, token_stream
+from torchworks.seq_models.data.token_stream import SlidingWindows, characters_of, token_stream
 from torchworks.seq_models.generation.beam import beam_search
 from torchworks.seq_models.generation.protocol import Autoregressive
 from torchworks.seq_models.language.baselines import baselines
@@ -44,10 +44,6 @@ class LanguageRun:
     def tokenizer(self) -> Tokenizer:
         return self.beginning.tokenizer
 
-    @property
-    def end(self) -> int | None:
-        return self.tokenizer.special(END)
-
 
 def open_language_run(folder: Path, device: str) -> LanguageRun:
     """Raises `UserError` for a run of another kind, and for weights that are not numbers."""
@@ -76,7 +72,7 @@ def generate_texts(arguments: Generate) -> int:
     run = open_language_run(arguments.run, arguments.device)
     tokens = run.beginning.tokens(arguments.prompt)
     _say_what_is_forgotten(run, len(tokens), arguments.length)
-    texts = write(run.net, [tokens] * arguments.n, arguments.length, sampling, arguments.seed, run.end)
+    texts = write(run.net, [tokens] * arguments.n, arguments.length, sampling, arguments.seed, run.beginning.end)
     for number, ids in enumerate(texts):
         if number:
             print("─" * 40)
