@@ -442,5 +442,18 @@ class GRU(Recurrent):
         return _VF.gru
 
 
+KINDS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+def new_layers(kind: str, input_size: int, hidden_size: int, **options: Any) -> Recurrent:
+    """Layers of `kind` "rnn", "lstm" or "gru" for rows first, (N, T, C). The cells of an LSTM remember at first."""
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, but it is {kind!r}")
+    layers = KINDS[kind](input_size, hidden_size, batch_first=True, **options)
+    if isinstance(layers, LSTM):
+        layers.open_forget_gates()
+    return layers
+
+
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return None if a is None or b is None else a + b
