@@ -96,10 +96,11 @@ def complete_line(arguments: Complete) -> int:
         if getattr(arguments, name) < 1:
             raise UserError(f"--{name} is {getattr(arguments, name)}; it must be at least 1.")
     run = open_language_run(arguments.run, arguments.device)
-    longest = cast(Autoregressive, run.net).longest or run.context
-    if arguments.length >= longest:
+    longest = cast(Autoregressive, run.net).longest
+    if longest is not None and arguments.length >= longest:
         raise UserError(f"--length is {arguments.length}, but the model reads {longest} tokens, the prompt among them.")
-    tokens = run.beginning.tokens(arguments.prompt)[-(longest - arguments.length) :]
+    tokens = run.beginning.tokens(arguments.prompt)
+    tokens = tokens[-(longest - arguments.length) :] if longest is not None else tokens
     line_end = run.tokenizer.encode("\n")[0]
     (answers,) = beam_search(
         cast(Autoregressive, run.net), [tokens], beams=max(5, arguments.n), steps=arguments.length, end=line_end,
