@@ -18,9 +18,11 @@ from torchworks.seq_models.data.token_stream import (
 )
 from torchworks.seq_models.language.baselines import baselines, best_order, continuations
 from torchworks.seq_models.language.config import LanguageConfig
+from torchworks.seq_models.language.looking_back import look_back
 from torchworks.seq_models.language.predictor import TOKENIZER, new_net
 from torchworks.seq_models.language.task import LanguageModeling
 from torchworks.seq_models.language.text import Beginning, function_heads, parsed_share, sampler, write
+from torchworks.seq_models.models.gpt import GPT
 from torchworks.shared.data import Field, Schema, TensorDataset, WindowDataset, Windows, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
@@ -51,6 +53,8 @@ def build(config: LanguageConfig, device: Device) -> Experiment:
     text = divided(documents_of(source.train), documents_of(source.test), config)
     tokenizer, tokens = text.tokenizer, text.tokens
     net = new_net(config.model, dataclasses.asdict(config.net), len(tokenizer), config.context)
+    if isinstance(net, GPT):
+        look_back(net)
     beginning = Beginning.of(tokenizer, len(text.documents["train"]))
     task = LanguageModeling(
         net,
