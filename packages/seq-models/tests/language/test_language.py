@@ -175,13 +175,15 @@ def test_completions_are_ends_of_the_line_with_their_probabilities(trained, caps
 
 def test_evaluate_scores_another_text_and_repeats_the_runs_own_scores(trained, tmp_path, capsys):
     assert run("evaluate", trained) == 0
-    own = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    own = dict(line.split() for line in capsys.readouterr().out.splitlines()[:-1])
+    written = json.loads((trained / "evaluation" / "evaluation.json").read_text())
+    assert written["perplexity"] == pytest.approx(float(own["perplexity"]), abs=1e-4)
     result = json.loads((trained / "result.json").read_text())
     for name in ("bits_per_character", "perplexity", "bits_per_character_5_gram", "bits_per_character_lzma"):
         assert float(own[name]) == pytest.approx(result[name], abs=1e-3)
     (tmp_path / "other.txt").write_text("the zebra (quite) unlike it\n" * 20)
-    assert run("evaluate", trained, "--data", f"text:{tmp_path / 'other.txt'}") == 0
-    other = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert run("evaluate", trained, "--data", f"text:{tmp_path / 'other.txt'}", "--out", tmp_path / "out") == 0
+    other = dict(line.split() for line in capsys.readouterr().out.splitlines()[:-1])
     assert float(other["bits_per_character"]) > float(own["bits_per_character"]) + 1
     assert float(other["unknown_characters"]) > 0.1
 

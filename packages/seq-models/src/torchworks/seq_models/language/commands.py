@@ -1,6 +1,7 @@
 """Command-line arguments of language models. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
@@ -49,11 +50,16 @@ class Complete:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score a language model on the test part of its data, or on another text, beside an n-gram model."""
+    """Score a language model on the test part of its data, or on another text, beside an n-gram model.
+
+    Writes evaluation.json.
+    """
 
     run: Run
-    data: Annotated[str, by_default("DATA", "the test part of the run's data")] = ""
+    data: Annotated[str | None, by_default("SOURCE", "the test part of the run's data")] = None
     """Text to score, such as text:FILE, all of it."""
+    out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
+    """Folder to write to."""
     device: Device = "auto"
 
 

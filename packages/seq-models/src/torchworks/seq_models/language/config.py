@@ -21,7 +21,7 @@ class NetConfig(Limited):
     """Numbers that a token becomes."""
     num_heads: Count = 4
     """Heads of attention, for gpt; embed_dim is a multiple of it."""
-    hidden_dim: Count = 512
+    hidden_dim: Count = 384
     """Numbers in the state of each layer, for lstm, gru and rnn."""
     drop_rate: Share = 0.1
     """Dropout."""

@@ -5,8 +5,8 @@ of the time goes by until a head has found the token before: until then the net 
 token follows which. Here head j = 0, 1, … of the first block begins with its attention j + 1 places back, so that the
 first layer sees the last few tokens apart, as an n-gram model does. What is learnt may move away from it.
 
-The positions p are waves, as in Vaswani et al. 2017, section 3.5, of frequencies ω that are drawn from (0, π). A turn by
-ω (j + 1) is a linear map, so queries q and keys k can be
+The positions p are waves, as in Vaswani et al. 2017, section 3.5, of frequencies ω that are drawn from (0, π). A turn
+by ω (j + 1) is a linear map, so queries q and keys k can be
 
     p_t = A (cos ωt, sin ωt)        k_s = p_s        q_t = g (turn by -ω (j + 1)) p_t
 
@@ -20,7 +20,7 @@ import math
 import torch
 from torch import Tensor
 
-from torchworks.seq_models.models.gpt import GPT
+from torchworks.seq_models.models.gpt import GPT, Block
 
 AMPLITUDE = 0.08
 """A; the embeddings of tokens have a standard deviation of 0.02, but in all channels."""
@@ -40,7 +40,9 @@ def look_back(net: GPT) -> None:
     omega = math.pi * torch.rand(d // 2, generator=torch.Generator().manual_seed(0))
     angles = torch.arange(context)[:, None] * omega  # (C, F)
     stack.wpe.weight[:, :d] = AMPLITUDE * torch.cat([angles.cos(), angles.sin()], 1)
-    queries, keys, _ = stack.h[0].attn.c_attn.weight.unflatten(1, (3, stack.num_heads, d)).unbind(1)  # (E, h, d)
+    block = stack.h[0]
+    assert isinstance(block, Block)
+    queries, keys, _ = block.attn.c_attn.weight.unflatten(1, (3, stack.num_heads, d)).unbind(1)  # (E, h, d)
     queries[:d] = GAIN * torch.stack([turned(omega * (j + 1)) for j in range(stack.num_heads)], 1)
     keys[:d] = torch.eye(d)[:, None]
 

@@ -1,20 +1,20 @@
 """The recipes of language models. Their docstrings are what `list` prints."""
 
-from dataclasses import replace
+from typing import Literal
 
 from torchworks.seq_models.language.config import LanguageConfig, NetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
 def lm() -> LanguageConfig:
-    """A language model of characters: a Transformer as GPT.
+    """A language model of characters: GPT, a Transformer.
 
     seq-models train lm
     """
     return LanguageConfig(
         recipe="lm",
         optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=100),
-        trainer=TrainerConfig(steps=2000, batch_size=8, eval_every=500, clip=1.0),
+        trainer=TrainerConfig(steps=2200, batch_size=8, eval_every=550, clip=1.0),
     )
 
 
@@ -23,7 +23,7 @@ def lm_lstm() -> LanguageConfig:
 
     seq-models train lm-lstm
     """
-    return replace(lm(), recipe="lm-lstm", model="lstm", net=NetConfig(depth=1, hidden_dim=512))
+    return _recurrent("lm-lstm", "lstm")
 
 
 def lm_gru() -> LanguageConfig:
@@ -31,7 +31,7 @@ def lm_gru() -> LanguageConfig:
 
     seq-models train lm-gru
     """
-    return replace(lm(), recipe="lm-gru", model="gru", net=NetConfig(depth=1, hidden_dim=512))
+    return _recurrent("lm-gru", "gru")
 
 
 def lm_rnn() -> LanguageConfig:
@@ -39,12 +39,31 @@ def lm_rnn() -> LanguageConfig:
 
     seq-models train lm-rnn
     """
-    return replace(lm(), recipe="lm-rnn", model="rnn", net=NetConfig(depth=1, hidden_dim=512))
+    return _recurrent("lm-rnn", "rnn")
+
+
+def _recurrent(recipe: str, model: Literal["lstm", "gru", "rnn"]) -> LanguageConfig:
+    return LanguageConfig(
+        recipe=recipe,
+        model=model,
+        net=NetConfig(depth=1, drop_rate=0.2),
+        optim=OptimConfig(lr=4e-3, schedule="cosine", warmup=100),
+        trainer=TrainerConfig(steps=2400, batch_size=8, eval_every=400, clip=1.0),
+    )
 
 
 def code() -> LanguageConfig:
-    """A language model of Python code: a Transformer on byte pairs.
+    """A language model of Python code: GPT on byte pairs.
 
     seq-models train code
     """
-    return replace(lm(), recipe="code", data="code", tokens="bpe", vocabulary=1024, order=4, functions=100)
+    return LanguageConfig(
+        recipe="code",
+        data="code",
+        tokens="bpe",
+        order=4,
+        functions=100,
+        net=NetConfig(drop_rate=0.0),
+        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=100),
+        trainer=TrainerConfig(steps=1500, batch_size=8, eval_every=500, clip=1.0),
+    )

@@ -25,7 +25,9 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
+from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import open_run
+from torchworks.shared.runs.outputs import make_folder
 from torchworks.shared.text import Tokenizer, from_json
 from torchworks.shared.text.sampling import Sampling
 
@@ -113,8 +115,10 @@ def complete_line(arguments: Complete) -> int:
 
 
 def evaluate(arguments: Evaluate) -> int:
-    """Print bits per character, perplexity and the scores of the baselines."""
+    """Print and write bits per character, perplexity and the scores of the baselines."""
     run = open_language_run(arguments.run, arguments.device)
+    folder = arguments.out or arguments.run / "evaluation"
+    make_folder(folder)
     source = open_source(run.config.data, run.config.loader, run.config.seed)
     text = divided(documents_of(source.train), documents_of(source.test), run.config)
     if text.tokenizer != run.tokenizer:
@@ -134,6 +138,8 @@ def evaluate(arguments: Evaluate) -> int:
     width = max(map(len, scores)) + 2
     for name, value in scores.items():
         print(f"{name:<{width}}{value:.4f}")
+    write_json(folder / "evaluation.json", scores)
+    print(folder)
     return 0
 
 
