@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from torchworks.seq_models.data import text_files, token_stream
-from torchworks.seq_models.data.bundled_text import parses, without_repetitions
+from torchworks.seq_models.data.bundled_text import without_repetitions
 from torchworks.seq_models.data.documents import Document, LongTextConfig, cut, documents_of
 from torchworks.seq_models.data.token_stream import SlidingWindows, characters_of, train_tokenizer
+from torchworks.seq_models.language.functions import parsed
 from torchworks.shared.config import UserError
 from torchworks.shared.data import check, open_source
 from torchworks.shared.text import Characters
@@ -49,7 +50,7 @@ def test_code_is_files_that_parse():
     documents = [*documents_of(source.train), *documents_of(source.test)]
     assert {"abc.py", "json/decoder.py"} <= {document.name for document in documents}
     assert not any(document.name.startswith(("test/", "site-packages/")) for document in documents)
-    assert all(parses(text_of([document])) for document in documents[::40])
+    assert all(parsed(text_of([document])) for document in documents[::40])
 
 
 def test_paragraphs_are_kept_where_they_come_first():

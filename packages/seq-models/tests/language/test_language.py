@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.documents import Document
+from torchworks.seq_models.language.functions import first_body, function_heads, parsed_share
 from torchworks.seq_models.language.predictor import build_language_model
-from torchworks.seq_models.language.text import first_body, function_heads, parsed_share
 from torchworks.shared.cli import main
 from torchworks.shared.models.manifest import FileEntry
 from torchworks.shared.models.predictor import check_golden, load_predictor

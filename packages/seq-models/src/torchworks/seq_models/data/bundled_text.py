@@ -4,11 +4,9 @@ Both differ by the version of Python. Their notes say the version, the number of
 and so do runs and reports: scores are comparable only if these are the same.
 """
 
-import ast
 import hashlib
 import platform
 import sysconfig
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,17 +72,6 @@ def standard_library() -> Iterator[Document]:
             continue
         if text.strip():
             yield Document.of(name, text)
-
-
-def parses(code: str) -> bool:
-    """Whether Python's own parser accepts `code`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as one about "\d"
-            ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _refuse_rest(name: str, rest: str) -> None:

@@ -20,7 +20,7 @@ END = "<end>"
 SPECIALS = ("<pad>", "<unk>", END)
 HELD = 1 << 26
 """Tokens that are held in memory; more are kept in a temporary file and mapped."""
-LEARNT = 1 << 24
+LEARNT = 1 << 22
 """Characters that byte pairs are learnt from, evenly spread over the text."""
 RARE = 2
 """How often a character must occur to be a token: rarer ones teach the net what an unknown character is like."""

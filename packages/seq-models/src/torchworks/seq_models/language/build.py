@@ -18,10 +18,11 @@ from torchworks.seq_models.data.token_stream import (
 )
 from torchworks.seq_models.language.baselines import baselines, best_order, continuations
 from torchworks.seq_models.language.config import LanguageConfig
+from torchworks.seq_models.language.functions import function_heads, parsed_share
 from torchworks.seq_models.language.looking_back import look_back
 from torchworks.seq_models.language.predictor import TOKENIZER, new_net
 from torchworks.seq_models.language.task import LanguageModeling
-from torchworks.seq_models.language.text import Beginning, function_heads, parsed_share, sampler, write
+from torchworks.seq_models.language.text import Beginning, sampler, write
 from torchworks.seq_models.models.gpt import GPT
 from torchworks.shared.data import Field, Schema, TensorDataset, WindowDataset, Windows, open_source
 from torchworks.shared.machine.device import Device

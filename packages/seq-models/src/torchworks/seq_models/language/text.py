@@ -1,15 +1,11 @@
-"""Texts from a language model: what it begins with, what it writes, and whether that is Python."""
+"""Texts from a language model: what it begins with, and what it writes."""
 
-import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 from torch import nn
 
-from torchworks.seq_models.data.bundled_text import parses
-from torchworks.seq_models.data.documents import Document
 from torchworks.seq_models.data.token_stream import END
 from torchworks.seq_models.generation.generate import NOTHING, generate
 from torchworks.seq_models.generation.protocol import Autoregressive
@@ -19,10 +15,6 @@ from torchworks.shared.text.sampling import Sampling
 
 MANY = 20
 """Documents of a training text from which on the model knows how one begins."""
-LONGEST_FUNCTION = 160
-"""Tokens that may be written after the head of a function."""
-Writer = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
-"""Writes up to a number of tokens after each prompt."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,9 @@ class Beginning:
         return ids or [self.first]
 
 
-def write(net: nn.Module, prompts: Sequence[Sequence[int]], steps: int, sampling: Sampling, seed: int, end: int | None):
+def write(
+    net: nn.Module, prompts: Sequence[Sequence[int]], steps: int, sampling: Sampling, seed: int, end: int | None
+) -> list[list[int]]:
     """Up to `steps` tokens after each prompt, of which as much is read as the net can."""
     model = cast(Autoregressive, net)
     shortened = [list(prompt)[-(model.longest or len(prompt)) :] for prompt in prompts]
@@ -75,44 +69,3 @@ def sampler(beginning: Beginning, steps: int, temperature: float) -> Callable[[n
         return tokenizer.decode(ids)
 
     return sample
-
-
-# ------------------------------------------------------------------------------------------ Python code
-
-
-def function_heads(documents: Sequence[Document], count: int) -> list[str]:
-    """Heads, such as "def area(side):\\n", of at most `count` functions at the top level of files of Python code,
-    evenly spread over all."""
-    heads = [head for document in documents for head in _heads("".join(document.pieces()))]
-    return heads[:: max(1, len(heads) // count)][:count] if count else []
-
-
-def _heads(code: str) -> Iterator[str]:
-    """Of functions that are written as is usual: the body begins in a line of its own."""
-    try:
-        module = ast.parse(code)
-    except (SyntaxError, ValueError):
-        return
-    lines = code.splitlines(keepends=True)
-    for node in module.body:
-        if isinstance(node, ast.FunctionDef) and node.body[0].lineno > node.lineno:
-            head = "".join(lines[node.lineno - 1 : node.body[0].lineno - 1])
-            if head.rstrip().endswith(":"):
-                yield head
-
-
-def parsed_share(heads: Sequence[str], tokenizer: Tokenizer, writer: Writer) -> float:
-    """The share of functions that Python's parser accepts, whose bodies were written after their heads."""
-    prompts = [tokenizer.encode(head) for head in heads]
-    bodies = [tokenizer.decode(ids) for ids in writer(prompts, LONGEST_FUNCTION)]
-    return float(np.mean([parses(head + first_body(body)) for head, body in zip(heads, bodies, strict=True)]))
-
-
-def first_body(written: str) -> str:
-    """The lines of `written` up to the first that is not indented. Without one, the last line is left out: it may be
-    cut short."""
-    lines = written.split("\n")
-    for number, line in enumerate(lines[:-1]):
-        if line and not line[0].isspace():
-            return "\n".join(lines[:number]) + "\n"
-    return "\n".join(lines[:-1]) + "\n"
