@@ -155,7 +155,7 @@ class WithState(nn.Module):
 
 
 def test_an_export_takes_any_length_with_its_lengths_and_once_more():
-    net = WithLengths(recurrent.GRU(C, H, 2, bidirectional=True, batch_first=True))
+    net = WithLengths(recurrent.GRU(C, H, bidirectional=True, batch_first=True))
 
     def make(sizes: dict[str, int]) -> tuple[Tensor, ...]:
         return torch.randn(sizes["N"], sizes["T"], C), torch.randint(0, sizes["T"] + 1, (sizes["N"],))
@@ -184,6 +184,14 @@ def test_the_forget_gates_can_start_open():
             assert weights.bias_hh is not None
             forget = (weights.bias_ih + weights.bias_hh)[H : 2 * H]
             assert forget.tolist() == [2.0] * H
+
+
+def test_on_a_cpu_autocast_leaves_it_in_float32():
+    net, x = recurrent.LSTM(C, H).eval(), torch.randn(T, N, C)
+    with torch.no_grad():
+        expected = net(x)[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(net(x)[0], expected)
 
 
 def test_inputs_of_another_size_are_refused_by_name():

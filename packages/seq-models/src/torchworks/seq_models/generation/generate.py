@@ -83,6 +83,8 @@ def generate(
     Raises `UserError` for prompts that are empty, too long or have tokens that the net does not know.
     """
     check_prompts(net, prompts, steps)
+    if not len(prompts):
+        return
     named = range(len(prompts)) if numbers is None else numbers
     texts = [Text(number, list(map(int, prompt)), []) for number, prompt in zip(named, prompts, strict=True)]
     ending = Ending(end, tuple(tuple(map(int, each)) for each in stop if len(each)), allowed)
@@ -108,7 +110,9 @@ def complete(net: Autoregressive, prompts: Sequence[Sequence[int]], *, steps: in
 
 
 def check_prompts(net: Autoregressive, prompts: Sequence[Sequence[int]], steps: int) -> None:
-    """Raise `UserError` unless the net can read all prompts, and answer them in `steps` tokens."""
+    """Raise `UserError` unless the net can read all prompts, and answer them in `steps` tokens. A net that reads
+    another vocabulary than it writes has its size as `source_vocabulary`."""
+    vocabulary = getattr(net, "source_vocabulary", net.vocabulary)
     for i, prompt in enumerate(prompts):
         if not len(prompt):
             raise UserError(f"Prompt {i} is empty: the model needs at least one token to begin with.")
@@ -116,10 +120,10 @@ def check_prompts(net: Autoregressive, prompts: Sequence[Sequence[int]], steps: 
             raise UserError(
                 f"Prompt {i} has {len(prompt)} tokens, but the model reads {net.longest} at most: shorten it."
             )
-        wrong = [token for token in prompt if not 0 <= token < net.vocabulary]
+        wrong = [token for token in prompt if not 0 <= token < vocabulary]
         if wrong:
             raise UserError(
-                f"Prompt {i} has the token {wrong[0]}, but the model knows those from 0 to {net.vocabulary - 1} only. "
+                f"Prompt {i} has the token {wrong[0]}, but the model knows those from 0 to {vocabulary - 1} only. "
                 "Was it made by another tokenizer?"
             )
     if not net.continues and net.longest is not None and steps > net.longest:
@@ -147,10 +151,10 @@ def _start(net: Autoregressive, texts: list[Text]) -> tuple[Tensor, State]:
 def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: State) -> tuple[Tensor, State]:
     """The logits after the newest token. Texts that have outgrown the net are read anew from their last half; so are
     the others, whole, which changes nothing for them."""
-    full = [text for text in texts if net.continues and net.longest is not None and text.read > net.longest]
-    for text in full:
-        text.begin = len(text.tokens) - max(1, (net.longest or 2) // 2)
-    if full:
+    if net.continues and net.longest is not None and any(text.read > net.longest for text in texts):
+        for text in texts:
+            if text.read > net.longest:
+                text.begin = len(text.tokens) - max(1, net.longest // 2)
         return _start(net, texts)
     with torch.no_grad():
         return net.step(*on_device(net, torch.from_numpy(tokens)), state)

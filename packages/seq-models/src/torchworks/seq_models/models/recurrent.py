@@ -37,6 +37,7 @@ import torch
 import torch.nn.functional as F
 from torch import _VF, Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.utils._pytree import tree_map
 
 State = tuple[Tensor, ...]
 Step = Callable[[State, tuple[Tensor, ...]], tuple[State, Tensor]]
@@ -66,6 +67,7 @@ class Recurrent(nn.Module):
     the same seed, uniform in ±1/√H.
     """
 
+    weight_ih_l0: nn.Parameter
     gates: ClassVar[int]
     states: ClassVar[int] = 1
     """Tensors that a state consists of: 2 of an LSTM, h and c."""
@@ -164,11 +166,18 @@ class Recurrent(nn.Module):
         on the CPU spare the device a wait.
         """
         self._check(x)
+        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):  # oneDNN has an LSTM in bf16 for some CPUs only; and no gain
+                return self.forward(self._plain(x), self._plain(state), lengths)
         if torch.compiler.is_exporting():
             return self.by_equations(x, state, lengths, over_time=scan)
         given = self._tensors(state, x)
         output, last = self._fused(x, given) if lengths is None else self._packed(x, given, lengths)
         return output, self._kind(last)
+
+    def _plain(self, tensors: Any) -> Any:
+        """In the dtype of the weights."""
+        return None if tensors is None else tree_map(lambda each: each.to(self.weight_ih_l0.dtype), tensors)
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 3 or x.shape[2] != self.input_size:

@@ -13,11 +13,12 @@ of their annotations. No state of fixed size has to hold a whole sentence.
     p(y_i) = softmax(W_o tanh(W_t [s_i, c_i, E y_{i-1}]))    equation 4, whose g is left open there
     s_0  = tanh(W_s h←_1)                                    appendix A.2.2
 
-`attention="general"` takes e_ij = s_{i-1} · W_a h_j instead (Luong et al. 2015, arXiv:1508.04025, section 3.1), which
-needs no tanh for each pair of places. W_a is the product of two smaller matrices here, and e_ij is divided by √A.
+`attention="general"` takes e_ij = s_{i-1} · W_a h_j instead (Luong et al. 2015, arXiv:1508.04025, section 3.1),
+which needs no tanh for each pair of places. W_a is the product of two smaller matrices here, and e_ij is divided by
+√A.
 
-What differs: the answer comes from tanh where the appendix has maxout; the cell is a GRU or an LSTM of this package; and
-dropout is applied to embeddings and to what the answer is read from. Luong's decoder weighs by s_i and this one by
+What differs: the answer comes from tanh where the appendix has maxout; the cell is a GRU or an LSTM of this package;
+and dropout is applied to embeddings and to what the answer is read from. Luong's decoder weighs by s_i and this one by
 s_{i-1}, as Bahdanau's does.
 
 Padding of the source has weight 0, and the encoder begins at each row's own end.
