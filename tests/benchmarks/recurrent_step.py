@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.seq_models.models import recurrent
+from torchworks.seq_models.models.recurrent_base import Recurrent
 
 OURS, THEIRS, TEXTBOOK = "ours", "torch.nn", "ours, by equations"
 
@@ -49,7 +50,7 @@ def steps(layer: Layer, *, backward: bool) -> dict[str, Callable[[], object]]:
     return {name: lambda net=owners[name], run=run: act(net, run) for name, run in passes.items()}
 
 
-def nets(layer: Layer) -> tuple[recurrent.Recurrent, nn.Module]:
+def nets(layer: Layer) -> tuple[Recurrent, nn.Module]:
     options = {"batch_first": True, "bidirectional": layer.lengths}
     torch.manual_seed(0)
     ours, theirs = (

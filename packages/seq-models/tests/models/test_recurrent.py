@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 from torchworks.seq_models.models import recurrent
 from torchworks.seq_models.models.oracles.torch_nn import WithLengths
 from torchworks.seq_models.models.parity import Comparison, exported_difference
+from torchworks.seq_models.models.recurrent_base import Recurrent
 
 # PyTorch tells so of its own operator, once in a process
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
@@ -33,7 +34,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 WAYS = ("forward", "by_equations")
 
 
-def pair(kind: str, **options: Any) -> tuple[recurrent.Recurrent, Any]:
+def pair(kind: str, **options: Any) -> tuple[Recurrent, Any]:
     """Our layer and torch.nn's with the same weights, in float64."""
     theirs = getattr(nn, kind)(C, H, **options).double()
     ours = getattr(recurrent, kind)(C, H, **options).double()
@@ -42,13 +43,13 @@ def pair(kind: str, **options: Any) -> tuple[recurrent.Recurrent, Any]:
     return ours, theirs
 
 
-def inputs(net: recurrent.Recurrent) -> Tensor:
+def inputs(net: Recurrent) -> Tensor:
     shape = (N, T, C) if net.batch_first else (T, N, C)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     return x.requires_grad_()
 
 
-def first_state(net: recurrent.Recurrent) -> Any:
+def first_state(net: Recurrent) -> Any:
     zeros = net._tensors(None, inputs(net))
     state = tuple(torch.randn_like(each).requires_grad_() for each in zeros)
     return state if len(state) > 1 else state[0]
@@ -199,5 +200,7 @@ def test_inputs_of_another_size_are_refused_by_name():
         recurrent.GRU(C, H, batch_first=True)(torch.randn(2, 3, 5))
     with pytest.raises(ValueError, match="proj_size must be less than hidden_size = 6"):
         recurrent.LSTM(C, H, proj_size=6)
+    with pytest.raises(ValueError, match="proj_size is for an LSTM, and a GRU has none"):
+        recurrent.GRU(C, H, proj_size=3)
     with pytest.raises(ValueError, match="nonlinearity must be"):
         recurrent.RNN(C, H, nonlinearity="sigmoid")  # ty: ignore[invalid-argument-type]

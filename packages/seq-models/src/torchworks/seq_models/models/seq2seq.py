@@ -34,8 +34,8 @@ from torch import Tensor, nn
 
 from torchworks.seq_models.generation.protocol import State
 from torchworks.seq_models.models.padding import moved_to_front
-from torchworks.seq_models.models.recurrent import State as Hidden
 from torchworks.seq_models.models.recurrent import new_layers
+from torchworks.seq_models.models.recurrent_base import State as Hidden
 
 
 class AttentionSeq2Seq(nn.Module):
