@@ -138,18 +138,15 @@ def _model(config: LanguageConfig, net: nn.Module, beginning: Beginning, tokens:
         net=net,
         test=_kept(tokens, config.context, len(beginning.tokenizer)),
         inputs={"text": "tokens"},
-        targets={"logits": "next"},
         preprocessing={"text": {"tokenizer": TOKENIZER}},
         files={TOKENIZER: beginning.tokenizer.to_json()},
     )
 
 
 def _kept(tokens: np.ndarray, context: int, vocabulary: int) -> TensorDataset:
-    """Windows of the test part, evenly spread, and the token after each."""
+    """Windows of the test part, evenly spread."""
     length = min(context, len(tokens) - 1)
     windows = WindowDataset(np.asarray(tokens), length, max(1, len(tokens) // KEPT))
     found = windows.take(torch.arange(len(windows)))
-    schema = Schema(
-        (Field("tokens", "tokens", (length,), vocabulary=vocabulary), Field("next", "id", (), size=vocabulary))
-    )
-    return TensorDataset({"tokens": found["tokens"], "next": found["target"][:, -1]}, schema)
+    field = Field("tokens", "tokens", (length,), vocabulary=vocabulary)
+    return TensorDataset({"tokens": found["tokens"]}, Schema((field,)))
