@@ -10,6 +10,9 @@ def lm() -> LanguageConfig:
     """A language model of characters: GPT, a Transformer.
 
     seq-models train lm
+
+    Not measured to its end yet. Baselines on the test part of Python 3.11.7's documentation, bits per character:
+    Witten-Bell 5-gram 1.88, LZMA 1.71, unigram 4.64.
     """
     return LanguageConfig(
         recipe="lm",
@@ -22,6 +25,9 @@ def lm_lstm() -> LanguageConfig:
     """A language model of characters: an LSTM.
 
     seq-models train lm-lstm
+
+    Documentation of Python 3.11.7, seed 0, at step 2,000: 1.97 bits per character of the validation part; Witten-Bell
+    5-gram 2.50, LZMA 1.99 (torch 2.14.1, one core of an AMD EPYC, Zen 2). Not measured to its end yet.
     """
     return _recurrent("lm-lstm", "lstm")
 
@@ -30,6 +36,8 @@ def lm_gru() -> LanguageConfig:
     """A language model of characters: a GRU.
 
     seq-models train lm-gru
+
+    Not measured yet.
     """
     return _recurrent("lm-gru", "gru")
 
@@ -38,6 +46,8 @@ def lm_rnn() -> LanguageConfig:
     """A language model of characters: Elman's recurrent net.
 
     seq-models train lm-rnn
+
+    Not measured yet.
     """
     return _recurrent("lm-rnn", "rnn")
 
@@ -56,6 +66,9 @@ def code() -> LanguageConfig:
     """A language model of Python code: GPT on byte pairs.
 
     seq-models train code
+
+    Not measured yet. Baselines on the test part of Python 3.11.7's library, bits per character: 4-gram of byte pairs
+    1.86, LZMA after the last 2 MB 1.45.
     """
     return LanguageConfig(
         recipe="code",
