@@ -274,12 +274,15 @@ def _check_resume(before: Config, after: Config, folder: Path) -> None:
 
 
 def _print_result(result: dict[str, Any]) -> None:
-    """A table of the result's numbers; the run directory is the last line."""
+    """A table of the result's numbers; the last text that the task has shown, if it shows texts; the run directory is
+    the last line."""
     numbers = {name: value for name, value in result.items() if isinstance(value, (int, float))}
     width = max(map(len, numbers), default=0) + 2
     for name, value in numbers.items():
         print(f"{name:<{width}}{_shown(value)}")
     if "run" in result:
+        if texts := sorted(result["run"].glob("samples/*.txt")):
+            print(f"\n{texts[-1].read_text(encoding='utf-8').rstrip()}\n")
         print(result["run"])
 
 

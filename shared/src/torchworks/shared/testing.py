@@ -160,14 +160,14 @@ def check_predictor(
     predictor: Predictor,
     make: Callable[[dict[str, int]], tuple[Tensor, ...]] | None = None,
     *,
-    lengths: Mapping[str, tuple[int, int]] | None = None,
+    lengths: Mapping[str, tuple[int, ...]] | None = None,
     tol: float = 1e-4,
 ) -> None:
     """The whole `predictor` exports: its program, captured once for all sizes that its signature names and captured
-    again, gives the same outputs at 1, 2 and 3 rows and at two values of each other named size.
+    again, gives the same outputs at 1, 2 and 3 rows and at several values of each other named size.
 
     `make` gives inputs for sizes by name; otherwise random numbers within the signature's limits are taken. `lengths`
-    are the two values of sizes other than the rows': half their limit and their limit, or 5 and 8, if not given.
+    are the values of sizes other than the rows': half their limit and their limit, or 5 and 8, if not given.
     """
     make = make or (lambda sizes: tuple(_random_input(spec, sizes) for spec in predictor.eval().signature.inputs))
     cases = _cases(predictor.signature, dict(lengths or {}))
@@ -340,8 +340,8 @@ _TRAPS = (
 )
 
 
-def _cases(signature: Signature, lengths: dict[str, tuple[int, int]]) -> list[dict[str, int]]:
-    """Values of the named sizes of a signature: 1, 2 and 3 rows, the first size of the first input, with both values of
+def _cases(signature: Signature, lengths: dict[str, tuple[int, ...]]) -> list[dict[str, int]]:
+    """Values of the named sizes of a signature: 1, 2 and 3 rows, the first size of the first input, with all values of
     the others."""
     names = list(dict.fromkeys(size for spec in signature.inputs for size in spec.shape if isinstance(size, str)))
     most = getattr(signature, "most", {})

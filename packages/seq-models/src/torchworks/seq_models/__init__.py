@@ -1,8 +1,8 @@
-"""A small classifier of texts.
+"""Language models, and classifiers of texts.
 
-from torchworks.seq_models import TextCNN
+from torchworks.seq_models import GPT
 
-logits = TextCNN(vocabulary=100, num_classes=2)(torch.randint(1, 100, (8, 12)))  # (8, 2)
+logits = GPT(vocabulary=100)(torch.randint(100, (8, 64)))  # (8, 64, 100): of the token after each
 """
 
 import lazy_loader

@@ -72,6 +72,11 @@ class ByteLevelBPE(Tokenizer):
     def __len__(self) -> int:
         return len(self._bytes)
 
+    @property
+    def parts(self) -> tuple[bytes, ...]:
+        """The bytes that each id stands for; none for special tokens."""
+        return tuple(self._bytes)
+
     def encode(self, text: str) -> list[int]:
         return [each for word in split(text) for each in self._word(word)]
 

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.shared.cli import Command, check_command
-from torchworks.shared.config import TextConfig
+from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 Texts = Annotated[tuple[str, ...], Positional, arg(metavar="TEXTS", help_behavior_hint="")]
@@ -36,22 +35,6 @@ class Classify:
 
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
-class Evaluate:
-    """Score a classifier on its test texts or on other data, and write plots and its errors.
-
-    Writes evaluation.json, confusion.png, calibration.png, and errors.csv with the most confident errors first.
-    """
-
-    run: Run
-    data: Annotated[str | None, by_default("SOURCE", "the run's own test texts")] = None
-    """All texts of another source, such as csv:PATH, with the same class names."""
-    out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
-    """Folder to write to."""
-    device: Device = "auto"
-
-
-@configure(FlagCreatePairsOff)
-@dataclass(frozen=True)
 class Explain:
     """Show which words decide: how much less probable the class is when a word is hidden.
 
@@ -70,8 +53,6 @@ class Explain:
 
 
 COMMANDS = {
-    "check": check_command(TextConfig, "reviews, spam, languages or csv:PATH"),
     "classify": Command(Classify, "torchworks.seq_models.classification.use:classify"),
-    "evaluate": Command(Evaluate, "torchworks.seq_models.classification.use:evaluate"),
     "explain": Command(Explain, "torchworks.seq_models.classification.use:explain"),
 }

@@ -1,0 +1,125 @@
+"""The source `text:PATH`: a text file, or a folder of .txt files, in UTF-8."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from torchworks.seq_models.data.documents import BLOCK, Document, source_of
+from torchworks.seq_models.data.text_check import check_source
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data import CheckedOpener, Report, Source
+from torchworks.shared.data.report import Finding, graded
+
+MAPPED = 1 << 26
+"""Bytes from which on a file stays on the disk and is mapped."""
+MOST = 1 << 32
+"""Most bytes of all files together."""
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file that was looked at, without its byte order mark, and what is wrong with it."""
+
+    document: Document
+    error: str
+
+
+def read_texts(path: str) -> list[TextFile]:
+    """The file `path`, or every .txt file in the folder `path` and below it, by name. Raises `UserError` if there is
+    none, or they are too large together."""
+    if not path:
+        raise UserError("The data source 'text' needs a file or a folder after its colon, as in text:book.txt.")
+    files = _files(Path(path).expanduser())
+    size = sum(file.stat().st_size for _, file in files)
+    if size > MOST:
+        raise UserError(
+            f"text:{path} has {size / 2**30:.1f} GiB, but at most {MOST / 2**30:.0f} GiB are possible. Divide it, and "
+            "train on a part."
+        )
+    return [_read(name, file) for name, file in files]
+
+
+def _files(path: Path) -> list[tuple[str, Path]]:
+    if path.is_file():
+        return [(path.name, path)]
+    if not path.is_dir():
+        raise UserError(f"There is no file or folder {path}. text:PATH names a text file, or a folder of .txt files.")
+    found = [file for file in path.rglob("*") if file.suffix.lower() == ".txt" and file.is_file()]
+    if not found:
+        raise UserError(f"{path} is a folder without .txt files. Name another one, or a single file of any name.")
+    return sorted((file.relative_to(path).as_posix(), file) for file in found)
+
+
+def _read(name: str, path: Path) -> TextFile:
+    try:
+        if path.stat().st_size >= MAPPED:
+            content: np.ndarray = np.memmap(path, np.uint8, "r")
+        else:
+            content = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        return TextFile(Document(name, np.zeros(0, np.uint8)), f"cannot be read ({error.strerror})")
+    marked = content[:3].tobytes() == codecs.BOM_UTF8
+    return TextFile(Document(name, content[3:] if marked else content), _fault(content))
+
+
+def _fault(content: np.ndarray) -> str:
+    """Why `content` is no text in UTF-8, with the place; '' if it is one."""
+    for mark, encoding in _MARKS.items():
+        if content[: len(mark)].tobytes() == mark:
+            return f"is in {encoding}, not in UTF-8; convert it: iconv -f {encoding} -t UTF-8"
+    decoder, line, blank = codecs.getincrementaldecoder("utf-8")(), 1, True
+    for start, block in _blocks(content):
+        pending = len(decoder.getstate()[0])
+        if (zero := block.find(0)) >= 0:
+            line += block.count(b"\n", 0, zero)
+            return f"is no text: it has a zero byte at offset {start + zero:,} (line {line:,})"
+        try:
+            text = decoder.decode(block, start + len(block) == len(content))
+        except UnicodeDecodeError as error:
+            place = start - pending + error.start
+            line += error.object.count(b"\n", 0, error.start)
+            byte = error.object[error.start]
+            return (
+                f"is not in UTF-8: byte 0x{byte:02x} at offset {place:,} (line {line:,}). It may be in Latin-1 or "
+                "Windows-1252; convert it: iconv -f WINDOWS-1252 -t UTF-8"
+            )
+        line, blank = line + block.count(b"\n"), blank and not text.strip("\ufeff \t\r\n")
+    return "is empty" if blank else ""
+
+
+def _blocks(content: np.ndarray) -> Iterator[tuple[int, bytes]]:
+    for start in range(0, len(content), BLOCK):
+        yield start, content[start : start + BLOCK].tobytes()
+
+
+def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
+    files = read_texts(rest)
+    bad = [file for file in files if file.error]
+    if bad and (not config.skip_bad or len(bad) == len(files)):
+        more = f" {len(bad) - 1} more of its files cannot be used; `check text:{rest}` names all." if bad[1:] else ""
+        leave = " --loader.skip-bad leaves such files out." if len(bad) < len(files) else ""
+        raise UserError(f"{bad[0].document.name} {bad[0].error}.{more}{leave}")
+    notes = [f"left out: {file.document.name} {file.error}" for file in bad]
+    documents = [file.document for file in files if not file.error]
+    return source_of(f"text:{rest}", "your own text", documents, config, notes)
+
+
+def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
+    rest = spec.partition(":")[2]
+    level = "warning" if config.skip_bad else "problem"
+    findings = [Finding(level, f"{file.document.name} {file.error}.") for file in read_texts(rest) if file.error]
+    try:
+        source = _open(rest, replace(config, skip_bad=True), seed)
+    except UserError as error:
+        return Report(spec, graded(findings or [Finding("problem", str(error))]), None)
+    return Report(spec, graded([*findings, *check_source(source)]), source)
+
+
+open_text = CheckedOpener(_open, _check)

@@ -1,0 +1,35 @@
+"""Command-line arguments that several jobs have in common. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, configure
+
+from torchworks.shared.cli import Command, check_command
+from torchworks.shared.config import TextConfig
+from torchworks.shared.options import Device, Run, by_default
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Evaluate:
+    """Score a model on the test part of its data, or on other data, beside simpler models.
+
+    Writes evaluation.json; of a classifier also confusion.png, calibration.png, and errors.csv with the most confident
+    errors first.
+    """
+
+    run: Run
+    data: Annotated[str | None, by_default("SOURCE", "the test part of the run's data")] = None
+    """Another source, all of it: text:PATH for a language model; for a classifier csv:PATH or the like, with the same
+    class names."""
+    out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
+    """Folder to write to."""
+    device: Device = "auto"
+
+
+COMMANDS = {
+    "check": check_command(TextConfig, "documentation, code, text:PATH, reviews, spam, languages or csv:PATH"),
+    "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
+}

@@ -1,0 +1,21 @@
+"""The command `evaluate`: the job of a run, known by the builder of its model, does it."""
+
+import importlib
+
+from torchworks.seq_models.inference.commands import Evaluate
+from torchworks.shared.config import UserError
+from torchworks.shared.models.manifest import read_manifest
+from torchworks.shared.runs.files import check_finished, load_config
+
+JOBS = {"seq-models-classifier": "classification", "seq-models-language": "language"}
+"""The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
+
+
+def evaluate(arguments: Evaluate) -> int:
+    """Score the run, write the report and print a table. Raises `UserError` for a run of another package."""
+    check_finished(arguments.run)
+    builder = read_manifest(arguments.run).builder
+    if builder not in JOBS:
+        package = load_config(arguments.run).package
+        raise UserError(f"{arguments.run} is a run of the package {package}; use `{package} evaluate`.")
+    return importlib.import_module(f"torchworks.seq_models.{JOBS[builder]}.use").evaluate(arguments)
