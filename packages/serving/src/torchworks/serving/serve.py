@@ -257,9 +257,8 @@ class Server(uvicorn.Server):
     def serve_at(self, listeners: list[socket.socket]) -> None:
         """Serve until a signal comes. The second listener, if there is one, is for administration."""
         before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
-        copies = [listeners[0].dup() for _ in range(ACCEPTED - 1)]
         try:
-            self.run([*listeners, *copies])
+            self.run([*listeners, *copies(listeners[0])])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -280,6 +279,11 @@ class Server(uvicorn.Server):
         log.info("stopping: %d requests are still being answered", self.service.active)
         await self.service.drained(self.limits.deadline + self.limits.receive_seconds)
         await super().shutdown(sockets)
+
+
+def copies(listener: socket.socket) -> list[socket.socket]:
+    """So many more of it that a turn of the event loop accepts up to `ACCEPTED` connections."""
+    return [listener.dup() for _ in range(ACCEPTED - 1)]
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

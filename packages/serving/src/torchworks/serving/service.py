@@ -13,6 +13,7 @@ from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 
 INLINE = 8
+"""Inputs that a turn of the event loop decodes by itself."""
 T = TypeVar("T")
 log = logging.getLogger("torchworks.serving")
 
@@ -46,8 +47,8 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     async def inline(self, work: Callable[[], T]) -> T:
-        """`work` of less than a millisecond done in the event loop itself: of many that come at once, `INLINE` in each
-        turn, so that whoever else waits for the loop need not wait for all of them."""
+        """`work` of less than a millisecond done in the event loop itself: of much that comes at once, `INLINE` in
+        each turn, so that whoever else waits for the loop need not wait for all of it."""
         while self._inline >= INLINE:
             await asyncio.sleep(0)
         if not self._inline:
