@@ -132,7 +132,7 @@ def test_classes_that_lie_one_folder_deeper_are_hinted_at(tmp_path):
     pets(tmp_path / "download" / "photos")
     listing = list_folder(str(tmp_path / "download"))
     assert listing.classes == ("photos",)
-    assert "has one folder, photos, with cat, dog in it. If those are the classes, name" in listing.notes[0]
+    assert "has one folder, photos, with cat, dog in it. If those are the classes, use folder:" in listing.notes[0]
 
 
 def test_files_that_are_not_read_are_counted_by_their_endings(tmp_path):
