@@ -18,6 +18,8 @@ from torchworks.shared.data.images import PIXEL_LIMIT, SUFFIXES, reason
 
 _FIRST = (".png", ".bmp", ".gif", ".tif", ".tiff")
 ENDINGS = (*_FIRST, *sorted(SUFFIXES.difference(_FIRST, (".dcm", ".dicom", ".ima"))))
+FORMATS = ("PNG", "BMP", "GIF", "TIFF", "JPEG", "WEBP", "JPEG2000", "PPM", "TGA")
+"""What a mask is read as, whatever its name."""
 MARKS = ("", "_mask", "-mask")
 """What may stand behind the name of the image."""
 MIDDLE = 128
@@ -56,7 +58,7 @@ class NotIds(Exception):
 def read_mask(path: Path) -> np.ndarray:
     """The class of each pixel, (H, W); raises `NotIds`."""
     try:
-        with Image.open(path, formats=("PNG", "BMP", "GIF", "TIFF", "JPEG", "WEBP", "JPEG2000", "PPM", "TGA")) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > PIXEL_LIMIT:
                 raise NotIds("unreadable", "it has too many pixels")
             if image.mode not in ("L", "P", "1", "I", "I;16"):
