@@ -139,7 +139,7 @@ def test_a_bad_image_or_mask_is_named_and_skip_bad_takes_the_image_out(change, s
     report = check(f"mvtec:{base}", ImageConfig(image_size=SIDE))
     assert not report.ok
     assert said in str(report)
-    with pytest.raises(UserError, match="with --loader[.]skip-bad") as error:
+    with pytest.raises(UserError, match=r"with --loader\.skip-bad") as error:
         opened(base)
     assert said in str(error.value)
     config = ImageConfig(image_size=SIDE, skip_bad=True)
