@@ -97,6 +97,19 @@ def choose_parts(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return chosen, [name for name in group if name not in chosen.values()]
 
 
+def choose_labelled(
+    names: Sequence[str], has_labels: Callable[[str], bool]
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """The same among parts for testing that have labels, and the names of those that have none, as in competitions. If
+    no part for testing is left, the one for training is '', which is then split."""
+    chosen, others = choose_parts(names)
+    bare = [name for name in (*chosen.values(), *others) if part_of(name) == "test" and not has_labels(name)]
+    if not bare:
+        return chosen, others, []
+    left, others = choose_parts([name for name in names if name not in bare])
+    return left or {"": chosen["train"]}, others, bare
+
+
 def _rank(name: str, order: Sequence[str]) -> int:
     return min((order.index(word) for word in words_of(name) if word in order), default=len(order))
 
