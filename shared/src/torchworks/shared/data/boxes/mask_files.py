@@ -1,7 +1,7 @@
 """Masks from files: the class of each pixel, as a grey image or one with a palette.
 
-Masks of 0 and 255 alone, as drawing programs write them, are background and foreground, if no more classes have names. Scaling and JPEG soften their
-edges: then pixels from 128 on are foreground.
+Masks of 0 and 255 alone, as drawing programs write them, are background and foreground, if no more classes have names.
+Scaling and JPEG soften their edges: then pixels from 128 on are foreground.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _HARD = 0.8
 """Share of such values from which a mask is one of 0 and 255."""
 
 Meaning = Literal["ids", "binary", "soft", "unclear"]
-"""What values are: ids of classes; 0 and 255; these with soft edges; 0 and 255 where there are more than two classes."""
+"""What values are: ids of classes; 0 and 255; these with soft edges; 0 and 255 of more than two classes."""
 Color = tuple[int, int, int]
 
 
@@ -88,8 +88,9 @@ def _colors(image: Image.Image) -> str:
     bands = np.asarray(image.convert("RGB"))
     if (bands == bands[..., :1]).all():
         return f"it is stored as {image.mode}; save one of its three equal channels"
-    colors = np.unique(bands.reshape(-1, 3), axis=0).tolist()
-    named = ", ".join(str(tuple(color)) for color in colors[:_SHOWN]) + ("…" if len(colors) > _SHOWN else "")
+    colors = np.unique(bands.astype(np.int64) @ (1 << 16, 1 << 8, 1)).tolist()
+    named = ", ".join(str((color >> 16, color >> 8 & 255, color & 255)) for color in colors[:_SHOWN])
+    named += "…" * (len(colors) > _SHOWN)
     text = f"it is stored as {image.mode} with {len(colors)} colors ({named}), which do not say what class they are"
     return f"{text}; save ids as grey values or with a palette"
 
@@ -166,9 +167,10 @@ def unlike_palettes(named: Sequence[tuple[str, MaskFile | None]]) -> list[str]:
         for i, color in (mask.palette if mask else {}).items():
             if color and i not in (0, VOID) and first.setdefault(i, (name, color))[1] != color:
                 before, other = first[i]
+                text = f"Masks whose palettes have different colors for one id: {i} is {other} in {before}, but {color}"
                 return [
-                    f"Masks whose palettes have different colors for one id: {i} is {other} in {before}, but {color} in "
-                    f"{name}. Ids are used, colors are not; if colors are the classes, give each the same id everywhere."
+                    f"{text} in {name}. Ids are used, colors are not; if colors are the classes, give each one id in "
+                    "all masks."
                 ]
     return []
 
