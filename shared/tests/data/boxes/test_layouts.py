@@ -189,6 +189,30 @@ def test_a_file_of_coco_that_names_images_but_no_object_is_a_part_without_labels
     assert text in source.notes
 
 
+@pytest.mark.parametrize("others", [("train", "val"), ("train",)])
+def test_a_list_of_voc_whose_images_have_no_xml_is_a_part_without_labels(others, tmp_path):
+    base = tmp_path / "set"
+    (base / "ImageSets" / "Main").mkdir(parents=True)
+    for k, part in enumerate((*others, "test")):
+        files = pictures(base / "JPEGImages", 4, 100 * k)
+        (base / "ImageSets" / "Main" / f"{part}.txt").write_text("".join(f"{file.stem}\n" for file in files))
+        for file in files if part != "test" else ():
+            mark(base / "Annotations" / f"{file.stem}.xml", file)
+    source = opened(f"voc:{base}")
+    assert (len(source.train), len(source.test)) == ((4, 4) if len(others) > 1 else (3, 1))
+    assert "A part without labels, left out: 1 (ImageSets/Main/test.txt)." in source.notes
+
+
+@pytest.mark.parametrize("write", [coco, yolo, beside, masks])
+def test_sets_whose_parts_all_have_labels_need_no_words(write, tmp_path):
+    for k, part in enumerate(("train", "val")):
+        write(tmp_path / "set" / part, 4, 100 * k)
+    if write is yolo:
+        (tmp_path / "set" / "classes.txt").write_text("cat\n")
+    kind = {coco: "coco", yolo: "yolo", beside: "voc", masks: "masks"}[write]
+    assert opened(f"{kind}:{tmp_path / 'set'}").notes == ()
+
+
 # ------------------------------------------------------------------------------------------------- names and counts
 
 

@@ -37,7 +37,6 @@ from torchworks.shared.data.boxes.sample import IGNORED
 from torchworks.shared.data.files import (
     Finder,
     choose_labelled,
-    choose_parts,
     ending,
     entries,
     folders_in,
@@ -301,22 +300,29 @@ def _parts(
     folder = Finder().find(base, "ImageSets/Main") or base / "ImageSets"
     lists = [file for file in entries(folder) if ending(file) == ".txt"] if folder.is_dir() else []
     by_name = {file.stem: file for file in lists}
-    chosen, _ = choose_parts(list(by_name))
-    used = [by_name[name] for name in chosen.values()]
-    if not chosen:
+
+    def has_labels(name: str) -> bool:
+        stems = {_stem(names, line) for line in read_lines(by_name[name])} - {None}
+        return not stems or not stems.isdisjoint(place.documents)
+
+    chosen, _, bare = choose_labelled(list(by_name), has_labels)
+    inventory.leave(UNLABELLED, *(by_name[name] for name in bare))
+    used = [by_name[name] for name in chosen.values()] if "" not in chosen else []
+    if not used:
+        lists = [file for file in lists if file.stem not in bare]
         inventory.use(*lists)
         text = f"Lists of ImageSets that are not used: {len(lists)} ({some([file.name for file in lists], 3)})"
         return {}, (f"{text}. A split needs one for training and one for testing, such as train and val.",) * bool(
             lists
         )
     inventory.use(*used)
-    if others := [file for file in lists if file not in used]:
+    if others := [file for file in lists if file not in used and file.stem not in bare]:
         inventory.leave("Lists of further parts or of single classes", *others)
     parts: dict[str, str] = {}
     for part, file in zip(chosen, used, strict=True):
         for number, line in enumerate(read_lines(file), 1):
             where = f"{shown(file, base)} line {number}"
-            stem = names.of(line) or names.of(re.sub(r"\s+-?[01]$", "", line))
+            stem = _stem(names, line)
             if stem in parts:
                 faults.append(Fault("twice", where, f"{stem} was named before; it is used for {part}ing alone"))
             if stem:
@@ -324,6 +330,11 @@ def _parts(
             else:
                 faults.append(Fault("missing", where, line))
     return parts, ()
+
+
+def _stem(names: _Names, line: str) -> str | None:
+    """The name of the image of which a line of a list speaks; lists of single classes have a number behind it."""
+    return names.of(line) or names.of(re.sub(r"\s+-?[01]$", "", line))
 
 
 def _size(root: Element) -> tuple[int, int] | None:
