@@ -189,6 +189,15 @@ def test_a_file_of_coco_that_names_images_but_no_object_is_a_part_without_labels
     assert text in source.notes
 
 
+def test_one_file_of_coco_beside_a_folder_for_training_and_one_without_labels_is_read(tmp_path):
+    base = tmp_path / "set"
+    coco(base, 10, 0, "annotations.json", "train")
+    pictures(base / "test", 4, 500)
+    source = opened(f"coco:{base}")
+    assert (len(source.train), len(source.test)) == (8, 2)
+    assert source.notes == ("A part without labels, left out: 1 (test (4 files)).",)
+
+
 @pytest.mark.parametrize("others", [("train", "val"), ("train",)])
 def test_a_list_of_voc_whose_images_have_no_xml_is_a_part_without_labels(others, tmp_path):
     base = tmp_path / "set"

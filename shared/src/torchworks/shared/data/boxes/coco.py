@@ -64,7 +64,10 @@ def read_coco(path: str) -> Labels:
 
 
 def _bare(base: Path, images: Sequence[Labelled], inventory: Inventory) -> list[Path]:
-    """Folders that are called as parts, in which there are images, of which no label file names one."""
+    """Folders that are called as parts, in which there are images, of which no label file names one; none if all images
+    are missing."""
+    if not images:
+        return []
     above = [base, *(folder for folder in folders_in(base) if key(folder.name) == "images")]
     parts = inventory.unused([folder for outer in above for folder in folders_in(outer) if part_named(folder.name)])
     used = {folder for image in images for folder in image.file.parents}
@@ -182,7 +185,9 @@ class _File:
         suffix = file.stem.removeprefix("instances_")
         above = (file.parent, base)
         within = ("", "images", suffix, f"images/{suffix}", part, f"images/{part}")
+        train = [folder for outer in above for folder in folders_in(outer) if part_named(folder.name) == "train"]
         self.folders = list(dict.fromkeys(folder / inside for folder in above for inside in within))
+        self.folders += [] if part else train  # one file for all, but images of a part without labels beside them
         self.finder = Finder()
         self.refused: set[Id] = set()
         """Images with a label that is refused."""
