@@ -132,7 +132,7 @@ def test_classes_that_lie_one_folder_deeper_are_hinted_at(tmp_path):
     pets(tmp_path / "download" / "photos")
     listing = list_folder(str(tmp_path / "download"))
     assert listing.classes == ("photos",)
-    assert "has one folder, photos, with cat, dog in it. If those are the classes, name" in listing.notes[0]
+    assert "has one folder, photos, with cat, dog in it. If those are the classes, use folder:" in listing.notes[0]
 
 
 def test_files_that_are_not_read_are_counted_by_their_endings(tmp_path):
@@ -253,3 +253,19 @@ def test_sixteen_bits_that_are_used_are_read(tmp_path):
         values = np.random.default_rng(i).integers(0, 2**16, (12, 12)).astype(np.uint16) >> (4 * (i > 0))
         Image.fromarray(values).save(tmp_path / "set" / f"{i}.png")
     assert checked(f"folder:{tmp_path / 'set'}", tmp_path).ok
+
+
+def test_names_with_codes_of_web_tools_are_found_where_no_file_has_the_very_name(tmp_path):
+    for name in ("my%20photo.txt", "other one.txt", "a%20b.txt", "a b.txt"):
+        (tmp_path / name).write_text("x")
+    finder = Finder()
+
+    def partner(stem: str) -> list[str]:
+        return [file.name for file in finder.partners(tmp_path, stem, ("",), (".txt",))]
+
+    assert partner("my photo") == ["my%20photo.txt"]
+    assert partner("My%20Photo") == ["my%20photo.txt"]
+    assert partner("other%20one") == ["other one.txt"]
+    assert partner("a b") == ["a b.txt"]
+    assert partner("a%20b") == ["a%20b.txt"]
+    assert finder.find(tmp_path, "my photo.txt") == tmp_path / "my%20photo.txt"

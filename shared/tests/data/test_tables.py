@@ -197,3 +197,83 @@ def test_a_label_only_in_the_test_part_is_a_problem_here_too(tmp_path):
     assert "'mas'; did you mean 'mass'?" in texts(checked(path), "problem")
     with pytest.raises(UserError, match=r"without a single training image: 1 .*'mas'"):
         opened(path)
+
+
+# -------------------------------------------------------------------------------------------- lines that are refused
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("images/02.png,,train", "has no label in line 4"),
+        (",a,train", "has no path in line 4"),
+        ("images/02.png,a,spare", "it says 'spare' in line 4"),
+        ("images/gone.png,a,train", "line 4: images/gone.png"),
+        ("images/00.png,b,train", "line 2: images/00.png = line 4: images/00.png"),
+    ],
+)
+def test_a_bad_line_is_named_and_skip_bad_takes_the_image_out(row, said, tmp_path):
+    path = table(tmp_path, [f"{'ab'[i % 2]},{'train' if i < 6 else 'test'}" for i in range(8)], "path,label,split")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], row, *lines[4:]]))
+    with pytest.raises(UserError, match=said):
+        opened(path, multi_label=False)
+    source = opened(path, multi_label=False, skip_bad=True)
+    lost = 2 if "=" in said else 1
+    assert len(source.train) + len(source.test) == 8 - lost
+    (note,) = source.notes
+    assert "left out: 1 " in note
+    assert "line 4" in note
+    assert checked(path, multi_label=False, skip_bad=True).ok
+
+
+def test_where_every_line_is_bad_none_can_be_left_out(tmp_path):
+    with pytest.raises(UserError, match="has no label in line 2, line 3"):
+        opened(table(tmp_path, ["", ""]), multi_label=False, skip_bad=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "opens", "closes"),
+    [
+        ('images/02.png,"a', 4, 9),
+        ('"images/02.png,a', 4, 9),
+        ('images/02.png,a,"for later', 4, 9),
+        ('images/02.png,"a\nimages/03.png,"b"', 4, 5),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_named_by_the_line_where_it_opens(line, opens, closes, tmp_path):
+    path = table(tmp_path, ["a", "b"] * 4, "path,label,remark")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], line, *lines[4 + line.count("\n") :]]))
+    words = rf'a quote \("\) that opens in line {opens} and is not closed there: all up to line {closes} would'
+    with pytest.raises(UserError, match=words):
+        opened(path, multi_label=False)
+
+
+def test_quotes_that_are_closed_or_stand_within_a_word_are_none_of_these(tmp_path):
+    path = table(tmp_path, ['a,"two', "b,x", 'a,5" wide', "b,", 'a,"said ""so"""', "b,"] * 2, "path,label,remark")
+    path.write_text(path.read_text().replace('"two', '"two\nlines"') + '\n\nimages/00.png,a,3" long\n')
+    assert len(opened(path, multi_label=False).train) > 6
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"PK\x03\x04\x14\0\x06\0", "it is a spreadsheet, such as .xlsx or .ods, or a ZIP archive; export it as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "it is an old Excel or Office file, such as .xls; export it as CSV"),
+        (b"PAR1\x15\0", "it is a Parquet file; export it as CSV"),
+        (b"\x1f\x8b\x08\0", "it is compressed with gzip; unpack it first"),
+    ],
+)
+def test_what_is_no_text_is_called_what_it_is(head, said, tmp_path):
+    (tmp_path / "table.csv").write_bytes(head + bytes(range(256)))
+    with pytest.raises(UserError, match=f"is not a text file, whatever its name says: {said}"):
+        opened(tmp_path / "table.csv")
+
+
+def test_numbers_written_in_different_ways_are_a_warning(tmp_path):
+    path = table(tmp_path, ["1", "1.0", "2", "02", "3"] * 3)
+    (note,) = [note for note in opened(path, multi_label=False).notes if "number" in note]
+    assert "look like one number, written in different ways: 2 (1 = 1.0, 02 = 2). Each is a class of its own" in note
+    (tmp_path / "pure").mkdir()
+    assert opened(table(tmp_path / "pure", ["1.0", "2.0", "10"] * 3), multi_label=False).notes == ()

@@ -184,7 +184,7 @@ def test_inspect_gives_verdicts_and_draws_heat(run, folder, capsys, tmp_path):
     [
         (lambda base: shutil.rmtree(base / "train"), "There are no images in"),
         (lambda base: shutil.rmtree(base / "test" / "dent"), "one for each kind of defect"),
-        (lambda base: (base / "ground_truth" / "dent" / "001_mask.png").unlink(), "001_mask.png"),
+        (lambda base: (base / "ground_truth" / "dent" / "001_mask.png").unlink(), "test/dent/001.png (it has no mask"),
         (lambda base: (base / "train" / "good" / "003.png").write_text("no image"), "003.png"),
         (lambda base: (base / "ground_truth" / "dent" / "001_mask.png").write_text("no"), "cannot be read"),
     ],

@@ -105,3 +105,66 @@ def test_test_images_that_are_images_to_learn_from_are_named_or_refused(tmp_path
         save(base / "test" / "good" / f"{i:03}.png", i)
     with pytest.raises(UserError, match=r"Every good test image of .* is an image to learn from too"):
         opened(base)
+
+
+# ------------------------------------------------------------------------------------------------- what is refused
+
+
+def no_image(base: Path, name: str) -> None:
+    (base / name).write_text("no image")
+
+
+def black(base: Path, name: str = "001_mask.png") -> None:
+    Image.new("L", (SIDE, SIDE)).save(base / "ground_truth" / "dent" / name)
+
+
+MASK = "ground_truth/dent/001_mask.png"
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "left"),
+    [
+        (black, f"test/dent/001.png (its mask {MASK} marks nothing: it is all black)", (4, 7)),
+        (lambda base: (base / MASK).unlink(), "test/dent/001.png (it has no mask;", (4, 7)),
+        (lambda base: no_image(base, MASK), f"(its mask {MASK} cannot be read: it is not an image)", (4, 7)),
+        (too_wide, f"(its mask {MASK} has another shape: 64 × 32, the image 32 × 32)", (4, 7)),
+        (lambda base: no_image(base, "test/dent/001.png"), "test/dent/001.png (it is not an image)", (4, 7)),
+        (lambda base: no_image(base, "test/good/001.png"), "test/good/001.png (it is not an image)", (4, 7)),
+        (lambda base: no_image(base, "train/good/001.png"), "train/good/001.png (it is not an image)", (3, 8)),
+    ],
+)
+def test_a_bad_image_or_mask_is_named_and_skip_bad_takes_the_image_out(change, said, left, tmp_path):
+    base = plates(tmp_path / "plates")
+    change(base)
+    report = check(f"mvtec:{base}", ImageConfig(image_size=SIDE))
+    assert not report.ok
+    assert said in str(report)
+    with pytest.raises(UserError, match=r"with --loader\.skip-bad") as error:
+        opened(base)
+    assert said in str(error.value)
+    config = ImageConfig(image_size=SIDE, skip_bad=True)
+    assert check(f"mvtec:{base}", config).ok
+    source = open_source(f"mvtec:{base}", config)
+    assert (len(source.train), len(source.test)) == left
+    (note,) = source.notes
+    assert " left out: 1 " in note
+    assert said in note
+
+
+def test_where_no_defective_image_is_left_nothing_is_scored(tmp_path):
+    base = plates(tmp_path / "plates")
+    for i in range(4):
+        black(base, f"{i:03}_mask.png")
+    with pytest.raises(UserError, match=r"No defective image of .* is left that can be used"):
+        open_source(f"mvtec:{base}", ImageConfig(image_size=SIDE, skip_bad=True))
+
+
+def test_defects_that_vanish_at_the_size_asked_for_are_a_warning(tmp_path):
+    base = plates(tmp_path / "plates")
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[5, 5] = 255
+    Image.fromarray(mask).save(base / MASK)
+    assert opened(base).notes == ()
+    report = check(f"mvtec:{base}", ImageConfig(image_size=SIDE // 4))
+    assert report.ok
+    assert "reduced to 8 × 8 pixels: 1 (test/dent/001.png). Use a larger --loader.image-size" in str(report)

@@ -276,6 +276,8 @@ def _check_resume(before: Config, after: Config, folder: Path) -> None:
 def _print_result(result: dict[str, Any]) -> None:
     """A table of the result's numbers; the last text that the task has shown, if it shows texts; the run directory is
     the last line."""
+    if "run" in result:
+        print("scores on the test part, and how the model was trained:")
     numbers = {name: value for name, value in result.items() if isinstance(value, (int, float))}
     width = max(map(len, numbers), default=0) + 2
     for name, value in numbers.items():
@@ -287,8 +289,8 @@ def _print_result(result: dict[str, Any]) -> None:
 
 
 def _shown(value: float) -> str:
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, int) or (value > 1 and value.is_integer()):  # a number of images is a number, 1.0 a score
+        return str(int(value))
     return f"{value:.4f}" if math.isfinite(value) else "–"
 
 

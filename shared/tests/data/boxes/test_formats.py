@@ -334,6 +334,19 @@ JSON = "annotations/instances_train2017.json annotations"
         (setting(1, image_id=99), f"{JSON}[1] (id 2): there is no image with the id 99"),
         (setting(1, segmentation=[[1, 2, 3, 4]]), f"{JSON}[1] (id 2): a polygon needs three or more corners"),
         (
+            setting(1, segmentation={"size": [80, 60], "counts": [4800]}),
+            "run lengths for 60 × 80 pixels, but the image has 80 × 60; COCO's size is [height, width]",
+        ),
+        (
+            setting(1, segmentation={"size": [30, 40], "counts": [1200]}),
+            f"{JSON}[1] (id 2): run lengths for 40 × 30 pixels, but the image has 80 × 60",
+        ),
+        (setting(1, bbox=[1, 2, float("inf"), 4]), "height], numbers that are finite; it is [1, 2, inf, 4]"),
+        (
+            setting(1, segmentation=[[1, 2, float("inf"), 4, 5, 6]]),
+            f"{JSON}[1] (id 2): a polygon has coordinates that are not finite (inf or nan)",
+        ),
+        (
             setting(1, segmentation={"size": [60, 80], "counts": [3, 4]}),
             f"{JSON}[1] (id 2): the run lengths do not add up to 60 × 80 pixels",
         ),
@@ -413,6 +426,10 @@ def test_only_the_first_faults_of_a_kind_are_listed(tmp_path):
         ('{"images": [\n', "not valid JSON: .* in line 2"),
         ("[1, 2]", "not a file of COCO's instances"),
         ('{"images": [], "annotations": [], "categories": [{"id": "a"}]}', r"categories\[0\] needs an id"),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": 4, "name": " "}]}',
+            r"categories\[0\] \(id 4\) has an empty name",
+        ),
     ],
 )
 def test_a_file_that_is_not_coco_s_is_said_to_be_none(content, message, tmp_path):
@@ -450,7 +467,11 @@ def bomb(base: Path) -> None:
             "Annotations/2.xml line 11: (40, 5, 35, 20) in an image of 80 × 60 would fit as x, y, width, height",
         ),
         (in_xml("<name>dog", "<name>dgo"), "2.xml line 8: 'dgo' Did you mean 'dog'?"),
-        (in_xml("<xmin>11", "<xmin>many"), "2.xml line 3: <bndbox> needs xmin, ymin, xmax and ymax, numbers"),
+        (
+            in_xml("<xmin>11", "<xmin>many"),
+            "2.xml line 3: <bndbox> needs xmin, ymin, xmax and ymax, numbers that are finite; xmin is 'many'",
+        ),
+        (in_xml("<xmax>30", "<xmax>1e999"), "numbers that are finite; xmax is '1e999'"),
         (in_xml("<width>80", "<width>81"), "JPEGImages/2.png: 81 × 60 is stated, the image has 80 × 60"),
         (in_xml("</annotation>", ""), "Annotations/2.xml line 14: it is not well-formed"),
         (bomb, "Annotations/2.xml line 1: it declares a document type, which is refused"),
@@ -471,7 +492,9 @@ def test_an_image_without_xml_is_a_warning(tmp_path):
     (base / "Annotations" / "2.xml").unlink()
     report = checked(f"voc:{base}", tmp_path)
     assert report.ok
-    assert "Images without labels: 1\n      JPEGImages/2.png" in warnings(report)
+    assert "Images without labels, which are left out: 1\n      JPEGImages/2.png: it has no XML file" in warnings(
+        report
+    )
 
 
 def test_xml_that_is_nested_absurdly_is_refused():
@@ -503,6 +526,7 @@ def in_text(line: str) -> Callable[[Path], None]:
         (in_text("2 0.5 0.5 0.2 0.2"), "Unknown classes: 1\n      labels/train/2.txt line 3: class 2; there are 0…1"),
         (in_text("0 0.5 0.5 0.2"), "labels/train/2.txt line 3: 4 numbers; a box has 5"),
         (in_text("cat 0.5 0.5 0.2 0.2"), "line 3: 'cat 0.5 0.5 0.2 0.2' contains something other than numbers"),
+        (in_text("0 0.1 0.1 1e999 0.1 0.4 0.4"), "line 3: '0 0.1 0.1 1e999 0.1 0.4 0.4' should be a class"),
         (in_text("0 nan 0.5 0.2 0.2"), "line 3: '0 nan 0.5 0.2 0.2' should be a class"),
         (lambda base: (base / "images" / "train" / "2.png").unlink(), "labels/train/2.txt: there is no such image"),
     ],
@@ -530,7 +554,10 @@ def test_an_image_without_a_text_is_a_warning_and_has_no_objects(tmp_path):
     (base / "labels" / "train" / "0.txt").unlink()
     report = checked(f"yolo:{base}", tmp_path)
     assert report.ok
-    assert "images/train/0.png: labels/train/0.txt is not there" in warnings(report)
+    text = (
+        "Images without labels, which are taken to show no object: 1\n      images/train/0.png: labels/train/0.txt is"
+    )
+    assert text in warnings(report)
     assert opened(f"yolo:{base}", tmp_path).train[0]["box_label"].tolist() == [NOTHING, NOTHING]
 
 

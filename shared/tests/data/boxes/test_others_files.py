@@ -476,3 +476,78 @@ def test_a_mask_of_a_photo_taken_sideways_is_refused_with_the_reason(tmp_path):
     Image.new("L", (SIDE, 20)).save(base / "masks" / "0.png")
     text = "masks/0.png: 40 × 20, but the image 20 × 40, which is turned by its EXIF orientation"
     assert text in said(checked(f"masks:{base}"), "problem")
+
+
+def colored(colors: list[tuple[int, int, int]], ids: np.ndarray) -> Image.Image:
+    """A mask with a palette."""
+    sheet = Image.fromarray(ids).convert("P")
+    sheet.putdata(ids.ravel().tolist())
+    sheet.putpalette([value for color in colors for value in color])
+    return sheet
+
+
+@pytest.mark.parametrize("kind", ["masks", "voc"])
+def test_black_and_white_of_more_than_two_classes_is_refused_with_the_reason(kind, tmp_path):
+    base = tmp_path / "set"
+    if kind == "masks":
+        masks(base, lambda i: Image.fromarray(square()))
+        (base / "classes.txt").write_text("background\ncat\ndog\n")
+    else:
+        voc(base)
+        (base / "classes.txt").write_text("cat\ndog\n")
+        (base / "SegmentationClass").mkdir()
+        for i in range(6):
+            Image.fromarray(square()).save(base / "SegmentationClass" / f"{i}.png")
+    text = said(checked(f"{kind}:{base}"), "problem")
+    assert "0.png: 255 alone does not say which of 3 classes is meant; write the number of the class" in text
+    with pytest.raises(UserError, match="255 alone does not say"):
+        opened(f"{kind}:{base}")
+
+
+def test_black_and_white_of_one_named_class_is_refused_with_the_reason(tmp_path):
+    base = masks(tmp_path / "set", lambda i: Image.fromarray(square()))
+    (base / "classes.txt").write_text("lesion\n")
+    text = said(checked(f"masks:{base}"), "problem")
+    assert "masks/0.png: 0 is background and 255 another class, but 'lesion' alone has a name; name both" in text
+
+
+def test_black_and_white_with_soft_edges_among_more_classes_is_called_that(tmp_path):
+    def draw(i: int) -> Image.Image:
+        return Image.fromarray(square()).rotate(10, Image.Resampling.BICUBIC) if i == 3 else Image.fromarray(square(2))
+
+    base = masks(tmp_path / "set", draw)
+    (base / "classes.txt").write_text("background\ncat\ndog\n")
+    text = said(checked(f"masks:{base}"), "problem")
+    assert "Masks with unknown class ids: 1\n      masks/3.png: " in text
+    assert "it is black and white with soft edges, which are no ids" in text
+
+
+def test_masks_in_colors_are_refused_with_their_colors(tmp_path):
+    ids = square(1)
+    ids[:4] = 2
+    colors = np.array([(0, 0, 0), (128, 0, 0), (0, 128, 0)], np.uint8)
+    base = masks(tmp_path / "set", lambda i: Image.fromarray(colors[ids]))
+    text = said(checked(f"masks:{base}"), "problem")
+    assert (
+        "masks/0.png: it is stored as RGB with 3 colors ((0, 0, 0), (0, 128, 0), (128, 0, 0)), which do not say" in text
+    )
+
+
+def test_ids_that_are_unknown_or_not_in_the_palette_are_named_with_their_colors(tmp_path):
+    ids = square(5)
+    ids[:4] = 9
+    palette = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (1, 1, 1), (2, 2, 2), (0, 0, 128)]
+    base = masks(tmp_path / "set", lambda i: colored(palette, ids))
+    (base / "classes.txt").write_text("background\ncat\ndog\n")
+    text = said(checked(f"masks:{base}"), "problem")
+    assert "masks/0.png: 5 (color (0, 0, 128)), 9" in text
+    assert "; there are 0…2, and 255 for what does not count" in text
+
+
+def test_palettes_that_number_colors_anew_in_each_file_are_a_warning(tmp_path):
+    palettes = [[(0, 0, 0), (128, 0, 0)], [(0, 0, 0), (0, 128, 0)]]
+    base = masks(tmp_path / "set", lambda i: colored(palettes[i % 2], square(1)))
+    text = "different colors for one id: 1 is (128, 0, 0) in masks/0.png, but (0, 128, 0) in masks/1.png. Ids are used"
+    assert text in said(checked(f"masks:{base}"), "warning")
+    same = masks(tmp_path / "same", lambda i: colored(palettes[0], square(1)))
+    assert "different colors" not in str(checked(f"masks:{same}"))

@@ -61,7 +61,8 @@ class PredictRequest:
             deadline = time.monotonic() + limits.deadline
             async with answered_in_time(limits.deadline), gone_cancels(self.request):
                 with self._timed("decode"):
-                    self.inputs = decode.work() if decode.quick else await self.service.beside(decode.work)
+                    decoded = self.service.inline if decode.quick else self.service.beside
+                    self.inputs = await decoded(decode.work)
                 arrival.over()
                 answer = await self.served.answer(self.inputs, deadline)
                 self.outputs = answer.outputs

@@ -42,12 +42,15 @@ SHORTEST_SECRET, BACKLOG, LAST_PORT = 16, 2048, 65535
 SWITCH_SECONDS = 5e-4
 """For so long a thread may keep the interpreter from others: a tenth of Python's own time, as the event loop must never
 wait long (512 right answers a second in place of 375 in the closed loop of `make bench-serving`)."""
-GARBAGE = 50_000
+GARBAGE = 10_000
 """Objects after which Python looks for garbage; what was made at the start it never looks at again. With Python's own
-700, each look into all of it kept requests waiting for some milliseconds."""
+700, each look into all of it kept requests waiting for some milliseconds; to clear away 50,000 at once takes 70."""
 KEEP_ALIVE = 75
 """Seconds for which an idle connection stays: longer than the 60 of nginx and of load balancers, as a proxy that sends
 a request on a connection that is just being closed answers 502."""
+ACCEPTED = 16
+"""New connections that a turn of the event loop takes. libuv takes one for each listening socket and turn, so under
+load, when turns are long, others would wait for a quarter of a second before anybody could turn them away."""
 LOOPBACK = "127.0.0.1"
 HOST = re.compile(r"[A-Za-z0-9_.*-]+|[0-9A-Fa-f:]+")
 log = logging.getLogger("torchworks.serving")
@@ -255,7 +258,7 @@ class Server(uvicorn.Server):
         """Serve until a signal comes. The second listener, if there is one, is for administration."""
         before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            self.run(listeners)
+            self.run([*listeners, *copies(listeners[0])])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -276,6 +279,11 @@ class Server(uvicorn.Server):
         log.info("stopping: %d requests are still being answered", self.service.active)
         await self.service.drained(self.limits.deadline + self.limits.receive_seconds)
         await super().shutdown(sockets)
+
+
+def copies(listener: socket.socket) -> list[socket.socket]:
+    """So many more of it that a turn of the event loop accepts up to `ACCEPTED` connections."""
+    return [listener.dup() for _ in range(ACCEPTED - 1)]
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

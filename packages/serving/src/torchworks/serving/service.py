@@ -12,6 +12,8 @@ from torchworks.serving.jobs import Jobs
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
 
+INLINE = 8
+"""Inputs that a turn of the event loop decodes by itself."""
 T = TypeVar("T")
 log = logging.getLogger("torchworks.serving")
 
@@ -27,6 +29,7 @@ class Service:
         self.draining = False
         self._pool = ThreadPoolExecutor(settings.limits.decode_threads, thread_name_prefix="serving-decode")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inline = 0  # inputs that were decoded in this turn of the event loop
 
     def crowded(self) -> Refusal | None:
         """Why a request that comes now is refused, whatever it asks for: too many others are being answered."""
@@ -42,6 +45,19 @@ class Service:
     async def beside(self, work: Callable[..., T], *arguments: object) -> T:
         """`work` done in a thread beside the event loop; left out if nobody waits any more before it has begun."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    async def inline(self, work: Callable[[], T]) -> T:
+        """`work` of less than a millisecond done in the event loop itself: of much that comes at once, `INLINE` in
+        each turn, so that whoever else waits for the loop need not wait for all of it."""
+        while self._inline >= INLINE:
+            await asyncio.sleep(0)
+        if not self._inline:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._inline += 1
+        return work()
+
+    def _next_turn(self) -> None:
+        self._inline = 0
 
     def spawn(self, task: asyncio.Task[None]) -> None:
         """Keep a task that nobody waits for."""

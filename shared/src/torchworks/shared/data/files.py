@@ -1,7 +1,8 @@
 """A user's files and folders: which there are, and what their names mean. Every reader of data compares names by this.
 
 Names are compared as they stand and, where that finds nothing, without regard to case and to the two ways in which
-Unicode writes an accent (macOS stores another one than Windows and Linux). Paths may be written with `/` or `\\`.
+Unicode writes an accent (macOS stores another one than Windows and Linux), then with the codes of web tools, such as
+my%20photo. Paths may be written with `/` or `\\`.
 Hidden files and those that systems leave behind are not the user's. Links are followed.
 """
 
@@ -96,6 +97,19 @@ def choose_parts(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return chosen, [name for name in group if name not in chosen.values()]
 
 
+def choose_labelled(
+    names: Sequence[str], has_labels: Callable[[str], bool]
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """The same among parts for testing that have labels, and the names of those that have none, as in competitions. If
+    no part for testing is left, the one for training is '', which is then split."""
+    chosen, others = choose_parts(names)
+    bare = [name for name in (*chosen.values(), *others) if part_of(name) == "test" and not has_labels(name)]
+    if not bare:
+        return chosen, others, []
+    left, others = choose_parts([name for name in names if name not in bare])
+    return left or {"": chosen["train"]}, others, bare
+
+
 def _rank(name: str, order: Sequence[str]) -> int:
     return min((order.index(word) for word in words_of(name) if word in order), default=len(order))
 
@@ -158,8 +172,8 @@ class Finder:
     into a folder once."""
 
     def __init__(self):
-        self._names: dict[Path, dict[str, list[Path]]] = {}
-        self._stems: dict[Path, dict[str, list[Path]]] = {}
+        self._names: dict[Path, _Grouped] = {}
+        self._stems: dict[Path, _Grouped] = {}
 
     def find(self, folder: Path, written: str) -> Path | None:
         """The file or folder `written` below `folder`: as it stands, else alike."""
@@ -176,8 +190,8 @@ class Finder:
         if _exists(exact):
             return exact
         if folder not in self._names:
-            self._names[folder] = _grouped(folder, lambda path: path.name)
-        like = self._names[folder].get(key(name), [])
+            self._names[folder] = _Grouped(folder, lambda path: path.name)
+        like = self._names[folder].like(name)
         return like[0] if len(like) == 1 else None
 
     def located(self, folders: Sequence[Path], written: str) -> Path | None:
@@ -194,9 +208,9 @@ class Finder:
         """The files in `folder` that are called `stem` with the first of `marks` that there is and one of `endings`,
         in the order of those."""
         if folder not in self._stems:
-            self._stems[folder] = _grouped(folder, lambda path: path.stem)
+            self._stems[folder] = _Grouped(folder, lambda path: path.stem)
         for mark in marks:
-            like = [file for file in self._stems[folder].get(key(stem + mark), []) if ending(file) in endings]
+            like = [file for file in self._stems[folder].like(stem + mark) if ending(file) in endings]
             if files := [file for file in like if file.stem == stem + mark] or like:
                 return sorted(files, key=lambda file: endings.index(ending(file)))
         return []
@@ -209,19 +223,43 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _grouped(folder: Path, name_of: Callable[[Path], str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = defaultdict(list)
-    for entry in entries(folder) if folder.is_dir() else []:
-        found[key(name_of(entry))].append(entry)
-    return found
+class _Grouped:
+    """What is in a folder, by names that may be written in other ways."""
+
+    def __init__(self, folder: Path, name_of: Callable[[Path], str]):
+        self._alike: dict[str, list[Path]] = defaultdict(list)
+        self._plain: dict[str, list[Path]] = defaultdict(list)
+        for entry in entries(folder) if folder.is_dir() else []:
+            self._alike[key(name_of(entry))].append(entry)
+            self._plain[key(unquote(name_of(entry)))].append(entry)
+
+    def like(self, name: str) -> list[Path]:
+        """Files of this name, in any case; else of the name that web tools write with codes, as my%20photo."""
+        return self._alike.get(key(name)) or self._plain.get(key(unquote(name)), [])
 
 
 # --------------------------------------------------------------------------------------------------------- texts
 
 
+_FOREIGN = {
+    b"PK\x03\x04": "a spreadsheet, such as .xlsx or .ods, or a ZIP archive; export it as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Office file, such as .xls; export it as CSV in UTF-8",
+    b"PAR1": "a Parquet file; export it as CSV in UTF-8",
+    b"\x1f\x8b": "compressed with gzip; unpack it first",
+    b"%PDF": "a PDF",
+    b"SQLite format 3": "a SQLite database",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+}
+"""How files begin that are no texts."""
+
+
 def read_text(file: Path) -> str:
-    """A text in UTF-8, or in UTF-16 with its mark, without the mark. Raises `UserError` for other encodings."""
+    """A text in UTF-8, or in UTF-16 with its mark, without the mark. Raises `UserError` for other encodings, and for
+    what is no text."""
     data = file.read_bytes()
+    if foreign := next((kind for head, kind in _FOREIGN.items() if data.startswith(head)), ""):
+        raise UserError(f"{file} is not a text file, whatever its name says: it is {foreign}.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
         if not {"\0", "\ufffd", "\ufeff"} & set(text):

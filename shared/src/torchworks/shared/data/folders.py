@@ -2,7 +2,8 @@
 
 flowers/rose/1.jpg             class sub-folders (deeper folders belong to their class), or
 flowers/1.jpg                  a flat folder: images without labels, and either of them below
-flowers/train/…, flowers/test/…    (or Training/Testing, train/val, …) if the data bring their own split.
+flowers/train/…, flowers/test/…    (or Training/Testing, train/val, …) if the data bring their own split, or
+flowers/rose/train/…, flowers/rose/test/…    the same with the class before the part, in every class.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
+from torchworks.shared.data.class_folders import by_class, check_no_masks, class_first, deeper, labels_of, leave_masks
 from torchworks.shared.data.files import (
     choose_parts,
     ending,
@@ -40,29 +42,35 @@ def list_folder(path: str) -> Listing:
     inventory = Inventory(base)
     found: list[tuple[str, str, Path]] = []  # part, class, file
     parts, notes = _parts(base, inventory)
+    facts: list[str] = []
     for part, folder in parts.items():
         labelled, flat, empty = _contents(folder, inventory)
-        notes += [f"The class folder {folder / name} has no images." for name in empty]
+        classes = by_class(labelled)
+        check_no_masks(base, folder, classes)
+        notes += [f"The class folder {folder / name} has no images.{labels_of(classes, name)}" for name in empty]
         if labelled and flat:
             notes.append(f"Images directly in {folder}, outside its class folders, were left out: {len(flat)}.")
             inventory.use(*flat)
-        found += [(part, name, file) for name, file in labelled or [("", file) for file in flat]]
-    notes += [note for folder in parts.values() for note in _deeper(folder)]
+        placed = [] if part else class_first(folder, classes, inventory)
+        found += placed or [(part, name, file) for name, file in labelled or [("", file) for file in flat]]
+        warnings, nested = ([], []) if placed else deeper(folder, classes)
+        notes, facts = notes + warnings, facts + nested
     if not found:
         raise UserError(_nothing_in(base))
     _check_parts(base, found)
-    classes = sorted({name for _, name, _ in found} - {""}, key=natural)
+    names = sorted({name for _, name, _ in found} - {""}, key=natural)
+    number = {name: i for i, name in enumerate(names)}
     inventory.use(*(file for _, _, file in found))
-    left, facts = inventory.lines()
+    left, left_facts = inventory.lines()
     return Listing(
         base=base,
         files=[file for _, _, file in found],
         names=[file.relative_to(base).as_posix() for _, _, file in found],
-        labels=[classes.index(name) if name else 0 for _, name, _ in found],
-        classes=tuple(classes),
+        labels=[number[name] if name else 0 for _, name, _ in found],
+        classes=tuple(names),
         parts=[part for part, _, _ in found] if found[0][0] else [],
-        notes=(*notes, *look_alikes(classes), *left),
-        facts=facts,
+        notes=(*notes, *look_alikes(names), *left),
+        facts=(*facts, *left_facts),
     )
 
 
@@ -157,20 +165,9 @@ def _contents(folder: Path, inventory: Inventory) -> tuple[list[tuple[str, Path]
     inside = {entry.name: [file for file in walk(entry) if is_image_file(file)]
               for entry in folders if entry not in copies}  # fmt: skip
     flat = [entry for entry in entries(folder) if not entry.is_dir() and is_image_file(entry)]
+    leave_masks({entry: inside[entry.name] for entry in folders if entry not in copies}, inventory)
     labelled = [(name, file) for name in sorted(inside, key=natural) for file in inside[name]]
     return labelled, flat, [name for name, files in inside.items() if not files]
-
-
-def _deeper(folder: Path) -> list[str]:
-    """A warning if the classes seem to be one folder deeper."""
-    folders = folders_in(folder)
-    inside = [entry.name for entry in folders_in(folders[0])] if len(folders) == 1 else []
-    if len(inside) < 2:
-        return []
-    return [
-        f"{folder} has one folder, {folders[0].name}, with {some(inside, 3)} in it. If those are the "
-        f"classes, name {folders[0]}."
-    ]
 
 
 def _is_copy(folder: Path, beside: list[Path]) -> bool:

@@ -35,7 +35,8 @@ class Inventory:
 
     def leave(self, reason: str, *paths: Path) -> None:
         """Leave out files, or folders with all that is in them. `reason` begins a sentence, such as: A third part."""
-        self._left[reason] += paths
+        if paths:
+            self._left[reason] += paths
 
     def lines(self, folders: Sequence[Path] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(warnings, facts) on all that lies in `folders` (by default `base`): a sentence for each reason, with counts

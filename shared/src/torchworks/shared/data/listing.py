@@ -1,8 +1,9 @@
 """A list of a user's image files, wherever it comes from, and how it becomes a source: scanned, cleaned, split."""
 
 import hashlib
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -57,7 +58,10 @@ def scan_listing(listing: Listing, config: ImageConfig) -> list[Scan]:
 def open_listing(listing: Listing, config: ImageConfig, seed: int) -> Source:
     """Scan, leave out, split. Raises `UserError` for unreadable files (without skip_bad) and for `contradictions`."""
     scans = scan_listing(listing, config)
-    good, notes = _usable(listing, scans, config.skip_bad)
+    good, notes = usable(listing, scans, config.skip_bad)
+    if config.skip_bad and (torn := torn_files(listing)):
+        good = [i for i in good if listing.files[i] not in torn]
+        notes.append(f"Files to which the table gives different labels were left out: {named_lines(torn)}.")
     if wrong := contradictions(listing, scans, good):
         raise UserError(f"{listing.base} cannot be trained on. {' '.join(wrong)}")
     train, test, more = split_listing(listing, scans, good, config.test_fraction, seed)
@@ -78,7 +82,7 @@ def open_listing(listing: Listing, config: ImageConfig, seed: int) -> Source:
     return Source(listing.base.stem, licence, part(train), part(test), schema, mark, everything)
 
 
-def _usable(listing: Listing, scans: Sequence[Scan], skip_bad: bool) -> tuple[list[int], list[str]]:
+def usable(listing: Listing, scans: Sequence[Scan], skip_bad: bool) -> tuple[list[int], list[str]]:
     """The files that can be read, and a note about the others."""
     bad = [i for i, found in enumerate(scans) if found.error]
     if not bad:
@@ -131,11 +135,8 @@ def _given_parts(listing: Listing, scans: Sequence[Scan], good: list[int]) -> tu
 def contradictions(listing: Listing, scans: Sequence[Scan], good: list[int]) -> list[str]:
     """Sentences about labels that no training can make sense of."""
     found = []
-    if torn := _torn_files(listing):
-        found.append(
-            f"Files to which the table gives different labels: {len(torn)} ({some(torn)}). Keep one line for each "
-            "file; if it has several labels, write them in one cell, such as effusion|nodule, and use --multi-label."
-        )
+    if torn := {file: lines for file, lines in torn_files(listing).items() if file in {listing.files[i] for i in good}}:
+        found.append(torn_words(torn))
     trained, tested = classes_by_part(listing, scans, good)
     if trained and (lost := [name for name in listing.classes if name in tested - trained]):
         named = some([f"'{name}'{nearest(name, trained)}".replace(" Did you", "; did you") for name in lost])
@@ -159,20 +160,41 @@ def shallow(names: Sequence[str], scans: Sequence[Scan]) -> list[str]:
 
 
 def look_alikes(classes: Sequence[str]) -> tuple[str, ...]:
-    """A note on classes whose names are almost the same."""
+    """Notes on classes whose names are almost the same, or are one number written in different ways."""
     same = alike(classes)
     text = (
         f"Classes whose names differ in case, spaces or accents alone: {len(same)} ({some(same)}). Are they the same?"
     )
-    return (text,) * bool(same)
+    numbers: dict[float, list[str]] = defaultdict(list)
+    for name in classes:
+        if re.fullmatch(r"[+-]?\d+([.,]\d*)?", name.strip()):
+            numbers[float(name.replace(",", "."))].append(name)
+    twice = [" = ".join(names) for names in numbers.values() if len(names) > 1]
+    odd = (
+        f"Classes that look like one number, written in different ways: {len(twice)} ({some(twice)}). Each is a class "
+        "of its own; write the number in one way if they are the same."
+    )
+    return (text,) * bool(same) + (odd,) * bool(twice)
 
 
-def _torn_files(listing: Listing) -> list[str]:
+def torn_files(listing: Listing) -> dict[Path, str]:
+    """Files that have several labels, each with the first of its lines."""
     lines: dict[Path, list[int]] = defaultdict(list)
     for i, file in enumerate(listing.files):
         lines[file].append(i)
-    torn = [rows for rows in lines.values() if len({listing.labels[i] for i in rows}) > 1]
-    return [" = ".join(listing.names[i] for i in rows[:3]) for rows in torn]
+    torn = {file: rows for file, rows in lines.items() if len({listing.labels[i] for i in rows}) > 1}
+    return {file: " = ".join(listing.names[i] for i in rows[:3]) for file, rows in torn.items()}
+
+
+def torn_words(torn: Mapping[Path, str]) -> str:
+    return (
+        f"Files to which the table gives different labels: {named_lines(torn)}. Keep one line for each file; if it has "
+        "several labels, write them in one cell, such as effusion|nodule, and use --multi-label."
+    )
+
+
+def named_lines(torn: Mapping[Path, str]) -> str:
+    return f"{len(torn)} ({some(list(torn.values()))})"
 
 
 def classes_by_part(listing: Listing, scans: Sequence[Scan], good: list[int]) -> tuple[set[str], set[str]]:

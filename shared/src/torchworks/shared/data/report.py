@@ -19,7 +19,7 @@ from torchworks.shared.config import ImageConfig, LoaderConfig, TextConfig, User
 from torchworks.shared.data.findings import FEW, UNEVEN, Finding, graded
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
-from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
+from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some, torn_files, torn_words
 from torchworks.shared.data.opening import check_spec, open_source, opener_of
 from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
@@ -88,7 +88,7 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
         images = ImageConfig.of(config, kind)
-        listing = list_folder(rest) if kind == "folder" else list_csv(rest, images.multi_label)
+        listing = list_folder(rest) if kind == "folder" else list_csv(rest, images.multi_label, images.skip_bad)
         findings += _of_files(listing, scan_listing(listing, images), images, min_side)
         findings += _unnamed(listing) if kind == "csv" else []
     source = None
@@ -128,6 +128,8 @@ def _of_files(listing: Listing, scans: Sequence[Scan], config: ImageConfig, min_
     for fact in listing.facts:
         yield Finding("fact", fact)
     yield from unreadable(listing, scans, config)
+    if torn := torn_files(listing):
+        yield Finding("warning" if config.skip_bad else "problem", torn_words(torn))
     good = [i for i, found in enumerate(scans) if not found.error]
     yield from _classes(listing, good)
     yield from _untested(listing, scans, good)

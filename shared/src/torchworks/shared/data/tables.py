@@ -26,14 +26,14 @@ NO_FINDING = "No Finding"
 def open_csv(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` naming the lines that are wrong."""
     config = ImageConfig.of(config, "csv")
-    return open_listing(list_csv(path, config.multi_label), config, seed)
+    return open_listing(list_csv(path, config.multi_label, config.skip_bad), config, seed)
 
 
-def list_csv(path: str, multi_label: bool = False) -> Listing:
-    """The images that a CSV file lists, in its order. Files that are missing show up when they are scanned."""
+def list_csv(path: str, multi_label: bool = False, skip_bad: bool = False) -> Listing:
+    """The images that a CSV file lists, in its order. Files that are missing show up when they are scanned. Lines that
+    are refused raise `UserError`, or are left out with `skip_bad`."""
     table = Path(path).expanduser()
-    rows = _rows(table)
-    _check_cells(table, rows, multi_label)
+    rows, refused = _without_bad(table, _rows(table), multi_label, skip_bad)
     rows, left = _chosen(rows)
     files, moved = _files(table.parent, [row["path"] for _, row in rows])
     cells = [row["label"] for _, row in rows]
@@ -46,7 +46,7 @@ def list_csv(path: str, multi_label: bool = False) -> Listing:
         labels=labels,
         classes=classes,
         parts=[part_named(row["split"]) for _, row in rows] if has_parts else [],
-        notes=(*(() if multi_label else _joined(cells)), *look_alikes(classes)),
+        notes=(*refused, *(() if multi_label else _joined(cells)), *look_alikes(classes)),
         facts=(*left, *moved, *(_without_finding(cells) if multi_label else ())),
     )
 
@@ -130,13 +130,42 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="", skipinitialspace=True)
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
     _check_columns(table, reader.fieldnames)
+    rows, before = [], reader.line_num
     try:
-        rows = [(reader.line_num, {name: cell.strip() for name, cell in row.items() if name}) for row in reader]
+        for row in reader:
+            if unclosed := _unclosed(table, text, before + 1, reader.line_num, row):
+                raise UserError(unclosed)
+            before = reader.line_num
+            rows.append((before, {name: cell.strip() for name, cell in row.items() if name}))
     except csv.Error as error:
-        raise UserError(f"{table} is not a CSV file that can be read: line {reader.line_num}, {error}.") from None
+        raise UserError(
+            _unclosed(table, text, before + 1, reader.line_num)
+            or f"{table} is not a CSV file that can be read: line {reader.line_num}, {error}."
+        ) from None
     if not rows:
         raise UserError(f"{table} has a header, but no line below it.")
     return rows
+
+
+def _unclosed(table: Path, text: str, first: int, last: int, row: dict[str, str] | None = None) -> str:
+    """What to say of the lines `first` to `last` of a table if they are one only because a quote is not closed where it
+    should be: then a path or label goes on in the next line, or the last cell to the end."""
+    lines = text.split("\n")[first - 1 : last]
+    while lines and not lines[0].strip():
+        lines, first = lines[1:], first + 1
+    cells = [(row.get(name) or "").strip() for name in ("path", "label", "split")] if row else ["\n"]
+    if first == last or not (any("\n" in cell for cell in cells) or (last >= text.count("\n") and _is_open(lines))):
+        return ""
+    opened = next((first + i for i, line in enumerate(lines) if _is_open([line])), first)
+    return (
+        f'{table} has a quote (") that opens in line {opened} and is not closed there: all up to line {last} would be '
+        'one cell. Close it, or write "" for a quote that belongs to the text.'
+    )
+
+
+def _is_open(lines: list[str]) -> bool:
+    """Whether a quote is still open behind the lines."""
+    return "\n".join(lines).count('"') % 2 == 1
 
 
 def _check_columns(table: Path, columns: Sequence[str]) -> None:
@@ -149,14 +178,33 @@ def _check_columns(table: Path, columns: Sequence[str]) -> None:
         )
 
 
-def _check_cells(table: Path, rows: list[tuple[int, dict[str, str]]], multi_label: bool) -> None:
+def _without_bad(
+    table: Path, rows: list[tuple[int, dict[str, str]]], multi_label: bool, skip_bad: bool
+) -> tuple[list[tuple[int, dict[str, str]]], tuple[str, ...]]:
+    """The lines that can be used, and a note on others. Raises `UserError` for those without `skip_bad`, or if all
+    are."""
+    bad = _bad_cells(table, rows, multi_label)
+    lines = sorted({line for found in bad.values() for line in found})
+    if bad and (not skip_bad or len(lines) == len(rows)):
+        raise UserError(f"{' '.join(bad)} Correct these lines, or leave them out with --loader.skip-bad.")
+    named = some([f"line {line}" for line in lines])
+    text = (
+        f"Lines of the table without a path, a label or a part that can be used were left out: {len(lines)} ({named})."
+    )
+    return [(line, row) for line, row in rows if line not in lines], (text,) * bool(bad)
+
+
+def _bad_cells(table: Path, rows: list[tuple[int, dict[str, str]]], multi_label: bool) -> dict[str, list[int]]:
+    """The lines that are refused, by what is said of them."""
+    found = {}
     hints = {"path": "", "label": " If images may have several labels or none, use --multi-label."}
     for column in ("path",) if multi_label else ("path", "label"):
-        empty = [f"line {line}" for line, row in rows if not row[column]]
-        if empty:
-            raise UserError(
-                f"{table} has no {column} in {some(empty)}. Fill in the cells or remove the lines.{hints[column]}"
-            )
-    strange = [f"'{row['split']}' in line {line}" for line, row in rows if not part_named(row.get("split", "train"))]
-    if strange:
-        raise UserError(f"The column split of {table} must say train or test; it says {some(strange)}.")
+        if empty := [line for line, row in rows if not row[column]]:
+            named = some([f"line {line}" for line in empty])
+            text = f"{table} has no {column} in {named}.{hints[column]}"
+            found[text] = empty
+    if strange := [(line, row["split"]) for line, row in rows if not part_named(row.get("split", "train"))]:
+        named = some([f"'{said}' in line {line}" for line, said in strange])
+        text = f"The column split of {table} must say train or test; it says {named}."
+        found[text] = [line for line, _ in strange]
+    return found

@@ -40,7 +40,7 @@ def read_driving(path: str) -> Labels:
     for image in images:
         lacking = [name for name, file in (("mask", image.mask), ("depth", image.depth)) if file is None]
         if lacking:
-            faults.append(Fault("unlabelled", image.name, f"it has no {' and no '.join(lacking)}"))
+            faults.append(Fault("partial", image.name, f"it has no {' and no '.join(lacking)}"))
     inventory = labels.inventory or Inventory(labels.base)
     folders = {name: {beside(image.file.parent, name) for image in images} for name in ("masks", "depth")}
     faults += _alone(folders["masks"], MASK_ENDINGS, {image.mask for image in images}, labels.base, inventory)

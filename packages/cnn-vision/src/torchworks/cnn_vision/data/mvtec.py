@@ -11,6 +11,8 @@ Shape letters: N images, S pixels.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +21,18 @@ from PIL import Image
 from torch import Tensor
 
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
-from torchworks.shared.data import FileDataset, Source
-from torchworks.shared.data.boxes.folders import unpacked
-from torchworks.shared.data.boxes.mask_files import ENDINGS, MIDDLE
+from torchworks.shared.data import CheckedOpener, FileDataset, Report, Source
+from torchworks.shared.data.boxes.folders import shown, unpacked
+from torchworks.shared.data.boxes.mask_files import ENDINGS, FORMATS, MIDDLE
 from torchworks.shared.data.dataset import TensorDataset, gather
 from torchworks.shared.data.files import Finder, choose_parts, entries, folders_in, key
-from torchworks.shared.data.images import Scan, is_image_file, scan
+from torchworks.shared.data.images import Scan, is_image_file, reason, scan
 from torchworks.shared.data.inventory import Inventory
-from torchworks.shared.data.listing import natural, shallow, some
-from torchworks.shared.data.schema import Schema, image_schema
+from torchworks.shared.data.listing import Listing, natural, shallow, some, usable
+from torchworks.shared.data.report import Finding, counted, graded, of_source, unreadable
+from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.split import fingerprint
+from torchworks.shared.machine.facts import cpu_threads
 
 
 class MaskedDataset:
@@ -48,13 +52,63 @@ class MaskedDataset:
         return gather(self)
 
 
-def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
+@dataclass(frozen=True)
+class _Seen:
+    """Everything in the folders. The listing has the good images to learn from, then those to test with; its labels are
+    0 for good, else the kind of the defect. `masks` has the file of each of these images, None of good ones, and is
+    empty if the data bring no masks; `faults` says which of the images have no mask that can be used, and why."""
+
+    listing: Listing
+    scans: list[Scan]
+    masks: list[Path | None]
+    faults: dict[int, str]
+
+
+def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source; labels are 0 for good, else the kind of the defect, and test samples have a `mask` uint8 (S, S) if
-    all defects have one. Raises `UserError` for folders or files that are missing or cannot be read."""
-    config = ImageConfig.of(config, "mvtec")
+    the data bring masks. Raises `UserError` for folders that are missing, and without skip_bad for images that cannot
+    be read or have no mask that can be used."""
+    images = ImageConfig.of(config, "mvtec")
+    return _source(_see(rest, images), images)
+
+
+def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
+    images = ImageConfig.of(config, "mvtec")
+    seen = _see(spec.partition(":")[2], images)
+    findings = [Finding("warning", note) for note in seen.listing.notes]
+    findings += [Finding("fact", fact) for fact in seen.listing.facts]
+    findings += unreadable(seen.listing, seen.scans, images)
+    if seen.faults:
+        text = f"Defective images without a mask that can be used: {_faulty(seen, 20)}."
+        findings.append(Finding("warning" if images.skip_bad else "problem", text))
+    source = None
+    try:
+        source = _source(seen, replace(images, skip_bad=True))
+    except UserError as error:
+        findings.append(Finding("problem", str(error)))
+    findings += of_source(source) if source else []
+    return Report(spec, graded(findings), source)
+
+
+open_mvtec = CheckedOpener(_open, _check)
+
+
+def _see(rest: str, config: ImageConfig) -> _Seen:
+    """Look at all images and masks. Raises `UserError` for folders that are missing."""
     base = unpacked(Path(rest).expanduser())
     inventory = Inventory(base)
-    train_folder, test_folder = _part_folders(base, inventory)
+    listing = _listing(base, *_part_folders(base, inventory))
+    scans = scan(listing.files)
+    if dark := shallow(listing.names, scans):
+        raise UserError(f"{base} cannot be trained on. {dark[0]}")
+    masks, facts = _masks(listing)
+    faults, vanished = _look_at_masks(listing, scans, masks, config.image_size)
+    inventory.use(*listing.files, *masks)
+    left, others = inventory.lines()
+    return _Seen(replace(listing, notes=(*vanished, *left), facts=(*facts, *others)), scans, masks, faults)
+
+
+def _listing(base: Path, train_folder: Path, test_folder: Path) -> Listing:
     good = _images(Finder().find(train_folder, "good") or train_folder / "good")
     if not test_folder.is_dir():
         raise UserError(f"{base} has no folder test. {_LAYOUT}")
@@ -64,28 +118,63 @@ def open_mvtec(rest: str, config: LoaderConfig, seed: int) -> Source:
     defects = sorted(
         (folder for name, folder in kinds.items() if name != "good"), key=lambda folder: natural(folder.name)
     )
-    classes = ("good", *(folder.name for folder in defects))
-    files = {kind: _images(folder) for kind, folder in zip(classes, [kinds["good"], *defects], strict=True)}
-    tests = [(file, classes.index(kind)) for kind in classes for file in files[kind]]
-    scans = scan([*good, *(file for file, _ in tests)])
-    bad = [f"{file} ({found.error})" for file, found in zip([*good, *(f for f, _ in tests)], scans, strict=True)
-           if found.error]  # fmt: skip
-    if bad:
-        raise UserError(f"{len(bad)} images of {base} cannot be read: {some(bad)}. Repair or remove them.")
-    if dark := shallow([str(file) for file in (*good, *(file for file, _ in tests))], scans):
-        raise UserError(f"{base} cannot be trained on. {dark[0]}")
-    shared = _in_both(base, tests, scans, len(good))
-    grey = all(found.grey for found in scans)
-    schema = image_schema(config.channels or (1 if grey else 3), config.image_size, classes)
-    train, test = _parts(good, tests, schema)
-    masks, notes = _masks(base, classes, tests)
-    _check_shapes(masks or (), scans[len(good) :])
-    inventory.use(*good, *(file for file, _ in tests), *(masks or ()))
-    left, facts = inventory.lines()
-    part = test if masks is None else MaskedDataset(test, masks)
-    marks = [found.digest for found in scans]
-    mark = fingerprint(marks[: len(good)], marks[len(good) :])
-    return Source(base.name, "not stated (your own data)", train, part, schema, mark, (*notes, *shared, *left, *facts))
+    tests = [(file, label) for label, folder in enumerate((kinds["good"], *defects)) for file in _images(folder)]
+    files = [*good, *(file for file, _ in tests)]
+    return Listing(
+        base=base,
+        files=files,
+        names=[shown(file, base) for file in files],
+        labels=[*(0 for _ in good), *(label for _, label in tests)],
+        classes=("good", *(folder.name for folder in defects)),
+        parts=[*("train" for _ in good), *("test" for _ in tests)],
+    )
+
+
+def _source(seen: _Seen, config: ImageConfig) -> Source:
+    listing, scans = seen.listing, seen.scans
+    readable, notes = usable(listing, scans, config.skip_bad)
+    if seen.faults and not config.skip_bad:
+        raise UserError(
+            f"{len(seen.faults)} defective images of {listing.base} have no mask that can be used: {_faulty(seen)}. "
+            "Mend these masks, or leave the images out with --loader.skip-bad; without the folder ground_truth, whole "
+            "images alone are scored."
+        )
+    if seen.faults:
+        notes.append(f"Defective images without a mask that can be used were left out: {_faulty(seen)}.")
+    rows = [i for i in readable if i not in seen.faults]
+    train, test = ([i for i in rows if listing.parts[i] == part] for part in ("train", "test"))
+    _check_left(listing, train, test)
+    shared = _in_both(listing, scans, train, test)
+    grey = all(scans[i].grey for i in rows)
+    schema = image_schema(config.channels or (1 if grey else 3), config.image_size, listing.classes)
+
+    def part(chosen: list[int]) -> FileDataset:
+        labels = np.array([listing.labels[i] for i in chosen], np.int64)
+        return FileDataset([listing.files[i] for i in chosen], labels, schema)
+
+    tested = part(test)
+    scored = MaskedDataset(tested, [seen.masks[i] for i in test]) if seen.masks else tested
+    mark = fingerprint([scans[i].digest for i in train], [scans[i].digest for i in test])
+    everything = (*listing.notes, *shared, *listing.facts, *notes)
+    return Source(listing.base.name, "not stated (your own data)", part(train), scored, schema, mark, everything)
+
+
+def _faulty(seen: _Seen, show: int = 5) -> str:
+    return counted([f"{seen.listing.names[i]} ({fault})" for i, fault in seen.faults.items()], show)
+
+
+def _check_left(listing: Listing, train: list[int], test: list[int]) -> None:
+    """Raise `UserError` if no images are left of what is needed."""
+    left = {
+        "good image to learn from": train,
+        "good image to test with": [i for i in test if not listing.labels[i]],
+        "defective image": [i for i in test if listing.labels[i]],
+    }
+    if lacking := [name for name, rows in left.items() if not rows]:
+        raise UserError(
+            f"No {' and no '.join(lacking)} of {listing.base} is left that can be used; `check mvtec:{listing.base}` "
+            "says why."
+        )
 
 
 _LAYOUT = (
@@ -114,64 +203,66 @@ def _images(folder: Path) -> list[Path]:
     return files
 
 
-def _in_both(base: Path, tests: list[tuple[Path, int]], scans: Sequence[Scan], count: int) -> tuple[str, ...]:
-    """A note on test images that are among the first `count` scans too, those of the good images to learn from. Raises
-    `UserError` if all good ones are: then no score says anything."""
-    known = {found.digest for found in scans[:count]}
-    twice = [(file, label) for (file, label), found in zip(tests, scans[count:], strict=True) if found.digest in known]
-    if sum(not label for _, label in twice) == sum(not label for _, label in tests):
+def _in_both(listing: Listing, scans: Sequence[Scan], train: list[int], test: list[int]) -> tuple[str, ...]:
+    """A note on images to test with that are among those to learn from too. Raises `UserError` if all good ones are:
+    then no score says anything."""
+    known = {scans[i].digest for i in train}
+    twice = [i for i in test if scans[i].digest in known]
+    if all(scans[i].digest in known for i in test if not listing.labels[i]):
         raise UserError(
-            f"Every good test image of {base} is an image to learn from too, so that its score would say nothing. Give "
-            "test/good images of its own."
+            f"Every good test image of {listing.base} is an image to learn from too, so that its score would say "
+            "nothing. Give test/good images of its own."
         )
-    names = some([str(file.relative_to(base)) for file, _ in twice])
+    names = some([listing.names[i] for i in twice])
     return (f"Images to test with that are images to learn from too: {len(twice)} ({names}).",) if twice else ()
 
 
-def _parts(good: list[Path], tests: list[tuple[Path, int]], schema: Schema) -> tuple[FileDataset, FileDataset]:
-    train = FileDataset(good, torch.zeros(len(good), dtype=torch.int64), schema)
-    return train, FileDataset([file for file, _ in tests], torch.tensor([label for _, label in tests]), schema)
+# -------------------------------------------------------------------------------------------------------- masks
 
 
-def _masks(
-    base: Path, classes: tuple[str, ...], tests: list[tuple[Path, int]]
-) -> tuple[list[Path | None] | None, tuple[str, ...]]:
-    """The mask file of each test image, None for good ones; none at all, and a note, if the data bring no masks."""
+def _masks(listing: Listing) -> tuple[list[Path | None], tuple[str, ...]]:
+    """The mask file of each image, None for good ones and where there is none; none at all, and a fact, if the data
+    bring no masks."""
     finder = Finder()
-    truth = finder.find(base, "ground_truth")
+    truth = finder.find(listing.base, "ground_truth")
     if truth is None or not truth.is_dir():
-        return None, (f"{base} has no folder ground_truth: only whole images are scored, not pixels.",)
+        return [], (f"{listing.base} has no folder ground_truth: only whole images are scored, not pixels.",)
     found: list[Path | None] = []
-    missing = []
-    for file, label in tests:
-        folder = finder.find(truth, classes[label]) or truth / classes[label]
-        there = finder.partners(folder, file.stem, ("_mask", ""), ENDINGS)
+    for i, file in enumerate(listing.files):
+        (kind,) = listing.classes_of(i)
+        folder = finder.find(truth, kind) or truth / kind
+        there = finder.partners(folder, file.stem, ("_mask", ""), ENDINGS) if listing.labels[i] else []
         found.append(there[0] if there else None)
-        if label and not there:
-            missing.append(str(folder / f"{file.stem}_mask.png"))
-    if missing:
-        raise UserError(f"{len(missing)} defective images have no mask: {some(missing)}. {_LAYOUT}")
     return found, ()
 
 
-def _check_shapes(masks: Sequence[Path | None], scans: Sequence[Scan]) -> None:
-    """Raise `UserError` for masks of another shape than their images; they may have more or fewer pixels."""
-    wrong = []
-    for mask, found in zip(masks, scans, strict=False):
-        width, height = _size(mask) if mask else (0, 0)
-        if abs(width * found.height - height * found.width) > max(width, height, found.width, found.height):
-            turned = " (turned by its EXIF orientation)" * found.turned
-            wrong.append(f"{mask}: {width} × {height}, the image {found.width} × {found.height}{turned}")
-    if wrong:
-        raise UserError(f"{len(wrong)} masks have another shape than their images: {some(wrong, 3)}. Draw them anew.")
+def _look_at_masks(
+    listing: Listing, scans: Sequence[Scan], masks: Sequence[Path | None], size: int
+) -> tuple[dict[int, str], list[str]]:
+    """Why images have no mask that can be used, and a warning about defects that are lost at `size` pixels."""
+    defects = [i for i, label in enumerate(listing.labels) if masks and label and not scans[i].error]
+    with ThreadPoolExecutor(cpu_threads()) as pool:
+        looked = list(pool.map(lambda i: _look_at_mask(listing.base, masks[i], scans[i], size), defects))
+    faults = {i: fault for i, (fault, _) in zip(defects, looked, strict=True) if fault}
+    lost = [listing.names[i] for i, (_, vanished) in zip(defects, looked, strict=True) if vanished]
+    text = f"Defects of whose masks nothing is left once they are cropped and reduced to {size} × {size} pixels"
+    return faults, [f"{text}: {counted(lost)}. Use a larger --loader.image-size, or crop closer."] * bool(lost)
 
 
-def _size(mask: Path) -> tuple[int, int]:
+def _look_at_mask(base: Path, mask: Path | None, scan: Scan, size: int) -> tuple[str, bool]:
+    """What is wrong with a mask, and whether its defect vanishes at `size` pixels."""
+    if mask is None:
+        return "it has no mask; it should be called as the image with _mask.png", False
+    name = f"its mask {shown(mask, base)}"
     try:
-        with Image.open(mask) as held:
-            return held.size
-    except (OSError, ValueError):  # refused with its reason when it is read
-        return 0, 0
+        full = _marked(mask)
+    except Exception as error:  # decoders raise almost anything on a damaged file
+        return f"{name} cannot be read: {reason(mask, error)}", False
+    if abs(full.width * scan.height - full.height * scan.width) > max(full.width, full.height, scan.width, scan.height):
+        turned = " (turned by its EXIF orientation)" * scan.turned
+        sizes = f"{full.width} × {full.height}, the image {scan.width} × {scan.height}{turned}"
+        return f"{name} has another shape: {sizes}", False
+    return ("", not _reduced(full, size).any()) if full.getbbox() else (f"{name} marks nothing: it is all black", False)
 
 
 def read_mask(path: Path | None, size: int) -> Tensor:
@@ -179,12 +270,21 @@ def read_mask(path: Path | None, size: int) -> Tensor:
     if path is None:
         return torch.zeros(size, size, dtype=torch.uint8)
     try:
-        with Image.open(path) as held:
-            least = MIDDLE if held.format == "JPEG" else 1  # JPEG makes zeros near an edge a little more
-            full = Image.fromarray((np.asarray(held.convert("L")) >= least).astype(np.uint8) * 255)
+        return torch.from_numpy(_reduced(_marked(path), size))
     except (OSError, ValueError) as error:
         raise UserError(f"The mask {path} cannot be read: {error}. Repair it, or remove its image.") from error
+
+
+def _marked(path: Path) -> Image.Image:
+    """A mask as it is in its file, 255 where it marks a defect."""
+    with Image.open(path, formats=FORMATS) as held:
+        least = MIDDLE if held.format == "JPEG" else 1  # JPEG makes zeros near an edge a little more
+        return Image.fromarray((np.asarray(held.convert("L")) >= least).astype(np.uint8) * 255)
+
+
+def _reduced(full: Image.Image, size: int) -> np.ndarray:
+    """uint8 (S, S)."""
     side = min(full.size)
     left, top = (full.width - side) // 2, (full.height - side) // 2
     square = full.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BOX)
-    return torch.from_numpy((np.asarray(square) >= 128).astype(np.uint8))
+    return (np.asarray(square) >= MIDDLE).astype(np.uint8)

@@ -140,7 +140,7 @@ def print_models(arguments: Models) -> int:
 def show(title: str, columns: Row, rows: Iterable[Row]) -> None:
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, justify="left" if column == "model" else "right")
+        table.add_column(column, justify="left" if column == "model" else "right", no_wrap=column == "model")
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -11,17 +11,28 @@ or as strings) become instance maps and masks if all objects have one. Numbers m
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data.boxes.check import labelled_source
-from torchworks.shared.data.boxes.folders import base_folder, shown
+from torchworks.shared.data.boxes.folders import UNLABELLED, base_folder, images_below, shown
 from torchworks.shared.data.boxes.labels import Box, Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Outline, polygons, runs, strays
 from torchworks.shared.data.boxes.sample import IGNORED
-from torchworks.shared.data.files import Finder, choose_parts, ending, entries, folders_in, part_of, words_of
+from torchworks.shared.data.files import (
+    Finder,
+    choose_labelled,
+    choose_parts,
+    ending,
+    entries,
+    folders_in,
+    key,
+    part_named,
+    part_of,
+    words_of,
+)
 from torchworks.shared.data.inventory import Inventory
 from torchworks.shared.data.listing import some
 
@@ -47,7 +58,20 @@ def read_coco(path: str) -> Labels:
     for part, file in files.items():
         images += _File(base, file, part, tables[part], places, faults).images()
     folders = tuple(dict.fromkeys(image.file.parent for image in images)) if alone else ()
+    if not alone:
+        inventory.leave(UNLABELLED, *_bare(base, images, inventory))
     return Labels(base, images, classes, "xywh", faults=faults, notes=notes, inventory=inventory, folders=folders)
+
+
+def _bare(base: Path, images: Sequence[Labelled], inventory: Inventory) -> list[Path]:
+    """Folders that are called as parts, in which there are images, of which no label file names one; none if all images
+    are missing."""
+    if not images:
+        return []
+    above = [base, *(folder for folder in folders_in(base) if key(folder.name) == "images")]
+    parts = inventory.unused([folder for outer in above for folder in folders_in(outer) if part_named(folder.name)])
+    used = {folder for image in images for folder in image.file.parents}
+    return [folder for folder in parts if folder not in used and images_below(folder)]
 
 
 def _json_files(base: Path, inventory: Inventory) -> dict[str, Path]:
@@ -61,18 +85,28 @@ def _json_files(base: Path, inventory: Inventory) -> dict[str, Path]:
     if len(found) == 1:
         return {"": found[0]}
     named = {_called(file, base): file for file in found}
-    chosen, others = choose_parts(list(named))
+    chosen, others, bare = choose_labelled(list(named), lambda name: _has_objects(named[name]))
     if len(found) > len(named) or not chosen or any(part_of(name) == "train" for name in others):
         listed = ", ".join(shown(file, base) for file in found) or "none"
         raise UserError(
             f"{base} should have one JSON file of instances, or one for training and one for testing, with train and "
             f"val (or test) in their names; there are: {listed}. Name one of them, as coco:FILE.json."
         )
-    for name in others:
-        inventory.leave("A further part of the split", *_belongings(base, named[name]))
+    for name in (*others, *bare):
+        reason = UNLABELLED if name in bare else "A further part of the split"
+        inventory.leave(reason, *_belongings(base, named[name]))
     if strange := [file for name, file in named.items() if not part_of(name)]:
         inventory.leave("Files whose names tell no part", *strange)
     return {part: named[name] for part, name in chosen.items()}
+
+
+def _has_objects(file: Path) -> bool:
+    """Whether a file names objects; also if it is faulty, for then it is to be refused."""
+    try:
+        table = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(table, dict) or not table.get("images") or bool(table.get("annotations"))
 
 
 def _is_instances(file: Path) -> bool:
@@ -124,6 +158,8 @@ def _categories(files: dict[str, Path], tables: dict[str, dict]) -> tuple[dict[I
             name = str(name) if isinstance(name, int) else name
             if mark is None or not isinstance(name, str):
                 raise UserError(f"{file}: categories[{number}] needs an id, a whole number, and a name.")
+            if not name.strip():
+                raise UserError(f"{file}: categories[{number}] (id {mark}) has an empty name. Name the class.")
             before = named.setdefault(mark, name)
             if before != name:
                 raise UserError(f"{file}: the category {mark} is '{name}' here, but '{before}' before.")
@@ -149,7 +185,9 @@ class _File:
         suffix = file.stem.removeprefix("instances_")
         above = (file.parent, base)
         within = ("", "images", suffix, f"images/{suffix}", part, f"images/{part}")
+        train = [folder for outer in above for folder in folders_in(outer) if part_named(folder.name) == "train"]
         self.folders = list(dict.fromkeys(folder / inside for folder in above for inside in within))
+        self.folders += [] if part else train  # one file for all, but images of a part without labels beside them
         self.finder = Finder()
         self.refused: set[Id] = set()
         """Images with a label that is refused."""
@@ -208,7 +246,7 @@ class _File:
         if None in numbers:
             self.refused.add(mark)
             self._wrong(
-                "malformed", place, f"width and height should be numbers; they are {sides[0]!r} and {sides[1]!r}"
+                "malformed", place, f"width and height should be finite numbers; they are {sides[0]!r} and {sides[1]!r}"
             )
             return None
         whole = [round(number) for number in numbers if number]
@@ -218,7 +256,8 @@ class _File:
         values = entry.get("bbox")
         box = [_number(value) for value in values] if isinstance(values, list) else []
         if len(box) != 4 or None in box:
-            return self._wrong("malformed", place, f"bbox should be [x, y, width, height]; it is {values}")
+            infinite = ", numbers that are finite" if _is_infinite(values) else ""
+            return self._wrong("malformed", place, f"bbox should be [x, y, width, height]{infinite}; it is {values}")
         number = entry.get("category_id")
         label = self.places.get(_id(number))
         if label is None:
@@ -260,6 +299,12 @@ def _number(value: Any) -> int | float | None:
             return None
     right = isinstance(value, (int, float)) and not isinstance(value, bool)
     return value if right and math.isfinite(value) else None
+
+
+def _is_infinite(values: Any) -> bool:
+    """Whether one of some values is a number, but none that is finite."""
+    texts = map(str, values) if isinstance(values, list) else ()
+    return any(text.strip().lower().lstrip("+-") in ("inf", "infinity", "nan") for text in texts)
 
 
 def _is_true(value: Any) -> bool:

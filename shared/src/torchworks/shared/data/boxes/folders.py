@@ -6,17 +6,20 @@ from pathlib import Path
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.files import (
     Finder,
-    choose_parts,
+    choose_labelled,
     ending,
     entries,
     folders_in,
     key,
     part_of,
-    read_lines,
+    read_text,
     walk,
 )
 from torchworks.shared.data.images import SUFFIXES, is_image_file
 from torchworks.shared.data.inventory import Inventory
+
+UNLABELLED = "A part without labels"
+"""Why a part is left out whose images no label names, such as the test part of a competition."""
 
 
 def base_folder(kind: str, path: str) -> Path:
@@ -41,13 +44,19 @@ def image_folders(base: Path, inventory: Inventory, labels: str) -> dict[str, Pa
     images = Finder().find(base, "images")
     layouts = [(base, "images")] if images is None else [(images, ""), (base, "images")]
     for above, below in layouts:
-        chosen, others = choose_parts([folder.name for folder in folders_in(above)])
+
+        def has_labels(name: str, above: Path = above, below: str = below) -> bool:
+            folder = Finder().find(above / name, below)
+            return folder is None or has_files(beside(folder, labels), folder)
+
+        chosen, others, bare = choose_labelled([folder.name for folder in folders_in(above)], has_labels)
         folders = {part: Finder().find(above / name, below) for part, name in chosen.items()}
         if folders and all(folders.values()):
-            for name in others:
+            for name in (*others, *bare):
                 further = [above / name, beside(above / name, labels)]
                 inventory.leave(
-                    "A further part of the split", *(path for path in dict.fromkeys(further) if path.is_dir())
+                    UNLABELLED if name in bare else "A further part of the split",
+                    *(path for path in dict.fromkeys(further) if path.is_dir()),
                 )
             return {part: folder for part, folder in folders.items() if folder}
     if images and images.is_dir():
@@ -55,6 +64,13 @@ def image_folders(base: Path, inventory: Inventory, labels: str) -> dict[str, Pa
     raise UserError(
         f"The folder {base} has no folder 'images' (nor train/images and val/images) to look for images in."
     )
+
+
+def has_files(labels: Path, images: Path) -> bool:
+    """Whether there are files of labels: in a folder of their own, or texts and XML beside the images."""
+    if labels != images and labels.is_dir() and next(walk(labels), None):
+        return True
+    return images.is_dir() and any(ending(file) in (".txt", ".xml") for file in walk(images))
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -94,12 +110,19 @@ def beside(images: Path, name: str) -> Path:
 
 
 def read_names(base: Path, files: Sequence[str], inventory: Inventory) -> tuple[str, ...]:
-    """Class names, one a line, from the first of `files` that `base` has; nothing if it has none."""
+    """Class names, one a line, from the first of `files` that `base` has; nothing if it has none. Raises `UserError`
+    for an empty line among them, behind which the numbers of classes would be others."""
     finder = Finder()
     for name in files:
         if (file := finder.find(base, name)) and file.is_file():
             inventory.use(file)
-            return tuple(read_lines(file))
+            lines = [line.strip() for line in read_text(file).rstrip().splitlines()]
+            if "" in lines:
+                raise UserError(
+                    f"Line {lines.index('') + 1} of {file} is empty, but names of classes follow. The line of a name "
+                    "is its number: name the class or remove the line."
+                )
+            return tuple(lines)
     return ()
 
 

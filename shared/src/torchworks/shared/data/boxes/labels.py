@@ -16,9 +16,19 @@ import torch
 from torchworks.shared.config import ImageConfig
 from torchworks.shared.data.boxes.depth import NotDepth, read_depth
 from torchworks.shared.data.boxes.folders import shown
-from torchworks.shared.data.boxes.mask_files import MaskFile, Meaning, classes_in, look, meaning_of, numbered, remarks
+from torchworks.shared.data.boxes.mask_files import (
+    MaskFile,
+    Meaning,
+    classes_in,
+    look,
+    meaning_of,
+    numbered,
+    remarks,
+    unknown_ids,
+    unlike_palettes,
+)
 from torchworks.shared.data.boxes.outlines import Outline, Polygons, Runs
-from torchworks.shared.data.boxes.sample import IGNORED, INSTANCES, VOID
+from torchworks.shared.data.boxes.sample import IGNORED, INSTANCES
 from torchworks.shared.data.images import Scan
 from torchworks.shared.data.inventory import Inventory
 from torchworks.shared.data.listing import Listing, look_alikes, scan_listing, some
@@ -62,7 +72,9 @@ KINDS: dict[str, tuple[Literal["problem", "warning"], str]] = {
     "twice": ("warning", "Names or ids that are given twice"),
     "part": ("warning", "Polygons of fewer than three corners beside whole ones, left out"),
     "apart": ("warning", "Boxes that lie elsewhere than their outlines"),
-    "unlabelled": ("warning", "Images without labels"),
+    "unlabelled": ("warning", "Images without labels, which are left out"),
+    "background": ("warning", "Images without labels, which are taken to show no object"),
+    "partial": ("warning", "Images without a mask or a depth, which teach the rest alone"),
     "crowded": ("warning", f"Images with more than {INSTANCES} outlined objects, of which the others are left out"),
 }
 """How grave each kind of fault is, and what it is called, the gravest first."""
@@ -191,7 +203,8 @@ def examine(labels: Labels, config: ImageConfig) -> Examined:
         (shown(image.mask, labels.base) if image.mask else "", mask)
         for image, mask in zip(labels.images, masks, strict=True)
     ]
-    notes = (*labels.notes, *look_alikes(names), *remarks(named, meaning, len(labels.pixels)), *_outlineless(images))
+    notes = (*labels.notes, *look_alikes(names), *remarks(named, meaning, len(labels.pixels)))
+    notes += (*unlike_palettes(named), *_outlineless(images))
     found = replace(labels, images=images, pixels=pixels, notes=notes)
     listing = _listing(found, [tuple(int(name in have) for name in names) for have in present])
     return Examined(found, replace(listing, classes=names), kept, faults, meaning)
@@ -267,7 +280,10 @@ def _fault(labels: Labels, thing: Thing, scan: Scan) -> Fault | None:
         return Fault("scale", thing.place, f"{written} looks like shares of the image's sides; pixels are wanted")
     box = FORMS[labels.form][1](raw)
     if isinstance(thing.outline, Runs) and (thing.outline.width, thing.outline.height) != (scan.width, scan.height):
-        return Fault("outline", thing.place, f"run lengths for {thing.outline.width} × {thing.outline.height} pixels")
+        sizes = f"run lengths for {thing.outline.width} × {thing.outline.height} pixels, but the image has "
+        turned = (thing.outline.height, thing.outline.width) == (scan.width, scan.height)
+        hint = "; COCO's size is [height, width]" if turned else ""
+        return Fault("outline", thing.place, f"{sizes}{scan.width} × {scan.height}{hint}")
     where = f"in an image of {scan.width} × {scan.height}"
     asked, others = FORMS[labels.form][0], [other for form, other in FORMS.items() if form != labels.form]
     if _fits(box, width, height):
@@ -338,9 +354,15 @@ def _misfit(mask: MaskFile, scan: Scan, pixels: Sequence[str], meaning: Meaning)
         return "mask-size", f"{mask.size[0]} × {mask.size[1]}, but the image {scan.width} × {scan.height}{turned}"
     if mask.lossy and meaning == "ids":
         return "lossy", "compression blurs ids; save masks as PNG"
+    if meaning == "unclear":
+        return (
+            "mask-id",
+            f"255 alone does not say which of {len(pixels)} classes is meant; write the number of the class",
+        )
+    if meaning != "ids" and len(pixels) < 2:
+        return "mask-id", f"0 is background and 255 another class, but '{pixels[0]}' alone has a name; name both"
     unknown = sorted(i for i in classes_in(mask, meaning) if not 0 <= i < len(pixels))
-    known = f"there are 0…{len(pixels) - 1}, and {VOID} for what does not count"
-    return ("mask-id", f"{', '.join(map(str, unknown[:8]))}; {known}") if unknown else None
+    return ("mask-id", unknown_ids(mask, unknown, len(pixels))) if unknown else None
 
 
 def _look_at_depth(path: Path | None) -> tuple[int, int] | str | None:

@@ -69,7 +69,7 @@ def _images(base: Path, part: str, folder: Path, faults: list[Fault], inventory:
         if found:
             yield Labelled(file, shown(file, base), part, mask=found[0])
         else:
-            faults.append(Fault("unlabelled", shown(file, base), "it has no mask and is left out"))
+            faults.append(Fault("unlabelled", shown(file, base), "it has no mask"))
     alone = [mask for mask in images_below(masks) if mask not in used] if masks != folder else []
     inventory.use(*alone)
     faults += [Fault("missing", shown(mask, base), "there is no such image") for mask in alone]

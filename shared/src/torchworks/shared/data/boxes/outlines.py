@@ -90,7 +90,9 @@ def polygon(values: object) -> np.ndarray:
         flat = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise ValueError("a polygon contains something other than numbers") from None
-    if flat.ndim != 1 or len(flat) < 6 or len(flat) % 2 or not np.isfinite(flat).all():
+    if not np.isfinite(flat).all():
+        raise ValueError("a polygon has coordinates that are not finite (inf or nan)")
+    if flat.ndim != 1 or len(flat) < 6 or len(flat) % 2:
         raise ValueError("a polygon needs three or more corners, x and y of each")
     return flat.reshape(-1, 2)
 

@@ -11,6 +11,7 @@ announces, are not learned.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data.boxes.check import labelled_source
 from torchworks.shared.data.boxes.extra import needed
 from torchworks.shared.data.boxes.folders import (
+    UNLABELLED,
     base_folder,
     beside,
+    has_files,
     image_folders,
     images_by_stem,
     read_names,
@@ -30,9 +33,10 @@ from torchworks.shared.data.boxes.folders import (
 )
 from torchworks.shared.data.boxes.labels import Fault, Labelled, Labels, Thing
 from torchworks.shared.data.boxes.outlines import Polygons, polygon
-from torchworks.shared.data.files import Finder, choose_parts, ending, part_named, read_lines, read_text, walk
+from torchworks.shared.data.files import Finder, choose_labelled, ending, part_named, read_lines, read_text, walk
 from torchworks.shared.data.images import is_image_file
 from torchworks.shared.data.inventory import Inventory
+from torchworks.shared.data.listing import some
 
 _SUSPECT = 5
 """Polygons from which a likeness of all of them is no chance."""
@@ -50,6 +54,7 @@ def read_yolo(path: str, kind: str = "yolo") -> Labels:
     classes = _names(settings, base) or read_names(
         base, ("classes.txt", "obj.names", "labels.txt", "labels/classes.txt"), reader.inventory
     )
+    reader.notes += _other_count(settings, classes)
     if not classes:
         highest = max((thing.label for image in images for thing in image.things), default=0)
         classes = tuple(map(str, range(min(highest, 999) + 1)))
@@ -100,7 +105,9 @@ class _Reader:
     def _named_parts(self) -> dict[str, list[Path]]:
         """The folders and lists of the parts that data.yaml names; none, and a note, if they are not there."""
         named = {part: _listed(value) for part, value in self.settings.items() if part_named(part)}
-        chosen, others = choose_parts([part for part, names in named.items() if names])
+        chosen, others, bare = choose_labelled(
+            [part for part, names in named.items() if names], self._has_labels(named)
+        )
         if not chosen:
             return {}
         found = {part: [self._place(name) for name in named[key]] for part, key in chosen.items()}
@@ -116,10 +123,27 @@ class _Reader:
             )
             return {}
         places = {part: [place for place in inside if place] for part, inside in found.items()}
-        for name in (name for part in others for name in named[part]):
-            if (place := self._place(name)) and not any(place in used for used in places.values()):
-                self.inventory.leave("A further part of the split", place, *self._belongings(place))
+        for part in (*others, *bare):
+            for place in filter(None, map(self._place, named[part])):
+                if not any(place in used for used in places.values()):
+                    reason = UNLABELLED if part in bare else "A further part of the split"
+                    self.inventory.leave(reason, place, *self._belongings(place))
         return places
+
+    def _has_labels(self, named: dict[str, list[str]]) -> Callable[[str], bool]:
+        """Whether there is a text for an image of a part that data.yaml names; also if it is not there at all."""
+
+        def has_labels(part: str) -> bool:
+            places = [place for name in named[part] if (place := self._place(name))]
+            return not places or any(map(self._has_texts, places))
+
+        return has_labels
+
+    def _has_texts(self, place: Path) -> bool:
+        if place.is_dir():
+            return has_files(beside(place, "labels"), place)
+        files = (self.finder.located(self._roots(place), line) for line in read_lines(place))
+        return any(file and self._text(file) for file in files)
 
     def _belongings(self, place: Path) -> list[Path]:
         """The folder of texts of a folder of images; the images of a list and their texts."""
@@ -172,7 +196,7 @@ class _Reader:
         name, text = shown(file, self.base), self._text(file)
         if text is None:
             wanted = self._labels(file.parent) / f"{stem_of(file)}.txt"
-            self.faults.append(Fault("unlabelled", name, f"{shown(wanted, self.base)} is not there"))
+            self.faults.append(Fault("background", name, f"{shown(wanted, self.base)} is not there"))
             return Labelled(file, name, part)
         self.inventory.use(text)
         place = shown(text, self.base)
@@ -246,9 +270,22 @@ def _names(settings: dict[str, Any], base: Path) -> tuple[str, ...]:
         if len(numbers) < len(names) or set(numbers) != set(range(len(names))):
             raise UserError(f"The names of classes in the YAML file of {base} should be numbered 0…{len(names) - 1}.")
         names = [numbers[number] for number in range(len(names))]
+    if isinstance(names, list) and (empty := [str(i) for i, name in enumerate(names) if not str(name).strip()]):
+        raise UserError(f"`names` in the YAML file of {base} has no name for the class {some(empty)}. Name it.")
     if not isinstance(names, (list, tuple)):
         raise UserError(f"`names` in the YAML file of {base} should be a list of names of classes.")
     return tuple(map(str, names))
+
+
+def _other_count(settings: dict[str, Any], classes: tuple[str, ...]) -> list[str]:
+    """A warning if `nc` is not the number of names."""
+    count = str(settings.get("nc", len(classes))).strip()
+    if not classes or count == str(len(classes)):
+        return []
+    return [
+        f"data.yaml says nc: {count}, but there are names of {len(classes)} classes ({some(classes, 3)}). The names "
+        "are used; correct the one that is wrong."
+    ]
 
 
 def _keypoints(settings: dict[str, Any]) -> int:
