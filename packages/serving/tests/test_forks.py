@@ -73,7 +73,7 @@ def test_a_model_that_pytorch_runs_says_in_a_fork_why_it_does_not():
     from torchworks.serving.torch_engine import TorchEngine
 
     spec = TensorSpec("x", "features", "float32", ("N",))
-    engine = TorchEngine(torch.neg, Signature((spec,), (spec,)), "cpu")
+    engine = TorchEngine(torch.neg, [spec.name], [spec.name], "cpu")
     inputs = {"x": np.ones(3, np.float32)}
     assert engine.run(inputs)["x"].tolist() == [-1, -1, -1]
     told = in_a_fork(lambda: str(engine.run(inputs)))

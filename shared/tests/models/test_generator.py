@@ -10,7 +10,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_generators import BLOCK, D, GPT_SPEC, V, tiny_gpt, tiny_gru
+from tiny_generators import BLOCK, GPT_SPEC, D, V, tiny_gpt, tiny_gru
 
 from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.models import predictor as predict

@@ -134,6 +134,10 @@ class GenerationSpec:
         """The inputs of `inputs` for texts that have read nothing."""
         return RowStates(self, rows).inputs()
 
+    def beginning(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """All inputs of the graph for texts that begin: `text` (N, T) and `length` (N,), as `predict` takes them."""
+        return {"tokens": inputs["text"], "length": inputs["length"]} | self.empty(len(inputs["text"]))
+
 
 class RowStates:
     """The state of the texts that are generated together, one row each, in buffers that have room for more.

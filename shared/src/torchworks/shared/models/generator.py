@@ -46,8 +46,8 @@ class Generator(Predictor):
     def predict(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The logits after each text."""
         sizes = self.signature.check(inputs)
-        arrays = {"tokens": inputs["text"].numpy(), "length": inputs["length"].numpy()}
-        found = self.advance(arrays | self.generation.empty(len(inputs["text"])))
+        arrays = {name: value.numpy() for name, value in inputs.items()}
+        found = self.advance(self.generation.beginning(arrays))
         outputs = {"logits": torch.from_numpy(found["logits"])}
         self.signature.check_outputs(outputs, sizes)
         return outputs

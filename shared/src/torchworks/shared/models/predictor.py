@@ -85,6 +85,11 @@ class Predictor(nn.Module):
         return [spec.name for spec in self.signature.inputs]
 
     @property
+    def graph_shapes(self) -> list[tuple[int | str, ...]]:
+        """The shapes of `graph_inputs`."""
+        return [spec.shape for spec in self.signature.inputs]
+
+    @property
     def graph_outputs(self) -> list[str]:
         """Names of what `forward` gives, in their order."""
         return [spec.name for spec in self.signature.outputs]

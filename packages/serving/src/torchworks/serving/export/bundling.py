@@ -33,6 +33,7 @@ from torchworks.serving.bundle import (
 )
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
+from torchworks.serving.export.generation import check_generator_form, check_greedy, golden_steps
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
@@ -48,6 +49,7 @@ from torchworks.serving.export.trained import (
 )
 from torchworks.serving.export.writers import OPSET, check_compiler, write_format
 from torchworks.serving.formats import MODEL_FILES
+from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.monitoring.drift import reference
 from torchworks.serving.output_kinds import detections
 from torchworks.serving.padding import Padding, elastic_sizes, padded_to
@@ -56,6 +58,7 @@ from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.machine.device import limit_threads
 from torchworks.shared.machine.facts import cpu_flags, cpu_model
+from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
 from torchworks.shared.models.predictor import Predictor, load_predictor
 from torchworks.shared.runs.files import check_finished
@@ -89,6 +92,7 @@ def make_bundle(settings: Export, target: Path) -> Report:
     check_target(target, settings.overwrite)
     trained = open_trained(settings.run, settings.direction)
     check_prunable(trained, settings)
+    check_generator_form(trained, settings)
     threads = limit_threads()
     work = Work(settings, trained, *open_samples(trained).split(), threads, target)
     with workshop(target) as folder:
@@ -177,6 +181,7 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
     bundle = convert(work, folder / "plain", work.trained.predictor)
     candidates.append(judge(work, form, bundle, trained.outputs, trained.parameters))
     check_same(work, candidates[-1].outputs, trained.outputs)
+    notes += check_greedy(work.scored, trained.engine, candidates[-1].engine, form)
     if share:
         step(f"Removing {share:.0%} of the weights")
         predictor = smaller(work)
@@ -242,11 +247,14 @@ def judge(work: Work, label: str, bundle: Bundle, trained: Arrays, count: int) -
 
 
 def engine_of(work: Work, predictor: Predictor) -> Engine:
-    return TorchEngine(predictor.eval(), work.trained.signature, "cpu")
+    engine = TorchEngine(predictor.eval(), predictor.graph_inputs, predictor.graph_outputs, "cpu")
+    return engine if predictor.generation is None else StatefulEngine(engine, predictor.generation)
 
 
 def examples(work: Work) -> tuple[Tensor, ...]:
     """Two rows to trace a net by, or one twice: torch.export takes one row for all that there ever are."""
+    if isinstance(work.trained.predictor, Generator):
+        return work.trained.predictor.example()
     rows = tensors_of(work.trained.signature, work.scored.inputs, 2)
     return tuple(value.expand(2, *value.shape[1:]).contiguous() for value in rows)
 
@@ -316,6 +324,8 @@ def write_golden(work: Work, folder: Path, engine: Engine) -> None:
     """Two rows of inputs with the answers of `engine`."""
     inputs = work.scored.rows(slice(2)).inputs
     parts = {"input": inputs, "output": engine.run(inputs)}
+    if isinstance(engine, StatefulEngine):
+        parts["steps"] = golden_steps(engine, inputs)
     tensors = {
         f"{prefix}.{name}": np.ascontiguousarray(value)  # others are saved in the wrong order
         for prefix, part in parts.items()
@@ -413,6 +423,7 @@ def draft(work: Work, folder: Path) -> BundleManifest:
         machine=f"{cpu_model()}, {work.threads} thread{'s' * (work.threads > 1)}",
         data=made.data,
         versions=versions(settings),
+        generation=made.generation,
         instructions=tuple(sorted(flag for flag in cpu_flags() if flag.startswith(INSTRUCTIONS)))
         if settings.format == "aoti"
         else (),
