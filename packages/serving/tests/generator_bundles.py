@@ -157,7 +157,7 @@ def write(name: str, folder: Path, called: str = "") -> Path:
     (folder / "model.onnx").write_bytes(model(name).SerializeToString())
     (folder / "tokenizer.json").write_bytes(TOKENIZER.to_json())
     spec, advance = SPECS[name], advance_of(folder, name)
-    text, length = np.array([TOKENIZER.encode("ab"), TOKENIZER.encode("c") + [0]]), np.array([2, 1])
+    text, length = np.array([TOKENIZER.encode("ab"), [*TOKENIZER.encode("c"), 0]]), np.array([2, 1])
     outputs = advance({"tokens": text, "length": length} | spec.empty(2))
     tokens, _ = greedy(advance, spec, text, length, 2)
     golden = {"input.text": text, "input.length": length, "output.logits": outputs["logits"], "steps.tokens": tokens}

@@ -19,7 +19,7 @@ from torchworks.serving.limits import Settings
 from torchworks.serving.onnx_engine import OnnxEngine
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
-from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),

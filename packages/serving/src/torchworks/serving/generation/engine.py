@@ -54,6 +54,7 @@ class GenerationEngine:
         self.stepped: Callable[[int], object] = lambda rows: None
         self._advance = advance
         self._waiting: deque[Row] = deque()
+        self._joining: list[Row] = []  # their prompts are read now
         self._rows: list[Row] = []
         self._states = RowStates(spec)
         self._wake, self._open, self._deaths = threading.Event(), True, 0
@@ -70,7 +71,7 @@ class GenerationEngine:
             return stopping()
         if not self.ready:
             return restarting()
-        queued, running = list(self._waiting), list(self._rows)
+        queued, running = list(self._waiting), [*self._joining, *self._rows]
         wait = seconds_until_free(
             self.limits.generate_rows,
             [self.pace.seconds(0, text.left) for _, text in running if not text.cancelled],
@@ -94,11 +95,11 @@ class GenerationEngine:
 
     @property
     def running_rows(self) -> int:
-        return len(self._rows)
+        return len(self._joining) + len(self._rows)
 
     @property
     def idle(self) -> bool:
-        return not self._waiting and not self._rows
+        return not (self._waiting or self._joining or self._rows)
 
     @property
     def alive(self) -> bool:
@@ -118,9 +119,11 @@ class GenerationEngine:
             await asyncio.sleep(0.01)
 
     def close(self) -> None:
-        """End the thread after its present step."""
+        """End the thread after its present step. Those whose texts have not ended are told."""
         self._open = False
-        for request, _ in [*self._waiting, *self._rows]:
+        going = [*self._waiting, *self._joining, *self._rows]
+        self._tell(self._deliver, [(request, Piece(text.index, "", failure=stopping())) for request, text in going])
+        for request, _ in going:
             request.cancel()
         self._wake.set()
         self._thread.join(self.limits.deadline)
@@ -132,9 +135,9 @@ class GenerationEngine:
 
     def _died(self) -> None:
         """In the event loop: the thread ended by something worse than an exception of the model's."""
-        for request, text in [*self._rows, *self._waiting]:
+        for request, text in [*self._rows, *self._joining, *self._waiting]:
             request.put(Piece(text.index, "", failure=restarting()))
-        self._rows, self._states = [], RowStates(self.spec)
+        self._rows, self._joining, self._states = [], [], RowStates(self.spec)
         self._waiting.clear()
         if self._open:
             pause = RESTART_SECONDS * 2 ** min(self._deaths, 5)
@@ -193,7 +196,8 @@ class GenerationEngine:
 
     def _join(self) -> None:
         """Read the prompts of rows that wait, as many as fit, and let them join."""
-        rows = self._next()
+        self._take()
+        rows = self._joining
         if not rows:
             return
         longest = max(len(text.prompt) for _, text in rows)
@@ -206,21 +210,20 @@ class GenerationEngine:
         self.pace.read(int(length.sum()), time.monotonic() - began)
         self._states.append(states)
         self._rows += read
+        self._joining = []
         self._choose(len(self._rows) - len(read), logits)
 
-    def _next(self) -> list[Row]:
+    def _take(self) -> None:
         """The oldest rows that wait, as far as there is room, in order."""
-        rows: list[Row] = []
         longest = 0
-        while self._waiting and len(self._rows) + len(rows) < self.limits.generate_rows:
+        while self._waiting and self.running_rows < self.limits.generate_rows:
             text = self._waiting[0][1]
             longest = max(longest, len(text.prompt))
-            if rows and longest * (len(rows) + 1) > PROMPT_TOKENS:
+            if self._joining and longest * (len(self._joining) + 1) > PROMPT_TOKENS:
                 break
-            row = self._waiting.popleft()
             if not text.cancelled:
-                rows.append(row)
-        return rows
+                self._joining.append(self._waiting[0])
+            self._waiting.popleft()
 
     def _step(self) -> None:
         """One token more of each row."""

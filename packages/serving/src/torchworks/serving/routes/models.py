@@ -1,6 +1,7 @@
 """What is served: the models, their signatures, limits, versions and examples."""
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -17,10 +18,25 @@ router = Router(addresses.MODELS, tags=["models"])
 
 
 @router.get("")
-async def models(request: Request) -> dict[str, list[dict[str, Any]]]:
-    """All models, with their versions and who gets them."""
+async def models(request: Request) -> dict[str, Any]:
+    """All models, with their versions and who gets them; and once more as clients of OpenAI's API read them."""
     registry: Registry = request.app.state.service.registry
-    return {"models": [_summary(registry, name) for name in registry.names()]}
+    names = registry.names()
+    listed = [_as_openai(registry, name) for name in names]
+    return {"models": [_summary(registry, name) for name in names], "object": "list", "data": listed}
+
+
+def _as_openai(registry: Registry, name: str) -> dict[str, Any]:
+    """What OpenAI's API tells of a model; it knows the time in seconds."""
+    manifest = registry.choose(name, "champion").manifest
+    return {"id": name, "object": "model", "created": _seconds(manifest.created), "owned_by": manifest.package}
+
+
+def _seconds(created: str) -> int:
+    try:
+        return int(datetime.fromisoformat(created).timestamp())
+    except ValueError:
+        return 0
 
 
 @router.get("/{name}")
@@ -41,6 +57,9 @@ async def model(request: Request, name: str) -> dict[str, Any]:
         "created": manifest.created,
         "form": manifest.form,
         "examples": examples(served),
+        "generation": None if manifest.generation is None else to_dict(manifest.generation),
+        "id": name,
+        "object": "model",
     }
 
 
