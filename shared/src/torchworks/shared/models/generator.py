@@ -26,6 +26,7 @@ from torchworks.shared.models.generation import Arrays, GenerationSpec, greedy, 
 from torchworks.shared.models.predictor import Predictor
 from torchworks.shared.models.signature import Signature, TensorSpec
 
+GOLDEN_TOKENS = 1 << 16
 GOLDEN_STEPS = 2
 """Tokens that the golden example is continued by."""
 STEPS_TOKENS, STEPS_LOGITS = "steps.tokens", "steps.logits"
@@ -91,8 +92,9 @@ class Generator(Predictor):
 
     def continued(self, inputs: Mapping[str, Tensor], tokens: Tensor | None = None) -> dict[str, Tensor]:
         """The golden example read on: the logits after the prompts and after each of `tokens` (N, K), which are the
-        likeliest ones if not given."""
-        prompts, length = inputs["text"].numpy(), inputs["length"].numpy()
+        likeliest ones if not given. Prompts that leave no room for these are cut."""
+        most = max(1, (self.generation.block or GOLDEN_TOKENS) - GOLDEN_STEPS)
+        prompts, length = inputs["text"].numpy()[:, :most], np.minimum(inputs["length"].numpy(), most)
         if tokens is None:
             tokens = torch.from_numpy(greedy(self.advance, self.generation, prompts, length, GOLDEN_STEPS)[0])
         logits = replay(self.advance, self.generation, prompts, length, tokens.numpy())

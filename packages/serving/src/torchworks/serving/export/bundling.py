@@ -16,8 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save
 from torch import Tensor
 
 from torchworks.serving.bundle import (
@@ -33,7 +31,8 @@ from torchworks.serving.bundle import (
 )
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
-from torchworks.serving.export.generation import check_generator_form, check_greedy, golden_steps
+from torchworks.serving.export.generation import check_generator_form, check_greedy
+from torchworks.serving.export.golden import write_golden
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
@@ -263,7 +262,7 @@ def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
     """`predictor` in the format of the options, with its golden example, in a new folder."""
     folder.mkdir()
     copy_extra(work, folder)
-    write_golden(work, folder, engine_of(work, predictor))
+    write_golden(work.scored, folder, engine_of(work, predictor))
     write_format(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
     return Bundle(folder, draft(work, folder))
 
@@ -306,7 +305,7 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
 
     how = quantize(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
     bundle = Bundle(folder, draft(work, folder))
-    write_golden(work, folder, open_engine(bundle, threads=work.threads))
+    write_golden(work.scored, folder, open_engine(bundle, threads=work.threads))
     return bundle, how
 
 
@@ -318,20 +317,6 @@ def copy_extra(work: Work, folder: Path) -> None:
     """The files that the run's model was saved with besides, such as a tokenizer."""
     for entry in work.trained.manifest.extra:
         shutil.copyfile(work.trained.folder / entry.name, folder / entry.name)
-
-
-def write_golden(work: Work, folder: Path, engine: Engine) -> None:
-    """Two rows of inputs with the answers of `engine`."""
-    inputs = work.scored.rows(slice(2)).inputs
-    parts = {"input": inputs, "output": engine.run(inputs)}
-    if isinstance(engine, StatefulEngine):
-        parts["steps"] = golden_steps(engine, inputs)
-    tensors = {
-        f"{prefix}.{name}": np.ascontiguousarray(value)  # others are saved in the wrong order
-        for prefix, part in parts.items()
-        for name, value in part.items()
-    }
-    (folder / GOLDEN).write_bytes(save(tensors))
 
 
 # ---- gates -----------------------------------------------------------------------------------------------

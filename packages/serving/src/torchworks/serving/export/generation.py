@@ -7,7 +7,7 @@ from torchworks.serving.export.commands import Export
 from torchworks.serving.export.trained import Arrays, Samples, Trained
 from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.shared.config import UserError
-from torchworks.shared.models.generation import greedy, replay
+from torchworks.shared.models.generation import GenerationSpec, greedy, replay
 from torchworks.shared.models.generator import GOLDEN_STEPS
 
 PROMPTS, TOKENS = 16, 32
@@ -35,7 +35,6 @@ def check_generator_form(trained: Trained, settings: Export) -> None:
 def golden_steps(engine: StatefulEngine, inputs: Arrays) -> Arrays:
     """The tokens by which the model continues the golden example, and the logits before and after each."""
     text, length = inputs["text"], inputs["length"]
-    text, length = _with_room(engine, text, length, GOLDEN_STEPS)
     tokens, _ = greedy(engine.advance, engine.spec, text, length, GOLDEN_STEPS)
     return {"tokens": tokens, "logits": replay(engine.advance, engine.spec, text, length, tokens)}
 
@@ -46,7 +45,8 @@ def check_greedy(samples: Samples, trained: Engine, exported: Engine, form: str)
     if not (isinstance(trained, StatefulEngine) and isinstance(exported, StatefulEngine)):
         return []
     inputs = samples.rows(slice(PROMPTS)).inputs
-    text, length = _with_room(trained, inputs["text"], inputs["length"], TOKENS)
+    inputs = with_room(trained.spec, inputs, TOKENS)
+    text, length = inputs["text"], inputs["length"]
     room = TOKENS if trained.spec.block is None else min(TOKENS, trained.spec.block - int(length.max()))
     (wanted, margins), (found, _) = (
         greedy(engine.advance, engine.spec, text, length, room) for engine in (trained, exported)
@@ -67,10 +67,7 @@ def check_greedy(samples: Samples, trained: Engine, exported: Engine, form: str)
     ]
 
 
-def _with_room(
-    engine: StatefulEngine, text: np.ndarray, length: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def with_room(spec: GenerationSpec, inputs: Arrays, count: int) -> Arrays:
     """The prompts, cut so that `count` more tokens fit into the model's longest text."""
-    block = engine.spec.block
-    most = text.shape[1] if block is None else max(1, block - count)
-    return text[:, :most], np.minimum(length, most)
+    most = inputs["text"].shape[1] if spec.block is None else max(1, spec.block - count)
+    return {"text": inputs["text"][:, :most].copy(), "length": np.minimum(inputs["length"], most)}

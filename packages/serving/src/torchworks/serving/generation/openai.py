@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,13 +42,13 @@ FINISH = {"time": "length"}
 
 
 @router.post(addresses.COMPLETIONS)
-async def completions(request: Request) -> Response | dict[str, Any]:
+async def completions(request: Request) -> Response:
     """A text, continued; as OpenAI's API has it."""
     return await _answered(request, Completion())
 
 
 @router.post(addresses.CHAT)
-async def chat(request: Request) -> Response | dict[str, Any]:
+async def chat(request: Request) -> Response:
     """The next message of a conversation; as OpenAI's API has it."""
     return await _answered(request, Chat())
 
@@ -114,7 +115,7 @@ def _message(number: int, message: Any) -> tuple[str, str]:
     return role, content
 
 
-async def _answered(request: Request, shape: Shape) -> Response | dict[str, Any]:
+async def _answered(request: Request, shape: Shape) -> Response:
     try:
         return await _answer(request, shape)
     except Refusal as refusal:
@@ -128,7 +129,7 @@ def _as_openai(refusal: Refusal) -> Refusal:
     return Refusal(status, code, refusal.message, refusal.retry_after)
 
 
-async def _answer(request: Request, shape: Shape) -> Response | dict[str, Any]:
+async def _answer(request: Request, shape: Shape) -> Response:
     values = read(await json_body(request))
     if not isinstance(name := values.get("model"), str):
         raise invalid("'model' must be the name of a model; /v1/models lists them.")
@@ -145,7 +146,8 @@ async def _answer(request: Request, shape: Shape) -> Response | dict[str, Any]:
         shape.choice(text.index, said, _finish(text.finish))
         for text, said in zip(generated.texts, written, strict=True)
     ]
-    return {**about, "object": shape.kind, "choices": choices, "usage": generated.usage}
+    answer = {**about, "object": shape.kind, "choices": choices, "usage": generated.usage}
+    return Response(to_json(answer), media_type="application/json")
 
 
 async def _events(

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,7 +29,7 @@ router = Router(addresses.MODELS, tags=["generation"])
 
 
 @router.post("/{name}/generate", include_in_schema=False)  # each generator's own address is
-async def generate(request: Request, name: str) -> Response | dict[str, Any]:
+async def generate(request: Request, name: str) -> Response:
     """What the model writes after each prompt."""
     call = Call(request, generator_of(request, name))
     values = read(await json_body(request))
@@ -38,7 +39,7 @@ async def generate(request: Request, name: str) -> Response | dict[str, Any]:
     if streamed:
         return call.stream(_events(call, generated))
     written = await call.all()
-    return {
+    answer = {
         "model": call.served.name,
         "version": call.served.version,
         "request_id": request.state.request_id,
@@ -46,6 +47,7 @@ async def generate(request: Request, name: str) -> Response | dict[str, Any]:
         "usage": generated.usage,
         "seed": generated.texts[0].options.seed,
     }
+    return Response(to_json(answer), media_type="application/json")
 
 
 def _texts(values: Values, writer: Writer) -> Generated:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from torchworks.serving import addresses
-from torchworks.serving.examples import examples
+from torchworks.serving.examples import examples, prompt_example
 from torchworks.serving.registry import Registry
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
@@ -57,10 +57,17 @@ async def model(request: Request, name: str) -> dict[str, Any]:
         "created": manifest.created,
         "form": manifest.form,
         "examples": examples(served),
-        "generation": None if manifest.generation is None else to_dict(manifest.generation),
+        "generation": _generation(served),
         "id": name,
         "object": "model",
     }
+
+
+def _generation(served: ServedModel) -> dict[str, Any] | None:
+    """How a model generates text, if it does, and a prompt to begin with."""
+    if served.generation is None:
+        return None
+    return to_dict(served.generation.spec) | {"prompt": prompt_example(served)}
 
 
 def _summary(registry: Registry, name: str) -> dict[str, Any]:
