@@ -41,7 +41,7 @@ def _check(advance: Advance, generator: Generator, plain: Callable[[Tensor], Ten
     for rows, first in product(ROWS, LENGTHS):
         states, texts = RowStates(generator.generation, rows), [np.zeros(0, np.int64)] * rows
         for new in (first, 1, 3):
-            tokens = random.integers(2, generator.signature.outputs[0].shape[1], (rows, new))
+            tokens = random.integers(2, generator.vocabulary, (rows, new))
             length = np.maximum(1, new - np.arange(rows))
             texts = [np.concatenate([text, row[:n]]) for text, row, n in zip(texts, tokens, length, strict=True)]
             outputs = advance({"tokens": tokens, "length": length} | _spoiled(generator, states))

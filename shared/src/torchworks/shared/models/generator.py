@@ -39,9 +39,11 @@ class Generator(Predictor):
     (N, V), then the tensors of `spec.outputs`. It consists of tensor operations only, so that it exports whole.
     """
 
+    generation: GenerationSpec
+
     def __init__(self, net: nn.Module, spec: GenerationSpec, *, vocabulary: int):
         super().__init__(net, generator_signature(vocabulary, spec.block))
-        self.generation = spec
+        self.generation, self.vocabulary = spec, vocabulary
 
     @torch.no_grad()
     def predict(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
