@@ -76,7 +76,12 @@ class TinyGRUGenerator(Generator):
             h = torch.where(is_real, (1 - update) * new + update * h, h)
             return h, h.clone()
 
-        last, _ = scan(step, h, (gates, real))
+        if torch.compiler.is_exporting():  # a loop would be unrolled, for the example's length
+            last, _ = scan(step, h, (gates, real))
+        else:
+            last = h
+            for now in zip(gates, real, strict=True):
+                last, _ = step(last, now)
         return self.net.out(last), last
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 from generator_bundles import CHAT, TOKENIZER, lone
-from processes import Service, until
+from processes import Service, started, until
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +135,21 @@ def test_a_stream_comes_as_it_is_made(ai):
     for _ in ai.completions.create(model="fixed", prompt="abc", max_tokens=3000, temperature=0, stream=True):
         first = first or time.monotonic() - began
     assert first < (time.monotonic() - began) / 2
+
+
+def test_a_flood_is_refused_with_the_time_to_wait_and_those_that_were_taken_are_answered(folder, tmp_path):
+    """1 row, 5,000 tokens each: the second may wait, the others may not."""
+    with started(tmp_path / "log", folder / "fixed", "--texts", 1, "--max-tokens", 100_000) as service:
+        address = f"http://127.0.0.1:{service.port}/v1"
+        with openai.OpenAI(base_url=address, api_key="none", max_retries=0, timeout=60) as ai:
+            long = ai.completions.create(model="fixed", prompt="abc", max_tokens=100_000, temperature=0, stream=True)
+            next(iter(long))
+            with pytest.raises(openai.RateLimitError) as refused:
+                ai.completions.create(model="fixed", prompt="abc", max_tokens=1)
+            assert int(refused.value.response.headers["Retry-After"]) >= 10
+            body = json.dumps({"prompt": "abc", "max_tokens": 1}).encode()
+            again = service.ask("POST", "/v1/models/fixed/generate", body, Content_Type="application/json")
+            assert (again.status, again.json()["error"]["code"]) == (429, "busy")
+            long.close()
+            until(lambda: service.metric("serving_in_flight_rows") == 0, "the long one has left")
+            assert ai.completions.create(model="fixed", prompt="abc", max_tokens=1).choices[0].finish_reason == "length"

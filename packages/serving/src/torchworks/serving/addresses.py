@@ -19,6 +19,8 @@ COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
 """As OpenAI's API has them."""
 PREDICT = re.compile(r"/(v1|v2)/models/([^/]+)(?:/versions/([^/]+))?/(predict|infer)")
 """Protocol, model, version and verb of a request for a prediction."""
+GENERATE = re.compile(rf"{MODELS}/([^/]+)/generate")
+"""The model of a request for text."""
 
 
 def is_protocol(path: str) -> bool:

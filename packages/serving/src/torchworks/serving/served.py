@@ -18,6 +18,7 @@ from torchworks.serving.batching import Answer, Batcher
 from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.engine import Engine, check_golden, open_engine
+from torchworks.serving.errors import Refusal
 from torchworks.serving.generation.engine import GenerationEngine
 from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.limits import Limits, Settings
@@ -83,6 +84,10 @@ class ServedModel:
     @property
     def alive(self) -> bool:
         return self.batcher.alive and (self.generation is None or self.generation.alive)
+
+    def refusal(self, route: str) -> Refusal | None:
+        """Why a request that comes now by `route`, "generate" or another, is turned away, if it is."""
+        return self.generation.refusal() if route == "generate" and self.generation else self.batcher.refusal()
 
     @property
     def waiting_rows(self) -> int:

@@ -65,9 +65,10 @@ class Call:
         """Read the prompts and hand the texts to the model. Raises `Refusal`, which is recorded then."""
         generation = self.served.generation
         assert generation is not None, "asked of generators only"
+        if refusal := generation.refusal():  # before anything is done for the request
+            self.service.monitor.note_refused(self.served.name, self.served.version, "generate")
+            raise refusal
         with self._noted(on_success=False):
-            if refusal := generation.refusal():  # before anything is done for the request
-                raise refusal
             self.generated = await self.service.beside(make, self.writer)
             generation.submit(self.generated)
             return self.generated
