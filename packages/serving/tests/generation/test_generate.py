@@ -99,6 +99,7 @@ def test_token_ids_can_be_the_prompt(client, folder):
         ({"prompt": "a", "seed": -1}, 422, "'seed' must be a whole number"),
         ({"prompt": "a", "stream": "yes"}, 422, "'stream' must be true or false"),
         ({"prompt": "a", "temprature": 1}, 422, "There is no field 'temprature'. Did you mean 'temperature'?"),
+        ({"prompt": "a", "stream": None}, 422, "'stream' may be left out, but it must not be null"),
         ({"prompt": "a", "n": 65}, 422, "'n' must be a whole number from 1 to 64"),
         ({"prompts": ["a"] * 33, "n": 2}, 413, "64 texts at most"),
     ],

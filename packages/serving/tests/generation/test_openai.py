@@ -138,7 +138,7 @@ def test_a_stream_comes_as_it_is_made(ai):
 
 
 def test_a_flood_is_refused_with_the_time_to_wait_and_those_that_were_taken_are_answered(folder, tmp_path):
-    """1 row, 5,000 tokens each: the second may wait, the others may not."""
+    """One text at a time, and one that takes long is being written."""
     with started(tmp_path / "log", folder / "fixed", "--texts", 1, "--max-tokens", 100_000) as service:
         address = f"http://127.0.0.1:{service.port}/v1"
         with openai.OpenAI(base_url=address, api_key="none", max_retries=0, timeout=60) as ai:

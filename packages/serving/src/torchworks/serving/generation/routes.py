@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from torchworks.serving import addresses
-from torchworks.serving.errors import Refusal
+from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.event_stream import event
 from torchworks.serving.generation.answering import Call, generator_of, json_body
 from torchworks.serving.generation.requests import FIELDS, Values, Writer, check_known, prompts_of, read, yes
@@ -34,6 +34,8 @@ async def generate(request: Request, name: str) -> Response:
     call = Call(request, generator_of(request, name))
     values = read(await json_body(request))
     check_known(values, FIELDS)
+    if empty := [name for name, value in values.items() if value is None]:
+        raise invalid(f"'{empty[0]}' may be left out, but it must not be null.")
     streamed = yes(values, "stream")
     generated = await call.begin(partial(_texts, values))
     if streamed:
