@@ -86,6 +86,8 @@ def test_token_ids_can_be_the_prompt(client, folder):
         ({"prompt": "a", "prompts": ["b"]}, 422, "Give either"),
         ({"prompt": 5}, 422, "must be a text or a list of token ids"),
         ({"prompts": []}, 422, "not empty"),
+        ({"prompts": "a"}, 422, "must be a list of texts or of lists"),
+        ({"prompt": ["a"]}, 422, "'prompts' are several"),
         ({"prompt": ""}, 422, "The prompt is empty"),
         ({"prompt": [-1]}, 422, "Token ids must be whole numbers from 0 to"),
         ({"prompt": "a" * BLOCK}, 422, f"has at least {BLOCK} tokens, but this model reads {BLOCK - 1} at most"),

@@ -2,7 +2,8 @@
 
 | field | meaning | unless said |
 |---|---|---|
-| `prompt` or `prompts` | a text, or token ids; or several of either | needed |
+| `prompt` | a text, or a list of token ids | it or the next is needed |
+| `prompts` | several of either | |
 | `max_tokens` | tokens to generate, at most | the model's |
 | `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty` | see `Sampling` | the model's |
 | `seed` | draws the same texts again | drawn, and answered |
@@ -132,16 +133,22 @@ def prompts_of(values: Values) -> list[Prompt]:
     """`prompt` or `prompts`. Raises `Refusal`."""
     if ("prompt" in values) == ("prompts" in values):
         raise invalid("Give either 'prompt' or 'prompts'.")
-    return listed("prompt", values["prompt"]) if "prompt" in values else listed("prompts", values["prompts"])
+    if "prompts" in values:
+        return listed("prompts", values["prompts"], several=True)
+    found = listed("prompt", values["prompt"])
+    if found != [values["prompt"]]:
+        raise invalid("'prompt' must be one text or one list of token ids; 'prompts' are several.")
+    return found
 
 
-def listed(name: str, value: Any) -> list[Prompt]:
-    """One prompt or several. Raises `Refusal`."""
-    if isinstance(value, str) or (_is_list_of(value, int) and value):
+def listed(name: str, value: Any, *, several: bool = False) -> list[Prompt]:
+    """One prompt or several; only these, if told so. Raises `Refusal`."""
+    if not several and (isinstance(value, str) or (_is_list_of(value, int) and value)):
         return [value]
     if isinstance(value, list) and value and all(isinstance(each, str) or _is_list_of(each, int) for each in value):
         return value
-    raise invalid(f"'{name}' must be a text or a list of token ids, or a list of such that is not empty.")
+    one = "" if several else "a text or a list of token ids, or "
+    raise invalid(f"'{name}' must be {one}a list of texts or of lists of token ids, which is not empty.")
 
 
 def _is_list_of(value: Any, kind: type) -> bool:
