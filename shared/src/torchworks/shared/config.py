@@ -146,6 +146,13 @@ class ImageConfig(LoaderConfig):
 
 
 @dataclass(frozen=True)
+class TextConfig(LoaderConfig):
+    """How the data get to the device."""
+
+    # for a `Config` whose recipes read texts: `csv:PATH` is then a table of texts, not of images
+
+
+@dataclass(frozen=True)
 class OptimConfig(Limited):
     """Step size over time. The factor multiplies the learning rates the recipe set."""
 

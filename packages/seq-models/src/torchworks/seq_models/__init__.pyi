@@ -5,6 +5,8 @@ from .generation.generate import complete as complete
 from .generation.generate import generate as generate
 from .models.bert import BERT as BERT
 from .models.gpt import GPT as GPT
+from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
 from .models.t5 import T5 as T5
 from .models.text_cnn import TextCNN as TextCNN
 from .models.transformer import Transformer as Transformer
+from .models.transformer_classifier import TransformerClassifier as TransformerClassifier

@@ -3,7 +3,7 @@
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.shared import cli
 
-main = cli.program("seq-models", default="classify", commands=COMMANDS)
+main = cli.program("seq-models", default="classify-text", commands=COMMANDS)
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,7 @@
 """Data sources by name: `digits`, `mnist5k`, `printed-digits`, `folder:PATH`, `csv:PATH`, `torchvision:NAME`.
 
+All of them have images, but for `csv:PATH`: to a recipe that reads texts it is a table of texts (`text_tables.py`).
+
 Installed packages offer more by entry points in the group `torchworks.sources`: a name, and a function like
 `open_source` that gets what stands behind the name's colon, the configuration and the seed; or a `CheckedOpener`, which
 brings a check of its own.
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
+from torchworks.shared.config import ImageConfig, LoaderConfig, TextConfig, UserError, nearest
 from torchworks.shared.data.arrays import ArrayDataset
 from torchworks.shared.data.schema import image_schema
 from torchworks.shared.data.source import Opener, Source, check_samples
@@ -44,6 +46,8 @@ def check_spec(spec: str, config: LoaderConfig) -> tuple[str, str]:
     if bool(rest) != wants_rest:
         need = f"needs a name or path after it, as in {kind}:…" if wants_rest else "takes nothing after a colon"
         raise UserError(f"The data source '{kind}' {need}; '{spec}' was given.")
+    if kind == "csv" and isinstance(config, TextConfig):
+        return kind, rest
     if ImageConfig.of(config, kind).multi_label and kind != "csv":
         raise UserError(
             f"'{spec}' gives each image one label or none, but --multi-label asks for sets of them. Write them to a "
@@ -137,6 +141,10 @@ def _folder(rest: str, config: LoaderConfig, seed: int) -> Source:
 
 
 def _csv(rest: str, config: LoaderConfig, seed: int) -> Source:
+    if isinstance(config, TextConfig):
+        from torchworks.shared.data.text_tables import open_text_table
+
+        return open_text_table(rest, config, seed)
     from torchworks.shared.data.tables import open_csv
 
     return open_csv(rest, config, seed)

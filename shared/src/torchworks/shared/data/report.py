@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
+from torchworks.shared.config import ImageConfig, LoaderConfig, TextConfig, UserError
+from torchworks.shared.data.findings import FEW, UNEVEN, Finding, graded
 from torchworks.shared.data.folders import list_folder
 from torchworks.shared.data.images import Scan
 from torchworks.shared.data.listing import Listing, classes_by_part, scan_listing, some
@@ -23,23 +24,9 @@ from torchworks.shared.data.opening import check_spec, open_source, opener_of
 from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
 from torchworks.shared.data.tables import beside_table, list_csv
+from torchworks.shared.data.text_report import check_text_table
 
-FEW = 10
-"""Images below which a class is called tiny."""
-UNEVEN = 20
-"""How many times the smallest class the largest may be."""
 _CELL, _CAPTION = 160, 24
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line. A problem stops a training or spoils it, a warning deserves a look, a fact is just said."""
-
-    level: Literal["problem", "warning", "fact"]
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.level}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +82,9 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
     opener = opener_of(spec)
     if isinstance(opener, CheckedOpener):
         return opener.check(spec, config, seed)
+    if kind == "csv" and isinstance(config, TextConfig):
+        found, source = check_text_table(rest, config, seed)
+        return Report(spec, graded(found), source)
     findings: list[Finding] = []
     if kind in ("folder", "csv"):
         images = ImageConfig.of(config, kind)
@@ -111,12 +101,6 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
     findings += [Finding("fact", note) for note in source.notes] if source and kind not in ("folder", "csv") else []
     findings += of_source(source) if source else []
     return Report(spec, graded(findings), source)
-
-
-def graded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The gravest first."""
-    order = ("problem", "warning", "fact")
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.level)))
 
 
 class _Arguments(Protocol):

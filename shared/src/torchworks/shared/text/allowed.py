@@ -29,20 +29,12 @@ class AllowedSequences:
         rows = sorted({tuple(map(int, sequence)) for sequence in sequences}, key=len)
         if not rows or not rows[0]:
             raise UserError("The set of allowed texts needs at least one, and none may be empty.")
+        if end is None:
+            _refuse_beginnings(rows)
         for row in rows:
-            self._add(row)
-
-    def _add(self, row: tuple[int, ...]) -> None:
-        node = self._root
-        for i, token in enumerate(row):
-            if i and not node and self.end is None:
-                raise UserError(
-                    f"Without an end token no allowed text may be the beginning of another, but {list(row[:i])} begins "
-                    f"{list(row)}. Name an end token, or leave one of them out."
-                )
-            node = node.setdefault(token, {})
-        if self.end is not None:
-            node[self.end] = {}
+            node = self._root
+            for token in row if end is None else (*row, end):
+                node = node.setdefault(token, {})
 
     def after(self, generated: Sequence[int]) -> list[int]:
         """The tokens that may follow what was generated so far; none after a whole text."""
@@ -57,3 +49,14 @@ class AllowedSequences:
         restricted = np.full_like(logits, -np.inf)
         restricted[tokens] = logits[tokens]
         return restricted
+
+
+def _refuse_beginnings(rows: Sequence[tuple[int, ...]]) -> None:
+    whole = set(rows)
+    for row in rows:
+        for i in range(1, len(row)):
+            if row[:i] in whole:
+                raise UserError(
+                    f"Without an end token no allowed text may be the beginning of another, but {list(row[:i])} begins "
+                    f"{list(row)}. Name an end token, or leave one of them out."
+                )

@@ -6,7 +6,7 @@ been, and a heap has the pairs by their counts of some time ago, which are compa
 
 import heapq
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 Pair = tuple[int, int]
@@ -15,6 +15,21 @@ Pair = tuple[int, int]
 def learn(words: Sequence[tuple[list[int], int]], first: int, most: int, min_count: int) -> list[Pair]:
     """At most `most` merges of `words`, pairs of a word and its count; the ids of what they make begin with
     `first`. Of pairs that occur equally often, the one of the smaller ids is taken."""
+    merges: list[Pair] = []
+
+    def made(pair: Pair) -> int | None:
+        if len(merges) == most:
+            return None
+        merges.append(pair)
+        return first + len(merges) - 1
+
+    merge_pairs(words, made, min_count)
+    return merges
+
+
+def merge_pairs(words: Sequence[tuple[list[int], int]], made: Callable[[Pair], int | None], min_count: int) -> None:
+    """Merge pairs of `words` until `made`, which is asked for the id of what a pair becomes, gives None, or no pair
+    occurs `min_count` times any more."""
     counts: dict[Pair, int] = defaultdict(int)
     where: dict[Pair, set[int]] = defaultdict(set)
     for place, (ids, count) in enumerate(words):
@@ -23,19 +38,17 @@ def learn(words: Sequence[tuple[list[int], int]], first: int, most: int, min_cou
             where[pair].add(place)
     heap = [(-count, pair) for pair, count in counts.items()]
     heapq.heapify(heap)
-    merges: list[Pair] = []
-    while heap and len(merges) < most:
+    while heap:
         count, pair = heapq.heappop(heap)
         if -count != counts[pair]:  # it has fallen since
             heapq.heappush(heap, (-counts[pair], pair))
         elif -count < max(1, min_count):
             break
         else:
-            new = _merge_everywhere(words, pair, first + len(merges), counts, where)
-            merges.append(pair)
-            for each in new:
+            if (new_id := made(pair)) is None:
+                break
+            for each in _merge_everywhere(words, pair, new_id, counts, where):
                 heapq.heappush(heap, (-counts[each], each))
-    return merges
 
 
 def _merge_everywhere(

@@ -8,6 +8,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.text.bpe import ByteLevelBPE
 from torchworks.shared.text.tokenizer import FORMAT, Tokenizer
 from torchworks.shared.text.vocabulary import Characters, Words
+from torchworks.shared.text.wordpiece import WordPiece
 
 
 def from_json(content: bytes, where: str = "tokenizer") -> Tokenizer:
@@ -40,6 +41,9 @@ def _made(values: dict[str, Any]) -> Tokenizer:
             return Words(_strings(values["tokens"]), specials, lower=bool(values["lower"]))
         case ByteLevelBPE.kind:
             return ByteLevelBPE.read(_strings(values["merges"]), specials)
+        case WordPiece.kind:
+            options = {name: bool(values[name]) for name in ("lower", "add_special_tokens")}
+            return WordPiece(_strings(values["tokens"]), **options)
     raise ValueError(f"its kind is {values['kind']!r}")
 
 

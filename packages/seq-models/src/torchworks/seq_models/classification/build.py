@@ -2,17 +2,29 @@
 
 import dataclasses
 
+from torch import nn
+
 from torchworks.seq_models.classification.baselines import baselines
+from torchworks.seq_models.classification.calibration import fitted_temperature
 from torchworks.seq_models.classification.config import ClassifierConfig
-from torchworks.seq_models.classification.predictor import new_net
+from torchworks.seq_models.classification.nets import new_net
 from torchworks.seq_models.classification.task import Classification
-from torchworks.seq_models.data.tokens import texts_in, tokenized
-from torchworks.seq_models.models.text_cnn import TextCNN
+from torchworks.seq_models.data.tokens import tokenized
 from torchworks.shared.config import UserError
-from torchworks.shared.data import BucketOrder, Loader, LoaderFactory, Source, TensorDataset, held_out, open_source
+from torchworks.shared.data import (
+    BucketOrder,
+    Dataset,
+    Loader,
+    LoaderFactory,
+    Source,
+    TensorDataset,
+    held_out,
+    open_source,
+)
+from torchworks.shared.data.texts import texts_in
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
-from torchworks.shared.text import Tokenizer, Words
+from torchworks.shared.text import ByteLevelBPE, Characters, Tokenizer, WordPiece, Words
 from torchworks.shared.training.experiment import Experiment
 
 TOKENIZER = "tokenizer.json"
@@ -23,21 +35,28 @@ def build(config: ClassifierConfig, device: Device) -> Experiment:
     source = open_source(config.data, config.loader)
     classes = classes_of(source)
     rest, held = held_out(source.train, config.valid_fraction, config.seed)
-    tokenizer = Words.train(texts_in(rest), size=config.vocabulary)
-    net = new_net(dataclasses.asdict(config.net), len(tokenizer), len(classes))
-    task = Classification(net, lr=config.optim.lr, weight_decay=config.weight_decay)
+    tokenizer = new_tokenizer(config, rest)
+    net = new_net(dataclasses.asdict(config.net), len(tokenizer), len(classes), config.longest)
+    task = Classification(
+        net, lr=config.optim.lr, weight_decay=config.weight_decay, unknown_rate=config.unknown_rate,
+        unknown=tokenizer.unknown,
+    )  # fmt: skip
     if held is None:
         task.watch = None  # nothing to select by, so the last state is kept
     train, valid, test = (tokenized(part, tokenizer, config.longest) for part in (rest, held or rest, source.test))
     loaders = LoaderFactory(config, device)
+    selection = loaders.ordered(valid)
+    model = _model(config, net, tokenizer, classes, test)
+    if held is not None:
+        model.complete = lambda: {"temperature": fitted_temperature(net, selection)}
     return Experiment(
         task=task,
         train=bucketed(loaders, train),
-        select=loaders.ordered(valid),
+        select=selection,
         test=loaders.ordered(test),
         sources=(source,),
-        models=(_model(config, net, tokenizer, classes, test),),
-        baselines=lambda: baselines(train, test, len(tokenizer)),
+        models=(model,),
+        baselines=lambda: baselines(source.train, source.test),
     )
 
 
@@ -52,6 +71,28 @@ def classes_of(source: Source) -> tuple[str, ...]:
     return label.classes
 
 
+def new_tokenizer(config: ClassifierConfig, train: Dataset) -> Tokenizer:
+    """A tokenizer learned from the training texts. Raises `UserError` if they give it nothing."""
+    texts = texts_in(train)
+    match config.tokenizer:
+        case "words":
+            tokenizer: Tokenizer = Words.train(texts, size=config.vocabulary)
+        case "characters":
+            tokenizer = Characters.train(texts)
+        case "bytes":
+            tokenizer = ByteLevelBPE.train(texts, size=max(config.vocabulary, 258))
+        case "wordpiece":
+            tokenizer = WordPiece.train(
+                texts, size=config.vocabulary, add_special_tokens=config.net.architecture == "bert"
+            )
+    if len(tokenizer) == len(tokenizer.specials):
+        raise UserError(
+            f"The training texts give no {config.tokenizer} to learn from. Look at the data by `seq-models check`, or "
+            "choose --tokenizer characters."
+        )
+    return tokenizer
+
+
 def bucketed(loaders: LoaderFactory, dataset: TensorDataset) -> Loader:
     """Training batches of texts of about the same length."""
     config, device = loaders.config, loaders.device
@@ -61,7 +102,7 @@ def bucketed(loaders: LoaderFactory, dataset: TensorDataset) -> Loader:
 
 
 def _model(
-    config: ClassifierConfig, net: TextCNN, tokenizer: Tokenizer, classes: tuple[str, ...], test: TensorDataset
+    config: ClassifierConfig, net: nn.Module, tokenizer: Tokenizer, classes: tuple[str, ...], test: TensorDataset
 ) -> TrainedModel:
     return TrainedModel(
         builder="seq-models-classifier",

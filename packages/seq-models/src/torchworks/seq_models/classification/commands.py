@@ -1,22 +1,77 @@
 """Command-line arguments of classification. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
-from torchworks.shared.cli import Command
-from torchworks.shared.options import Device, Run
+from torchworks.shared.cli import Command, check_command
+from torchworks.shared.config import TextConfig
+from torchworks.shared.options import Device, Overwrite, Run, by_default
+
+Texts = Annotated[tuple[str, ...], Positional, arg(metavar="TEXTS", help_behavior_hint="")]
 
 
+@configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
-class Predict:
-    """Print the most probable class of each text."""
+class Classify:
+    """Print the most probable classes of each text.
+
+    Texts that cannot be classified are named at the end, once all others are done.
+    """
 
     run: Run
-    texts: Annotated[tuple[str, ...], Positional, arg(metavar="TEXTS", help_behavior_hint="")]
+    texts: Texts = ()
     """Texts, each in quotation marks."""
+    file: Annotated[Path | None, by_default("FILE", "none")] = None
+    """Classify a file too: the column text of a .csv, .tsv or .jsonl file, or each line of any other."""
+    top: Annotated[int, arg(metavar="N")] = 2
+    """Number of classes to print for each text, the most probable first."""
+    out: Annotated[Path | None, by_default("FILE", "none")] = None
+    """Also write a table (CSV): each text, its class, and the probability of every class."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 
-COMMANDS = {"predict": Command(Predict, "torchworks.seq_models.classification.use:predict")}
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Evaluate:
+    """Score a classifier on its test texts or on other data, and write plots and its errors.
+
+    Writes evaluation.json, confusion.png, calibration.png, and errors.csv with the most confident errors first.
+    """
+
+    run: Run
+    data: Annotated[str | None, by_default("SOURCE", "the run's own test texts")] = None
+    """All texts of another source, such as csv:PATH, with the same class names."""
+    out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
+    """Folder to write to."""
+    device: Device = "auto"
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Explain:
+    """Show which words decide: how much less probable the class is when a word is hidden.
+
+    Without TEXTS: the run's most confident errors on its test texts and its most confident correct predictions, and the
+    words that tell most over many of them.
+    """
+
+    run: Run
+    texts: Texts = ()
+    """Texts, each in quotation marks."""
+    n: Annotated[int, arg(metavar="N")] = 5
+    """Number of errors and of correct predictions to show."""
+    out: Annotated[Path | None, by_default("FILE", "RUN/words.png")] = None
+    """Image to draw the words into."""
+    device: Device = "auto"
+
+
+COMMANDS = {
+    "check": check_command(TextConfig, "reviews, spam, languages or csv:PATH"),
+    "classify": Command(Classify, "torchworks.seq_models.classification.use:classify"),
+    "evaluate": Command(Evaluate, "torchworks.seq_models.classification.use:evaluate"),
+    "explain": Command(Explain, "torchworks.seq_models.classification.use:explain"),
+}

@@ -1,9 +1,12 @@
 """Configuration of the recipes of classification. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Count, Limited, Share
+from torchworks.shared.config import Amount, Config, Count, Limited, Share, TextConfig
+
+Architecture = Literal["cnn", "lstm", "gru", "transformer", "bert"]
+Splitting = Literal["words", "characters", "bytes", "wordpiece"]
 
 
 @dataclass(frozen=True)
@@ -12,14 +15,27 @@ class NetConfig(Limited):
 
     group: ClassVar[str] = "net"
 
-    embed_dim: Count = 32
-    """Numbers that a token becomes."""
-    filters: Count = 32
-    """Filters of each width."""
+    architecture: Architecture = "cnn"
+    """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions. transformer: an encoder, and
+    the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer wordpiece."""
+    embed_dim: Count = 64
+    """Size of a token's embedding."""
+    filters: Count = 64
+    """Filters of each width (cnn)."""
     widths: tuple[Count, ...] = (1, 2, 3)
-    """Numbers of neighbouring tokens that filters look at."""
+    """Numbers of neighboring tokens that filters look at (cnn)."""
+    hidden_dim: Count = 64
+    """Size of the state in each direction (lstm, gru)."""
+    pooling: Literal["last", "max", "mean"] = "last"
+    """What a text is judged by (lstm, gru): the states at its two ends, or the maximum or mean over all places."""
+    depth: Count = 1
+    """Layers (all but cnn)."""
+    num_heads: Count = 4
+    """Heads of attention (transformer, bert); they share embed_dim."""
+    ff_dim: Count = 256
+    """Width of each layer's two-layer net (transformer, bert)."""
     drop_rate: Share = 0.5
-    """Dropout before the classifier."""
+    """Dropout before the classifier; in an encoder, also within its layers."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +45,24 @@ class ClassifierConfig(Config):
     package: ClassVar[str] = "seq-models"
     build: ClassVar[str] = "torchworks.seq_models.classification.build:build"
     convolutional: ClassVar[bool] = False  # convolutions along a text gain nothing by bf16 on a CPU
+    known_data: ClassVar[str] = "reviews, spam, languages or csv:PATH"
 
-    data: str = "seq-models-numbers"
-    """Where the data come from: a source with the fields text and label."""
+    data: str = "reviews"
+    """Where the data come from: reviews, spam, languages, or csv:PATH, a .csv, .tsv or .jsonl file with text,
+    label and perhaps split."""
+    loader: TextConfig = field(default_factory=TextConfig)
+    tokenizer: Splitting = "words"
+    """What a text is split into: words, characters, byte pairs (bytes), or BERT's parts of words (wordpiece), learned
+    from the training texts."""
     vocabulary: Count = 10_000
-    """Most tokens that the tokenizer learns from the training texts."""
-    longest: Count = 64
+    """Most tokens that the tokenizer learns."""
+    longest: Count = 256
     """Tokens of a text that are read in training; the trained model refuses longer ones."""
+    unknown_rate: Share = 0.05
+    """Share of the tokens in training that are hidden as unknown, so that words never seen do little harm."""
     weight_decay: Amount = 0.05
-    """Decoupled weight decay, not applied to biases."""
+    """Decoupled weight decay, not applied to norms and biases."""
     valid_fraction: Share = 0.1
-    """Share of the training texts held out to select the best state; 0 keeps the last state and trains on all."""
+    """Share of the training texts held out to select the best state and to calibrate the probabilities; 0 keeps the
+    last state and trains on all."""
     net: NetConfig = field(default_factory=NetConfig)

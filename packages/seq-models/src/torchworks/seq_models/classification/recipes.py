@@ -1,19 +1,69 @@
 """The recipes of classification. Their docstrings are what `list` prints."""
 
-from torchworks.seq_models.classification.config import ClassifierConfig
+from torchworks.seq_models.classification.config import ClassifierConfig, NetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
-def classify() -> ClassifierConfig:
-    """A classifier of texts.
+def classify_text() -> ClassifierConfig:
+    """A convolutional classifier of texts, by default of reviews in which the order of words decides.
 
-    seq-models train classify
+    seq-models train classify-text
 
-    Whether a number in words is even or odd, three seeds: accuracy 100.0 ± 0.0 % of 2,000 test texts, logistic
-    regression on bags of words 79.9 ± 0.0 %, majority class 50.0 %; 4 s (torch 2.14.1, one core of a CPU).
+    One seed: accuracy 99.6 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of characters, 50.0 %,
+    NB-LR 52.4 %, majority class 50.0 %; 52 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return ClassifierConfig(
-        recipe="classify",
-        optim=OptimConfig(lr=1e-2, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=300, batch_size=64, eval_every=100),
+        recipe="classify-text",
+        net=NetConfig(widths=(2, 4, 6, 8)),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250),
+    )
+
+
+def classify_lstm() -> ClassifierConfig:
+    """The same reviews, by an LSTM that reads in both directions.
+
+    seq-models train classify-lstm
+    """
+    return ClassifierConfig(
+        recipe="classify-lstm",
+        unknown_rate=0.02,
+        net=NetConfig(architecture="lstm", embed_dim=64, hidden_dim=64, drop_rate=0.1),
+        optim=OptimConfig(lr=1e-2, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=800, batch_size=64, eval_every=200, clip=1.0),
+    )
+
+
+def classify_spam() -> ClassifierConfig:
+    """Spam whose words are disguised by signs that were not seen in training, by its characters.
+
+    seq-models train classify-spam
+    """
+    return ClassifierConfig(
+        recipe="classify-spam",
+        data="spam",
+        tokenizer="characters",
+        unknown_rate=0.1,
+        net=NetConfig(widths=(2, 4, 6, 8)),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=600, batch_size=64, eval_every=200),
+    )
+
+
+def classify_languages() -> ClassifierConfig:
+    """The language of a short phrase, of 14, by its characters.
+
+    seq-models train classify-languages
+
+    One seed: accuracy 86.7 % of 5,379 test phrases, ceiling 96.6 %; TF-IDF of characters with logistic regression is
+    better, 89.3 %; TF-IDF of words 65.9 %, majority class 7.2 %; 75 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC (Zen 2)).
+    """
+    return ClassifierConfig(
+        recipe="classify-languages",
+        data="languages",
+        tokenizer="characters",
+        net=NetConfig(widths=(1, 2, 3, 4, 5), filters=96),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=2000, batch_size=64, eval_every=500),
     )

@@ -12,15 +12,20 @@ from torch.optim import Optimizer
 from torchworks.shared.task import Out, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
 
+PADDING = 0
+
 
 class Classification(Task):
-    """Trains `model`, from tokens (N, T) to logits (N, K), by cross-entropy. Scores: accuracy, and the mean
-    negative log-likelihood `nll`."""
+    """Trains `model`, from tokens (N, T) to logits (N, K), by cross-entropy. In training, each token becomes `unknown`
+    with the probability `unknown_rate`. Scores: accuracy, and the mean negative log-likelihood `nll`."""
 
     watch, watch_mode = "accuracy", "max"
 
-    def __init__(self, model: nn.Module, *, lr: float, weight_decay: float):
+    def __init__(
+        self, model: nn.Module, *, lr: float, weight_decay: float, unknown_rate: float = 0.0, unknown: int = 1
+    ):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay
+        self.unknown_rate, self.unknown = unknown_rate, unknown
 
     def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
@@ -29,9 +34,16 @@ class Classification(Task):
         return adamw(parameter_groups(self.model, self.lr, self.weight_decay), lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        logits, labels = self.model(batch["tokens"]).float(), batch["label"]
+        logits, labels = self.model(self._with_unknown(batch["tokens"])).float(), batch["label"]
         right = (logits.argmax(1) == labels).float().mean()
         return Out(F.cross_entropy(logits, labels), logs={"accuracy": right})
+
+    def _with_unknown(self, tokens: Tensor) -> Tensor:
+        """Tokens (N, T), some of which are hidden."""
+        if not self.unknown_rate:
+            return tokens
+        hidden = self.random.uniform(*tokens.shape) < self.unknown_rate
+        return tokens.masked_fill(hidden & (tokens != PADDING), self.unknown)
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         logits, labels = self.model(batch["tokens"]).float(), batch["label"]

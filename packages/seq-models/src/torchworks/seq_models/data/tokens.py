@@ -1,18 +1,10 @@
 """From texts, as a data source has them, to tokens, as a net takes them."""
 
-from collections.abc import Iterator
-
 import torch
 
-from torchworks.shared.data import Dataset, Field, Schema, TensorDataset, labels_of, pad_to_longest, resident
+from torchworks.shared.data import Dataset, Field, Schema, TensorDataset, labels_of, pad_to_longest
+from torchworks.shared.data.texts import texts_in
 from torchworks.shared.text import Tokenizer
-
-
-def texts_in(dataset: Dataset) -> Iterator[str]:
-    """The field `text` of every sample, as strings."""
-    held = resident(dataset)
-    for i in range(len(held)):
-        yield bytes(held[i]["text"].tolist()).decode()
 
 
 def tokenized(dataset: Dataset, tokenizer: Tokenizer, longest: int) -> TensorDataset:

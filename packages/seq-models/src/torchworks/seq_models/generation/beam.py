@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchworks.seq_models.generation.generate import check_prompts, on_device, padded
+from torchworks.seq_models.generation.generate import check_prompts, on_device, padded, without_gradients
 from torchworks.seq_models.generation.protocol import Autoregressive, select
 from torchworks.shared.config import UserError
 from torchworks.shared.text.allowed import AllowedSequences
@@ -46,7 +46,7 @@ class Search:
     """The beginnings and the logarithms of their probabilities, the likeliest first."""
     complete: list[Answer] = field(default_factory=list)
 
-    def extend(self, log_probabilities: NDArray[np.float64], *, last: bool) -> list[int]:
+    def extend(self, log_probabilities: NDArray[np.floating], *, last: bool) -> list[int]:
         """Continue the beginnings by their rows (len(running), V). Returns which of them each new one continues."""
         totals = log_probabilities + np.array([each.score for each in self.running])[:, None]
         best = np.argsort(-totals, axis=None, kind="stable")[: 2 * self.beams]
@@ -98,13 +98,15 @@ def beam_search(
     An answer is complete after the token `end`, as a whole one of `allowed`, or at `steps` tokens. Raises `UserError`
     as `generate` does, and if prompt and answer do not fit into the net together."""
     check_prompts(net, prompts, steps)
+    if not len(prompts):
+        return []
     if net.continues and net.longest is not None and max(map(len, prompts)) + steps > net.longest:
         raise UserError(
             f"Beam search cannot forget: prompt and answer together may have {net.longest} tokens, but the longest "
             f"prompt has {max(map(len, prompts))} and {steps} more are asked for."
         )
     searches = [Search(beams, length_penalty, end, allowed) for _ in prompts]
-    with torch.no_grad():
+    with without_gradients():
         logits, state = net.start(*on_device(net, *padded(prompts)))
         for place in range(steps):
             parents = _extend_all(searches, _log_softmax(logits), last=place == steps - 1)
@@ -116,7 +118,7 @@ def beam_search(
     return [search.complete for search in searches]
 
 
-def _extend_all(searches: list[Search], log_probabilities: NDArray[np.float64], *, last: bool) -> list[int]:
+def _extend_all(searches: list[Search], log_probabilities: NDArray[np.floating], *, last: bool) -> list[int]:
     """Continue the searches by their rows, one search after the other. Returns which row each new beginning
     continues."""
     parents, begin = [], 0
@@ -129,7 +131,7 @@ def _extend_all(searches: list[Search], log_probabilities: NDArray[np.float64], 
     return parents
 
 
-def _restricted(search: Search, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _restricted(search: Search, rows: NDArray[np.floating]) -> NDArray[np.floating]:
     if search.allowed is None:
         return rows
     pairs = zip(rows, search.running, strict=True)
@@ -144,7 +146,7 @@ def _of_unfinished(search: Search, parents: list[int]) -> list[int]:
     return parents
 
 
-def _log_softmax(logits: torch.Tensor) -> NDArray[np.float64]:
+def _log_softmax(logits: torch.Tensor) -> NDArray[np.floating]:
     values = logits.double().log_softmax(1).cpu().numpy()
     if np.isnan(values).any():
         raise UserError("No next token can be chosen: the model's logits are not numbers (NaN or infinity).")

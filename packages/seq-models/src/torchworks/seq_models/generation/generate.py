@@ -11,6 +11,7 @@ Shape letters: B texts, T tokens of the longest prompt, V tokens of the vocabula
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,8 @@ def generate(
     Raises `UserError` for prompts that are empty, too long or have tokens that the net does not know.
     """
     check_prompts(net, prompts, steps)
+    if not len(prompts):
+        return
     named = range(len(prompts)) if numbers is None else numbers
     texts = [Text(number, list(map(int, prompt)), []) for number, prompt in zip(named, prompts, strict=True)]
     ending = Ending(end, tuple(tuple(map(int, each)) for each in stop if len(each)), allowed)
@@ -108,7 +111,9 @@ def complete(net: Autoregressive, prompts: Sequence[Sequence[int]], *, steps: in
 
 
 def check_prompts(net: Autoregressive, prompts: Sequence[Sequence[int]], steps: int) -> None:
-    """Raise `UserError` unless the net can read all prompts, and answer them in `steps` tokens."""
+    """Raise `UserError` unless the net can read all prompts, and answer them in `steps` tokens. A net that reads
+    another vocabulary than it writes has its size as `source_vocabulary`."""
+    vocabulary = getattr(net, "source_vocabulary", net.vocabulary)
     for i, prompt in enumerate(prompts):
         if not len(prompt):
             raise UserError(f"Prompt {i} is empty: the model needs at least one token to begin with.")
@@ -116,10 +121,10 @@ def check_prompts(net: Autoregressive, prompts: Sequence[Sequence[int]], steps: 
             raise UserError(
                 f"Prompt {i} has {len(prompt)} tokens, but the model reads {net.longest} at most: shorten it."
             )
-        wrong = [token for token in prompt if not 0 <= token < net.vocabulary]
+        wrong = [token for token in prompt if not 0 <= token < vocabulary]
         if wrong:
             raise UserError(
-                f"Prompt {i} has the token {wrong[0]}, but the model knows those from 0 to {net.vocabulary - 1} only. "
+                f"Prompt {i} has the token {wrong[0]}, but the model knows those from 0 to {vocabulary - 1} only. "
                 "Was it made by another tokenizer?"
             )
     if not net.continues and net.longest is not None and steps > net.longest:
@@ -140,19 +145,19 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 def _start(net: Autoregressive, texts: list[Text]) -> tuple[Tensor, State]:
     read = [text.tokens[text.begin :] if net.continues else text.prompt for text in texts]
-    with torch.no_grad():
+    with without_gradients():
         return net.start(*on_device(net, *padded(read)))
 
 
 def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: State) -> tuple[Tensor, State]:
     """The logits after the newest token. Texts that have outgrown the net are read anew from their last half; so are
     the others, whole, which changes nothing for them."""
-    full = [text for text in texts if net.continues and net.longest is not None and text.read > net.longest]
-    for text in full:
-        text.begin = len(text.tokens) - max(1, (net.longest or 2) // 2)
-    if full:
+    if net.continues and net.longest is not None and any(text.read > net.longest for text in texts):
+        for text in texts:
+            if text.read > net.longest:
+                text.begin = len(text.tokens) - max(1, net.longest // 2)
         return _start(net, texts)
-    with torch.no_grad():
+    with without_gradients():
         return net.step(*on_device(net, torch.from_numpy(tokens)), state)
 
 
@@ -177,6 +182,14 @@ def _of_all(texts: list[Text], alive: list[Text]) -> NDArray[np.int64]:
     """The newest token of each text, if it is alive."""
     going = {id(text) for text in alive}
     return np.array([text.generated[-1] if id(text) in going else NOTHING for text in texts], np.int64)
+
+
+def without_gradients() -> AbstractContextManager:
+    """Inference mode, in which a small net is quicker by a tenth than without gradients alone. Not under autocast: that
+    keeps the weights it has cast, and training could not use those of inference mode."""
+    if any(map(torch.is_autocast_enabled, ("cpu", "cuda"))):
+        return torch.no_grad()
+    return torch.inference_mode()
 
 
 def on_device(net: Autoregressive, *tensors: Tensor) -> list[Tensor]:

@@ -170,7 +170,7 @@ def rotary(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
 
 
 class LayerCache(Protocol):
-    """The keys and values of one layer's earlier tokens."""
+    """The keys and values of one layer's earlier tokens. Under autocast it keeps the precision of the weights."""
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Keep those of new tokens, (B, g, T, d) each, and return all: (B, g, S + T, d) each."""
@@ -184,8 +184,9 @@ class ConcatenatedCache:
         self.past = past
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        self.past = torch.cat([self.past, torch.stack([k, v], 1)], 3)
-        return self.past[:, 0], self.past[:, 1]
+        self.past = torch.cat([self.past, torch.stack([k, v], 1).to(self.past.dtype)], 3)
+        k, v = self.past.to(k.dtype).unbind(1)
+        return k, v
 
 
 class BufferedCache:
@@ -199,7 +200,7 @@ class BufferedCache:
         self.buffer[:, 0, :, self.used : end] = k
         self.buffer[:, 1, :, self.used : end] = v
         self.used = end
-        return self.buffer[:, 0, :, :end], self.buffer[:, 1, :, :end]
+        return self.buffer[:, 0, :, :end].to(k.dtype), self.buffer[:, 1, :, :end].to(k.dtype)
 
 
 def with_room(cache: Tensor, size: int, least: int = 64) -> Tensor:

@@ -186,6 +186,7 @@ def _difference(found: Comparison, run: Callable[..., Any]) -> float:
         wanted, given = tree_leaves(found.ours(*inputs)), tree_leaves(run(*inputs))
         for a, b in zip(given, wanted, strict=True):
             assert a.shape == b.shape, f"an export gives {tuple(a.shape)} instead of {tuple(b.shape)}"
+            a, b = a.double(), b.double()  # a mask is bool
             scale = float(b.abs().max().clamp_min(1e-12))
             largest = max(largest, float((a - b).abs().max()) / scale)
     return largest

@@ -76,6 +76,8 @@ class T5(EncoderDecoder):
         self.encoder = Stack(size, depth, decoder=False)
         self.decoder = Stack(size, decoder_depth, decoder=True)
         self.lm_head = None if tied_head else nn.Linear(size.embed_dim, vocabulary, bias=False)
+        if self.lm_head is not None:
+            nn.init.normal_(self.lm_head.weight, std=size.embed_dim**-0.5)  # logits begin at about 1 in size
         aliases = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight", *(["lm_head.weight"] * tied_head)]
         self.tied = dict.fromkeys(aliases, "shared.weight")
 

@@ -86,7 +86,8 @@ class Transformer(EncoderDecoder):
     ):
         super().__init__()
         size = LayerSize(embed_dim, num_heads, ff_dim, drop_rate, norm_first, activation)
-        self.vocabulary, self.longest, self.begin = vocabulary, longest, begin
+        self.source_vocabulary, self.vocabulary = source_vocabulary, vocabulary
+        self.longest, self.begin = longest, begin
         self.cache_shape = (decoder_depth, num_heads, embed_dim // num_heads)
         self.source_embedding = Embedding(source_vocabulary, embed_dim, drop_rate, positions, longest)
         self.target_embedding = Embedding(vocabulary, embed_dim, drop_rate, positions, longest)

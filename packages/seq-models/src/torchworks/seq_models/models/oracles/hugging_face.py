@@ -110,6 +110,7 @@ def of_texts(name: str, ours: nn.Module, theirs: nn.Module, call: Callable, refe
 
 def of_t5(name: str, **options: Any) -> Comparison:
     """Two T5s that read a source, some of it padded, and what was answered so far."""
+    options |= {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
     config = transformers.T5Config(
         vocab_size=VOCABULARY,
         d_model=16,
@@ -121,9 +122,6 @@ def of_t5(name: str, **options: Any) -> Comparison:
         relative_attention_num_buckets=8,
         relative_attention_max_distance=10,
         dropout_rate=0.0,
-        decoder_start_token_id=0,
-        pad_token_id=0,
-        eos_token_id=1,
         **options,
     )
     ours = t5.T5(**t5.options_of(config.to_dict()))
