@@ -101,8 +101,9 @@ def _no_trace(reason: str) -> UserError:
 
 def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
     shapes = _dynamic_shapes(predictor)
+    learns = not isinstance(predictor, Generator)  # a scan over time is captured without gradients only
     try:
-        with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
+        with warnings.catch_warnings(), torch.set_grad_enabled(learns):  # recurrent layers list weights at each call
             warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
             warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
             program = torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
