@@ -19,7 +19,7 @@ from torchworks.serving.limits import Settings
 from torchworks.serving.onnx_engine import OnnxEngine
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
-from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
@@ -73,7 +73,7 @@ def test_a_model_that_pytorch_runs_says_in_a_fork_why_it_does_not():
     from torchworks.serving.torch_engine import TorchEngine
 
     spec = TensorSpec("x", "features", "float32", ("N",))
-    engine = TorchEngine(torch.neg, Signature((spec,), (spec,)), "cpu")
+    engine = TorchEngine(torch.neg, [spec.name], [spec.name], "cpu")
     inputs = {"x": np.ones(3, np.float32)}
     assert engine.run(inputs)["x"].tolist() == [-1, -1, -1]
     told = in_a_fork(lambda: str(engine.run(inputs)))

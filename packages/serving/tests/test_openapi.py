@@ -1,9 +1,18 @@
 """The service describes itself: addresses, types and examples come from the models that it serves."""
 
 import re
+import sys
+from pathlib import Path
 
 import jsonschema_rs
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generator_bundles
+
+from torchworks.serving.limits import Settings
+from torchworks.serving.served import ServedModel
 
 MODELS = ("classifier", "findings", "generator", "translator", "sqrt")
 
@@ -93,3 +102,21 @@ def test_administration_is_not_described_where_it_is_not_offered(document):
 def test_a_method_that_an_address_does_not_take_is_answered_by_all_that_it_takes(client):
     assert client.put("/v1/jobs/x").headers["Allow"] == "GET, HEAD, DELETE"
     assert client.get("/v1/models/sqrt/predict").headers["Allow"] == "POST"
+
+
+def test_the_addresses_of_generation_are_described_for_models_that_generate(client, tmp_path):
+    generator_bundles.write("grows", tmp_path / "grows")
+    client.app.service.registry.add(ServedModel.load(tmp_path / "grows", Settings()))
+    document = client.get("/openapi.json").json()
+    operation = document["paths"]["/v1/models/grows/generate"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    jsonschema_rs.validate(body["schema"], body["example"])
+    found = client.post("/v1/models/grows/generate", json=body["example"])
+    assert found.status_code == 200
+    jsonschema_rs.validate(answer, found.json())
+    assert "/v1/models/sqrt/generate" not in document["paths"]
+    for address in ("/v1/completions", "/v1/chat/completions"):
+        operation = document["paths"][address]["post"]
+        assert "model" in operation["requestBody"]["content"]["application/json"]["schema"]["required"]
+        assert operation["responses"]["404"]["content"]["application/json"]["schema"]["$ref"].endswith("/OpenAIError")

@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import generator_bundles
 from processes import TOKEN, Service, administered, started
 
 CHECKS = """
@@ -20,8 +21,12 @@ CHECKS = """
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422]
 
 [[operations]]
-include-path-regex = "/(predict|infer|jobs|stream)$"
+include-path-regex = "/(predict|infer|jobs|stream|generate)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 413, 415, 422, 429]
+
+[[operations]]
+include-path-regex = "/completions$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 413, 415, 429]
 """
 
 
@@ -49,6 +54,14 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_has(bundles, tmp_
     models = [bundles / name for name in ("classifier", "findings", "generator", "translator")]
     with started(tmp_path / "log", *models) as service:
         fuzz(service, tmp_path, *options)
+
+
+@pytest.mark.slow
+def test_generation_too(tmp_path):
+    models = [generator_bundles.write(name, tmp_path / name) for name in generator_bundles.SPECS]
+    with started(tmp_path / "log", *models, "--max-tokens", 50) as service:
+        only = ("--include-path-regex", "/(generate|completions|models)$", "--phases", "examples,coverage,fuzzing")
+        fuzz(service, tmp_path, *only, "--max-examples", "10")
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import generator_bundles
 import sight_bundles
 import text_bundles
 from processes import Service, started
@@ -43,12 +44,13 @@ def pasted(command: str, folder: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def models(bundles, tmp_path_factory) -> list[Path]:
-    """Bundles of every kind: images in and out, noise and labels, series, texts, tokens, boxes, masks."""
+    """Bundles of every kind: images in and out, noise and labels, series, texts, tokens, boxes, masks, generators."""
     folder = tmp_path_factory.mktemp("models")
     texts = [text_bundles.write(name, folder / name) for name in text_bundles.TINY]
     seeing = [sight_bundles.write_seeing(name, folder / f"see-{name}") for name in sight_bundles.SEEING]
     tiny = [bundles / name for name in ("classifier", "findings", "generator", "translator", "sqrt")]
-    return [*texts, *seeing, *tiny]
+    generators = [generator_bundles.write(name, folder / f"bundle-{name}") for name in generator_bundles.SPECS]
+    return [*texts, *seeing, *tiny, *generators]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,9 @@ def test_every_command_for_every_kind_of_model_is_answered_as_pasted(service, mo
     assert len(commands) > 2 * len(models)
     assert max(map(len, commands)) < LONGEST + 200
     for command in commands:
-        assert "outputs" in pasted(command, tmp_path), command
+        assert {"outputs", "texts", "choices"} & pasted(command, tmp_path).keys(), command
+    generated = [command for command in commands if "/generate" in command or "completions" in command]
+    assert len(generated) == 3 * len(generator_bundles.SPECS)
 
 
 def test_every_command_of_a_keyed_service_is_answered_where_the_file_of_the_key_lies(bundles, tmp_path):

@@ -15,13 +15,22 @@ WITHOUT_KEY = (LIVE, READY)
 """They need no key, take any host name and always have room: monitoring calls them."""
 PAGE = re.compile(rf"/|{DASHBOARD}/[a-z.]*")
 """The page for people needs no key to be shown; what it calls does."""
+COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
+"""As OpenAI's API has them."""
 PREDICT = re.compile(r"/(v1|v2)/models/([^/]+)(?:/versions/([^/]+))?/(predict|infer)")
 """Protocol, model, version and verb of a request for a prediction."""
+GENERATE = re.compile(rf"{MODELS}/([^/]+)/generate")
+"""The model of a request for text."""
 
 
 def is_protocol(path: str) -> bool:
     """Whether the Open Inference Protocol says what is answered there."""
     return path == PROTOCOL or path.startswith(f"{PROTOCOL}/")
+
+
+def is_openai(path: str) -> bool:
+    """Whether OpenAI's API says what is answered there."""
+    return path in (COMPLETIONS, CHAT)
 
 
 def is_admin(path: str) -> bool:
@@ -30,7 +39,7 @@ def is_admin(path: str) -> bool:
 
 
 def model(name: str, version: str | None = None, verb: str = "") -> str:
-    """What concerns one model, or does the `verb`: predict, jobs or stream."""
+    """What concerns one model, or does the `verb`: predict, generate, jobs or stream."""
     return _of_model(MODELS, name, version, verb)
 
 

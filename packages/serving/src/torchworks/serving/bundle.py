@@ -26,6 +26,7 @@ from safetensors.numpy import load_file
 
 from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.shared.config import UserError, from_dict, nearest
+from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.models.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, Manifest, unreadable
 from torchworks.shared.models.signature import Signature, check_name
 from torchworks.shared.text import Tokenizer, from_json, tokenizer_files
@@ -49,7 +50,7 @@ class BundleManifest:
     compared its size in bytes, its seconds to load and its speed (no times if none were measured). `machine` is where
     they were measured. `versions` are those of the libraries that made the files; `instructions` are the CPU's that
     compiled code needs; `legacy` marks formats that PyTorch is about to drop. The golden example replays within
-    `tolerance`, absolute plus relative.
+    `tolerance`, absolute plus relative. `generation` is set for a model that generates text.
     """
 
     format: int
@@ -80,6 +81,24 @@ class BundleManifest:
     data: tuple[DataEntry, ...] = ()
     versions: dict = field(default_factory=dict)
     instructions: tuple[str, ...] = ()
+    generation: GenerationSpec | None = None
+
+    @property
+    def graph_inputs(self) -> list[str]:
+        """What the model's file takes, in its order: the inputs of the signature, or of a generator."""
+        if self.generation is None:
+            return [spec.name for spec in self.signature.inputs]
+        return ["tokens", "length", *self.generation.inputs]
+
+    @property
+    def graph_outputs(self) -> list[str]:
+        """What the model's file gives, in its order."""
+        names = [spec.name for spec in self.signature.outputs]
+        return names if self.generation is None else [*names, *self.generation.outputs]
+
+    def feed(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Inputs of the signature as the model's file takes them: of a generator, texts that begin."""
+        return inputs if self.generation is None else self.generation.beginning(inputs)
 
     def __post_init__(self) -> None:
         for name in ("version", "package", "recipe", "builder"):
@@ -113,6 +132,14 @@ class Bundle:
             raise UserError(f"{self.folder / GOLDEN} cannot be read: {error}. {RESTORE}") from error
         return _part(tensors, "input."), _part(tensors, "output.")
 
+    def golden_steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of a generator: the tokens (N, K) that follow the golden example, and the logits (N, K + 1, V) that must come
+        before and after each."""
+        steps = _part(load_file(self.folder / GOLDEN), "steps.")
+        if steps.keys() != {"tokens", "logits"}:
+            raise UserError(f"{self.folder / GOLDEN} has no steps of generation to replay. {RESTORE}")
+        return steps["tokens"], steps["logits"]
+
     def tokenizers(self) -> dict[str, Tokenizer]:
         """Those that the model's preprocessing names, by their files. Raises `UserError` for one that is not there or
         cannot be read."""
@@ -133,7 +160,8 @@ def tokenizers_of(folder: Path, manifest: BundleManifest | Manifest) -> dict[str
     """The tokenizers of a bundle or a run in `folder`, by the names of their files. Raises `UserError` for one that is
     not there or cannot be read."""
     named, found = {entry.name for entry in manifest.files}, {}
-    for name in sorted({*tokenizer_files(manifest.preprocessing).values()}):
+    generating = {manifest.generation.tokenizer} if manifest.generation else set()
+    for name in sorted({*tokenizer_files(manifest.preprocessing).values()} | generating):
         if name not in named:
             raise UserError(f"The model in {folder} names the tokenizer {name}, which it lacks. {RESTORE}")
         found[name] = from_json((folder / name).read_bytes(), f"file {folder / name}")

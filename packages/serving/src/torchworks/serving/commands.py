@@ -74,6 +74,10 @@ class Serve:
     """Rows that a model computes at once."""
     deadline: Annotated[float, arg(metavar="SECONDS")] = 10.0
     """Longest that a request may take; later it gets 504."""
+    texts: Annotated[int, arg(metavar="ROWS")] = 16
+    """Texts that a model generates at once."""
+    max_tokens: Annotated[int, arg(metavar="N")] = 1024
+    """Tokens of one text that a request may have generated."""
     log: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: in memory only)")] = None
     """Folder for the log of predictions and what the retraining command prints."""
     monitor: MonitorSettings = field(default_factory=MonitorSettings)

@@ -10,8 +10,10 @@ import numpy as np
 
 from torchworks.serving.bundle import Bundle
 from torchworks.serving.formats import CODE_FORMATS
+from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.parity_rules import OutputParity, compare
 from torchworks.shared.config import UserError
+from torchworks.shared.models.generation import replay
 
 
 class Engine(Protocol):
@@ -24,6 +26,11 @@ class Engine(Protocol):
 def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_code: bool = False) -> Engine:
     """The engine for the format of `bundle`. Raises `UserError` for a model that does not open, a library that is not
     installed, and, without `trust_code`, for formats that can run code when opened."""
+    engine = _open(bundle, threads, device, trust_code)
+    return engine if bundle.manifest.generation is None else StatefulEngine(engine, bundle.manifest.generation)
+
+
+def _open(bundle: Bundle, threads: int, device: str, trust_code: bool) -> Engine:
     form = bundle.manifest.form
     if form in CODE_FORMATS and not trust_code:
         raise UserError(
@@ -57,7 +64,20 @@ def check_golden(bundle: Bundle, engine: Engine) -> float:
         if not found.same:
             raise _differs(bundle, found)
         largest = max(largest, found.largest)
-    return largest
+    return max(largest, _check_steps(bundle, engine)) if isinstance(engine, StatefulEngine) else largest
+
+
+def _check_steps(bundle: Bundle, engine: StatefulEngine) -> float:
+    """The same of the steps that follow the golden example of a generator."""
+    inputs, _ = bundle.golden()
+    (tokens, wanted), tolerance = bundle.golden_steps(), bundle.manifest.tolerance
+    found = replay(engine.advance, engine.spec, inputs["text"], inputs["length"], tokens)
+    if found.shape != wanted.shape or not np.allclose(found, wanted, rtol=tolerance, atol=tolerance):
+        raise UserError(
+            f"The model in {bundle.folder} does not replay the steps that follow its golden example. The file is not "
+            "what was exported, or this machine computes differently."
+        )
+    return float(np.abs(found - wanted).max())
 
 
 def _differs(bundle: Bundle, found: OutputParity) -> UserError:

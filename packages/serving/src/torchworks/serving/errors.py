@@ -2,10 +2,12 @@
 
 {"error": {"code": "too_large", "message": "…", "request_id": "…"}}
 {"error": "…"}                                                     below /v2, as the Open Inference Protocol says
+{"error": {"message": "…", "type": "…", "param": null, "code": "…", …}}     where OpenAI's API is spoken
 """
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from pydantic_core import to_json
 from starlette.applications import Starlette
@@ -16,6 +18,7 @@ from starlette.routing import Match, get_route_path
 
 from torchworks.serving import addresses
 
+OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 CLIENT_GONE = 499  # nginx's number for it
 CODINGS = ("gzip", "deflate")
 """Content-Encodings of bodies that are read."""
@@ -30,10 +33,14 @@ class Refusal(Exception):
         super().__init__(message)
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
 
-    def body(self, request_id: str, path: str = "") -> dict[str, str | dict[str, str]]:
+    def body(self, request_id: str, path: str = "") -> dict[str, Any]:
         """As JSON, for a request to `path`."""
         if addresses.is_protocol(path):
             return {"error": self.message}
+        if addresses.is_openai(path):
+            kind = OPENAI_TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
+            about = {"message": self.message, "type": kind, "param": None, "code": self.code}
+            return {"error": about | {"request_id": request_id}}
         return {"error": {"code": self.code, "message": self.message, "request_id": request_id}}
 
 

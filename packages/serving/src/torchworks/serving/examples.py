@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from torchworks.serving import addresses
 from torchworks.serving.image_files import png, takes_pictures
 from torchworks.serving.routes.v2 import DATATYPES
 from torchworks.serving.served import ServedModel
 
 EXAMPLE_VALUES = 4096
 """An example with more numbers would be no help; it is left out where images can be sent instead."""
+PROMPT_TOKENS = 48
+"""Of an example of a prompt."""
 Schema = dict[str, Any]
 
 
@@ -52,6 +55,29 @@ def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
         else:
             row[spec.name] = value.tolist()
     return row
+
+
+def generation_examples(served: ServedModel) -> dict[str, Schema]:
+    """Requests to generate text, of a model that does: `generate`, and by the addresses of OpenAI's API."""
+    if served.generation is None:
+        return {}
+    prompt = prompt_example(served)
+    messages = [{"role": "user", "content": prompt}]
+    return {
+        "generate": {"prompt": prompt, "max_tokens": 20},
+        addresses.COMPLETIONS: {"model": served.name, "prompt": prompt, "max_tokens": 20},
+        addresses.CHAT: {"model": served.name, "messages": messages, "max_tokens": 20},
+    }
+
+
+def prompt_example(served: ServedModel) -> str:
+    """The beginning of the golden example's first text, short enough to be continued."""
+    assert served.generation is not None, "asked only of a model that generates text"
+    spec = served.generation.spec
+    tokenizer = served.codec.padding.tokenizers[spec.tokenizer]
+    most = PROMPT_TOKENS if spec.block is None else min(PROMPT_TOKENS, spec.block // 4)
+    length = min(int(served.golden["length"][0]), max(1, most))
+    return tokenizer.decode(served.golden["text"][0, :length].tolist())
 
 
 def _example(served: ServedModel, name: str) -> np.ndarray:

@@ -38,6 +38,14 @@ class Limits:
     """Seconds after which a batch that still runs counts as stuck: the service is neither ready nor alive."""
     decode_threads: int = 2
     """Pictures that are decoded at one time."""
+    generate_rows: int = 16
+    """Texts that one model generates at one time."""
+    generate_tokens: int = 1024
+    """Tokens of one text that may be generated."""
+    generate_wait: float = 10.0
+    """Seconds that a text may expect to wait until its generation begins."""
+    generate_seconds: float = 120.0
+    """Seconds after which a text ends where it is."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class OnnxEngine:
     that ONNX Runtime would silently do without."""
 
     def __init__(self, bundle: Bundle, *, threads: int, device: str):
-        self.outputs = [spec.name for spec in bundle.manifest.signature.outputs]
+        self.outputs = bundle.manifest.graph_outputs
         self.bundle, self.threads, self.device = bundle, threads, device
         self.session = _session(bundle, threads, device)
         if threads > 1 and device == "cpu":
@@ -37,7 +37,7 @@ class OnnxEngine:
         """Outputs by name; may be called from several threads."""
         if os.getpid() != self._process:
             self._open_anew()
-        arrays = cast(list[np.ndarray], self.session.run(None, inputs))  # in the order of the signature
+        arrays = cast(list[np.ndarray], self.session.run(None, inputs))  # in the order of the file
         return dict(zip(self.outputs, arrays, strict=True))
 
     def _open_anew(self) -> None:
@@ -74,5 +74,5 @@ def _session(bundle: Bundle, threads: int, device: str) -> onnxruntime.Inference
 
 def _seconds(bundle: Bundle, session: onnxruntime.InferenceSession) -> float:
     """Of the golden example, at best."""
-    inputs, _ = bundle.golden()
+    inputs = bundle.manifest.feed(bundle.golden()[0])
     return min(timeit.repeat(lambda: session.run(None, inputs), repeat=TIMES, number=1))

@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 
 from torchworks.serving import addresses, output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
-from torchworks.serving.examples import examples, v2_example
+from torchworks.serving.examples import examples, generation_examples, v2_example
+from torchworks.serving.generation import described
 from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits, Settings
@@ -63,6 +64,11 @@ LEAST: Schema = {
     "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
 }
 PROTOCOL_ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+OPENAI_ERROR: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "object", "required": ["message", "type", "param", "code", "request_id"]}},
+}
 ERROR: Schema = {
     "type": "object",
     "required": ["error"],
@@ -85,13 +91,16 @@ def openapi(
         router.add_api_route(endpoint.path, endpoint.answer, methods=[endpoint.method], **endpoint.about)
     document = get_openapi(title=title, version=version, description=DESCRIPTION, routes=router.routes)
     document.setdefault("components", {}).setdefault("schemas", {}).update(
-        Error=ERROR, ProtocolError=PROTOCOL_ERROR, Job=JOB
+        Error=ERROR, OpenAIError=OPENAI_ERROR, ProtocolError=PROTOCOL_ERROR, Job=JOB
     )
     document["components"]["schemas"].pop("HTTPValidationError", None)
     names = [served.name for served in models]
     for address, path in document["paths"].items():
         for operation in path.values():
             _complete(address, operation, names)
+            if addresses.is_openai(address):
+                schema = described.openai_request(address == addresses.CHAT, settings.limits)
+                operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     for served in models:
         for address, operation in _operations(served, settings.limits).items():
             document["paths"][address] = {"post": operation}
@@ -113,6 +122,7 @@ def _complete(address: str, operation: Schema, names: list[str]) -> None:
 
 def _refusals(address: str) -> Schema:
     name = "ProtocolError" if addresses.is_protocol(address) else "Error"
+    name = "OpenAIError" if addresses.is_openai(address) else name
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     return {status: {"description": text, "content": content} for status, text in REFUSED.items()}
 
@@ -132,6 +142,12 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         predict: _post(name, "predict", f"Run {name}", bodies, "200", answers),
         addresses.protocol_model(name, verb="infer"): _post(name, "infer", by_protocol, tensors, "200", outputs),
     }
+    if served.generation is not None:
+        bodies = {"application/json": {"schema": _generation_request(served, limits)}}
+        bodies["application/json"]["example"] = generation_examples(served)["generate"]
+        answers = {"application/json": {"schema": described.answer()}, **events}
+        address = addresses.model(name, verb="generate")
+        operations[address] = _post(name, "generate", f"Generate text by {name}", bodies, "200", answers)
     if served.signature.parts_name is not None:
         operations |= {
             jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
@@ -141,6 +157,12 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         for address in {predict, stream} & operations.keys():
             operations[address]["parameters"] = [LEAST]
     return operations
+
+
+def _generation_request(served: ServedModel, limits: Limits) -> Schema:
+    assert served.generation is not None, "asked of generators only"
+    spec = served.generation.spec
+    return described.request(spec, len(served.codec.padding.tokenizers[spec.tokenizer]), limits)
 
 
 def _post(name: str, verb: str, summary: str, bodies: Schema, status: str, answers: Schema) -> Schema:

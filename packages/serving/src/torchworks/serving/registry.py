@@ -116,7 +116,7 @@ class Registry:
         return bool(self._models) and all(served.ready for served in self._answering())
 
     def alive(self) -> bool:
-        return all(served.batcher.alive for served in self._answering())
+        return all(served.alive for served in self._answering())
 
     def _answering(self) -> Iterator[ServedModel]:
         for entry in self._models.values():
@@ -144,8 +144,10 @@ class Registry:
         """Raises `UserError` for a bundle whose reference cannot be read; nothing has changed then."""
         name, version, batcher = served.name, served.version, served.batcher
         self.monitor.watch(name, served.manifest, served.bundle.reference())
-        self.monitor.watch_queue(name, version, lambda: batcher.queued_rows, lambda: batcher.running_rows)
+        self.monitor.watch_queue(name, version, lambda: served.waiting_rows, lambda: served.running_rows)
         batcher.computed = partial(self.monitor.note_batch, name, version)
+        if served.generation is not None:
+            served.generation.stepped = partial(self.monitor.note_batch, name, version)
 
     async def load(self, folder_name: str) -> ServedModel:
         """Load a bundle of the models' folder by the name of its folder, beside what goes on, and serve it."""

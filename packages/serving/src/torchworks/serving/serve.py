@@ -118,8 +118,10 @@ def _settings(arguments: Serve) -> Settings:
         queue_rows=arguments.queue,
         batch_rows=arguments.batch,
         deadline=arguments.deadline,
+        generate_rows=arguments.texts,
+        generate_tokens=arguments.max_tokens,
     )
-    for option in ("max_body", "queue", "batch", "deadline"):
+    for option in ("max_body", "queue", "batch", "deadline", "texts", "max_tokens"):
         value = getattr(arguments, option)
         if not 0 < value < math.inf:  # NaN is neither
             raise UserError(f"--{option.replace('_', '-')} must be a number above 0, but it is {value}.")

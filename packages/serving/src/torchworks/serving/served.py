@@ -18,6 +18,9 @@ from torchworks.serving.batching import Answer, Batcher
 from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.engine import Engine, check_golden, open_engine
+from torchworks.serving.errors import Refusal
+from torchworks.serving.generation.engine import GenerationEngine
+from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.warmup import Best, best_batch
 from torchworks.shared.config import UserError
@@ -43,6 +46,11 @@ class ServedModel:
             engine.run, self.signature, limits, self._prepare, f"{self.name}-{self.version}", self.codec.padding.pads
         )
         self.batcher.batch_rows, self.batcher.throughput.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
+        try:
+            self.generation = _generation(bundle, engine, limits)
+        except UserError:
+            self.batcher.close()
+            raise
 
     @classmethod
     def load(cls, bundle: Path | Bundle, settings: Settings) -> "ServedModel":
@@ -71,7 +79,23 @@ class ServedModel:
 
     @property
     def ready(self) -> bool:
-        return self.batcher.ready
+        return self.alive and self.batcher.ready
+
+    @property
+    def alive(self) -> bool:
+        return self.batcher.alive and (self.generation is None or self.generation.alive)
+
+    def refusal(self, route: str) -> Refusal | None:
+        """Why a request that comes now by `route`, "generate" or another, is turned away, if it is."""
+        return self.generation.refusal() if route == "generate" and self.generation else self.batcher.refusal()
+
+    @property
+    def waiting_rows(self) -> int:
+        return self.batcher.queued_rows + (0 if self.generation is None else self.generation.waiting_rows)
+
+    @property
+    def running_rows(self) -> int:
+        return self.batcher.running_rows + (0 if self.generation is None else self.generation.running_rows)
 
     async def predict(self, inputs: Arrays, deadline: float) -> Arrays:
         """Outputs for inputs that fit the signature; `deadline` is by `time.monotonic()`. Raises `Refusal`."""
@@ -95,7 +119,18 @@ class ServedModel:
         while self.leases:
             await asyncio.sleep(0.01)
         await self.batcher.drain()
+        if self.generation is not None:
+            await self.generation.drain()
 
     def close(self) -> None:
-        """End its thread."""
+        """End its threads."""
         self.batcher.close()
+        if self.generation is not None:
+            self.generation.close()
+
+
+def _generation(bundle: Bundle, engine: Engine, limits: Limits) -> GenerationEngine | None:
+    """What generates text, of a model that does."""
+    if not isinstance(engine, StatefulEngine):
+        return None
+    return GenerationEngine(engine.advance, engine.spec, limits, f"{bundle.manifest.name}-{bundle.manifest.version}")

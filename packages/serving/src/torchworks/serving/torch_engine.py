@@ -9,7 +9,7 @@ import io
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,14 @@ from torchworks.shared.machine.device import without_cuda
 from torchworks.shared.machine.facts import cpu_flags
 from torchworks.shared.models.manifest import RESTORE
 from torchworks.shared.models.predictor import load_predictor
-from torchworks.shared.models.signature import Signature
 
 
 class TorchEngine:
-    """An `Engine`: `program` takes the tensors of `signature` in their order, on `device`."""
+    """An `Engine`: `program` takes tensors of the names `inputs` in their order, on `device`, and gives `outputs`."""
 
-    def __init__(self, program: Callable[..., Any], signature: Signature, device: str):
-        self.program, self.signature, self.device = program, signature, torch.device(device)
+    def __init__(self, program: Callable[..., Any], inputs: Sequence[str], outputs: Sequence[str], device: str):
+        self.program, self.inputs, self.outputs = program, inputs, outputs
+        self.device = torch.device(device)
         self._process = os.getpid()
 
     @torch.inference_mode()
@@ -42,10 +42,10 @@ class TorchEngine:
                 "The model was opened before this process was forked, and PyTorch's threads do not live on in a fork. "
                 "Open it in each worker: for gunicorn, without --preload."
             )
-        given = [torch.from_numpy(inputs[spec.name]).to(self.device) for spec in self.signature.inputs]
+        given = [torch.from_numpy(inputs[name]).to(self.device) for name in self.inputs]
         found = self.program(*given)
         answers = found if isinstance(found, tuple | list) else (found,)
-        return {spec.name: answer.cpu().numpy() for spec, answer in zip(self.signature.outputs, answers, strict=True)}
+        return {name: answer.cpu().numpy() for name, answer in zip(self.outputs, answers, strict=True)}
 
 
 def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
@@ -56,7 +56,7 @@ def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
     torch.set_num_threads(threads)
     form = bundle.manifest.form
     if form == "safetensors":
-        return TorchEngine(load_predictor(bundle.folder).to(device), bundle.manifest.signature, device)
+        return _engine(load_predictor(bundle.folder).to(device), bundle, device)
     content = _verified(bundle)
     try:
         program = OPENERS[form](bundle, content, device)
@@ -68,7 +68,11 @@ def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
             f"PyTorch {torch.__version__} cannot open {bundle.model}, which torch {made} made: {error}. Install that "
             "version, or export the run again."
         ) from error
-    return TorchEngine(program, bundle.manifest.signature, device)
+    return _engine(program, bundle, device)
+
+
+def _engine(program: Callable[..., Any], bundle: Bundle, device: str) -> TorchEngine:
+    return TorchEngine(program, bundle.manifest.graph_inputs, bundle.manifest.graph_outputs, device)
 
 
 def _verified(bundle: Bundle) -> bytes:

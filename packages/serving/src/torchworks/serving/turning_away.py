@@ -35,17 +35,25 @@ class TurningAway:
     def refusal(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
         """The whole answer to a request that is turned away; None for one to be handled."""
         path = url.partition(b"?")[0].decode("latin-1").removeprefix(self._prefix)
-        found = addresses.PREDICT.fullmatch(path) if method == b"POST" else None
+        if method != b"POST" or self.service.draining or (found := self._asked(path)) is None:
+            return None
+        served, route = found
+        refusal = self.service.crowded() or served.refusal(route)
+        if refusal is None or not self._plain(given := Headers(raw=headers)):
+            return None
+        self.service.monitor.note_refused(served.name, served.version, route)
+        return as_http(refusal, id_of(given), path)
+
+    def _asked(self, path: str) -> tuple[ServedModel, str] | None:
+        """Which model is asked, and by which route, if both are certain."""
+        if found := addresses.GENERATE.fullmatch(path):
+            served = self._served(found[1], None)
+            return (served, "generate") if served is not None and served.generation is not None else None
+        found = addresses.PREDICT.fullmatch(path)
         if found is None or (found[1], found[4]) not in ANSWERS:
             return None
         served = self._served(found[2], found[3])
-        if served is None or self.service.draining:
-            return None
-        refusal = self.service.crowded() or served.batcher.refusal()
-        if refusal is None or not self._plain(given := Headers(raw=headers)):
-            return None
-        self.service.monitor.note_refused(served.name, served.version, "v2" if found[1] == "v2" else "predict")
-        return as_http(refusal, id_of(given), path)
+        return None if served is None else (served, "v2" if found[1] == "v2" else "predict")
 
     def _served(self, name: str, version: str | None) -> ServedModel | None:
         """Who would answer, if that is certain."""

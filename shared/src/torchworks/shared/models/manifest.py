@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torchworks.shared.config import UserError, from_dict
+from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.models.signature import Signature, check_name
 
 FORMAT = 1
@@ -71,7 +72,7 @@ class Manifest:
 
     `config` is the builder's; `preprocessing` says in plain data what the predictor does to its inputs; `labels`
     are class names; `data` is what it was trained on; the golden example replays within `tolerance`, absolute plus
-    relative, in float32 on a CPU.
+    relative, in float32 on a CPU. `generation` is set for a model that generates text.
     """
 
     format: int
@@ -86,6 +87,7 @@ class Manifest:
     torch: str
     files: tuple[FileEntry, ...]
     data: tuple[DataEntry, ...] = ()
+    generation: GenerationSpec | None = None
 
     @property
     def extra(self) -> tuple[FileEntry, ...]:

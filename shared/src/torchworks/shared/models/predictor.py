@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torchworks.shared.config import UserError, nearest, to_dict
 from torchworks.shared.data import Dataset, Source, nbytes
 from torchworks.shared.data.dataset import collate
+from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.models.manifest import (
     FORMAT,
     GOLDEN,
@@ -57,6 +58,9 @@ class Predictor(nn.Module):
     Subclasses extend `forward` by tensor operations only (normalize, net, softmax), so that it exports whole.
     """
 
+    generation: GenerationSpec | None = None
+    """Set for a model that generates text (`generator.py`)."""
+
     def __init__(self, net: nn.Module, signature: Signature):
         super().__init__()
         self.net, self.signature = net, signature
@@ -74,6 +78,25 @@ class Predictor(nn.Module):
         outputs = dict(zip((spec.name for spec in self.signature.outputs), answers, strict=True))
         self.signature.check_outputs(outputs, sizes)
         return outputs
+
+    @property
+    def graph_inputs(self) -> list[str]:
+        """Names of what `forward` takes, in their order."""
+        return [spec.name for spec in self.signature.inputs]
+
+    @property
+    def graph_shapes(self) -> list[tuple[int | str, ...]]:
+        """The shapes of `graph_inputs`."""
+        return [spec.shape for spec in self.signature.inputs]
+
+    @property
+    def graph_outputs(self) -> list[str]:
+        """Names of what `forward` gives, in their order."""
+        return [spec.name for spec in self.signature.outputs]
+
+    def continued(self, inputs: Mapping[str, Tensor], tokens: Tensor | None = None) -> dict[str, Tensor]:
+        """More of the golden example, for a model that generates text; see `Generator`."""
+        return {}
 
 
 # -------------------------------------------------------------------------------------------------- save
@@ -109,7 +132,9 @@ def save_model(
     golden = {name: value.detach().cpu() for name, value in golden.items()}
     tensors = {
         WEIGHTS: predictor.net.state_dict(),
-        GOLDEN: _prefixed("input", golden) | _prefixed("output", predictor.predict(golden)),
+        GOLDEN: _prefixed("input", golden)
+        | _prefixed("output", predictor.predict(golden))
+        | predictor.continued(golden),
     }
     if samples:
         tensors[SAMPLES] = _prefixed("input", samples) | _prefixed("target", targets or {})
@@ -122,7 +147,7 @@ def save_model(
         manifest = Manifest(
             FORMAT, package, recipe, builder, config, predictor.signature,
             preprocessing or {}, tuple(labels), tolerance, str(torch.__version__), entries,
-            tuple(DataEntry(source.name, source.licence) for source in data),
+            tuple(DataEntry(source.name, source.licence) for source in data), predictor.generation,
         )  # fmt: skip
         (aside / MANIFEST).write_text(json.dumps(to_dict(manifest), indent=2) + "\n", encoding="utf-8")
         check_golden(aside)
@@ -227,7 +252,7 @@ def takes_files(build: Callable[..., Predictor]) -> bool:
 
 def _checked(predictor: Predictor, manifest: Manifest, folder: Path) -> Predictor:
     assert isinstance(predictor, Predictor), f"builder {manifest.builder} returned {type(predictor).__name__}"
-    if predictor.signature != manifest.signature:
+    if (predictor.signature, predictor.generation) != (manifest.signature, manifest.generation):
         raise UserError(
             f"The model in {folder} has another signature than '{manifest.builder}' builds now: it was saved by "
             "another version of the package. Install that one, or train again."
@@ -251,16 +276,17 @@ def check_golden(folder: Path) -> float:
     tolerance that `model.json` states."""
     manifest, predictor = read_manifest(folder), load_predictor(folder)
     golden = _read_tensors(folder / GOLDEN, manifest)
-    inputs = {spec.name: golden.get(f"input.{spec.name}") for spec in manifest.signature.inputs}
-    outputs = predictor.predict({name: value for name, value in inputs.items() if value is not None})
+    found = {spec.name: golden.get(f"input.{spec.name}") for spec in manifest.signature.inputs}
+    inputs = {name: value for name, value in found.items() if value is not None}
+    outputs = _prefixed("output", predictor.predict(inputs)) | predictor.continued(inputs, golden.get("steps.tokens"))
     return max(_compare(name, value, golden, manifest.tolerance, folder) for name, value in outputs.items())
 
 
 def _compare(name: str, value: Tensor, golden: dict[str, Tensor], tolerance: float, folder: Path) -> float:
-    saved = golden.get(f"output.{name}")
+    saved = golden.get(name)
     if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
-        raise UserError(f"The golden example in {folder} has no output '{name}' as the model makes it.")
-    value, saved = value.double(), saved.double()
+        raise UserError(f"The golden example in {folder} has no '{name}' as the model makes it.")
+    value, saved, name = value.double(), saved.double(), name.removeprefix("output.")
     if not torch.allclose(value, saved, rtol=tolerance, atol=tolerance):
         difference = (value - saved).abs().max().item()
         raise UserError(

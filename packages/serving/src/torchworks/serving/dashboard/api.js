@@ -41,17 +41,21 @@ function inFront(status) {
   return `Something in front of the service answered with status ${status}. ${what[status] ?? ""}`.trim();
 }
 
-// What a stream of server-sent events tells.
-export async function* events(path) {
-  const reader = (await ask(path)).body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let text = ""; ;) {
-    const { value, done } = await reader.read().catch(() => { throw unreachable(); });
-    if (done) return;
-    const whole = (text + value).split("\n\n");
-    text = whole.pop();
-    for (const event of whole) {
-      if (event.startsWith("data: ")) yield JSON.parse(event.slice(6)); // else it only says that the service still works
+// What a stream of server-sent events tells. Whoever takes no more of them closes the connection.
+export async function* events(path, request) {
+  const reader = (await ask(path, request)).body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (let text = ""; ;) {
+      const { value, done } = await reader.read().catch(() => { throw unreachable(); });
+      if (done) return;
+      const whole = (text + value).split("\n\n");
+      text = whole.pop();
+      for (const event of whole) {
+        if (event.startsWith("data: ")) yield JSON.parse(event.slice(6)); // else it only says that the service still works
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {}); // it is over already, or the service is
   }
 }
 

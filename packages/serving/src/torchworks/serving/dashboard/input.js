@@ -3,6 +3,7 @@
 
 import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
+import { generationInput } from "./generate.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 
@@ -12,6 +13,7 @@ const MOST_IMAGES = 256;
 // Returns the elements of the form and `request()`, what to send. `send` is called when an input is complete, `clear`
 // when the answer no longer is one, and `refuse` with a sentence when something given is no input.
 export function inputFor(model, actions) {
+  if (model.generation) return generationInput(model);
   const { inputs } = model.signature;
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;

@@ -3,6 +3,7 @@
 import { answerOf, download } from "./answer.js";
 import { ask, call, events, Refused, unreachable } from "./api.js";
 import { byId, el, hint, milliseconds } from "./dom.js";
+import { written } from "./generate.js";
 import { inputFor } from "./input.js";
 
 let model = null, input = null, turn = 0, job = null, sheet = null;
@@ -21,7 +22,8 @@ export async function send() {
   let shown;
   try {
     const request = await input.request();
-    shown = await (request.job ? generate(request, mine) : predict(request));
+    if (model.generation) shown = await written(model, request, () => mine === turn, (error) => new Refused(error.message, error));
+    else shown = await (request.job ? generate(request, mine) : predict(request));
   } catch (error) {
     const id = error.requestId ? ` (request ${error.requestId})` : "";
     shown = [el("p", { class: "error" }, `${error.message}${id}`)];

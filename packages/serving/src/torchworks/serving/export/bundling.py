@@ -16,8 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save
 from torch import Tensor
 
 from torchworks.serving.bundle import (
@@ -33,6 +31,8 @@ from torchworks.serving.bundle import (
 )
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
+from torchworks.serving.export.generation import check_generator_form, check_greedy
+from torchworks.serving.export.golden import write_golden
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
 from torchworks.serving.export.speed import race
@@ -48,6 +48,7 @@ from torchworks.serving.export.trained import (
 )
 from torchworks.serving.export.writers import OPSET, check_compiler, write_format
 from torchworks.serving.formats import MODEL_FILES
+from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.monitoring.drift import reference
 from torchworks.serving.output_kinds import detections
 from torchworks.serving.padding import Padding, elastic_sizes, padded_to
@@ -56,6 +57,7 @@ from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.machine.device import limit_threads
 from torchworks.shared.machine.facts import cpu_flags, cpu_model
+from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
 from torchworks.shared.models.predictor import Predictor, load_predictor
 from torchworks.shared.runs.files import check_finished
@@ -89,6 +91,7 @@ def make_bundle(settings: Export, target: Path) -> Report:
     check_target(target, settings.overwrite)
     trained = open_trained(settings.run, settings.direction)
     check_prunable(trained, settings)
+    check_generator_form(trained, settings)
     threads = limit_threads()
     work = Work(settings, trained, *open_samples(trained).split(), threads, target)
     with workshop(target) as folder:
@@ -177,6 +180,7 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
     bundle = convert(work, folder / "plain", work.trained.predictor)
     candidates.append(judge(work, form, bundle, trained.outputs, trained.parameters))
     check_same(work, candidates[-1].outputs, trained.outputs)
+    notes += check_greedy(work.scored, trained.engine, candidates[-1].engine, form)
     if share:
         step(f"Removing {share:.0%} of the weights")
         predictor = smaller(work)
@@ -242,11 +246,14 @@ def judge(work: Work, label: str, bundle: Bundle, trained: Arrays, count: int) -
 
 
 def engine_of(work: Work, predictor: Predictor) -> Engine:
-    return TorchEngine(predictor.eval(), work.trained.signature, "cpu")
+    engine = TorchEngine(predictor.eval(), predictor.graph_inputs, predictor.graph_outputs, "cpu")
+    return engine if predictor.generation is None else StatefulEngine(engine, predictor.generation)
 
 
 def examples(work: Work) -> tuple[Tensor, ...]:
     """Two rows to trace a net by, or one twice: torch.export takes one row for all that there ever are."""
+    if isinstance(work.trained.predictor, Generator):
+        return work.trained.predictor.example()
     rows = tensors_of(work.trained.signature, work.scored.inputs, 2)
     return tuple(value.expand(2, *value.shape[1:]).contiguous() for value in rows)
 
@@ -255,7 +262,7 @@ def convert(work: Work, folder: Path, predictor: Predictor) -> Bundle:
     """`predictor` in the format of the options, with its golden example, in a new folder."""
     folder.mkdir()
     copy_extra(work, folder)
-    write_golden(work, folder, engine_of(work, predictor))
+    write_golden(work.scored, folder, engine_of(work, predictor))
     write_format(work.settings.format, folder, predictor, work.trained.manifest, examples(work))
     return Bundle(folder, draft(work, folder))
 
@@ -298,7 +305,7 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
 
     how = quantize(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
     bundle = Bundle(folder, draft(work, folder))
-    write_golden(work, folder, open_engine(bundle, threads=work.threads))
+    write_golden(work.scored, folder, open_engine(bundle, threads=work.threads))
     return bundle, how
 
 
@@ -310,18 +317,6 @@ def copy_extra(work: Work, folder: Path) -> None:
     """The files that the run's model was saved with besides, such as a tokenizer."""
     for entry in work.trained.manifest.extra:
         shutil.copyfile(work.trained.folder / entry.name, folder / entry.name)
-
-
-def write_golden(work: Work, folder: Path, engine: Engine) -> None:
-    """Two rows of inputs with the answers of `engine`."""
-    inputs = work.scored.rows(slice(2)).inputs
-    parts = {"input": inputs, "output": engine.run(inputs)}
-    tensors = {
-        f"{prefix}.{name}": np.ascontiguousarray(value)  # others are saved in the wrong order
-        for prefix, part in parts.items()
-        for name, value in part.items()
-    }
-    (folder / GOLDEN).write_bytes(save(tensors))
 
 
 # ---- gates -----------------------------------------------------------------------------------------------
@@ -413,6 +408,7 @@ def draft(work: Work, folder: Path) -> BundleManifest:
         machine=f"{cpu_model()}, {work.threads} thread{'s' * (work.threads > 1)}",
         data=made.data,
         versions=versions(settings),
+        generation=made.generation,
         instructions=tuple(sorted(flag for flag in cpu_flags() if flag.startswith(INSTRUCTIONS)))
         if settings.format == "aoti"
         else (),

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from torchworks.serving.export.source_locations import strip_compiled, strip_onn
 from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.serving.parity_rules import compare
 from torchworks.shared.config import UserError, to_dict
+from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import GOLDEN, MANIFEST, FileEntry, Manifest
 from torchworks.shared.models.predictor import Predictor
 from torchworks.shared.models.signature import Signature
@@ -49,7 +51,7 @@ def write_format(form: Format, folder: Path, predictor: Predictor, manifest: Man
     elif form == "torchscript":
         _write_torchscript(path, predictor, inputs, manifest.tolerance)
     else:
-        WRITERS[form](path, _captured(predictor, inputs), predictor.signature)
+        WRITERS[form](path, _captured(predictor, inputs), predictor)
 
 
 def _write_safetensors(folder: Path, predictor: Predictor, manifest: Manifest) -> None:
@@ -98,16 +100,10 @@ def _no_trace(reason: str) -> UserError:
 
 
 def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
-    most, sizes = predictor.signature.most, {}
-    for spec in predictor.signature.inputs:
-        names = [size for size in spec.shape if isinstance(size, str)]
-        sizes |= {name: torch.export.Dim(name, min=1, max=most.get(name)) for name in names}
-    shapes = tuple(
-        {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)}
-        for spec in predictor.signature.inputs
-    )
+    shapes = _dynamic_shapes(predictor)
+    learns = not isinstance(predictor, Generator)  # a scan over time is captured without gradients only
     try:
-        with warnings.catch_warnings():  # recurrent layers list their weights anew at each call
+        with warnings.catch_warnings(), torch.set_grad_enabled(learns):  # recurrent layers list weights at each call
             warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
             warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
             program = torch.export.export(Positional(predictor), inputs, dynamic_shapes=(shapes,))
@@ -115,6 +111,19 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
         raise _not_captured(error, predictor.signature) from error
     strip_program(program)
     return program
+
+
+def _dynamic_shapes(predictor: Predictor) -> tuple[dict[int, Any], ...]:
+    if isinstance(predictor, Generator):
+        return predictor.dynamic_shapes()
+    most, sizes = predictor.signature.most, {}
+    for spec in predictor.signature.inputs:
+        names = [size for size in spec.shape if isinstance(size, str)]
+        sizes |= {name: torch.export.Dim(name, min=1, max=most.get(name)) for name in names}
+    return tuple(
+        {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)}
+        for spec in predictor.signature.inputs
+    )
 
 
 def _not_captured(error: Exception, signature: Signature) -> UserError:
@@ -150,26 +159,26 @@ class Positional(nn.Module):
         return self.predictor(*inputs)
 
 
-def _axis_names(signature: Signature) -> tuple[tuple[dict[int, str | None], ...], ...]:
+def _axis_names(shapes: Sequence[tuple[int | str, ...]]) -> tuple[tuple[dict[int, str | None], ...], ...]:
     """What the open sizes of each input are called. Each name stands once, at its first place: it is known elsewhere by
     then, and the exporter warns of names that it is told twice."""
     seen: set[str] = set()
     names: list[dict[int, str | None]] = []
-    for spec in signature.inputs:
-        new = {i: size for i, size in enumerate(spec.shape) if isinstance(size, str) and size not in seen}
+    for shape in shapes:
+        new = {i: size for i, size in enumerate(shape) if isinstance(size, str) and size not in seen}
         seen |= set(new.values())
         names.append({**new} or {0: None})
     return (tuple(names),)
 
 
-def _output_names(signature: Signature) -> list[str]:
+def _output_names(predictor: Predictor) -> list[str]:
     """In a graph no output may have the name of an input, as both of a translator are an image. Who runs it takes
     outputs in their order."""
-    taken = {spec.name for spec in signature.inputs}
-    return [f"{spec.name}.out" if spec.name in taken else spec.name for spec in signature.outputs]
+    taken = predictor.graph_inputs
+    return [f"{name}.out" if name in taken else name for name in predictor.graph_outputs]
 
 
-def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+def _write_onnx(path: Path, program: torch.export.ExportedProgram, predictor: Predictor) -> None:
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of empty lists that torch's exporter hands it
     with warnings.catch_warnings():  # torch 2.11 warns of what it does itself
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
@@ -178,9 +187,9 @@ def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Si
             program,
             dynamo=True,
             opset_version=OPSET,
-            input_names=[spec.name for spec in signature.inputs],
-            output_names=_output_names(signature),
-            dynamic_shapes=_axis_names(signature),
+            input_names=predictor.graph_inputs,
+            output_names=_output_names(predictor),
+            dynamic_shapes=_axis_names(predictor.graph_shapes),
             external_data=False,
             verbose=False,
         )
@@ -193,13 +202,13 @@ def _write_onnx(path: Path, program: torch.export.ExportedProgram, signature: Si
     path.write_bytes(model.SerializeToString())
 
 
-def _write_pt2(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+def _write_pt2(path: Path, program: torch.export.ExportedProgram, predictor: Predictor) -> None:
     file = io.BytesIO()
     torch.export.save(program, file)
     path.write_bytes(file.getvalue())
 
 
-def _write_aoti(path: Path, program: torch.export.ExportedProgram, signature: Signature) -> None:
+def _write_aoti(path: Path, program: torch.export.ExportedProgram, predictor: Predictor) -> None:
     torch._inductor.aoti_compile_and_package(program, package_path=str(path))
     path.write_bytes(strip_compiled(path.read_bytes()))
 

@@ -21,10 +21,10 @@ from torchworks.serving.monitoring.record import Prediction
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 STAGES = ("decode", "queue", "run", "encode", "total")
-JOB, SHADOW = "job", "shadow"
-"""Nobody waits for jobs, streams and copies for a shadow: their whole time is a stage of its own, so that alerts that
-judge "total" by what callers are promised leave them out."""
-ROUTES = ("predict", "v2", JOB, SHADOW)
+JOB, SHADOW, GENERATE, FIRST_TOKEN = "job", "shadow", "generate", "first_token"
+"""Nobody waits for jobs, streams and copies for a shadow, and a generated text takes as long as it is: their whole time
+is a stage of its own, so that alerts that judge "total" by what callers are promised leave them out."""
+ROUTES = ("predict", "v2", JOB, SHADOW, GENERATE)
 OTHER = "other"
 """Stands for models, versions, routes and statuses that are not known."""
 MODEL = ("model", "version")
@@ -87,6 +87,7 @@ class Metrics:
         self.batches = Histogram(
             "serving_batch_rows", "Rows that were run at once.", MODEL, buckets=ROWS, registry=registry
         )
+        self.tokens = Counter("serving_tokens", "Tokens of texts.", (*MODEL, "kind"), registry=registry)
         self._samples = samples
         registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -103,7 +104,7 @@ class Metrics:
         """Remove the series of a version."""
         with self._lock:
             self._series.pop(key, None)
-        for metric in (self.requests, self.rows, self.seconds, self.batches):
+        for metric in (self.requests, self.rows, self.seconds, self.batches, self.tokens):
             metric.remove_by_labels(dict(zip(MODEL, key, strict=True)))
 
     def count(self, prediction: Prediction) -> None:
@@ -150,7 +151,9 @@ class _Series:
     def __init__(self, metrics: Metrics, key: Key):
         self.key, self.requests = key, metrics.requests
         self.rows, self.batches = metrics.rows.labels(*key), metrics.batches.labels(*key)
-        self.stages = {stage: metrics.seconds.labels(*key, stage) for stage in (*STAGES, JOB, SHADOW)}
+        stages = (*STAGES, JOB, SHADOW, GENERATE, FIRST_TOKEN)
+        self.stages = {stage: metrics.seconds.labels(*key, stage) for stage in stages}
+        self.tokens = metrics.tokens
         self._requests: dict[tuple[str, str], Counter] = {}
 
     def count(self, prediction: Prediction) -> None:
@@ -160,6 +163,8 @@ class _Series:
         counter.inc()
         if prediction.answered:
             self.rows.inc(prediction.rows)
+        for kind_, tokens in prediction.tokens.items():
+            self.tokens.labels(*self.key, kind_).inc(tokens)
         for stage, seconds in _stages(kind[0], prediction.seconds).items():
             if stage in self.stages:
                 self.stages[stage].observe(seconds)
@@ -174,7 +179,7 @@ def _known(prediction: Prediction) -> tuple[str, str]:
 
 
 def _stages(route: str, seconds: Mapping[str, float]) -> Mapping[str, float]:
-    if route not in (JOB, SHADOW):
+    if route not in (JOB, SHADOW, GENERATE):
         return seconds
     whole = {route: seconds["total"]} if "total" in seconds else {}
     parts = {} if route == JOB else {stage: value for stage, value in seconds.items() if stage != "total"}

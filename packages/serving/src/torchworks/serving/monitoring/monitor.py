@@ -219,7 +219,8 @@ class Monitor:
         """Count for the budgets and the last minute, unless it was a copy that no user waited for."""
         if prediction.alias != "shadow":
             waited = prediction.answered and prediction.route != "job"
-            seconds = prediction.seconds.get("total") if waited else None
+            stage = "first_token" if prediction.route == "generate" else "total"
+            seconds = prediction.seconds.get(stage) if waited else None
             self._budgets[prediction.model].add(prediction.moment, failed=prediction.status >= 500, seconds=seconds)
             self._lives[prediction.model].add(prediction.moment, failed=not prediction.answered, seconds=seconds)
 
@@ -291,7 +292,7 @@ class Monitor:
             "status": prediction.status,
             "rows": prediction.rows,
             "milliseconds": stages.get("total"),
-            "answer": answer(watched.manifest.signature, prediction.outputs) if watched else "",
+            "answer": prediction.said or (answer(watched.manifest.signature, prediction.outputs) if watched else ""),
         }
         size = sum(array.nbytes for array in prediction.inputs.values())
         keep = self.settings.keep_inputs and size <= self.settings.input_bytes

@@ -25,12 +25,12 @@ class Prediction:
     alias: str
     """"champion", "challenger", "shadow" or ""."""
     route: str
-    """"predict", "v2" or "job"."""
+    """"predict", "v2", "job" or "generate"."""
     status: int
     """HTTP status."""
     rows: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
-    """Of the stages decode, queue, run and encode, and in total."""
+    """Of the stages decode, queue, run and encode, and in total; of a generation, until the first_token."""
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     """As decoded; empty when the request was refused."""
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
@@ -38,6 +38,10 @@ class Prediction:
     """By the steady clock, for what counts in windows of time."""
     trial: bool = False
     """Somebody tried the model, and says so: such rows say nothing of how those of the callers are spread."""
+    said: str = ""
+    """The answer in a few words, where the outputs do not tell it."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    """Of a generation: how many were in the "prompt" and how many were "generated"."""
 
     @property
     def answered(self) -> bool:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from torchworks.serving import addresses
 from torchworks.serving.errors import Refusal
-from torchworks.serving.examples import Schema, example_image, examples, v2_example
+from torchworks.serving.examples import Schema, example_image, examples, generation_examples, v2_example
 from torchworks.serving.routes.dashboard import POLICY
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
@@ -21,6 +21,11 @@ LONGEST = 600
 """Characters of JSON that a command holds itself; more it fetches from the service."""
 KEYED = 'curl -H "X-API-Key: $(cat api-key)"'
 KEY = "<p>The commands read the key from a file <code>api-key</code> in the folder where they run.</p>"
+_GENERATION = {
+    "generate": 'Text that is generated; with <code>"stream": true</code>, as it comes',
+    addresses.COMPLETIONS: "OpenAI's API: a text is completed",
+    addresses.CHAT: "OpenAI's API: a conversation",
+}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="dashboard/style.css">
@@ -97,6 +102,13 @@ def _commands(served: ServedModel, base: str, curl: str) -> list[tuple[str, str]
         sent = f"--data-binary @<({curl} -s {stored}/image.png)"
         found.append(("An image file", f"{curl} -H 'Content-Type: image/png' {sent} {predict}"))
     for name, body in _bodies(served).items():
+        if "inputs" not in body:
+            address = base + (addresses.model(served.name, verb="generate") if name == "generate" else name)
+            quoted = _json(body).decode().replace("'", "'\\''")
+            found.append(
+                (_GENERATION[name], f"{curl} -H 'Content-Type: application/json' {address} \\\n  -d '{quoted}'")
+            )
+            continue
         text = _json(body).decode()
         quoted = text.replace("'", "'\\''")
         sent = f"'{quoted}'" if len(text) <= LONGEST else f"@<({curl} -s {stored}/{name}.json)"
@@ -122,7 +134,7 @@ def _takes_a_file(served: ServedModel) -> bool:
 def _bodies(served: ServedModel) -> dict[str, Schema]:
     """Requests as JSON by name."""
     numbered = {f"predict-{number}": body for number, body in enumerate(examples(served), 1)}
-    return {**numbered, "infer": v2_example(served)}
+    return {**numbered, "infer": v2_example(served), **generation_examples(served)}
 
 
 def _json(body: Schema) -> bytes:

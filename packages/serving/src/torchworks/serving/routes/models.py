@@ -1,12 +1,13 @@
 """What is served: the models, their signatures, limits, versions and examples."""
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
 
 from torchworks.serving import addresses
-from torchworks.serving.examples import examples
+from torchworks.serving.examples import examples, prompt_example
 from torchworks.serving.registry import Registry
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
@@ -17,10 +18,25 @@ router = Router(addresses.MODELS, tags=["models"])
 
 
 @router.get("")
-async def models(request: Request) -> dict[str, list[dict[str, Any]]]:
-    """All models, with their versions and who gets them."""
+async def models(request: Request) -> dict[str, Any]:
+    """All models, with their versions and who gets them; and once more as clients of OpenAI's API read them."""
     registry: Registry = request.app.state.service.registry
-    return {"models": [_summary(registry, name) for name in registry.names()]}
+    names = registry.names()
+    listed = [_as_openai(registry, name) for name in names]
+    return {"models": [_summary(registry, name) for name in names], "object": "list", "data": listed}
+
+
+def _as_openai(registry: Registry, name: str) -> dict[str, Any]:
+    """What OpenAI's API tells of a model; it knows the time in seconds."""
+    manifest = registry.choose(name, "champion").manifest
+    return {"id": name, "object": "model", "created": _seconds(manifest.created), "owned_by": manifest.package}
+
+
+def _seconds(created: str) -> int:
+    try:
+        return int(datetime.fromisoformat(created).timestamp())
+    except ValueError:
+        return 0
 
 
 @router.get("/{name}")
@@ -41,7 +57,17 @@ async def model(request: Request, name: str) -> dict[str, Any]:
         "created": manifest.created,
         "form": manifest.form,
         "examples": examples(served),
+        "generation": _generation(served),
+        "id": name,
+        "object": "model",
     }
+
+
+def _generation(served: ServedModel) -> dict[str, Any] | None:
+    """How a model generates text, if it does, and a prompt to begin with."""
+    if served.generation is None:
+        return None
+    return to_dict(served.generation.spec) | {"prompt": prompt_example(served)}
 
 
 def _summary(registry: Registry, name: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Text generated token by token: many requests in one batch, answered as a whole or as it comes."""

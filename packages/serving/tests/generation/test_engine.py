@@ -1,0 +1,261 @@
+"""Texts share a batch and never harm each other: each is as if it were alone."""
+
+import asyncio
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from generator_bundles import BROKEN, SPECS, TOKENIZER, advance_of, lone, write
+
+from torchworks.serving.errors import Refusal
+from torchworks.serving.generation import engine as engines
+from torchworks.serving.generation.engine import GenerationEngine
+from torchworks.serving.generation.text_stream import TextStream
+from torchworks.serving.generation.texts import Generated, Options, Text
+from torchworks.serving.limits import Limits
+from torchworks.shared.text.sampling import GREEDY, Sampling
+
+LIMITS = Limits(generate_rows=4)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("generators")
+    for name in SPECS:
+        write(name, path / name)
+    return path
+
+
+@pytest.fixture(params=SPECS)
+def name(request) -> str:
+    return request.param
+
+
+def made(folder: Path, name: str, limits: Limits = LIMITS, wrap=lambda advance: advance) -> GenerationEngine:
+    return GenerationEngine(wrap(advance_of(folder / name, name)), SPECS[name], limits)
+
+
+def request(prompt: str | list[int], most: int = 20, stop=(), **options) -> Generated:
+    sampling = options.pop("sampling", GREEDY)
+    ids = TOKENIZER.encode(prompt) if isinstance(prompt, str) else prompt
+    return Generated([Text(0, ids, Options(sampling, 0, most, stop, **options), TextStream(TOKENIZER, stop))])
+
+
+async def text_of(engine: GenerationEngine, asked: Generated) -> str:
+    engine.submit(asked)
+    return "".join([piece.text async for piece in asked.pieces()])
+
+
+async def ids_of(engine: GenerationEngine, asked: Generated) -> list[int]:
+    await text_of(engine, asked)
+    return asked.texts[0].generated
+
+
+def test_texts_of_different_lengths_that_join_at_different_times_are_as_if_alone(folder, name):
+    prompts = ["a", "bcd", "efg" * 9, "é世", "ab", "gfe", "c" * 40]
+    wanted = [lone(folder / name, name, prompt, 20 + 5 * i) for i, prompt in enumerate(prompts)]
+    engine = made(folder, name)
+
+    async def run():
+        async def late(i, prompt):
+            await asyncio.sleep(0.002 * i)
+            return await ids_of(engine, request(prompt, 20 + 5 * i))
+
+        return await asyncio.gather(*(late(i, prompt) for i, prompt in enumerate(prompts)))
+
+    assert asyncio.run(run()) == wanted
+    assert engine.idle
+    engine.close()
+
+
+def test_a_drawn_text_does_not_depend_on_its_batch(folder, name):
+    engine = made(folder, name)
+
+    async def run(others: int):
+        asked = request("ab", sampling=Sampling(temperature=0.9, top_p=0.9))
+        noise = [ids_of(engine, request("c" * i, 30, sampling=Sampling())) for i in range(1, others + 1)]
+        return (await asyncio.gather(ids_of(engine, asked), *noise))[0]
+
+    alone = asyncio.run(run(0))
+    assert asyncio.run(run(3)) == alone
+    assert asyncio.run(run(9)) == alone
+    engine.close()
+
+
+def test_a_text_whose_logits_are_no_numbers_fails_alone(folder, name):
+    engine = made(folder, name)
+    wanted = lone(folder / name, name, "abc", 40)
+
+    async def run():
+        broken = [ids_of(engine, request([*TOKENIZER.encode("ab"), BROKEN])) for _ in range(6)]
+        return await asyncio.gather(
+            *broken, *(ids_of(engine, request("abc", 40)) for _ in range(3)), return_exceptions=True
+        )
+
+    *broken, a, b, c = asyncio.run(run())
+    assert [(type(each), each.code) for each in broken] == [(Refusal, "model_failed")] * 6
+    assert a == b == c == wanted
+    engine.close()
+
+
+def test_a_batch_that_fails_is_tried_row_by_row(folder, name):
+    poison = TOKENIZER.encode("?")[0]
+
+    def wrap(advance):
+        def fails(arrays):
+            if (arrays["tokens"] == poison).any():
+                raise RuntimeError("it cannot read ?")
+            return advance(arrays)
+
+        return fails
+
+    engine = made(folder, name, wrap=wrap)
+    wanted = lone(folder / name, name, "abc", 30)
+
+    async def run():
+        asked = [request("abc", 30), request("a?"), request("abc", 30), request("?")]
+        return await asyncio.gather(*(ids_of(engine, each) for each in asked), return_exceptions=True)
+
+    first, bad, second, worse = asyncio.run(run())
+    assert first == second == wanted
+    assert isinstance(bad, Refusal)
+    assert isinstance(worse, Refusal)
+    engine.close()
+
+
+def slowly(advance):
+    def slow(arrays):
+        time.sleep(0.01)
+        return advance(arrays)
+
+    return slow
+
+
+def test_a_cancelled_text_leaves_the_batch_at_the_next_step_and_the_others_go_on(folder, name):
+    engine = made(folder, name, wrap=slowly)
+    wanted = lone(folder / name, name, "abc", 40)
+
+    async def run():
+        asked, kept = request("ab", 1000), asyncio.ensure_future(ids_of(engine, request("abc", 40)))
+        engine.submit(asked)
+        pieces = asked.pieces()
+        await anext(pieces)
+        await pieces.aclose()
+        await asyncio.sleep(0.1)
+        assert engine.running_rows == 1
+        count = len(asked.texts[0].generated)
+        assert await kept == wanted
+        assert len(asked.texts[0].generated) == count < 20
+        assert engine.idle
+
+    asyncio.run(run())
+    engine.close()
+
+
+def test_a_text_that_waits_and_is_cancelled_is_never_read(folder):
+    engine = made(folder, "fixed", replace(LIMITS, generate_rows=1), wrap=slowly)
+
+    async def run():
+        first, waits = request("a", 10), request("b", 10)
+        going = asyncio.ensure_future(ids_of(engine, first))
+        await asyncio.sleep(0.02)
+        engine.submit(waits)
+        waits.cancel()
+        assert len(await going) == 10
+        await asyncio.sleep(0.05)
+        assert engine.idle
+        assert waits.texts[0].generated == []
+
+    asyncio.run(run())
+    engine.close()
+
+
+def test_too_long_a_wait_is_refused_by_tokens_not_by_rows(folder):
+    engine = made(folder, "fixed", replace(LIMITS, generate_rows=1, generate_wait=1.0), wrap=slowly)
+
+    async def run():
+        short = [request("a", 1) for _ in range(20)]
+        for each in short:  # 20 requests of a token each are no long wait
+            engine.submit(each)
+        await asyncio.gather(*[drained(each) for each in short])
+        long = request("a", 1000)
+        engine.submit(long)
+        with pytest.raises(Refusal) as refused:
+            engine.submit(request("a", 1))
+        long.cancel()
+        return refused.value
+
+    async def drained(asked: Generated) -> None:
+        async for _ in asked.pieces():
+            pass
+
+    refusal = asyncio.run(run())
+    assert refusal.status == 429
+    assert 5 <= refusal.retry_after <= 60
+    engine.close()
+
+
+def test_a_text_ends_by_its_end_token_its_stop_string_its_length_or_its_time(folder, monkeypatch):
+    engine = made(folder, "grows")
+    plain = lone(folder / "grows", "grows", "abc", 20)
+    said = TOKENIZER.decode(plain)
+
+    async def finish(asked: Generated) -> tuple[str, str | None]:
+        return await text_of(engine, asked), asked.texts[0].finish
+
+    assert asyncio.run(finish(request("abc", 20))) == (said, "length")
+    stop = said[6:8]
+    assert asyncio.run(finish(request("abc", 20, (stop,)))) == (said[: said.find(stop)], "stop")
+    assert asyncio.run(finish(request("abc", 20, deadline=0.0)))[1] == "time"
+    monkeypatch.setattr(engine, "spec", replace(engine.spec, end=plain[3]))
+    before = TOKENIZER.decode(plain[: plain.index(plain[3])])
+    assert asyncio.run(finish(request("abc", 20))) == (before, "stop")
+    engine.close()
+
+
+def test_a_thread_that_dies_tells_everybody_and_another_one_goes_on(folder, monkeypatch, caplog):
+    monkeypatch.setattr(engines, "RESTART_SECONDS", 0.01)
+    dies = []
+
+    def wrap(advance):
+        def deadly(arrays):
+            if dies:
+                dies.pop()
+                raise SystemExit
+            return advance(arrays)
+
+        return deadly
+
+    engine = made(folder, "fixed", wrap=wrap)
+    wanted = lone(folder / "fixed", "fixed", "abc", 10)
+
+    async def run():
+        dies.append(True)
+        with pytest.raises(Refusal) as told:
+            await ids_of(engine, request("abc", 10))
+        while not engine.ready:
+            await asyncio.sleep(0.01)
+        return told.value, await ids_of(engine, request("abc", 10))
+
+    refusal, found = asyncio.run(run())
+    assert (refusal.status, refusal.code) == (503, "restarting")
+    assert found == wanted
+    engine.close()
+
+
+def test_a_closed_engine_tells_those_who_wait(folder):
+    engine = made(folder, "fixed", wrap=slowly)
+
+    async def run():
+        waiting = asyncio.ensure_future(ids_of(engine, request("abc", 1000)))
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(engine.close)
+        with pytest.raises(Refusal, match="stopping"):
+            await waiting
+
+    asyncio.run(run())
