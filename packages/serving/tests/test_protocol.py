@@ -66,7 +66,12 @@ def test_the_document_says_which_form_an_error_has(serving):
         for operation in operations.values()
     }
     assert {form for path, form in forms.items() if path.startswith("/v2")} == {"ProtocolError"}
-    assert {form for path, form in forms.items() if not path.startswith("/v2")} == {"Error"}
+    others = {path: form for path, form in forms.items() if not path.startswith("/v2")}
+    assert {path for path, form in others.items() if form == "OpenAIError"} == {
+        "/v1/completions",
+        "/v1/chat/completions",
+    }
+    assert set(others.values()) == {"Error", "OpenAIError"}
 
 
 # ---- requests ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from torchworks.seq_models.language.predictor import build_language_model
 from torchworks.shared.cli import main
 from torchworks.shared.models.manifest import FileEntry
 from torchworks.shared.models.predictor import check_golden, load_predictor
-from torchworks.shared.testing import check_predictor
+from torchworks.shared.testing_generation import check_generator
 from torchworks.shared.text import Characters
 
 VERSE = "the cat sat on the mat\nand the dog lay on the log\nso the rat ran to the hat\n"
@@ -101,30 +101,19 @@ def test_the_saved_model_answers_as_it_did_when_it_was_saved(trained):
 
 
 @pytest.mark.parametrize("model", ["gpt", "lstm", "gru", "rnn"])
-def test_the_predictor_exports_whole_for_texts_of_any_length(model):
+def test_texts_of_any_length_are_read_and_continued_as_by_the_net(model):
     net = {"depth": 2, "embed_dim": 8, "num_heads": 2, "hidden_dim": 12, "drop_rate": 0.1}
-    files = {"tokenizer.json": Characters.train(["the cat"]).to_json()}
-    predictor = build_language_model({"model": model, "context": 12, "first": 0, "net": net}, files)
-    check_predictor(predictor, real_tokens, lengths={"T": (1, 5, 12)})
-
-
-def real_tokens(sizes):
-    return (torch.randint(2, 8, (sizes["N"], sizes["T"])),)
-
-
-@pytest.mark.parametrize("model", ["gpt", "lstm", "gru", "rnn"])
-def test_padding_at_the_end_changes_nothing(model):
-    net = {"depth": 1, "embed_dim": 8, "num_heads": 2, "hidden_dim": 12, "drop_rate": 0.1}
-    files = {"tokenizer.json": Characters.train(["the cat"]).to_json()}
-    predictor = build_language_model({"model": model, "context": 12, "first": 0, "net": net}, files).eval()
-    tokens = torch.tensor([[3, 4, 5]])
-    torch.testing.assert_close(predictor(torch.nn.functional.pad(tokens, (0, 4))), predictor(tokens))
+    files = {"tokenizer.json": Characters.train(["the cat"], specials=("<pad>", "<unk>", "<end>")).to_json()}
+    generator = build_language_model({"model": model, "context": 32, "first": 2, "net": net}, files)
+    assert generator.generation.end == 2
+    check_generator(generator, export=False)  # float32; test_generators.py has the exports
 
 
 def test_a_service_gets_the_logits_of_the_next_character(trained):
     predictor = load_predictor(trained)
     tokenizer = Characters.train([VERSE], specials=("<pad>", "<unk>", "<end>"))
-    logits = predictor.predict({"text": torch.tensor([tokenizer.encode("the cat sat on th")])})["logits"]
+    text = torch.tensor([tokenizer.encode("the cat sat on th")])
+    logits = predictor.predict({"text": text, "length": torch.tensor([text.shape[1]])})["logits"]
     assert tokenizer.decode([int(logits.argmax())]) == "e"
 
 

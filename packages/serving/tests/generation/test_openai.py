@@ -65,6 +65,8 @@ def test_a_text_ends_before_a_stop_string(ai, folder):
 
 
 MESSAGES = [{"role": "system", "content": "Short."}, {"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+FOREVER = 1_000_000_000
+"""Tokens of a text that is still being written when its test is over, on any machine."""
 
 
 def test_a_conversation_becomes_a_text_by_the_models_template(ai, folder):
@@ -139,10 +141,10 @@ def test_a_stream_comes_as_it_is_made(ai):
 
 def test_a_flood_is_refused_with_the_time_to_wait_and_those_that_were_taken_are_answered(folder, tmp_path):
     """One text at a time, and one that takes long is being written."""
-    with started(tmp_path / "log", folder / "fixed", "--texts", 1, "--max-tokens", 100_000) as service:
+    with started(tmp_path / "log", folder / "fixed", "--texts", 1, "--max-tokens", FOREVER) as service:
         address = f"http://127.0.0.1:{service.port}/v1"
         with openai.OpenAI(base_url=address, api_key="none", max_retries=0, timeout=60) as ai:
-            long = ai.completions.create(model="fixed", prompt="abc", max_tokens=100_000, temperature=0, stream=True)
+            long = ai.completions.create(model="fixed", prompt="abc", max_tokens=FOREVER, temperature=0, stream=True)
             next(iter(long))
             with pytest.raises(openai.RateLimitError) as refused:
                 ai.completions.create(model="fixed", prompt="abc", max_tokens=1)

@@ -3,8 +3,9 @@ from .classification.task import Classification as Classification
 from .generation.beam import beam_search as beam_search
 from .generation.generate import complete as complete
 from .generation.generate import generate as generate
+from .generation.generators import gpt_generator as gpt_generator
+from .generation.generators import recurrent_generator as recurrent_generator
 from .language.ngram import WittenBell as WittenBell
-from .language.predictor import LanguagePredictor as LanguagePredictor
 from .language.task import LanguageModeling as LanguageModeling
 from .models.bert import BERT as BERT
 from .models.gpt import GPT as GPT

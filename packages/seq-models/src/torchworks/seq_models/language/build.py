@@ -35,7 +35,7 @@ EVALUATION_BATCH = 32
 MOST_STARTS = 1 << 26
 """Places where training windows may begin: everywhere in a text that has no more tokens."""
 KEPT = 256
-"""Windows of the test part that are kept with the model."""
+"""Prompts from the test part that are kept with the model."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,19 @@ def _model(config: LanguageConfig, net: nn.Module, beginning: Beginning, tokens:
         },
         net=net,
         test=_kept(tokens, config.context, len(beginning.tokenizer)),
-        inputs={"text": "tokens"},
+        inputs={"text": "tokens", "length": "length"},
         preprocessing={"text": {"tokenizer": TOKENIZER}},
         files={TOKENIZER: beginning.tokenizer.to_json()},
     )
 
 
 def _kept(tokens: np.ndarray, context: int, vocabulary: int) -> TensorDataset:
-    """Windows of the test part, evenly spread."""
-    length = min(context, len(tokens) - 1)
+    """Prompts from the test part, evenly spread, half as long as the model reads, so that texts can follow."""
+    length = max(1, min(context // 2, len(tokens) - 1))
     windows = WindowDataset(np.asarray(tokens), length, max(1, len(tokens) // KEPT))
-    found = windows.take(torch.arange(len(windows)))
-    field = Field("tokens", "tokens", (length,), vocabulary=vocabulary)
-    return TensorDataset({"tokens": found["tokens"]}, Schema((field,)))
+    found = windows.take(torch.arange(len(windows)))["tokens"]
+    fields = (
+        Field("tokens", "tokens", (length,), vocabulary=vocabulary),
+        Field("length", "id", (), size=length + 1),
+    )
+    return TensorDataset({"tokens": found, "length": torch.full((len(found),), length)}, Schema(fields))

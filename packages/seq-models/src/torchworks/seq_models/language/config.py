@@ -46,7 +46,7 @@ class LanguageConfig(Config):
     """What the text is cut into: characters, or byte pairs, which are parts of words."""
     vocabulary: Annotated[int, *limited(300)] = 1024
     """Most different byte pairs; characters are as many as there are."""
-    context: Annotated[int, *limited(2)] = 128
+    context: Annotated[int, *limited(4)] = 128
     """Tokens of a window in training, and the most that gpt reads at once."""
     valid_fraction: Part = 0.05
     """Share of the training text, its end, held out to select the best state."""

@@ -1,41 +1,44 @@
-"""A trained language model as it is used: texts to the logits of what comes next.
+"""A trained language model as it is used: texts to the logits of what comes next, and further, token by token.
 
-A service turns a text into tokens by the tokenizer that is kept with the model; the model itself takes tokens.
-
-Shape letters: N texts, T tokens, V tokens of the vocabulary.
+A service turns a text into tokens by the tokenizer that is kept with the model, and tokens into text; the model itself
+takes and gives tokens.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
-from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
+from torchworks.seq_models.data.token_stream import END
 from torchworks.shared.text import from_json
+from torchworks.shared.text.sampling import Sampling
+
+if TYPE_CHECKING:
+    from torchworks.shared.models.generator import Generator
 
 TOKENIZER = "tokenizer.json"
+TEMPERATURE = 0.8
+"""Of a text that is asked for without one."""
 
 
-class LanguagePredictor(Predictor):
-    """text, the ids of its tokens, int64 (N, T), padded at the end with 0 → logits (N, V) of the token after it."""
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        tokens = inputs[0]
-        logits = self.net(tokens).float()  # (N, T, V): of the token after each; what follows a token does not change it
-        last = ((tokens != 0).sum(1) - 1).clamp(min=0)
-        return logits.gather(1, last[:, None, None].expand(-1, 1, logits.shape[2]))[:, 0]
-
-
-def build_language_model(config: dict[str, Any], files: Mapping[str, bytes]) -> LanguagePredictor:
-    """The predictor of a language model, with new weights, from the `config` in `model.json` (its architecture, the
-    most tokens it reads at once, its net) and the tokenizer in `files`.
+def build_language_model(config: dict[str, Any], files: Mapping[str, bytes]) -> "Generator":
+    """The generator of a language model, with new weights, from the `config` in `model.json` (its architecture, the
+    most tokens it reads at once, the token after which it begins, its net) and the tokenizer in `files`.
 
     Builder "seq-models-language"."""
-    vocabulary = len(from_json(files[TOKENIZER]))
-    text = TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=vocabulary - 1, pad=0)
-    logits = TensorSpec("logits", "features", "float32", ("N", vocabulary))
-    signature = Signature((text,), (logits,), most={"T": config["context"]})
-    return LanguagePredictor(new_net(config["model"], config["net"], vocabulary, config["context"]), signature)
+    from torchworks.seq_models.generation.generators import gpt_generator, recurrent_generator
+    from torchworks.seq_models.models.gpt import GPT
+    from torchworks.seq_models.models.recurrent_lm import RecurrentLM
+
+    tokenizer = from_json(files[TOKENIZER])
+    net = new_net(config["model"], config["net"], len(tokenizer), config["context"])
+    end = tokenizer.special(END)
+    options: dict[str, Any] = {"end": end if config["first"] == end else None, "sampling": Sampling(TEMPERATURE)}
+    return (
+        gpt_generator(net, **options)
+        if isinstance(net, GPT)
+        else recurrent_generator(cast(RecurrentLM, net), **options)
+    )
 
 
 def new_net(model: str, options: Mapping[str, Any], vocabulary: int, context: int) -> nn.Module:

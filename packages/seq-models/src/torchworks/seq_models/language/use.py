@@ -20,10 +20,11 @@ from torchworks.seq_models.language.build import EVALUATION_BATCH, divided
 from torchworks.seq_models.language.commands import Complete, Generate
 from torchworks.seq_models.language.config import LanguageConfig
 from torchworks.seq_models.language.metrics import TextScores
-from torchworks.seq_models.language.predictor import TOKENIZER, LanguagePredictor
+from torchworks.seq_models.language.predictor import TOKENIZER
 from torchworks.seq_models.language.text import Beginning, write
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
+from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.directory import write_json
@@ -51,7 +52,7 @@ class LanguageRun:
 def open_language_run(folder: Path, device: str) -> LanguageRun:
     """Raises `UserError` for a run of another kind, and for weights that are not numbers."""
     run = open_run(folder, "seq-models", device)
-    if not isinstance(run.predictor, LanguagePredictor):
+    if not isinstance(run.predictor, Generator):
         raise UserError(
             f"{folder} is a run of the recipe {run.config.recipe}, which is no language model. Name a run of lm, "
             "lm-lstm, lm-gru, lm-rnn or code."
