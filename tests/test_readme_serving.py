@@ -82,7 +82,7 @@ def test_the_requests_of_the_readme_are_answered_as_they_stand(folder, port):
 @needs_make
 def test_the_client_of_the_readme_gets_an_answer(folder, port):
     pytest.importorskip("httpx2", reason="needs serving[client]")
-    (example,) = blocks(README, "python")
+    (example,) = (block for block in blocks(README, "python") if "digits.predict(" in block)
     code = at(port, example).replace("digits.predict(", "print(digits.predict(").replace(")  #", "))  #")
     (folder / "example.py").write_text(code)
     assert "Classification(label=" in run(f"{sys.executable} example.py", folder)

@@ -81,7 +81,7 @@ def cgan_mnist() -> CGANConfig:
         adversarial=AdversarialConfig(augment=("cutout",)),
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=4000, batch_size=32, ema=0.998, eval_every=1000),
+        trainer=TrainerConfig(steps=5000, batch_size=24, ema=0.998, eval_every=2500, channels_last="on"),
     )
 
 
