@@ -30,9 +30,10 @@ WORDS = {
     ("cnn_vision", "style-adain"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
     ("cnn_vision", "style-fast"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
     ("cnn_vision", "transfer"): ["--pretrain-steps", "2"],
+    ("seq_models", "code"): ["--data", "documentation"],
 }
-"""More words for recipes that would train another net first, for minutes, and that look at hundreds of large images;
-FEATURES is a net that was never trained."""
+"""More words for recipes that would train another net first, for minutes, that look at hundreds of large images, or that
+cut millions of characters into tokens; FEATURES is a net that was never trained."""
 SLOW = [
     ("cnn_vision", "cells"),
     ("cnn_vision", "classify"),
