@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchworks.seq_models.models.parity import ORACLES, comparison, exported_difference
+from torchworks.seq_models.models.parity import ORACLES, comparison, exported_difference, onnx_difference
 from torchworks.shared.config import UserError
 from torchworks.shared.testing import check_parity
 
@@ -22,6 +22,15 @@ def test_exports_of_one_process_take_any_length_and_number_of_rows(name: str):
     found = comparison(name)
     for _ in range(2):
         assert exported_difference(found) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_net_whose_mask_is_learnt_is_an_onnx_graph_too():
+    """T5's distances are added to the scores, by numbers that have a gradient."""
+    pytest.importorskip("onnxscript", reason="needs serving[onnx]")
+    difference = onnx_difference(comparison("T5"))
+    assert difference is not None
+    assert difference < 1e-4
 
 
 def test_an_unknown_architecture_is_refused_with_the_nearest_name():

@@ -94,6 +94,8 @@ def attention(
     """
     if bias is not None:
         mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
+        if torch.compiler.is_exporting():
+            mask = mask.detach()  # a bias with a gradient chooses another kernel, whose strides the exporter trips over
     grouped = q.shape[1] != k.shape[1]
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, dropout_p=drop_rate, is_causal=causal, scale=scale, enable_gqa=grouped

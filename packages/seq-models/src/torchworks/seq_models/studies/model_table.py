@@ -61,7 +61,8 @@ def _number(difference: float | None) -> str:
 def show(title: str, columns: Row, rows: Iterable[Row]) -> None:
     table = Table(title=title, title_justify="left")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < 2 else "right")
+        # a name that is too wide goes on in the next line: a word that is cut cannot be copied
+        table.add_column(column, justify="left" if place < 2 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
