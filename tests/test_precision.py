@@ -32,8 +32,8 @@ WORDS = {
     ("cnn_vision", "transfer"): ["--pretrain-steps", "2"],
     ("seq_models", "code"): ["--data", "documentation"],
 }
-"""More words for recipes that would train another net first, for minutes, that look at hundreds of large images, or that
-cut millions of characters into tokens; FEATURES is a net that was never trained."""
+"""More words for recipes that would train another net first, for minutes, that look at hundreds of large images, or
+that cut millions of characters into tokens; FEATURES is a net that was never trained."""
 SLOW = [
     ("cnn_vision", "cells"),
     ("cnn_vision", "classify"),
