@@ -17,9 +17,9 @@ With a growing state the graph also takes `past_length` (N,) int64: of each row 
 tokens, and the first `length` of T places that come out do. So texts of different lengths share a step, a text can join
 or leave between two steps, and whoever keeps the state writes what is new into a buffer and copies nothing else.
 
-A model may answer its prompts instead of continuing them, as encoder–decoders do (`GenerationSpec.answers`). Then a row
-whose `past_length` is 0 reads its prompt, the source, whole; `logits` are those of the answer's first token. Every later
-call reads one token of the answer, so that `length` is 1.
+A model may answer its prompts instead of continuing them, as encoder–decoders do (`GenerationSpec.answers`). Then a
+row whose `past_length` is 0 reads its prompt, the source, whole; `logits` are those of the answer's first token. Every
+later call reads one token of the answer, so that `length` is 1.
 
 Shape letters: N rows, T new tokens, P earlier tokens, V tokens of the vocabulary, K steps.
 """

@@ -19,6 +19,8 @@ LEARNT = 6000
 """Pairs that the table is learnt from, at most."""
 NEIGHBORS = 8
 """Training texts that are looked at; that with the most tokens in common is taken."""
+Change = tuple[str, int, int, int, int]
+"""What `difflib` says of tokens a to b of the one and c to d of the other: equal, replace, delete or insert."""
 NULL = 0
 """A source token that stands before each source, for what comes of nothing (the id of padding)."""
 
@@ -68,24 +70,18 @@ class Memory:
     def translate(self, source: str, neighbors: Sequence[int]) -> str:
         """By that of the neighbors (rows of the training pairs) whose tokens are most like those of `source`."""
         asked = self.tokenizer.encode(source)
-        matcher = SequenceMatcher(None, autojunk=False)
-        matcher.set_seq2(asked)
-        best, most = [], -1.0
-        for row in neighbors:
-            known = self.tokenizer.encode(self.train[row][0])
-            matcher.set_seq1(known)
-            if (share := matcher.ratio()) > most:
-                best, most, chosen = known, share, row
-        answer = self.tokenizer.encode(self.train[chosen][1])
-        matcher.set_seq1(best)
-        return self.tokenizer.decode(self._edited(best, asked, answer, matcher))
+        known = {row: self.tokenizer.encode(self.train[row][0]) for row in neighbors}
+        matchers = {row: SequenceMatcher[int](None, ids, asked, autojunk=False) for row, ids in known.items()}
+        best = max(matchers, key=lambda row: matchers[row].ratio())
+        answer = self.tokenizer.encode(self.train[best][1])
+        return self.tokenizer.decode(self._edited(known[best], asked, answer, matchers[best].get_opcodes()))
 
-    def _edited(self, known: list[int], asked: list[int], answer: list[int], matcher: SequenceMatcher) -> list[int]:
-        """`answer`, of whose tokens each is aligned with one of `known`: where that token was replaced, the likeliest
-        translations of the new ones stand instead; where it is gone, nothing does; new ones alone are added where the
-        token before them ends."""
+    def _edited(self, known: list[int], asked: list[int], answer: list[int], opcodes: Sequence[Change]) -> list[int]:
+        """`answer`, of whose tokens each is aligned with one of `known`. Where that token was replaced, the likeliest
+        translations of the new ones stand instead; where it is gone, nothing does; what was inserted comes at the
+        end."""
         links = self.table[np.ix_(known, answer)].argmax(0) if known else np.zeros(len(answer), int)  # (T,)
-        changes = [each for each in matcher.get_opcodes() if each[0] != "equal"]
+        changes = [each for each in opcodes if each[0] != "equal"]
         written: list[int] = []
         done: set[int] = set()
         for token, link in zip(answer, links, strict=True):
@@ -96,10 +92,8 @@ class Memory:
                 done.add(change)
                 _, _, _, c, d = changes[change]
                 written += [int(self.table[each].argmax()) for each in asked[c:d]]
-        for i, (kind, _, _, c, d) in enumerate(changes):
-            if kind == "insert" and i not in done:
-                written += [int(self.table[each].argmax()) for each in asked[c:d]]
-        return written
+        added = [token for kind, _, _, c, d in changes if kind == "insert" for token in asked[c:d]]
+        return written + [int(self.table[each].argmax()) for each in added]
 
 
 def word_table(pairs: Sequence[tuple[Sequence[int], ...]], vocabulary: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from torchworks.seq_models.data.pairs import Pair, pairs_in
 from torchworks.seq_models.data.token_stream import END, SPECIALS
 from torchworks.seq_models.translation.baselines import baselines
 from torchworks.seq_models.translation.config import TranslationConfig
-from torchworks.seq_models.translation.decoding import alignment, answer_of, pieces, translated
+from torchworks.seq_models.translation.decoding import aligned, translated
 from torchworks.seq_models.translation.metrics import scores
 from torchworks.seq_models.translation.plots import alignments_image
 from torchworks.seq_models.translation.predictor import BUILDER, TOKENIZER, answer_limit, new_net
@@ -97,20 +97,16 @@ def tokenized(pairs: Sequence[Pair], tokenizer: Tokenizer, longest: int, what: s
     return TensorDataset(tensors, Schema(tuple(fields)))
 
 
-def shower(
-    test: Sequence[Pair], tokenizer: Tokenizer, longest: int
-) -> Callable[[nn.Module], Mapping[str, Preview]]:
+def shower(test: Sequence[Pair], tokenizer: Tokenizer, longest: int) -> Callable[[nn.Module], Mapping[str, Preview]]:
     """Makes what is shown during training: translations of test texts, and a picture of what was looked at."""
 
     def show(net: nn.Module) -> dict[str, Preview]:
-        lines, aligned = [], []
+        lines, drawn = [], []
         for source, target in test:
-            ids = tokenizer.encode(source)[:longest]
-            answer = answer_of(net, tokenizer, ids, answer_limit(longest))
-            found = tokenizer.decode(answer)
+            found, picture = aligned(net, tokenizer, tokenizer.encode(source)[:longest], longest)
             lines.append(f"{source} → {found}" + ("" if found == target else f"   (right: {target})"))
-            aligned.append((pieces(tokenizer, ids), pieces(tokenizer, answer), alignment(net, ids, answer)))
-        return {"translations": "\n".join(lines), "attention": alignments_image(aligned)}
+            drawn.append(picture)
+        return {"translations": "\n".join(lines), "attention": alignments_image(drawn)}
 
     return show
 

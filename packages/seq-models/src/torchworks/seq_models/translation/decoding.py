@@ -13,6 +13,7 @@ from torchworks.seq_models.data.token_stream import END
 from torchworks.seq_models.generation.beam import beam_search
 from torchworks.seq_models.generation.generate import complete
 from torchworks.seq_models.generation.protocol import Autoregressive
+from torchworks.seq_models.models.seq2seq import AttentionSeq2Seq
 from torchworks.seq_models.models.transformer import Transformer
 from torchworks.shared.text import Tokenizer
 
@@ -43,24 +44,28 @@ def _answers(
     return [list(best[0].tokens) for best in beam_search(model, rows, beams=beams, steps=steps, end=end)]
 
 
+def aligned(
+    net: nn.Module, tokenizer: Tokenizer, source: Sequence[int], steps: int
+) -> tuple[str, tuple[list[str], list[str], Tensor]]:
+    """A greedy translation, and what `plots` draws of it: the tokens of both texts, to be read by people, and how much
+    each token of the answer takes of each of the source, (T, R)."""
+    (answer,) = _answers(net, tokenizer, [source], steps, 1)
+    weights = attention_to(net, source, answer)
+    return tokenizer.decode(answer), (pieces(tokenizer, source), pieces(tokenizer, answer), weights)
+
+
 @torch.no_grad()
-def alignment(net: nn.Module, source: Sequence[int], answer: Sequence[int]) -> Tensor:
+def attention_to(net: nn.Module, source: Sequence[int], answer: Sequence[int]) -> Tensor:
     """How much each token of the answer takes of each of the source: (T, R), rows sum to 1. Of a Transformer, the mean
     over the heads of its last layer; of a recurrent net, its attention α."""
-    device = next(net.parameters()).device
     begin = int(net.begin)  # ty: ignore[invalid-argument-type]
-    read = torch.tensor([[*source]], device=device)
-    before = torch.tensor([[begin, *answer[:-1]]], device=device)
+    device = next(net.parameters()).device
+    read, before = (torch.tensor([[*row]], device=device) for row in (source, [begin, *answer[:-1]]))
     if isinstance(net, Transformer):
         weights = net.attention_to_source(read, before)[0, -1].mean(0)
     else:
-        weights = net.attend(read, before)[1][0]  # ty: ignore[call-non-callable]
+        weights = cast(AttentionSeq2Seq, net).attend(read, before)[1][0]
     return weights.float().cpu()
-
-
-def answer_of(net: nn.Module, tokenizer: Tokenizer, source: Sequence[int], steps: int) -> list[int]:
-    """The tokens of one greedy translation, the end among them."""
-    return _answers(net, tokenizer, [source], steps, 1)[0]
 
 
 def pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:

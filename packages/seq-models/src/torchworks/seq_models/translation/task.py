@@ -22,8 +22,8 @@ PADDING = 0
 
 
 class Translation(Task):
-    """Trains `model`, from source tokens (N, R) and answers moved one place on (N, T) to logits (N, T, V). `show`, which
-    gets the model, makes what is shown at each evaluation.
+    """Trains `model`, from source tokens (N, R) and answers moved one place on (N, T) to logits (N, T, V). `show`,
+    which gets the model, makes what is shown at each evaluation.
 
     Scores: `exact_match`, the share of answers that are right as a whole, of tokens as trained on (another cut into
     tokens that gives the same text counts as wrong); `token_accuracy`; `nll` of a token."""
