@@ -97,10 +97,11 @@ class Writer:
         draw = random.Random(f"{self.seed} {part}")
         phrases = self.values["train" if part == "train" else "test"]
         found: dict[str, str] = {}
-        for phrase in phrases if part != "longer" else ():
-            found[phrase("en")] = phrase(self.target)
-        singles = min(len(found), round(count * (1 - JOINED)))
-        found = dict(draw.sample([*found.items()], singles))
+        if part != "longer":
+            alone = [(phrase("en"), phrase(self.target)) for phrase in phrases]
+            singles = min(len(alone), round(count * (1 - JOINED)))
+            words = len(ALWAYS_TRAINED) if part == "train" else 0  # they come first
+            found = dict(alone[:words] + draw.sample(alone[words:], max(0, singles - words)))
         while len(found) < count:
             chosen = [draw.choice(phrases) for _ in range(items[1] if part != "longer" else draw.choice(items))]
             source, target = (", ".join(phrase(code) for phrase in chosen) for code in ("en", self.target))
@@ -112,8 +113,10 @@ def values(size: int, draw: random.Random) -> dict[str, list[Phrase]]:
     """Different values, in all their forms: those for training, enough for about `size` texts, and those for
     testing."""
     parts: dict[str, list[Phrase]] = {"train": [], "test": []}
+    parts["train"] += map(_number, sorted(ALWAYS_TRAINED))
     for value in _numbers(max(600, size * 11 // 20), draw):
-        parts[_part(draw, value in ALWAYS_TRAINED)].append(_number(value))
+        if value not in ALWAYS_TRAINED:
+            parts[_part(draw)].append(_number(value))
     for day in {_draw_day(draw) for _ in range(max(200, size * 7 // 20))}:
         parts[_part(draw)] += _date(*day)
     for moment in range(24 * 60):
@@ -121,8 +124,8 @@ def values(size: int, draw: random.Random) -> dict[str, list[Phrase]]:
     return parts
 
 
-def _part(draw: random.Random, always: bool = False) -> str:
-    return "test" if draw.random() < TESTED and not always else "train"
+def _part(draw: random.Random) -> str:
+    return "test" if draw.random() < TESTED else "train"
 
 
 def _numbers(count: int, draw: random.Random) -> list[int]:

@@ -193,9 +193,7 @@ def _lengths(lines: Sequence[PairLine]) -> Iterator[Finding]:
     most, place = max(words, key=lambda each: each[0])
     yield Finding("fact", f"Longest text or translation: {most} words (line {place}).")
     if long := [place for count, place in words if count > LONG]:
-        text = (
-            f"Texts or translations of more than {LONG} words, which no model is trained on unless --longest says more"
-        )
+        text = f"Texts of more than {LONG} words on one side, which no model is trained on unless --longest says more"
         yield Finding("warning", f"{text}: {_listed(long)}.")
     uneven = [
         line.place

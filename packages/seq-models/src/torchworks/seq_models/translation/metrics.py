@@ -42,20 +42,22 @@ def bleu(found: Sequence[str], wanted: Sequence[str]) -> float:
 
 
 def chrf(found: Sequence[str], wanted: Sequence[str]) -> float:
-    """chrF2 (Popović 2015): F-score of character n-grams, n = 1 … 6, without spaces, in which recall counts twice as
-    much as precision; the mean over n of the corpus's F. sacrebleu's signature `nrefs:1|case:mixed|nc:6|nw:0|space:no`.
-    """
+    """chrF2 (Popović 2015): F-score of character n-grams without spaces, in which recall counts twice as much as
+    precision; both are means over n = 1 … 6 of the corpus's. N-grams that are longer than the reference do not count.
+    sacrebleu's signature `nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no`."""
     pairs = [("".join(a.split()), "".join(b.split())) for a, b in zip(found, wanted, strict=True)]
-    total, orders = 0.0, 0
+    precisions, recalls = [], []
     for n in range(1, MOST_CHARACTERS + 1):
-        counts = [(_ngrams(a, n), _ngrams(b, n)) for a, b in pairs]
+        counts = [(_ngrams(a, n), _ngrams(b, n)) for a, b in pairs if len(b) >= n]
         match = sum((a & b).total() for a, b in counts)
         ours, theirs = (sum(row[i].total() for row in counts) for i in (0, 1))
-        if ours and theirs:  # an order that is longer than all texts says nothing
-            orders += 1
-            precision, recall = match / ours, match / theirs
-            total += 5 * precision * recall / (4 * precision + recall) if match else 0.0
-    return total / orders if orders else 0.0
+        if ours and theirs:
+            precisions.append(match / ours)
+            recalls.append(match / theirs)
+    if not sum(precisions):
+        return 0.0
+    precision, recall = (sum(values) / len(values) for values in (precisions, recalls))
+    return 5 * precision * recall / (4 * precision + recall)
 
 
 def _ngrams(items: Sequence[str], n: int) -> Counter:

@@ -29,7 +29,7 @@ def _of_transformer(recipe: str, data: str) -> TranslationConfig:
         recipe=recipe,
         data=data,
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250, clip=1.0),
+        trainer=TrainerConfig(steps=2100, batch_size=64, eval_every=350, clip=1.0),
     )
 
 
