@@ -54,8 +54,9 @@ def test_numbers_that_are_words_of_their_own_are_trained_on(german):
 
 def test_longer_texts_have_more_values_than_any_that_is_trained_on(german):
     assert {text.count(",") + 1 for text, _ in german[0]} == {1, 2}
-    assert {text.count(",") + 1 for text, _ in longer_pairs("", 0, 50)} == {3, 4}
-    assert len(longer_pairs("", 0, 50)) == 50
+    longer = longer_pairs("train=600", 0, 50)
+    assert {text.count(",") + 1 for text, _ in longer} == {3, 4}
+    assert len(longer) == 50
 
 
 def test_the_pairs_follow_from_the_seed(german):

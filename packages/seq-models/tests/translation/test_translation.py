@@ -80,9 +80,9 @@ def test_translations_and_a_picture_of_attention_are_shown_at_each_evaluation(tr
 
 @pytest.mark.parametrize("model", ["gru", "lstm"])
 def test_recurrent_nets_translate(model, pairs, tmp_path, capsys):
-    words = ["--data", f"tsv:{pairs}", "--out", tmp_path / "run", "--model", model, "--steps", 100]
+    words = ["--data", f"tsv:{pairs}", "--out", tmp_path / "run", "--model", model, "--steps", 60]
     assert run("train", "translate-gru", *words, *TINY) == 0
-    assert result(tmp_path / "run")["token_accuracy"] > 0.5
+    assert result(tmp_path / "run")["token_accuracy"] > 0.3
     assert check_golden(tmp_path / "run") < 1e-4
     capsys.readouterr()
     assert run("translate", tmp_path / "run", "one two") == 0
