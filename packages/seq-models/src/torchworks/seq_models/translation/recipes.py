@@ -56,7 +56,8 @@ def translate_phrases() -> TranslationConfig:
 
     seq-models train translate-phrases
 
-    Not measured yet.
+    Seed 0 alone: exact match 1.8 % of 385 test phrases; the translation memory with IBM Model 1 is better, 7.8 %;
+    nearest training phrase 0 %; 89 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return TranslationConfig(
         recipe="translate-phrases",
