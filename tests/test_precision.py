@@ -23,8 +23,8 @@ RECIPES = sorted(
     if group.startswith(GROUP)
     for point in entry_points(group=group)
 )
-FEWER = {"scenes": "train=16,test=4", "roads": "train=16,test=4"}
-"""Options of generated sources: recipes draw thousands of images before their first step."""
+FEWER = {"scenes": "train=16,test=4", "roads": "train=16,test=4", "numbers": "train=600,test=40"}
+"""Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {
     ("cnn_vision", "anomaly"): ["--pretrained", "FEATURES", "--coreset", "0.002"],
     ("cnn_vision", "style-adain"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],

@@ -155,6 +155,19 @@ def test_a_state_of_another_shape_is_refused(shape):
         StateSpec("past", shape)
 
 
+def test_an_answer_takes_no_room_from_its_prompt():
+    past = (StateSpec("past", ("N", 2, "P", D)),)
+    continues, answers = GenerationSpec(past, block=40), GenerationSpec(past, block=40, answers=True)
+    assert (continues.longest_prompt, continues.room(30)) == (39, 10)
+    assert (answers.longest_prompt, answers.room(30)) == (40, None)
+    assert (GenerationSpec(past).longest_prompt, GenerationSpec(past).room(30)) == (None, None)
+
+
+def test_answers_without_a_state_that_grows_are_refused():
+    with pytest.raises(UserError, match="by `past_length` it knows whether a row has read its prompt"):
+        GenerationSpec((StateSpec("h", ("N", D)),), answers=True)
+
+
 def test_replay_gives_the_logits_after_each_token():
     generator = tiny_gpt()
     text = torch.tensor([[2, 3, 4, 5]])

@@ -21,7 +21,7 @@ ROWS = (1, 3)
 
 @torch.no_grad()
 def check_generator(
-    generator: Generator, plain: Callable[[Tensor], Tensor] | None = None, *, tol: float = 1e-4, export: bool = True
+    generator: Generator, plain: Callable[..., Tensor] | None = None, *, tol: float = 1e-4, export: bool = True
 ) -> None:
     """One graph reads prompts and further tokens, and its logits are those of the plain forward.
 
@@ -29,26 +29,34 @@ def check_generator(
     Prompts of three lengths, 1 among them, of one row and of several of different lengths, are read into an empty state
     and then further into that, in eager mode and by two captures of one process. Differences are in units of the
     largest logit. A row's answer does not depend on its neighbors, nor on what stands in the unused places.
+
+    Of a generator whose texts are answers, `plain` maps a source (1, R) and the answer's tokens so far (1, T), T ≥ 0,
+    to the logits (1, V) of its next token, and has to be given.
     """
+    assert plain is not None or not generator.generation.answers, "give the plain forward of an encoder–decoder"
     plain = plain or generator.eval().net
     _check(generator.advance, generator, plain, tol, "the generator")
     for which in ("", " (the second of this process)") if export else ():
         _check(_captured(generator), generator, plain, tol, f"the exported graph{which}")
 
 
-def _check(advance: Advance, generator: Generator, plain: Callable[[Tensor], Tensor], tol: float, what: str) -> None:
-    random = np.random.default_rng(0)
+def _check(advance: Advance, generator: Generator, plain: Callable[..., Tensor], tol: float, what: str) -> None:
+    random, answers = np.random.default_rng(0), generator.generation.answers
     for rows, first in product(ROWS, LENGTHS):
         states, texts = RowStates(generator.generation, rows), [np.zeros(0, np.int64)] * rows
-        for new in (first, 1, 3):
+        prompts = [first] * rows
+        for new in (first, 1, 1 if answers else 3):
             tokens = random.integers(2, generator.vocabulary, (rows, new))
             length = np.maximum(1, new - np.arange(rows))
+            prompts = prompts if states.lengths.any() else length.tolist()
             texts = [np.concatenate([text, row[:n]]) for text, row, n in zip(texts, tokens, length, strict=True)]
             outputs = advance({"tokens": tokens, "length": length} | _spoiled(generator, states))
             _check_shapes(generator, outputs, rows, new, what)
             states.extend(outputs, length)
             for row, text in enumerate(texts):
-                wanted = plain(torch.from_numpy(text)[None])[0, -1].numpy()
+                tokens_ = torch.from_numpy(text)[None]
+                parts = tokens_.split([prompts[row], len(text) - prompts[row]], 1)
+                wanted = (plain(*parts)[0] if answers else plain(tokens_)[0, -1]).numpy()
                 size = float(np.abs(outputs["logits"][row] - wanted).max() / np.abs(wanted).max())
                 assert size <= tol, (
                     f"{what} differs from the plain forward by {size:.2g} of the largest logit, at {rows} rows, "

@@ -1,4 +1,4 @@
-"""Language models, and classifiers of texts.
+"""Language models, classifiers of texts, and models that translate.
 
 from torchworks.seq_models import GPT
 

@@ -3,6 +3,7 @@ from .classification.task import Classification as Classification
 from .generation.beam import beam_search as beam_search
 from .generation.generate import complete as complete
 from .generation.generate import generate as generate
+from .generation.generators import encoder_decoder_generator as encoder_decoder_generator
 from .generation.generators import gpt_generator as gpt_generator
 from .generation.generators import recurrent_generator as recurrent_generator
 from .language.ngram import WittenBell as WittenBell
@@ -10,7 +11,9 @@ from .language.task import LanguageModeling as LanguageModeling
 from .models.bert import BERT as BERT
 from .models.gpt import GPT as GPT
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
+from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq
 from .models.t5 import T5 as T5
 from .models.text_cnn import TextCNN as TextCNN
 from .models.transformer import Transformer as Transformer
 from .models.transformer_classifier import TransformerClassifier as TransformerClassifier
+from .translation.task import Translation as Translation

@@ -4,5 +4,6 @@ from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICA
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
+from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **CLASSIFICATION, **LANGUAGE, **STUDIES}
+COMMANDS = {**INFERENCE, **CLASSIFICATION, **LANGUAGE, **TRANSLATION, **STUDIES}

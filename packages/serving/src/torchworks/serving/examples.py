@@ -75,7 +75,7 @@ def prompt_example(served: ServedModel) -> str:
     assert served.generation is not None, "asked only of a model that generates text"
     spec = served.generation.spec
     tokenizer = served.codec.padding.tokenizers[spec.tokenizer]
-    most = PROMPT_TOKENS if spec.block is None else min(PROMPT_TOKENS, spec.block // 4)
+    most = PROMPT_TOKENS if spec.block is None or spec.answers else min(PROMPT_TOKENS, spec.block // 4)
     length = min(int(served.golden["length"][0]), max(1, most))
     return tokenizer.decode(served.golden["text"][0, :length].tolist())
 

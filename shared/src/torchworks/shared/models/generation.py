@@ -17,6 +17,10 @@ With a growing state the graph also takes `past_length` (N,) int64: of each row 
 tokens, and the first `length` of T places that come out do. So texts of different lengths share a step, a text can join
 or leave between two steps, and whoever keeps the state writes what is new into a buffer and copies nothing else.
 
+A model may answer its prompts instead of continuing them, as encoder–decoders do (`GenerationSpec.answers`). Then a
+row whose `past_length` is 0 reads its prompt, the source, whole; `logits` are those of the answer's first token. Every
+later call reads one token of the answer, so that `length` is 1.
+
 Shape letters: N rows, T new tokens, P earlier tokens, V tokens of the vocabulary, K steps.
 """
 
@@ -99,7 +103,8 @@ class GenerationSpec:
     tokenizer: str = "tokenizer.json"
     """The file of the tokenizer."""
     block: int | None = None
-    """Most tokens that a text can have, its prompt among them; None if there is no limit."""
+    """Most tokens that a text can have, its prompt among them; None if there is no limit. Where texts are answers, most
+    tokens of the prompt alone."""
     begin: int | None = None
     """The id that is put before each prompt."""
     end: int | None = None
@@ -109,12 +114,28 @@ class GenerationSpec:
     max_tokens: int = 128
     """Tokens that are generated unless a request says otherwise."""
     chat: ChatTemplate = field(default_factory=ChatTemplate)
+    answers: bool = False
+    """Whether what is generated answers the prompt, which is read once as a whole, instead of continuing it."""
 
     def __post_init__(self) -> None:
         if not self.state:
             raise UserError("A generator must have a state: without one, each step would read the whole text again.")
         if self.max_tokens < 1 or (self.block is not None and self.block < 1):
             raise UserError("`max_tokens` and `block` of a generator must be at least 1.")
+        if self.answers and not self.grows:
+            raise UserError(
+                "A generator whose texts are answers must keep its prompts in a state that grows: by `past_length` it "
+                "knows whether a row has read its prompt."
+            )
+
+    @property
+    def longest_prompt(self) -> int | None:
+        """Most tokens of a prompt; None if there is no limit."""
+        return self.block if self.block is None or self.answers else self.block - 1
+
+    def room(self, prompt: int) -> int | None:
+        """Tokens that can be generated after a prompt of so many; None if there is no limit."""
+        return None if self.block is None or self.answers else self.block - prompt
 
     @property
     def grows(self) -> bool:

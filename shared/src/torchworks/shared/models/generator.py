@@ -95,7 +95,8 @@ class Generator(Predictor):
     def continued(self, inputs: Mapping[str, Tensor], tokens: Tensor | None = None) -> dict[str, Tensor]:
         """The golden example read on: the logits after the prompts and after each of `tokens` (N, K), which are the
         likeliest ones if not given. Prompts that leave no room for these are cut."""
-        most = max(1, (self.generation.block or GOLDEN_TOKENS) - GOLDEN_STEPS)
+        room = self.generation.room(0)
+        most = GOLDEN_TOKENS if room is None else max(1, room - GOLDEN_STEPS)
         prompts, length = inputs["text"].numpy()[:, :most], np.minimum(inputs["length"].numpy(), most)
         if tokens is None:
             tokens = torch.from_numpy(greedy(self.advance, self.generation, prompts, length, GOLDEN_STEPS)[0])

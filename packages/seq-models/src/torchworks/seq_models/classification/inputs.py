@@ -46,7 +46,16 @@ def of_file(file: Path) -> Iterator[Given]:
     if file.suffix.lower() in TABLES:
         yield from (Given(f"line {line}", cells["text"]) for line, cells in read_cells(file, ("text",)))
         return
-    for number, content in enumerate(_content(file).removesuffix(b"\n").split(b"\n"), 1):
+    yield from of_bytes(_content(file), str(file))
+
+
+def of_bytes(data: bytes, name: str) -> Iterator[Given]:
+    """The lines of a text in UTF-8, or in UTF-16 with its mark. Raises `UserError` for bytes that are no text."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = data.decode("utf-16", "replace").encode()
+    if b"\0" in data:
+        raise UserError(f"{name} is a binary file, not a text: byte {data.index(0)} of it is 0.")
+    for number, content in enumerate(data.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n").split(b"\n"), 1):
         try:
             yield Given(f"line {number}", content.decode().removesuffix("\r"))
         except UnicodeDecodeError as error:
@@ -54,20 +63,15 @@ def of_file(file: Path) -> Iterator[Given]:
 
 
 def _content(file: Path) -> bytes:
-    """The bytes of a file in UTF-8, or in UTF-16 with its mark, without the mark."""
+    """The bytes of a file."""
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError:
         raise UserError(f"There is no file {file}. Give --file a text, or a .csv, .tsv or .jsonl file.") from None
     except IsADirectoryError:
         raise UserError(f"{file} is a folder. Give --file a text, or a .csv, .tsv or .jsonl file.") from None
     except PermissionError:
         raise UserError(f"No permission to read {file}.") from None
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        data = data.decode("utf-16", "replace").encode()
-    if b"\0" in data:
-        raise UserError(f"{file} is a binary file, not a text: byte {data.index(0)} of it is 0.")
-    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 @dataclass

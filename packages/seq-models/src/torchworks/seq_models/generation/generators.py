@@ -1,10 +1,17 @@
-"""Language models as services run them: one graph that reads prompts and further tokens.
+"""Nets that write as services run them: one graph that reads prompts and further tokens.
 
     generator = gpt_generator(net, end=tokenizer.special("<end>"))       # a `Predictor` whose text can be served
 
 `torchworks.shared.models.generation` says what such a graph takes and gives.
 
-Shape letters: N rows, T new tokens, P earlier tokens, L depth, h heads, d channels of a head, H channels of a state.
+Encoder–decoders answer their prompts, and yet need one graph only. In the growing state, places of the source come
+first: they hold what the source says to the decoder. Places of the answer follow. `source_length` tells where one ends
+and the other begins. A row whose `past_length` is 0 reads its source and is at the token `begin` of its answer; any
+other is at its newest token. Both are computed for all rows, and each takes what concerns it, so rows of both kinds can
+share a batch and the graph has no branches. In a step, what is computed in vain is an encoder's look at one token.
+
+Shape letters: N rows, T new tokens, P earlier tokens, L depth of the decoder, h heads, d channels of a head, H channels
+of a state, A attention_dim.
 """
 
 from typing import Any
@@ -12,8 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchworks.seq_models.models.attention import ConcatenatedCache
+from torchworks.seq_models.models.encoder_decoder import EncoderDecoder
 from torchworks.seq_models.models.gpt import GPT
 from torchworks.seq_models.models.recurrent_lm import RecurrentLM
+from torchworks.seq_models.models.seq2seq import AttentionSeq2Seq
 from torchworks.shared.models.generation import GenerationSpec, StateSpec
 from torchworks.shared.models.generator import Generator, first
 
@@ -56,3 +66,79 @@ def recurrent_generator(net: RecurrentLM, **options: Any) -> RecurrentGenerator:
     states = net.empty_state(torch.zeros(1, 1, dtype=torch.int64))
     specs = tuple(StateSpec(name, ("N", *value.shape[1:])) for name, value in states.items())
     return RecurrentGenerator(net, GenerationSpec(specs, **options), vocabulary=net.vocabulary)
+
+
+# ------------------------------------------------------------------------------------------ encoder–decoders
+
+
+class EncoderDecoderGenerator(Generator):
+    """A `Transformer` or `T5`. The growing state `past` (N, L, 2, h, P, d) holds the decoder's keys and values: of the
+    source, then of the answer's tokens. Those of the token `begin` are `begun` (N, L, 2, h, d)."""
+
+    net: EncoderDecoder
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        tokens, length, past_length, past, begun, source_length = inputs
+        reads, real = past_length == 0, first(length, tokens.shape[1])
+        source = self.net.read(tokens, real)  # (N, L, 2, h, T, d)
+        source_real = torch.cat([first(source_length, past.shape[4]), real & reads[:, None]], 1)
+        answered = first(past_length, past.shape[4]) & ~first(source_length, past.shape[4])
+        self_real = torch.cat([~reads[:, None], answered, torch.ones_like(reads)[:, None]], 1)
+        layers = [ConcatenatedCache(each) for each in torch.cat([begun[:, :, :, :, None], past], 4).unbind(1)]
+        token = torch.where(reads, self.net.begin, tokens[:, 0])[:, None]
+        hidden = self.net.decode(
+            token, torch.cat([past, source], 4), source_real, self_real, layers, past.shape[4] + 1
+        )  # (N, 1, E)
+        newest = torch.stack([layer.past[:, :, :, -1] for layer in layers], 1)  # (N, L, 2, h, d)
+        at_source = reads[:, None, None, None, None]
+        return (
+            self.net.logits(hidden[:, 0]),
+            torch.where(at_source[..., None], source, newest[:, :, :, :, None]),
+            torch.where(at_source, newest, begun),
+            torch.where(reads, length, source_length),
+        )
+
+
+class AttentionGenerator(Generator):
+    """An `AttentionSeq2Seq`. The growing states `values` (N, P, 2H) and `keys` (N, P, A) are of the source; nothing of
+    the answer is kept but the decoder's state, so the places of its tokens hold what is never looked at."""
+
+    net: AttentionSeq2Seq
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        tokens, length, past_length, values, keys, source_length, *hidden = inputs
+        reads, real = past_length == 0, first(length, tokens.shape[1])
+        fresh = self.net.read(tokens, real)
+        state = {
+            "values": torch.cat([values, fresh["values"]], 1),
+            "keys": torch.cat([keys, fresh["keys"]], 1),
+            "real": torch.cat([first(source_length, values.shape[1]), real & reads[:, None]], 1),
+        }
+        names = [name for name in ("s", "c") if name in fresh]
+        for name, value in zip(names, hidden, strict=True):
+            state[name] = torch.where(reads[:, None], fresh[name], value)
+        token = torch.where(reads, self.net.begin, tokens[:, 0])
+        logits, _, new = self.net.advance(token, state)
+        source_length = torch.where(reads, length, source_length)
+        return logits, fresh["values"], fresh["keys"], source_length, *(new[name] for name in names)
+
+
+SOURCE_LENGTH = StateSpec("source_length", ("N",), "int64")
+
+
+def encoder_decoder_generator(net: EncoderDecoder, **options: Any) -> EncoderDecoderGenerator:
+    """`options` are those of `GenerationSpec`, such as `block`, the most tokens of a source, and `end`."""
+    depth, heads, channels = net.cache_shape
+    past = StateSpec("past", ("N", depth, 2, heads, "P", channels))
+    begun = StateSpec("begun", ("N", depth, 2, heads, channels))
+    spec = GenerationSpec((past, begun, SOURCE_LENGTH), answers=True, **options)
+    return EncoderDecoderGenerator(net, spec, vocabulary=net.vocabulary)
+
+
+def attention_generator(net: AttentionSeq2Seq, **options: Any) -> AttentionGenerator:
+    """`options` are those of `GenerationSpec`, such as `block`, the most tokens of a source, and `end`."""
+    hidden, keys = net.bridge.in_features, net.attention.keys.out_features
+    growing = (StateSpec("values", ("N", "P", 2 * hidden)), StateSpec("keys", ("N", "P", keys)))
+    states = tuple(StateSpec(name, ("N", hidden)) for name in ("s", "c")[: net.encoder.states])
+    spec = GenerationSpec((*growing, SOURCE_LENGTH, *states), answers=True, **options)
+    return AttentionGenerator(net, spec, vocabulary=net.vocabulary)

@@ -24,7 +24,6 @@ from torchworks.seq_models.language.predictor import TOKENIZER
 from torchworks.seq_models.language.text import Beginning, write
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.directory import write_json
@@ -52,7 +51,7 @@ class LanguageRun:
 def open_language_run(folder: Path, device: str) -> LanguageRun:
     """Raises `UserError` for a run of another kind, and for weights that are not numbers."""
     run = open_run(folder, "seq-models", device)
-    if not isinstance(run.predictor, Generator):
+    if (manifest := read_manifest(folder)).builder != "seq-models-language":
         raise UserError(
             f"{folder} is a run of the recipe {run.config.recipe}, which is no language model. Name a run of lm, "
             "lm-lstm, lm-gru, lm-rnn or code."
@@ -62,7 +61,7 @@ def open_language_run(folder: Path, device: str) -> LanguageRun:
             f"The weights of {folder} are not all numbers (NaN or infinity among them), so the model can say nothing. "
             "Its training has failed; train again."
         )
-    made: dict[str, Any] = read_manifest(folder).config
+    made: dict[str, Any] = manifest.config
     beginning = Beginning(from_json(read_files(folder)[TOKENIZER], f"tokenizer of {folder}"), made["first"])
     return LanguageRun(run.predictor.net, cast(LanguageConfig, run.config), beginning, made["context"], run.device)
 

@@ -47,7 +47,8 @@ def check_greedy(samples: Samples, trained: Engine, exported: Engine, form: str)
     inputs = samples.rows(slice(PROMPTS)).inputs
     inputs = with_room(trained.spec, inputs, TOKENS)
     text, length = inputs["text"], inputs["length"]
-    room = TOKENS if trained.spec.block is None else min(TOKENS, trained.spec.block - int(length.max()))
+    left = trained.spec.room(int(length.max()))
+    room = TOKENS if left is None else min(TOKENS, left)
     (wanted, margins), (found, _) = (
         greedy(engine.advance, engine.spec, text, length, room) for engine in (trained, exported)
     )
@@ -69,5 +70,6 @@ def check_greedy(samples: Samples, trained: Engine, exported: Engine, form: str)
 
 def with_room(spec: GenerationSpec, inputs: Arrays, count: int) -> Arrays:
     """The prompts, cut so that `count` more tokens fit into the model's longest text."""
-    most = inputs["text"].shape[1] if spec.block is None else max(1, spec.block - count)
+    room = spec.room(0)
+    most = inputs["text"].shape[1] if room is None else max(1, room - count)
     return {"text": inputs["text"][:, :most].copy(), "length": np.minimum(inputs["length"], most)}

@@ -74,8 +74,8 @@ class Writer:
         texts = list[Text]()
         for prompt in prompts:
             ids = self.encoded(prompt)
-            room = options.most if self.spec.block is None else min(options.most, self.spec.block - len(ids))
-            ours = dataclasses.replace(options, most=room)
+            room = self.spec.room(len(ids))
+            ours = options if room is None else dataclasses.replace(options, most=min(options.most, room))
             texts += [
                 Text(len(texts) + i, ids, ours, TextStream(self.tokenizer, ours.stop), number=i) for i in range(number)
             ]
@@ -98,6 +98,7 @@ class Writer:
             most=whole(values, "max_tokens", 1, most, min(self.spec.max_tokens, most)),
             stop=(*_stops(values), *stop),
             deadline=time.monotonic() + self.limits.generate_seconds,
+            answers=self.spec.answers,
         )
 
     def encoded(self, prompt: Prompt) -> list[int]:
@@ -120,7 +121,7 @@ class Writer:
         return prompt
 
     def _check_length(self, length: int, about: str = "") -> None:
-        most = self.limits.body_bytes if self.spec.block is None else self.spec.block - 1
+        most = self.limits.body_bytes if self.spec.longest_prompt is None else self.spec.longest_prompt
         if length > most:
             raise Refusal(
                 422,

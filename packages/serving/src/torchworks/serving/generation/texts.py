@@ -38,6 +38,8 @@ class Options:
     stop: tuple[str, ...] = ()
     deadline: float = float("inf")
     """By `time.monotonic()`."""
+    answers: bool = False
+    """Whether the text answers its prompt, whose tokens then are no repetition."""
 
 
 @dataclass(eq=False)
@@ -66,7 +68,7 @@ class Text:
         """The next token, by logits (V,). Raises `UserError` where these are not numbers."""
         token = self.options.sampling.choose(
             logits[None],
-            seen=[self.prompt + self.generated],
+            seen=[self.generated if self.options.answers else self.prompt + self.generated],
             seed=self.options.seed,
             rows=[self.number],
             places=[len(self.generated)],

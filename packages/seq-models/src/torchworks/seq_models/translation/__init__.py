@@ -1,0 +1,1 @@
+"""Translation: a text in one language to the same in another."""

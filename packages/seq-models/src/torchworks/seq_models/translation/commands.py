@@ -1,0 +1,56 @@
+"""Command-line arguments of translation. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
+
+from torchworks.shared.cli import Command
+from torchworks.shared.options import Device, Overwrite, Run, by_default
+
+Texts = Annotated[tuple[str, ...], Positional, arg(metavar="TEXTS", help_behavior_hint="")]
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Translate:
+    """Translate texts with a run of `translate` or a recipe like it.
+
+    One translation a line, in the order of the texts. Texts that cannot be translated leave an empty line and are named
+    at the end, once all others are done.
+    """
+
+    run: Run
+    texts: Texts = ()
+    """Texts, each in quotation marks."""
+    file: Annotated[Path | None, by_default("FILE", "none")] = None
+    """Translate each line of a text file too; - reads them from standard input."""
+    beams: Annotated[int, arg(metavar="N")] = 1
+    """Beginnings that are followed at a time: above 1, a translation that is likelier as a whole may be found (beam
+    search); 1 always takes the likeliest token (greedy)."""
+    out: Annotated[Path | None, by_default("FILE", "none")] = None
+    """Also write texts and translations, with a tab between, to this file."""
+    overwrite: Overwrite = False
+    device: Device = "auto"
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Align:
+    """Draw which parts of a text the model looked at for each part of its translation (attention)."""
+
+    run: Run
+    texts: Texts = ()
+    """Texts, each in quotation marks; without any, the first test texts of the run."""
+    n: Annotated[int, arg(metavar="N")] = 4
+    """Number of test texts to draw."""
+    out: Annotated[Path | None, by_default("FILE", "RUN/alignment.png")] = None
+    """Image to draw into."""
+    device: Device = "auto"
+
+
+COMMANDS = {
+    "translate": Command(Translate, "torchworks.seq_models.translation.use:translate"),
+    "align": Command(Align, "torchworks.seq_models.translation.use:align"),
+}

@@ -1,0 +1,72 @@
+"""The recipes of translation. Their docstrings are what `list` prints."""
+
+from torchworks.seq_models.translation.config import NetConfig, TranslationConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def translate() -> TranslationConfig:
+    """Numbers, dates and times in words from English to German: a Transformer.
+
+    seq-models train translate
+
+    Seed 0 alone: exact match 99.65 % of 2,000 test texts of unseen values, and 0.2 % of 500 texts longer than any in
+    training; nearest training text 0 %, translation memory with IBM Model 1 31.2 %; 277 s of CPU time (torch 2.14.1,
+    one core of an AMD EPYC (Zen 2)).
+    """
+    return _of_transformer("translate", "numbers")
+
+
+def translate_fr() -> TranslationConfig:
+    """Numbers, dates and times in words from English to French: a Transformer.
+
+    seq-models train translate-fr
+
+    Not measured yet.
+    """
+    return _of_transformer("translate-fr", "numbers:fr")
+
+
+def _of_transformer(recipe: str, data: str) -> TranslationConfig:
+    return TranslationConfig(
+        recipe=recipe,
+        data=data,
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=2100, batch_size=64, eval_every=350, clip=1.0),
+    )
+
+
+def translate_gru() -> TranslationConfig:
+    """Numbers, dates and times in words from English to German: a recurrent net with attention (Bahdanau et al. 2015).
+
+    seq-models train translate-gru
+
+    Not measured yet.
+    """
+    return TranslationConfig(
+        recipe="translate-gru",
+        model="gru",
+        net=NetConfig(embed_dim=64),
+        optim=OptimConfig(lr=3e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250, clip=1.0),
+    )
+
+
+def translate_phrases() -> TranslationConfig:
+    """Names of emojis from English to German, some 1,500 pairs: far too few, and it shows.
+
+    seq-models train translate-phrases
+
+    Seed 0 alone: exact match 1.8 % of 385 test phrases; the translation memory with IBM Model 1 is better, 7.8 %;
+    nearest training phrase 0 %; 89 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
+    """
+    return TranslationConfig(
+        recipe="translate-phrases",
+        data="phrases",
+        vocabulary=1000,
+        valid_fraction=0.1,
+        weight_decay=0.1,
+        label_smoothing=0.1,
+        net=NetConfig(drop_rate=0.3),
+        optim=OptimConfig(lr=1e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=1200, batch_size=32, eval_every=200, clip=1.0),
+    )
