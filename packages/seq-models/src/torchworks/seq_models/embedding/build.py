@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.seq_models.data.documents import cut, documents_of
-from torchworks.seq_models.data.word_stream import Rows, cooccurrences, keep_rates, thinned, word_stream, word_vocabulary
+from torchworks.seq_models.data.word_stream import (
+    Rows,
+    cooccurrences,
+    keep_rates,
+    thinned,
+    word_stream,
+    word_vocabulary,
+)
 from torchworks.seq_models.embedding.baselines import ppmi_svd, random_vectors
 from torchworks.seq_models.embedding.config import EmbeddingConfig
 from torchworks.seq_models.embedding.metrics import (

@@ -11,8 +11,8 @@ def embed() -> EmbeddingConfig:
     """
     return EmbeddingConfig(
         recipe="embed",
-        optim=OptimConfig(lr=4e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1500, batch_size=128, eval_every=300),
+        optim=OptimConfig(lr=1e-2, schedule="linear"),
+        trainer=TrainerConfig(steps=2400, batch_size=128, eval_every=600),
     )
 
 
@@ -24,8 +24,8 @@ def embed_cbow() -> EmbeddingConfig:
     return EmbeddingConfig(
         recipe="embed-cbow",
         method="cbow",
-        optim=OptimConfig(lr=4e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1500, batch_size=128, eval_every=300),
+        optim=OptimConfig(lr=1e-2, schedule="linear"),
+        trainer=TrainerConfig(steps=2400, batch_size=128, eval_every=600),
     )
 
 
