@@ -36,7 +36,7 @@ class EmbeddingConfig(Config):
     negatives: Count = 5
     """Random words that each pair is compared with (skip-gram, cbow)."""
     shared: Count = 64
-    """Random words that are drawn for a batch; together they count as `negatives` for each pair (skip-gram, cbow)."""
+    """Random words drawn for a batch; together they count as `negatives` for each pair (skip-gram, cbow)."""
     sample: Amount = 1e-3
     """Words with a larger share of the text than this are partly left out in training; 0 keeps all (skip-gram, cbow)."""
     length: Count = 32

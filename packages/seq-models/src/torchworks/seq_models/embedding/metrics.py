@@ -53,7 +53,8 @@ def chosen(vectors: Tensor, around: Tensor, candidates: Tensor) -> Tensor:
 
 def cloze_questions(stream: np.ndarray, window: int, count: int, seed: int) -> dict[str, Tensor]:
     """At most `count` places of a stream of words: `text`, the words around each, (N, 2W), and `candidates` (N, C), of
-    which the first is right. Candidates that stand among the words around are left out there: each is most like itself."""
+    which the first is right. Candidates that stand among the words around are left out there, being most like
+    themselves."""
     random = np.random.default_rng(seed)
     places = np.flatnonzero(stream)
     places = random.permutation(places)[:count]

@@ -34,8 +34,8 @@ class _Embedding(Task):
 
 
 class NegativeSampling(_Embedding):
-    """Trains `model` on rows of words, {`words`: (N, L + 2W)}, by skip-gram or, if `cbow`, by CBOW. `counts` (V,) is how
-    often each word occurs. The loss is a mean over words."""
+    """Trains `model` on rows of words, {`words`: (N, L + 2W)}, by skip-gram or, if `cbow`, by CBOW. `counts` (V,) is
+    how often each word occurs. The loss is a mean over words."""
 
     units = "words"
 

@@ -3,9 +3,9 @@
 Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their Compositionality" (arXiv:1310.4546),
 equation 4, and Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector Space" (arXiv:1301.3781).
 
-The idea: a word is known by its neighbors. Each word has two vectors, v as the word that predicts and u as the word that
-is predicted. A pair of words that stand near each other should have a large product, a pair of words drawn at random a
-small one. For a word c with the neighbors O, and words n drawn in proportion to (how often they occur)^0.75:
+The idea: a word is known by its neighbors. Each word has two vectors, v as the word that predicts and u as the word
+that is predicted. A pair of words that stand near each other should have a large product, a pair of words drawn at
+random a small one. For a word c with the neighbors O, and words n drawn in proportion to (how often they occur)^0.75:
 
     skip-gram    L = - Σ_{o in O} [ log σ(u_o · v_c) + k E_n log σ(-u_n · v_c) ]
     CBOW         h = mean of v_o over O,    L = - log σ(u_c · h) - k E_n log σ(-u_n · h)
