@@ -38,7 +38,7 @@ class EmbeddingConfig(Config):
     shared: Count = 64
     """Random words drawn for a batch; together they count as `negatives` for each pair (skip-gram, cbow)."""
     sample: Amount = 1e-3
-    """Words with a larger share of the text than this are partly left out in training; 0 keeps all (skip-gram, cbow)."""
+    """Share of the text above which words are partly left out in training; 0 keeps all (skip-gram, cbow)."""
     length: Count = 32
     """Words of a row of a batch, without the windows beside them (skip-gram, cbow)."""
     x_max: Positive = 10.0
