@@ -5,6 +5,7 @@ gensim trains on whole documents in its loop in C; ours makes the steps of the r
 gradients, Adam. Both count the words of the text, those that subsampling leaves out among them.
 """
 
+import importlib
 import warnings
 from typing import Any
 
@@ -70,10 +71,10 @@ def theirs(text: Text) -> Any:
     """An epoch of gensim's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from gensim.models import Word2Vec as Gensim
+        gensim = importlib.import_module("gensim.models")  # of the group peers
 
     documents = text.documents()
-    model = Gensim(
+    model = gensim.Word2Vec(
         vector_size=CONFIG.embed_dim, window=CONFIG.window, negative=CONFIG.negatives, sample=CONFIG.sample, sg=1,
         workers=1, min_count=1, seed=0,
     )  # fmt: skip

@@ -151,6 +151,7 @@ def test_the_model_is_exported_for_any_number_of_words(method):
 
 def test_the_missing_word_is_never_among_the_words_around_it():
     stream = np.random.default_rng(0).integers(2, 30, 2000).astype(np.int32)
+    stream = np.pad(stream, 3)
     questions = cloze_questions(stream, 3, 500, seed=0)
     assert questions["text"].shape[1] == 6
     assert questions["candidates"].shape[1] == 10

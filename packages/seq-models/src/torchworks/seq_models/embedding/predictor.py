@@ -33,7 +33,8 @@ class EmbeddingPredictor(Predictor):
         total = (F.embedding(text, vectors) * known).sum(1)
         vector = F.normalize(total, dim=1)  # (N, D)
         likeness = (vector @ vectors.T).scatter(1, text, -2.0)  # (N, V)
-        similarity, nearest = likeness[:, SPECIALS:].topk(self.signature.outputs[1].shape[1], 1)
+        known_words = likeness[:, SPECIALS:]
+        similarity, nearest = known_words.topk(min(NEAREST, len(vectors) - SPECIALS), 1)
         return vector, nearest + SPECIALS, similarity
 
 
