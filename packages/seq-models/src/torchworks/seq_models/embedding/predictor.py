@@ -6,7 +6,7 @@ Shape letters: N texts, T words of a text, V words of the vocabulary, D size of 
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.seq_models.models.glove import GloVe
@@ -28,6 +28,7 @@ class EmbeddingPredictor(Predictor):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         (text,) = inputs
+        assert isinstance(self.net, (Word2Vec, GloVe))
         vectors = F.normalize(self.net.embeddings().float(), dim=1)  # (V, D)
         known = (text >= SPECIALS).to(vectors.dtype)[..., None]  # (N, T, 1)
         total = (F.embedding(text, vectors) * known).sum(1)
@@ -59,6 +60,6 @@ def names(tokenizer: Tokenizer) -> tuple[str, ...]:
     return (*tokenizer.specials, *getattr(tokenizer, "tokens", ()))
 
 
-def new_net(method: str, vocabulary: int, embed_dim: int) -> nn.Module:
+def new_net(method: str, vocabulary: int, embed_dim: int) -> Word2Vec | GloVe:
     """With new weights."""
     return GloVe(vocabulary, embed_dim) if method == "glove" else Word2Vec(vocabulary, embed_dim)
