@@ -58,11 +58,13 @@ class Word2Vec(nn.Module):
         `words` are int64 (N, M); `reach`, int64 (N, L), how far the neighbors of each word may stand, at most
         W = (M - L) / 2; `negatives` int64 (K,), each counted `weight` times for a pair.
         """
-        return _SkipGram.apply(self.input, self.output, words, neighbors(words, reach), negatives, weight)
+        with torch.autocast(words.device.type, enabled=False):  # the backward pass has none either
+            return _SkipGram.apply(self.input, self.output, words, neighbors(words, reach), negatives, weight)
 
     def cbow(self, words: Tensor, reach: Tensor, negatives: Tensor, weight: float) -> Tensor:
         """The same of CBOW, where a word and all its neighbors are one pair."""
-        return _CBOW.apply(self.input, self.output, words, neighbors(words, reach), negatives, weight)
+        with torch.autocast(words.device.type, enabled=False):  # the backward pass has none either
+            return _CBOW.apply(self.input, self.output, words, neighbors(words, reach), negatives, weight)
 
 
 def centers(words: Tensor, length: int) -> Tensor:
