@@ -4,7 +4,8 @@
     uv run --group peers python tests/benchmarks/bench_sequences.py --out FILE
 
 Prints and saves as JSON: recurrent layers beside torch.nn's (recurrent_step.py), greedy generation and training steps
-of a GPT beside transformers' with the same weights (seq_generation.py). What a table compares takes turns within one
+of a GPT beside transformers' with the same weights (seq_generation.py), training of word vectors beside gensim's
+(word_vectors.py). What a table compares takes turns within one
 process, one thread each (race.py). It ends with the targets and whether they are met; it never fails because of one.
 Let the machine do nothing else meanwhile.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import gpt_speed
 import recurrent_step
 import torch
+import word_vectors
 from race import Times, in_turns
 from recurrent_step import LAYERS, OURS, THEIRS, Layer
 from report import Target, print_machine, print_targets, save, table_of
@@ -42,10 +44,12 @@ def main() -> None:
     layers = recurrent_layers(console, rounds=7 if given.quick else 31)
     texts = gpt_speed.generation(console, steps=64 if given.quick else 256, rounds=3 if given.quick else 7)
     texts |= gpt_speed.training(console, rounds=4 if given.quick else 15)
-    targets = [as_fast(layers), *gpt_speed.targets(texts)]
+    vectors = word_vectors.training(console, words=200_000, rounds=3 if given.quick else 9)
+    targets = [as_fast(layers), *gpt_speed.targets(texts), word_vectors.target(vectors)]
     print_targets(console, targets)
     seconds = round(time.monotonic() - begun, 1)
-    save(given.out, machine=machine, targets=targets, seconds=seconds, recurrent=layers, gpt=texts)
+    found = {"recurrent": layers, "gpt": texts, "word_vectors": vectors}
+    save(given.out, machine=machine, targets=targets, seconds=seconds, **found)
     console.print(f"{seconds:.0f} s; saved as {given.out}")
 
 

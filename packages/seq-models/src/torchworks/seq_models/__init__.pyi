@@ -9,6 +9,7 @@ from .generation.generators import recurrent_generator as recurrent_generator
 from .language.ngram import WittenBell as WittenBell
 from .language.task import LanguageModeling as LanguageModeling
 from .models.bert import BERT as BERT
+from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq
@@ -16,4 +17,5 @@ from .models.t5 import T5 as T5
 from .models.text_cnn import TextCNN as TextCNN
 from .models.transformer import Transformer as Transformer
 from .models.transformer_classifier import TransformerClassifier as TransformerClassifier
+from .models.word2vec import Word2Vec as Word2Vec
 from .translation.task import Translation as Translation

@@ -1,9 +1,10 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
+from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **CLASSIFICATION, **LANGUAGE, **TRANSLATION, **STUDIES}
+COMMANDS = {**INFERENCE, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}

@@ -1,6 +1,6 @@
-"""The sources `documentation` and `code`: texts that come with Python itself, so nothing is downloaded.
+"""The sources `documentation`, `code` and `library`: texts that come with Python itself, so nothing is downloaded.
 
-Both differ by the version of Python. Their notes say the version, the number of characters and the SHA-256 of the text,
+All differ by the version of Python. Their notes say the version, the number of characters and the SHA-256 of the text,
 and so do runs and reports: scores are comparable only if these are the same.
 """
 
@@ -39,11 +39,24 @@ def _open_code(rest: str, config: LoaderConfig, seed: int) -> Source:
     return _source("code", "files", list(standard_library()), config)
 
 
+def _open_library(rest: str, config: LoaderConfig, seed: int) -> Source:
+    _refuse_rest("library", rest)
+    from pydoc_data.topics import topics
+
+    texts = without_repetitions(dict(sorted(topics.items())))
+    documents = [*standard_library(), *(Document.of(f"topic {name}", text) for name, text in texts.items())]
+    documents.sort(key=lambda document: hashlib.sha256(document.name.encode()).digest())
+    return _source("library", "documents", documents, config)
+
+
 open_documentation = checked(_open_documentation)
 """What `help()` shows of the language, one document a topic in the order of their names. A paragraph that stands in an
 earlier topic is left out: a fifth of the text is repeated, and a test part of it would measure memory."""
 open_code = checked(_open_code)
 """The standard library's own sources, one document a file in the order of their paths."""
+open_library = checked(_open_library)
+"""Both together, in an order that follows from the hashes of their names: so the parts for training and testing have
+documents of all kinds."""
 
 
 def without_repetitions(documents: dict[str, str]) -> dict[str, str]:

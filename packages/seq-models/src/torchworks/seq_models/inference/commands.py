@@ -24,6 +24,11 @@ class Evaluate:
     data: Annotated[str | None, by_default("SOURCE", "the test part of the run's data")] = None
     """Another source, all of it: text:PATH for a language model; for a classifier csv:PATH or the like, with the same
     class names; for a translation tsv:PATH."""
+    pairs: Annotated[Path | None, by_default("FILE", "none")] = None
+    """Of word vectors: also a file of word pairs with how alike people find them, "WORD WORD NUMBER" a line, as
+    WordSim-353 is."""
+    analogies: Annotated[Path | None, by_default("FILE", "none")] = None
+    """Of word vectors: also a file of analogies, "WORD WORD WORD WORD" a line, as word2vec's questions-words.txt."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
     device: Device = "auto"
@@ -32,7 +37,7 @@ class Evaluate:
 COMMANDS = {
     "check": check_command(
         TextConfig,
-        "documentation, code, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases or tsv:PATH",
+        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases or tsv:PATH",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

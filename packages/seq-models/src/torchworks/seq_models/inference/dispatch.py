@@ -7,8 +7,10 @@ from torchworks.shared.config import UserError
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.runs.files import check_finished, load_config
 
+WORD_VECTORS = "seq-models-embedding"
 JOBS = {
     "seq-models-classifier": "classification",
+    WORD_VECTORS: "embedding",
     "seq-models-language": "language",
     "seq-models-translation": "translation",
 }
@@ -22,4 +24,6 @@ def evaluate(arguments: Evaluate) -> int:
     if builder not in JOBS:
         package = load_config(arguments.run).package
         raise UserError(f"{arguments.run} is a run of the package {package}; use `{package} evaluate`.")
+    if builder != WORD_VECTORS and (arguments.pairs or arguments.analogies):
+        raise UserError(f"--pairs and --analogies score word vectors, but {arguments.run} has none. Leave them out.")
     return importlib.import_module(f"torchworks.seq_models.{JOBS[builder]}.use").evaluate(arguments)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MODELS: dict[str, str] = {
     "text_cnn": "text_cnn:TextCNN",
+    "word2vec": "word2vec:Word2Vec",
+    "glove": "glove:GloVe",
     "rnn": "recurrent:RNN",
     "lstm": "recurrent:LSTM",
     "gru": "recurrent:GRU",

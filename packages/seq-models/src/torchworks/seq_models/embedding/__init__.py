@@ -1,0 +1,1 @@
+"""Word vectors: words that are used alike get vectors that are alike."""
