@@ -1,0 +1,70 @@
+"""The recipes of answering. Their docstrings are what `list` prints."""
+
+from torchworks.seq_models.answering.config import ChatConfig, NetConfig, SpanConfig, WritingConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def answer() -> SpanConfig:
+    """Answers to questions, cut out of a text, or that the text does not say.
+
+    seq-models train answer
+
+    Not measured yet.
+    """
+    return SpanConfig(
+        recipe="answer",
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=1200, batch_size=32, eval_every=200, clip=1.0),
+        net=NetConfig(drop_rate=0.0),
+    )
+
+
+def answer_generated() -> WritingConfig:
+    """Answers to questions about a text, written by a GPT.
+
+    seq-models train answer-generated
+
+    Not measured yet.
+    """
+    return WritingConfig(
+        recipe="answer-generated",
+        written="answer",
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=1400, batch_size=32, eval_every=200, clip=1.0),
+        net=NetConfig(drop_rate=0.0),
+    )
+
+
+def summarise() -> WritingConfig:
+    """Summaries of a text's extreme values, written by a GPT.
+
+    seq-models train summarise
+
+    Not measured yet.
+    """
+    return WritingConfig(
+        recipe="summarise",
+        written="summary",
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=1400, batch_size=32, eval_every=200, clip=1.0),
+        net=NetConfig(drop_rate=0.0),
+    )
+
+
+def chat() -> ChatConfig:
+    """Replies to messages: found among those of conversations, or written by a GPT.
+
+    seq-models train chat
+
+    Not measured yet.
+    """
+    return ChatConfig(
+        recipe="chat",
+        vocabulary=1024,
+        context=128,
+        text_weight=0.2,
+        valid_fraction=0.1,
+        optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
+        trainer=TrainerConfig(steps=600, batch_size=16, eval_every=100, clip=1.0),
+        net=NetConfig(depth=2, drop_rate=0.2),
+    )
