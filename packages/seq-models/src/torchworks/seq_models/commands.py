@@ -1,8 +1,9 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
+from torchworks.seq_models.answering.commands import COMMANDS as ANSWERING
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 
-COMMANDS = {**INFERENCE, **CLASSIFICATION, **LANGUAGE, **STUDIES}
+COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **LANGUAGE, **STUDIES}

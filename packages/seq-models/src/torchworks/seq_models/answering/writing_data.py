@@ -85,6 +85,8 @@ def writing_dataset(
 Write = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
 """Writes up to a number of tokens after prompts."""
 BATCH = 64
+MOST_WRITTEN = 64
+"""Most tokens that are written after a prompt."""
 
 
 def written_texts(write: Write, prompts: Sequence[str], tokenizer: Tokenizer, context: int) -> list[str]:
@@ -94,7 +96,7 @@ def written_texts(write: Write, prompts: Sequence[str], tokenizer: Tokenizer, co
     texts = [""] * len(rows)
     for start in range(0, len(order), BATCH):
         places = order[start : start + BATCH]
-        steps = context - len(rows[places[-1]])
+        steps = min(MOST_WRITTEN, context - len(rows[places[-1]]))
         for place, ids in zip(places, write([rows[i] for i in places], steps), strict=True):
             texts[place] = tokenizer.decode(ids).strip()
     return texts

@@ -30,6 +30,6 @@ class Evaluate:
 
 
 COMMANDS = {
-    "check": check_command(TextConfig, "documentation, code, text:PATH, reviews, spam, languages or csv:PATH"),
+    "check": check_command(TextConfig, "documentation, code, text:PATH, reviews, spam, languages, csv:PATH, facts, conversations or jsonl:PATH"),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

@@ -7,7 +7,13 @@ from torchworks.shared.config import UserError
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.runs.files import check_finished, load_config
 
-JOBS = {"seq-models-classifier": "classification", "seq-models-language": "language"}
+JOBS = {
+    "seq-models-answers": "answering",
+    "seq-models-chat": "answering",
+    "seq-models-classifier": "classification",
+    "seq-models-language": "language",
+    "seq-models-writing": "answering",
+}
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 
 
