@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 from torchworks.seq_models.answering.chat_build import CONVERSATIONS
@@ -51,11 +50,14 @@ class Replies:
         net, tokenizer = cast(Autoregressive, self.run.predictor.net), self.run.tokenizer
         most = self.run.made["context"] - MOST_WRITTEN
         prompt = tokenizer.encode(FORMS["reply"].prompt(Row(message)))[-most:]
-        options = {"sampling": self.sampling, "seed": self.seed, "numbers": [number], "end": tokenizer.special(END)}
+        end = tokenizer.special(END)
         ids: list[int] = []
         told = ""
-        for (token,) in generate(net, [prompt], steps=MOST_WRITTEN, **options):
-            if token in (NOTHING, options["end"]):
+        steps = generate(
+            net, [prompt], steps=MOST_WRITTEN, sampling=self.sampling, seed=self.seed, numbers=[number], end=end
+        )
+        for (token,) in steps:
+            if token in (NOTHING, end):
                 break
             ids.append(int(token))
             text = tokenizer.decode(ids).lstrip()

@@ -9,7 +9,7 @@ import numpy as np
 
 from torchworks.seq_models.answering.config import ChatConfig
 from torchworks.seq_models.answering.metrics import rouge_l
-from torchworks.seq_models.answering.retrieval import Index, Kind, reworded, retrieval_scores
+from torchworks.seq_models.answering.retrieval import Index, Kind, retrieval_scores, reworded
 from torchworks.seq_models.answering.writing_build import divided, writing_experiment
 from torchworks.seq_models.data.questions import Row
 from torchworks.shared.machine.device import Device
@@ -41,8 +41,8 @@ def build(config: ChatConfig, device: Device) -> Experiment:
 
 
 def threshold_of(messages: Sequence[str], share: float, seed: int) -> float:
-    """The similarity that `share` of the messages have to themselves when they are reworded, at least: below it, nothing
-    known is meant. The words are others than those that scores are measured with."""
+    """The similarity that `share` of the messages, reworded, have at least to what is most like them: below it, nothing
+    known is meant. They are reworded otherwise than for the scores."""
     some = messages[:MOST_REWORDED]
     asked = [reworded(each, random.Random(f"train {seed} {i}")) for i, each in enumerate(some)]
     best = Index(messages, KIND).similarities(asked).max(1)

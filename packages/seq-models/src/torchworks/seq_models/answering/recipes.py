@@ -30,7 +30,7 @@ def answer_generated() -> WritingConfig:
         recipe="answer-generated",
         written="answer",
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=1400, batch_size=32, eval_every=200, clip=1.0),
+        trainer=TrainerConfig(steps=2000, batch_size=16, eval_every=250, clip=1.0),
         net=NetConfig(drop_rate=0.0),
     )
 
@@ -46,7 +46,7 @@ def summarise() -> WritingConfig:
         recipe="summarise",
         written="summary",
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=1400, batch_size=32, eval_every=200, clip=1.0),
+        trainer=TrainerConfig(steps=2000, batch_size=16, eval_every=250, clip=1.0),
         net=NetConfig(drop_rate=0.0),
     )
 

@@ -4,8 +4,8 @@
     similarity, places = index.most_similar("how r u doing", 3)
 
 - "characters", "words": TF-IDF of 2 to 4 characters within words, or of words; similarity is the cosine, from 0 to 1.
-- "bm25": Robertson and Zaragoza 2009, "The probabilistic relevance framework: BM25 and beyond", equation 3.15, of words,
-  with k_1 = 1.2 and b = 0.75; similarity is divided by that of the message with itself.
+- "bm25": Robertson and Zaragoza 2009, "The probabilistic relevance framework: BM25 and beyond", equation 3.15, of
+  words, with k_1 = 1.2 and b = 0.75, divided by the most that the message's known words could give.
 
 How well it works is measured on messages that are worded anew by rules (`reworded`): function words left out or put in,
 contractions, letters exchanged or doubled.
@@ -91,8 +91,8 @@ _BEFORE = ("please tell me", "i would like to know", "hey", "so", "can you say",
 
 
 def reworded(message: str, draw: random.Random) -> str:
-    """The message in other words, by rules: a contraction made or undone, half of the function words left out, something
-    said before, and in long words letters exchanged, left out or doubled."""
+    """The message in other words, by rules: a contraction made or undone, half of the function words left out,
+    something said before, and in long words letters exchanged, left out or doubled."""
     text = " ".join(re.findall(r"[\w']+", message.lower()))
     for long, short in _CONTRACTIONS.items():
         text = text.replace(long, short) if long in text else text.replace(short, long)

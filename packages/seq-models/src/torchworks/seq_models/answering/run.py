@@ -35,8 +35,8 @@ class AnsweringRun:
 
 
 def open_answering_run(folder: Path, device: str, wanted: tuple[str, ...], recipes: str) -> AnsweringRun:
-    """Raises `UserError` for a run that does not write one of `wanted`, which `recipes` do, and for weights that are not
-    numbers."""
+    """Raises `UserError` for a run that does not write one of `wanted`, which `recipes` do, and for weights that are
+    not numbers."""
     run = open_run(folder, "seq-models", device)
     made = read_manifest(folder).config
     kind = made.get("written", "") if isinstance(run.predictor, Generator) else ""

@@ -1,5 +1,5 @@
-"""From a configuration to an experiment of answers that are cut out of texts: data, tokenizer, net, task, baselines, and
-the model to save."""
+"""From a configuration to an experiment of answers that are cut out of texts: data, tokenizer, net, task, baselines,
+and the model to save."""
 
 import dataclasses
 import functools
@@ -41,7 +41,9 @@ def build(config: SpanConfig, device: Device) -> Experiment:
     )
     if held is None:
         task.watch = None  # nothing to select by, so the last state is kept
-    (trained, _), (selecting, _), (tested, test_rows) = (span_dataset(rows, tokenizer, most) for rows in (train, valid, test))
+    (trained, _), (selecting, _), (tested, test_rows) = (
+        span_dataset(rows, tokenizer, most) for rows in (train, valid, test)
+    )
     loaders = LoaderFactory(config, device)
     selection = loaders.ordered(selecting)
     threshold = functools.cache(lambda: best_threshold(net, selection, config.longest_answer))
@@ -123,7 +125,12 @@ def threshold_of(gap: Tensor, span_right: Tensor, none: Tensor) -> float:
 
 
 def _scores(
-    model: TrainedModel, net: SpanNet, threshold: float, tokenizer: ByteLevelBPE, dataset: TensorDataset, rows: Sequence[Row]
+    model: TrainedModel,
+    net: SpanNet,
+    threshold: float,
+    tokenizer: ByteLevelBPE,
+    dataset: TensorDataset,
+    rows: Sequence[Row],
 ) -> dict[str, float]:
     """The scores of the answers of the test part as strings."""
     predictor = build_span_predictor({**model.config, "threshold": threshold}, model.files)
@@ -134,7 +141,9 @@ def _scores(
 
 
 @torch.no_grad()
-def answers(predictor: torch.nn.Module, text: Tensor, question: Tensor, tokenizer: ByteLevelBPE) -> list[tuple[str, float]]:
+def answers(
+    predictor: torch.nn.Module, text: Tensor, question: Tensor, tokenizer: ByteLevelBPE
+) -> list[tuple[str, float]]:
     """Of texts (N, T) and questions (N, Q) the answers, '' if there is none, and their probabilities."""
     was_training, device = predictor.training, next(predictor.parameters()).device
     ids, probability, *_ = predictor.eval()(text.to(device), question.to(device))

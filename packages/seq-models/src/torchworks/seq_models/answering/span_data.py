@@ -52,9 +52,7 @@ def span_dataset(rows: Sequence[Row], tokenizer: ByteLevelBPE, most: dict[str, i
     return _dataset(tensors, places, len(tokenizer)), kept
 
 
-def _dataset(
-    rows: dict[str, list[torch.Tensor]], places: list[tuple[int, int]], vocabulary: int
-) -> TensorDataset:
+def _dataset(rows: dict[str, list[torch.Tensor]], places: list[tuple[int, int]], vocabulary: int) -> TensorDataset:
     tensors, fields = {}, []
     for name, each in rows.items():
         tensors[name], tensors[length_name(name)] = pad_to_longest(each)

@@ -75,7 +75,9 @@ def build_span_predictor(config: dict[str, Any], files: Mapping[str, bytes]) -> 
     return SpanPredictor(net, signature, longest_answer=most["A"], threshold=config.get("threshold", 0.0))
 
 
-def new_net(options: Mapping[str, Any], vocabulary: int, most: Mapping[str, int], begin: int, separator: int) -> SpanNet:
+def new_net(
+    options: Mapping[str, Any], vocabulary: int, most: Mapping[str, int], begin: int, separator: int
+) -> SpanNet:
     """The net with the options of a `NetConfig`, `architecture` and `matching`, with new weights."""
     if options["embed_dim"] % options["num_heads"]:
         raise UserError(

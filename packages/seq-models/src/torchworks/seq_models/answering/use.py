@@ -49,8 +49,9 @@ def _cut_answers(run: AnsweringRun, rows: Sequence[Row]) -> list[tuple[str, floa
     most = run.predictor.signature.most
     found: list[tuple[str, float | None]] = []
     for row in rows:
-        ids = checked_tokens(run, row.text, most["T"], "The text"), checked_tokens(
-            run, row.question, most["Q"], f"The question '{row.question[:40]}'"
+        ids = (
+            checked_tokens(run, row.text, most["T"], "The text"),
+            checked_tokens(run, row.question, most["Q"], f"The question '{row.question[:40]}'"),
         )
         text, question = (torch.tensor([each]) for each in ids)
         found += answers(run.predictor, text, question, cast(ByteLevelBPE, run.tokenizer))

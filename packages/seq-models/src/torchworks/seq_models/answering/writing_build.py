@@ -1,5 +1,5 @@
-"""From a configuration to an experiment of a model that writes answers, summaries or replies: data, tokenizer, net, task,
-baselines, and the model to save."""
+"""From a configuration to an experiment of a model that writes answers, summaries or replies: data, tokenizer, net,
+task, baselines, and the model to save."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -56,7 +56,9 @@ def divided(config: WritingConfig) -> Parts:
 
 def build(config: WritingConfig, device: Device) -> Experiment:
     """A model that writes answers or summaries. Raises `UserError` for data without them."""
-    return writing_experiment(config, device, divided(config), "seq-models-writing", baselines=_compared(config.written))
+    return writing_experiment(
+        config, device, divided(config), "seq-models-writing", baselines=_compared(config.written)
+    )
 
 
 def writing_experiment(

@@ -8,6 +8,7 @@ Equal texts are on one side: no text of the test part is one of the training par
 """
 
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from pathlib import Path
 
 from torchworks.seq_models.data.questions import Row, question_source
@@ -39,8 +40,7 @@ def key_of(text: str) -> str:
 def turns_of(conversation: list[str]) -> list[Row]:
     """Each text with the one that follows it."""
     said = [" ".join(str(each).split()) for each in conversation]
-    pairs = zip(said, said[1:], strict=False)
-    return [Row(text, reply=reply) for text, reply in pairs if text and reply]
+    return [Row(text, reply=reply) for text, reply in pairwise(said) if text and reply]
 
 
 def read_corpus() -> list[list[str]]:

@@ -9,9 +9,9 @@
     The summary                              Votaki paid the most, 52 euros, and Belodu the least, 17 euros.
 
 A table has 3 or 4 people, and of each a town, a price, a day and a number of things. A text tells some of its cells, in
-any order. Several things keep a search for words from finding an answer: a sentence may tell of two people, of each
-what the other did too; it may tell two cells; it may name its person by the sentence before it alone ("the same guest");
-and questions use other words than texts do. The four kinds of numbers have values in common.
+any order. Several things keep a search for words from finding an answer: a sentence may tell the same of two people; it
+may tell two cells of one; it may name its person by the sentence before it alone ("the same guest"); and questions use
+other words than texts do. Prices, days and numbers of things have values in common.
 
 One question in four has no answer: it asks for a cell that is not told, for a person who does not occur, or for a value
 that nobody has, although another column may. The summary names the highest and the lowest price that are told.
@@ -19,8 +19,8 @@ that nobody has, although another column may. The summary names the highest and 
 People and towns are made of syllables, and those of the test part do not occur in training. Days and numbers are the
 same in both parts, since what an unseen number means cannot be read off it.
 
-Of the training part, three texts in five are shorter, of 2 to 5 sentences about 2 to 4 people: what words mean is learned
-from these sooner.
+Of the training part, three texts in five are shorter, of 2 to 5 sentences about 2 to 4 people: what words mean is
+learned from these sooner.
 
 Options: `facts:train=15000,test=1000,unanswerable=25`: numbers of texts, and percentage of questions without an answer.
 """
@@ -122,9 +122,10 @@ def open_facts(rest: str, config: LoaderConfig, seed: int) -> Source:
 def rows(count: int, unanswerable: int, seed: int, *, test: bool) -> list[Row]:
     """`count` texts with a question and a summary each."""
     draw = random.Random(f"{seed} {test} {unanswerable}")
-    short = ([False] if test else [False, True, True, True, False])
+    short = [False] if test else [False, True, True, True, False]
     return [
-        Writer(draw, test, short[i % len(short)]).row(answered=draw.random() >= unanswerable / 100) for i in range(count)
+        Writer(draw, test, short[i % len(short)]).row(answered=draw.random() >= unanswerable / 100)
+        for i in range(count)
     ]
 
 

@@ -96,7 +96,7 @@ def _row(cells: dict[str, str]) -> Row:
 def _part(path: Path, number: int, cells: dict[str, str]) -> str:
     said = cells.get("split", "")
     if said and not part_named(said):
-        raise UserError(f'{path}: "split" must say train or test; in line {number} it says \'{said}\'.')
+        raise UserError(f"{path}: \"split\" must say train or test; in line {number} it says '{said}'.")
     return part_named(said) if said else ""
 
 
@@ -219,7 +219,9 @@ def _lengths(file: File) -> Iterator[Finding]:
     (middle, _), (most, number) = words[len(words) // 2], words[-1]
     yield Finding("fact", f"Words in a text: {middle} in the middle, at most {most} (line {number}).")
     if long := sorted(number for count, number in words if count > LONG):
-        text = f"Texts of more than {LONG} words, which are left out of training unless --longest or --context says more"
+        text = (
+            f"Texts of more than {LONG} words, which are left out of training unless --longest or --context says more"
+        )
         yield Finding("warning", f"{text}: {_counted(long)}.")
 
 

@@ -30,6 +30,9 @@ class Evaluate:
 
 
 COMMANDS = {
-    "check": check_command(TextConfig, "documentation, code, text:PATH, reviews, spam, languages, csv:PATH, facts, conversations or jsonl:PATH"),
+    "check": check_command(
+        TextConfig,
+        "documentation, code, text:PATH, reviews, spam, languages, csv:PATH, facts, conversations or jsonl:PATH",
+    ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

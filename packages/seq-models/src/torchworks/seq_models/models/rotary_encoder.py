@@ -7,7 +7,7 @@ The idea: BERT adds a vector for each position to the token's, and has to learn 
 Here queries and keys are rotated by angles that grow with the position, so that their product knows the distance of two
 tokens from the beginning, whatever their positions are:
 
-    x → x + attention(R norm(x)) → x + FFN(norm(x)),     (R_m q) · (R_n k) = q · R_{n-m} k        (RoFormer, equation 16)
+    x → x + attention(R norm(x)) → x + FFN(norm(x)),     (R_m q) · (R_n k) = q · R_{n-m} k     (RoFormer, equation 16)
 
 What differs from RoFormer: norms are before attention and FFN (Xiong et al. 2020, arXiv:2002.04745), and there is one
 at the end.
