@@ -10,7 +10,19 @@ from torchworks.shared.config import TextConfig, UserError
 
 ROWS = {test: rows(400, 25, 0, test=test) for test in (False, True)}
 NAME = re.compile(r"(?<![.] )(?<!^)\b[A-Z][a-z]{3,}\b")
-MONTHS = "January February March April June July August September October November December".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 @pytest.mark.parametrize("test", [False, True])

@@ -1,8 +1,8 @@
 """Weights with which a rotary GPT begins to copy sooner.
 
-To write an answer is to copy: to find where the text has spoken of what was asked, and what stood there. A head that does
-so ("induction head", Olsson et al. 2022, arXiv:2209.11895) needs two things that a new net finds late, and begins with
-here:
+To write an answer is to copy: to find where the text has spoken of what was asked, and what stood there. A head that
+does so ("induction head", Olsson et al. 2022, arXiv:2209.11895) needs two things that a new net finds late, and begins
+with here:
 
 - Heads of the first block look at the tokens just before, head j = 0, 1, … at that j + 1 places back. With rotary
   positions, a query and a key that are the same for all tokens depend on the distance Δ alone. Their biases make it

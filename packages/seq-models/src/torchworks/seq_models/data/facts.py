@@ -14,7 +14,8 @@ may tell two cells of one; it may name its person by the sentence before it alon
 other words than texts do. Prices, days and numbers of things have values in common.
 
 One question in four has no answer: it asks for a cell that is not told, for a person who does not occur, or for a value
-that nobody has, although another column may. The summary names the highest and the lowest price that are told.
+that nobody has, although another column may. Half of those name a person who does not occur. The summary names the
+highest and the lowest price that are told.
 
 People and towns are made of syllables, and those of the test part do not occur in training. Days and numbers are the
 same in both parts, since what an unseen number means cannot be read off it.

@@ -17,13 +17,13 @@ class Evaluate:
     """Score a model on the test part of its data, or on other data, beside simpler models.
 
     Writes evaluation.json; of a classifier also confusion.png, calibration.png, and errors.csv with the most confident
-    errors first.
+    errors first; of answers, summaries and replies errors.csv.
     """
 
     run: Run
     data: Annotated[str | None, by_default("SOURCE", "the test part of the run's data")] = None
     """Another source, all of it: text:PATH for a language model; for a classifier csv:PATH or the like, with the same
-    class names."""
+    class names; jsonl:PATH for answers, summaries and replies."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
     device: Device = "auto"
