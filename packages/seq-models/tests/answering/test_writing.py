@@ -11,12 +11,11 @@ import torch
 from torchworks.seq_models.answering.chat import Replies
 from torchworks.seq_models.answering.run import open_answering_run
 from torchworks.seq_models.answering.writing_data import FORMS, train_tokenizer, writing_dataset, written_texts
-from torchworks.seq_models.answering.writing_predictor import build_writer, new_net
+from torchworks.seq_models.answering.writing_predictor import build_writer
 from torchworks.seq_models.answering.writing_task import Writing
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.questions import Row
 from torchworks.seq_models.generation.generate import complete
-from torchworks.seq_models.models.attention import attention_weights, rotary
 from torchworks.seq_models.models.gpt import GPT
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError
@@ -146,18 +145,6 @@ def test_tokens_of_the_prompt_count_as_much_as_is_said():
     written = int(batch["tokens_length"][0] - batch["prompt_length"][0])
     assert losses[0.0] == written == 5  # " a b<end>", by bytes
     assert losses[0.5] == written + 0.5 * (int(batch["prompt_length"][0]) - 1)
-
-
-def test_heads_of_a_new_net_look_at_the_tokens_before():
-    torch.manual_seed(0)
-    net = new_net({"depth": 2, "embed_dim": 64, "num_heads": 2, "drop_rate": 0.0}, 50, 64)
-    block = net.transformer.h[0]
-    x = block.ln_1(net.transformer.wte(torch.randint(50, (1, 30))))
-    q, k, _ = block.attn.c_attn(x).unflatten(2, (3, 2, -1)).permute(2, 0, 3, 1, 4)
-    places = torch.arange(30)[None]
-    weights = attention_weights(rotary(q, places), rotary(k, places), torch.ones(30, 30).tril().bool())
-    for head in range(2):
-        assert (weights[0, head, range(5, 30), range(4 - head, 29 - head)] > 0.9).all()
 
 
 # ------------------------------------------------------------------------------------------------ commands

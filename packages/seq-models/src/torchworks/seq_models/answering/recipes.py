@@ -9,10 +9,11 @@ def answer() -> SpanConfig:
 
     seq-models train answer
 
-    Facts, 1,000 test questions about people and towns that training has not, a quarter of them without an answer; seed 0
-    alone: exact match 98.4 %, F1 98.4 %, 96.7 % of what is not in the text recognized; a search for words with patterns
-    of values 52.4 %, always "not in the text" 24.3 %, the first sentence 0.0 % (F1 4.5 %); 270 s of CPU time (torch
-    2.14.1, one core of an AMD EPYC, Zen 2).
+    Facts, 1,000 test questions about people and towns that training has not, a quarter of them without an answer;
+    seed 0 alone: exact match 98.4 %, 96.7 % of what is not in the text recognized; a search for words with patterns of
+    values 52.4 %, always "not in the text" 24.3 %, the first sentence 0.0 % (F1 4.5 %); 270 s of CPU time (torch
+    2.14.1, one core of an AMD EPYC, Zen 2). The kind of positions was chosen on 400 of these; on 1,000 others, drawn
+    with another seed, 98.9 %, the search 54.5 %.
     """
     return SpanConfig(
         recipe="answer",
@@ -27,7 +28,8 @@ def answer_generated() -> WritingConfig:
 
     seq-models train answer-generated
 
-    Not measured yet.
+    Not measured to its end, and not seen to learn: after 1,000 of its 2,000 steps 22 % of the validation answers were
+    right, which is what "not in the text" alone reaches. Use `answer`.
     """
     return WritingConfig(
         recipe="answer-generated",
@@ -43,7 +45,8 @@ def summarise() -> WritingConfig:
 
     seq-models train summarise
 
-    Not measured yet.
+    Not measured to its end, and not seen to learn: after 200 steps it wrote sentences of the right form with names that
+    the text has not. Baselines: ROUGE-L of the sentences with extreme numbers 34.9 %, of the first sentence 20.2 %.
     """
     return WritingConfig(
         recipe="summarise",
@@ -59,7 +62,9 @@ def chat() -> ChatConfig:
 
     seq-models train chat
 
-    Not measured yet.
+    Seed 0 alone: of 792 training messages in other words, the right one is found first for 94.1 % (TF-IDF of
+    characters), for 91.3 % by TF-IDF of words, 91.0 % by BM25, 10.4 % by looking up the very words. What is written
+    where nothing is found is poor: 700 turns are too few to learn English from.
     """
     return ChatConfig(
         recipe="chat",

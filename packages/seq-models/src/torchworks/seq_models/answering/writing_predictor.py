@@ -39,7 +39,6 @@ def build_writer(config: dict[str, Any], files: Mapping[str, bytes]) -> "Generat
 def new_net(options: Mapping[str, Any], vocabulary: int, context: int) -> "GPT":
     """A GPT with the options of a `NetConfig` and rotary positions, with new weights: wider ones than GPT-2's, whose
     standard deviation of 0.02 is made for 768 channels. With it the attention of a small net begins almost even."""
-    from torchworks.seq_models.answering.copying import begin_to_copy
     from torchworks.seq_models.models.gpt import GPT
 
     if options["embed_dim"] % (2 * options["num_heads"]):
@@ -53,5 +52,4 @@ def new_net(options: Mapping[str, Any], vocabulary: int, context: int) -> "GPT":
         if name.endswith(("c_attn.weight", "c_fc.weight")):
             parameter.data.normal_(std=options["embed_dim"] ** -0.5)
     net.transformer.wte.weight.data.normal_(std=EMBEDDING_STD)
-    begin_to_copy(net)
     return net
