@@ -8,12 +8,13 @@ from torchworks.seq_models.models.bert import (
     BERT,
     BERTForClassification,
     BERTForMaskedLM,
+    BERTForQuestionAnswering,
     options_of,
     sentence_vectors,
 )
 from torchworks.seq_models.models.minilm import load_minilm, minilm_folder
 from torchworks.shared.config import UserError
-from torchworks.shared.testing import check_model, randomize
+from torchworks.shared.testing import check_model, check_outputs, randomize
 
 SMALL = {"longest": 16, "depth": 2, "embed_dim": 16, "num_heads": 2, "ff_dim": 24}
 
@@ -27,6 +28,7 @@ def test_its_kinds_keep_the_contract_of_models():
     check_model(lambda: BERT(37, pooler=False, **SMALL), text, shapes=(4, 9, 16), unused=["*token_type*"])
     check_model(lambda: BERTForMaskedLM(37, **SMALL), text, shapes=(4, 9, 37), unused=["*token_type*"])
     check_model(lambda: BERTForClassification(37, 3, **SMALL), text, shapes=(4, 3), unused=["*token_type*"])
+    check_outputs(BERTForQuestionAnswering(37, **SMALL), (text,), shapes=(4, 9, 2))
 
 
 @pytest.mark.parametrize("begin", [0, 2, 4])

@@ -1,5 +1,6 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
+from torchworks.seq_models.answering.commands import COMMANDS as ANSWERING
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
 from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
@@ -7,4 +8,4 @@ from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}
+COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}

@@ -9,8 +9,8 @@ def classify_text() -> ClassifierConfig:
 
     seq-models train classify-text
 
-    One seed: accuracy 99.6 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of characters, 50.0 %,
-    NB-LR 52.4 %, majority class 50.0 %; 52 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
+    Three seeds: accuracy 99.6 ± 0.2 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of characters,
+    50.0 %, NB-LR 52.4 %, majority class 50.0 %; 44 to 52 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-text",
@@ -38,6 +38,9 @@ def classify_spam() -> ClassifierConfig:
     """Spam whose words are disguised by signs that were not seen in training, by its characters.
 
     seq-models train classify-spam
+
+    Three seeds: accuracy 95.0 ± 0.4 %; TF-IDF of characters with logistic regression 85.9 %, of words 73.5 %, NB-LR
+    76.0 %, majority class 50.3 %; 36 to 40 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-spam",

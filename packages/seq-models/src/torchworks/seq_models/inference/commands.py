@@ -17,13 +17,13 @@ class Evaluate:
     """Score a model on the test part of its data, or on other data, beside simpler models.
 
     Writes evaluation.json; of a classifier also confusion.png, calibration.png, and errors.csv with the most confident
-    errors first; of a translation errors.tsv.
+    errors first; of a translation errors.tsv; of answers, summaries and replies errors.csv.
     """
 
     run: Run
     data: Annotated[str | None, by_default("SOURCE", "the test part of the run's data")] = None
     """Another source, all of it: text:PATH for a language model; for a classifier csv:PATH or the like, with the same
-    class names; for a translation tsv:PATH."""
+    class names; for a translation tsv:PATH; for answers, summaries and replies jsonl:PATH."""
     pairs: Annotated[Path | None, by_default("FILE", "none")] = None
     """Of word vectors: also a file of word pairs with how alike people find them, "WORD WORD NUMBER" a line, as
     WordSim-353 is."""
@@ -37,7 +37,8 @@ class Evaluate:
 COMMANDS = {
     "check": check_command(
         TextConfig,
-        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases or tsv:PATH",
+        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, facts, "
+        "conversations or jsonl:PATH",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

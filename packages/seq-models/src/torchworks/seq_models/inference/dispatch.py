@@ -9,10 +9,13 @@ from torchworks.shared.runs.files import check_finished, load_config
 
 WORD_VECTORS = "seq-models-embedding"
 JOBS = {
+    "seq-models-answers": "answering",
+    "seq-models-chat": "answering",
     "seq-models-classifier": "classification",
     WORD_VECTORS: "embedding",
     "seq-models-language": "language",
     "seq-models-translation": "translation",
+    "seq-models-writing": "answering",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 

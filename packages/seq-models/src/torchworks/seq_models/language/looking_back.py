@@ -31,8 +31,10 @@ GAIN = 0.6
 @torch.no_grad()
 def look_back(net: GPT) -> None:
     """Give a new net these weights; all others stay as they are. Heads of an odd or single number of channels cannot
-    turn and stay too."""
+    turn and stay too, and so do those that are rotary."""
     stack = net.transformer
+    if stack.wpe is None:
+        return  # rotary
     context, width = stack.wpe.weight.shape
     d = width // stack.num_heads
     if d < 2 or d % 2:

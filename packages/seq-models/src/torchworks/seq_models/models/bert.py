@@ -2,7 +2,7 @@
 
 Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding"
 (arXiv:1810.04805). Names of parameters are Hugging Face's (`BertModel`, `BertForMaskedLM`,
-`BertForSequenceClassification`), whose weights load as they are.
+`BertForSequenceClassification`, `BertForQuestionAnswering`), whose weights load as they are.
 
 The idea: every token sees the whole text, on both sides. To learn that without labels, some tokens are hidden and
 guessed from the others (section 3.1, task 1). The first token, "[CLS]", stands for the text as a whole; what the
@@ -105,6 +105,20 @@ class BERTForClassification(nn.Module):
 
     def forward(self, tokens: Tensor, real: Tensor | None = None, segments: Tensor | None = None) -> Tensor:
         return self.classifier(self.dropout(self.bert.pooled(self.bert(tokens, real, segments))))
+
+
+class BERTForQuestionAnswering(nn.Module):
+    """Tokens (B, T) of a question and a text → logits (B, T, 2) of each token to be the answer's first and its last
+    (section 4.2)."""
+
+    def __init__(self, vocabulary: int, **options):
+        super().__init__()
+        self.bert = BERT(vocabulary, pooler=False, **options)
+        self.qa_outputs = nn.Linear(self.bert.embed_dim, 2)
+        self.qa_outputs.apply(_initialize)
+
+    def forward(self, tokens: Tensor, real: Tensor | None = None, segments: Tensor | None = None) -> Tensor:
+        return self.qa_outputs(self.bert(tokens, real, segments))
 
 
 def sentence_vectors(hidden: Tensor, real: Tensor) -> Tensor:

@@ -12,7 +12,9 @@ both added to what came in. The logits of the next token are products with the e
           h' = h + attention(LN(h)),    block(h) = h' + MLP(LN(h'))  (GPT-2, section 2.3: normalized before, not after)
     logits = LN(h_L) W_eᵀ
 
-What differs: nothing in evaluation. Weights start as GPT-2's do (section 2.3): N(0, 0.02²), those that end a residual
+What differs: nothing in evaluation, unless `rotary_base` is given: then there are no vectors W_p of positions, and
+queries and keys are rotated instead (Su et al. 2021, arXiv:2104.09864; see `attention.py`), so that a small net learns
+sooner to look at neighbors. Weights start as GPT-2's do (section 2.3): N(0, 0.02²), those that end a residual
 branch divided by √(2 L).
 
 `forward` is for training. To generate, `start` reads prompts and `step` one more token, with the keys and values of
@@ -42,6 +44,7 @@ from torchworks.seq_models.models.attention import (
     last_real,
     mask_and_positions,
     newest,
+    rotary,
     with_room,
 )
 from torchworks.seq_models.models.tied import TiedNet
@@ -61,10 +64,11 @@ class GPT(TiedNet):
         embed_dim: int = 128,
         num_heads: int = 4,
         drop_rate: float = 0.0,
+        rotary_base: float | None = None,
     ):
         super().__init__()
         self.vocabulary, self.longest, self.continues = vocabulary, context, True
-        self.transformer = GPTStack(vocabulary, context, depth, embed_dim, num_heads, drop_rate)
+        self.transformer = GPTStack(vocabulary, context, depth, embed_dim, num_heads, drop_rate, rotary_base)
 
     def forward(self, tokens: Tensor, real: Tensor | None = None) -> Tensor:
         """`real`, bool (B, T), is False where rows are padded; without it all tokens are real."""
@@ -118,16 +122,26 @@ class GPT(TiedNet):
 class GPTStack(nn.Module):
     """All but the logits: tokens (B, T) → (B, T, E)."""
 
-    def __init__(self, vocabulary: int, context: int, depth: int, embed_dim: int, num_heads: int, drop_rate: float):
+    def __init__(
+        self,
+        vocabulary: int,
+        context: int,
+        depth: int,
+        embed_dim: int,
+        num_heads: int,
+        drop_rate: float,
+        rotary_base: float | None = None,
+    ):
         super().__init__()
         self.num_heads = num_heads
         self.wte = nn.Embedding(vocabulary, embed_dim)
-        self.wpe = nn.Embedding(context, embed_dim)
+        self.wpe: nn.Embedding | None = nn.Embedding(context, embed_dim) if rotary_base is None else None
         self.drop = nn.Dropout(drop_rate)
-        self.h = nn.ModuleList(Block(embed_dim, num_heads, drop_rate) for _ in range(depth))
+        self.h = nn.ModuleList(Block(embed_dim, num_heads, drop_rate, rotary_base) for _ in range(depth))
         self.ln_f = nn.LayerNorm(embed_dim)
         nn.init.normal_(self.wte.weight, std=0.02)
-        nn.init.normal_(self.wpe.weight, std=0.02)
+        if self.wpe is not None:
+            nn.init.normal_(self.wpe.weight, std=0.02)
         for name, parameter in self.named_parameters():
             if name.endswith("c_proj.weight"):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * depth))
@@ -138,41 +152,49 @@ class GPTStack(nn.Module):
         """`real` (B, S + T) of the tokens in the `caches`, `used` (S) in number, and of the new ones; None if all
         are."""
         mask, positions = mask_and_positions(real, used, tokens)
-        x = self.drop(self.wte(tokens) + self.wpe(newest(positions, tokens.shape[1])))
+        positions = newest(positions, tokens.shape[1])
+        x = self.drop(self.wte(tokens) if self.wpe is None else self.wte(tokens) + self.wpe(positions))
         causal = mask is None and used == 0  # without a mask, a token after the cache may look at all
         for i, block in enumerate(self.h):
-            x = block(x, mask, causal, None if caches is None else caches[i])
+            x = block(x, positions, mask, causal, None if caches is None else caches[i])
         return self.ln_f(x)
 
 
 class Block(nn.Module):
     """Attention and MLP, each normalized before and added to what came in."""
 
-    def __init__(self, embed_dim: int, num_heads: int, drop_rate: float):
+    def __init__(self, embed_dim: int, num_heads: int, drop_rate: float, rotary_base: float | None = None):
         super().__init__()
         self.ln_1 = nn.LayerNorm(embed_dim)
-        self.attn = CausalAttention(embed_dim, num_heads, drop_rate)
+        self.attn = CausalAttention(embed_dim, num_heads, drop_rate, rotary_base)
         self.ln_2 = nn.LayerNorm(embed_dim)
         self.mlp = MLP(embed_dim, drop_rate)
 
-    def forward(self, x: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None) -> Tensor:
-        x = x + self.attn(self.ln_1(x), mask, causal, cache)
+    def forward(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None
+    ) -> Tensor:
+        x = x + self.attn(self.ln_1(x), positions, mask, causal, cache)
         return x + self.mlp(self.ln_2(x))
 
 
 class CausalAttention(nn.Module):
-    """Each token looks at those up to itself: (B, T, E) → (B, T, E)."""
+    """Each token looks at those up to itself: (B, T, E) → (B, T, E). `positions` (B or 1, T) count if they are
+    rotary; the cache then holds rotated keys."""
 
-    def __init__(self, embed_dim: int, num_heads: int, drop_rate: float):
+    def __init__(self, embed_dim: int, num_heads: int, drop_rate: float, rotary_base: float | None = None):
         super().__init__()
         check_heads(embed_dim, num_heads)
-        self.num_heads, self.drop_rate = num_heads, drop_rate
+        self.num_heads, self.drop_rate, self.rotary_base = num_heads, drop_rate, rotary_base
         self.c_attn = Conv1D(embed_dim, 3 * embed_dim)
         self.c_proj = Conv1D(embed_dim, embed_dim)
         self.resid_dropout = nn.Dropout(drop_rate)
 
-    def forward(self, x: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None
+    ) -> Tensor:
         q, k, v = self.c_attn(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
+        if self.rotary_base is not None:
+            q, k = (rotary(each, positions, self.rotary_base) for each in (q, k))
         if cache is not None:
             k, v = cache.extend(k, v)  # (B, h, S + T, d)
         heads = attention(q, k, v, mask, causal=causal, drop_rate=self.drop_rate if self.training else 0.0)

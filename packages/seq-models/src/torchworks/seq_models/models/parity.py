@@ -41,6 +41,7 @@ ORACLES: dict[str, str] = {
     "BERT": f"{_HERE}.hugging_face:bert_model",
     "BERT, masked tokens": f"{_HERE}.hugging_face:bert_masked_lm",
     "BERT, classes": f"{_HERE}.hugging_face:bert_classification",
+    "BERT, answers": f"{_HERE}.hugging_face:bert_question_answering",
     "T5": f"{_HERE}.hugging_face:t5_relu",
     "T5 1.1": f"{_HERE}.hugging_face:t5_gated",
 }

@@ -27,6 +27,8 @@ MODELS: dict[str, str] = {
     "bert": "bert:BERT",
     "bert_masked_lm": "bert:BERTForMaskedLM",
     "bert_classification": "bert:BERTForClassification",
+    "bert_question_answering": "bert:BERTForQuestionAnswering",
+    "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
 }
 """The module of this folder and the class of each model."""

@@ -71,6 +71,21 @@ def bert_classification() -> Comparison:
     return of_texts("BertForSequenceClassification", ours, theirs, logits, _references_logits)
 
 
+def bert_question_answering() -> Comparison:
+    config = bert_config()
+    ours = bert.BERTForQuestionAnswering(**bert.options_of(config.to_dict()))
+    theirs = transformers.BertForQuestionAnswering(config)
+
+    def logits(net: Any, tokens: Tensor, real: Tensor, segments: Tensor) -> Tensor:
+        return net(tokens, real, segments) * real[:, :, None]
+
+    def reference(net: Any, tokens: Tensor, real: Tensor, segments: Tensor) -> Tensor:
+        found = net(input_ids=tokens, attention_mask=real.long(), token_type_ids=segments)
+        return torch.stack([found.start_logits, found.end_logits], 2) * real[:, :, None]
+
+    return of_texts("BertForQuestionAnswering", ours, theirs, logits, reference)
+
+
 def t5_relu() -> Comparison:
     return of_t5("T5", feed_forward_proj="relu")
 

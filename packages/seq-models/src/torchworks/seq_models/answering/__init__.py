@@ -1,0 +1,1 @@
+"""Questions about a text, summaries of it, and conversations."""

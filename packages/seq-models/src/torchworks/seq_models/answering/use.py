@@ -1,0 +1,175 @@
+"""The commands `answer`, `summarise` and `evaluate`."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from torchworks.seq_models.answering.baselines import answer_baselines, summary_baselines
+from torchworks.seq_models.answering.commands import Answer, Summarise
+from torchworks.seq_models.answering.config import SpanConfig, WritingConfig
+from torchworks.seq_models.answering.metrics import answer_scores, summary_scores
+from torchworks.seq_models.answering.run import AnsweringRun, checked_tokens, open_answering_run, said, text_of
+from torchworks.seq_models.answering.span_build import answers, checked
+from torchworks.seq_models.answering.span_data import span_dataset
+from torchworks.seq_models.answering.writing_build import greedy_texts
+from torchworks.seq_models.answering.writing_data import FORMS, MOST_WRITTEN, target
+from torchworks.seq_models.data.questions import NOT_IN_TEXT, Row, rows_of
+from torchworks.seq_models.inference.commands import Evaluate
+from torchworks.shared.config import UserError
+from torchworks.shared.data import open_source
+from torchworks.shared.runs.directory import write_json
+from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.text import ByteLevelBPE
+
+BATCH = 64
+MOST_ERRORS = 200
+ROOM = 16
+"""Tokens that must be left for what is written."""
+
+
+def answer(arguments: Answer) -> int:
+    """Print a line for each question."""
+    run = open_answering_run(arguments.run, arguments.device, ("", "answer"), "answer or answer-generated")
+    text = text_of(arguments.text)
+    if not arguments.questions:
+        raise UserError("No question was given. Write questions, each in quotation marks, after the run.")
+    rows = [Row(text, question.strip()) for question in arguments.questions]
+    found = _written_answers(run, rows) if run.written else _cut_answers(run, rows)
+    for row, (answer, probability) in zip(rows, found, strict=True):
+        share = "" if probability is None else f"  {probability:.1%}"
+        print(f"{said(answer)}{share}  ({row.question})" if len(rows) > 1 else f"{said(answer)}{share}")
+    return 0
+
+
+def _cut_answers(run: AnsweringRun, rows: Sequence[Row]) -> list[tuple[str, float | None]]:
+    most = run.predictor.signature.most
+    found: list[tuple[str, float | None]] = []
+    for row in rows:
+        ids = (
+            checked_tokens(run, row.text, most["T"], "The text"),
+            checked_tokens(run, row.question, most["Q"], f"The question '{row.question[:40]}'"),
+        )
+        text, question = (torch.tensor([each]) for each in ids)
+        found += answers(run.predictor, text, question, cast(ByteLevelBPE, run.tokenizer))
+    return found
+
+
+def _written_answers(run: AnsweringRun, rows: Sequence[Row]) -> list[tuple[str, float | None]]:
+    return [("" if text == NOT_IN_TEXT else text, None) for text in _written(run, rows, "The text with its question")]
+
+
+def _written(run: AnsweringRun, rows: Sequence[Row], name: str) -> list[str]:
+    config = cast(WritingConfig, run.config)
+    for row in rows:
+        for field in FORMS[run.written].needed:
+            checked_tokens(run, getattr(row, field), config.context - ROOM, f"The {field}")
+        checked_tokens(run, FORMS[run.written].prompt(row), config.context - ROOM, name)
+    return greedy_texts(run.predictor.net, rows, run.tokenizer, config)
+
+
+def summarise(arguments: Summarise) -> int:
+    """Print the summary of each file. Raises `UserError` that names those that have none, once all others are done."""
+    run = open_answering_run(arguments.run, arguments.device, ("summary",), "summarise")
+    if not arguments.files:
+        raise UserError("No text was given. Name files with a text each, after the run.")
+    wrong = []
+    for file in arguments.files:
+        try:
+            (text,) = _written(run, [Row(text_of(file))], str(file))
+        except UserError as error:
+            wrong.append(str(error))
+            continue
+        print(f"{file}: {text}" if len(arguments.files) > 1 else text)
+    if wrong:
+        raise UserError(" ".join(wrong))
+    return 0
+
+
+# ------------------------------------------------------------------------------------------------ evaluate
+
+
+def evaluate(arguments: Evaluate) -> int:
+    """Write scores and errors, and print the scores beside those of the baselines."""
+    every = ("", "answer", "summary", "reply")
+    run = open_answering_run(arguments.run, arguments.device, every, "answer, answer-generated, summarise or chat")
+    folder = arguments.out or arguments.run / "evaluation"
+    make_folder(folder)
+    rows, given, references = _answered(run, _rows(run, arguments.data))
+    scores: dict[str, float] = {"n": len(rows)}
+    if run.written in ("", "answer"):
+        scores |= {**answer_scores(given, references), **answer_baselines(rows)}
+    else:
+        scores |= summary_scores(given, references)
+        scores |= summary_baselines(rows) if run.written == "summary" else _of_training(run.folder)
+    width = max(map(len, scores)) + 2
+    for name, value in scores.items():
+        print(f"{name:<{width}}{value if isinstance(value, int) else f'{value:.4f}'}")
+    write_json(folder / "evaluation.json", scores)
+    _write_errors(folder / "errors.csv", rows, given, references)
+    print(folder)
+    return 0
+
+
+def _rows(run: AnsweringRun, data: str | None) -> list[Row]:
+    """The run's test part, or all of another source."""
+    source = open_source(data or run.config.data, run.config.loader, run.config.seed)
+    form = FORMS.get(run.written)
+    source.need(*(form.needed if form else ("text", "question")), run.written or "answer")
+    parts = [source.test] if data is None else [source.train, source.test]
+    rows = [row for part in parts for row in rows_of(part)]
+    return rows if form or data else checked(rows, cast(SpanConfig, run.config))
+
+
+def _answered(run: AnsweringRun, rows: list[Row]) -> tuple[list[Row], list[str], list[str]]:
+    """The rows that the model can read, what it answers, and what it should."""
+    if not run.written:
+        readable, given = _cut_out(run, rows)
+        return readable, given, [row.answer for row in readable]
+    config = cast(WritingConfig, run.config)
+    most = config.context - MOST_WRITTEN
+    readable = [row for row in rows if len(run.tokenizer.encode(FORMS[run.written].prompt(row))) <= most]
+    if not readable:
+        raise UserError(f"All texts are longer than the {most} tokens that leave room for what is to be written.")
+    _say_what_is_left_out(rows, readable)
+    given = greedy_texts(run.predictor.net, readable, run.tokenizer, config)
+    if run.written == "answer":
+        return readable, ["" if text == NOT_IN_TEXT else text for text in given], [row.answer for row in readable]
+    return readable, given, [target(row, config.written) for row in readable]
+
+
+def _cut_out(run: AnsweringRun, rows: list[Row]) -> tuple[list[Row], list[str]]:
+    tokenizer, most = cast(ByteLevelBPE, run.tokenizer), run.made["most"]
+    unmarked = [row if row.start >= 0 else Row(row.text, row.question, "") for row in rows]  # scored as strings
+    dataset, kept = span_dataset(unmarked, tokenizer, {**most, "A": 1 << 20})
+    known = {(row.text, row.question): row for row in rows}
+    readable = [known[row.text, row.question] for row in kept]
+    _say_what_is_left_out(rows, readable)
+    found: list[str] = []
+    for start in range(0, len(dataset), BATCH):
+        part = dataset.subset(range(start, min(start + BATCH, len(dataset)))).tensors
+        found += [text for text, _ in answers(run.predictor, part["text"], part["question"], tokenizer)]
+    return readable, found
+
+
+def _say_what_is_left_out(rows: Sequence[Row], readable: Sequence[Row]) -> None:
+    if left := len(rows) - len(readable):
+        print(f"{left} of {len(rows)} texts are longer than the model reads: left out.")
+
+
+def _of_training(folder: Path) -> dict[str, float]:
+    """The scores of the replies that are found, as they were measured when the model was trained."""
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return {name: value for name, value in result.items() if name.startswith(("recall_at_1", "mrr", "rouge_l_"))}
+
+
+def _write_errors(file: Path, rows: Sequence[Row], given: Sequence[str], references: Sequence[str]) -> None:
+    wrong = [each for each in zip(rows, given, references, strict=True) if each[1].split() != each[2].split()]
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["question", "given", "right", "text"])
+        for row, answer, reference in wrong[:MOST_ERRORS]:
+            writer.writerow([row.question, said(answer), said(reference), row.text])
