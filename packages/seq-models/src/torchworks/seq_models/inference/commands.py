@@ -37,8 +37,8 @@ class Evaluate:
 COMMANDS = {
     "check": check_command(
         TextConfig,
-        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, facts, "
-        "conversations or jsonl:PATH",
+        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, "
+        "facts, conversations or jsonl:PATH",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }
