@@ -10,7 +10,8 @@ def classify_text() -> ClassifierConfig:
     seq-models train classify-text
 
     Three seeds: accuracy 99.6 ± 0.2 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of
-    characters, 50.0 %, NB-LR 52.4 %, majority class 50.0 %; 44 to 52 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
+    characters, 50.0 %, NB-LR 52.4 %, majority class 50.0 %; 44 to 52 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-text",
