@@ -23,7 +23,12 @@ RECIPES = sorted(
     if group.startswith(GROUP)
     for point in entry_points(group=group)
 )
-FEWER = {"scenes": "train=16,test=4", "roads": "train=16,test=4", "numbers": "train=600,test=40", "facts": "train=200,test=40"}
+FEWER = {
+    "scenes": "train=16,test=4",
+    "roads": "train=16,test=4",
+    "numbers": "train=600,test=40",
+    "facts": "train=200,test=40",
+}
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {
     ("cnn_vision", "anomaly"): ["--pretrained", "FEATURES", "--coreset", "0.002"],
