@@ -23,7 +23,7 @@ def check_text_table(path: str, config: LoaderConfig, seed: int) -> tuple[list[F
     """What is wrong with a table of texts, by lines, and the source, if it can be opened without its empty rows. Raises
     `UserError` for a table that cannot be read."""
     file = Path(path).expanduser()
-    if undecodable := _undecodable(file):
+    if undecodable := lines_not_utf8(file):
         text = f"Lines that are not UTF-8: {counted_lines(undecodable)}. Save the file as UTF-8."
         return [Finding("problem", text)], None
     table = read_table(file)
@@ -39,8 +39,8 @@ def check_text_table(path: str, config: LoaderConfig, seed: int) -> tuple[list[F
     return findings, source
 
 
-def _undecodable(file: Path) -> list[int]:
-    """The lines of a file that are no UTF-8; none of one in UTF-16 with its mark, or that is not there."""
+def lines_not_utf8(file: Path) -> list[int]:
+    """The numbers of a file's lines that are no UTF-8; none of a file in UTF-16 with its mark, or that is not there."""
     data = file.read_bytes() if file.is_file() and os.access(file, os.R_OK) else b""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return []

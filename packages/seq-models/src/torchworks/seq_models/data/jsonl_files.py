@@ -10,7 +10,6 @@ share of the texts is held back, and lines with the same text stay together. `an
 which character of the text the answer begins; else it is where the answer first stands as a whole.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.files import part_named
 from torchworks.shared.data.report import Finding, graded
 from torchworks.shared.data.split import split
+from torchworks.shared.data.text_report import lines_not_utf8
 from torchworks.shared.data.text_tables import lines_named, read_cells
 
 KINDS = {"answer": ("question", "answer"), "summary": ("summary",), "reply": ("reply",)}
@@ -98,22 +98,6 @@ def _part(path: Path, number: int, cells: dict[str, str]) -> str:
     if said and not part_named(said):
         raise UserError(f"{path}: \"split\" must say train or test; in line {number} it says '{said}'.")
     return part_named(said) if said else ""
-
-
-def lines_not_utf8(path: Path) -> list[int]:
-    """The lines of a file that are no UTF-8; none of one that is not there."""
-    data = path.read_bytes() if path.is_file() and os.access(path, os.R_OK) else b""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16 with its mark is read
-        return []
-    return [number for number, line in enumerate(data.split(b"\n"), 1) if not _is_utf8(line)]
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 # -------------------------------------------------------------------------------------------------------- open
