@@ -11,7 +11,7 @@ def translate() -> TranslationConfig:
 
     Seed 0 alone: exact match 99.65 % of 2,000 test texts of unseen values, and 0.2 % of 500 texts longer than any in
     training; nearest training text 0 %, translation memory with IBM Model 1 31.2 %; 277 s of CPU time (torch 2.14.1,
-    one core of an AMD EPYC (Zen 2)).
+    one core of an AMD EPYC (Zen 2)). The number of steps was chosen with the scores of a shorter run in sight.
     """
     return _of_transformer("translate", "numbers")
 
