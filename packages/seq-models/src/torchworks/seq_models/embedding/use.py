@@ -16,7 +16,14 @@ from torchworks.seq_models.embedding.baselines import ppmi_svd, random_vectors
 from torchworks.seq_models.embedding.build import Text, divided, measured
 from torchworks.seq_models.embedding.commands import Embed
 from torchworks.seq_models.embedding.config import EmbeddingConfig
-from torchworks.seq_models.embedding.metrics import SPECIALS, analogy_accuracy, cloze_accuracy, rank_correlation, unit
+from torchworks.seq_models.embedding.metrics import (
+    CANDIDATES,
+    SPECIALS,
+    analogy_accuracy,
+    cloze_accuracy,
+    rank_correlation,
+    unit,
+)
 from torchworks.seq_models.embedding.predictor import TOKENIZER
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.shared.config import UserError
@@ -187,7 +194,7 @@ def _text(model: WordVectors, data: str | None) -> Text:
     other = open_source(data, config.loader, config.seed)
     other.need("text")
     tested = word_stream([*documents_of(other.train), *documents_of(other.test)], model.words, config.window)
-    if np.count_nonzero(tested) < 2 * 10:
+    if np.count_nonzero(tested) < 2 * CANDIDATES:
         raise UserError(
             f"{data} has hardly a word that the model knows. Use a text of the same kind, and a longer one."
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from torchworks.seq_models.classification.inputs import Given, of_arguments, of_bytes, of_file
 from torchworks.seq_models.data.pairs import Pair, pairs_in
 from torchworks.seq_models.inference.commands import Evaluate
+from torchworks.seq_models.inference.inputs import Given, of_arguments, of_bytes, of_file
 from torchworks.seq_models.translation.baselines import baselines
 from torchworks.seq_models.translation.build import unseen_lengths
 from torchworks.seq_models.translation.commands import Align, Translate
