@@ -278,12 +278,12 @@ def test_weight_decay_spares_biases_and_norms():
 # ------------------------------------------------------------------------------------------------- Muon
 
 
-def kernels_and_biases() -> tuple[nn.Module, list[dict]]:
+def kernels_and_biases(others: dict) -> tuple[nn.Module, list[dict]]:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Flatten(), nn.Linear(32, 2))
     kernels = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     rest = [parameter for parameter in net.parameters() if parameter.ndim == 1]
-    return net, [{"params": kernels, "orthogonal": True, "lr": 0.02}, {"params": rest, "momentum": 0.8}]
+    return net, [{"params": kernels, "orthogonal": True, "lr": 0.02}, {"params": rest, **others}]
 
 
 def descend(net: nn.Module, optimizer: torch.optim.Optimizer, start: int, stop: int) -> None:
@@ -325,6 +325,23 @@ def test_muons_other_groups_take_the_steps_of_nesterovs_sgd():
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
+def test_muons_groups_with_betas_take_the_steps_of_adamw():
+    results = []
+    for make in (
+        lambda group: Muon([group], lr=0.1, weight_decay=0.01),
+        lambda group: torch.optim.AdamW([group], lr=0.1, weight_decay=0.01),
+    ):
+        net, x = net_and_batch()
+        optimizer = make({"params": list(net.parameters()), "betas": (0.8, 0.95)})
+        for _ in range(5):
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+        results.append([parameter.detach() for parameter in net.parameters()])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_a_kernels_step_is_equally_long_in_every_direction(memory_format):
     torch.manual_seed(0)
@@ -347,13 +364,17 @@ def test_orthogonal_keeps_the_directions_of_a_matrix():
     assert ((found.diag() > 0.6) & (found.diag() < 1.3)).all()
 
 
-def test_muon_resumes_bit_for_bit():
-    straight, groups = kernels_and_biases()
+OTHERS = pytest.mark.parametrize("others", [{"momentum": 0.8}, {"betas": (0.9, 0.99)}], ids=["sgd", "adamw"])
+
+
+@OTHERS
+def test_muon_resumes_bit_for_bit(others):
+    straight, groups = kernels_and_biases(others)
     descend(straight, Muon(groups, lr=0.1), 0, 6)
-    first, groups = kernels_and_biases()
+    first, groups = kernels_and_biases(others)
     optimizer = Muon(groups, lr=0.1)
     descend(first, optimizer, 0, 3)
-    second, groups = kernels_and_biases()
+    second, groups = kernels_and_biases(others)
     resumed = Muon(groups, lr=7.0)
     second.load_state_dict(first.state_dict())
     resumed.load_state_dict(optimizer.state_dict())
@@ -361,11 +382,12 @@ def test_muon_resumes_bit_for_bit():
     assert all(map(torch.equal, straight.parameters(), second.parameters()))
 
 
-def test_a_step_of_muon_that_is_not_to_be_leaves_no_trace():
-    net, groups = kernels_and_biases()
+@OTHERS
+def test_a_step_of_muon_that_is_not_to_be_leaves_no_trace(others):
+    net, groups = kernels_and_biases(others)
     optimizer = Muon(groups, lr=0.1)
     descend(net, optimizer, 0, 1)
-    tensors = [*net.parameters(), *(state["momentum_buffer"] for state in optimizer.state.values())]
+    tensors = [*net.parameters(), *(tensor for state in optimizer.state.values() for tensor in state.values())]
     before = [tensor.detach().clone() for tensor in tensors]
     for parameter in net.parameters():
         parameter.grad = torch.full_like(parameter, float("nan"))

@@ -191,6 +191,7 @@ def test_evaluate_scores_another_text_and_repeats_the_runs_own_scores(trained, t
         (["complete", "RUN", "the", "--length", 32], "--length is 32, but the model reads 32"),
         (["evaluate", "RUN", "--data", "digits"], "does not read images"),
         (["train", "lm", "--data", "manual", "--dry-run"], "needs text"),
+        (["train", "lm", "--trainer.strategy", "fsdp"], "Muon needs whole matrices"),
     ],
 )
 def test_mistakes_are_explained(trained, manual, capsys, words, sentence):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.adamw import adamw as take_adamw_steps
 from torch.optim.sgd import sgd as take_sgd_steps
 
 from torchworks.shared.config import OptimConfig, UserError
@@ -72,15 +73,15 @@ def _lean(kind: type[Kind]) -> type[Kind]:
 
 class Muon(Optimizer):
     """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for matrices and kernels of convolutions,
-    Nesterov's SGD for everything else.
+    Nesterov's SGD or AdamW for everything else.
 
     Each step of a matrix (a kernel is one of out_channels rows) is the momentum made orthogonal, so that it is as long
     in every direction:
 
         M ← μ M + (1 - μ) ∇        U Σ Vᵀ ≈ (1 - μ) ∇ + μ M        W ← (1 - η λ) W - η √max(1, rows / columns) U Vᵀ
 
-    A group with `"orthogonal": True` is stepped so, one without like SGD. Every group may have its own `lr`, `momentum`
-    and `weight_decay`, which in the orthogonal ones is decoupled.
+    A group with `"orthogonal": True` is stepped so, one with `"betas"` like AdamW, others like SGD. Every group may
+    have its own `lr`, `momentum` and `weight_decay`, which in SGD alone is not decoupled.
 
     It takes the steps of `torch.optim.Muon`, which knows neither kernels nor other parameters, cannot skip a step
     without waiting for the GPU, and on a CPU that has no bf16 is many times slower, since it multiplies in bf16
@@ -90,12 +91,17 @@ class Muon(Optimizer):
     _step_supports_amp_scaling = True
 
     def __init__(self, groups: list[dict[str, Any]], lr: float, momentum: float = 0.95, weight_decay: float = 0.0):
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "orthogonal": False})
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "orthogonal": False, "betas": None}
+        super().__init__(groups, defaults)
         for group in self.param_groups:
             for parameter in group["params"]:
                 if group["orthogonal"] and parameter.ndim < 2:
                     raise ValueError(f"Muon needs matrices or kernels, but one parameter is {tuple(parameter.shape)}.")
-                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+                if group["betas"]:
+                    averages = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+                    self.state[parameter].update(averages, step=torch.zeros((), device=parameter.device))
+                else:
+                    self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # ty: ignore[incompatible-method-override]
@@ -107,7 +113,8 @@ class Muon(Optimizer):
                 for parameter, gradient in pairs:
                     self._step_orthogonally(parameter, gradient, group, found)
             elif pairs:
-                self._step_by_sgd(pairs, group, found)
+                step = self._step_by_adamw if group.get("betas") else self._step_by_sgd
+                step(pairs, group, found)
 
     def _step_orthogonally(self, parameter: Tensor, gradient: Tensor, group: dict, found: Tensor | None) -> None:
         lr, momentum, buffer = group["lr"], group["momentum"], self.state[parameter]["momentum_buffer"]
@@ -117,6 +124,27 @@ class Muon(Optimizer):
         stepped = torch.sub(parameter * (1 - lr * group["weight_decay"]), step, alpha=length)
         for old, new in ((buffer, average), (parameter, stepped)):
             old.copy_(new if found is None else torch.where(found > 0, old, new))  # chosen without waiting for the GPU
+
+    def _step_by_adamw(self, pairs: list[tuple[Tensor, Tensor]], group: dict, found: Tensor | None) -> None:
+        parameters, gradients = map(list, zip(*pairs, strict=True))
+        states = [self.state[parameter] for parameter in parameters]
+        beta1, beta2 = group["betas"]
+        take_adamw_steps(
+            parameters,
+            gradients,
+            *([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq")),
+            [],
+            [state["step"] for state in states],
+            fused=_fusible([{"params": parameters}]),
+            found_inf=found,
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=1e-8,
+            maximize=False,
+        )
 
     def _step_by_sgd(self, pairs: list[tuple[Tensor, Tensor]], group: dict, found: Tensor | None) -> None:
         parameters, gradients = map(list, zip(*pairs, strict=True))

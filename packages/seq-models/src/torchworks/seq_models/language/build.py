@@ -61,6 +61,7 @@ def build(config: LanguageConfig, device: Device) -> Experiment:
         net,
         lr=config.optim.lr,
         weight_decay=config.weight_decay,
+        muon_lr=config.muon_lr,
         characters=characters_of(tokenizer),
         sample=sampler(beginning, config.sample_length, config.temperature),
     )

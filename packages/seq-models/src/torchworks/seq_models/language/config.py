@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from torchworks.seq_models.data.documents import LongTextConfig
-from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Share, limited
+from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Share, UserError, limited
 
 Part = Annotated[float, *limited(0, 1, above=True, below=False)]
 
@@ -52,6 +52,9 @@ class LanguageConfig(Config):
     """Share of the training text, its end, held out to select the best state."""
     weight_decay: Amount = 0.1
     """Decoupled weight decay, not applied to biases and norms."""
+    muon_lr: Amount = 0.0
+    """Learning rate of Muon for the matrices between the layers; AdamW trains the rest with --optim.lr. 0: AdamW
+    trains all."""
     order: Count = 5
     """Tokens of the longest n-gram that the model is compared with."""
     most_scored: Count = 1_000_000
@@ -64,3 +67,11 @@ class LanguageConfig(Config):
     temperature: Amount = 0.8
     """Temperature of the sample and of the functions: below 1 likely tokens become likelier, 0 takes the likeliest."""
     net: NetConfig = field(default_factory=NetConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.muon_lr and self.trainer.strategy == "fsdp":
+            raise UserError(
+                "Muon needs whole matrices, which --strategy fsdp shards. Use --muon-lr 0, so that AdamW trains "
+                "all, or the strategy ddp."
+            )

@@ -16,8 +16,9 @@ def lm() -> LanguageConfig:
     """
     return LanguageConfig(
         recipe="lm",
-        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=100),
-        trainer=TrainerConfig(steps=2200, batch_size=8, eval_every=550, clip=1.0),
+        muon_lr=0.02,
+        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=80),
+        trainer=TrainerConfig(steps=1300, batch_size=8, eval_every=325, clip=1.0),
     )
 
 
