@@ -132,7 +132,8 @@ class Muon(Optimizer):
         take_adamw_steps(
             parameters,
             gradients,
-            *([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq")),
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
             [],
             [state["step"] for state in states],
             fused=_fusible([{"params": parameters}]),
