@@ -2,6 +2,7 @@
 whether `--precision auto` takes bf16 on the CPU (see tests/forced/sitecustomize.py). The fixture `manual` is a source
 of data without images."""
 
+import gc
 import importlib.util
 import os
 from pathlib import Path
@@ -36,6 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if wanting and not cuda():
         for item in wanting:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: it would look through millions of objects again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def cuda() -> bool:

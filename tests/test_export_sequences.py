@@ -34,7 +34,7 @@ class Classes(Predictor):
 
 
 def classifier(kind: str) -> Predictor:
-    net = RecurrentClassifier(VOCABULARY, CLASSES, kind=kind, embed_dim=6, hidden_dim=8, depth=2)
+    net = RecurrentClassifier(VOCABULARY, CLASSES, kind=kind, embed_dim=6, hidden_dim=8, depth=1)
     tokens = TensorSpec("tokens", "tokens", "int64", ("N", "T"), low=0, high=VOCABULARY - 1, pad=0)
     probability = TensorSpec("probability", "probabilities", "float32", ("N", CLASSES), low=0, high=1)
     return Classes(net, Signature((tokens,), (probability,), most={"T": 20})).eval()

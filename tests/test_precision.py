@@ -14,6 +14,7 @@ import pytest
 
 from torchworks.shared.cli import main
 from torchworks.shared.config import find_recipe
+from torchworks.shared.data import loading
 from torchworks.shared.machine.facts import cpu_flags
 
 GROUP = "torchworks.recipes."
@@ -105,7 +106,8 @@ COMPUTES_IN_FP16 = pytest.mark.skipif("avx512_fp16" not in cpu_flags(), reason="
 @pytest.mark.parametrize(
     ("package", "recipe", "precision"), [*each("fp32"), *each("bf16"), *each("fp16", COMPUTES_IN_FP16)]
 )
-def test_every_recipe_trains_in_every_precision_on_a_cpu(package, recipe, precision, request):
+def test_every_recipe_trains_in_every_precision_on_a_cpu(package, recipe, precision, request, monkeypatch):
+    monkeypatch.setattr(loading, "EVALUATION_BATCH", SMALL)
     assert dry_run(package, recipe, precision, "cpu", request) == 0
 
 

@@ -212,7 +212,7 @@ def test_ci_runs_only_actions_pinned_by_commit():
 
 def test_the_ci_script_runs_every_check_and_stops_at_the_first_failure(tmp_path):
     stub = tmp_path / "make"
-    stub.write_text('#!/bin/sh\necho "ran $1"\n[ "$1" != "$FAILING" ]\n')
+    stub.write_text('#!/bin/sh\necho "ran $*"\n[ "$1" != "$FAILING" ]\n')
     stub.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     script = ["bash", str(ROOT / ".ci/run")]
@@ -222,9 +222,17 @@ def test_the_ci_script_runs_every_check_and_stops_at_the_first_failure(tmp_path)
         )
         for failing in ("", "types")
     }
-    members = ("shared", *PACKAGES)
-    expected = ["lint", "types", "pins", "test", "test-slow", *(f"imports-{member}" for member in members), "test-gans"]
+    ran = {failing: re.findall(r"^ran (.+)", run.stdout, re.MULTILINE) for failing, run in done.items()}
+    imports = " ".join(f"imports-{member}" for member in ("shared", *PACKAGES))
     assert done[""].returncode == 0
-    assert re.findall(r"^ran (\S+)", done[""].stdout, re.MULTILINE) == expected
+    assert [line.partition(" ARGS=")[0] for line in ran[""]] == [
+        "lint",
+        "types",
+        "pins",
+        "test",
+        f"-j 2 {imports}",
+        "test-gans",
+    ]
+    assert ran[""][3].startswith("test ARGS=-m 'not gpu and not long'")
     assert done["types"].returncode != 0
-    assert re.findall(r"^ran (\S+)", done["types"].stdout, re.MULTILINE) == ["lint", "types"]
+    assert ran["types"] == ["lint", "types"]

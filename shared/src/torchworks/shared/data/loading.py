@@ -20,8 +20,9 @@ EVALUATION_BATCH = 256
 class LoaderFactory:
     """Opens the loaders of `config` on `device`; `options` (mean, std) go to all of them."""
 
-    def __init__(self, config: Config, device: Device, *, evaluation_batch: int = EVALUATION_BATCH, **options: Any):
-        self.config, self.device, self.evaluation_batch, self.options = config, device, evaluation_batch, options
+    def __init__(self, config: Config, device: Device, *, evaluation_batch: int | None = None, **options: Any):
+        self.config, self.device, self.options = config, device, options
+        self.evaluation_batch = evaluation_batch or EVALUATION_BATCH
 
     def training(self, dataset: Dataset, stream: int = 0, **options: Any) -> Loader:
         """Endless shuffled batches; another `stream` is another order."""
