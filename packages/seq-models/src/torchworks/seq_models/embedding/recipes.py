@@ -16,7 +16,7 @@ def embed() -> EmbeddingConfig:
     return EmbeddingConfig(
         recipe="embed",
         optim=OptimConfig(lr=1e-2, schedule="linear"),
-        trainer=TrainerConfig(steps=2400, batch_size=128, eval_every=600),
+        trainer=TrainerConfig(steps=6000, batch_size=128, eval_every=1000),
     )
 
 

@@ -17,8 +17,9 @@ def lm() -> LanguageConfig:
     return LanguageConfig(
         recipe="lm",
         muon_lr=0.02,
-        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=80),
-        trainer=TrainerConfig(steps=1300, batch_size=8, eval_every=325, clip=1.0),
+        net=NetConfig(depth=3, drop_rate=0.0),
+        optim=OptimConfig(lr=4e-3, schedule="cosine", warmup=100),
+        trainer=TrainerConfig(steps=1900, batch_size=8, eval_every=475, clip=1.0),
     )
 
 
