@@ -45,6 +45,6 @@ def embed_glove() -> EmbeddingConfig:
     return EmbeddingConfig(
         recipe="embed-glove",
         method="glove",
-        optim=OptimConfig(lr=5e-2),
-        trainer=TrainerConfig(steps=2000, batch_size=8192, eval_every=500),
+        optim=OptimConfig(lr=0.2),
+        trainer=TrainerConfig(steps=4000, batch_size=8192, eval_every=1000),
     )
