@@ -12,7 +12,7 @@ from torchworks.seq_models.answering.chat import Replies
 from torchworks.seq_models.answering.run import open_answering_run
 from torchworks.seq_models.answering.writing_data import FORMS, train_tokenizer, writing_dataset, written_texts
 from torchworks.seq_models.answering.writing_predictor import build_writer
-from torchworks.seq_models.answering.writing_task import Writing
+from torchworks.seq_models.answering.writing_task import GPTWriting
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.questions import Row
 from torchworks.seq_models.generation.generate import complete
@@ -91,7 +91,7 @@ def test_a_service_makes_the_prompts_that_the_model_was_trained_on(trained):
         row = Row("a text", "why")
         messages = [("user", row.text), ("user", row.question)] if kind == "answer" else [("user", row.text)]
         assert template.prompt(messages) == FORMS[kind].prompt(row)
-    assert FORMS["answer"].prompt(row) == "a text\nwhy\nAnswer:"
+    assert FORMS["answer"].prompt(row) == " a text\n why\nAnswer:"
     assert FORMS["reply"].prompt(row) == "user: a text\nassistant:"
 
 
@@ -116,7 +116,7 @@ def test_what_the_likeliest_tokens_say_in_training_is_what_is_written():
     dataset, _ = writing_dataset(rows, tokenizer, "summary", 64)
     torch.manual_seed(0)
     net = GPT(len(tokenizer), context=64, depth=1, embed_dim=16, num_heads=2)
-    task = Writing(net, lr=0.02, weight_decay=0.0, text_weight=0.0)
+    task = GPTWriting(net, lr=0.02, weight_decay=0.0, text_weight=0.0)
     optimizer = task.optimizer("model")
     for _ in range(60):
         optimizer.zero_grad()
@@ -140,7 +140,7 @@ def test_tokens_of_the_prompt_count_as_much_as_is_said():
     net = GPT(len(tokenizer), context=64, depth=1, embed_dim=8, num_heads=2).eval()
     losses = {}
     for weight in (0.0, 0.5):
-        out = Writing(net, lr=1.0, weight_decay=0.0, text_weight=weight).loss("train", batch)
+        out = GPTWriting(net, lr=1.0, weight_decay=0.0, text_weight=weight).loss("train", batch)
         losses[weight] = float(out.weight)
     written = int(batch["tokens_length"][0] - batch["prompt_length"][0])
     assert losses[0.0] == written == 5  # " a b<end>", by bytes

@@ -1,6 +1,6 @@
 """The recipes of answering. Their docstrings are what `list` prints."""
 
-from torchworks.seq_models.answering.config import ChatConfig, NetConfig, SpanConfig, WritingConfig
+from torchworks.seq_models.answering.config import ChatConfig, NetConfig, SpanConfig, WritingConfig, WritingNetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -35,8 +35,8 @@ def answer_generated() -> WritingConfig:
         recipe="answer-generated",
         written="answer",
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=2000, batch_size=16, eval_every=250, clip=1.0),
-        net=NetConfig(drop_rate=0.0),
+        trainer=TrainerConfig(steps=1000, batch_size=32, eval_every=200, clip=1.0),
+        net=WritingNetConfig(drop_rate=0.0),
     )
 
 
@@ -52,8 +52,8 @@ def summarise() -> WritingConfig:
         recipe="summarise",
         written="summary",
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=2000, batch_size=16, eval_every=250, clip=1.0),
-        net=NetConfig(drop_rate=0.0),
+        trainer=TrainerConfig(steps=1000, batch_size=32, eval_every=200, clip=1.0),
+        net=WritingNetConfig(drop_rate=0.0),
     )
 
 
@@ -74,5 +74,5 @@ def chat() -> ChatConfig:
         valid_fraction=0.1,
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
         trainer=TrainerConfig(steps=300, batch_size=16, eval_every=50, clip=1.0),
-        net=NetConfig(depth=2, drop_rate=0.2),
+        net=WritingNetConfig(depth=2, drop_rate=0.2),
     )
