@@ -47,7 +47,8 @@ from torchworks.seq_models.models.rotary_encoder import STD, RotaryEncoder
 from torchworks.seq_models.models.transformer import DecoderStack, LayerSize, sinusoids, source_mask
 
 LEAST = 1e-9
-"""Added to each probability before its logarithm, which is else -∞ where float32 has no smaller number."""
+"""Of the attention, for each token: the logarithm is -∞ else for those that the source has not. The exporter to ONNX
+takes an addition of so small a number for one of 0 and leaves it out, so the sum begins with it."""
 
 
 class PointerGenerator(nn.Module):
@@ -131,12 +132,16 @@ class PointerGenerator(nn.Module):
         attention = self.attention(state, memory, source_real)  # (B, T, R)
         context = attention.to(memory.dtype) @ memory  # h*, (B, T, E)
         mixed = F.gelu(self.hidden(torch.cat([state, context], 2)))
-        generated = _at_least_float32(self.output(mixed)).softmax(2)  # (B, T, V)
-        gate = _at_least_float32(self.gate(torch.cat([context, state, read], 2))).sigmoid()  # (B, T, 1)
+        generated = _at_least_float32(self.output(mixed)).log_softmax(2)  # log P_vocab (B, T, V)
+        gate = _at_least_float32(self.gate(torch.cat([context, state, read], 2)))  # (B, T, 1), before σ
         if source_real is not None:
             source = torch.where(source_real, source, 0)  # what stands at padding need not be a token
         places = source[:, None].expand(-1, state.shape[1], -1)  # (B, T, R)
-        return (gate * generated).scatter_add(2, places, (1 - gate) * attention).add(LEAST).log()
+        copied = torch.full_like(generated, LEAST).scatter_add(2, places, attention).log()
+        # Equation 9 by logarithms, as 1 - σ(x) is 0 in float32 where the net is sure to generate. By softplus, since
+        # exported to ONNX, `logsigmoid` is Log(Sigmoid(x)), -∞ already at x = -20, and `logaddexp` overflows.
+        generated, copied = generated - F.softplus(-gate), copied - F.softplus(gate)  # + log p_gen, + log (1 - p_gen)
+        return copied + F.softplus(generated - copied)  # log (exp generated + exp copied)
 
     def attention(self, state: Tensor, memory: Tensor, source_real: Tensor | None) -> Tensor:
         """a: how much of each token of the answer is taken from each place of the source, (B, T, R), float32."""
