@@ -48,8 +48,8 @@ def summarise() -> WritingConfig:
     seq-models train summarise
 
     Not measured to its end: in a trial of the same net, 94.9 % of held-out summaries of training texts were right as a
-    whole after 700 of its 1,000 steps. Baselines on the test part: ROUGE-L of the sentences with extreme numbers 34.9 %,
-    of the first sentence 20.2 %.
+    whole after 700 of its 1,000 steps. Baselines on the test part: ROUGE-L of the sentences with extreme numbers
+    34.9 %, of the first sentence 20.2 %.
     """
     return WritingConfig(
         recipe="summarise",
