@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import torch
 from torchworks.seq_models.answering.chat import Replies
 from torchworks.seq_models.answering.run import open_answering_run
 from torchworks.seq_models.answering.writing_data import FORMS, train_tokenizer, writing_dataset, written_texts
-from torchworks.seq_models.answering.writing_predictor import build_writer
-from torchworks.seq_models.answering.writing_task import Writing
+from torchworks.seq_models.answering.writing_predictor import build_writer, new_net
+from torchworks.seq_models.answering.writing_task import GPTWriting, PointerWriting, divided
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.questions import Row
 from torchworks.seq_models.generation.generate import complete
@@ -27,7 +28,7 @@ TINY = [
     "--precision", "fp32", "--net.depth", 1, "--net.embed-dim", 32, "--net.num-heads", 2, "--vocabulary", 320,
     "--context", 96, "--optim.warmup", 5, "--optim.lr", 1e-2, "--trainer.batch-size", 16,
 ]  # fmt: skip
-NET = {"depth": 2, "embed_dim": 16, "num_heads": 2, "ff_dim": 0, "drop_rate": 0.0}
+NET = {"depth": 2, "decoder_depth": 1, "embed_dim": 16, "num_heads": 2, "ff_dim": 24, "drop_rate": 0.0}
 
 
 def run(*words: object) -> int:
@@ -73,16 +74,30 @@ def test_a_short_training_learns_what_is_always_written(trained):
         assert check_golden(folder) < 1e-4
 
 
+@pytest.mark.parametrize("architecture", ["gpt", "pointer-generator"])
 @pytest.mark.parametrize("written", [*FORMS, pytest.param("exported", marks=pytest.mark.slow)])
-def test_a_writer_is_a_generator_at_all_lengths(written):
+def test_a_writer_is_a_generator_at_all_lengths(written, architecture):
     """In float32; exported ones are captured twice."""
-    export, written = written == "exported", "summary" if written == "exported" else written
+    export, written = written == "exported", "answer" if written == "exported" else written
     tokenizer = train_tokenizer([Row("a text", "why", "so", 0, "short", "well")], written, 262)
     torch.manual_seed(0)
-    generator = build_writer({"written": written, "context": 32, "net": NET}, {"tokenizer.json": tokenizer.to_json()})
-    check_generator(generator, export=export)
-    assert generator.generation.end == 2
-    assert generator.generation.sampling == GREEDY or written == "reply"
+    config = {"written": written, "architecture": architecture, "context": 32, "net": NET}
+    generator = build_writer(config, {"tokenizer.json": tokenizer.to_json()})
+    net = generator.eval().net
+
+    def answered(source, answer):
+        return net(source, torch.cat([torch.full((1, 1), 2), answer], 1))[:, -1]
+
+    check_generator(generator, answered if architecture == "pointer-generator" else None, export=export)
+    spec = generator.generation
+    assert (spec.end, spec.block, spec.answers) == (2, 32, architecture == "pointer-generator")
+    assert spec.sampling == GREEDY or written == "reply"
+
+
+def test_a_run_from_before_there_was_a_choice_of_architectures_is_a_gpt():
+    tokenizer = train_tokenizer([Row("a text", summary="short")], "summary", 262)
+    config = {"written": "summary", "context": 32, "net": {k: v for k, v in NET.items() if k != "decoder_depth"}}
+    assert isinstance(build_writer(config, {"tokenizer.json": tokenizer.to_json()}).net, GPT)
 
 
 def test_a_service_makes_the_prompts_that_the_model_was_trained_on(trained):
@@ -91,7 +106,7 @@ def test_a_service_makes_the_prompts_that_the_model_was_trained_on(trained):
         row = Row("a text", "why")
         messages = [("user", row.text), ("user", row.question)] if kind == "answer" else [("user", row.text)]
         assert template.prompt(messages) == FORMS[kind].prompt(row)
-    assert FORMS["answer"].prompt(row) == "a text\nwhy\nAnswer:"
+    assert FORMS["answer"].prompt(row) == " a text\n why\nAnswer:"
     assert FORMS["reply"].prompt(row) == "user: a text\nassistant:"
 
 
@@ -110,15 +125,18 @@ def test_rotary_positions_continue_in_a_cache_and_know_nothing_of_padding():
     assert (net(before)[0, -1] - net(after)[0, -1]).abs().max() > 1e-3
 
 
-def test_what_the_likeliest_tokens_say_in_training_is_what_is_written():
-    rows = [Row(f"text {i}", summary=f"it is {i}") for i in range(8)]
+@pytest.mark.parametrize("architecture", ["gpt", "pointer-generator"])
+def test_what_the_likeliest_tokens_say_in_training_is_what_is_written(architecture):
+    rows = [Row(f"text {i}" * (1 + i % 3), summary=f"it is {i}" * (1 + i % 2)) for i in range(8)]
     tokenizer = train_tokenizer(rows, "summary", 300)
     dataset, _ = writing_dataset(rows, tokenizer, "summary", 64)
     torch.manual_seed(0)
-    net = GPT(len(tokenizer), context=64, depth=1, embed_dim=16, num_heads=2)
-    task = Writing(net, lr=0.02, weight_decay=0.0, text_weight=0.0)
+    net: Any = new_net({"written": "summary", "architecture": architecture, "context": 64, "net": NET}, tokenizer)
+    task = PointerWriting(net, lr=0.02, weight_decay=0.0)
+    if architecture == "gpt":
+        task = GPTWriting(net, lr=0.02, weight_decay=0.0, text_weight=0.0)
     optimizer = task.optimizer("model")
-    for _ in range(60):
+    for _ in range(30):
         optimizer.zero_grad()
         task.loss("train", dataset.tensors).loss.backward()
         optimizer.step()
@@ -133,6 +151,19 @@ def test_what_the_likeliest_tokens_say_in_training_is_what_is_written():
     assert exact[1] == 8
 
 
+def test_rows_are_divided_into_prompts_and_answers():
+    batch = {
+        "tokens": torch.tensor([[5, 6, 7, 8, 2], [5, 9, 2, 0, 0]]),
+        "tokens_length": torch.tensor([5, 3]),
+        "prompt_length": torch.tensor([2, 1]),
+    }
+    prompt, read, target, written = divided(batch)
+    assert prompt.tolist() == [[5, 6], [5, 0]]
+    assert target.tolist() == [[7, 8, 2], [9, 2, 0]]
+    assert torch.equal(read, prompt > 0)
+    assert torch.equal(written, target > 0)
+
+
 def test_tokens_of_the_prompt_count_as_much_as_is_said():
     rows = [Row("some text", summary="a b")]
     tokenizer = train_tokenizer(rows, "summary", 262)
@@ -140,7 +171,7 @@ def test_tokens_of_the_prompt_count_as_much_as_is_said():
     net = GPT(len(tokenizer), context=64, depth=1, embed_dim=8, num_heads=2).eval()
     losses = {}
     for weight in (0.0, 0.5):
-        out = Writing(net, lr=1.0, weight_decay=0.0, text_weight=weight).loss("train", batch)
+        out = GPTWriting(net, lr=1.0, weight_decay=0.0, text_weight=weight).loss("train", batch)
         losses[weight] = float(out.weight)
     written = int(batch["tokens_length"][0] - batch["prompt_length"][0])
     assert losses[0.0] == written == 5  # " a b<end>", by bytes

@@ -58,6 +58,14 @@ class SpanConfig(Config):
 
 
 @dataclass(frozen=True)
+class WritingNetConfig(NetConfig):
+    """The net."""
+
+    decoder_depth: Count = 1
+    """Blocks that write, of a pointer-generator; `depth` are those that read."""
+
+
+@dataclass(frozen=True)
 class WritingConfig(Config):
     """Answers or summaries that are written."""
 
@@ -72,19 +80,21 @@ class WritingConfig(Config):
     loader: TextConfig = field(default_factory=TextConfig)
     written: Literal["answer", "summary", "reply"] = "summary"
     """What the model writes."""
+    architecture: Literal["pointer-generator", "gpt"] = "pointer-generator"
+    """A net that can copy out of the text, or a GPT, which has to learn how."""
     vocabulary: Vocabulary = 768
     """Most different byte pairs, which are parts of words."""
     context: Annotated[int, *limited(16)] = 256
     """Most tokens of a text, a question and what is written together; longer texts are left out of training."""
     text_weight: Share = 0.2
-    """Weight of a token of the text in training, beside 1 of a token that is to be written."""
+    """Weight of a token of the text in a GPT's training, beside 1 of a token that is to be written."""
     weight_decay: Amount = 0.01
     """Decoupled weight decay, not applied to biases and norms."""
     valid_fraction: Share = 0.05
     """Share of the training texts held out to select the best state."""
     most_written: Count = 1000
     """Most test texts for which answers, summaries or replies are written and scored."""
-    net: NetConfig = field(default_factory=NetConfig)
+    net: WritingNetConfig = field(default_factory=WritingNetConfig)
 
 
 @dataclass(frozen=True)
@@ -98,5 +108,7 @@ class ChatConfig(WritingConfig):
     """Where the data come from: conversations, or jsonl:PATH, a file with a text and the reply to it in each line."""
     written: Literal["answer", "summary", "reply"] = "reply"
     """What the model writes."""
+    architecture: Literal["pointer-generator", "gpt"] = "gpt"
+    """A reply has few words of its message, so a pointer-generator has no use here."""
     found_share: Annotated[float, *limited(0, 1, above=True)] = 0.95
     """Share of reworded training messages that must still get a reply that is found, and not written."""

@@ -1,6 +1,6 @@
 """The recipes of answering. Their docstrings are what `list` prints."""
 
-from torchworks.seq_models.answering.config import ChatConfig, NetConfig, SpanConfig, WritingConfig
+from torchworks.seq_models.answering.config import ChatConfig, NetConfig, SpanConfig, WritingConfig, WritingNetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -24,36 +24,39 @@ def answer() -> SpanConfig:
 
 
 def answer_generated() -> WritingConfig:
-    """Answers to questions about a text, written by a GPT.
+    """Answers to questions about a text, written by a pointer-generator.
 
     seq-models train answer-generated
 
-    Not measured to its end, and not seen to learn: after 1,000 of its 2,000 steps 22 % of the validation answers were
-    right, which is what "not in the text" alone reaches. Use `answer`.
+    Facts, 1,000 test questions about people and towns that training has not, a quarter of them without an answer;
+    seed 0 alone: exact match 99.4 %, 99.2 % of what is not in the text recognized; a search for words with patterns of
+    values 52.4 %, always "not in the text" 24.3 %, the first sentence 0.0 %; 241 s of CPU time (torch 2.14.1, one core
+    of an AMD EPYC, Zen 2).
     """
     return WritingConfig(
         recipe="answer-generated",
         written="answer",
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=2000, batch_size=16, eval_every=250, clip=1.0),
-        net=NetConfig(drop_rate=0.0),
+        trainer=TrainerConfig(steps=1000, batch_size=32, eval_every=200, clip=1.0),
+        net=WritingNetConfig(drop_rate=0.0),
     )
 
 
 def summarise() -> WritingConfig:
-    """Summaries of a text's extreme values, written by a GPT.
+    """Summaries of a text's extreme values, written by a pointer-generator.
 
     seq-models train summarise
 
-    Not measured to its end, and not seen to learn: after 200 steps it wrote sentences of the right form with names that
-    the text has not. Baselines: ROUGE-L of the sentences with extreme numbers 34.9 %, of the first sentence 20.2 %.
+    Not measured to its end: in a trial of the same net, 94.9 % of held-out summaries of training texts were right as a
+    whole after 700 of its 1,000 steps. Baselines on the test part: ROUGE-L of the sentences with extreme numbers
+    34.9 %, of the first sentence 20.2 %.
     """
     return WritingConfig(
         recipe="summarise",
         written="summary",
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=2000, batch_size=16, eval_every=250, clip=1.0),
-        net=NetConfig(drop_rate=0.0),
+        trainer=TrainerConfig(steps=1000, batch_size=32, eval_every=200, clip=1.0),
+        net=WritingNetConfig(drop_rate=0.0),
     )
 
 
@@ -74,5 +77,5 @@ def chat() -> ChatConfig:
         valid_fraction=0.1,
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
         trainer=TrainerConfig(steps=300, batch_size=16, eval_every=50, clip=1.0),
-        net=NetConfig(depth=2, drop_rate=0.2),
+        net=WritingNetConfig(depth=2, drop_rate=0.2),
     )

@@ -21,7 +21,7 @@ from torchworks.seq_models.answering.writing_data import (
     written_texts,
 )
 from torchworks.seq_models.answering.writing_predictor import TOKENIZER, new_net
-from torchworks.seq_models.answering.writing_task import Writing
+from torchworks.seq_models.answering.writing_task import GPTWriting, PointerWriting, Writing
 from torchworks.seq_models.data.questions import NOT_IN_TEXT, Row, rows_of
 from torchworks.seq_models.language.text import write
 from torchworks.shared.data import Field, LoaderFactory, Schema, Source, TensorDataset, held_out, open_source
@@ -73,15 +73,18 @@ def writing_experiment(
 ) -> Experiment:
     """The experiment; the saved model has further `files` and `options`."""
     tokenizer = parts.tokenizer
-    net = new_net(dataclasses.asdict(config.net), len(tokenizer), config.context)
+    made = {
+        "written": config.written,
+        "architecture": config.architecture,
+        "context": config.context,
+        "net": dataclasses.asdict(config.net),
+    }
+    net = new_net(made, tokenizer)
     (train, _), (valid, shown), (test, test_rows) = (
         writing_dataset(rows, tokenizer, config.written, config.context)
         for rows in (parts.train, parts.valid or parts.train, parts.test)
     )
-    task = Writing(
-        net, lr=config.optim.lr, weight_decay=config.weight_decay, text_weight=config.text_weight,
-        sample=lambda net: _sample(net, shown[0], config, tokenizer),
-    )  # fmt: skip
+    task = _task(config, net, lambda net: _sample(net, shown[0], config, tokenizer))
     if not parts.valid:
         task.watch = None  # nothing to select by, so the last state is kept
     elif config.written == "reply":
@@ -89,12 +92,7 @@ def writing_experiment(
     loaders = LoaderFactory(config, device, evaluation_batch=64)
     model = TrainedModel(
         builder=builder,
-        config={
-            "written": config.written,
-            "context": config.context,
-            "net": dataclasses.asdict(config.net),
-            **(options or {}),
-        },
+        config={**made, **(options or {})},
         net=net,
         test=prompts_of(test, config.context, len(tokenizer)),
         inputs={"text": "tokens", "length": "length"},
@@ -113,6 +111,13 @@ def writing_experiment(
             **baselines(test_rows[: config.most_written]),
         },
     )
+
+
+def _task(config: WritingConfig, net: nn.Module, sample: Callable[[nn.Module], str]) -> Writing:
+    options = {"lr": config.optim.lr, "weight_decay": config.weight_decay, "sample": sample}
+    if config.architecture == "gpt":
+        return GPTWriting(net, text_weight=config.text_weight, **options)
+    return PointerWriting(net, **options)
 
 
 def _compared(written: str) -> Callable[[Sequence[Row]], dict[str, float]]:

@@ -1,11 +1,11 @@
 """Prompts of the models that write, and rows of tokens of prompt and what is to be written.
 
-    Votaki paid 52 euros. …                 Votaki paid 52 euros. …          user: Are you a robot?
-    How much did Votaki pay?                Summary: …                       assistant: …
+     Votaki paid 52 euros. …                Votaki paid 52 euros. …          user: Are you a robot?
+     How much did Votaki pay?              Summary: …                        assistant: …
     Answer: 52
 
-What is written ends with the token `<end>`. It begins with a space, so that its words have the tokens that they have in
-the text.
+What is written ends with the token `<end>`. It begins with a space, and so do text and question, so that a word has the
+same tokens wherever it stands.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +37,8 @@ class Form:
 
 
 FORMS: dict[str, Form] = {
-    "answer": Form(("text", "question"), ChatTemplate("{content}\n", "Answer:", ("\n",))),
-    "summary": Form(("text",), ChatTemplate("{content}\n", "Summary:", ("\n",))),
+    "answer": Form(("text", "question"), ChatTemplate(" {content}\n", "Answer:", ("\n",))),
+    "summary": Form(("text",), ChatTemplate(" {content}\n", "Summary:", ("\n",))),
     "reply": Form(("text",), ChatTemplate()),
 }
 

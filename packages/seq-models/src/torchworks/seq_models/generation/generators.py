@@ -14,7 +14,7 @@ Shape letters: N rows, T new tokens, P earlier tokens, L depth of the decoder, h
 of a state, A attention_dim.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch import Tensor
 from torchworks.seq_models.models.attention import ConcatenatedCache
 from torchworks.seq_models.models.encoder_decoder import EncoderDecoder
 from torchworks.seq_models.models.gpt import GPT
+from torchworks.seq_models.models.pointer_generator import PointerGenerator
 from torchworks.seq_models.models.recurrent_lm import RecurrentLM
 from torchworks.seq_models.models.seq2seq import AttentionSeq2Seq
 from torchworks.shared.models.generation import GenerationSpec, StateSpec
@@ -71,6 +72,42 @@ def recurrent_generator(net: RecurrentLM, **options: Any) -> RecurrentGenerator:
 # ------------------------------------------------------------------------------------------ encoder–decoders
 
 
+class Step(NamedTuple):
+    """What a call of an encoder–decoder reads and looks at, in rows that read their source and rows at an answer's
+    token. Of places, those in the state come first, then the T new ones."""
+
+    at_source: Tensor
+    """Which rows read their source, (N,)."""
+    new_real: Tensor
+    """Which new tokens are of a source, (N, T)."""
+    source_real: Tensor
+    """Which places are of the source, (N, P + T)."""
+    answer_real: Tensor
+    """Of `begin`, places in the state, and the newest token: which are of the answer, (N, 1 + P + 1)."""
+    newest: Tensor
+    """The answer's newest token, (N, 1)."""
+
+    @classmethod
+    def of(cls, begin: int, tokens: Tensor, length: Tensor, past_length: Tensor, source_length: Tensor, places: int):
+        reads, real = past_length == 0, first(length, tokens.shape[1])
+        of_source = first(source_length, places)
+        return cls(
+            at_source=reads,
+            new_real=real,
+            source_real=torch.cat([of_source, real & reads[:, None]], 1),
+            answer_real=torch.cat(
+                [~reads[:, None], first(past_length, places) & ~of_source, torch.ones_like(reads)[:, None]], 1
+            ),
+            newest=torch.where(reads, begin, tokens[:, 0])[:, None],
+        )
+
+    def kept(self, source: Tensor, layers: list[ConcatenatedCache], begun: Tensor) -> tuple[Tensor, Tensor]:
+        """What is new in `past`, (N, L, 2, h, T, d), and `begun`: of the `source`, or of the newest token."""
+        newest = torch.stack([layer.past[:, :, :, -1] for layer in layers], 1)  # (N, L, 2, h, d)
+        reads = self.at_source[:, None, None, None, None]
+        return torch.where(reads[..., None], source, newest[:, :, :, :, None]), torch.where(reads, newest, begun)
+
+
 class EncoderDecoderGenerator(Generator):
     """A `Transformer` or `T5`. The growing state `past` (N, L, 2, h, P, d) holds the decoder's keys and values: of the
     source, then of the answer's tokens. Those of the token `begin` are `begun` (N, L, 2, h, d)."""
@@ -79,23 +116,45 @@ class EncoderDecoderGenerator(Generator):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         tokens, length, past_length, past, begun, source_length = inputs
-        reads, real = past_length == 0, first(length, tokens.shape[1])
-        source = self.net.read(tokens, real)  # (N, L, 2, h, T, d)
-        source_real = torch.cat([first(source_length, past.shape[4]), real & reads[:, None]], 1)
-        answered = first(past_length, past.shape[4]) & ~first(source_length, past.shape[4])
-        self_real = torch.cat([~reads[:, None], answered, torch.ones_like(reads)[:, None]], 1)
+        places = past.shape[4]
+        step = Step.of(self.net.begin, tokens, length, past_length, source_length, places)
+        source = self.net.read(tokens, step.new_real)  # (N, L, 2, h, T, d)
         layers = [ConcatenatedCache(each) for each in torch.cat([begun[:, :, :, :, None], past], 4).unbind(1)]
-        token = torch.where(reads, self.net.begin, tokens[:, 0])[:, None]
         hidden = self.net.decode(
-            token, torch.cat([past, source], 4), source_real, self_real, layers, past.shape[4] + 1
+            step.newest, torch.cat([past, source], 4), step.source_real, step.answer_real, layers, places + 1
         )  # (N, 1, E)
-        newest = torch.stack([layer.past[:, :, :, -1] for layer in layers], 1)  # (N, L, 2, h, d)
-        at_source = reads[:, None, None, None, None]
         return (
             self.net.logits(hidden[:, 0]),
-            torch.where(at_source[..., None], source, newest[:, :, :, :, None]),
-            torch.where(at_source, newest, begun),
-            torch.where(reads, length, source_length),
+            *step.kept(source, layers, begun),
+            torch.where(step.at_source, length, source_length),
+        )
+
+
+class PointerGeneratorGenerator(Generator):
+    """A `PointerGenerator`. The growing states `memory` (N, P, E) and `source` (N, P) are what the net points into:
+    what its encoder makes of the source, and the source's tokens. The others are an encoder–decoder's."""
+
+    net: PointerGenerator
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        tokens, length, past_length, past, begun, source_length, memory, source = inputs
+        places = past.shape[4]
+        step = Step.of(self.net.begin, tokens, length, past_length, source_length, places)
+        new_memory = self.net.encode(tokens, step.new_real)  # (N, T, E)
+        keys_values = self.net.decoder.read(new_memory)
+        layers = [ConcatenatedCache(each) for each in torch.cat([begun[:, :, :, :, None], past], 4).unbind(1)]
+        decoded = self.net.decode(
+            step.newest, torch.cat([past, keys_values], 4), step.source_real, step.answer_real, layers, places + 1
+        )
+        logits = self.net.log_probabilities(
+            *decoded, torch.cat([memory, new_memory], 1), torch.cat([source, tokens], 1), step.source_real
+        )
+        return (
+            logits[:, 0],
+            *step.kept(keys_values, layers, begun),
+            torch.where(step.at_source, length, source_length),
+            new_memory,
+            torch.where(step.new_real, tokens, 0),
         )
 
 
@@ -133,6 +192,16 @@ def encoder_decoder_generator(net: EncoderDecoder, **options: Any) -> EncoderDec
     begun = StateSpec("begun", ("N", depth, 2, heads, channels))
     spec = GenerationSpec((past, begun, SOURCE_LENGTH), answers=True, **options)
     return EncoderDecoderGenerator(net, spec, vocabulary=net.vocabulary)
+
+
+def pointer_generator(net: PointerGenerator, **options: Any) -> PointerGeneratorGenerator:
+    """`options` are those of `GenerationSpec`, such as `block`, the most tokens of a source, and `end`."""
+    depth, heads, channels = net.cache_shape
+    past = StateSpec("past", ("N", depth, 2, heads, "P", channels))
+    begun = StateSpec("begun", ("N", depth, 2, heads, channels))
+    memory, source = StateSpec("memory", ("N", "P", heads * channels)), StateSpec("source", ("N", "P"), "int64")
+    spec = GenerationSpec((past, begun, SOURCE_LENGTH, memory, source), answers=True, **options)
+    return PointerGeneratorGenerator(net, spec, vocabulary=net.vocabulary)
 
 
 def attention_generator(net: AttentionSeq2Seq, **options: Any) -> AttentionGenerator:
