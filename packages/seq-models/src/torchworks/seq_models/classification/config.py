@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, TextConfig
 
-Architecture = Literal["cnn", "lstm", "gru", "transformer", "bert"]
+Architecture = Literal["cnn", "lstm", "gru", "transformer", "bert", "sentence-bert"]
 Splitting = Literal["words", "characters", "bytes", "wordpiece"]
 
 
@@ -17,7 +17,8 @@ class NetConfig(Limited):
 
     architecture: Architecture = "cnn"
     """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions. transformer: an encoder, and
-    the mean of its tokens. bert: an encoder that reads [CLS], for --tokenizer wordpiece."""
+    the mean of its tokens. bert, sentence-bert: BERT, judged by [CLS] or by the mean of its tokens, for --tokenizer
+    wordpiece."""
     embed_dim: Count = 64
     """Size of a token's embedding."""
     filters: Count = 64
@@ -31,9 +32,9 @@ class NetConfig(Limited):
     depth: Count = 1
     """Layers (all but cnn)."""
     num_heads: Count = 4
-    """Heads of attention (transformer, bert); they share embed_dim."""
+    """Heads of attention (transformer, bert, sentence-bert); they share embed_dim."""
     ff_dim: Count = 256
-    """Width of each layer's two-layer net (transformer, bert)."""
+    """Width of each layer's two-layer net (transformer, bert, sentence-bert)."""
     drop_rate: Share = 0.5
     """Dropout before the classifier; in an encoder, also within its layers."""
 
@@ -45,10 +46,10 @@ class ClassifierConfig(Config):
     package: ClassVar[str] = "seq-models"
     build: ClassVar[str] = "torchworks.seq_models.classification.build:build"
     convolutional: ClassVar[bool] = False  # convolutions along a text gain nothing by bf16 on a CPU
-    known_data: ClassVar[str] = "reviews, spam, languages or csv:PATH"
+    known_data: ClassVar[str] = "reviews, spam, languages, topics or csv:PATH"
 
     data: str = "reviews"
-    """Where the data come from: reviews, spam, languages, or csv:PATH, a .csv, .tsv or .jsonl file with text,
+    """Where the data come from: reviews, spam, languages, topics, or csv:PATH, a .csv, .tsv or .jsonl file with text,
     label and perhaps split."""
     loader: TextConfig = field(default_factory=TextConfig)
     tokenizer: Splitting = "words"
@@ -65,4 +66,10 @@ class ClassifierConfig(Config):
     valid_fraction: Share = 0.1
     """Share of the training texts held out to select the best state and to calibrate the probabilities; 0 keeps the
     last state and trains on all."""
+    pretrained: Literal["none", "minilm"] = "none"
+    """Begin with published weights: minilm, all-MiniLM-L6-v2, of the extra minilm. The recipe classify-minilm has a net
+    of its sizes, and takes its tokenizer."""
+    frozen: bool = False
+    """Keep the published weights as they are, and train the last layer alone: the vectors of all texts are computed
+    once."""
     net: NetConfig = field(default_factory=NetConfig)

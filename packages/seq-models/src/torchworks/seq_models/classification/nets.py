@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from torchworks.seq_models.models.bert import BERTForClassification
 from torchworks.seq_models.models.recurrent_classifier import RecurrentClassifier
+from torchworks.seq_models.models.sentence_bert import SentenceBERTClassifier
 from torchworks.seq_models.models.text_cnn import TextCNN
 from torchworks.seq_models.models.transformer_classifier import TransformerClassifier
 from torchworks.shared.config import UserError
@@ -17,6 +18,7 @@ OPTIONS = {
     "gru": ("embed_dim", "hidden_dim", "depth", "pooling", "drop_rate"),
     "transformer": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
     "bert": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
+    "sentence-bert": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
 }
 """The fields of `NetConfig` that each architecture uses."""
 
@@ -45,5 +47,7 @@ def new_net(options: Mapping[str, Any], vocabulary: int, num_classes: int, longe
             return RecurrentClassifier(vocabulary, num_classes, kind=architecture, **given)
         case "transformer":
             return TransformerClassifier(vocabulary, num_classes, **given)
+        case "sentence-bert":
+            return SentenceBERTClassifier(vocabulary, num_classes, longest=longest, **given)
         case _:
             return TextBERT(vocabulary, num_classes, longest=longest, **given)

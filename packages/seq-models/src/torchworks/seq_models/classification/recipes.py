@@ -1,5 +1,7 @@
 """The recipes of classification. Their docstrings are what `list` prints."""
 
+import dataclasses
+
 from torchworks.seq_models.classification.config import ClassifierConfig, NetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
@@ -71,3 +73,67 @@ def classify_languages() -> ClassifierConfig:
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
         trainer=TrainerConfig(steps=2000, batch_size=64, eval_every=500),
     )
+
+
+def classify_transformer() -> ClassifierConfig:
+    """The same reviews, by a Transformer's encoder.
+
+    seq-models train classify-transformer
+    """
+    return ClassifierConfig(
+        recipe="classify-transformer",
+        net=NetConfig(architecture="transformer", depth=2, drop_rate=0.0),
+        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250),
+    )
+
+
+def classify_topics() -> ClassifierConfig:
+    """The topic of what somebody says in a conversation, of 12, by words.
+
+    seq-models train classify-topics
+    """
+    return ClassifierConfig(
+        recipe="classify-topics",
+        data="topics",
+        net=NetConfig(widths=(1, 2, 3)),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=300, batch_size=32, eval_every=50),
+    )
+
+
+def classify_minilm() -> ClassifierConfig:
+    """The same topics, by a BERT with published weights, all of which go on learning. Needs the extra minilm.
+
+    seq-models train classify-minilm
+    """
+    return ClassifierConfig(
+        recipe="classify-minilm",
+        data="topics",
+        tokenizer="wordpiece",
+        longest=128,
+        unknown_rate=0.0,
+        weight_decay=0.01,
+        pretrained="minilm",
+        net=_MINILM,
+        optim=OptimConfig(lr=1e-4, schedule="linear", warmup=20),
+        trainer=TrainerConfig(steps=200, batch_size=32, eval_every=50, clip=1.0),
+    )
+
+
+def classify_minilm_frozen() -> ClassifierConfig:
+    """The same topics, by a linear layer on the vectors that a BERT with published weights makes of texts. Needs the
+    extra minilm.
+
+    seq-models train classify-minilm-frozen
+    """
+    return dataclasses.replace(
+        classify_minilm(),
+        recipe="classify-minilm-frozen",
+        frozen=True,
+        optim=OptimConfig(lr=1e-2, schedule="linear"),
+        trainer=TrainerConfig(steps=500, batch_size=64, eval_every=50),
+    )
+
+
+_MINILM = NetConfig(architecture="sentence-bert", embed_dim=384, depth=6, num_heads=12, ff_dim=1536, drop_rate=0.1)

@@ -17,14 +17,22 @@ PADDING = 0
 
 class Classification(Task):
     """Trains `model`, from tokens (N, T) to logits (N, K), by cross-entropy. In training, each token becomes `unknown`
-    with the probability `unknown_rate`. Scores: accuracy, and the mean negative log-likelihood `nll`."""
+    with the probability `unknown_rate`. Scores: accuracy, and the mean negative log-likelihood `nll`. A model that
+    reads something else than tokens names the `field` of the batches."""
 
     watch, watch_mode = "accuracy", "max"
 
     def __init__(
-        self, model: nn.Module, *, lr: float, weight_decay: float, unknown_rate: float = 0.0, unknown: int = 1
+        self,
+        model: nn.Module,
+        *,
+        lr: float,
+        weight_decay: float,
+        unknown_rate: float = 0.0,
+        unknown: int = 1,
+        field: str = "tokens",
     ):
-        self.model, self.lr, self.weight_decay = model, lr, weight_decay
+        self.model, self.lr, self.weight_decay, self.field = model, lr, weight_decay, field
         self.unknown_rate, self.unknown = unknown_rate, unknown
 
     def nets(self) -> dict[str, nn.Module]:
@@ -34,7 +42,7 @@ class Classification(Task):
         return adamw(parameter_groups(self.model, self.lr, self.weight_decay), lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        logits, labels = self.model(self._with_unknown(batch["tokens"])).float(), batch["label"]
+        logits, labels = self.model(self._with_unknown(batch[self.field])).float(), batch["label"]
         right = (logits.argmax(1) == labels).float().mean()
         return Out(F.cross_entropy(logits, labels), logs={"accuracy": right})
 
@@ -46,7 +54,7 @@ class Classification(Task):
         return tokens.masked_fill(hidden & (tokens != PADDING), self.unknown)
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        logits, labels = self.model(batch["tokens"]).float(), batch["label"]
+        logits, labels = self.model(batch[self.field]).float(), batch["label"]
         right = (logits.argmax(1) == labels).float().sum()
         return {
             "accuracy": (right, len(labels)),
