@@ -7,10 +7,12 @@ import torch.nn.functional as F
 from torchworks.seq_models.models.transformer_classifier import TransformerClassifier
 from torchworks.shared.testing import check_model
 
+KINDS = pytest.mark.parametrize("options", [{}, {"pooling": "max"}, {"positions": "rotary", "pooling": "max"}])
 
-def new_net() -> TransformerClassifier:
+
+def new_net(**options) -> TransformerClassifier:
     torch.manual_seed(0)
-    return TransformerClassifier(20, 3, embed_dim=8, depth=2, num_heads=2, ff_dim=16).eval()
+    return TransformerClassifier(20, 3, embed_dim=8, depth=2, num_heads=2, ff_dim=16, **options).eval()
 
 
 def test_it_keeps_the_models_contract():
@@ -18,13 +20,27 @@ def test_it_keeps_the_models_contract():
     check_model(build, torch.randint(1, 20, (4, 7)), shapes=(4, 3))
 
 
-def test_padding_changes_nothing():
-    net, tokens = new_net(), torch.tensor([[4, 9, 2]])
+def test_rotary_positions_and_the_maximum_keep_it_too():
+    build = lambda: new_net(positions="rotary", pooling="max").train()  # noqa: E731
+    check_model(build, torch.randint(1, 20, (4, 7)), shapes=(4, 3))
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(ValueError, match="positions must be 'sinusoidal' or 'rotary', but it is 'learned'"):
+        TransformerClassifier(20, 3, positions="learned")
+    with pytest.raises(ValueError, match="pooling must be 'mean' or 'max', but it is 'last'"):
+        TransformerClassifier(20, 3, pooling="last")
+
+
+@KINDS
+def test_padding_changes_nothing(options):
+    net, tokens = new_net(**options), torch.tensor([[4, 9, 2]])
     torch.testing.assert_close(net(F.pad(tokens, (0, 5))), net(tokens))
 
 
-def test_a_row_of_padding_alone_gives_numbers():
-    assert new_net()(torch.zeros(2, 4, dtype=torch.int64)).isfinite().all()
+@KINDS
+def test_a_row_of_padding_alone_gives_numbers(options):
+    assert new_net(**options)(torch.zeros(2, 4, dtype=torch.int64)).isfinite().all()
 
 
 def test_the_order_of_words_matters_and_it_is_that_of_the_torch_encoder():

@@ -17,8 +17,8 @@ class NetConfig(Limited):
 
     architecture: Architecture = "cnn"
     """cnn: filters over neighboring tokens (Kim 2014). lstm, gru: read in both directions. transformer: an encoder, and
-    the mean of its tokens. bert, sentence-bert: BERT, judged by [CLS] or by the mean of its tokens, for --tokenizer
-    wordpiece."""
+    the mean or maximum of its tokens. bert, sentence-bert: BERT, judged by [CLS] or by the mean of its tokens, for
+    --tokenizer wordpiece."""
     embed_dim: Count = 64
     """Size of a token's embedding."""
     filters: Count = 64
@@ -28,13 +28,17 @@ class NetConfig(Limited):
     hidden_dim: Count = 64
     """Size of the state in each direction (lstm, gru)."""
     pooling: Literal["last", "max", "mean"] = "last"
-    """What a text is judged by (lstm, gru): the states at its two ends, or the maximum or mean over all places."""
+    """What a text is judged by: the states at its two ends (lstm, gru; in a transformer last is mean), or the maximum
+    or mean over all places."""
     depth: Count = 1
     """Layers (all but cnn)."""
     num_heads: Count = 4
     """Heads of attention (transformer, bert, sentence-bert); they share embed_dim."""
     ff_dim: Count = 256
     """Width of each layer's two-layer net (transformer, bert, sentence-bert)."""
+    positions: Literal["sinusoidal", "rotary"] = "sinusoidal"
+    """How attention knows the order of tokens (transformer): sines of their places are added to them, or it is turned
+    by how far two are apart."""
     drop_rate: Share = 0.5
     """Dropout before the classifier; in an encoder, also within its layers."""
 

@@ -16,7 +16,7 @@ OPTIONS = {
     "cnn": ("embed_dim", "filters", "widths", "drop_rate"),
     "lstm": ("embed_dim", "hidden_dim", "depth", "pooling", "drop_rate"),
     "gru": ("embed_dim", "hidden_dim", "depth", "pooling", "drop_rate"),
-    "transformer": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
+    "transformer": ("embed_dim", "depth", "num_heads", "ff_dim", "positions", "pooling", "drop_rate"),
     "bert": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
     "sentence-bert": ("embed_dim", "depth", "num_heads", "ff_dim", "drop_rate"),
 }
@@ -34,7 +34,9 @@ def new_net(options: Mapping[str, Any], vocabulary: int, num_classes: int, longe
     """The net with `options` of a `NetConfig`, with new weights: tokens (N, T), T ≤ `longest`, padded with 0 → logits
     (N, `num_classes`)."""
     architecture = options["architecture"]
-    given = {name: options[name] for name in OPTIONS[architecture]}
+    given = {name: options[name] for name in OPTIONS[architecture] if name in options}
+    if architecture == "transformer" and given["pooling"] == "last":
+        given["pooling"] = "mean"
     if options["embed_dim"] % options["num_heads"] and "num_heads" in given:
         raise UserError(
             f"--net.num-heads {options['num_heads']} do not divide --net.embed-dim {options['embed_dim']}: each head "

@@ -82,9 +82,10 @@ def classify_transformer() -> ClassifierConfig:
     """
     return ClassifierConfig(
         recipe="classify-transformer",
-        net=NetConfig(architecture="transformer", depth=2, drop_rate=0.0),
-        optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250),
+        unknown_rate=0.02,
+        net=NetConfig(architecture="transformer", depth=2, positions="rotary", pooling="max", drop_rate=0.1),
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250, clip=1.0),
     )
 
 
@@ -131,8 +132,8 @@ def classify_minilm_frozen() -> ClassifierConfig:
         classify_minilm(),
         recipe="classify-minilm-frozen",
         frozen=True,
-        optim=OptimConfig(lr=1e-2, schedule="linear"),
-        trainer=TrainerConfig(steps=500, batch_size=64, eval_every=50),
+        optim=OptimConfig(lr=3e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=300, batch_size=64, eval_every=50),
     )
 
 
