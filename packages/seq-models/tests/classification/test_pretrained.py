@@ -18,8 +18,7 @@ from torchworks.shared.models.predictor import check_golden, load_predictor
 
 PACKAGE = "torchworks.seq_models.models.minilm.PACKAGE"
 FOOD = ("a ripe plum", "fresh bread and butter", "the soup needs salt", "grilled fish", "a bowl of rice", "apple pie")
-TRAVEL = ("the train to Rome", "a ticket for the ferry", "our flight is late", "pack the suitcase", "the hotel by the sea",
-          "rent a car")  # fmt: skip
+TRAVEL = ("the train to Rome", "a ticket for the ferry", "our flight is late", "pack the suitcase", "rent a car")
 
 
 def run(*words: object) -> int:

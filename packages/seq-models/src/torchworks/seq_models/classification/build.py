@@ -53,6 +53,7 @@ def build(config: ClassifierConfig, device: Device) -> Experiment:
     task = Classification(
         trained, lr=config.optim.lr, weight_decay=config.weight_decay, field=field,
         unknown_rate=0.0 if config.frozen else config.unknown_rate, unknown=tokenizer.unknown,
+        longest=config.longest, head_rate=1.0 if config.frozen else config.head_rate,
     )  # fmt: skip
     loaders = LoaderFactory(config, device, evaluation_batch=EVALUATION_BATCH)
     selection = loaders.ordered(valid if config.frozen else by_length(valid))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Count, Limited, Share, TextConfig
+from torchworks.shared.config import Amount, Config, Count, Limited, Positive, Share, TextConfig
 
 Architecture = Literal["cnn", "lstm", "gru", "transformer", "bert", "sentence-bert"]
 Splitting = Literal["words", "characters", "bytes", "wordpiece"]
@@ -76,4 +76,7 @@ class ClassifierConfig(Config):
     frozen: bool = False
     """Keep the published weights as they are, and train the last layer alone: the vectors of all texts are computed
     once."""
+    head_rate: Positive = 1.0
+    """Learning rate of the last layer, as a multiple of --optim.lr: above 1 for published weights, with a last layer
+    that is new."""
     net: NetConfig = field(default_factory=NetConfig)

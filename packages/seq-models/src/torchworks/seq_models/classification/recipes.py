@@ -33,7 +33,7 @@ def classify_lstm() -> ClassifierConfig:
         unknown_rate=0.02,
         net=NetConfig(architecture="lstm", embed_dim=64, hidden_dim=64, drop_rate=0.1),
         optim=OptimConfig(lr=1e-2, schedule="linear", warmup=50),
-        trainer=TrainerConfig(steps=800, batch_size=64, eval_every=200, clip=1.0),
+        trainer=TrainerConfig(steps=1000, batch_size=64, eval_every=200, clip=1.0),
     )
 
 
@@ -83,8 +83,8 @@ def classify_transformer() -> ClassifierConfig:
     return ClassifierConfig(
         recipe="classify-transformer",
         unknown_rate=0.02,
-        net=NetConfig(architecture="transformer", depth=2, positions="rotary", pooling="max", drop_rate=0.1),
-        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=50),
+        net=NetConfig(architecture="transformer", positions="rotary", pooling="max", drop_rate=0.0),
+        optim=OptimConfig(lr=3e-3, schedule="linear", warmup=50),
         trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=250, clip=1.0),
     )
 
@@ -112,13 +112,14 @@ def classify_minilm() -> ClassifierConfig:
         recipe="classify-minilm",
         data="topics",
         tokenizer="wordpiece",
-        longest=128,
+        longest=64,
         unknown_rate=0.0,
         weight_decay=0.01,
         pretrained="minilm",
+        head_rate=30.0,
         net=_MINILM,
         optim=OptimConfig(lr=1e-4, schedule="linear", warmup=20),
-        trainer=TrainerConfig(steps=200, batch_size=32, eval_every=50, clip=1.0),
+        trainer=TrainerConfig(steps=120, batch_size=32, eval_every=30, clip=1.0),
     )
 
 

@@ -30,16 +30,26 @@ class Classification(Task):
         weight_decay: float,
         unknown_rate: float = 0.0,
         unknown: int = 1,
+        longest: int = 256,
         field: str = "tokens",
+        head_rate: float = 1.0,
     ):
         self.model, self.lr, self.weight_decay, self.field = model, lr, weight_decay, field
-        self.unknown_rate, self.unknown = unknown_rate, unknown
+        self.head_rate = head_rate
+        self.unknown_rate, self.unknown, self.longest = unknown_rate, unknown, longest
 
     def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
 
     def optimizer(self, net: str) -> Optimizer:
-        return adamw(parameter_groups(self.model, self.lr, self.weight_decay), lr=self.lr)
+        """AdamW; the last layer, called `classifier`, has `head_rate` times the rate of the others."""
+        head = [value for name, value in self.model.named_parameters() if name.startswith("classifier.")]
+        last = {id(value) for value in head} if self.head_rate != 1 else set()
+        rest = [value for value in self.model.parameters() if id(value) not in last]
+        groups = parameter_groups(rest, self.lr, self.weight_decay)
+        if last:
+            groups += parameter_groups(head, self.lr * self.head_rate, self.weight_decay)
+        return adamw(groups, lr=self.lr)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         logits, labels = self.model(self._with_unknown(batch[self.field])).float(), batch["label"]
@@ -50,7 +60,9 @@ class Classification(Task):
         """Tokens (N, T), some of which are hidden."""
         if not self.unknown_rate:
             return tokens
-        hidden = self.random.uniform(*tokens.shape) < self.unknown_rate
+        rows, length = tokens.shape
+        # as many numbers whatever its batch is padded to: micro-batches and processes share out rows, not numbers
+        hidden = self.random.uniform(rows, max(length, self.longest))[:, :length] < self.unknown_rate
         return tokens.masked_fill(hidden & (tokens != PADDING), self.unknown)
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
