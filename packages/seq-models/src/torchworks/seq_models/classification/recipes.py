@@ -5,6 +5,8 @@ import dataclasses
 from torchworks.seq_models.classification.config import ClassifierConfig, NetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
+_MINILM = NetConfig(architecture="sentence-bert", embed_dim=384, depth=6, num_heads=12, ff_dim=1536, drop_rate=0.1)
+
 
 def classify_text() -> ClassifierConfig:
     """A convolutional classifier of texts, by default of reviews in which the order of words decides.
@@ -27,6 +29,10 @@ def classify_lstm() -> ClassifierConfig:
     """The same reviews, by an LSTM that reads in both directions.
 
     seq-models train classify-lstm
+
+    Three seeds: accuracy 99.9 ± 0.1 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of
+    characters, 50.0 %, NB-LR 52.4 %, majority class 50.0 %; 43 to 46 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-lstm",
@@ -76,9 +82,13 @@ def classify_languages() -> ClassifierConfig:
 
 
 def classify_transformer() -> ClassifierConfig:
-    """The same reviews, by a Transformer's encoder.
+    """The same reviews, by a layer of a Transformer's encoder, with rotary positions, and the maximum over tokens.
 
     seq-models train classify-transformer
+
+    Three seeds: accuracy 99.7 ± 0.3 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of
+    characters, 50.0 %, NB-LR 52.4 %, majority class 50.0 %; 44 to 47 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-transformer",
@@ -93,6 +103,10 @@ def classify_topics() -> ClassifierConfig:
     """The topic of what somebody says in a conversation, of 12, by words.
 
     seq-models train classify-topics
+
+    Three seeds: accuracy 71.3 ± 1.7 % of 268 test texts. The data are few, and simpler methods are better: NB-LR
+    76.5 %, TF-IDF of words with logistic regression 74.3 %, of characters 71.6 %, majority class 39.6 %; 15 s of CPU
+    time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-topics",
@@ -128,6 +142,10 @@ def classify_minilm_frozen() -> ClassifierConfig:
     extra minilm.
 
     seq-models train classify-minilm-frozen
+
+    Three seeds: accuracy 84.6 ± 1.2 % of 268 test texts; NB-LR 76.5 %, TF-IDF of words with logistic regression
+    74.3 %, of characters 71.6 %, majority class 39.6 %; 23 to 24 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC (Zen 2)).
     """
     return dataclasses.replace(
         classify_minilm(),
@@ -136,6 +154,3 @@ def classify_minilm_frozen() -> ClassifierConfig:
         optim=OptimConfig(lr=3e-3, schedule="linear"),
         trainer=TrainerConfig(steps=300, batch_size=64, eval_every=50),
     )
-
-
-_MINILM = NetConfig(architecture="sentence-bert", embed_dim=384, depth=6, num_heads=12, ff_dim=1536, drop_rate=0.1)
