@@ -12,7 +12,9 @@ SMALL = {"longest": 16, "depth": 2, "embed_dim": 16, "num_heads": 2, "ff_dim": 2
 
 
 def new_net() -> SentenceBERTClassifier:
-    return randomize(SentenceBERTClassifier(37, 3, **SMALL)).double().eval()
+    net = SentenceBERTClassifier(37, 3, **SMALL)
+    randomize(net)
+    return net.double().eval()
 
 
 def test_it_keeps_the_models_contract():

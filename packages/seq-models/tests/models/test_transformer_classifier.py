@@ -27,9 +27,9 @@ def test_rotary_positions_and_the_maximum_keep_it_too():
 
 def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match="positions must be 'sinusoidal' or 'rotary', but it is 'learned'"):
-        TransformerClassifier(20, 3, positions="learned")
+        TransformerClassifier(20, 3, positions="learned")  # ty: ignore[invalid-argument-type]
     with pytest.raises(ValueError, match="pooling must be 'mean' or 'max', but it is 'last'"):
-        TransformerClassifier(20, 3, pooling="last")
+        TransformerClassifier(20, 3, pooling="last")  # ty: ignore[invalid-argument-type]
 
 
 @KINDS
@@ -49,6 +49,7 @@ def test_the_order_of_words_matters_and_it_is_that_of_the_torch_encoder():
     layer = torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, "gelu", batch_first=True, norm_first=True)
     theirs = torch.nn.TransformerEncoder(layer, 2, torch.nn.LayerNorm(8), enable_nested_tensor=False).eval()
     theirs.load_state_dict(net.encoder.state_dict())
+    assert net.embedding is not None
     x = net.embedding(tokens, torch.arange(4)[None])
     torch.testing.assert_close(net(tokens), net.classifier(theirs(x).mean(1)), rtol=1e-5, atol=1e-6)
 
