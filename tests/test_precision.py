@@ -54,6 +54,7 @@ SLOW = [
     ("cnn_vision", "style-fast"),
     ("gans", "cgan"),
     ("gans", "cyclegan"),
+    ("seq_models", "classify-minilm"),
     ("seq_models", "code"),
 ]
 """Recipes that take more than 5 seconds in bf16 or fp16 on a CPU that has to imitate it."""

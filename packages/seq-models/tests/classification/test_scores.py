@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from torchworks.seq_models.classification.baselines import LogCountRatio, pipelines
+from torchworks.seq_models.classification.baselines import LogCountRatio, baselines, pipelines
 from torchworks.seq_models.classification.calibration import calibration_error, fitted_temperature
 from torchworks.seq_models.classification.metrics import by_class, confusion, scores, share_interval
 from torchworks.seq_models.classification.telling import most_telling
+from torchworks.shared.data.texts import text_source
 
 PROBABILITY = torch.tensor([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.2, 0.8, 0.0], [0.3, 0.7, 0.0]])
 LABEL = torch.tensor([0, 1, 1, 0])
@@ -76,6 +77,16 @@ def test_baselines_learn_three_classes(name):
     texts = [f"{word} {filler}" for word in ("good", "bad", "fair") for filler in ("day", "book", "film", "soup")] * 3
     labels = [label for label in (0, 1, 2) for _ in range(4)] * 3
     assert pipelines()[name].fit(texts, labels).score(["good tea", "bad tea", "fair tea"], [0, 1, 2]) == 1
+
+
+def test_baselines_have_an_accuracy_and_a_calibration_error_each():
+    train = [(f"{word} {filler}", word) for word in ("good", "bad") for filler in ("day", "book", "film", "soup")] * 3
+    source = text_source("own", "none", train, [("good tea", "good"), ("bad tea", "bad"), ("bad tea", "good")])
+    found = baselines(source.train, source.test)
+    for name in ("tfidf", "tfidf_characters", "nb_lr"):
+        assert found[f"accuracy_{name}"] == pytest.approx(2 / 3)
+        assert 0 < found[f"calibration_error_{name}"] < 1
+    assert found["accuracy_majority_class"] in (pytest.approx(1 / 3), pytest.approx(2 / 3))
 
 
 def test_the_words_that_tell_most_are_means_over_texts_of_a_class():

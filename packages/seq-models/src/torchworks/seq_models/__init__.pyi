@@ -12,6 +12,7 @@ from .models.bert import BERT as BERT
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
+from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq
 from .models.t5 import T5 as T5
 from .models.text_cnn import TextCNN as TextCNN

@@ -8,8 +8,10 @@ from torchworks.seq_models.classification.baselines import baselines
 from torchworks.seq_models.classification.calibration import fitted_temperature
 from torchworks.seq_models.classification.config import ClassifierConfig
 from torchworks.seq_models.classification.nets import new_net
+from torchworks.seq_models.classification.pretrained import as_vectors, check_options, minilm_parts
 from torchworks.seq_models.classification.task import Classification
 from torchworks.seq_models.data.tokens import tokenized
+from torchworks.seq_models.models.sentence_bert import SentenceBERTClassifier
 from torchworks.shared.config import UserError
 from torchworks.shared.data import (
     BucketOrder,
@@ -28,36 +30,56 @@ from torchworks.shared.text import ByteLevelBPE, Characters, Tokenizer, WordPiec
 from torchworks.shared.training.experiment import Experiment
 
 TOKENIZER = "tokenizer.json"
+EVALUATION_BATCH = 64
+"""Texts that are scored together: few, so that a long one has few others padded to its length."""
 
 
 def build(config: ClassifierConfig, device: Device) -> Experiment:
     """A classifier of the classes of a source. Raises `UserError` for data without texts or classes."""
+    check_options(config)
     source = open_source(config.data, config.loader)
     classes = classes_of(source)
     rest, held = held_out(source.train, config.valid_fraction, config.seed)
-    tokenizer = new_tokenizer(config, rest)
-    net = new_net(dataclasses.asdict(config.net), len(tokenizer), len(classes), config.longest)
+    net, tokenizer = _net_and_tokenizer(config, rest, classes)
+    parts = [tokenized(part, tokenizer, config.longest) for part in (rest, held or rest, source.test)]
+    model = _model(config, net, tokenizer, classes, parts[2])
+    trained, field = net, "tokens"
+    if config.frozen:
+        assert isinstance(net, SentenceBERTClassifier)  # check_options
+        trained, field = net.classifier, "vector"
+        few = 4 * config.trainer.batch_size if config.trainer.dry_run else None  # all that a dry run looks at
+        parts = [as_vectors(net, part.subset(range(len(part))[:few]), device.device) for part in parts]
+    train, valid, test = parts
     task = Classification(
-        net, lr=config.optim.lr, weight_decay=config.weight_decay, unknown_rate=config.unknown_rate,
-        unknown=tokenizer.unknown,
+        trained, lr=config.optim.lr, weight_decay=config.weight_decay, field=field,
+        unknown_rate=0.0 if config.frozen else config.unknown_rate, unknown=tokenizer.unknown,
+        longest=config.longest, head_rate=1.0 if config.frozen else config.head_rate,
     )  # fmt: skip
+    loaders = LoaderFactory(config, device, evaluation_batch=EVALUATION_BATCH)
+    selection = loaders.ordered(valid if config.frozen else by_length(valid))
     if held is None:
         task.watch = None  # nothing to select by, so the last state is kept
-    train, valid, test = (tokenized(part, tokenizer, config.longest) for part in (rest, held or rest, source.test))
-    loaders = LoaderFactory(config, device)
-    selection = loaders.ordered(valid)
-    model = _model(config, net, tokenizer, classes, test)
-    if held is not None:
-        model.complete = lambda: {"temperature": fitted_temperature(net, selection)}
+    else:
+        model.complete = lambda: {"temperature": fitted_temperature(trained, selection, field)}
     return Experiment(
         task=task,
-        train=bucketed(loaders, train),
+        train=loaders.training(train) if config.frozen else bucketed(loaders, train),
         select=selection,
-        test=loaders.ordered(test),
+        test=loaders.ordered(test if config.frozen else by_length(test)),
         sources=(source,),
         models=(model,),
         baselines=lambda: baselines(source.train, source.test),
     )
+
+
+def _net_and_tokenizer(
+    config: ClassifierConfig, train: Dataset, classes: tuple[str, ...]
+) -> tuple[nn.Module, Tokenizer]:
+    """Both new, learned from the training texts, or both published."""
+    if config.pretrained == "minilm":
+        return minilm_parts(config, len(classes))
+    tokenizer = new_tokenizer(config, train)
+    return new_net(dataclasses.asdict(config.net), len(tokenizer), len(classes), config.longest), tokenizer
 
 
 def classes_of(source: Source) -> tuple[str, ...]:
@@ -83,7 +105,7 @@ def new_tokenizer(config: ClassifierConfig, train: Dataset) -> Tokenizer:
             tokenizer = ByteLevelBPE.train(texts, size=max(config.vocabulary, 258))
         case "wordpiece":
             tokenizer = WordPiece.train(
-                texts, size=config.vocabulary, add_special_tokens=config.net.architecture == "bert"
+                texts, size=config.vocabulary, add_special_tokens=config.net.architecture in ("bert", "sentence-bert")
             )
     if len(tokenizer) == len(tokenizer.specials):
         raise UserError(
@@ -99,6 +121,12 @@ def bucketed(loaders: LoaderFactory, dataset: TensorDataset) -> Loader:
     place = (config.trainer.batch_size, config.seed, device.rank, device.world)
     order = BucketOrder(len(dataset), *place, lengths=dataset.tensors["tokens_length"])
     return loaders.training(dataset, order=order)
+
+
+def by_length(dataset: TensorDataset) -> TensorDataset:
+    """The same samples, the shortest first: for evaluations, in which texts of about the same length need little
+    padding."""
+    return dataset.subset(dataset.tensors["tokens_length"].argsort(stable=True))
 
 
 def _model(

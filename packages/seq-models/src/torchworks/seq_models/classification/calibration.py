@@ -18,12 +18,12 @@ _TEMPERATURES = torch.logspace(-1, 1, 201)
 
 
 @torch.no_grad()
-def fitted_temperature(net: nn.Module, batches: Iterable[dict[str, Tensor]]) -> float:
+def fitted_temperature(net: nn.Module, batches: Iterable[dict[str, Tensor]], field: str = "tokens") -> float:
     """Of 201 temperatures from 0.1 to 10, the one with the lowest mean negative log-likelihood on `batches`, with the
-    fields tokens (N, T) and label (N,)."""
+    fields `field`, which the net reads, and label (N,)."""
     was_training, device = net.training, next(net.parameters()).device
     net.eval()
-    pairs = [(net(batch["tokens"].to(device)).float().cpu(), batch["label"].cpu()) for batch in batches]
+    pairs = [(net(batch[field].to(device)).float().cpu(), batch["label"].cpu()) for batch in batches]
     net.train(was_training)
     logits, labels = (torch.cat(each) for each in zip(*pairs, strict=True))
     losses = torch.stack([F.cross_entropy(logits / temperature, labels) for temperature in _TEMPERATURES])

@@ -11,6 +11,7 @@ from torchworks.shared.data import pad_to_longest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.text import Tokenizer, from_json
+from torchworks.shared.text.wordpiece import FIRST, LAST
 
 BATCH = 256
 """Texts that are computed together."""
@@ -44,14 +45,19 @@ class Reader:
             self.wrong.append(f"{given.name} {wrong}")
         return None if wrong else ids
 
+    def _of_text(self, ids: list[int]) -> list[int]:
+        """Without the tokens that a BERT has around a text."""
+        around = {self.tokenizer.special(FIRST), self.tokenizer.special(LAST)}
+        return [each for each in ids if each not in around]
+
     def _objection(self, text: str, ids: list[int]) -> str:
         if not text.strip():
             return "is empty"
-        if not ids:
+        if not self._of_text(ids):
             return "has no token"
         if len(ids) > self.most:
             return f"has {len(ids):,} tokens, but the model reads {self.most} at most"
-        if all(each == self.tokenizer.unknown for each in ids):
+        if all(each == self.tokenizer.unknown for each in self._of_text(ids)):
             return f"has nothing that the model knows from its training ('{text.strip()[:40]}')"
         return ""
 

@@ -51,7 +51,7 @@ def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int =
     spans = [share_interval(int(right[i]), int(count[i])) for i in seen]
     above.vlines(centers, *zip(*spans, strict=True), color="tab:blue", alpha=0.4, label="95 % interval")
     above.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
-    above.legend(loc="upper left")
+    above.legend(loc="best")
     below.bar([(i + 0.5) / bins for i in range(bins)], count.tolist(), width=0.9 / bins)
     below.set(xlabel="confidence", ylabel="texts")
     figure.savefig(path, dpi=_DPI)

@@ -7,8 +7,8 @@ log-odds of the predicted class fall without it:
     tell(w) = logit p(class | text) − logit p(class | text without w),        logit p = log p − log(1 − p)
 
 A hidden word is replaced by "\ufffd", as often as it has characters where the tokens are characters: to tokenizers that
-have never seen that sign it is the unknown token, which training has prepared the net for. A word tells nothing by
-itself where two say the same.
+have never seen that sign it is the unknown token, which training has prepared the net for; WordPiece leaves it out. A
+word tells nothing by itself where two say the same.
 """
 
 import re

