@@ -8,7 +8,7 @@ const ENDS = { stop: "it came to its end", length: "it has the length that was a
 
 // The form: a text to go on from, and how.
 export function generationInput(model) {
-  const { prompt, block, max_tokens: tokens, sampling } = model.generation;
+  const { prompt, block, answers, max_tokens: tokens, sampling } = model.generation;
   const text = el("textarea", { class: "text", required: true, onkeydown: (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
   } });
@@ -27,7 +27,7 @@ export function generationInput(model) {
     el("div", { class: "row" }, el("label", {}, "Tokens ", most), el("label", {}, "Temperature ", temperature),
       el("label", {}, "Top p ", topP), el("label", {}, "Seed ", seed)),
     el("div", { class: "row" }, el("button", { class: "main" }, "Write"), el("button", { type: "button", onclick: another }, "Another seed")),
-    hint(`Ctrl+Enter sends it. Temperature 0 takes the likeliest token each time.${block ? ` Text and answer have ${block} tokens at most.` : ""}`),
+    hint(`Ctrl+Enter sends it. Temperature 0 takes the likeliest token each time.${block ? ` It ${answers ? "reads" : "looks back at"} ${block} tokens at most.` : ""}`),
   ];
   const request = async () => {
     const asked = {
