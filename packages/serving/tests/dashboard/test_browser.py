@@ -207,6 +207,23 @@ def test_a_text_is_written_in_a_box_and_sent_by_button_and_by_keyboard(visit, mo
     expect(label(page)).to_be_visible()
 
 
+def test_each_of_several_texts_has_a_box_and_single_numbers_and_long_rows_are_told_apart(visit, models):
+    page = visit(models, "reader")
+    page.get_by_label("The text").fill("cag")
+    page.get_by_label("The question").fill("ca")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer p.text")).to_have_text("ca")
+    expect(page.locator("#answer dl")).to_have_text("number3")
+    expect(page.locator("#answer pre")).to_be_hidden()
+    page.get_by_text("letters: 20 numbers").click()
+    expect(page.locator("#answer pre")).to_contain_text("3,")
+    page.get_by_label("The question").fill("gg")
+    page.get_by_label("The question").press("Control+Enter")
+    expect(page.locator("#answer")).to_contain_text("answer: no text")
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator("#answer p.text")).to_be_visible()
+
+
 def test_a_series_is_pasted_as_a_line_or_a_column(visit, models):
     page = visit(models, "sqrt")
     for root, pasted in ((2, "4, 9"), (4, "16\t9"), (5, "time\n25\n9\n"), (6, "36;9")):
