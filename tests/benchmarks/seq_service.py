@@ -58,7 +58,7 @@ Tables = dict[str, dict[str, Rates]]
 def make_bundle(folder: Path) -> Generator:
     """An untrained GPT in `folder`/bundle: it costs what a trained one costs."""
     torch.manual_seed(0)
-    tokenizer = ByteLevelBPE.train([(HERE / "race.py").read_text()], size=512, specials=("<end>",))
+    tokenizer = ByteLevelBPE.train([(HERE / "race.py").read_text()], size=512, specials=("<pad>", "<unk>", "<end>"))
     files = {"tokenizer.json": tokenizer.to_json()}
     options = {"depth": SIZE.depth, "embed_dim": SIZE.embed_dim, "num_heads": SIZE.num_heads, "drop_rate": 0.0}
     config = {"model": "gpt", "context": CONTEXT, "first": -1, "net": options}
