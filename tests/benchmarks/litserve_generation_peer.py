@@ -42,7 +42,7 @@ class Api(LitAPI):
             yield newest.tolist()
             tokens = newest[:, None]
 
-    def encode_response(self, output_stream: Iterator[list[int]]) -> Iterator[list[dict[str, int]]]:
+    def encode_response(self, output_stream):  # LitServe makes FastAPI's response model of an annotation
         for tokens in output_stream:
             yield [{"token": token} for token in tokens]
 
