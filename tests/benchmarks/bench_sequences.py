@@ -5,8 +5,9 @@
 
 Prints and saves as JSON: recurrent layers beside torch.nn's (recurrent_step.py), greedy generation and training steps
 of a GPT beside transformers' with the same weights (seq_generation.py), training of word vectors beside gensim's
-(word_vectors.py). What a table compares takes turns within one
-process, one thread each (race.py). It ends with the targets and whether they are met; it never fails because of one.
+(word_vectors.py), and a service of a GPT beside LitServe's (seq_service.py). What a table compares takes turns within
+one process, one thread each (race.py); the services are processes of their own and take turns too. It ends with the
+targets and whether they are met; it never fails because of one.
 Let the machine do nothing else meanwhile.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import gpt_speed
 import recurrent_step
+import seq_service
 import torch
 import word_vectors
 from race import Times, in_turns
@@ -45,10 +47,11 @@ def main() -> None:
     texts = gpt_speed.generation(console, steps=64 if given.quick else 256, rounds=3 if given.quick else 7)
     texts |= gpt_speed.training(console, rounds=4 if given.quick else 15)
     vectors = word_vectors.training(console, words=200_000, rounds=3 if given.quick else 9)
-    targets = [as_fast(layers), *gpt_speed.targets(texts), word_vectors.target(vectors)]
+    service = seq_service.throughput(console, steps=64 if given.quick else 256, rounds=3 if given.quick else 7)
+    targets = [as_fast(layers), *gpt_speed.targets(texts), word_vectors.target(vectors), *seq_service.targets(service)]
     print_targets(console, targets)
     seconds = round(time.monotonic() - begun, 1)
-    found = {"recurrent": layers, "gpt": texts, "word_vectors": vectors}
+    found = {"recurrent": layers, "gpt": texts, "word_vectors": vectors, "service": service}
     save(given.out, machine=machine, targets=targets, seconds=seconds, **found)
     console.print(f"{seconds:.0f} s; saved as {given.out}")
 

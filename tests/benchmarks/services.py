@@ -109,6 +109,15 @@ class Service:
         await asyncio.sleep(seconds)
         os.killpg(self.process.pid, signal.SIGCONT)
 
+    def end(self) -> None:
+        """By SIGTERM, and after a while by force."""
+        with suppress(ProcessLookupError):  # it has ended by itself
+            for number in (signal.SIGCONT, signal.SIGTERM):
+                os.killpg(self.process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(15)
+            os.killpg(self.process.pid, signal.SIGKILL)
+
 
 @contextmanager
 def started(
@@ -133,12 +142,7 @@ def started(
         os.killpg(process.pid, signal.SIGSTOP)
         yield service
     finally:
-        with suppress(ProcessLookupError):  # it has ended by itself
-            for number in (signal.SIGCONT, signal.SIGTERM):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            os.killpg(process.pid, signal.SIGKILL)
+        service.end()
 
 
 def free_port() -> int:

@@ -170,11 +170,14 @@ def write(name: str, folder: Path, called: str = "") -> Path:
 
 
 def lone(folder: Path, name: str, prompt: str, count: int) -> list[int]:
-    """The likeliest tokens after a prompt, without a service; up to the end of the text."""
+    """The likeliest tokens after a prompt, without a service; up to the end of the text. One that has more tokens than
+    the model reads is continued from its last half."""
     ids = TOKENIZER.encode(prompt)
-    states, advance, found = RowStates(SPECS[name], 1), advance_of(folder, name), []
+    states, advance, found, block = RowStates(SPECS[name], 1), advance_of(folder, name), [], SPECS[name].block
     tokens = np.array([ids])
     while len(found) < count:
+        if block is not None and states.lengths[0] + tokens.shape[1] > block:
+            states, tokens = RowStates(SPECS[name], 1), np.array([(ids + found)[-(block // 2) :]])
         length = np.array([tokens.shape[1]])
         outputs = advance({"tokens": tokens, "length": length} | states.inputs())
         states.extend(outputs, length)

@@ -17,7 +17,8 @@ TEXT = TensorSpec("text", "text", "int64", ("N", "T"), low=0)
 LENGTH = TensorSpec("length", "features", "int64", ("N",), low=1)
 MOOD = TensorSpec("mood", "label", "float32", ("N", 3), low=0, high=1, labels=MOODS)
 ITEMS = ("hat", "cat", "mat", "rat")
-FILES = {"text": {"tokenizer": "tokenizer.json"}, "said": {"tokenizer": "tokenizer.json"}}
+OURS = {"tokenizer": "tokenizer.json"}
+FILES = {"moods": {"text": OURS, "said": OURS}, "reader": {"text": OURS, "question": OURS, "answer": OURS}}
 
 
 def moods(text: TensorSpec = TEXT) -> Tiny:
@@ -53,6 +54,30 @@ def towers() -> Tiny:
     nodes = [node("Neg", ["image"], ["seen"]), node("Neg", ["caption"], ["read"])]
     golden = {"image": np.ones((2, 2), np.float32), "caption": np.ones((3, 3), np.float32)}
     return Tiny(Signature(inputs, outputs), nodes, {}, golden)
+
+
+def reader() -> Tiny:
+    """text (N, T) and question (N, Q) → the question again where both begin with the same letter, else no text; the
+    number of that letter, 0 if there is none; and the first letter of the text, twenty times."""
+    question = TensorSpec("question", "text", "int64", ("N", "Q"), low=0)
+    outputs = (
+        TensorSpec("letters", "features", "float32", ("N", 20)),
+        TensorSpec("answer", "text", "int64", ("N", "Q")),
+        TensorSpec("number", "features", "int64", ("N",)),
+    )
+    nodes = [
+        node("Slice", ["text", "begin", "along", "along"], ["letter"]),
+        node("Slice", ["question", "begin", "along", "along"], ["asked"]),
+        node("Equal", ["letter", "asked"], ["alike"]),
+        node("Where", ["alike", "question", "nothing"], ["answer"]),
+        node("Where", ["alike", "letter", "nothing"], ["found"]),
+        node("Squeeze", ["found", "along"], ["number"]),
+        node("Cast", ["letter"], ["as_float"], to=Type.FLOAT),
+        node("Expand", ["as_float", "twenty"], ["letters"]),
+    ]
+    golden = {"text": np.array([[2, 3], [4, 4]]), "question": np.array([[2, 4], [3, 4]])}
+    tensors = {"begin": np.array([0]), "along": np.array([1]), "nothing": np.array(0), "twenty": np.array([1, 20])}
+    return Tiny(Signature((TEXT, question), outputs, {"T": LONGEST, "Q": LONGEST}), nodes, tensors, golden)
 
 
 def ranker() -> Tiny:
@@ -95,6 +120,7 @@ TINY = {
     "moods": moods,
     "ids": lambda: moods(TensorSpec("tokens", "tokens", "int64", ("N", "T"), low=0, pad=0)),
     "towers": towers,
+    "reader": reader,
     "ranker": ranker,
     "names": names,
     "painter": painter,
@@ -104,7 +130,7 @@ TINY = {
 def write(name: str, folder: Path) -> Path:
     """The bundle `name`, in a folder to be made."""
     tiny = TINY[name]()
-    preprocessing: dict[str, Any] = FILES if name == "moods" else {}
+    preprocessing: dict[str, Any] = FILES.get(name, {})
     write_tiny(tiny, name, folder, preprocessing)
     if preprocessing:
         (folder / "tokenizer.json").write_bytes(TOKENIZER.to_json())

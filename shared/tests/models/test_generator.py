@@ -158,7 +158,7 @@ def test_a_state_of_another_shape_is_refused(shape):
 def test_an_answer_takes_no_room_from_its_prompt():
     past = (StateSpec("past", ("N", 2, "P", D)),)
     continues, answers = GenerationSpec(past, block=40), GenerationSpec(past, block=40, answers=True)
-    assert (continues.longest_prompt, continues.room(30)) == (39, 10)
+    assert (continues.longest_prompt, continues.room(30)) == (40, 10)
     assert (answers.longest_prompt, answers.room(30)) == (40, None)
     assert (GenerationSpec(past).longest_prompt, GenerationSpec(past).room(30)) == (None, None)
 

@@ -4,198 +4,36 @@ It runs where Playwright and a Chromium are installed; nothing is downloaded.
 """
 
 import base64
-import contextlib
 import io
-import json
 import re
-import shutil
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-
-import numpy as np
-import pytest
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import digit_bundles
-import text_bundles
+import numpy as np
+import pytest
+from pages import MARKS, SECRET, STROKES, ask, choose, draw, drop, expect, label, png, read, service, shown_images
+from PIL import Image
 
-api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None
-)
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the PATH")]
-PATIENCE = 15_000  # milliseconds, of which a machine that does nothing else needs few
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync"]
-SECRET = "a-key-of-some-length"
-STROKES = {  # of a hand, from the upper left corner at (0, 0) to the lower right one at (1, 1)
-    "0": [(0.5, 0.1), (0.3, 0.2), (0.25, 0.5), (0.3, 0.8), (0.5, 0.9), (0.7, 0.8), (0.75, 0.5), (0.7, 0.2), (0.5, 0.1)],
-    "1": [(0.5, 0.1), (0.5, 0.9)],
-    "7": [(0.25, 0.12), (0.75, 0.12), (0.62, 0.4), (0.5, 0.65), (0.42, 0.9)],
-}  # fmt: skip
-expect = api.expect
-expect.set_options(timeout=PATIENCE)
-
-
-# ---- a service and a browser ---------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def service(*words: object, port: int = 0) -> Iterator[SimpleNamespace]:
-    """`serving serve WORDS…` in a process of its own: its `address` and a way to `stop` it."""
-    command = [sys.executable, "-m", "torchworks.serving", "serve", "--port", str(port), *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-
-        def stop() -> None:
-            process.kill()
-            process.wait()
-
-        try:
-            yield SimpleNamespace(address=process.stdout.readline().split()[2], stop=stop)
-        finally:
-            process.kill()
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory) -> Path:
-    return digit_bundles.write_digits("digits", tmp_path_factory.mktemp("digits") / "bundle")
-
-
-@pytest.fixture(scope="module")
-def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
-    """The address of a service with a model of each kind."""
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "token").write_text(SECRET)
-    others = [
-        digit_bundles.write_digits("watched", folder / "watched"),
-        digit_bundles.write_slow("slow", folder / "slow"),
-    ]
-    others += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "towers")]
-    served = [digits, *others, *(bundles / name for name in ("classifier", "generator", "translator", "sqrt"))]
-    with service(*served, "--bundles", bundles, "--admin-token-file", folder / "token") as running:
-        yield running.address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser) -> Iterator[Callable]:
-    """Open the page of a service at a model. In the end nothing may have been asked of any other host, and the browser
-    may have complained of nothing, such as what the content security policy forbids, but of refusals that are `due`."""
-    opened, seen = [], SimpleNamespace(complaints=[], addresses=set(), due=())
-
-    def complain(message):
-        if message.type in ("error", "warning") and not any(status in message.text for status in seen.due):
-            seen.complaints.append(message.text)
-
-    def open_page(address: str, model: str | None = None, *, due: tuple[str, ...] = (), width: int = 1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        context.set_default_timeout(PATIENCE)
-        opened.append(context)
-        seen.due += due
-        page = context.new_page()
-        page.on("console", complain)
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on("request", lambda request: seen.addresses.add(request.url))
-        page.goto(address)
-        if model is not None:
-            choose(page, model)
-        return page
-
-    yield open_page
-    for context in opened:
-        context.close()
-    assert seen.complaints == []
-    assert [url for url in seen.addresses if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
-
-
-def choose(page, model: str) -> None:
-    page.locator("#model").select_option(model)
-    expect(page.locator("#about")).to_have_text(re.compile(f"^{model} "))
-
-
-def draw(page, digit: str) -> None:
-    box = page.locator("canvas").bounding_box()
-    (x, y), *rest = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in STROKES[digit]]
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for place in rest:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
-
-
-def label(page):
-    return page.locator("#answer .winner")
-
-
-def ask(address: str, path: str, body: object, **headers: str) -> dict:
-    request = urllib.request.Request(
-        address + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
-
-
-def read(address: str, path: str) -> dict:
-    with urllib.request.urlopen(address + path, timeout=30) as response:
-        return json.load(response)
-
-
-def png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def shown_images(page) -> list[str]:
-    """The PNG files of the answer, in base64."""
-    return [image.get_attribute("src").partition(",")[2] for image in page.locator(".images img").all()]
-
-
-def drop(page, selector: str, name: str, content: bytes | None) -> None:
-    """Let a file fall onto an element; without `content`, some text."""
-    data = page.evaluate_handle(
-        """([name, content]) => {
-            const data = new DataTransfer();
-            if (content === null) data.setData("text/plain", name);
-            else data.items.add(new File([Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0))], name));
-            return data;
-        }""",
-        [name, None if content is None else base64.b64encode(content).decode()],
-    )
-    for event in ("dragover", "drop"):
-        page.dispatch_event(selector, event, {"dataTransfer": data})
+pytestmark = MARKS
 
 
 # ---- trying a model ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("digit", STROKES)
-def test_a_digit_drawn_with_the_mouse_is_read(visit, models, digit):
+def test_a_digit_drawn_with_the_mouse_is_read(visit, models):
     page = visit(models, "digits")
-    draw(page, digit)
-    expect(label(page)).to_have_text(digit)
-    names, shares = (
-        page.locator(".bars span:not(.number)").all_inner_texts(),
-        page.locator(".bars .number").all_inner_texts(),
-    )
-    assert names[0] == digit
-    assert sorted(names) == list(digit_bundles.DIGITS)
-    assert sum(float(share.removesuffix(" %")) for share in shares) == pytest.approx(100, abs=1)
-    page.get_by_role("button", name="Clear").click()
-    expect(page.locator("#answer")).to_have_text("The answer appears here.")
+    for digit in STROKES:
+        draw(page, digit)
+        expect(label(page)).to_have_text(digit)
+        names, shares = (
+            page.locator(".bars span:not(.number)").all_inner_texts(),
+            page.locator(".bars .number").all_inner_texts(),
+        )
+        assert names[0] == digit
+        assert sorted(names) == list(digit_bundles.DIGITS)
+        assert sum(float(share.removesuffix(" %")) for share in shares) == pytest.approx(100, abs=1)
+        page.get_by_role("button", name="Clear").click()
+        expect(page.locator("#answer")).to_have_text("The answer appears here.")
 
 
 def test_everything_can_be_done_from_the_keyboard_and_one_sees_where_one_is(visit, models):
@@ -369,12 +207,29 @@ def test_a_text_is_written_in_a_box_and_sent_by_button_and_by_keyboard(visit, mo
     expect(label(page)).to_be_visible()
 
 
-@pytest.mark.parametrize("pasted", ["4, 9", "4\t9", "time\n4\n9\n", "4;9"])
-def test_a_series_is_pasted_as_a_line_or_a_column(visit, models, pasted):
-    page = visit(models, "sqrt")
-    page.get_by_label("The series: numbers").fill(pasted)
+def test_each_of_several_texts_has_a_box_and_single_numbers_and_long_rows_are_told_apart(visit, models):
+    page = visit(models, "reader")
+    page.get_by_label("The text").fill("cag")
+    page.get_by_label("The question").fill("ca")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("#answer pre")).to_have_text(re.compile(r"^\[\s+\[\s+2,\s+3\s+\]\s+\]$"))
+    expect(page.locator("#answer p.text")).to_have_text("ca")
+    expect(page.locator("#answer dl")).to_have_text("number3")
+    expect(page.locator("#answer pre")).to_be_hidden()
+    page.get_by_text("letters: 20 numbers").click()
+    expect(page.locator("#answer pre")).to_contain_text("3,")
+    page.get_by_label("The question").fill("gg")
+    page.get_by_label("The question").press("Control+Enter")
+    expect(page.locator("#answer")).to_contain_text("answer: no text")
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator("#answer p.text")).to_be_visible()
+
+
+def test_a_series_is_pasted_as_a_line_or_a_column(visit, models):
+    page = visit(models, "sqrt")
+    for root, pasted in ((2, "4, 9"), (4, "16\t9"), (5, "time\n25\n9\n"), (6, "36;9")):
+        page.get_by_label("The series: numbers").fill(pasted)
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#answer pre")).to_have_text(re.compile(rf"^\[\s+\[\s+{root},\s+3\s+\]\s+\]$"))
 
 
 def test_numbers_come_from_a_file_too_and_what_is_none_is_said(visit, models):
@@ -450,16 +305,15 @@ def test_drift_is_shown_with_its_threshold(visit, models):
     expect(page.locator("#drift tr", has_text="brightness")).to_contain_text("drifted")
 
 
-def test_what_a_visitor_tries_on_the_page_never_counts_for_drift(visit, digits):
-    with service(digits) as running:
-        page = visit(running.address, "digits")
-        example = page.get_by_role("button", name="Use an example")
-        for _ in range(3):
-            example.click()
-            expect(page.locator("#answer .hint")).to_contain_text("here and back")
-        expect(page.locator("#recent tbody tr").first).to_be_visible()
-        assert read(running.address, "/v1/models/digits/drift")["1"]["rows"] == 0
-        expect(page.locator("#drift")).to_contain_text("1797 rows of test data")
+def test_what_a_visitor_tries_on_the_page_never_counts_for_drift(visit, models):
+    page = visit(models, "tried")
+    example = page.get_by_role("button", name="Use an example")
+    for _ in range(3):
+        example.click()
+        expect(page.locator("#answer .hint")).to_contain_text("here and back")
+    expect(page.locator("#recent tbody tr").first).to_be_visible()
+    assert read(models, "/v1/models/tried/drift")["1"]["rows"] == 0
+    expect(page.locator("#drift")).to_contain_text("1797 rows of test data")
 
 
 @pytest.mark.parametrize(("statistic", "width"), [(0.0, "0%"), (0.4, "100%")])
@@ -474,13 +328,12 @@ def test_a_feature_without_a_threshold_has_a_bar_that_fits_its_distance(visit, m
     expect(page.locator("#drift .bar b")).to_have_count(0)
 
 
-def test_a_fresh_page_shows_no_empty_charts(visit, digits):
-    with service(digits) as running:
-        page = visit(running.address, "digits")
-        expect(page.get_by_text("No requests in the last minute.")).to_be_visible()
-        expect(page.locator(".chart:visible")).to_have_count(0)
-        page.get_by_role("button", name="Use an example").click()
-        expect(page.locator(".chart:visible")).to_have_count(2)
+def test_a_fresh_page_shows_no_empty_charts(visit, models):
+    page = visit(models, "fresh")
+    expect(page.get_by_text("No requests in the last minute.")).to_be_visible()
+    expect(page.locator(".chart:visible")).to_have_count(0)
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator(".chart:visible")).to_have_count(2)
 
 
 def test_what_a_proxy_refuses_is_said_with_what_to_do(visit, models):
@@ -505,32 +358,28 @@ def test_versions_and_how_callers_are_split_between_them_are_shown_as_they_chang
     assert wide[0] == pytest.approx(3 * wide[1], rel=0.05)
 
 
-def test_a_key_is_asked_for_kept_in_this_tab_only_and_asked_for_again_when_it_is_wrong(visit, digits, tmp_path):
-    (tmp_path / "key").write_text(SECRET)
-    with service(digits, "--api-key-file", tmp_path / "key") as running:
-        page = visit(running.address, due=("401",))
-        field = page.get_by_label("This service wants an API key")
-        expect(field).to_be_focused()
-        expect(page.get_by_text("The service refuses this key.")).to_be_hidden()
-        field.fill("quite another key")
-        field.press("Enter")
-        expect(page.get_by_text("The service refuses this key.")).to_be_visible()
-        field.fill(SECRET)
-        page.get_by_role("button", name="Use it").click()
-        expect(field).to_be_hidden()
-        draw(page, "7")
-        expect(label(page)).to_have_text("7")
-        kept = page.evaluate(
-            "[sessionStorage.length, sessionStorage.getItem('key'), localStorage.length, document.cookie]"
-        )
-        assert kept == [1, SECRET, 0, ""]
-        assert page.context.cookies() == []
-        assert SECRET not in page.url
-        page.reload()
-        expect(page.locator("canvas")).to_be_visible()
-        again = page.context.new_page()
-        again.goto(running.address)
-        expect(again.get_by_label("This service wants an API key")).to_be_visible()
+def test_a_key_is_asked_for_kept_in_this_tab_only_and_asked_for_again_when_it_is_wrong(visit, keyed):
+    page = visit(keyed, due=("401",))
+    field = page.get_by_label("This service wants an API key")
+    expect(field).to_be_focused()
+    expect(page.get_by_text("The service refuses this key.")).to_be_hidden()
+    field.fill("quite another key")
+    field.press("Enter")
+    expect(page.get_by_text("The service refuses this key.")).to_be_visible()
+    field.fill(SECRET)
+    page.get_by_role("button", name="Use it").click()
+    expect(field).to_be_hidden()
+    draw(page, "7")
+    expect(label(page)).to_have_text("7")
+    kept = page.evaluate("[sessionStorage.length, sessionStorage.getItem('key'), localStorage.length, document.cookie]")
+    assert kept == [1, SECRET, 0, ""]
+    assert page.context.cookies() == []
+    assert SECRET not in page.url
+    page.reload()
+    expect(page.locator("canvas")).to_be_visible()
+    again = page.context.new_page()
+    again.goto(keyed)
+    expect(again.get_by_label("This service wants an API key")).to_be_visible()
 
 
 def test_a_service_that_stops_is_said_to_and_the_page_goes_on_when_it_is_back(visit, digits):
@@ -569,17 +418,15 @@ def test_a_command_of_the_description_is_copied_by_a_button_and_there_is_a_way_b
     expect(page.get_by_role("status")).to_have_text("ready")
 
 
-def test_where_the_key_is_entered_the_commands_are_shown_in_the_page_with_their_buttons(visit, digits, tmp_path):
-    (tmp_path / "key").write_text(SECRET)
-    with service(digits, "--api-key-file", tmp_path / "key") as running:
-        page = visit(running.address, due=("401",))
-        page.get_by_label("This service wants an API key").fill(SECRET)
-        page.get_by_role("button", name="Use it").click()
-        page.get_by_role("link", name="API").click()
-        expect(page.locator("#shown .copy").first).to_be_visible()
-        expect(page.locator("#shown pre").first).to_contain_text("$(cat api-key)")
-        page.get_by_role("button", name="Close").click()
-        expect(page.locator("#shown")).to_be_hidden()
+def test_where_the_key_is_entered_the_commands_are_shown_in_the_page_with_their_buttons(visit, keyed):
+    page = visit(keyed, due=("401",))
+    page.get_by_label("This service wants an API key").fill(SECRET)
+    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("link", name="API").click()
+    expect(page.locator("#shown .copy").first).to_be_visible()
+    expect(page.locator("#shown pre").first).to_contain_text("$(cat api-key)")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#shown")).to_be_hidden()
 
 
 # ---- for everybody -------------------------------------------------------------------------------------------
@@ -641,27 +488,30 @@ def test_all_text_stands_out_from_what_is_behind_it(visit, models, scheme):
         assert [found for found in page.evaluate(CONTRASTS) if found[1] < 4.5] == []
 
 
-@pytest.mark.parametrize("model", ["digits", "generator", "translator", "sqrt"])
-def test_everything_one_can_use_or_look_at_has_a_name_for_those_who_hear_the_page(visit, models, model):
-    page = visit(models, model)
-    page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()
-    expect(page.locator("#answer .hint")).to_contain_text("here and back")
-    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
-    roles = {"button", "link", "textbox", "combobox", "spinbutton", "image", "application", "region", "progressbar"}
-    used = [node for node in tree if not node["ignored"] and node["role"]["value"] in roles]
-    assert len(used) > 10
-    assert [node for node in used if not node.get("name", {}).get("value", "").strip()] == []
+def test_everything_one_can_use_or_look_at_has_a_name_for_those_who_hear_the_page(visit, models):
+    page = visit(models)
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.title()
+    session = page.context.new_cdp_session(page)
+    roles = {"button", "link", "textbox", "combobox", "spinbutton", "image", "application", "region", "progressbar"}
+    for model in ("digits", "generator", "translator", "sqrt"):
+        choose(page, model)
+        page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()
+        expect(page.locator("#answer .hint")).to_contain_text("here and back")
+        tree = session.send("Accessibility.getFullAXTree")["nodes"]
+        used = [node for node in tree if not node["ignored"] and node["role"]["value"] in roles]
+        assert len(used) > 10
+        assert [node for node in used if not node.get("name", {}).get("value", "").strip()] == []
 
 
-@pytest.mark.parametrize("model", ["digits", "generator", "translator", "sqrt", "ranker", "slow"])
-def test_nothing_is_wider_than_a_small_telephone(visit, models, model):
-    page = visit(models, model, width=360, has_touch=True)
-    page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()
-    expect(page.locator("#answer .hint")).to_contain_text("here and back")
-    expect(page.locator("#recent tbody tr").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+def test_nothing_is_wider_than_a_small_telephone(visit, models):
+    page = visit(models, width=360, has_touch=True)
+    for model in ("digits", "generator", "translator", "sqrt", "ranker", "slow"):
+        choose(page, model)
+        page.get_by_role("button", name=re.compile("Use an example|Generate|Send")).click()
+        expect(page.locator("#answer .hint")).to_contain_text("here and back")
+        expect(page.locator("#recent tbody tr").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_on_a_telephone_rows_are_stacked_so_that_verdict_status_and_score_are_seen(visit, models):

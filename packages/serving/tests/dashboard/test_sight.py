@@ -1,35 +1,19 @@
 """What a model sees in a picture, drawn over it on the page: boxes, masks, maps, and a legend that names them."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
+from pages import MARKS, drop, expect, png
+from sight_bundles import picture
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(1, str(Path(__file__).parents[1]))
-
-from sight_bundles import SEEING, picture, write_seeing
-from test_browser import browser, choose, drop, expect, png, pytestmark, service, visit  # noqa: F401
-
-__all__ = ["browser", "pytestmark", "visit"]
-
-
-@pytest.fixture(scope="module")
-def sight(tmp_path_factory) -> Iterator[str]:
-    """The address of a service with all models that see."""
-    folder = tmp_path_factory.mktemp("sight")
-    with service(*(write_seeing(name, folder / name) for name in (*SEEING, "painter"))) as running:
-        yield running.address
+pytestmark = MARKS
 
 
 @pytest.fixture
-def look(visit, sight):
+def look(visit, models):
     """The page of a model to which a picture was given."""
 
     def dropped(model: str, values: np.ndarray, **options):
-        page = visit(sight, model, **options)
+        page = visit(models, model, **options)
         drop(page, ".drop", "a.png", png(values))
         expect(page.locator("#answer .hint", has_text="here and back")).to_be_visible()
         assert "false" not in page.locator("#answer").inner_text()
@@ -126,8 +110,8 @@ def test_everything_of_a_driver_fits_and_can_be_named(look, scheme):
         assert control.evaluate("(control) => control.labels.length") == 1
 
 
-def test_two_pictures_go_in_and_one_comes_out(visit, sight):
-    page = visit(sight, "painter")
+def test_two_pictures_go_in_and_one_comes_out(visit, models):
+    page = visit(models, "painter")
     places = page.locator(".drop")
     expect(places).to_have_count(2)
     drop(page, ".drop >> nth=0", "a.png", png(np.zeros((40, 40, 3), np.uint8)))

@@ -78,6 +78,13 @@ def test_sets_of_labels_are_scored_by_the_mean_roc_auc_of_those_that_occur():
     assert score.value == pytest.approx(np.mean([roc_auc_score(target[:, i], found[:, i]) for i in (0, 1)]), abs=1e-5)
 
 
+def test_places_in_a_text_are_scored_by_rows_in_which_all_of_them_are_right():
+    places = tuple(TensorSpec(name, "features", "int64", ("N",)) for name in ("first", "last"))
+    outputs = {"first": np.array([1, 2, 3, 4]), "last": np.array([2, 2, 9, 4])}
+    right = {"first": np.array([1, 2, 3, 5]), "last": np.array([2, 2, 3, 4])}
+    assert score_of(Signature((ROWS,), places), outputs, samples(4, **right), outputs) == Score("exact match", 0.5, 1)
+
+
 def test_images_are_scored_by_their_mean_absolute_error():
     found = np.full((2, 1, 4, 4), 0.5, np.float32)
     target = np.zeros((2, 1, 4, 4), np.uint8)

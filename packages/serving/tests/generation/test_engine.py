@@ -259,3 +259,31 @@ def test_a_closed_engine_tells_those_who_wait(folder):
             await waiting
 
     asyncio.run(run())
+
+
+def test_texts_that_outgrow_the_model_go_on_from_their_last_half_as_if_alone(folder):
+    """Each crosses the limit at least twice, at a time of its own, and the cost of it is known beforehand."""
+    spec, read = SPECS["grows"], []
+
+    def counting(advance):
+        def counted(arrays):
+            if arrays["tokens"].shape[1] > 1:
+                read.extend(arrays["length"].tolist())
+            return advance(arrays)
+
+        return counted
+
+    prompts, count = ["ab", "bcd", "efg" * 9, "c" * spec.block, "ab" * 30], 2 * spec.block
+    wanted = [lone(folder / "grows", "grows", prompt, count) for prompt in prompts]
+    engine = made(folder, "grows", wrap=counting)
+    read.clear()
+
+    async def run():
+        return await asyncio.gather(*(ids_of(engine, request(prompt, count)) for prompt in prompts))
+
+    assert asyncio.run(run()) == wanted
+    assert all(len(each) == count for each in wanted)
+    assert engine.idle
+    engine.close()
+    again = sum(spec.read_again(len(prompt), count) for prompt in prompts)
+    assert sum(read) == sum(map(len, prompts)) + again > 2 * len(prompts) * spec.kept

@@ -64,14 +64,19 @@ def test_several_texts_of_a_prompt_differ(client):
     assert [text["index"] for text in texts] == [0, 1, 2]
 
 
-def test_a_text_ends_before_a_stop_string_and_at_the_models_longest_text(client, folder):
+def test_a_text_ends_before_a_stop_string(client, folder):
     whole = said(folder, "abc", 20)
     stop = whole[5:7]
     text = client.post(GENERATE, json={"prompt": "abc", "max_tokens": 20, "stop": stop}).json()["texts"][0]
     assert (text["text"], text["finish_reason"]) == (whole[: whole.find(stop)], "stop")
-    full = client.post(GENERATE, json={"prompt": "a" * (BLOCK - 3), "max_tokens": 20}).json()
-    assert full["usage"]["completion_tokens"] == 3
-    assert full["texts"][0]["finish_reason"] == "length"
+
+
+def test_a_text_goes_on_beyond_what_the_model_reads_at_once(client, folder):
+    asked = {"prompts": ["abc", "a" * BLOCK, "e" * (BLOCK - 3)], "max_tokens": 2 * BLOCK}
+    answer = client.post(GENERATE, json=asked).json()
+    assert [text["text"] for text in answer["texts"]] == [said(folder, each, 2 * BLOCK) for each in asked["prompts"]]
+    assert {text["finish_reason"] for text in answer["texts"]} == {"length"}
+    assert answer["usage"]["completion_tokens"] == 3 * 2 * BLOCK
 
 
 def test_token_ids_can_be_the_prompt(client, folder):
@@ -90,7 +95,7 @@ def test_token_ids_can_be_the_prompt(client, folder):
         ({"prompt": ["a"]}, 422, "'prompts' are several"),
         ({"prompt": ""}, 422, "The prompt is empty"),
         ({"prompt": [-1]}, 422, "Token ids must be whole numbers from 0 to"),
-        ({"prompt": "a" * BLOCK}, 422, f"has at least {BLOCK} tokens, but this model reads {BLOCK - 1} at most"),
+        ({"prompt": "a" * (BLOCK + 1)}, 422, f"at least {BLOCK + 1} tokens, but this model reads {BLOCK} at most"),
         ({"prompt": "a", "max_tokens": 0}, 422, "'max_tokens' must be a whole number from 1 to 1024"),
         ({"prompt": "a", "max_tokens": True}, 422, "'max_tokens' must be a whole number"),
         ({"prompt": "a", "temperature": -1}, 422, "temperature must be 0 or more"),

@@ -117,7 +117,7 @@ def test_mistakes_are_errors_as_the_client_knows_them(ai):
     with pytest.raises(openai.BadRequestError) as long:
         ai.completions.create(model="grows", prompt="a" * 500)
     assert long.value.code == "context_length_exceeded"
-    assert "reads 119 at most" in long.value.message
+    assert "reads 120 at most" in long.value.message
     with pytest.raises(openai.BadRequestError, match="does not generate text"):
         ai.chat.completions.create(model="tiny-classifier", messages=[{"role": "user", "content": "a"}])
     with pytest.raises(openai.BadRequestError, match="There is no field 'logprobs'"):

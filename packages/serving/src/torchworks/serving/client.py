@@ -4,6 +4,9 @@
         digits = client.model("classify")
         digits.predict(image=Path("seven.png"))[0].label                    # "7"
         [row.label for row in digits.predict(image=["1.png", "2.png"])]     # one request
+        client.generate("lm", "To be", max_tokens=40).text                  # " or not to be …"
+        for piece in client.stream("lm", "To be", max_tokens=40):           # as it is written
+            print(piece.text, end="")
 
 Inputs are checked against the model's signature before anything is sent. `AsyncClient` has the same methods to await.
 Each call is a plan: a generator that yields what is to be sent, or seconds to wait, and gets what came back. The two
@@ -18,20 +21,50 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, Unpack, overload
 
 import httpx2
 import numpy as np
 from PIL import Image
 
 from torchworks.serving import addresses, output_kinds
+from torchworks.serving.client_error import ServiceError
+from torchworks.serving.client_generation import (
+    Generated,
+    GeneratedText,
+    GenerateOptions,
+    Prompt,
+    TextPiece,
+    body_of,
+    generated_from,
+)
+from torchworks.serving.client_streams import AsyncTextStream, TextStream
 from torchworks.serving.client_stub import stub
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 __all__ = [
-    "AsyncClient", "AsyncModel", "Card", "Classification", "Client", "Detection", "Findings", "Mask", "Model",
-    "Picture", "Prediction", "Ranked", "ServiceError", "Value", "stub",
+    "AsyncClient",
+    "AsyncModel",
+    "AsyncTextStream",
+    "Card",
+    "Classification",
+    "Client",
+    "Detection",
+    "Findings",
+    "GenerateOptions",
+    "Generated",
+    "GeneratedText",
+    "Mask",
+    "Model",
+    "Picture",
+    "Prediction",
+    "Ranked",
+    "ServiceError",
+    "TextPiece",
+    "TextStream",
+    "Value",
+    "stub",
 ]  # fmt: skip
 BUSY = (429, 503)
 FIRST_WAIT = 0.1  # seconds before the second try, if the service names none; it doubles with each try
@@ -44,19 +77,6 @@ Value = Any
 
 Row = TypeVar("Row", covariant=True)
 T = TypeVar("T")
-
-
-class ServiceError(Exception):
-    """The service refused, or did not answer. `status` is that of HTTP, 0 without an answer; `code` is one word such
-    as "too_large", "timeout" or "unreachable"; `request_id` finds the request in the service's log."""
-
-    def __init__(self, status: int, code: str, message: str, request_id: str = ""):
-        super().__init__(message)
-        self.status, self.code, self.message, self.request_id = status, code, message, request_id
-
-    def __str__(self) -> str:
-        number = f", request {self.request_id}" if self.request_id else ""
-        return f"{self.message} ({self.status or 'no answer'} {self.code}{number})"
 
 
 @dataclass(frozen=True)
@@ -145,12 +165,13 @@ class Card:
 
 @dataclass(frozen=True)
 class Call:
-    """A request to send, within `timeout` seconds."""
+    """A request to send, within `timeout` seconds. Of events the answer is left open, to be read as they come."""
 
     method: str
     path: str
     timeout: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
+    events: bool = False
 
 
 Outcome = httpx2.Response | httpx2.HTTPError | None
@@ -180,6 +201,14 @@ class Client:
         """The model `name`: as the service chooses among its versions, or always the given version or alias."""
         return Model(self._carry_out(_card(name, self.timeout)), version, self)
 
+    def generate(self, model: str, prompt: Prompt | Sequence[Prompt], **options: Unpack[GenerateOptions]) -> Generated:
+        """What `model` writes after a prompt, a text or token ids, or after several, as a whole."""
+        return self._carry_out(_generate(model, prompt, options, self.timeout))
+
+    def stream(self, model: str, prompt: Prompt | Sequence[Prompt], **options: Unpack[GenerateOptions]) -> TextStream:
+        """The same piece by piece, as it is written. Closed before its end, the service stops writing."""
+        return TextStream(self._carry_out(_stream(model, prompt, options, self.timeout)))
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
@@ -202,7 +231,11 @@ class Client:
         if not isinstance(step, Call):
             return time.sleep(step)
         try:
-            return self._http.request(step.method, step.path, timeout=step.timeout, **step.options)
+            request = self._http.build_request(step.method, step.path, timeout=step.timeout, **step.options)
+            response = self._http.send(request, stream=step.events)
+            if step.events and not _is_events(response):
+                response.read()
+            return response
         except httpx2.HTTPError as error:
             return error
 
@@ -229,6 +262,18 @@ class AsyncClient:
         """As of `Client`."""
         return AsyncModel(await self._carry_out(_card(name, self.timeout)), version, self)
 
+    async def generate(
+        self, model: str, prompt: Prompt | Sequence[Prompt], **options: Unpack[GenerateOptions]
+    ) -> Generated:
+        """As of `Client`."""
+        return await self._carry_out(_generate(model, prompt, options, self.timeout))
+
+    async def stream(
+        self, model: str, prompt: Prompt | Sequence[Prompt], **options: Unpack[GenerateOptions]
+    ) -> AsyncTextStream:
+        """As of `Client`: `async with await client.stream(…) as pieces`."""
+        return AsyncTextStream(await self._carry_out(_stream(model, prompt, options, self.timeout)))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
@@ -251,7 +296,11 @@ class AsyncClient:
         if not isinstance(step, Call):
             return await asyncio.sleep(step)
         try:
-            return await self._http.request(step.method, step.path, timeout=step.timeout, **step.options)
+            request = self._http.build_request(step.method, step.path, timeout=step.timeout, **step.options)
+            response = await self._http.send(request, stream=step.events)
+            if step.events and not _is_events(response):
+                await response.aread()
+            return response
         except httpx2.HTTPError as error:
             return error
 
@@ -329,18 +378,42 @@ def _card(name: str, timeout: float) -> Plan[Card]:
     )
 
 
+def _generate(
+    model: str, prompt: Prompt | Sequence[Prompt], options: GenerateOptions, timeout: float
+) -> Plan[Generated]:
+    body = {"json": body_of(prompt, options, stream=False)}
+    return generated_from(
+        (yield from _answer(Call("POST", addresses.model(model, None, "generate"), options=body), timeout))
+    )
+
+
+def _stream(
+    model: str, prompt: Prompt | Sequence[Prompt], options: GenerateOptions, timeout: float
+) -> Plan[httpx2.Response]:
+    body = {"json": body_of(prompt, options, stream=True)}
+    call = Call("POST", addresses.model(model, None, "generate"), options=body, events=True)
+    return (yield from _response(call, timeout))
+
+
 def _answer(call: Call, timeout: float) -> Plan[Any]:
-    """The JSON that answers `call`. Repeats it while the service is busy, as long as `timeout` seconds allow."""
+    """The JSON that answers `call`."""
+    return (yield from _response(call, timeout)).json()
+
+
+def _response(call: Call, timeout: float) -> Plan[httpx2.Response]:
+    """The answer to `call`: JSON, or events that are still to be read. Repeats it while the service is busy, as long as
+    `timeout` seconds allow."""
     end, wait = time.monotonic() + timeout, FIRST_WAIT
     while True:
         left = end - time.monotonic()
-        outcome = yield Call(call.method, call.path, left, call.options)
+        outcome = yield Call(call.method, call.path, left, call.options, call.events)
         if isinstance(outcome, httpx2.TimeoutException):
             raise ServiceError(0, "timeout", f"The service did not answer within {timeout:g} s.") from outcome
         if not isinstance(outcome, httpx2.Response):
             raise ServiceError(0, "unreachable", f"The service cannot be reached: {outcome}.") from outcome
-        if outcome.is_success and outcome.headers.get("Content-Type") == "application/json":
-            return outcome.json()
+        kind = outcome.headers.get("Content-Type")
+        if outcome.is_success and (_is_events(outcome) if call.events else kind == "application/json"):
+            return outcome
         pause = _pause(outcome, wait)
         if outcome.status_code not in BUSY or time.monotonic() + pause >= end:
             raise _refusal(outcome)
@@ -363,6 +436,10 @@ def _refusal(response: httpx2.Response) -> ServiceError:
         url = response.request.url
         text = f"{url} answered {response.status_code} {response.reason_phrase}, which is no answer of this service."
         return ServiceError(response.status_code, "unexpected", text, response.headers.get("X-Request-ID", ""))
+
+
+def _is_events(response: httpx2.Response) -> bool:
+    return response.headers.get("Content-Type", "").startswith("text/event-stream")
 
 
 # From values to a request.

@@ -21,6 +21,13 @@ A model may answer its prompts instead of continuing them, as encoder–decoders
 row whose `past_length` is 0 reads its prompt, the source, whole; `logits` are those of the answer's first token. Every
 later call reads one token of the answer, so that `length` is 1.
 
+A text that continues its prompt may outgrow what the model reads (`GenerationSpec.block`). It goes on by one rule
+everywhere: before the token that no longer fits, the state is thrown away and the last half of the text, block // 2
+tokens, is read anew as if it were a prompt; what came before is forgotten. That is the same for learned and for
+rotary positions. To drop the oldest places of a state instead would cost nothing, but a graph takes positions from
+`past_length`, and keys and values that were computed in sight of what was dropped are none that training has shown:
+models go astray once the first tokens leave (Xiao et al. 2023, arXiv:2309.17453, section 3.1).
+
 Shape letters: N rows, T new tokens, P earlier tokens, V tokens of the vocabulary, K steps.
 """
 
@@ -103,8 +110,8 @@ class GenerationSpec:
     tokenizer: str = "tokenizer.json"
     """The file of the tokenizer."""
     block: int | None = None
-    """Most tokens that a text can have, its prompt among them; None if there is no limit. Where texts are answers, most
-    tokens of the prompt alone."""
+    """Most tokens that the model reads, so that a longer text is continued from its last half; None if there is no
+    limit. Where texts are answers, most tokens of the prompt."""
     begin: int | None = None
     """The id that is put before each prompt."""
     end: int | None = None
@@ -131,11 +138,28 @@ class GenerationSpec:
     @property
     def longest_prompt(self) -> int | None:
         """Most tokens of a prompt; None if there is no limit."""
-        return self.block if self.block is None or self.answers else self.block - 1
+        return self.block
 
     def room(self, prompt: int) -> int | None:
-        """Tokens that can be generated after a prompt of so many; None if there is no limit."""
+        """Tokens that can be generated after a prompt of so many before any of it is forgotten; None if nothing ever
+        is."""
         return None if self.block is None or self.answers else self.block - prompt
+
+    def outgrown(self, tokens: int) -> bool:
+        """Whether so many tokens are more than the model reads, so that only the last `kept` of them are."""
+        return self.block is not None and not self.answers and tokens > self.block
+
+    @property
+    def kept(self) -> int:
+        """Tokens, the last ones, from which a text that has outgrown the model is continued."""
+        return max(1, (self.block or 0) // 2)
+
+    def read_again(self, tokens: int, left: int) -> int:
+        """Tokens that will be read once more until a text of which the model has read `tokens` has `left` more."""
+        if self.block is None or not self.outgrown(tokens + left - 1):
+            return 0
+        times = 1 + (tokens + left - 2 - self.block) // (self.block + 1 - self.kept)
+        return times * self.kept
 
     @property
     def grows(self) -> bool:

@@ -4,6 +4,7 @@ import { el, figures, number, share, table } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
+const LONG = 16; // numbers of a row that are shown only when asked for, if there is anything else
 
 // Elements that show the outputs of all rows, for the one image that was sent, if it was one.
 export async function answerOf(model, { outputs }, file) {
@@ -13,12 +14,26 @@ export async function answerOf(model, { outputs }, file) {
   return [...shown, ...plain(others, outputs)];
 }
 
+// Single numbers stand together, and long rows of numbers behind everything else.
 function plain(specs, outputs) {
+  const alone = ({ name, kind }) => kind === "features" && outputs[name].every((row) => typeof [row].flat()[0] === "number" && [row].flat().length === 1);
+  const long = ({ name, kind }) => kind === "features" && specs.length > 1 && outputs[name][0].length > LONG;
+  const singles = specs.filter(alone), vectors = specs.filter(long);
+  const written = (value, { dtype }) => (dtype.startsWith("float") ? number(value) : String(value));
+  const numbers = singles.flatMap((spec) => outputs[spec.name].map((row) => [spec.name, written([row].flat()[0], spec)]));
+  return [
+    ...others(specs.filter((spec) => !singles.includes(spec) && !vectors.includes(spec)), outputs),
+    ...(numbers.length ? [el("dl", { class: "figures" }, figures(numbers))] : []),
+    ...vectors.map(({ name }) => el("details", {}, el("summary", {}, `${name}: ${outputs[name][0].length} numbers`),
+      el("pre", { tabindex: 0 }, JSON.stringify(outputs[name], null, 1)))),
+  ];
+}
+
+function others(specs, outputs) {
   return specs.map(({ name, kind }) => {
     const rows = outputs[name];
-    if (kind === "features" && rows[0].length === 1) return el("dl", { class: "figures" }, figures(rows.map(([value]) => [name, number(value)])));
     if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
-    if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => el("p", { class: "text" }, row)));
+    if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => (row === "" ? el("p", {}, `${name}: no text`) : el("p", { class: "text" }, row))));
     if (rows.every((row) => Array.isArray(row) && row.length && row.every((one) => one?.label != null && !one.box))) return el("div", { class: "scroll" }, rows.map(ranking));
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));

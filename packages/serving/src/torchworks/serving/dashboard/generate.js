@@ -6,9 +6,9 @@ import { byId, el, hint, milliseconds } from "./dom.js";
 const MOST_SEEDS = 1e6;
 const ENDS = { stop: "it came to its end", length: "it has the length that was asked for", time: "its time was over" };
 
-// The form: a text to go on from, and how.
+// The form: a text to go on from or to answer, and how.
 export function generationInput(model) {
-  const { prompt, block, max_tokens: tokens, sampling } = model.generation;
+  const { prompt, block, answers, max_tokens: tokens, sampling } = model.generation;
   const text = el("textarea", { class: "text", required: true, onkeydown: (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
   } });
@@ -23,11 +23,11 @@ export function generationInput(model) {
     seed.form.requestSubmit();
   };
   const elements = [
-    el("label", { class: "above" }, "The text to go on from", text),
+    el("label", { class: "above" }, answers ? "The text to answer" : "The text to go on from", text),
     el("div", { class: "row" }, el("label", {}, "Tokens ", most), el("label", {}, "Temperature ", temperature),
       el("label", {}, "Top p ", topP), el("label", {}, "Seed ", seed)),
     el("div", { class: "row" }, el("button", { class: "main" }, "Write"), el("button", { type: "button", onclick: another }, "Another seed")),
-    hint(`Ctrl+Enter sends it. Temperature 0 takes the likeliest token each time.${block ? ` Text and answer have ${block} tokens at most.` : ""}`),
+    hint(`Ctrl+Enter sends it. Temperature 0 takes the likeliest token each time.${block ? ` It ${answers ? "reads" : "looks back at"} ${block} tokens at most.` : ""}`),
   ];
   const request = async () => {
     const asked = {
@@ -41,7 +41,8 @@ export function generationInput(model) {
 
 // Shows the text as it comes, while `wanted()`; returns what stays to be seen. Raises what `refused` makes of an error.
 export async function written(model, request, wanted, refused) {
-  const begun = performance.now(), said = el("span", {}), shown = el("p", { class: "text" }, el("span", { class: "soft" }, request.prompt), said);
+  const begun = performance.now(), said = el("span", {}), between = model.generation.answers ? "\n" : "";
+  const shown = el("p", { class: "text" }, el("span", { class: "soft" }, request.prompt + between), said);
   let stopped = false, first = null, end = null, usage = null;
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
   byId("answer").replaceChildren(shown, el("div", { class: "row" }, stop));

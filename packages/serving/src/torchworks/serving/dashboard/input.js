@@ -21,7 +21,7 @@ export function inputFor(model, actions) {
   const lengths = inputs.filter(isLength), optional = inputs.filter((spec) => spec.default != null);
   const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec));
   const options = optionFields(optional);
-  if (needed.length === 1 && options && needed[0].kind === "text") return textInput(model, needed[0], options);
+  if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && options && isTable(needed[0])) return numbersInput(model, needed[0], options);
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);
   if (inputs.every(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string")) return imagesInput(model, actions);
@@ -48,23 +48,28 @@ function optionFields(specs) {
   return { row, values: () => Object.fromEntries(fields.map(({ name, field }) => [name, Number(field.value)])) };
 }
 
-function textInput(model, spec, options) {
-  const most = model.signature.most?.[spec.shape[1]];
-  const text = el("textarea", { class: "text", required: true, onkeydown: (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
-  } });
-  const example = model.examples[0]?.inputs[spec.name];
+// A box for each text.
+function textInput(model, specs, options) {
+  const example = model.examples[0]?.inputs;
+  const boxes = specs.map(({ name, shape }) => {
+    const text = el("textarea", { class: "text", required: true, onkeydown: (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
+    } });
+    return { name, text, most: model.signature.most?.[shape[1]] };
+  });
   const takeExample = () => {
-    text.value = Array.isArray(example) ? example[0] : example;
-    text.form.requestSubmit();
+    for (const { name, text } of boxes) text.value = [example[name]].flat()[0];
+    boxes[0].text.form.requestSubmit();
   };
+  const limits = boxes.filter(({ most }) => most).map(({ name, most }) => `${most} tokens${boxes.length > 1 ? ` of the ${name}` : ""}`);
   const elements = [
-    el("label", { class: "above" }, `The ${spec.name}`, text), options.row,
+    ...boxes.map(({ name, text }) => el("label", { class: "above" }, `The ${name}`, text)), options.row,
     el("div", { class: "row" }, el("button", { class: "main" }, "Send"),
-      example == null ? null : el("button", { type: "button", onclick: takeExample }, "Use an example")),
-    hint(`Ctrl+Enter sends it.${most ? ` At most ${most} tokens.` : ""}`),
+      boxes.every(({ name }) => example?.[name] != null) ? el("button", { type: "button", onclick: takeExample }, "Use an example") : null),
+    hint(`Ctrl+Enter sends it.${limits.length ? ` At most ${limits.join(", ")}.` : ""}`),
   ].filter(Boolean);
-  const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { [spec.name]: text.value, ...options.values() } }) });
+  const texts = () => Object.fromEntries(boxes.map(({ name, text }) => [name, text.value]));
+  const request = async () => ({ path: `${modelPath(model.name)}/predict`, ...post({ inputs: { ...texts(), ...options.values() } }) });
   return { elements, request };
 }
 

@@ -31,7 +31,7 @@ from torchworks.serving.bundle import (
 )
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
-from torchworks.serving.export.generation import check_generator_form, check_greedy
+from torchworks.serving.export.generation import TextScore, check_generator_form, check_greedy, compared_texts
 from torchworks.serving.export.golden import write_golden
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
 from torchworks.serving.export.report import Candidate, Report
@@ -178,16 +178,14 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
 
     step(f"Converting to {form}")
     bundle = convert(work, folder / "plain", work.trained.predictor)
-    candidates.append(judge(work, form, bundle, trained.outputs, trained.parameters))
+    candidates.append(judge(work, form, bundle, trained))
     check_same(work, candidates[-1].outputs, trained.outputs)
     notes += check_greedy(work.scored, trained.engine, candidates[-1].engine, form)
     if share:
         step(f"Removing {share:.0%} of the weights")
         predictor = smaller(work)
         bundle = convert(work, folder / "pruned", predictor)
-        candidates.append(
-            judge(work, f"{form}, pruned", bundle, trained.outputs, parameters(predictor, examples(work)))
-        )
+        candidates.append(judge(work, f"{form}, pruned", bundle, trained, parameters(predictor, examples(work))))
         eager = outputs_of(engine_of(work, predictor), work.scored)
         check_same(work, candidates[-1].outputs, eager)
         notes += prune_notes(share, len(work.calibration))
@@ -195,8 +193,8 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
         step("Quantizing")
         bundle, how = integers(work, folder / "int8", bundle)
         label = f"{candidates[-1].label}, int8"
-        candidates.append(judge(work, label, bundle, trained.outputs, candidates[-1].parameters))
-        notes += how
+        candidates.append(judge(work, label, bundle, trained, candidates[-1].parameters))
+        notes += [*how, *compared_texts(work.scored, trained.engine, candidates[-1].engine)]
     check_loss(work, trained.score, candidates[-1].score)
 
     timed, load = candidates, None
@@ -224,7 +222,7 @@ def of_trained(work: Work) -> Candidate:
         "trained",
         engine,
         outputs,
-        score_of(work.trained.signature, outputs, work.scored, outputs),
+        score(work, engine, outputs, engine, outputs),
         closeness(work.trained.signature, outputs, outputs, work.trained.manifest.tolerance),
         (work.trained.folder / WEIGHTS).stat().st_size,
         seconds,
@@ -232,17 +230,26 @@ def of_trained(work: Work) -> Candidate:
     )
 
 
-def judge(work: Work, label: str, bundle: Bundle, trained: Arrays, count: int) -> Candidate:
-    """What an exported model, of `count` parameters, gives for the samples, beside the outputs of the trained one."""
+def score(work: Work, engine: Engine, outputs: Arrays, trained_engine: Engine, trained: Arrays) -> Score:
+    """Of a model that generates text, how well it predicts it; else by its `outputs`."""
+    if isinstance(engine, StatefulEngine) and isinstance(trained_engine, StatefulEngine):
+        tokenizers = tokenizers_of(work.trained.folder, work.trained.manifest)
+        scoring = TextScore.of(work.scored, trained_engine, tokenizers[engine.spec.tokenizer])
+        if scoring is not None:
+            return scoring.of_model(engine)
+    return score_of(work.trained.signature, outputs, work.scored, trained)
+
+
+def judge(work: Work, label: str, bundle: Bundle, trained: Candidate, count: int | None = None) -> Candidate:
+    """What an exported model, of `count` parameters if not of those of the `trained` one, gives for the samples."""
     start = time.perf_counter()
     engine = open_engine(bundle, threads=work.threads, trust_code=True)
     seconds = time.perf_counter() - start
     outputs = outputs_of(engine, work.scored)
-    signature = work.trained.signature
-    score = score_of(signature, outputs, work.scored, trained)
+    scored = score(work, engine, outputs, trained.engine, trained.outputs)
     size = bundle.model.stat().st_size
-    near = closeness(signature, trained, outputs, work.trained.manifest.tolerance)
-    return Candidate(label, engine, outputs, score, near, size, seconds, count)
+    near = closeness(work.trained.signature, trained.outputs, outputs, work.trained.manifest.tolerance)
+    return Candidate(label, engine, outputs, scored, near, size, seconds, count or trained.parameters)
 
 
 def engine_of(work: Work, predictor: Predictor) -> Engine:
@@ -303,7 +310,10 @@ def integers(work: Work, folder: Path, plain: Bundle) -> tuple[Bundle, tuple[str
         scores = [score_of(work.trained.signature, outputs, work.calibration, before) for outputs in (before, found)]
         return scores[0].loss_of(scores[1]) <= work.settings.max_loss
 
-    how = quantize(plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough)
+    how = quantize(
+        plain.model, folder / plain.model.name, work.calibration.batches(BATCH), good_enough,
+        generates=work.trained.manifest.generation is not None,
+    )  # fmt: skip
     bundle = Bundle(folder, draft(work, folder))
     write_golden(work.scored, folder, open_engine(bundle, threads=work.threads))
     return bundle, how

@@ -37,7 +37,8 @@ class Export:
     prune: Annotated[float, arg(metavar="SHARE")] = 0.0
     """Share of the weights to remove, in whole channels; the net really gets smaller."""
     max_loss: Annotated[float, arg(metavar="LOSS")] = 0.005
-    """How much of its score the model may lose by --quantize and --prune: 0.005 is half a point of accuracy."""
+    """How much of its score the model may lose by --quantize and --prune: 0.005 is half a point of accuracy. Of a model
+    that writes text it is bits per character, or per token of its answers, that may be lost."""
     direction: Annotated[
         Literal["ab", "ba"] | None, arg(metavar="ab|ba", help_behavior_hint="(default: as trained, ab)")
     ] = None

@@ -76,12 +76,17 @@ def _classes(outputs: np.ndarray) -> np.ndarray:
 
 def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: Arrays) -> Score:
     """Accuracy where the samples have classes, mean ROC-AUC where they have sets of labels, mean IoU where they have
-    classes of pixels, mean absolute error where they have images (of values in [0, 1]).
+    classes of pixels, the share of rows that are right in all of them where they have whole numbers such as places in a
+    text, mean absolute error where they have images (of values in [0, 1]).
 
     Without such targets, and of models that detect, how near it comes to the `trained` model, for which that is the
     best: F1 of its detections, mean IoU with its masks, the lower of both where there are both, else the mean absolute
     difference."""
     detected = output_kinds.detections(signature)
+    whole = [spec for spec in signature.outputs if spec.name in samples.targets and _is_whole(spec)]
+    if whole:
+        right = [outputs[spec.name] == samples.targets[spec.name] for spec in whole]
+        return Score("exact match", float(np.all([each.reshape(len(each), -1).all(1) for each in right], 0).mean()), 1)
     for spec in () if detected else signature.outputs:
         if spec.name not in samples.targets or (spec.kind == "mask" and not output_kinds.is_classes(spec)):
             continue
@@ -98,6 +103,11 @@ def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: A
         return Score(name, min(seen.values()), 1)
     mean = closeness(signature, trained, outputs).mean
     return Score("mean difference from the trained model", mean, -1)
+
+
+def _is_whole(spec: TensorSpec) -> bool:
+    """Whether it is whole numbers that are no class."""
+    return spec.kind in ("features", "tokens") and spec.dtype in output_kinds.INTEGERS
 
 
 def mean_iou(wanted: np.ndarray, found: np.ndarray, classes: int) -> float:

@@ -4,6 +4,8 @@ Convolutional nets are quantized statically: weights (int8, per channel) and act
 measured over calibration samples; nodes between quantize and dequantise steps (QDQ) run on integer kernels. Nets with
 attention or recurrence are quantized dynamically: weights as above, activations by their range at each call, for it
 changes with the text or the series (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
+Models that generate text, and recurrent nets that were exported as a Scan, are quantized row by row
+(quantize_rows.py), so that a text does not depend on those beside it.
 
 Products of two 8-bit numbers are summed in pairs in 16 bits by CPUs without VNNI and can overflow there; weights
 then have 7 bits (`reduce_range`).
@@ -20,6 +22,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from torchworks.serving.export.quantize_rows import constant_products, graphs, quantize_rows
 from torchworks.serving.export.source_locations import strip_onnx
 from torchworks.serving.export.trained import Arrays
 from torchworks.shared.config import UserError
@@ -39,7 +42,12 @@ DYNAMIC = ("MatMul", "Gemm", "Attention", "LSTM")
 
 
 def quantize(
-    source: Path, target: Path, calibration: Iterable[Arrays], good_enough: Callable[[Path], bool]
+    source: Path,
+    target: Path,
+    calibration: Iterable[Arrays],
+    good_enough: Callable[[Path], bool],
+    *,
+    generates: bool = False,
 ) -> tuple[str, ...]:
     """Write the ONNX model `source` with 8-bit integers as `target`; returns how it was done, in sentences.
 
@@ -50,14 +58,18 @@ def quantize(
     with _quiet():
         quant_pre_process(source, prepared, skip_symbolic_shape=True)  # folds batch normalisation, infers shapes
     try:
-        graph = Graph(_without_shapes_of_weights(prepared).graph)
-        reason = graph.why_dynamic()
-        graph.check_worth([n for n in graph.nodes if n.op_type in DYNAMIC] if reason else graph.layers[1:])
-        how = (
-            _dynamic(prepared, target, reason)
-            if reason
-            else _static(prepared, target, list(calibration), graph, good_enough)
-        )
+        model = _without_shapes_of_weights(prepared)
+        graph = Graph(model.graph)
+        if generates or any(node.op_type == "Scan" for node in graph.nodes):
+            how = _row_by_row(model, target)
+        else:
+            reason = graph.why_dynamic()
+            graph.check_worth([n for n in graph.nodes if n.op_type in DYNAMIC] if reason else graph.layers[1:])
+            how = (
+                _dynamic(prepared, target, reason)
+                if reason
+                else _static(prepared, target, list(calibration), graph, good_enough)
+            )
     finally:
         prepared.unlink(missing_ok=True)
     model = onnx.load(target)
@@ -121,6 +133,31 @@ def _dynamic(source: Path, target: Path, reason: str) -> tuple[str, ...]:
         "stay in floating point.",
         f"Weights have {7 if reduced else 8} bits and a scale for each output channel. " + _range_note(reduced),
     )
+
+
+def _row_by_row(model: onnx.ModelProto, target: Path) -> tuple[str, ...]:
+    reduced = not VNNI & cpu_flags()
+    able = sum({t.name: prod(t.dims) for t in constant_products(model.graph)}.values())
+    total = _floats(model)
+    if 2 * able < total:
+        raise UserError(
+            f"8-bit integers are of no use for this model: only {able / total:.0%} of its weights are matrices of "
+            "products; the others, such as embeddings, stay in floating point. Leave out --quantize."
+        )
+    integers = quantize_rows(model, bits=7 if reduced else 8)
+    share = integers / (integers + _floats(model))
+    onnx.save(model, target)
+    return (
+        "8-bit integers, row by row: each token's activations have a range of their own at each call, so that no text "
+        f"depends on those beside it. {share:.0%} of the weights are integers; embeddings and what is not a matrix "
+        "of a product stay in floating point.",
+        f"Weights have {7 if reduced else 8} bits and a scale for each output channel. " + _range_note(reduced),
+    )
+
+
+def _floats(model: onnx.ModelProto) -> int:
+    """Weights in floating point."""
+    return sum(prod(t.dims) for g in graphs(model.graph) for t in g.initializer if t.data_type == t.FLOAT)
 
 
 def _range_note(reduced: bool) -> str:

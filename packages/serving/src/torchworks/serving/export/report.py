@@ -202,6 +202,8 @@ class Report:
 
 
 def _score(score: Score) -> str:
+    if score.name.startswith("bits"):
+        return f"{score.value:.4f}"
     if score.better < 0:
         return f"{score.value:.2g}"
     return f"{score.value:.2%}" if score.name == "accuracy" else f"{score.value:.4f}"

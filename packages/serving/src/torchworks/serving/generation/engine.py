@@ -8,7 +8,8 @@ Yu et al. 2022, "Orca: a distributed serving system for Transformer-based genera
 
 One thread a model computes. Between two steps it drops the rows whose callers went away, reads the prompts of new rows
 if there is room, and lets these join; then all rows take one step. A prompt that is read makes the others wait for that
-long, so not more than `PROMPT_TOKENS` of prompts are read between two steps, but for one that is longer alone.
+long, so not more than `PROMPT_TOKENS` of prompts are read between two steps, but for one that is longer alone. A text
+that has outgrown the model leaves the batch, and its last half joins it again as a prompt does.
 
 What a caller can rely on:
 - a text does not depend on the others of its batch: neither its tokens, which are drawn by its own seed, nor its end;
@@ -74,10 +75,14 @@ class GenerationEngine:
         queued, running = list(self._waiting), [*self._joining, *self._rows]
         wait = seconds_until_free(
             self.limits.generate_rows,
-            [self.pace.seconds(0, text.left) for _, text in running if not text.cancelled],
-            [self.pace.seconds(len(text.prompt), text.left) for _, text in queued if not text.cancelled],
+            [self._seconds(text) for _, text in running if not text.cancelled],
+            [self._seconds(text, text.remembers) for _, text in queued if not text.cancelled],
         )
         return busy(wait) if wait > self.limits.generate_wait or len(queued) >= self.limits.queue_rows else None
+
+    def _seconds(self, text: Text, unread: int = 0) -> float:
+        """That a text will take once it has a place, of which so many tokens are still to be read."""
+        return self.pace.seconds(unread + self.spec.read_again(text.remembers, text.left), text.left)
 
     def submit(self, request: Generated) -> None:
         """Generate the texts of a request. Raises `Refusal`."""
@@ -183,6 +188,7 @@ class GenerationEngine:
                     self._wake.clear()
                 self._drop_cancelled()
                 self._join()
+                self._forget()  # of those too that have just joined
                 if self._rows:
                     self._step()
         except BaseException:
@@ -194,17 +200,25 @@ class GenerationEngine:
             if self._rows[place][1].cancelled:
                 self._remove(place)
 
+    def _forget(self) -> None:
+        """Texts that have outgrown the model leave, and are the next to be read anew, from their last half on."""
+        for place in range(len(self._rows) - 1, -1, -1):
+            request, text = self._rows[place]
+            if self.spec.outgrown(text.remembers):
+                text.forget(self.spec.kept)
+                self._waiting.appendleft((request, text))
+                self._remove(place)
+
     def _join(self) -> None:
         """Read the prompts of rows that wait, as many as fit, and let them join."""
         self._take()
         rows = self._joining
         if not rows:
             return
-        longest = max(len(text.prompt) for _, text in rows)
-        tokens = np.zeros((len(rows), longest), np.int64)
+        length = np.array([text.remembers for _, text in rows])
+        tokens = np.zeros((len(rows), length.max()), np.int64)
         for place, (_, text) in enumerate(rows):
-            tokens[place, : len(text.prompt)] = text.prompt
-        length = np.array([len(text.prompt) for _, text in rows])
+            tokens[place, : length[place]] = text.remembered
         began = time.monotonic()
         read, states, logits = self._read(rows, RowStates(self.spec, len(rows)), tokens, length)
         self.pace.read(int(length.sum()), time.monotonic() - began)
@@ -218,7 +232,7 @@ class GenerationEngine:
         longest = 0
         while self._waiting and self.running_rows < self.limits.generate_rows:
             text = self._waiting[0][1]
-            longest = max(longest, len(text.prompt))
+            longest = max(longest, text.remembers)
             if self._joining and longest * (len(self._joining) + 1) > PROMPT_TOKENS:
                 break
             if not text.cancelled:

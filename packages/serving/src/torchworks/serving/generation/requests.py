@@ -74,10 +74,9 @@ class Writer:
         texts = list[Text]()
         for prompt in prompts:
             ids = self.encoded(prompt)
-            room = self.spec.room(len(ids))
-            ours = options if room is None else dataclasses.replace(options, most=min(options.most, room))
             texts += [
-                Text(len(texts) + i, ids, ours, TextStream(self.tokenizer, ours.stop), number=i) for i in range(number)
+                Text(len(texts) + i, ids, options, TextStream(self.tokenizer, options.stop), number=i)
+                for i in range(number)
             ]
         return Generated(texts)
 
@@ -103,7 +102,7 @@ class Writer:
 
     def encoded(self, prompt: Prompt) -> list[int]:
         """The ids of a prompt, with the one that begins a text before them. Raises `Refusal` for one that is empty,
-        leaves no room for an answer, or has ids that there are not."""
+        longer than the model reads, or has ids that there are not."""
         ids = self._ids(prompt)
         if not isinstance(prompt, list) and self.spec.begin is not None:
             ids = [self.spec.begin, *ids]

@@ -58,6 +58,22 @@ class Text:
     entered: float = field(default_factory=time.monotonic)
     first: float | None = None
     """When its first token came."""
+    begin: int = 0
+    """The number of the first token that the model remembers."""
+
+    @property
+    def remembered(self) -> list[int]:
+        """The tokens by which the next one is chosen, the newest among them."""
+        return (self.prompt + self.generated)[self.begin :]
+
+    @property
+    def remembers(self) -> int:
+        """How many these are."""
+        return len(self.prompt) + len(self.generated) - self.begin
+
+    def forget(self, kept: int) -> None:
+        """Remember the last `kept` tokens only."""
+        self.begin += self.remembers - kept
 
     @property
     def left(self) -> int:
