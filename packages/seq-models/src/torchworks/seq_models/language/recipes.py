@@ -66,7 +66,7 @@ def _recurrent(recipe: str, model: Literal["lstm", "gru", "rnn"]) -> LanguageCon
 
 
 def code() -> LanguageConfig:
-    """A language model of Python code: an LSTM on byte pairs.
+    """A language model of Python code: a GPT on byte pairs.
 
     seq-models train code
 
@@ -80,8 +80,8 @@ def code() -> LanguageConfig:
         tokens="bpe",
         order=4,
         functions=100,
-        model="lstm",
-        net=NetConfig(depth=1),
+        muon_lr=0.02,
+        net=NetConfig(drop_rate=0.0),
         optim=OptimConfig(lr=4e-3, schedule="cosine", warmup=100),
-        trainer=TrainerConfig(steps=1500, batch_size=16, eval_every=500, clip=1.0),
+        trainer=TrainerConfig(steps=1700, batch_size=8, eval_every=500, clip=1.0),
     )
