@@ -9,9 +9,10 @@ def translate() -> TranslationConfig:
 
     seq-models train translate
 
-    Seed 0 alone: exact match 99.65 % of 2,000 test texts of unseen values, and 0.2 % of 500 texts longer than any in
-    training; nearest training text 0 %, translation memory with IBM Model 1 31.2 %; 277 s of CPU time (torch 2.14.1,
-    one core of an AMD EPYC (Zen 2)). The number of steps was chosen with the scores of a shorter run in sight.
+    Seeds 0 and 1: exact match 99.65 % of 2,000 test texts of unseen values each, and 0.2 % (seed 0) of 500 texts longer
+    than any in training; nearest training text 0 %, translation memory with IBM Model 1 31.2 %; 277 and 257 s of CPU
+    time (torch 2.14.1, one core of an AMD EPYC (Zen 2)). The number of steps was chosen with the scores of a shorter
+    run of seed 0 in sight.
     """
     return _of_transformer("translate", "numbers")
 
@@ -21,7 +22,8 @@ def translate_fr() -> TranslationConfig:
 
     seq-models train translate-fr
 
-    Not measured yet.
+    Seed 0 alone: exact match 99.90 % of 2,000 test texts of unseen values, none of 500 longer ones; nearest training text
+    0 %, translation memory with IBM Model 1 29.2 %; 273 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return _of_transformer("translate-fr", "numbers:fr")
 
@@ -40,7 +42,8 @@ def translate_gru() -> TranslationConfig:
 
     seq-models train translate-gru
 
-    Not measured yet.
+    Seed 0 alone: exact match 99.80 % of 2,000 test texts of unseen values, none of 500 longer ones; baselines as of
+    `translate`; 195 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return TranslationConfig(
         recipe="translate-gru",
