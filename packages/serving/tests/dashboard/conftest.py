@@ -1,4 +1,5 @@
-"""One browser and one service for all tests of the page: starting either costs more than most tests do."""
+"""One service for all tests of the page and one browser for each file of them: starting either costs more than most
+tests do."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -50,8 +51,9 @@ def keyed(digits, tmp_path_factory) -> Iterator[str]:
         yield running.address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """While it runs so does an event loop of Playwright's, beside which no other can, so it must end with the file."""
     with api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
