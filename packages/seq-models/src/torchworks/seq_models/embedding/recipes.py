@@ -9,10 +9,10 @@ def embed() -> EmbeddingConfig:
 
     seq-models train embed
 
-    Library of Python 3.11.7, seeds 0 and 1: of ten words the missing one is found in 38.7 and 36.8 % of 5,000 places of
-    the test part; PPMI with SVD 37.1 %, random vectors 10.6 %. Correlation with mutual information 0.27 and 0.28 (PPMI
-    0.19), analogies of spelling 7.2 and 8.2 % (PPMI 8.8 %). 114 s of CPU time (torch 2.14.1, one core of an AMD EPYC,
-    Zen 2).
+    Library of Python 3.11.7, seeds 0 and 1: of ten words the missing one is found in 38.7 and 36.8 % of 5,000 places
+    of the test part; PPMI with SVD 37.1 %, random vectors 10.6 %. Correlation with mutual information 0.27 and 0.28
+    (PPMI 0.19), analogies of spelling 7.2 and 8.2 % (PPMI 8.8 %). 114 s of CPU time (torch 2.14.1, one core of an AMD
+    EPYC, Zen 2).
     """
     return EmbeddingConfig(
         recipe="embed",
@@ -42,8 +42,8 @@ def embed_glove() -> EmbeddingConfig:
 
     seq-models train embed-glove
 
-    The same text, seed 0 alone: 30.4 %, where PPMI with SVD has 37.1 %; correlation -0.14, analogies 1.1 %: the worst of
-    the three methods on so little text. 63 s of CPU time. Of rates from 0.002 to 0.5 this one was best of the
+    The same text, seed 0 alone: 30.4 %, where PPMI with SVD has 37.1 %; correlation -0.14, analogies 1.1 %: the worst
+    of the three methods on so little text. 63 s of CPU time. Of rates from 0.002 to 0.5 this one was best of the
     validation part.
     """
     return EmbeddingConfig(
