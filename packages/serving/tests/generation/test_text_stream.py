@@ -41,6 +41,14 @@ def test_bytes_that_never_become_a_character_do_not_hold_the_text_back_forever()
     assert "".join(found).endswith("ok")
 
 
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.one_of(st.sampled_from(BYTES.encode("é世🙂a")), st.integers(2, len(BYTES) - 1)), max_size=40))
+def test_bytes_of_any_kind_become_the_text_that_they_are_together(ids):
+    """A model that knows little yet writes parts of characters, and bytes that are none."""
+    found = pieces(TextStream(BYTES), ids)
+    assert "".join(found) == BYTES.decode(ids)
+
+
 def test_an_unknown_token_is_shown_at_once():
     characters = Characters("ab")
     assert TextStream(characters).add(characters.unknown) == "\ufffd"

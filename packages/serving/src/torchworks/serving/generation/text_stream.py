@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from torchworks.shared.text import Tokenizer
 
 MISSING = "\ufffd"
-"""Ends a text whose last character is not complete."""
-LONGEST_CHARACTER = 4
-"""Bytes in UTF-8, and so tokens, that one character can have."""
+"""Ends a text whose last character is not complete: one of these stands for all bytes of it that are there."""
+MOST_UNREAD = 64
+"""Tokens that are decoded again for the next one, where bytes that are no characters follow each other."""
 
 
 @dataclass
@@ -25,7 +25,9 @@ class TextStream:
     _before: list[int] = field(default_factory=list)
     """The last tokens that became text: words know by them whether a space comes next."""
     _unread: list[int] = field(default_factory=list)
-    """Tokens of which no text was made yet."""
+    """Tokens of which not all text is certain yet."""
+    _certain: int = 0
+    """Characters of their text that are."""
     _held: str = ""
     """Text that may begin a stop string."""
 
@@ -33,14 +35,16 @@ class TextStream:
         """One more token; returns the text that is certain now."""
         self._unread.append(token)
         text = self._decoded()
-        if text.endswith(MISSING) and token != self.tokenizer.unknown and len(self._unread) < LONGEST_CHARACTER:
-            return ""
-        self._before, self._unread = self._unread, []
-        return self._checked(text)
+        begin = self._certain
+        if text.endswith(MISSING) and token != self.tokenizer.unknown and len(self._unread) < MOST_UNREAD:
+            self._certain = len(text) - 1
+            return self._checked(text[begin:-1])
+        self._before, self._unread, self._certain = self._unread, [], 0
+        return self._checked(text[begin:])
 
     def end(self) -> str:
         """No more tokens come; returns what was held back."""
-        text = self._checked(self._decoded()) if self._unread else ""
+        text = self._checked(self._decoded()[self._certain :]) if self._unread else ""
         rest, self._held, self._unread = self._held, "", []
         return text if self.stopped else text + rest
 
