@@ -13,8 +13,8 @@ def classify_text() -> ClassifierConfig:
 
     seq-models train classify-text
 
-    Three seeds: accuracy 99.6 ± 0.2 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of
-    characters, 50.0 %, NB-LR 52.4 %, majority class 50.0 %; 44 to 52 s of CPU time (torch 2.14.1, one core of an AMD
+    Three seeds: accuracy 99.7 ± 0.2 % of 2,000 test reviews; TF-IDF with logistic regression, of words or of
+    characters, 50.0 %, NB-LR 52.4 %, majority class 50.0 %; 41 to 52 s of CPU time (torch 2.14.1, one core of an AMD
     EPYC (Zen 2)).
     """
     return ClassifierConfig(
@@ -48,8 +48,8 @@ def classify_spam() -> ClassifierConfig:
 
     seq-models train classify-spam
 
-    Three seeds: accuracy 95.0 ± 0.4 %; TF-IDF of characters with logistic regression 85.9 %, of words 73.5 %, NB-LR
-    76.0 %, majority class 50.3 %; 36 to 40 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
+    Three seeds: accuracy 95.1 ± 0.4 %; TF-IDF of characters with logistic regression 85.9 %, of words 73.5 %, NB-LR
+    76.0 %, majority class 50.3 %; 34 to 42 s of CPU time (torch 2.14.1, one core of an AMD EPYC (Zen 2)).
     """
     return ClassifierConfig(
         recipe="classify-spam",
@@ -67,8 +67,8 @@ def classify_languages() -> ClassifierConfig:
 
     seq-models train classify-languages
 
-    Three seeds: accuracy 87.1 ± 0.3 % of 5,379 test phrases, ceiling 96.6 %; TF-IDF of characters with logistic
-    regression is better, 89.3 %; TF-IDF of words 65.9 %, majority class 7.2 %; 63 to 75 s of CPU time (torch 2.14.1,
+    Three seeds: accuracy 87.0 ± 0.5 % of 5,379 test phrases, ceiling 96.6 %; TF-IDF of characters with logistic
+    regression is better, 89.3 %; TF-IDF of words 65.9 %, majority class 7.2 %; 61 to 69 s of CPU time (torch 2.14.1,
     one core of an AMD EPYC (Zen 2)).
     """
     return ClassifierConfig(
