@@ -1,48 +1,25 @@
 """A language model through the command line, killed and resumed."""
 
-import os
-import signal
-import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from killing import killed_and_resumed
 
 TRAIN = [
     "-m", "torchworks.seq_models", "train", "lm", "--device", "cpu", "--precision", "fp32",
     "--trainer.log-every", "1", "--trainer.steps", "40", "--trainer.batch-size", "4", "--trainer.eval-every", "15",
     "--trainer.checkpoint-every", "4", "--context", "32", "--net.depth", "1", "--net.embed-dim", "32",
-    "--sample-length", "20", "--trainer.ema", "0.9",
+    "--net.drop-rate", "0.1", "--sample-length", "20", "--trainer.ema", "0.9",
 ]  # fmt: skip
-
-
-def start(*words):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *TRAIN[: 4 if "--resume" in words else None], *map(str, words)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process):
-    printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, printed
 
 
 @pytest.mark.slow
 def test_a_language_model_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
-    """With dropout, averaged weights, and samples drawn between steps."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(start("--out", whole))
-    process, log = start("--out", killed), killed / "metrics.jsonl"
-    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-    finish(start("--resume", killed))
-    ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    """With dropout, Muon, averaged weights, and samples drawn between steps."""
+    killed, whole = killed_and_resumed(TRAIN, tmp_path)
     samples = [(run / "samples" / "sample-00000040.txt").read_text() for run in (killed, whole)]
     assert samples[0] == samples[1]

@@ -1,16 +1,16 @@
 """A bucketed classifier through the command line: killed and resumed, and trained by two processes."""
 
-import os
-import signal
-import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from torchworks.shared.training.metrics import read_lines
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from killing import finish, killed_and_resumed, start
 
 TRAIN = [
     "-m", "torchworks.seq_models", "train", "classify-text", "--data", "reviews:pairs=200,test_pairs=20",
@@ -18,34 +18,11 @@ TRAIN = [
     "--trainer.steps", "40", "--trainer.eval-every", "15", "--trainer.checkpoint-every", "4",
     "--net.embed-dim", "8", "--net.filters", "8",
 ]  # fmt: skip
-RESUME = ["-m", "torchworks.seq_models", "train", "--resume"]
-
-
-def start(*words, launcher=()):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launcher, *map(str, words)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process):
-    printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, printed
 
 
 @pytest.mark.slow
 def test_a_bucketed_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(start(*TRAIN, "--out", whole))
-    process, log = start(*TRAIN, "--out", killed), killed / "metrics.jsonl"
-    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-    finish(start(*RESUME, killed))
-    ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    killed, whole = killed_and_resumed(TRAIN, tmp_path)
     configs = [(run / "model.json").read_text() for run in (killed, whole)]
     assert configs[0] == configs[1]
 

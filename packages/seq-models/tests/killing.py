@@ -1,0 +1,45 @@
+"""Trainings in processes of their own, for tests that kill and resume them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+RESUME = ("-m", "torchworks.seq_models", "train", "--resume")
+
+
+def start(*words: object, launcher: Sequence[str] = ()) -> subprocess.Popen:
+    """Python with these words, one thread."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, *map(str, words)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen) -> None:
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, printed
+
+
+def killed_and_resumed(train: Sequence[str], folder: Path) -> tuple[Path, Path]:
+    """Two runs of the command `train`, of 40 steps that are all logged: one killed after step 23 and resumed, one
+    whole. Asserts that their weights are the same, bit for bit."""
+    whole, killed = folder / "whole", folder / "killed"
+    finish(start(*train, "--out", whole))
+    process, log = start(*train, "--out", killed), killed / "metrics.jsonl"
+    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert process.stdout is not None
+    process.stdout.close()
+    finish(start(*RESUME, killed))
+    ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    return killed, whole
