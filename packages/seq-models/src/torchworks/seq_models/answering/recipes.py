@@ -11,9 +11,9 @@ def answer() -> SpanConfig:
 
     Facts, 1,000 test questions about people and towns that training has not, a quarter of them without an answer;
     seed 0: exact match 98.4 %, 96.7 % of what is not in the text recognized (seed 1: 98.4, 98.7 %); a search for words
-    with patterns of values 52.4 %, always "not in the text" 24.3 %, the first sentence 0.0 % (F1 4.5 %); 270 s of CPU time (torch
-    2.14.1, one core of an AMD EPYC, Zen 2). The kind of positions was chosen on 400 of these; on 1,000 others, drawn
-    with another seed, 98.9 %, the search 54.5 %.
+    with patterns of values 52.4 %, always "not in the text" 24.3 %, the first sentence 0.0 % (F1 4.5 %); 270 s of CPU
+    time (torch 2.14.1, one core of an AMD EPYC, Zen 2). The kind of positions was chosen on 400 of these; on 1,000
+    others, drawn with another seed, 98.9 %, the search 54.5 %.
     """
     return SpanConfig(
         recipe="answer",
