@@ -1,7 +1,6 @@
 """A model that translates becomes a bundle whose service answers, by `generate`, what `seq-models translate` prints."""
 
-import contextlib
-import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,11 @@ from fastapi.testclient import TestClient
 pytest.importorskip("onnxscript", reason="exporting needs serving[export]")
 pytest.importorskip("torchworks.seq_models", reason="needs the package that trains these nets")
 
-from torchworks.seq_models.commands import COMMANDS
+sys.path.insert(0, str(Path(__file__).parent))
+
+from text_service import run, served
+
 from torchworks.seq_models.generation.generate import complete
-from torchworks.serving.app import create_app
-from torchworks.serving.bundle import open_bundle
-from torchworks.serving.export.commands import Export
-from torchworks.serving.export.run import export, folder_of
-from torchworks.serving.limits import Limits, Settings
-from torchworks.serving.registry import Registry
-from torchworks.serving.served import ServedModel
-from torchworks.shared.cli import main
 from torchworks.shared.models.predictor import load_predictor
 from torchworks.shared.text import from_json
 from torchworks.shared.text.sampling import Sampling
@@ -35,21 +29,6 @@ TINY = [
     "--net.hidden-dim", "32", "--net.attention-dim", "16", "--net.ff-dim", "48", "--optim.lr", "1e-2",
     "--optim.warmup", "5", "--pictured", "0", "--precision", "fp32", "--longest", "32",
 ]  # fmt: skip
-
-
-def run(*words: object) -> str:
-    """What is printed."""
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        assert main("seq-models", "lm", COMMANDS, [str(word) for word in words]) == 0
-    return out.getvalue()
-
-
-def served(run: Path, **options) -> TestClient:
-    settings = Export(run, seconds=0, **options)
-    export(settings)
-    registry = Registry(Settings())
-    registry.add(ServedModel.load(open_bundle(folder_of(settings)), Settings(Limits(generate_rows=3))))
-    return TestClient(create_app(registry, Settings()))
 
 
 def answers(client: TestClient, recipe: str, **options) -> list[str]:

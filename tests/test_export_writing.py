@@ -1,27 +1,20 @@
 """A model that writes answers or summaries becomes a bundle whose service writes, by `generate` and in a chat, what the
 commands print."""
 
-import contextlib
-import io
+import sys
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 pytest.importorskip("onnxscript", reason="exporting needs serving[export]")
 pytest.importorskip("torchworks.seq_models", reason="needs the package that trains these nets")
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from text_service import run, served
+
 from torchworks.seq_models.answering.writing_data import FORMS
-from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.questions import Row
-from torchworks.serving.app import create_app
-from torchworks.serving.bundle import open_bundle
-from torchworks.serving.export.commands import Export
-from torchworks.serving.export.run import export, folder_of
-from torchworks.serving.limits import Limits, Settings
-from torchworks.serving.registry import Registry
-from torchworks.serving.served import ServedModel
-from torchworks.shared.cli import main
 
 # the exporters warn of what they do themselves
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
@@ -36,21 +29,6 @@ TINY = [
     "--net.ff-dim", "48", "--net.num-heads", "2", "--net.depth", "1", "--vocabulary", "500", "--optim.lr", "1e-2",
     "--optim.warmup", "5", "--precision", "fp32",
 ]  # fmt: skip
-
-
-def run(*words: object) -> str:
-    """What is printed."""
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        assert main("seq-models", "lm", COMMANDS, [str(word) for word in words]) == 0
-    return out.getvalue()
-
-
-def served(run: Path, **options) -> TestClient:
-    settings = Export(run, seconds=0, **options)
-    export(settings)
-    registry = Registry(Settings())
-    registry.add(ServedModel.load(open_bundle(folder_of(settings)), Settings(Limits(generate_rows=3))))
-    return TestClient(create_app(registry, Settings()))
 
 
 @pytest.mark.slow

@@ -8,22 +8,31 @@ from torchworks.serving.client_error import ServiceError
 from torchworks.serving.client_generation import Pieces, TextPiece
 
 
-class TextStream(Iterator[TextPiece]):
+class _Stream:
+    """What both kinds know once they have ended."""
+
+    def __init__(self, response: httpx2.Response):
+        self._response, self._read = response, Pieces()
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Numbers of tokens; empty before the last piece."""
+        return self._read.usage
+
+    @property
+    def seed(self) -> int | None:
+        """Draws the texts again; None before the last piece."""
+        return self._read.seed
+
+
+class TextStream(_Stream, Iterator[TextPiece]):
     """Pieces of text as the service writes them. `close`, the end of a `with` block or of all references ends the
     connection, and the service stops writing. After the last piece, `usage` are numbers of tokens and `seed` draws the
     texts again. Raises `ServiceError`."""
 
     def __init__(self, response: httpx2.Response):
-        self._response, self._read = response, Pieces()
+        super().__init__(response)
         self._pieces = self._all()
-
-    @property
-    def usage(self) -> dict[str, int]:
-        return self._read.usage
-
-    @property
-    def seed(self) -> int | None:
-        return self._read.seed
 
     def __next__(self) -> TextPiece:
         return next(self._pieces)
@@ -50,21 +59,13 @@ class TextStream(Iterator[TextPiece]):
         self.close()
 
 
-class AsyncTextStream(AsyncIterator[TextPiece]):
+class AsyncTextStream(_Stream, AsyncIterator[TextPiece]):
     """`TextStream` for asyncio. Nothing can end its connection but `close`, the end of an `async with` block, or its
     last piece."""
 
     def __init__(self, response: httpx2.Response):
-        self._response, self._read = response, Pieces()
+        super().__init__(response)
         self._pieces = self._all()
-
-    @property
-    def usage(self) -> dict[str, int]:
-        return self._read.usage
-
-    @property
-    def seed(self) -> int | None:
-        return self._read.seed
 
     async def __anext__(self) -> TextPiece:
         return await anext(self._pieces)
