@@ -160,12 +160,16 @@ def fold_image(x: Tensor, fold: int, multiple: int) -> Tensor:
 def unfold_image(x: Tensor, fold: int, size: Sequence[int]) -> Tensor:
     """What `fold_image` did, undone: (N, C fold², h, w) → (N, C, *size)."""
     x = F.pixel_shuffle(x, fold) if fold > 1 else x
+    if torch.compiler.is_exporting():  # which wants a proof that a slice ends within, and cannot find it
+        return x.index_select(2, torch.arange(size[0])).index_select(3, torch.arange(size[1]))
     return x[:, :, : size[0], : size[1]]
 
 
 def pad_to(x: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column until height and width are multiples of `multiple`."""
-    below, right = (-x.shape[2]) % multiple, (-x.shape[3]) % multiple
+    below, right = (  # not (-H) % multiple, of which torch.export cannot tell that H + it is a multiple
+        (size + multiple - 1) // multiple * multiple - size for size in x.shape[2:]
+    )
     if isinstance(below, int) and isinstance(right, int) and not below and not right:
         return x
     return F.pad(x, (0, right, 0, below), mode="replicate")
