@@ -28,11 +28,11 @@ def unet() -> Comparison:
 
 
 def unet_attention() -> Comparison:
-    return of_unet(widths=(8, 8, 16), attention=(False, True, False), mid=True, layers=2)
+    return of_unet(widths=(8, 8, 16), attention=(False, True, False), mid=True)
 
 
 def unet_time_added() -> Comparison:
-    return of_unet(widths=(8, 16), attention=(False, False), mid=True, scale_shift=False)
+    return of_unet(widths=(8, 16), attention=(False, False), mid=False, layers=2, scale_shift=False)
 
 
 def conditional_unet() -> Comparison:
@@ -64,7 +64,7 @@ def dit() -> Comparison:
     )  # fmt: skip
     return Comparison(
         "diffusers.DiTTransformer2DModel",
-        On(ours, lambda net, *inputs: net(*inputs)),
+        On(randomize(ours), lambda net, *inputs: net(*inputs)),
         On(randomize(theirs), lambda net, x, time, label: net(x, time, label).sample),
         make=lambda sizes: (*images_and_times(sizes), labels(sizes)),
         axes=(IMAGE_AXES, {0: "N"}, {0: "N"}),
@@ -95,7 +95,7 @@ def autoencoder() -> Comparison:
 
     return Comparison(
         "diffusers.AutoencoderKL",
-        On(AutoencoderKL(3, widths=widths, groups=GROUPS), ours),
+        On(randomize(AutoencoderKL(3, widths=widths, groups=GROUPS)), ours),
         On(randomize(theirs), reference),
         make=lambda sizes: (images(sizes),),
         axes=(IMAGE_AXES,),
@@ -129,7 +129,7 @@ def of_unet(
     )  # fmt: skip
     return Comparison(
         "diffusers.UNet2DModel",
-        On(ours, lambda net, *inputs: net(*inputs)),
+        On(randomize(ours), lambda net, *inputs: net(*inputs)),
         On(randomize(theirs), lambda net, x, time, label: net(x, time, label).sample),
         make=lambda sizes: (*images_and_times(sizes), labels(sizes)),
         axes=(IMAGE_AXES, {0: "N"}, {0: "N"}),
@@ -169,7 +169,7 @@ def of_conditional_unet(*, linear: bool, vector_dim: int) -> Comparison:
     text_axes = {0: "N", 1: "L"}
     return Comparison(
         "diffusers.UNet2DConditionModel",
-        On(ours, lambda net, *inputs: net(*inputs)),
+        On(randomize(ours), lambda net, *inputs: net(*inputs)),
         On(randomize(theirs), reference),
         make=make,
         axes=(IMAGE_AXES, {0: "N"}, text_axes, text_axes, *([{0: "N"}] if vector_dim else [])),

@@ -15,7 +15,7 @@ VOCABULARY, LONGEST, EMBED_DIM, HEADS, DEPTH = 11, 12, 16, 2, 2
 def text_encoder() -> Comparison:
     return Comparison(
         "torch.nn.TransformerEncoder",
-        Masked(TextEncoder(VOCABULARY, longest=LONGEST, embed_dim=EMBED_DIM, num_heads=HEADS, depth=DEPTH)),
+        Masked(randomize(TextEncoder(VOCABULARY, longest=LONGEST, embed_dim=EMBED_DIM, num_heads=HEADS, depth=DEPTH))),
         Masked(randomize(TorchEncoder())),
         make=tokens_and_mask,
         axes=({0: "N", 1: "L"}, {0: "N", 1: "L"}),
