@@ -111,7 +111,8 @@ def _film(drawer: Drawer, arguments: Sample, labels: Tensor | None, columns: int
     frames: list[Tensor] = []
 
     def keep(step: int, x: Tensor, image: Tensor) -> None:
-        shown = [picture_grid(each.clamp(-1, 1) / 2 + 0.5, columns, min_side=side) for each in (x, image)]
+        both = (drawer.predictor.images_of(each).clamp(-1, 1) / 2 + 0.5 for each in (x, image))
+        shown = [picture_grid(each, columns, min_side=side) for each in both]
         frames.append(torch.cat([shown[0], torch.full_like(shown[0][:, :, :8], 255), shown[1]], dim=2))
 
     drawer.draw(arguments.seed, range(arguments.n), labels, callback=keep)

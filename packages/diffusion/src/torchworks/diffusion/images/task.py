@@ -4,6 +4,7 @@ Ho et al. 2020, algorithm 1, for any path, prediction and weighting: `torchworks
 guidance the class of some images is left out (Ho & Salimans 2022, algorithm 1).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,7 +31,8 @@ class DiffusionTask(Task):
     """`model` (x (N, C, H, W), time (N,)[, label (N,)]) → what it says of x, (N, C, H, W).
 
     Batches have an "image" (N, C, S, S) in [-1, 1] and, if `num_classes` is not 0, a "label" (N,). `fidelity` scores
-    drawn images at evaluations, and its Fréchet distance chooses the best state; it may be left out.
+    drawn images at evaluations, and its Fréchet distance chooses the best state; it may be left out. With `decode`,
+    which makes images of latents, x is latents: batches have "latent" of `image_shape` instead of images.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class DiffusionTask(Task):
         image_shape: tuple[int, int, int],
         num_classes: int = 0,
         fidelity: "Fidelity | None" = None,
+        decode: Callable[[Tensor], Tensor] | None = None,
     ):
         self.model, self.config = model, config
         self.image_shape, self.num_classes, self.fidelity = image_shape, num_classes, fidelity
+        self.decode = decode
         self.objective = Objective.of(config.process)
         self.level_losses = LevelLosses()
         self.watch = fidelity.space.frechet_name if fidelity is not None else None
@@ -54,14 +58,21 @@ class DiffusionTask(Task):
     def optimizer(self, net: str) -> Optimizer:
         config = self.config
         return adamw(
-            parameter_groups(self.model, config.optim.lr, config.weight_decay), lr=config.optim.lr, betas=config.betas
+            parameter_groups(
+                [p for p in self.model.parameters() if p.requires_grad], config.optim.lr, config.weight_decay
+            ),
+            lr=config.optim.lr,
+            betas=config.betas,
         )
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        image = batch["image"].float()
-        problem = self.objective.problem(image, self.random)
+        problem = self.objective.problem(self._clean(batch), self.random)
         said = self.model(problem.x, problem.time, *self._dropped(batch))
         return Out(problem.loss(said).mean())
+
+    def _clean(self, batch: dict[str, Tensor]) -> Tensor:
+        """What noise is added to: images, or latents."""
+        return batch["image" if self.decode is None else "latent"].float()
 
     def _labels(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
         return (batch["label"],) if self.num_classes else ()
@@ -80,7 +91,7 @@ class DiffusionTask(Task):
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         """As many drawn images as the batch has real ones, of the same classes; and the loss at each noise level."""
-        image, labels = batch["image"].float(), self._labels(batch)
+        image, labels = self._clean(batch), self._labels(batch)
         scores: dict[str, Any] = {}
         problem = self.objective.problem(image, self.random)
         losses = problem.loss(self.model(problem.x, problem.time, *labels))
@@ -101,7 +112,8 @@ class DiffusionTask(Task):
         config = self.config
         denoise = denoiser(self.model, config, labels, self.num_classes)
         again = (lambda _: self.random.normal(*noise.shape)) if step_noise else (lambda _: torch.zeros_like(noise))
-        return draw(denoise, noise, config.process, config.sampling, step_noise=again)
+        drawn = draw(denoise, noise, config.process, config.sampling, step_noise=again)
+        return drawn if self.decode is None else self.decode(drawn)
 
     def preview(self) -> dict[str, Tensor]:
         """A grid from fixed noise, with a row for each of up to ten classes; and the loss at each noise level. Samplers
