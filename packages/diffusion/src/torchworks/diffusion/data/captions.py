@@ -1,7 +1,7 @@
 """Images with a caption each: the field of captions, and pictures with their captions below.
 
-A sample is {"image": uint8 (3, S, S), "caption": uint8 (L,)}, the caption in UTF-8. Tokens are the model's business: its
-vocabulary follows from the training captions and is saved with it.
+A sample is {"image": uint8 (3, S, S), "caption": uint8 (L,)}, the caption in UTF-8. A model has a vocabulary of its
+own, which follows from its training captions and is saved with it.
 
 Shape letters: N images, S pixels along a side, L bytes of a caption.
 """

@@ -1,17 +1,17 @@
 """A judge of drawn scenes that nobody trains: does an image show what its caption says?
 
-Each of the 12 objects is slid over the image (template matching). The object and place that explain most of it are taken,
-then those that do away from the first, and so on; then the caption's objects are compared with those found. There are no
-weights and no seed, so two people who use it get the same score.
+Each of the 12 objects is slid over the image (template matching). The object and place that explain most of it are
+taken, then those that do away from the first, and so on; then the caption's objects are compared with those found.
+There are no weights and no seed, so two people who use it get the same score.
 
-Let J = I − g be the image without its background, g the median of its values. An object of color c that covers the share
-m of each pixel is drawn as m (c − g). At a place it takes from the squared difference between image and background, with
-* for correlation,
+Let J = I − g be the image without its background, g the median of its values. An object of color c that covers the
+share m of each pixel is drawn as m (c − g). At a place it takes from the squared difference between image and
+background, with * for correlation,
 
     Σ J² − Σ (J − m (c − g))² = 2 Σ_channels (c − g) (J * m) − Σ m² Σ_channels (c − g)²
 
-which is three convolutions for all 12 objects. Noise moves this gain, but not its mean. If the object is there as drawn,
-the gain is its last term, called `drawn` below; on plain background it is minus that.
+which is three convolutions for all 12 objects. Noise moves this gain, but not its mean. If the object is there as
+drawn, the gain is its last term, called `drawn` below; on plain background it is minus that.
 
 Shape letters: N images, K objects, S pixels along an image, s along an object, P places along a side (S − s + 1).
 """
@@ -45,6 +45,9 @@ class Reading:
 
 class SceneJudge(nn.Module):
     """Reads images of `image_size` pixels with two or three `objects`."""
+
+    covers: Tensor
+    colors: Tensor
 
     def __init__(self, objects: int, image_size: int):
         super().__init__()

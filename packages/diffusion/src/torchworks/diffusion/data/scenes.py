@@ -90,14 +90,13 @@ def all_captions(objects: int) -> dict[str, Caption]:
     return {str(caption): caption for caption in found}
 
 
+@cache
 def split_captions(objects: int, tune: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The captions (train, test). With `tune`, the training captions alone, divided once more by the same rule."""
-    parts = _by_shuffle() if objects == 2 else _by_partners()
-    test, tuning = ([text for text in all_captions(objects) if text in part] for part in parts)
-    if not tune:
-        return tuple(text for text in all_captions(objects) if text not in {*test}), tuple(test)
-    tuning = [text for text in tuning if text not in {*test}]
-    return tuple(text for text in all_captions(objects) if text not in {*test, *tuning}), tuple(tuning)
+    test, tuning = _by_shuffle() if objects == 2 else _by_partners()
+    held, left = (tuning - test, tuning | test) if tune else (test, test)
+    every = all_captions(objects)
+    return tuple(text for text in every if text not in left), tuple(text for text in every if text in held)
 
 
 def _by_shuffle() -> tuple[set[str], set[str]]:
@@ -106,15 +105,16 @@ def _by_shuffle() -> tuple[set[str], set[str]]:
     return {*order[:HELD_OUT]}, {*order[HELD_OUT : 2 * HELD_OUT]}
 
 
-def _by_partners() -> tuple[set[str], ...]:
+def _by_partners() -> tuple[set[str], set[str]]:
     """Captions in which two objects meet that are partners; the second set is of other partners."""
     order = [*THINGS]
     random.Random(NAME).shuffle(order)
     pairs = [[{*order[i : i + 2]} for i in range(0, 12, 2)], [{order[i], order[i - 1]} for i in range(0, 12, 2)]]
-    return tuple(
+    first, second = (
         {text for text, caption in all_captions(3).items() if any(pair <= {*caption.things} for pair in chosen)}
         for chosen in pairs
     )
+    return first, second
 
 
 # ------------------------------------------------------------------------------------------------------ drawing
@@ -159,7 +159,10 @@ def draw_corners(captions: Sequence[Caption], numbers: SampleRandom, image_size:
     objects = len(captions[0].things)
     size = object_size(objects, image_size)
     axes = torch.tensor([[1 - RELATIONS.index(word) for word in caption.relations] for caption in captions])
-    corners, found = torch.zeros(len(captions), objects, 2, dtype=torch.int64), torch.zeros(len(captions), dtype=bool)
+    corners, found = (
+        torch.zeros(len(captions), objects, 2, dtype=torch.int64),
+        torch.zeros(len(captions), dtype=torch.bool),
+    )
     while not found.all():
         tried = (numbers.uniform(TRIES, objects, 2) * (image_size - size + 1)).long()  # (N, T, K, 2)
         fits = _agree(tried, axes, size)
