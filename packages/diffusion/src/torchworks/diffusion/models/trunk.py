@@ -23,7 +23,7 @@ from torchworks.diffusion.models.blocks import Downsample, ResnetBlock, Upsample
 from torchworks.shared.config import UserError
 
 MakeAttention = Callable[[int], nn.Module]
-"""Channels → a module (x (N, C, H, W), context) → (N, C, H, W)."""
+"""Level, 0 at the full size → a module (x (N, C, H, W), context) → (N, C, H, W)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,10 @@ class TrunkSize:
     def multiple(self) -> int:
         """Images are padded to a multiple of it."""
         return self.fold * 2 ** (len(self.widths) - 1)
+
+    def side(self, image_size: int, level: int) -> int:
+        """Height of the feature maps of a level for images of height `image_size`."""
+        return -(-image_size // self.multiple) * self.multiple // self.fold // 2**level
 
     def block(self, in_channels: int, out_channels: int) -> ResnetBlock:
         return ResnetBlock(
@@ -133,7 +137,7 @@ class Middle(nn.Module):
         super().__init__()
         width = size.widths[-1]
         self.resnets = nn.ModuleList(size.block(width, width) for _ in range(2))
-        self.attentions = nn.ModuleList([make_attention(width)]) if size.mid_attention else None
+        self.attentions = nn.ModuleList([make_attention(len(size.widths) - 1)]) if size.mid_attention else None
 
     def forward(self, x: Tensor, time: Tensor, context: object) -> Tensor:
         x = self.resnets[0](x, time)
@@ -168,4 +172,4 @@ class UpLevel(nn.Module):
 def _attentions(size: TrunkSize, level: int, make_attention: MakeAttention, count: int) -> nn.ModuleList | None:
     if not size.attention[level]:
         return None
-    return nn.ModuleList(make_attention(size.widths[level]) for _ in range(count))
+    return nn.ModuleList(make_attention(level) for _ in range(count))

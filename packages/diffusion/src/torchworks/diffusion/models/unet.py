@@ -58,7 +58,7 @@ class UNet(Trunk):
             in_channels,
             out_channels or in_channels,
             size,
-            lambda channels: ImageAttention(channels, head_dim, groups=groups, zero=zero_output),
+            lambda level: ImageAttention(widths[level], head_dim, groups=groups, zero=zero_output),
         )
         self.num_classes = num_classes
         self.time_embedding = TimeEmbedding(widths[0], 4 * widths[0])
