@@ -1,8 +1,9 @@
-"""A small classifier of images.
+"""Diffusion models: DDPM, flow matching, EDM, from noise to images, and what can be done with them.
 
-from torchworks.diffusion import AllCNN
+from torchworks.diffusion import UNet
 
-logits = AllCNN(num_classes=10)(torch.randn(8, 1, 16, 16))  # (8, 10)
+net = UNet(1, num_classes=10, fold=2)
+said = net(torch.randn(8, 1, 16, 16), torch.full((8,), 500.0), torch.arange(8))  # (8, 1, 16, 16)
 """
 
 import lazy_loader

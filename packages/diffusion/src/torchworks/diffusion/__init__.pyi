@@ -1,3 +1,10 @@
-from .classification.predictor import ClassifierPredictor as ClassifierPredictor
-from .classification.task import Classification as Classification
-from .models.all_cnn import AllCNN as AllCNN
+from .images.predictor import DiffusionPredictor as DiffusionPredictor
+from .images.predictor import Drawer as Drawer
+from .images.predictor import open_drawer as open_drawer
+from .images.task import DiffusionTask as DiffusionTask
+from .models.unet import UNet as UNet
+from .process.config import ProcessConfig as ProcessConfig
+from .process.config import SamplingConfig as SamplingConfig
+from .process.denoiser import Denoiser as Denoiser
+from .process.drawing import draw as draw
+from .process.objective import Objective as Objective

@@ -3,7 +3,7 @@
 from torchworks.diffusion.commands import COMMANDS
 from torchworks.shared import cli
 
-main = cli.program("diffusion", default="classify", commands=COMMANDS)
+main = cli.program("diffusion", default="flow", commands=COMMANDS)
 
 if __name__ == "__main__":
     main()

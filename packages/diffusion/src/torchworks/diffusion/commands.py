@@ -1,5 +1,5 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
-from torchworks.diffusion.classification.commands import COMMANDS as CLASSIFICATION
+from torchworks.shared.cli import Command
 
-COMMANDS = {**CLASSIFICATION}
+COMMANDS: dict[str, Command] = {}

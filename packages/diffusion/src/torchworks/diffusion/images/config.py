@@ -1,0 +1,47 @@
+"""Configuration of diffusion on pixels. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from torchworks.diffusion.models.config import UNetConfig
+from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
+from torchworks.shared.config import Amount, Config, CountOrZero, ImageConfig, Share, UserError, limited
+
+
+@dataclass(frozen=True)
+class ImagesConfig(Config):
+    """A diffusion model of pixels."""
+
+    package: ClassVar[str] = "diffusion"
+    build: ClassVar[str] = "torchworks.diffusion.images.build:build"
+
+    conditional: bool = True
+    """Whether the model learns to draw a class that is asked for; data without classes need --no-conditional."""
+    class_dropout: Share = 0.1
+    """Share of training images whose class the net is not told, so that guidance is possible."""
+    weight_decay: Amount = 0.0
+    """Decoupled weight decay, not applied to biases and norms."""
+    betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.9, 0.99)
+    """AdamW's decay rates."""
+    most_drawn: CountOrZero = 720
+    """Most images that an evaluation during training draws to select the best state."""
+    net: Any = field(default_factory=UNetConfig)
+    """Sizes of the net."""
+    process: ProcessConfig = field(default_factory=ProcessConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    loader: ImageConfig = field(default_factory=ImageConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loader.multi_label:
+            raise UserError(
+                "These models take one class for each image, not a set of them. Leave out --multi-label: each set of "
+                "labels is then a class of its own."
+            )
+
+
+@dataclass(frozen=True)
+class UNetImagesConfig(ImagesConfig):
+    """A diffusion model of pixels, a U-Net."""
+
+    net: UNetConfig = field(default_factory=UNetConfig)

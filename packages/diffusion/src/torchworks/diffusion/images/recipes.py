@@ -1,0 +1,67 @@
+"""The recipes for images from noise; each docstring is what `diffusion list` prints."""
+
+from torchworks.diffusion.images.config import UNetImagesConfig
+from torchworks.diffusion.models.config import UNetConfig
+from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
+from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
+
+
+def flow() -> UNetImagesConfig:
+    """Flow matching on small digits, 16 pixels, with a U-Net: images of a requested class.
+
+    diffusion train flow
+    """
+    return UNetImagesConfig(
+        recipe="flow",
+        loader=ImageConfig(image_size=16),
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
+    )
+
+
+def flow_mnist() -> UNetImagesConfig:
+    """Flow matching on 5,000 digits of MNIST, 28 pixels: handwriting of a requested digit.
+
+    diffusion train flow-mnist
+    """
+    return UNetImagesConfig(
+        recipe="flow-mnist",
+        data="mnist5k",
+        loader=ImageConfig(image_size=28),
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
+    )
+
+
+def ddpm() -> UNetImagesConfig:
+    """DDPM as in the paper of 2020: linear betas, 1,000 levels, the net says the noise, ancestral sampling.
+
+    diffusion train ddpm
+    """
+    return UNetImagesConfig(
+        recipe="ddpm",
+        net=UNetConfig(),
+        process=ProcessConfig(path="variance-preserving", prediction="noise", times="uniform"),
+        sampling=SamplingConfig(sampler="ddim", steps=50, guidance=1.0, clip=True),
+        conditional=False,
+        loader=ImageConfig(image_size=16),
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
+    )
+
+
+def edm() -> UNetImagesConfig:
+    """EDM: noise is added to images that keep their size, and the net's inputs and outputs are scaled for it.
+
+    diffusion train edm
+    """
+    return UNetImagesConfig(
+        recipe="edm",
+        process=ProcessConfig(
+            path="variance-exploding", prediction="edm", times="log-normal", time_mean=-1.2, time_deviation=1.2
+        ),
+        sampling=SamplingConfig(sampler="heun", steps=9),
+        loader=ImageConfig(image_size=16),
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
+    )

@@ -1,0 +1,127 @@
+"""The training of a diffusion model: noise is added to images, and the net learns to tell the two apart.
+
+Ho et al. 2020, algorithm 1, for any path, prediction and weighting: `torchworks.diffusion.process` holds these. For
+guidance the class of some images is left out (Ho & Salimans 2022, algorithm 1).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from torchworks.diffusion.images.config import ImagesConfig
+from torchworks.diffusion.process.denoiser import Denoiser
+from torchworks.diffusion.process.drawing import draw
+from torchworks.diffusion.process.levels import TIMES, LevelLosses
+from torchworks.diffusion.process.objective import Objective
+from torchworks.shared.numbers.stream import sample_normal
+from torchworks.shared.runs.directory import picture_grid
+from torchworks.shared.task import Out, Task
+from torchworks.shared.training.optim import adamw, parameter_groups
+
+if TYPE_CHECKING:
+    from torchworks.shared.fidelity import Fidelity  # slow to import, and drawing images needs none
+
+PREVIEW_COLUMNS = 10
+
+
+class DiffusionTask(Task):
+    """`model` (x (N, C, H, W), time (N,)[, label (N,)]) → what it says of x, (N, C, H, W).
+
+    Batches have an "image" (N, C, S, S) in [-1, 1] and, if `num_classes` is not 0, a "label" (N,). `fidelity` scores
+    drawn images at evaluations, and its Fréchet distance chooses the best state; it may be left out.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: ImagesConfig,
+        *,
+        image_shape: tuple[int, int, int],
+        num_classes: int = 0,
+        fidelity: "Fidelity | None" = None,
+    ):
+        self.model, self.config = model, config
+        self.image_shape, self.num_classes, self.fidelity = image_shape, num_classes, fidelity
+        self.objective = Objective.of(config.process)
+        self.level_losses = LevelLosses()
+        self.watch = fidelity.space.frechet_name if fidelity is not None else None
+
+    def nets(self) -> dict[str, nn.Module]:
+        return {"model": self.model}
+
+    def optimizer(self, net: str) -> Optimizer:
+        config = self.config
+        return adamw(
+            parameter_groups(self.model, config.optim.lr, config.weight_decay), lr=config.optim.lr, betas=config.betas
+        )
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        image = batch["image"].float()
+        problem = self.objective.problem(image, self.random)
+        said = self.model(problem.x, problem.time, *self._dropped(batch))
+        return Out(problem.loss(said).mean())
+
+    def _labels(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        return (batch["label"],) if self.num_classes else ()
+
+    def _dropped(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """The classes, some of them replaced by "no class"."""
+        if not self.num_classes:
+            return ()
+        left_out = self.random.uniform(len(batch["label"])) < self.config.class_dropout
+        return (batch["label"].masked_fill(left_out, self.num_classes),)
+
+    # ---- evaluation ------------------------------------------------------------------------------------------------
+
+    def begin_evaluation(self) -> None:
+        self.level_losses.reset()
+
+    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        """As many drawn images as the batch has real ones, of the same classes; and the loss at each noise level."""
+        image, labels = batch["image"].float(), self._labels(batch)
+        scores: dict[str, Any] = {}
+        problem = self.objective.problem(image, self.random)
+        losses = problem.loss(self.model(problem.x, problem.time, *labels))
+        scores["loss"] = (losses.sum(), len(losses))
+        if not self.level_losses.complete:
+            self.level_losses.add([self._loss_at(t, image, labels) for t in TIMES])
+        if self.fidelity is not None:
+            drawn = self._draw(self.random.normal(*image.shape), labels, step_noise=True)
+            self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=labels[0] if labels else None)
+            scores["fidelity"] = self.fidelity
+        return scores
+
+    def _loss_at(self, t: float, image: Tensor, labels: tuple[Tensor, ...]) -> Tensor:
+        problem = self.objective.problem_at(image, self.random.normal(*image.shape), image.new_full((len(image),), t))
+        return problem.loss(self.model(problem.x, problem.time, *labels))
+
+    def _draw(self, noise: Tensor, labels: tuple[Tensor, ...], *, step_noise: bool) -> Tensor:
+        config = self.config
+        denoise = denoiser(self.model, config, labels, self.num_classes)
+        again = (lambda _: self.random.normal(*noise.shape)) if step_noise else (lambda _: torch.zeros_like(noise))
+        return draw(denoise, noise, config.process, config.sampling, step_noise=again)
+
+    def preview(self) -> dict[str, Tensor]:
+        """A grid from fixed noise, with a row for each of up to ten classes; and the loss at each noise level. Samplers
+        that add noise in each step add none here, which shows them smoother than they are."""
+        device = next(self.model.parameters()).device
+        rows = min(self.num_classes or 10, 10)
+        noise = sample_normal(self.config.seed, range(rows * PREVIEW_COLUMNS), *self.image_shape).to(device)
+        labels = torch.arange(rows, device=device).repeat_interleave(PREVIEW_COLUMNS)
+        drawn = self._draw(noise, (labels,) if self.num_classes else (), step_noise=False)
+        pictures = {"samples": picture_grid(drawn / 2 + 0.5, PREVIEW_COLUMNS)}
+        return pictures | ({"loss": self.level_losses.picture()} if self.level_losses.rows else {})
+
+
+def denoiser(net: nn.Module, config: ImagesConfig, labels: tuple[Tensor, ...], num_classes: int) -> Denoiser:
+    """`net` as samplers see it, guided towards `labels` if there are classes."""
+    return Denoiser(
+        net,
+        config.process,
+        condition=labels,
+        unconditional=tuple(torch.full_like(label, num_classes) for label in labels),
+        guidance=config.sampling.guidance_of(bool(labels)),
+        clip=config.sampling.clip,
+    )

@@ -1,0 +1,28 @@
+"""Sizes of nets. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torchworks.shared.config import Count, Limited, Share
+
+
+@dataclass(frozen=True)
+class UNetConfig(Limited):
+    """Sizes of a U-Net."""
+
+    group: ClassVar[str] = "net"
+
+    widths: tuple[Count, ...] = (32, 64)
+    """Channels of each level; each is half as wide and high as the one before."""
+    layers: Count = 1
+    """Residual blocks of a level."""
+    attention: tuple[bool, ...] = ()
+    """For each level, whether its pixels look at each other; none do if nothing is given."""
+    mid_attention: bool = False
+    """Whether the pixels of the coarsest level look at each other once more."""
+    head_dim: Count = 8
+    """Channels of a head of attention."""
+    dropout: Share = 0.0
+    """Dropout within residual blocks."""
+    fold: Count = 2
+    """This many pixels side by side become channels of one, before the first convolution."""

@@ -1,0 +1,2 @@
+"""What training a diffusion model needs beside its net: which noise levels it sees, what it should say, how errors
+count."""
