@@ -163,7 +163,7 @@ def test_captions_that_say_nothing_are_a_problem(tmp_path, config):
 
 def test_check_shows_images_above_their_captions_from_the_command_line(tmp_path, capsys):
     folder, picture = as_csv(tmp_path / "data"), tmp_path / "nine.png"
-    assert main("diffusion", "classify", COMMANDS, ["check", f"captioned:{folder}", "--picture", str(picture)]) == 0
+    assert main("diffusion", "flow", COMMANDS, ["check", f"captioned:{folder}", "--picture", str(picture)]) == 0
     assert "can be trained on" in capsys.readouterr().out
     with Image.open(picture) as drawn:
         assert drawn.width > 400

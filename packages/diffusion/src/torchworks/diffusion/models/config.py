@@ -26,3 +26,39 @@ class UNetConfig(Limited):
     """Dropout within residual blocks."""
     fold: Count = 2
     """This many pixels side by side become channels of one, before the first convolution."""
+
+
+@dataclass(frozen=True)
+class ConditionalUNetConfig(Limited):
+    """Sizes of a U-Net that reads a text."""
+
+    group: ClassVar[str] = "net"
+
+    widths: tuple[Count, ...] = (32, 64)
+    """Channels of each level; each is half as wide and high as the one before."""
+    layers: Count = 1
+    """Residual blocks of a level."""
+    attention: tuple[bool, ...] = ()
+    """For each level, whether its pixels look at each other and at the text; all do if nothing is given."""
+    mid_attention: bool = True
+    """Whether those of the coarsest level do so once more."""
+    head_dim: Count = 16
+    """Channels of a head of attention."""
+    dropout: Share = 0.0
+    """Dropout within residual blocks."""
+    fold: Count = 2
+    """This many pixels side by side become channels of one, before the first convolution."""
+
+
+@dataclass(frozen=True)
+class TextEncoderConfig(Limited):
+    """Sizes of a text encoder."""
+
+    group: ClassVar[str] = "text"
+
+    width: Count = 64
+    """Channels of a token."""
+    layers: Count = 2
+    """Layers of attention."""
+    head_dim: Count = 16
+    """Channels of a head of attention."""

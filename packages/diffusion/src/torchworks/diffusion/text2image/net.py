@@ -3,11 +3,14 @@
 Shape letters: N images, C channels, S pixels along a side, T tokens of a caption, D channels of their states.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from torchworks.diffusion.models import registry
 from torchworks.diffusion.models.config import ConditionalUNetConfig, TextEncoderConfig
+from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
+from torchworks.diffusion.process.denoiser import Denoiser
 
 Told = tuple[Tensor, Tensor, Tensor]
 """What the U-Net is told of captions: states (N, T, D), which of them count, bool (N, T), and all of them in a row,
@@ -41,3 +44,15 @@ class CaptionedUNet(nn.Module):
         tokens = F.pad(tokens, (0, self.length - tokens.shape[1]))
         states = self.encoder(tokens)
         return states, tokens > 0, states.flatten(1)
+
+
+def denoiser(net: CaptionedUNet, tokens: Tensor, process: ProcessConfig, sampling: SamplingConfig) -> Denoiser:
+    """`net` as samplers see it, guided towards captions (N, up to T), which are read once."""
+    return Denoiser(
+        net.unet,
+        process,
+        condition=net.read(tokens),
+        unconditional=net.read(torch.zeros_like(tokens)),
+        guidance=sampling.guidance_of(True),
+        clip=sampling.clip,
+    )

@@ -9,16 +9,16 @@ Shape letters: N images, C channels, S pixels along a side, T tokens of a captio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchworks.diffusion.data.captions import captioned_grid
-from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.objective import Objective
 from torchworks.diffusion.text2image.config import Text2ImageConfig
-from torchworks.diffusion.text2image.net import CaptionedUNet
+from torchworks.diffusion.text2image.net import CaptionedUNet, denoiser
 from torchworks.diffusion.text2image.tokens import padded
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.task import Out, Task
@@ -77,40 +77,24 @@ class Text2ImageTask(Task):
             scores |= {name: (each.sum(), len(each)) for name, each in right.items()}
         return scores
 
-    def draw(self, tokens: Tensor, noise: Tensor) -> Tensor:
+    def draw(self, tokens: Tensor, noise: Tensor, *, step_noise: bool = True) -> Tensor:
         """Images (N, C, S, S) of captions, from noise of that shape."""
-        config = self.config
-        denoise = denoiser(self.model, tokens, config)
-        return draw(denoise, noise, config.process, config.sampling, step_noise=lambda _: self.random.normal(*noise.shape))
+        process, sampling = self.config.process, self.config.sampling
+        again = (lambda _: self.random.normal(*noise.shape)) if step_noise else (lambda _: torch.zeros_like(noise))
+        return draw(denoiser(self.model, tokens, process, sampling), noise, process, sampling, step_noise=again)
 
     def preview(self) -> dict[str, Tensor]:
-        """Images of the captions `shown`, each above its caption. Samplers that add noise in each step add none here."""
+        """Images of the captions `shown`, each above its caption. Samplers that add noise in each step add none."""
         if not self.shown:
             return {}
         device = next(self.model.parameters()).device
         tokens = padded(self.shown, self.tokenizer, self.model.length).to(device)
         noise = sample_normal(self.config.seed, range(len(tokens)), *self.image_shape).to(device)
-        config = self.config
-        drawn = draw(
-            denoiser(self.model, tokens, config), noise, config.process, config.sampling,
-            step_noise=lambda _: torch.zeros_like(noise),
-        )  # fmt: skip
-        sheet = captioned_grid(as_pixels(drawn).numpy(), self.shown, PREVIEW_COLUMNS)
-        return {"samples": torch.tensor(memoryview(sheet.tobytes())).view(sheet.height, sheet.width, 3).permute(2, 0, 1)}
+        drawn = as_pixels(self.draw(tokens, noise, step_noise=False))
+        sheet = captioned_grid(drawn.numpy(), self.shown, PREVIEW_COLUMNS)
+        return {"samples": torch.from_numpy(np.array(sheet)).permute(2, 0, 1)}
 
 
 def as_pixels(images: Tensor) -> Tensor:
     """Images in [-1, 1] as uint8, on the CPU."""
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
-
-
-def denoiser(model: CaptionedUNet, tokens: Tensor, config: Text2ImageConfig) -> Denoiser:
-    """`model` as samplers see it, guided towards captions (N, T), which are read once."""
-    return Denoiser(
-        model.unet,
-        config.process,
-        condition=model.read(tokens),
-        unconditional=model.read(torch.zeros_like(tokens)),
-        guidance=config.sampling.guidance_of(True),
-        clip=config.sampling.clip,
-    )

@@ -71,8 +71,8 @@ def check_prompt(prompt: str, tokenizer: Words, longest: int) -> None:
         raise UserError(_of_unknown(unknown, tokenizer))
     if (count := len(tokenizer.encode(prompt))) > longest:
         raise UserError(
-            f"The prompt has {count} words and marks, but this model reads {longest} at most, which is what its longest "
-            "training caption has or what --longest said. Say it in fewer."
+            f"The prompt has {count} words and marks, but this model reads {longest} at most, as many as its longest "
+            "training caption has, or as --longest said. Say it in fewer."
         )
 
 
