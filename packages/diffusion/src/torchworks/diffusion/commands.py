@@ -1,5 +1,6 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
-from torchworks.shared.cli import Command
+from torchworks.diffusion.images.commands import COMMANDS as IMAGES
+from torchworks.diffusion.restore.commands import COMMANDS as RESTORE
 
-COMMANDS: dict[str, Command] = {}
+COMMANDS = {**IMAGES, **RESTORE}

@@ -15,9 +15,10 @@ NEAR_NOISE, NEAR_IMAGE = 1e3, 2e-3
 """Ratios sigma / alpha that stand for the two ends where a path has none: λ is infinite there."""
 
 
-def uniform(path: Path, steps: int) -> list[Level]:
-    """Even steps of time. On DDPM's chain that is the spacing called trailing, which begins at its last level."""
-    return _grid(path, [1 - i / steps for i in range(_checked(steps))])
+def uniform(path: Path, steps: int, start: float = 1.0) -> list[Level]:
+    """Even steps of time, from `start` on. On DDPM's chain that is the spacing called trailing, which begins at its
+    last level."""
+    return _grid(path, [start * (1 - i / steps) for i in range(_checked(steps))])
 
 
 def cosine(path: Path, steps: int) -> list[Level]:

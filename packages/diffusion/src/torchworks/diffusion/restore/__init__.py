@@ -1,0 +1,2 @@
+"""Restoring images with a model that was trained to draw them: holes filled, small images enlarged, contents
+changed."""
