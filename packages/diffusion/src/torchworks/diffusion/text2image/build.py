@@ -29,13 +29,13 @@ def build(config: Text2ImageConfig, device: Device) -> Experiment:
     tokenizer = new_tokenizer(captions, config.vocabulary)
     length = min(config.longest, max(len(tokenizer.encode(text)) for text in {*captions}))
     train, test = (TokenizedImages(part, tokenizer, length) for part in (source.train, source.test))
-    channels, size, _ = shape = source.schema["image"].shape
+    channels, size, _ = source.schema["image"].shape
     net = CaptionedUNet(
         config.text, config.net, vocabulary=len(tokenizer), length=length, channels=channels, image_size=size
     )
     judge = judge_of(source, config.data)
     shown = [test.captions[i * len(test) // SHOWN] for i in range(min(SHOWN, len(test)))]
-    task = Text2ImageTask(net, config, tokenizer, image_shape=shape, judge=judge, shown=shown)
+    task = Text2ImageTask(net, config, tokenizer, image_shape=(channels, size, size), judge=judge, shown=shown)
     task.watch = None  # the loss says little of what is drawn, so the last state is kept
     loaders = LoaderFactory(config, device)
     seen = loaders.ordered(Part(train, range(min(SEEN, len(train)))))

@@ -93,6 +93,15 @@ class PromptDrawer:
         assert isinstance(tokenizer, Words)
         self.tokenizer = tokenizer
 
+    def with_sampling(self, sampling: SamplingConfig) -> "PromptDrawer":
+        """The same model, drawing otherwise."""
+        return PromptDrawer(self.run, sampling)
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Raise `UserError` for prompts that the model cannot read."""
+        for prompt in dict.fromkeys(prompts):
+            check_prompt(prompt, self.tokenizer, self.predictor.net.length)
+
     @torch.no_grad()
     def draw(
         self,
@@ -103,10 +112,8 @@ class PromptDrawer:
         callback: Callable[[int, Tensor, Tensor], None] | None = None,
     ) -> Tensor:
         """Images in [-1, 1], (N, C, S, S), on the CPU, of a prompt each. Image i depends on `seed`, indices[i] and
-        prompts[i] alone. With a `callback`, all are computed in one batch. Raises `UserError` for prompts with words
-        that the model does not know."""
-        for prompt in dict.fromkeys(prompts):
-            check_prompt(prompt, self.tokenizer, self.predictor.net.length)
+        prompts[i] alone. With a `callback`, all are computed in one batch. Unknown words of a prompt are read as such
+        (see `check`)."""
         chunk = len(indices) if callback else CHUNK
         parts = [
             self._part(seed, indices[start : start + chunk], prompts[start : start + chunk], chunk, callback)

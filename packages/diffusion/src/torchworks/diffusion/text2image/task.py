@@ -66,11 +66,14 @@ class Text2ImageTask(Task):
     # ---- evaluation ------------------------------------------------------------------------------------------------
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        """The loss; and with a judge, how many images of the batch's captions show what their captions say."""
+        """The loss, and what it would be if each image had another one's caption: if the two are alike, the net reads
+        no captions. With a judge also how many images drawn of the captions show what these say."""
         image, tokens = batch["image"].float(), batch["tokens"]
         problem = self.objective.problem(image, self.random)
-        losses = problem.loss(self.model(problem.x, problem.time, tokens))
-        scores: dict[str, Any] = {"loss": (losses.sum(), len(losses))}
+        scores: dict[str, Any] = {}
+        for name, said in (("loss", tokens), ("loss_other_caption", tokens.roll(1, 0))):
+            losses = problem.loss(self.model(problem.x, problem.time, said))
+            scores[name] = (losses.sum(), len(losses))
         if self.judge is not None:
             drawn = self.draw(tokens, self.random.normal(*image.shape)).float()
             right = self.judge(drawn.clamp(-1, 1), [self.tokenizer.decode(row) for row in tokens.tolist()])
