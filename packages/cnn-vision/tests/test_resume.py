@@ -1,16 +1,11 @@
 """A classifier through the command line: killed and resumed, and trained by two processes."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from torchworks.cnn_vision import create_model
+from torchworks.shared.testing_runs import BETWEEN_TWO, finish, killed_and_resumed, start
 from torchworks.shared.training.metrics import read_lines
 
 TRAIN = [
@@ -24,31 +19,9 @@ CLASSIFIER = [
 ]  # fmt: skip
 
 
-def start(*words, launcher=()):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launcher, *TRAIN, *map(str, words)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process):
-    printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, printed
-
-
 @pytest.mark.slow
 def test_a_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(start(*CLASSIFIER, "--out", whole))
-    process, log = start(*CLASSIFIER, "--out", killed), killed / "metrics.jsonl"
-    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-    finish(start("--resume", killed))
-    ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    killed_and_resumed((*TRAIN, *CLASSIFIER), tmp_path)
 
 
 @pytest.mark.slow
@@ -59,8 +32,8 @@ def test_two_processes_train_a_classifier_like_one_with_the_doubled_batch(tmp_pa
         "--model", "vit_b_16", "--trainer.steps", "6", "--trainer.ema", "0", "--augment", "shift",
         "--loader.image-size", "8", "--optim.schedule", "constant", "--optim.lr", "1e-3",
     ]  # fmt: skip
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    finish(start(*common, "--trainer.batch-size", 8, "--out", tmp_path / "two", launcher=torchrun))
+    common = (*TRAIN, *common)
+    finish(start(*common, "--trainer.batch-size", 8, "--out", tmp_path / "two", launcher=BETWEEN_TWO))
     finish(start(*common, "--trainer.batch-size", 16, "--out", tmp_path / "one"))
     one, two = (read_lines(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
     losses, theirs = ([line["train/loss"] for line in lines if line["kind"] == "train"] for lines in (one, two))

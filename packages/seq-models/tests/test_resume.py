@@ -1,13 +1,8 @@
 """A language model through the command line, killed and resumed."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from killing import killed_and_resumed
+from torchworks.shared.testing_runs import killed_and_resumed
 
 TRAIN = [
     "-m", "torchworks.seq_models", "train", "lm", "--device", "cpu", "--precision", "fp32",

@@ -1,23 +1,38 @@
-"""The text encoder."""
+"""The text encoder: states of a prompt's tokens."""
 
+import pytest
 import torch
 
 from torchworks.diffusion.models.text_encoder import TextEncoder
-from torchworks.shared.testing import check_model
+from torchworks.shared.config import UserError
+from torchworks.shared.testing import check_model, randomize
+
+SMALL = {"longest": 8, "embed_dim": 16, "num_heads": 2}
+TOKENS = torch.tensor([[1, 2, 3, 0], [4, 1, 0, 0], [5, 6, 7, 8]])
+MASK = TOKENS > 0
 
 
-def test_the_encoder_keeps_the_contract_of_models():
-    tokens = torch.tensor([[1, 2, 3, 4, 0], [4, 4, 2, 0, 0], [0, 0, 0, 0, 0]])
-    check_model(lambda: TextEncoder(5, 5, width=32, layers=2), tokens, shapes=(3, 5, 32))
+def test_it_keeps_the_models_contract():
+    check_model(lambda: TextEncoder(9, **SMALL), (TOKENS, MASK), shapes=(3, 4, 16), export=False)
 
 
-def test_a_token_means_something_else_at_another_place_and_beside_another_word():
-    encoder = TextEncoder(6, 4, width=32).eval()
-    states = encoder(torch.tensor([[1, 2, 3, 0], [2, 1, 3, 0], [1, 2, 4, 0]]))
-    assert not torch.allclose(states[0, 0], states[1, 1], atol=1e-3)
-    assert not torch.allclose(states[0, 1], states[2, 1], atol=1e-3)
+def test_padding_changes_no_state():
+    net = randomize(TextEncoder(9, **SMALL)).double().eval()
+    longer = torch.cat([TOKENS, torch.full((3, 2), 8)], 1)
+    padded = net(longer, torch.cat([MASK, torch.zeros(3, 2, dtype=torch.bool)], 1))
+    assert torch.allclose(net(TOKENS, MASK), padded[:, :4], atol=1e-12)
 
 
-def test_shorter_rows_than_the_longest_are_read():
-    encoder = TextEncoder(6, 4, width=32).eval()
-    assert encoder(torch.tensor([[1, 2]])).shape == (1, 2, 32)
+def test_a_text_that_is_all_padding_has_finite_states():
+    net = TextEncoder(9, **SMALL)
+    assert torch.isfinite(net(TOKENS, torch.zeros_like(MASK))).all()
+
+
+def test_order_matters():
+    net = randomize(TextEncoder(9, **SMALL)).eval()
+    assert not torch.allclose(net(TOKENS.flip(1)).flip(1), net(TOKENS), atol=1e-3)
+
+
+def test_texts_longer_than_the_longest_are_refused():
+    with pytest.raises(UserError, match="up to 8 tokens, but one has 9"):
+        TextEncoder(9, **SMALL)(torch.zeros(1, 9, dtype=torch.long))

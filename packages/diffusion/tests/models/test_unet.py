@@ -68,9 +68,9 @@ def test_the_default_for_digits_has_seven_hundred_thousand_parameters():
 
 
 def test_sizes_that_do_not_fit_are_refused():
-    with pytest.raises(UserError, match="leaves a rest"):
+    with pytest.raises(UserError, match="cannot split 30 channels into 8 groups"):
         UNet(1, widths=(30, 64), groups=8)
     with pytest.raises(UserError, match=r"2 levels, --net\.attention 1"):
         UNet(1, attention=(True,))
-    with pytest.raises(UserError, match="heads of 7"):
+    with pytest.raises(UserError, match="64 channels into heads of 7"):
         UNet(1, mid_attention=True, head_dim=7)

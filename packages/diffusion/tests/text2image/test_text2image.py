@@ -21,7 +21,7 @@ from torchworks.shared.testing import check_predictor
 
 SMALL = {
     "net": ConditionalUNetConfig(widths=(8, 16), head_dim=8),
-    "text": TextEncoderConfig(width=16, layers=1, head_dim=8),
+    "text": TextEncoderConfig(embed_dim=16, depth=1, num_heads=2),
 }
 CAPTIONS = ["a red circle left of a blue square", "a green triangle above a red circle"]
 
@@ -31,8 +31,21 @@ def run(*words: object) -> int:
 
 
 def train(folder, *words: object) -> int:
-    sizes = ("--net.widths", 8, 16, "--net.head-dim", 8, "--text.width", 16, "--text.layers", 1)
-    options = ("--steps", 6, "--trainer.batch-size", 8, "--sampling.steps", 2, "--drawn", 8, "--precision", "fp32")
+    sizes = ("--net.widths", 8, 16, "--net.head-dim", 8, "--text.embed-dim", 16, "--text.depth", 1)
+    options = (
+        "--text.num-heads",
+        2,
+        "--steps",
+        6,
+        "--trainer.batch-size",
+        8,
+        "--sampling.steps",
+        2,
+        "--drawn",
+        8,
+        "--precision",
+        "fp32",
+    )
     return run("train", "text2image", *sizes, *options, *words, "--out", folder)
 
 

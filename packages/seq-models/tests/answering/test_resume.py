@@ -1,13 +1,8 @@
 """A model that writes answers, through the command line: killed and resumed."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from killing import killed_and_resumed
+from torchworks.shared.testing_runs import killed_and_resumed
 
 TRAIN = [
     "-m", "torchworks.seq_models", "train", "answer-generated", "--data", "facts:train=200,test=10",

@@ -1,16 +1,10 @@
 """A bucketed classifier through the command line: killed and resumed, and trained by two processes."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from safetensors.torch import load_file
 
+from torchworks.shared.testing_runs import BETWEEN_TWO, finish, killed_and_resumed, start
 from torchworks.shared.training.metrics import read_lines
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from killing import finish, killed_and_resumed, start
 
 TRAIN = [
     "-m", "torchworks.seq_models", "train", "classify-text", "--data", "reviews:pairs=200,test_pairs=20",
@@ -32,8 +26,7 @@ def test_two_processes_train_a_bucketed_classifier_like_one_with_the_doubled_bat
     """Tokens are hidden by the number of the row, whichever process has it; dropout is each process's own, so there is
     none. Their halves of a batch are padded to lengths of their own, which changes the rounding."""
     common = [*TRAIN, "--net.drop-rate", "0", "--trainer.steps", "12", "--optim.schedule", "constant"]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    finish(start(*common, "--trainer.batch-size", 8, "--out", tmp_path / "two", launcher=torchrun))
+    finish(start(*common, "--trainer.batch-size", 8, "--out", tmp_path / "two", launcher=BETWEEN_TWO))
     finish(start(*common, "--trainer.batch-size", 16, "--out", tmp_path / "one"))
     lines = [read_lines(tmp_path / name / "metrics.jsonl") for name in ("one", "two")]
     losses, theirs = ([line["train/loss"] for line in each if line["kind"] == "train"] for each in lines)

@@ -159,26 +159,45 @@ def fold_image(x: Tensor, fold: int, multiple: int) -> Tensor:
 
 def unfold_image(x: Tensor, fold: int, size: Sequence[int]) -> Tensor:
     """What `fold_image` did, undone: (N, C fold², h, w) → (N, C, *size)."""
-    x = F.pixel_shuffle(x, fold) if fold > 1 else x
-    return x[:, :, : size[0], : size[1]]
+    return crop(F.pixel_shuffle(x, fold) if fold > 1 else x, size)
 
 
 def pad_to(x: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column until height and width are multiples of `multiple`."""
-    below, right = (-x.shape[2]) % multiple, (-x.shape[3]) % multiple
+    below, right = (  # not (-H) % multiple, of which torch.export cannot tell that H + it is a multiple
+        (size + multiple - 1) // multiple * multiple - size for size in x.shape[2:]
+    )
     if isinstance(below, int) and isinstance(right, int) and not below and not right:
         return x
     return F.pad(x, (0, right, 0, below), mode="replicate")
 
 
+def crop(x: Tensor, size: Sequence[int]) -> Tensor:
+    """What `pad_to` did, undone: the upper left part of `size`."""
+    if torch.compiler.is_exporting():  # which wants a proof that a slice ends within, and cannot find it
+        rows, columns = (torch.arange(length, device=x.device) for length in size)
+        return x.index_select(2, rows).index_select(3, columns)
+    return x[:, :, : size[0], : size[1]]
+
+
 def heads_of(channels: int, head_dim: int) -> int:
     """How many heads of `head_dim` channels there are. Raises `UserError` if they do not divide."""
-    if channels % head_dim:
+    if head_dim < 1 or channels % head_dim:
         raise UserError(
-            f"Attention splits {channels} channels into heads of {head_dim}, which leaves a rest. Choose a "
-            "--net.head-dim that divides the widths of all levels that have attention."
+            f"Attention cannot split {channels} channels into heads of {head_dim}. Choose heads that divide the "
+            "channels of every level with attention (--net.head-dim), or other channels."
         )
     return channels // head_dim
+
+
+def check_groups(widths: Sequence[int], groups: int) -> None:
+    """Raise `UserError` unless `groups` divides all `widths`."""
+    wrong = [width for width in widths if width % groups]
+    if wrong:
+        raise UserError(
+            f"Group normalization cannot split {wrong[0]} channels into {groups} groups. Choose --net.widths that "
+            "--net.groups divides, or other groups."
+        )
 
 
 def zero_(layer: nn.Module) -> None:

@@ -152,8 +152,8 @@ class TextAttention(nn.Module):
 
     def _map_of(self, size: Sequence[int]) -> Tensor:
         assert self.position_map is not None
-        if tuple(size) == tuple(self.position_map.shape[2:]):
-            return self.position_map
+        if not torch.compiler.is_exporting() and tuple(size) == tuple(self.position_map.shape[2:]):
+            return self.position_map  # an exported program would be of this size for good
         return F.interpolate(self.position_map, size=tuple(size), mode="bilinear", align_corners=False)
 
 

@@ -56,9 +56,11 @@ class TextEncoderConfig(Limited):
 
     group: ClassVar[str] = "text"
 
-    width: Count = 64
+    embed_dim: Count = 64
     """Channels of a token."""
-    layers: Count = 2
+    depth: Count = 2
     """Layers of attention."""
-    head_dim: Count = 16
-    """Channels of a head of attention."""
+    num_heads: Count = 4
+    """Heads of each."""
+    dropout: Share = 0.0
+    """Dropout within its layers."""

@@ -19,7 +19,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from torchworks.diffusion.models.blocks import Downsample, ResnetBlock, Upsample, fold_image, unfold_image, zero_
+from torchworks.diffusion.models.blocks import (
+    Downsample,
+    ResnetBlock,
+    Upsample,
+    check_groups,
+    fold_image,
+    unfold_image,
+    zero_,
+)
 from torchworks.shared.config import UserError
 
 MakeAttention = Callable[[int], nn.Module]
@@ -50,12 +58,7 @@ class TrunkSize:
                 f"--net.widths has {len(self.widths)} levels, --net.attention {len(self.attention)}: give one True or "
                 "False for each width."
             )
-        wrong = [width for width in self.widths if width % self.groups]
-        if wrong:
-            raise UserError(
-                f"Group normalization splits channels into {self.groups} groups, but {wrong[0]} of --net.widths leaves "
-                "a rest. Choose widths that --net.groups divides, or other groups."
-            )
+        check_groups(self.widths, self.groups)
 
     @property
     def multiple(self) -> int:

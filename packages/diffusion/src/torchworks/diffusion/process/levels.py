@@ -1,5 +1,6 @@
 """The loss at each level of noise: which levels a model has learnt, and which it has not."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,4 +47,4 @@ class LevelLosses:
         axes.set_title("Loss at each level of noise")
         axes.grid(alpha=0.3)
         canvas.draw()
-        return torch.tensor(memoryview(canvas.buffer_rgba()), dtype=torch.uint8)[..., :3].permute(2, 0, 1)
+        return torch.from_numpy(np.array(canvas.buffer_rgba())[..., :3]).permute(2, 0, 1)

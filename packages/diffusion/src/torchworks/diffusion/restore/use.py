@@ -14,13 +14,14 @@ from torchworks.diffusion.restore.restoring import known_means, known_pixels, no
 from torchworks.shared.config import UserError
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import read
-from torchworks.shared.denoising import GRIDS, SAMPLERS
+from torchworks.shared.denoising import SAMPLERS
+from torchworks.shared.denoising.grids import uniform
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.runs.outputs import picture, prepare_image_file
 
 MOST, MOST_RESAMPLINGS = 64, 20
-DONE = {Inpaint: "inpainted", Enlarge: "enlarged", Edit: "edited"}
+DONE: dict[type, str] = {Inpaint: "inpainted", Enlarge: "enlarged", Edit: "edited"}
 WHITE = 128
 """From this on a pixel of a mask belongs to the hole."""
 
@@ -78,7 +79,7 @@ def edit(arguments: Edit) -> int:
 def edited(tool: "Tool", given: Tensor, strength: float) -> Tensor:
     """`given`, uint8 (C, S, S), changed in N ways: (N, C, S, S), about in [-1, 1]."""
     sampling = tool.drawer.sampling
-    grid = GRIDS["uniform"](tool.drawer.predictor.process.path_of(), sampling.steps, start=strength)
+    grid = uniform(tool.drawer.predictor.process.path_of(), sampling.steps, start=strength)
     x = noised(tool.unit(given), grid[0], tool.noise(0))
     return SAMPLERS["ddpm"](tool.denoiser(), x, grid, noise=lambda i: tool.noise(i + 1)).cpu()
 
@@ -134,7 +135,7 @@ class Tool:
 
     def levels(self) -> list:
         """Even steps of time, whatever the run's own grid is."""
-        return GRIDS["uniform"](self.drawer.predictor.process.path_of(), self.drawer.sampling.steps)
+        return uniform(self.drawer.predictor.process.path_of(), self.drawer.sampling.steps)
 
     def denoiser(self) -> Denoiser:
         """The net, guided to the class that was given; without one, to none."""
@@ -171,7 +172,7 @@ def _hole(arguments: Inpaint, tool: Tool) -> Tensor:
         where = "The box"
     if not hole.any() or hole.all():
         raise UserError(
-            f"{where} covers {'all' if hole.any() else 'nothing'} of the image. White pixels are the hole, black ones are "
-            "kept."
+            f"{where} covers {'all' if hole.any() else 'nothing'} of the image. White pixels are the hole, black "
+            "ones are kept."
         )
     return hole[None, None]

@@ -34,7 +34,7 @@ class CaptionedUNet(nn.Module):
         super().__init__()
         self.length = length
         self.encoder = registry.text_encoder_of(text, vocabulary, length)
-        self.unet = registry.conditional_unet_of(net, channels, text.width, length * text.width, image_size)
+        self.unet = registry.conditional_unet_of(net, channels, text.embed_dim, length * text.embed_dim, image_size)
 
     def forward(self, x: Tensor, time: Tensor, tokens: Tensor) -> Tensor:
         return self.unet(x, time, *self.read(tokens))
@@ -42,8 +42,9 @@ class CaptionedUNet(nn.Module):
     def read(self, tokens: Tensor) -> Told:
         """What captions (N, up to T) say, as the U-Net is told it in each step."""
         tokens = F.pad(tokens, (0, self.length - tokens.shape[1]))
-        states = self.encoder(tokens)
-        return states, tokens > 0, states.flatten(1)
+        mask = tokens > 0
+        states = self.encoder(tokens, mask)
+        return states, mask, states.flatten(1)
 
 
 def denoiser(net: CaptionedUNet, tokens: Tensor, process: ProcessConfig, sampling: SamplingConfig) -> Denoiser:

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, for tests that kill and resume them."""
+"""Trainings in processes of their own, for tests that kill and resume them, or share a training between two."""
 
 import os
 import signal
@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-RESUME = ("-m", "torchworks.seq_models", "train", "--resume")
+BETWEEN_TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+"""What is put before the words of a command that two processes share."""
 
 
 def start(*words: object, launcher: Sequence[str] = ()) -> subprocess.Popen:
@@ -27,8 +28,8 @@ def finish(process: subprocess.Popen) -> None:
 
 
 def killed_and_resumed(train: Sequence[str], folder: Path) -> tuple[Path, Path]:
-    """Two runs of the command `train`, of 40 steps that are all logged: one killed after step 23 and resumed, one
-    whole. Asserts that their weights are the same, bit for bit."""
+    """Two runs of the command `train`, as in ("-m", "torchworks.gans", "train", …), of 40 steps that are all logged:
+    one killed after step 23 and resumed, one whole. Asserts that their weights are the same, bit for bit."""
     whole, killed = folder / "whole", folder / "killed"
     finish(start(*train, "--out", whole))
     process, log = start(*train, "--out", killed), killed / "metrics.jsonl"
@@ -38,7 +39,7 @@ def killed_and_resumed(train: Sequence[str], folder: Path) -> tuple[Path, Path]:
     assert process.wait() == -signal.SIGKILL
     assert process.stdout is not None
     process.stdout.close()
-    finish(start(*RESUME, killed))
+    finish(start(*train[:3], "--resume", killed))
     ours, theirs = (load_file(run / "model.safetensors") for run in (killed, whole))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
