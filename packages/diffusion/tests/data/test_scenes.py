@@ -47,6 +47,13 @@ def test_no_caption_is_in_both_parts_but_each_of_its_words_is(objects, tune):
         assert not {*split_captions(objects)[1]} & {*train, *test}
 
 
+def test_the_first_test_scenes_are_a_fair_sample_of_the_captions():
+    captions = [all_captions(3)[text] for text in captions_in(scenes(3, train=1, test=200).test)]
+    firsts = [caption.things[0] for caption in captions]
+    assert {*firsts} == {*THINGS}
+    assert max(map(firsts.count, THINGS)) < 40
+
+
 def test_counts_of_captions_are_those_that_are_stated():
     assert [len(part) for part in split_captions(2)] == [228, 60]
     assert [len(part) for part in split_captions(3)] == [5328, 1584]

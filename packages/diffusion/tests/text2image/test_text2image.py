@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from torchworks.diffusion.commands import COMMANDS
+from torchworks.diffusion.data.captioned import LONGEST
 from torchworks.diffusion.models.config import ConditionalUNetConfig, TextEncoderConfig
 from torchworks.diffusion.process.config import SamplingConfig
 from torchworks.diffusion.text2image.config import Text2ImageConfig
@@ -127,6 +128,10 @@ def test_padding_changes_nothing():
     made, x, time = net(), torch.randn(1, 3, 16, 16), torch.tensor([300.0])
     short, long = torch.tensor([[4, 5, 6]]), torch.tensor([[4, 5, 6, 0, 0, 0, 0, 0]])
     assert torch.equal(made(x, time, short), made(x, time, long))
+
+
+def test_check_knows_how_much_of_a_caption_the_recipes_read():
+    assert Text2ImageConfig().longest == LONGEST
 
 
 def test_captions_longer_than_the_model_reads_are_cut():

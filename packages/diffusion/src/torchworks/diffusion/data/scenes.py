@@ -16,7 +16,7 @@ background is a dark grey of any brightness. Sample i follows from the seed and 
   or order. Captions with two partners are the test part, 1,584 of the 6,912. So a net that has learned which objects
   occur together, instead of what words mean, fails all of them.
 
-Options: `shapes:3,train=20000,test=1200`: numbers of scenes; `tune=1` holds other captions of the training part out and
+Options: `shapes:3,train=20000,test=600`: numbers of scenes; `tune=1` holds other captions of the training part out and
 has none of the test part at all, for choosing options.
 
 Shape letters: N scenes, K objects, S pixels along an image, s along an object.
@@ -196,7 +196,7 @@ class ShapeOptions(Limited):
     """Objects of a scene."""
     train: Count = 20_000
     """Training scenes."""
-    test: Count = 1200
+    test: Count = 600
     """Test scenes."""
     tune: Annotated[int, *limited(0, 1, below=False)] = 0
     """1 holds out other captions than those of the test part, which do not occur at all."""
@@ -271,7 +271,8 @@ def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
             f"'{NAME}' with {options.objects} objects needs images of at least {SMALLEST[options.objects]} pixels, but "
             f"--loader.image-size is {config.image_size}: in smaller ones a circle looks like a square."
         )
-    train, test = split_captions(options.objects, bool(options.tune))
+    train, test = map(list, split_captions(options.objects, bool(options.tune)))
+    random.Random(NAME).shuffle(test)  # so that the first of them are a fair sample
     schema = caption_schema(3, config.image_size, max(map(len, (*train, *test))))
     parts = (
         ShapeScenes(train, schema, count=options.train, seed=mix(seed, "train"), in_turn=False),

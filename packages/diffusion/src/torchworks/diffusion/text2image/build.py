@@ -15,9 +15,11 @@ from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.text import Tokenizer
 from torchworks.shared.training.experiment import Experiment
 
+EVALUATION_BATCH = 120
+"""Images that are drawn at once."""
 SHOWN = 16
 """Captions of the test part whose images are the preview."""
-SEEN = 600
+SEEN = 300
 """Training captions that are drawn at the end, to be read beside those of the test part."""
 
 
@@ -37,7 +39,7 @@ def build(config: Text2ImageConfig, device: Device) -> Experiment:
     shown = [test.captions[i * len(test) // SHOWN] for i in range(min(SHOWN, len(test)))]
     task = Text2ImageTask(net, config, tokenizer, image_shape=(channels, size, size), judge=judge, shown=shown)
     task.watch = None  # the loss says little of what is drawn, so the last state is kept
-    loaders = LoaderFactory(config, device)
+    loaders = LoaderFactory(config, device, evaluation_batch=EVALUATION_BATCH)
     seen = loaders.ordered(Part(train, range(min(SEEN, len(train)))))
     return Experiment(
         task=task,

@@ -14,6 +14,7 @@ class Text2ImageConfig(Config):
 
     package: ClassVar[str] = "diffusion"
     build: ClassVar[str] = "torchworks.diffusion.text2image.build:build"
+    known_data: ClassVar[str] = "shapes, shapes:3 or captioned:FOLDER"
 
     data: str = "shapes"
     """Images with captions, such as shapes, shapes:3 or captioned:FOLDER."""
@@ -27,7 +28,7 @@ class Text2ImageConfig(Config):
     """Decoupled weight decay, not applied to biases and norms."""
     betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.9, 0.99)
     """AdamW's decay rates."""
-    drawn: Count = 240
+    drawn: Count = 120
     """Images that an evaluation during training draws, of captions that were trained on."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
     """Sizes of the text encoder."""
