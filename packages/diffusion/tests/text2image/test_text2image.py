@@ -161,7 +161,7 @@ def test_evaluate_prints_held_out_beside_seen_captions(trained, capsys):
     assert (trained / "evaluation" / "samples.png").exists()
 
 
-def test_evaluate_says_that_nobody_reads_a_users_images(own, capsys):
+def test_evaluate_says_that_a_users_images_cannot_be_scored(own, capsys):
     assert run("evaluate", own) == 2
     assert "without a trained judge" in " ".join(capsys.readouterr().err.split())
 

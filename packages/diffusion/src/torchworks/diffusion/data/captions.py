@@ -1,4 +1,4 @@
-"""Images with a caption each: the field of captions, and pictures with their captions below.
+"""Images with a caption each: the field of captions, and grids of images above their captions.
 
 A sample is {"image": uint8 (3, S, S), "caption": uint8 (L,)}, the caption in UTF-8. A model has a vocabulary of its
 own, which follows from its training captions and is saved with it.
@@ -17,9 +17,9 @@ from torchworks.shared.data import Dataset, Field, Part, Schema, resident
 from torchworks.shared.data.report import save_sheet
 
 CELL = 160
-"""Least pixels along a picture of a grid."""
+"""Least pixels along an image of a grid."""
 FONT, LINE = 13, 17
-"""Height of the letters below a picture, and of a line of them."""
+"""Height of the letters below an image, and of a line of them."""
 
 
 def caption_schema(channels: int, image_size: int, longest: int) -> Schema:
@@ -60,7 +60,7 @@ def captioned_grid(images: np.ndarray, captions: Sequence[str], columns: int) ->
 
 
 def draw_captioned(dataset: Dataset, path: Path) -> None:
-    """Nine samples spread over the data set with their captions, as a report's picture."""
+    """Nine samples spread over the data set with their captions, as an image of a report."""
     rows = np.linspace(0, len(dataset) - 1, min(9, len(dataset))).astype(int).tolist()
     samples = [dataset[row] for row in rows]
     captions = [bytes(sample["caption"].tolist()).decode() for sample in samples]

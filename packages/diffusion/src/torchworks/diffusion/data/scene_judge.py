@@ -1,4 +1,4 @@
-"""A judge of drawn scenes that nobody trains: does an image show what its caption says?
+"""A judge of drawn scenes without training: does an image show what its caption says?
 
 Each of the 12 objects is slid over the image (template matching). The object and place that explain most of it are
 taken, then those that do away from the first, and so on; then the caption's objects are compared with those found.
@@ -100,27 +100,26 @@ class SceneJudge(nn.Module):
         none, by the colors and shapes. A relation holds if the first object is before the other one by more than half
         an object. A further object makes the caption wrong."""
         found = self.read(images)
-        results = [self._one(*row, caption) for *row, caption in zip(
-            found.things.tolist(), found.places.tolist(), found.more.tolist(), captions, strict=True
-        )]  # fmt: skip
-        return dict(zip(SCORES, torch.tensor(results, dtype=torch.float32).view(-1, len(SCORES)).T, strict=True))
+        rows = zip(found.things.tolist(), found.places.tolist(), found.more.tolist(), captions, strict=True)
+        results = torch.tensor([self._of_one(*row) for row in rows], dtype=torch.float32).view(-1, len(SCORES))
+        return dict(zip(SCORES, results.T, strict=True))
 
-    def _one(self, things: list[int], places: list[list[int]], more: bool, caption: Caption) -> tuple[bool, ...]:
-        ways = []
-        for order in itertools.permutations(range(self.objects)):
-            there = all(things[k] >= 0 for k in order)
-            place = there and all(
-                self._holds(relation, places[order[0]], places[k])
-                for relation, k in zip(caption.relations, order[1:], strict=True)
-            )
-            named = [THINGS[things[k]] if things[k] >= 0 else ("", "") for k in order]
-            colors, shapes = ([mine == wanted for (mine, wanted) in zip(a, b, strict=True)] for a, b in zip(
-                zip(*named, strict=True), zip(*caption.things, strict=True), strict=True
-            ))  # fmt: skip
-            ways.append((place, sum(colors) + sum(shapes), all(colors), all(shapes)))
+    def _of_one(self, things: list[int], places: list[list[int]], more: bool, caption: Caption) -> tuple[bool, ...]:
+        """The `SCORES` of one image."""
+        orders = itertools.permutations(range(self.objects))
+        ways = (self._given([things[k] for k in order], [places[k] for k in order], caption) for order in orders)
         place, _, color, shape = max(ways)
         return place and color and shape and not more, color, shape, place
 
-    def _holds(self, relation: str, first: list[int], other: list[int]) -> bool:
+    def _given(self, things: list[int], places: list[list[int]], caption: Caption) -> tuple[bool, int, bool, bool]:
+        """If the objects found are the caption's in this order: whether the place is right, how many colors and shapes
+        are, whether all colors and whether all shapes are."""
+        holds = [self._before(word, places[0], at) for word, at in zip(caption.relations, places[1:], strict=True)]
+        named = [THINGS[thing] if thing >= 0 else ("", "") for thing in things]
+        pairs = list(zip(named, caption.things, strict=True))
+        colors, shapes = ([found[i] == wanted[i] for found, wanted in pairs] for i in (0, 1))
+        return min(things) >= 0 and all(holds), sum(colors) + sum(shapes), all(colors), all(shapes)
+
+    def _before(self, relation: str, first: list[int], other: list[int]) -> bool:
         axis = 1 - RELATIONS.index(relation)
         return other[axis] - first[axis] > self.size / 2

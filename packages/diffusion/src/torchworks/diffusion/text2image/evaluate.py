@@ -27,7 +27,7 @@ SWEPT = (1, 2, 4, 8, 16)
 
 def evaluate(arguments: Evaluate) -> int:
     """Score the run, write evaluation.json and samples.png, print a table. Raises `UserError` for a run whose images
-    nobody reads."""
+    cannot be read without a trained judge."""
     drawer = open_prompt_drawer(arguments.run, arguments.device)
     drawer = drawer.with_sampling(changed(drawer.sampling, arguments.drawing, drawer.predictor.process.chain))
     config = drawer.run.config
@@ -35,7 +35,7 @@ def evaluate(arguments: Evaluate) -> int:
     judge, count = judge_of(source, config.data), arguments.n or len(source.test)
     if judge is None:
         raise UserError(
-            f"Whether an image of {config.data} shows what its caption says, nobody can tell without a trained judge; "
+            f"Whether an image of {config.data} shows what its caption says cannot be scored without a trained judge. "
             f"result.json of {arguments.run} has the loss. Look at images by `diffusion sample {arguments.run}`."
         )
     folder, seed = (
