@@ -13,18 +13,21 @@ from torch.optim import Optimizer
 
 from torchworks.diffusion.images.config import ImagesConfig
 from torchworks.diffusion.process.denoiser import Denoiser
+from torchworks.diffusion.process.doctor import Doctor
 from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.levels import TIMES, LevelLosses
 from torchworks.diffusion.process.objective import Objective
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
-from torchworks.shared.task import Out, Task
+from torchworks.shared.task import Diagnosis, Out, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
 
 if TYPE_CHECKING:
     from torchworks.shared.fidelity import Fidelity  # slow to import, and drawing images needs none
 
 PREVIEW_COLUMNS = 10
+RANGE = 1.1
+"""Beyond it a drawn value counts as out of the range of pixels, [-1, 1]."""
 
 
 class DiffusionTask(Task):
@@ -50,6 +53,7 @@ class DiffusionTask(Task):
         self.decode = decode
         self.objective = Objective.of(config.process)
         self.level_losses = LevelLosses()
+        self.doctor = Doctor(config.process, config.sampling, conditional=num_classes > 0)
         self.watch = fidelity.space.frechet_name if fidelity is not None else None
 
     def nets(self) -> dict[str, nn.Module]:
@@ -92,6 +96,7 @@ class DiffusionTask(Task):
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         """As many drawn images as the batch has real ones, of the same classes; and the loss at each noise level."""
         image, labels = self._clean(batch), self._labels(batch)
+        self.doctor.deviation = float(image.std())
         scores: dict[str, Any] = {}
         problem = self.objective.problem(image, self.random)
         losses = problem.loss(self.model(problem.x, problem.time, *labels))
@@ -100,6 +105,7 @@ class DiffusionTask(Task):
             self.level_losses.add([self._loss_at(t, image, labels) for t in TIMES])
         if self.fidelity is not None:
             drawn = self._draw(self.random.normal(*image.shape), labels, step_noise=True)
+            scores["out_of_range"] = ((drawn.abs() > RANGE).float().mean(), 1)
             self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=labels[0] if labels else None)
             scores["fidelity"] = self.fidelity
         return scores
@@ -114,6 +120,15 @@ class DiffusionTask(Task):
         again = (lambda _: self.random.normal(*noise.shape)) if step_noise else (lambda _: torch.zeros_like(noise))
         drawn = draw(denoise, noise, config.process, config.sampling, step_noise=again)
         return drawn if self.decode is None else self.decode(drawn)
+
+    def diagnose(self, step: int, metrics: dict[str, float]) -> Diagnosis | None:
+        return self.doctor.diagnose(step, metrics)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"named": list(self.doctor.named)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.doctor.named = list(state["named"])
 
     def preview(self) -> dict[str, Tensor]:
         """A grid from fixed noise, with a row for each of up to ten classes; and the loss at each noise level. Samplers

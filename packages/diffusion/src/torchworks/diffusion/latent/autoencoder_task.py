@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from torchworks.diffusion.latent.config import AutoencoderConfig
+from torchworks.diffusion.latent.config import AutoencoderTraining
 from torchworks.diffusion.models.autoencoder import AutoencoderKL, kl_divergence
 from torchworks.shared.task import Out, Task
 from torchworks.shared.training.optim import adamw
@@ -22,7 +22,7 @@ class AutoencoderTask(Task):
     watch = "psnr"
     watch_mode = "max"
 
-    def __init__(self, model: AutoencoderKL, config: AutoencoderConfig):
+    def __init__(self, model: AutoencoderKL, config: AutoencoderTraining):
         self.model, self.config = model, config
 
     def nets(self) -> dict[str, torch.nn.Module]:

@@ -8,10 +8,9 @@ from torch import Tensor
 from torchworks.diffusion.images.build import classes_of, experiment_of, judged, model_of
 from torchworks.diffusion.images.task import DiffusionTask
 from torchworks.diffusion.latent.autoencoder_task import AutoencoderTask
-from torchworks.diffusion.latent.config import AutoencoderConfig, LatentConfig
+from torchworks.diffusion.latent.config import LatentConfig
 from torchworks.diffusion.latent.space import LatentModel, LatentSpace, check_scale
 from torchworks.diffusion.models import registry
-from torchworks.diffusion.models.autoencoder import AutoencoderKL
 from torchworks.shared.config import LoaderConfig, OptimConfig
 from torchworks.shared.data import Dataset, LoaderFactory, TensorDataset, open_loader, open_source
 from torchworks.shared.machine.device import Device
@@ -41,18 +40,6 @@ def build(config: LatentConfig, device: Device) -> Experiment:
     return dataclasses.replace(experiment, baselines=lambda: {**pixels(), "psnr_autoencoder": scores["psnr"]})
 
 
-def autoencoder_of(config: AutoencoderConfig, channels: int) -> AutoencoderKL:
-    """The untrained autoencoder of images with so many `channels`."""
-    return AutoencoderKL(
-        channels,
-        latent_channels=config.latent_channels,
-        widths=config.widths,
-        layers=config.layers,
-        mid_attention=config.mid_attention,
-        groups=config.groups,
-    )
-
-
 def trained_space(
     config: LatentConfig, train: Dataset, test: Dataset, channels: int, device: Device
 ) -> tuple[LatentSpace, dict[str, float]]:
@@ -67,7 +54,7 @@ def trained_space(
     loaders = LoaderFactory(first, alone)
     progress = Progress(settings.steps) if device.rank == 0 else Silent()
     progress.say("first the autoencoder is trained")
-    task = AutoencoderTask(autoencoder_of(settings, channels), settings)
+    task = AutoencoderTask(registry.autoencoder_of(settings, channels), settings)
     trainer = Trainer(
         task, loaders.training(train), loaders.ordered(test), trainer_config,
         optim=OptimConfig(lr=settings.lr, schedule="linear"), seed=config.seed, progress=progress, device=alone,

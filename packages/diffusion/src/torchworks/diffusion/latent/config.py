@@ -4,27 +4,22 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torchworks.diffusion.images.config import ImagesConfig
-from torchworks.diffusion.models.config import UNetConfig
-from torchworks.shared.config import Amount, Count, CountOrZero, Limited, Positive
+from torchworks.diffusion.models.config import AutoencoderConfig, UNetConfig
+from torchworks.shared.config import Amount, Count, CountOrZero, Positive
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(Limited):
+class AutoencoderTraining(AutoencoderConfig):
     """The autoencoder, which is trained first."""
 
     group: ClassVar[str] = "autoencoder"
 
     widths: tuple[Count, ...] = (8, 16, 16)
-    """Channels of each level; each is half as wide and high as the one before, so three make latents a quarter as
-    wide."""
-    latent_channels: Count = 4
-    """Channels of the latents."""
-    layers: Count = 1
-    """Residual blocks of a level."""
+    """Channels of each level; each is half as wide and high as the one before, and the latents are as the last."""
     mid_attention: bool = False
-    """Whether the latents' places look at each other."""
+    """Whether the pixels of the coarsest level look at each other."""
     groups: Count = 4
-    """Groups of its group norms."""
+    """Groups of normalization; must divide all widths."""
     kl_weight: Amount = 1e-4
     """How much the pull of the latents towards a standard normal distribution counts, beside the mean absolute
     error."""
@@ -43,4 +38,4 @@ class LatentConfig(ImagesConfig):
     build: ClassVar[str] = "torchworks.diffusion.latent.build:build"
 
     net: UNetConfig = field(default_factory=lambda: UNetConfig(fold=1))
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    autoencoder: AutoencoderTraining = field(default_factory=AutoencoderTraining)

@@ -5,8 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from torchworks.diffusion.images.predictor import DiffusionPredictor, signature_of
-from torchworks.diffusion.latent.build import autoencoder_of
-from torchworks.diffusion.latent.config import AutoencoderConfig
+from torchworks.diffusion.latent.config import AutoencoderTraining
 from torchworks.diffusion.latent.space import LatentModel, LatentSpace
 from torchworks.diffusion.models import registry
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
@@ -30,9 +29,9 @@ class LatentPredictor(DiffusionPredictor):
 
 def build_latent(config: dict[str, Any]) -> LatentPredictor:
     """The predictor of a latent diffusion model; builder "diffusion-latent"."""
-    settings = from_dict(AutoencoderConfig, config["autoencoder"])
+    settings = from_dict(AutoencoderTraining, config["autoencoder"])
     channels, size = config["image"]
-    space = LatentSpace(autoencoder_of(settings, channels), size)
+    space = LatentSpace(registry.autoencoder_of(settings, channels), size)
     process, sampling = from_dict(ProcessConfig, config["process"]), from_dict(SamplingConfig, config["sampling"])
     classes = tuple(config["classes"])
     net = registry.net_of(

@@ -57,8 +57,8 @@ def check_scale(latents: Tensor) -> None:
         return
     found = ", ".join(f"{value:.3g}" for value in deviation.tolist())
     raise UserError(
-        f"The channels of the latents have standard deviations of {found}, where they should have 1, so the noise levels "
-        "would be wrong. The autoencoder may have collapsed: train it for more --autoencoder.steps, or lower "
+        f"The channels of the latents have standard deviations of {found}, where they should have 1, so the noise "
+        "levels would be wrong. The autoencoder may have collapsed: train it for more --autoencoder.steps, or lower "
         "--autoencoder.kl-weight."
     )
 

@@ -1,7 +1,7 @@
 """Every net by name, and the net of a configuration."""
 
 import importlib
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from torch import nn
@@ -69,7 +69,8 @@ def conditional_unet_of(
 
 def autoencoder_of(config: AutoencoderConfig, channels: int) -> AutoencoderKL:
     """The autoencoder of images of `channels`."""
-    return AutoencoderKL(channels, **asdict(config))
+    sizes = {field.name: getattr(config, field.name) for field in fields(AutoencoderConfig)}
+    return AutoencoderKL(channels, **sizes)
 
 
 def text_encoder_of(config: TextEncoderConfig, vocabulary: int, longest: int) -> TextEncoder:
