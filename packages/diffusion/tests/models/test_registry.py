@@ -1,7 +1,10 @@
 """Nets by name and by configuration."""
 
+from copy import deepcopy
+
 import pytest
 import torch
+from torch import nn
 
 from torchworks.diffusion.models import registry
 from torchworks.diffusion.models.config import (
@@ -12,6 +15,7 @@ from torchworks.diffusion.models.config import (
     UNetConfig,
 )
 from torchworks.shared.config import UserError
+from torchworks.shared.testing import randomize
 
 X, TIME = torch.randn(2, 3, 16, 16), torch.rand(2)
 
@@ -38,6 +42,33 @@ def test_a_text_to_image_net_of_configurations_reads_a_text_as_tokens_and_as_one
 def test_an_autoencoder_of_a_configuration_makes_latents_four_times_smaller():
     mean, _ = registry.autoencoder_of(AutoencoderConfig(), 3).encode(X)
     assert mean.shape == (2, 4, 4, 4)
+
+
+@pytest.mark.parametrize("config", [UNetConfig(dropout=0.5), DiTConfig(dropout=0.5)])
+def test_dropout_is_for_training_alone(config: registry.NetConfig):
+    net = randomize(registry.net_of(config, 3))
+    assert torch.equal(net.eval()(X, TIME), net(X, TIME))
+    assert not torch.equal(net.train()(X, TIME), net(X, TIME))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        registry.net_of(UNetConfig(), 3, num_classes=4),
+        registry.net_of(DiTConfig(), 3, num_classes=4),
+        registry.conditional_unet_of(ConditionalUNetConfig(), 3, 8, image_size=16),
+        registry.autoencoder_of(AutoencoderConfig(), 3),
+        registry.text_encoder_of(TextEncoderConfig(), 5, 4),
+    ],
+    ids=lambda net: type(net).__name__,
+)
+def test_parameters_are_all_that_a_net_has_and_load_in_any_order(net: nn.Module):
+    """A moving average of the parameters is a whole net."""
+    assert not list(net.buffers())
+    state = dict(reversed(list(randomize(net).state_dict().items())))
+    copy = randomize(deepcopy(net), seed=1)
+    copy.load_state_dict(state)
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), copy.parameters(), strict=True))
 
 
 def test_an_unknown_net_is_refused_with_the_nearest_name():
