@@ -18,6 +18,9 @@ from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.progress import Progress, Silent
 from torchworks.shared.training.trainer import Trainer
 
+DRY = 2
+"""Steps of the autoencoder in a dry run."""
+
 
 def build(config: LatentConfig, device: Device) -> Experiment:
     """As for pixels, but of latents; every process trains the same autoencoder, in a minute at most."""
@@ -47,7 +50,7 @@ def trained_space(
     settings = config.autoencoder
     alone = dataclasses.replace(device, rank=0, world=1)
     trainer_config = dataclasses.replace(
-        config.trainer, steps=settings.steps, batch_size=settings.batch_size, ema=0.0, eval_every=0, accumulate=1,
+        config.trainer, steps=DRY if config.trainer.dry_run else settings.steps, batch_size=settings.batch_size, ema=0.0, eval_every=0, accumulate=1,
         compile=False, dry_run=False, profile=False, find_lr=False, overfit_one_batch=False,
     )  # fmt: skip
     first = dataclasses.replace(config, trainer=trainer_config)
