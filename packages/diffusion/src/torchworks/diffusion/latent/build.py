@@ -49,9 +49,10 @@ def trained_space(
     """The space of an autoencoder trained on `train`, and how well it gives back `test`."""
     settings = config.autoencoder
     alone = dataclasses.replace(device, rank=0, world=1)
+    steps = DRY if config.trainer.dry_run else settings.steps
     trainer_config = dataclasses.replace(
-        config.trainer, steps=DRY if config.trainer.dry_run else settings.steps, batch_size=settings.batch_size, ema=0.0, eval_every=0, accumulate=1,
-        compile=False, dry_run=False, profile=False, find_lr=False, overfit_one_batch=False,
+        config.trainer, steps=steps, batch_size=settings.batch_size, ema=0.0, eval_every=0, accumulate=1, compile=False,
+        dry_run=False, profile=False, find_lr=False, overfit_one_batch=False,
     )  # fmt: skip
     first = dataclasses.replace(config, trainer=trainer_config)
     loaders = LoaderFactory(first, alone)
