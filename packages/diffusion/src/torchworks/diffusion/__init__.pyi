@@ -13,3 +13,7 @@ from .process.config import SamplingConfig as SamplingConfig
 from .process.denoiser import Denoiser as Denoiser
 from .process.drawing import draw as draw
 from .process.objective import Objective as Objective
+from .text2image.predictor import PromptDrawer as PromptDrawer
+from .text2image.predictor import Text2ImagePredictor as Text2ImagePredictor
+from .text2image.predictor import open_prompt_drawer as open_prompt_drawer
+from .text2image.task import Text2ImageTask as Text2ImageTask
