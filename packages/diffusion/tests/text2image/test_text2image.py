@@ -91,6 +91,11 @@ def test_a_run_says_how_many_captions_are_right_held_out_and_seen(trained):
     assert [*(trained / "samples").glob("samples-*.png")]
 
 
+def test_captions_that_are_cut_are_not_judged(tmp_path):
+    assert train(tmp_path / "run", "--data", "shapes:train=16,test=4", "--longest", 5) == 0
+    assert "caption" not in json.loads((tmp_path / "run" / "result.json").read_text())
+
+
 def test_the_saved_model_answers_as_it_did_when_it_was_saved(trained):
     assert check_golden(trained) < 1e-5
 
@@ -194,4 +199,4 @@ def test_labels_are_no_prompts(trained, capsys):
 
 def test_data_without_captions_are_refused(tmp_path, capsys):
     assert run("train", "text2image", "--data", "digits", "--dry-run") == 2
-    assert "needs images and caption" in " ".join(capsys.readouterr().err.split())
+    assert "needs images and captions" in " ".join(capsys.readouterr().err.split())

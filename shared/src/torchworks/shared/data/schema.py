@@ -116,6 +116,7 @@ _PLURALS = {
     "id": "ids",
     "clip": "clips",
     "graph": "graphs",
+    "caption": "captions",
 }
 
 
