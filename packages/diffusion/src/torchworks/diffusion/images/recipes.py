@@ -13,6 +13,7 @@ def flow() -> UNetImagesConfig:
     """
     return UNetImagesConfig(
         recipe="flow",
+        sampling=SamplingConfig(guidance=1.1),
         loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
         trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
