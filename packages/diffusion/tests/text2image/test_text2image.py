@@ -1,6 +1,7 @@
 """Images from captions, from the command line: trained, saved, drawn, scored."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -72,9 +73,10 @@ def own(tmp_path_factory):
     return base / "run"
 
 
-def net(length: int = 8, vocabulary: int = 20) -> CaptionedUNet:
+def net(length: int = 8, vocabulary: int = 20, **sizes: Any) -> CaptionedUNet:
+    """A net whose layers all say something, with random weights."""
     torch.manual_seed(0)
-    made = CaptionedUNet(**SMALL, vocabulary=vocabulary, length=length, channels=3, image_size=16)
+    made = CaptionedUNet(**(sizes or SMALL), vocabulary=vocabulary, length=length, channels=3, image_size=16)
     for parameter in made.parameters():  # layers that start at 0 would hide the others
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
@@ -103,9 +105,10 @@ def test_the_saved_model_answers_as_it_did_when_it_was_saved(trained):
 @pytest.mark.slow
 def test_the_predictor_exports_whole_for_any_number_of_rows_and_any_caption():
     tokenizer = new_tokenizer(CAPTIONS, 100)
-    config = predictor_config(Text2ImageConfig(**SMALL, sampling=SamplingConfig(steps=2, guidance=3.0)), (3, 16, 16), 8)
-    predictor = build_text2image(config, {TOKENIZER: tokenizer.to_json()})
-    predictor.net = net(8, len(tokenizer))
+    sizes = {**SMALL, "net": ConditionalUNetConfig(widths=(8,), head_dim=8, mid_attention=False)}  # captured in seconds
+    settings = Text2ImageConfig(**sizes, sampling=SamplingConfig(steps=2, guidance=3.0))
+    predictor = build_text2image(predictor_config(settings, (3, 16, 16), 8), {TOKENIZER: tokenizer.to_json()})
+    predictor.net = net(8, len(tokenizer), **sizes)
     check_predictor(predictor, lengths={"T": (1, 8)})
 
 

@@ -52,7 +52,12 @@ class Text2ImagePredictor(Predictor):
         sampler = SERVED.get(self.sampling.sampler, self.sampling.sampler)
         sampling = dataclasses.replace(self.sampling, sampler=sampler)
         denoise = denoiser(self.net, text, self.process, sampling)
-        return draw(denoise, latent.unflatten(1, self.shape), self.process, sampling).clamp(-1, 1) / 2 + 0.5
+        drawn = draw(denoise, latent.unflatten(1, self.shape), self.process, sampling)
+        return self.images_of(drawn).clamp(-1, 1) / 2 + 0.5
+
+    def images_of(self, drawn: Tensor) -> Tensor:
+        """What was drawn, as images (N, C, S, S), about in [-1, 1]."""
+        return drawn
 
 
 def predictor_config(config: Text2ImageConfig, shape: Sequence[int], length: int) -> dict[str, Any]:
