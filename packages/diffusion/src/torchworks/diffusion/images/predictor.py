@@ -19,6 +19,7 @@ from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.process.drawing import draw
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.denoising import Guidance
+from torchworks.shared.models.denoising import Condition, DenoisingSpec, Drawing
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.opening import CHUNK, FinishedRun, open_run
@@ -30,7 +31,8 @@ SERVED = {"ddpm": "ddim"}
 class DiffusionPredictor(Predictor):
     """latent (N, C·S·S)[, label (N,)] → image (N, C, S, S) in [0, 1], by the sampler of the configuration.
 
-    Guidance, sampler and steps are those that the model was saved with; `Drawer` draws with others.
+    Guidance, sampler and steps are those that the model was saved with; `Drawer` draws with others, and so does a
+    service, by `denoising`.
     """
 
     def __init__(
@@ -39,10 +41,11 @@ class DiffusionPredictor(Predictor):
         signature: Signature,
         process: ProcessConfig,
         sampling: SamplingConfig,
-        shape: Sequence[int],
+        shape: tuple[int, int, int],
     ):
         super().__init__(net, signature)
-        self.process, self.sampling, self.shape = process, sampling, tuple(shape)
+        self.process, self.sampling, self.shape = process, sampling, shape
+        self.denoising = denoising_spec(process, sampling, self.shape, len(self.classes))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -52,8 +55,7 @@ class DiffusionPredictor(Predictor):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         latent, *labels = inputs
-        sampling = self.sampling
-        sampling = dataclasses.replace(sampling, sampler=SERVED.get(sampling.sampler, sampling.sampler))
+        sampling = dataclasses.replace(self.sampling, sampler=served_sampler(self.sampling))
         denoise = self.denoiser(tuple(labels), sampling)
         return draw(denoise, latent.unflatten(1, self.shape), self.process, sampling).clamp(-1, 1) / 2 + 0.5
 
@@ -69,6 +71,31 @@ class DiffusionPredictor(Predictor):
             guidance=guidance or sampling.guidance_of(bool(labels)),
             clip=sampling.clip,
         )
+
+
+def served_sampler(sampling: SamplingConfig) -> str:
+    """The one that draws an image from its latent alone."""
+    return SERVED.get(sampling.sampler, sampling.sampler)
+
+
+def denoising_spec(
+    process: ProcessConfig, sampling: SamplingConfig, shape: tuple[int, int, int], classes: int
+) -> DenoisingSpec:
+    """How a service draws by one step of a model with so many classes; class number `classes` is none."""
+    return DenoisingSpec(
+        shape=shape,
+        prediction=process.prediction,
+        path=process.path,
+        betas=process.betas,
+        chain=process.chain,
+        zero_terminal_snr=process.zero_terminal_snr,
+        sigma_data=process.sigma_data,
+        conditions=(Condition("label", nothing=classes),) if classes else (),
+        grid=sampling.grid,
+        drawing=Drawing(served_sampler(sampling), min(sampling.steps, process.chain), sampling.guidance if classes else 1.0),
+        guided=(sampling.guided_from, sampling.guided_to),
+        clip=sampling.clip,
+    )
 
 
 def predictor_config(
@@ -93,8 +120,8 @@ def build_images(config: dict[str, Any]) -> DiffusionPredictor:
     """The predictor of a diffusion model of pixels; builder "diffusion-images"."""
     net = from_dict(registry.ARCHITECTURES[config["architecture"]], config["net"])
     process, sampling = from_dict(ProcessConfig, config["process"]), from_dict(SamplingConfig, config["sampling"])
-    shape, classes = tuple(config["shape"]), tuple(config["classes"])
-    channels, height, width = shape
+    channels, height, width = shape = tuple(config["shape"])
+    classes = tuple(config["classes"])
     inputs = [TensorSpec("latent", "latent", "float32", ("N", channels * height * width))]
     if classes:
         inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from torchworks.shared.config import UserError
+from torchworks.shared.models.denoiser import DenoisingStep
 from torchworks.shared.models.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
 from torchworks.shared.models.predictor import Predictor, build_predictor, load_predictor
 from torchworks.shared.models.signature import Signature, TensorSpec
@@ -36,7 +37,8 @@ class Trained:
 
     @property
     def signature(self) -> Signature:
-        return self.manifest.signature
+        """As it is served."""
+        return self.predictor.signature
 
 
 def open_trained(folder: Path, direction: str | None) -> Trained:
@@ -49,6 +51,8 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
         manifest = replace(manifest, config={**manifest.config, "direction": direction})
         net, predictor = predictor.net, build_predictor(manifest, folder)
         predictor.net = net
+    if predictor.denoising is not None:
+        predictor = DenoisingStep(predictor).eval()
     return Trained(folder, manifest, predictor)
 
 
@@ -105,7 +109,7 @@ def open_samples(trained: Trained) -> Samples:
         named[SAMPLES].verify(trained.folder)
         samples = _read(trained.folder / SAMPLES, "test data of the run")
         return samples.rows(np.linspace(0, len(samples) - 1, min(len(samples), MOST_SAMPLES)).astype(int))
-    if all(spec.kind in ("latent", "label") for spec in specs):
+    if all(spec.kind in ("latent", "label") or spec.default is not None for spec in specs):
         random = np.random.default_rng(0)
         return Samples({spec.name: _draw(spec, random) for spec in specs}, {}, "noise drawn for this")
     return _read(trained.folder / GOLDEN, "the run's golden example, for it kept no test data")
@@ -125,6 +129,8 @@ def _read(path: Path, origin: str) -> Samples:
 
 def _draw(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
     shape = (DRAWN, *(size if isinstance(size, int) else OPEN_SIZE for size in spec.shape[1:]))
+    if spec.default is not None:
+        return np.full(shape, spec.default, spec.dtype)
     if spec.kind == "label":
         return (np.arange(DRAWN) % max(1, len(spec.labels))).astype(spec.dtype)
     if spec.low is not None and spec.high is not None:
