@@ -23,7 +23,9 @@ def examples(served: ServedModel) -> list[Schema]:
     codec = served.codec
     made = []
     if codec.latent is not None:
-        labels = [spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels]
+        labels = [
+            spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels and spec.default is None
+        ]
         made.append({"seed": 0, "n": 2} | {spec.name: spec.labels[0] for spec in labels})
     if codec.picture is not None:
         made.append(_first_row(served, as_pictures=True))
@@ -68,6 +70,14 @@ def generation_examples(served: ServedModel) -> dict[str, Schema]:
         addresses.COMPLETIONS: {"model": served.name, "prompt": prompt, "max_tokens": 20},
         addresses.CHAT: {"model": served.name, "messages": messages, "max_tokens": 20},
     }
+
+
+def draw_example(served: ServedModel) -> Schema:
+    """A request to draw, of a model that does so step by step."""
+    assert served.drawing is not None, "asked only of diffusion models"
+    spec = served.drawing.spec
+    labels = {each.name: each.labels[0] for each in served.signature.inputs if each.labels and each.default is None}
+    return {"seed": 0} | labels | {"steps": spec.drawing.steps}
 
 
 def prompt_example(served: ServedModel) -> str:

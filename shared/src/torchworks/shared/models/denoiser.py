@@ -38,6 +38,8 @@ class DenoisingStep(Predictor):
     def example(self, rows: int = 2) -> tuple[Tensor, ...]:
         """Inputs of `forward` to capture it by."""
         sizes: dict[Any, int] = {"N": rows}
-        shapes = [[size if isinstance(size, int) else sizes.get(size, 8) for size in shape] for shape in self.graph_shapes]
+        shapes = [
+            [size if isinstance(size, int) else sizes.get(size, 8) for size in shape] for shape in self.graph_shapes
+        ]
         x, time = (torch.zeros(*shape) for shape in shapes[:2])
         return (x, time, *(torch.zeros(*shape, dtype=torch.int64) for shape in shapes[2:]))

@@ -1,22 +1,22 @@
-"""What is written down about a diffusion model, and how images are drawn by one step of it. Imports no torch, as services
-need it too.
+"""What is written down about a diffusion model, and how images are drawn by one step of it. Imports no torch, as
+services need it too.
 
 The graph is one evaluation of the net, and takes no part in the process:
 
     x (N, C, H, W), time (N,), conditions (N, …)  →  said (N, C, H, W)
 
 Rows know nothing of each other, so that images of different callers, at different noise levels, share an evaluation.
-Whoever draws computes the rest, by `torchworks.shared.denoising`: how many steps, at which levels, by which sampler, how
-much guidance. So all of that may differ from request to request.
+Whoever draws computes the rest, by `torchworks.shared.denoising`: how many steps, at which levels, by which sampler,
+how much guidance. So all of that may differ from request to request.
 
-A model that is drawn in one piece takes `latent` (N, C·H·W) and its conditions, and gives `image` (N, C, H, W) in [0, 1].
+A model that draws in one piece takes `latent` (N, C·H·W) and its conditions, and gives `image` (N, C, H, W) in [0, 1].
 Served step by step it takes the fields of `Drawing` too, as inputs that may be left out (`DenoisingSpec.signature`).
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 

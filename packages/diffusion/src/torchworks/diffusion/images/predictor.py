@@ -82,6 +82,7 @@ def denoising_spec(
     process: ProcessConfig, sampling: SamplingConfig, shape: tuple[int, int, int], classes: int
 ) -> DenoisingSpec:
     """How a service draws by one step of a model with so many classes; class number `classes` is none."""
+    guidance = sampling.guidance if classes else 1.0
     return DenoisingSpec(
         shape=shape,
         prediction=process.prediction,
@@ -92,7 +93,7 @@ def denoising_spec(
         sigma_data=process.sigma_data,
         conditions=(Condition("label", nothing=classes),) if classes else (),
         grid=sampling.grid,
-        drawing=Drawing(served_sampler(sampling), min(sampling.steps, process.chain), sampling.guidance if classes else 1.0),
+        drawing=Drawing(served_sampler(sampling), min(sampling.steps, process.chain), guidance),
         guided=(sampling.guided_from, sampling.guided_to),
         clip=sampling.clip,
     )

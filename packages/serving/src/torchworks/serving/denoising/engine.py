@@ -83,15 +83,17 @@ class DrawingEngine:
     def submit(self, request: DrawRequest, seconds: float) -> None:
         """Draw the images of a request that may take so long. Raises `Refusal`."""
         self._loop = asyncio.get_running_loop()
-        if refusal := self.refusal():
-            raise refusal
+        if not self._open:
+            raise stopping()
+        if not self.ready:
+            raise restarting()
         own, wait = request.evaluations / self.rate, self._seconds_before()
         if own > seconds:
             raise invalid(
                 f"{len(request)} images in this way take about {own:.0f} s here, and a request may take {seconds:.0f}. "
                 "Ask for fewer images or steps, or send them as a job."
             )
-        if wait + own > seconds:
+        if wait + own > seconds or self.waiting_rows >= self.limits.queue_rows:
             raise busy(wait)
         self._waiting.append(request)
         self._wake.set()

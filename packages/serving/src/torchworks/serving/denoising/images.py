@@ -1,9 +1,11 @@
 """A request to draw images, from its latents to its last image."""
 
 import asyncio
+import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -81,17 +83,9 @@ class Part:
 
 
 class DrawRequest:
-    """Images that are asked for together: `inputs` fit the signature of the model that is served. `queue` gets the pieces,
-    in the event loop."""
+    """Images that are asked for together; `inputs` fit the signature of the model as it is served."""
 
-    def __init__(
-        self,
-        spec: DenoisingSpec,
-        inputs: Arrays,
-        *,
-        hole: Hole | None = None,
-        previews: bool = False,
-    ):
+    def __init__(self, spec: DenoisingSpec, inputs: Arrays, *, hole: Hole | None = None, previews: bool = False):
         self.inputs, self.previews = inputs, previews
         self.cancelled = False
         self.parts = deque(self._parts(spec, hole))
@@ -124,14 +118,14 @@ class DrawRequest:
     async def pieces(self, seconds: float) -> AsyncGenerator[Piece, None]:
         """The pieces as they come, for so long. Raises `Refusal` for images that fail; cancels the request when it is
         closed."""
+        until = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(seconds):
-                while self._left:
-                    piece = await self._queue.get()
-                    if piece.failure is not None:
-                        raise piece.failure
-                    self._left -= piece.drawn
-                    yield piece
+            while self._left:
+                piece = await asyncio.wait_for(self._queue.get(), until - time.monotonic())
+                if piece.failure is not None:
+                    raise piece.failure
+                self._left -= piece.drawn
+                yield piece
         except TimeoutError:
             raise too_late() from None
         finally:
@@ -140,9 +134,10 @@ class DrawRequest:
     async def images(self, seconds: float) -> np.ndarray:
         """All of them, (N, C, H, W) in [0, 1]. Raises `Refusal`."""
         drawn: dict[int, np.ndarray] = {}
-        async for piece in self.pieces(seconds):
-            if piece.drawn and piece.images is not None:
-                drawn[piece.rows.start] = piece.images
+        async with contextlib.aclosing(self.pieces(seconds)) as pieces:
+            async for piece in pieces:
+                if piece.drawn and piece.images is not None:
+                    drawn[piece.rows.start] = piece.images
         return np.concatenate([drawn[start] for start in sorted(drawn)])
 
 

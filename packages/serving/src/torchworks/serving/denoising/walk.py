@@ -1,7 +1,7 @@
 """A sampler that waits at each evaluation until whoever has the model brings it.
 
-Samplers are plain functions that call the net. In a thread of its own each of them can stand still while the evaluations
-of several are put together; such a thread holds some arrays, and computes for some microseconds a step.
+Samplers are plain functions that call the net. In a thread of its own each of them can stand still while the
+evaluations of several are put together; such a thread holds some arrays, and computes for some microseconds a step.
 """
 
 import logging
@@ -11,7 +11,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from torchworks.serving.denoising.images import Part
-from torchworks.shared.models.denoising import SAID, X, Arrays, DenoisingSpec, Progress
+from torchworks.shared.models.denoising import SAID, Arrays, DenoisingSpec, Progress, X
 
 log = logging.getLogger("torchworks.serving")
 
@@ -21,8 +21,8 @@ class _Stopped(Exception):
 
 
 class Walk:
-    """The drawing of a part. `wanted` is the evaluation that it waits for; None when it is over, and `images` (N, C, H, W)
-    are drawn, or None if it failed."""
+    """The drawing of a part. `wanted` is the evaluation that it waits for; None when it is over, and `images` (N, C, H,
+    W) are drawn, or None if it failed."""
 
     def __init__(self, part: Part, spec: DenoisingSpec, progress: Progress):
         self.part, self.images = part, None

@@ -1,5 +1,5 @@
-"""What an export does besides for a diffusion model, of which one step is exported: the loop around it is a service's, so
-it is compared with the trained model's own."""
+"""What an export does besides for a diffusion model, of which one step is exported: the loop around it is a service's,
+so it is compared with the trained model's own."""
 
 import numpy as np
 from safetensors.numpy import load_file
