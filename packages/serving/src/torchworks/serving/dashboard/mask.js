@@ -1,28 +1,50 @@
-// A place to paint over a part of an image: with the mouse, a finger or a pen, or from the keyboard.
+// A place to paint over a part of an image: with the mouse, a finger or a pen, or from the keyboard. What is shown as
+// painted are the model's own pixels, all those that the brush has touched.
 
 import { el } from "./dom.js";
 import { Pad } from "./pad.js";
 
+const TOUCHED = 64; // of 255: how much of a pixel must be covered
+const RED = [225, 17, 17, 255];
+
 export class MaskPad extends Pad {
   // Of a model that draws images of `size` pixels, which are the middle square of what is chosen.
   constructor(size) {
-    super(() => { this.empty = false; });
+    super(() => {});
     this.size = size;
-    this.image = el("canvas", { class: "under", "aria-hidden": "true" });
-    this.element.prepend(this.image);
+    [this.image, this.cells] = [0, 1].map(() => el("canvas", { class: "under", width: size, height: size, "aria-hidden": "true" }));
+    this.cells.classList.add("cells");
+    this.element.prepend(this.image, this.cells);
     this.element.classList.add("masked");
     this.canvas.setAttribute("aria-label", "The image. Arrow keys move the brush, Space sets it down and lifts it, Delete clears the mask.");
-    this.context.strokeStyle = "#e11";
-    this.width(28);
+    this.empty = true;
   }
 
   width(pixels) {
     this.context.lineWidth = pixels;
   }
 
+  drawTo(x, y) {
+    super.drawTo(x, y);
+    if (this.pen.down) this.touch();
+  }
+
   clear() {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.empty = true;
+    this.cells?.getContext("2d").clearRect(0, 0, this.size, this.size);
+  }
+
+  // Whole pixels of what is painted.
+  touch() {
+    const context = this.cells.getContext("2d", { willReadFrequently: true });
+    context.clearRect(0, 0, this.size, this.size);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.canvas, 0, 0, this.size, this.size);
+    const cells = context.getImageData(0, 0, this.size, this.size);
+    for (let i = 0; i < cells.data.length; i += 4) cells.data.set(cells.data[i + 3] >= TOUCHED ? RED : [0, 0, 0, 0], i);
+    this.empty = !cells.data.some(Boolean);
+    context.putImageData(cells, 0, 0);
   }
 
   // False for a file that is no image. The image is shown in the model's own pixels.
@@ -31,9 +53,10 @@ export class MaskPad extends Pad {
     if (!image) return false;
     this.clear();
     Object.assign(this, { wide: image.width, high: image.height });
-    Object.assign(this.image, { width: this.size, height: this.size });
-    const [x, y, side] = this.square();
-    this.image.getContext("2d").drawImage(image, x, y, side, side, 0, 0, this.size, this.size);
+    const [x, y, side] = this.square(), context = this.image.getContext("2d");
+    context.clearRect(0, 0, this.size, this.size);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(image, x, y, side, side, 0, 0, this.size, this.size);
     return true;
   }
 
@@ -47,7 +70,8 @@ export class MaskPad extends Pad {
   mask() {
     const mask = el("canvas", { width: this.wide, height: this.high }), context = mask.getContext("2d");
     const [x, y, side] = this.square();
-    context.drawImage(this.canvas, x, y, side, side);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.cells, x, y, side, side);
     context.globalCompositeOperation = "source-in";
     context.fillStyle = "#fff";
     context.fillRect(0, 0, this.wide, this.high);

@@ -250,7 +250,7 @@ class DrawingEngine:
             good = self._evaluated(walks)
         finally:
             self._began, seconds = None, time.monotonic() - self._began
-        if rows >= self.limits.draw_rows:
+        if rows >= self.limits.draw_rows or rows / seconds > self.rate:  # few rows tell only that it is not lower
             self.rate += NEWEST * (rows / seconds - self.rate)
         self.stepped(rows)
         self._walks = []

@@ -98,12 +98,15 @@ def _encoded(call: PredictRequest, images: np.ndarray) -> list[str]:
 
 
 async def _events(call: PredictRequest, asked: DrawRequest) -> AsyncGenerator[bytes, None]:
-    limits = call.service.settings.limits
+    limits, drawn = call.service.settings.limits, dict[int, np.ndarray]()
     try:
         with _noted(call), call.served.lease():
             async with contextlib.aclosing(asked.pieces(limits.draw_seconds)) as pieces:
                 async for piece in pieces:
+                    if piece.drawn and piece.images is not None:
+                        drawn[piece.rows.start] = piece.images
                     yield event(await call.service.beside(_told, call, piece))
+            call.outputs = {IMAGE: np.concatenate([drawn[start] for start in sorted(drawn)])}
         yield event({"rows": len(asked)})
     except Refusal as refusal:
         yield event(refusal.body(call.request.state.request_id))
