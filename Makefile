@@ -36,6 +36,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench              measure the trainer's speed beside others
 ## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
 ## make bench-seq-models   measure nets of sequences, and texts from them, beside others
+## make bench-diffusion    measure drawing and training of diffusion models beside another library
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
@@ -120,6 +121,9 @@ bench-cnn-vision: | $(UV)
 bench-seq-models: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_sequences.py $(ARGS)
 
+bench-diffusion: | $(UV)
+	@$(ISOLATED) --group peers python tests/benchmarks/bench_diffusion.py $(ARGS)
+
 bench-serving: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_serving.py $(ARGS)
 
@@ -150,4 +154,4 @@ train-serving:
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-serving soak-serving doctor tensorboard new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-serving soak-serving doctor tensorboard new-package pins clean

@@ -29,6 +29,7 @@ FEWER = {
     "roads": "train=16,test=4",
     "numbers": "train=600,test=40",
     "facts": "train=200,test=40",
+    "shapes": "train=200,test=16",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

@@ -1,36 +1,21 @@
 """The package's README tells the truth: its commands parse, its recipes are there, its files are too."""
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
-import tyro
 
 from torchworks.seq_models.commands import COMMANDS
-from torchworks.shared.cli import check_command
-from torchworks.shared.config import find_recipe, recipes
+from torchworks.shared.config import find_recipe
+from torchworks.shared.testing_readme import blocks, check_command_line, command_lines, missing_files, missing_recipes
 
 FOLDER = Path(__file__).parents[1]
 TEXT = (FOLDER / "README.md").read_text()
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-
-
-LINES = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+LINES = command_lines(TEXT)
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("seq-models ")])
 def test_every_command_is_one_that_can_be_given(line):
-    _, name, *words = shlex.split(line)
-    if name == "train":
-        recipe = find_recipe("seq-models", words.pop(0))()
-        tyro.cli(type(recipe), default=recipe, args=words)
-    elif name != "list":
-        loader = type(find_recipe("seq-models", "lm")().loader)
-        tyro.cli({"check": check_command(loader), **COMMANDS}[name].arguments, args=words)
+    check_command_line(line, "seq-models", COMMANDS, default="lm")
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if "RECIPE=" in line])
@@ -39,18 +24,13 @@ def test_every_recipe_is_one_that_can_be_trained(line):
 
 
 def test_every_recipe_is_in_the_table_of_scores():
-    for name in recipes("seq-models"):
-        assert re.search(rf"^\| `{name}` \|", TEXT, re.MULTILINE), name
+    assert not missing_recipes(TEXT, "seq-models")
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
+@pytest.mark.parametrize("number", range(len(blocks(TEXT, "python"))))
 def test_the_python_examples_run(number):
-    exec(blocks("python")[number], {})
+    exec(blocks(TEXT, "python")[number], {})
 
 
 def test_the_files_that_it_names_are_there():
-    source = FOLDER / "src" / "torchworks" / "seq_models"
-    named = [name for row in re.findall(r"^\| (`[^|]*\.py`[^|]*) \|", TEXT, re.MULTILINE) for name in row.split(", ")]
-    assert named
-    for name in named:
-        assert list(source.rglob(name.strip("`").rpartition("/")[2])), name
+    assert not missing_files(TEXT, FOLDER / "src" / "torchworks" / "seq_models")

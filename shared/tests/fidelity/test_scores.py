@@ -230,6 +230,19 @@ def test_two_processes_score_what_one_scores(labelled, monkeypatch):
     assert together["n_fake"] == 30
 
 
+def test_what_scores_are_read_against_is_computed_by_one_process_alone(digits, judge, monkeypatch):
+    """The others have ended by then, so an exchange would wait for them."""
+
+    def gather(of_all, mine):
+        raise AssertionError("nobody answers")
+
+    expected = floor(judge, digits.train, digits.test), gaussian(judge, digits.train, digits.test)
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(dist, "all_gather_object", gather)
+    assert (floor(judge, digits.train, digits.test), gaussian(judge, digits.train, digits.test)) == expected
+
+
 def same(ours, theirs):
     """Whether two lists hold equal tensors."""
     return len(ours) == len(theirs) and all(map(torch.equal, ours, theirs))

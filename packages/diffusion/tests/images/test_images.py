@@ -261,10 +261,17 @@ def test_a_run_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
     killed_and_resumed(TRAIN, tmp_path)
 
 
+DIT = [
+    *TRAIN[:3], "dit", *TRAIN[4:-3], "--net.embed-dim", "16", "--net.depth", "2", "--net.num-heads", "2",
+]  # fmt: skip
+
+
 @pytest.mark.slow
-def test_two_processes_train_like_one_with_the_doubled_batch(tmp_path):
-    common = [*TRAIN, "--trainer.steps", "10", "--optim.schedule", "constant", "--optim.lr", "1e-3"]
-    finish(start(*common, "--trainer.batch-size", 8, "--out", tmp_path / "two", launcher=BETWEEN_TWO))
+@pytest.mark.parametrize(("words", "strategy"), [(TRAIN, "ddp"), (DIT, "fsdp")], ids=["U-Net, DDP", "DiT, FSDP2"])
+def test_two_processes_train_like_one_with_the_doubled_batch(tmp_path, words, strategy):
+    common = [*words, "--trainer.steps", "10", "--optim.schedule", "constant", "--optim.lr", "1e-3"]
+    two = [*common, "--strategy", strategy, "--trainer.batch-size", 8, "--out", tmp_path / "two"]
+    finish(start(*two, launcher=BETWEEN_TWO))
     finish(start(*common, "--trainer.batch-size", 16, "--out", tmp_path / "one"))
     one, two = (read_lines(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
     losses, theirs = ([line["train/loss"] for line in lines if line["kind"] == "train"] for lines in (one, two))

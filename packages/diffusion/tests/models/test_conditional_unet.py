@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchworks.diffusion.models.conditional_unet import ConditionalUNet, Text, TextAttention
 from torchworks.shared.config import UserError
@@ -79,3 +79,25 @@ def test_a_vector_belongs_to_a_net_that_was_built_for_it():
 def test_heads_that_leave_a_rest_are_refused():
     with pytest.raises(UserError, match="heads of 7"):
         ConditionalUNet(1, STATE_DIM, head_dim=7)
+
+
+@pytest.mark.slow
+def test_an_exported_map_of_places_takes_any_size():
+    """In float32; diffusers has no such map, so `test_parity.py` exports none."""
+    attention = randomize(TextAttention(16, STATE_DIM, head_dim=4, positions=4)).eval()
+    texts = Text(torch.randn(1, 3, STATE_DIM), None)
+
+    class Attend(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = attention
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.attention(x, texts)
+
+    sides = {2: torch.export.Dim("H", min=2), 3: torch.export.Dim("W", min=2)}
+    with torch.no_grad():
+        program = torch.export.export(Attend(), (torch.randn(1, 16, 5, 6),), dynamic_shapes=(sides,)).module()
+        for size in [(2, 2), (4, 4), (7, 14)]:
+            x = torch.randn(1, 16, *size)
+            assert torch.allclose(program(x), attention(x, texts), atol=1e-4)

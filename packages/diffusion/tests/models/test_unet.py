@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from torchworks.diffusion.models.unet import UNet
 from torchworks.shared.config import UserError
@@ -36,6 +37,21 @@ def test_images_of_any_size_keep_it(size: int, fold: int):
 
 def test_an_image_of_another_height_than_width_keeps_its_shape():
     assert UNet(1, **SMALL)(torch.randn(2, 1, 5, 12), torch.zeros(2)).shape == (2, 1, 5, 12)
+
+
+def test_folding_makes_neighbors_channels_and_nothing_else():
+    """Exactly."""
+    x, time, _ = inputs(16)
+    folded, plain = randomize(UNet(1, fold=2, **SMALL)).eval(), UNet(4, **SMALL).eval()
+    plain.load_state_dict(folded.state_dict())
+    assert torch.equal(folded(x, time), F.pixel_shuffle(plain(F.pixel_unshuffle(x, 2), time), 2))
+
+
+def test_images_are_padded_by_their_last_row_and_column():
+    """Exactly."""
+    x, time, _ = inputs(15)
+    net = randomize(UNet(1, fold=2, **SMALL)).eval()
+    assert torch.equal(net(x, time), net(F.pad(x, (0, 1, 0, 1), mode="replicate"), time)[:, :, :15, :15])
 
 
 def test_a_new_net_answers_zero():

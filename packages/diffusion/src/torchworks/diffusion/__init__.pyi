@@ -2,6 +2,11 @@ from .images.predictor import DiffusionPredictor as DiffusionPredictor
 from .images.predictor import Drawer as Drawer
 from .images.predictor import open_drawer as open_drawer
 from .images.task import DiffusionTask as DiffusionTask
+from .models.autoencoder import AutoencoderKL as AutoencoderKL
+from .models.autoencoder import kl_divergence as kl_divergence
+from .models.conditional_unet import ConditionalUNet as ConditionalUNet
+from .models.dit import DiT as DiT
+from .models.text_encoder import TextEncoder as TextEncoder
 from .models.unet import UNet as UNet
 from .process.config import ProcessConfig as ProcessConfig
 from .process.config import SamplingConfig as SamplingConfig

@@ -134,7 +134,7 @@ def _of_files(listing: Listing, scans: Sequence[Scan], config: ImageConfig, min_
     yield from _classes(listing, good)
     yield from _untested(listing, scans, good)
     yield from copies(listing, scans, good)
-    yield from _sizes(listing, scans, good, config, min_side)
+    yield from sizes(listing, scans, good, config, min_side)
     yield from modes([scans[i] for i in good])
     yield from stored(listing, scans, good)
     blank = [listing.names[i] for i in good if scans[i].blank]
@@ -210,7 +210,7 @@ def copies(listing: Listing, scans: Sequence[Scan], good: Sequence[int]) -> Iter
         yield Finding("fact", text)
 
 
-def _sizes(
+def sizes(
     listing: Listing, scans: Sequence[Scan], good: Sequence[int], config: ImageConfig, min_side: int
 ) -> Iterator[Finding]:
     sides = {i: sorted((scans[i].width, scans[i].height)) for i in good}

@@ -109,19 +109,24 @@ def floor(space: FeatureSpace, train: Dataset, test: Dataset) -> dict[str, float
 
     A stratified split has its kernel distance a little below 0, since the two parts are more alike than chance.
     """
-    fidelity = Fidelity(space, reference=features_of(space, train))
-    fidelity.to(next(space.parameters()).device)
+    fidelity = _alone(space, train)
     for batch in open_loader(test, LoaderConfig(), 256, train=False, device=fidelity.device):
         fidelity.update(fake=batch["image"], label=batch.get("label"))
     return fidelity.compute()
+
+
+def _alone(space: FeatureSpace, train: Dataset) -> Fidelity:
+    """Scores against the `train` images that one process computes by itself, while others may not be there any more."""
+    fidelity = Fidelity(space, reference=features_of(space, train))
+    fidelity.sync_on_compute = False
+    return fidelity.to(next(space.parameters()).device)
 
 
 def gaussian(space: FeatureSpace, train: Dataset, test: Dataset, seed: int = 0) -> dict[str, float]:
     """The same scores for the simplest generator there is: as many images as `test` has, drawn from the normal
     distribution that has the mean and the covariance of the `train` images' pixels (of the first 5,000 of them, at the
     size at which judges look at them)."""
-    fidelity = Fidelity(space, reference=features_of(space, train))
-    fidelity.to(next(space.parameters()).device)
+    fidelity = _alone(space, train)
     batches = islice(open_loader(train, LoaderConfig(), 256, train=False), -(-MOST_PAIRED // 256))
     images = torch.cat([reduce(batch["image"]) for batch in batches])[:MOST_PAIRED]
     mean, n = images.mean(dim=0), len(images)

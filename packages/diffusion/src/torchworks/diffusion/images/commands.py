@@ -41,6 +41,8 @@ class Sample:
     seed: Seed = 0
     labels: Annotated[tuple[str, ...], by_default("CLASS", "all, in turn")] = ()
     """Classes to draw, for a run with classes."""
+    prompt: Annotated[tuple[str, ...], by_default("TEXT", "captions of the test data")] = ()
+    """Texts to draw, for a run with captions; each in quotation marks, drawn in turn."""
     drawing: OmitArgPrefixes[Drawing] = Drawing()
     out: Annotated[Path | None, by_default("DIR", "RUN/generated")] = None
     """Folder to write to."""
@@ -64,6 +66,8 @@ class Evaluate:
 
     Writes evaluation.json, copies.png, generated images above the training images most like them, and loss.png, the
     loss at each level of noise. With --sweep also sweep.csv, the distance for each sampler and number of steps.
+
+    Of a run with captions it counts the images that show what their captions say, and writes samples.png.
     """
 
     run: Run
@@ -99,7 +103,7 @@ class Copies:
 
 
 COMMANDS = {
-    "sample": Command(Sample, "torchworks.diffusion.images.sample:sample"),
-    "evaluate": Command(Evaluate, "torchworks.diffusion.images.evaluate:evaluate"),
+    "sample": Command(Sample, "torchworks.diffusion.dispatch:sample"),
+    "evaluate": Command(Evaluate, "torchworks.diffusion.dispatch:evaluate"),
     "copies": Command(Copies, "torchworks.diffusion.images.evaluate:copies"),
 }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from torchworks.diffusion.models.config import UNetConfig
+from torchworks.diffusion.models.config import DiTConfig, UNetConfig
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
 from torchworks.shared.config import Amount, Config, CountOrZero, ImageConfig, Share, UserError, limited
 
@@ -45,3 +45,10 @@ class UNetImagesConfig(ImagesConfig):
     """A diffusion model of pixels, a U-Net."""
 
     net: UNetConfig = field(default_factory=UNetConfig)
+
+
+@dataclass(frozen=True)
+class DiTImagesConfig(ImagesConfig):
+    """A diffusion model of pixels, a Transformer."""
+
+    net: DiTConfig = field(default_factory=DiTConfig)

@@ -122,6 +122,7 @@ def level_losses(scorer: Scorer) -> LevelLosses:
     )
     rows = [test[i] for i in range(min(MOST, len(test)))]
     image = torch.stack([row["image"] for row in rows]).to(drawer.run.device) / 127.5 - 1
+    image = drawer.predictor.clean(image)
     labels = (torch.stack([row["label"] for row in rows]).to(drawer.run.device),) if drawer.classes else ()
     found = []
     for t in TIMES:

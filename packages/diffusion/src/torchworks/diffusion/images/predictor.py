@@ -7,6 +7,7 @@ The builder rebuilds the predictor from the configuration in `model.json`; it is
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class DiffusionPredictor(Predictor):
     """latent (N, C·S·S)[, label (N,)] → image (N, C, S, S) in [0, 1], by the sampler of the configuration.
 
     Guidance, sampler and steps are those that the model was saved with; `Drawer` draws with others, and so does a
-    service, by `denoising`.
+    service where `denoising` is set.
     """
 
     def __init__(
@@ -41,11 +42,10 @@ class DiffusionPredictor(Predictor):
         signature: Signature,
         process: ProcessConfig,
         sampling: SamplingConfig,
-        shape: tuple[int, int, int],
+        shape: Sequence[int],
     ):
         super().__init__(net, signature)
-        self.process, self.sampling, self.shape = process, sampling, shape
-        self.denoising = denoising_spec(process, sampling, self.shape, len(self.classes))
+        self.process, self.sampling, self.shape = process, sampling, tuple(shape)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -57,7 +57,16 @@ class DiffusionPredictor(Predictor):
         latent, *labels = inputs
         sampling = dataclasses.replace(self.sampling, sampler=served_sampler(self.sampling))
         denoise = self.denoiser(tuple(labels), sampling)
-        return draw(denoise, latent.unflatten(1, self.shape), self.process, sampling).clamp(-1, 1) / 2 + 0.5
+        drawn = draw(denoise, latent.unflatten(1, self.shape), self.process, sampling)
+        return self.images_of(drawn).clamp(-1, 1) / 2 + 0.5
+
+    def images_of(self, drawn: Tensor) -> Tensor:
+        """What was drawn, as images (N, C, S, S), about in [-1, 1]."""
+        return drawn
+
+    def clean(self, images: Tensor) -> Tensor:
+        """Images (N, C, S, S) in [-1, 1], as what the net adds noise to."""
+        return images
 
     def denoiser(
         self, labels: tuple[Tensor, ...], sampling: SamplingConfig, guidance: Guidance | None = None
@@ -121,14 +130,20 @@ def build_images(config: dict[str, Any]) -> DiffusionPredictor:
     """The predictor of a diffusion model of pixels; builder "diffusion-images"."""
     net = from_dict(registry.ARCHITECTURES[config["architecture"]], config["net"])
     process, sampling = from_dict(ProcessConfig, config["process"]), from_dict(SamplingConfig, config["sampling"])
-    channels, height, width = shape = tuple(config["shape"])
-    classes = tuple(config["classes"])
-    inputs = [TensorSpec("latent", "latent", "float32", ("N", channels * height * width))]
+    shape, classes = tuple(config["shape"]), tuple(config["classes"])
+    module = registry.net_of(net, shape[0], len(classes))
+    predictor = DiffusionPredictor(module, signature_of(shape, shape, classes), process, sampling, shape)
+    predictor.denoising = denoising_spec(process, sampling, shape, len(classes))
+    return predictor
+
+
+def signature_of(shape: tuple[int, ...], image_shape: tuple[int, ...], classes: tuple[str, ...]) -> Signature:
+    """Noise for what is drawn, of this `shape`, and a class if there are some, to an image."""
+    inputs = [TensorSpec("latent", "latent", "float32", ("N", prod(shape)))]
     if classes:
         inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))
-    image = TensorSpec("image", "image", "float32", ("N", *shape), low=0.0, high=1.0)
-    module = registry.net_of(net, channels, len(classes))
-    return DiffusionPredictor(module, Signature(tuple(inputs), (image,)), process, sampling, shape)
+    image = TensorSpec("image", "image", "float32", ("N", *image_shape), low=0.0, high=1.0)
+    return Signature(tuple(inputs), (image,))
 
 
 class Drawer:
@@ -173,7 +188,7 @@ class Drawer:
         denoise = self.predictor.denoiser(given, self.sampling)
         first = sample_normal(seed, padded, *shape).to(device)
         drawn = draw(denoise, first, self.predictor.process, self.sampling, step_noise=noise, callback=callback)
-        return drawn[: len(rows)].clamp(-1, 1).cpu()
+        return self.predictor.images_of(drawn)[: len(rows)].clamp(-1, 1).cpu()
 
     def class_indices(self, names: Sequence[str]) -> list[int]:
         """The classes called `names`; all of them if there are no names. Raises `UserError` for an unknown one."""

@@ -1,7 +1,7 @@
 """The recipes for images from noise; each docstring is what `diffusion list` prints."""
 
-from torchworks.diffusion.images.config import UNetImagesConfig
-from torchworks.diffusion.models.config import UNetConfig
+from torchworks.diffusion.images.config import DiTImagesConfig, UNetImagesConfig
+from torchworks.diffusion.models.config import DiTConfig, UNetConfig
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
 from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
@@ -13,6 +13,7 @@ def flow() -> UNetImagesConfig:
     """
     return UNetImagesConfig(
         recipe="flow",
+        sampling=SamplingConfig(guidance=1.1),
         loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
         trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
@@ -64,4 +65,19 @@ def edm() -> UNetImagesConfig:
         loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
         trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
+    )
+
+
+def dit() -> DiTImagesConfig:
+    """A Transformer over patches, which says the image: the design of large models, which needs more than minutes.
+
+    diffusion train dit
+    """
+    return DiTImagesConfig(
+        recipe="dit",
+        net=DiTConfig(patch_size=2, embed_dim=128, depth=4, num_heads=4, mlp_ratio=2),
+        process=ProcessConfig(prediction="image", weighting="velocity", time_mean=0.8, time_deviation=0.8),
+        loader=ImageConfig(image_size=16),
+        optim=OptimConfig(lr=1e-3, schedule="linear", warmup=100),
+        trainer=TrainerConfig(steps=1200, batch_size=32, clip=1.0, ema=0.998, eval_every=600),
     )

@@ -4,12 +4,14 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from torchworks.diffusion.images.commands import Drawing, Sample
 from torchworks.diffusion.images.predictor import Drawer, open_drawer
+from torchworks.diffusion.process.config import SamplingConfig
 from torchworks.shared.config import UserError
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.runs.opening import CHUNK
@@ -23,18 +25,22 @@ PAUSE = 8
 
 def sample(arguments: Sample) -> int:
     """Draw what `arguments` ask for and print the paths written."""
-    _check(arguments)
+    check_arguments(arguments)
     drawer = with_drawing(open_drawer(arguments.run, arguments.device), arguments.drawing)
+    if arguments.prompt:
+        raise UserError(
+            f"{arguments.run} is a run of {drawer.run.config.recipe}, which knows no captions. Leave out --prompt."
+        )
     labels = _labels(drawer, arguments)
     folder = arguments.out or arguments.run / "generated"
     names = _names(arguments, labels, drawer.classes)
     prepare(folder, names, overwrite=arguments.overwrite or arguments.out is None)
-    columns = arguments.columns or _columns(arguments.n, len(arguments.labels or drawer.classes))
+    columns = arguments.columns or columns_of(arguments.n, len(arguments.labels or drawer.classes))
     if arguments.film:
-        _film(drawer, arguments, labels, columns, folder / names[0])
+        write_film(drawer, arguments, labels, columns, folder / names[0])
         print(folder / names[0])
     kept = []
-    for rows in progress(_parts(arguments.n), "drawing", -(-arguments.n // AT_ONCE)):
+    for rows in progress(parts_of(arguments.n), "drawing", -(-arguments.n // AT_ONCE)):
         asked = None if labels is None else labels[rows.start : rows.stop]
         images = to_bytes(drawer.draw(arguments.seed, rows, asked))
         if not arguments.no_grid:
@@ -54,14 +60,19 @@ def sample(arguments: Sample) -> int:
 def with_drawing(drawer: Drawer, drawing: Drawing) -> Drawer:
     """`drawer` with what `drawing` says in place of what the run was trained with. Raises `UserError` for what is out
     of limits."""
-    given = {name: value for name, value in dataclasses.asdict(drawing).items() if value is not None}
-    if "guidance" in given and not drawer.classes:
+    if drawing.guidance is not None and not drawer.classes:
         raise UserError(
             f"{drawer.run.folder} has no classes, so there is nothing for --guidance to strengthen. Leave it out."
         )
-    if given.get("steps", 1) > drawer.predictor.process.chain:
-        raise UserError(f"--steps is {given['steps']}; more than {drawer.predictor.process.chain} gain nothing.")
-    return Drawer(drawer.run, dataclasses.replace(drawer.sampling, **given))
+    return Drawer(drawer.run, changed(drawer.sampling, drawing, drawer.predictor.process.chain))
+
+
+def changed(sampling: SamplingConfig, drawing: Drawing, most: int) -> SamplingConfig:
+    """`sampling` with what `drawing` says. Raises `UserError` for what is out of limits, or more steps than `most`."""
+    given = {name: value for name, value in dataclasses.asdict(drawing).items() if value is not None}
+    if given.get("steps", 1) > most:
+        raise UserError(f"--steps is {given['steps']}; more than {most} gain nothing.")
+    return dataclasses.replace(sampling, **given)
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -69,12 +80,12 @@ def to_bytes(images: Tensor) -> Tensor:
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def _parts(n: int) -> Iterator[range]:
+def parts_of(n: int) -> Iterator[range]:
     """`range(n)` in parts of `AT_ONCE`."""
     return (range(start, min(start + AT_ONCE, n)) for start in range(0, n, AT_ONCE))
 
 
-def _check(arguments: Sample) -> None:
+def check_arguments(arguments: Sample) -> None:
     most = MOST_FILMED if arguments.film else MOST_FILES if arguments.no_grid else MOST_IN_GRID
     if not 1 <= arguments.n <= most:
         more = " Add --no-grid --files for more of them." if most == MOST_IN_GRID and arguments.n > most else ""
@@ -100,19 +111,21 @@ def _names(arguments: Sample, labels: Tensor | None, classes: tuple[str, ...]) -
     return film + grid + ([f"{seed}-{i:05d}{kind}.png" for i, kind in enumerate(kinds)] if arguments.files else [])
 
 
-def _columns(n: int, kinds: int) -> int:
+def columns_of(n: int, kinds: int) -> int:
     """One column for each of a few classes, else nearly a square."""
     return kinds if 4 <= kinds <= 16 else math.ceil(math.sqrt(n))
 
 
-def _film(drawer: Drawer, arguments: Sample, labels: Tensor | None, columns: int, path: Path) -> None:
-    """A frame for each step: x, which is noise at first, and the image that the net believes in."""
+def write_film(drawer: Any, arguments: Sample, asked: Any, columns: int, path: Path) -> None:
+    """A film of what `drawer` draws of `asked`, a frame for each step: x, which is noise at first, and the image that
+    the net believes in."""
     side = 64 if arguments.n <= 36 else 32
     frames: list[Tensor] = []
 
     def keep(step: int, x: Tensor, image: Tensor) -> None:
-        shown = [picture_grid(each.clamp(-1, 1) / 2 + 0.5, columns, min_side=side) for each in (x, image)]
+        both = (drawer.predictor.images_of(each).clamp(-1, 1) / 2 + 0.5 for each in (x, image))
+        shown = [picture_grid(each, columns, min_side=side) for each in both]
         frames.append(torch.cat([shown[0], torch.full_like(shown[0][:, :, :8], 255), shown[1]], dim=2))
 
-    drawer.draw(arguments.seed, range(arguments.n), labels, callback=keep)
+    drawer.draw(arguments.seed, range(arguments.n), asked, callback=keep)
     save_film(path, frames + frames[-1:] * PAUSE, milliseconds=120)

@@ -4,6 +4,7 @@ Ho et al. 2020, algorithm 1, for any path, prediction and weighting: `torchworks
 guidance the class of some images is left out (Ho & Salimans 2022, algorithm 1).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,25 +13,29 @@ from torch.optim import Optimizer
 
 from torchworks.diffusion.images.config import ImagesConfig
 from torchworks.diffusion.process.denoiser import Denoiser
+from torchworks.diffusion.process.doctor import Doctor
 from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.levels import TIMES, LevelLosses
 from torchworks.diffusion.process.objective import Objective
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
-from torchworks.shared.task import Out, Task
+from torchworks.shared.task import Diagnosis, Out, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
 
 if TYPE_CHECKING:
     from torchworks.shared.fidelity import Fidelity  # slow to import, and drawing images needs none
 
 PREVIEW_COLUMNS = 10
+RANGE = 1.1
+"""Beyond it a drawn value counts as out of the range of pixels, [-1, 1]."""
 
 
 class DiffusionTask(Task):
     """`model` (x (N, C, H, W), time (N,)[, label (N,)]) → what it says of x, (N, C, H, W).
 
     Batches have an "image" (N, C, S, S) in [-1, 1] and, if `num_classes` is not 0, a "label" (N,). `fidelity` scores
-    drawn images at evaluations, and its Fréchet distance chooses the best state; it may be left out.
+    drawn images at evaluations, and its Fréchet distance chooses the best state; it may be left out. With `decode`,
+    which makes images of latents, x is latents: batches have "latent" of `image_shape` instead of images.
     """
 
     def __init__(
@@ -41,11 +46,14 @@ class DiffusionTask(Task):
         image_shape: tuple[int, int, int],
         num_classes: int = 0,
         fidelity: "Fidelity | None" = None,
+        decode: Callable[[Tensor], Tensor] | None = None,
     ):
         self.model, self.config = model, config
         self.image_shape, self.num_classes, self.fidelity = image_shape, num_classes, fidelity
+        self.decode = decode
         self.objective = Objective.of(config.process)
         self.level_losses = LevelLosses()
+        self.doctor = Doctor(config.process, config.sampling, conditional=num_classes > 0)
         self.watch = fidelity.space.frechet_name if fidelity is not None else None
 
     def nets(self) -> dict[str, nn.Module]:
@@ -54,14 +62,21 @@ class DiffusionTask(Task):
     def optimizer(self, net: str) -> Optimizer:
         config = self.config
         return adamw(
-            parameter_groups(self.model, config.optim.lr, config.weight_decay), lr=config.optim.lr, betas=config.betas
+            parameter_groups(
+                [p for p in self.model.parameters() if p.requires_grad], config.optim.lr, config.weight_decay
+            ),
+            lr=config.optim.lr,
+            betas=config.betas,
         )
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        image = batch["image"].float()
-        problem = self.objective.problem(image, self.random)
+        problem = self.objective.problem(self._clean(batch), self.random)
         said = self.model(problem.x, problem.time, *self._dropped(batch))
         return Out(problem.loss(said).mean())
+
+    def _clean(self, batch: dict[str, Tensor]) -> Tensor:
+        """What noise is added to: images, or latents."""
+        return batch["image" if self.decode is None else "latent"].float()
 
     def _labels(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
         return (batch["label"],) if self.num_classes else ()
@@ -80,7 +95,8 @@ class DiffusionTask(Task):
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         """As many drawn images as the batch has real ones, of the same classes; and the loss at each noise level."""
-        image, labels = batch["image"].float(), self._labels(batch)
+        image, labels = self._clean(batch), self._labels(batch)
+        self.doctor.deviation = float(image.std())
         scores: dict[str, Any] = {}
         problem = self.objective.problem(image, self.random)
         losses = problem.loss(self.model(problem.x, problem.time, *labels))
@@ -89,6 +105,7 @@ class DiffusionTask(Task):
             self.level_losses.add([self._loss_at(t, image, labels) for t in TIMES])
         if self.fidelity is not None:
             drawn = self._draw(self.random.normal(*image.shape), labels, step_noise=True)
+            scores["out_of_range"] = ((drawn.abs() > RANGE).float().mean(), 1)
             self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=labels[0] if labels else None)
             scores["fidelity"] = self.fidelity
         return scores
@@ -101,7 +118,17 @@ class DiffusionTask(Task):
         config = self.config
         denoise = denoiser(self.model, config, labels, self.num_classes)
         again = (lambda _: self.random.normal(*noise.shape)) if step_noise else (lambda _: torch.zeros_like(noise))
-        return draw(denoise, noise, config.process, config.sampling, step_noise=again)
+        drawn = draw(denoise, noise, config.process, config.sampling, step_noise=again)
+        return drawn if self.decode is None else self.decode(drawn)
+
+    def diagnose(self, step: int, metrics: dict[str, float]) -> Diagnosis | None:
+        return self.doctor.diagnose(step, metrics)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"named": list(self.doctor.named)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.doctor.named = list(state["named"])
 
     def preview(self) -> dict[str, Tensor]:
         """A grid from fixed noise, with a row for each of up to ten classes; and the loss at each noise level. Samplers

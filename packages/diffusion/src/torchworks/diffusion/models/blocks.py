@@ -174,10 +174,19 @@ def pad_to(x: Tensor, multiple: int) -> Tensor:
 
 def crop(x: Tensor, size: Sequence[int]) -> Tensor:
     """What `pad_to` did, undone: the upper left part of `size`."""
+    if has_size(x, size):
+        return x
     if torch.compiler.is_exporting():  # which wants a proof that a slice ends within, and cannot find it
         rows, columns = (torch.arange(length, device=x.device) for length in size)
         return x.index_select(2, rows).index_select(3, columns)
     return x[:, :, : size[0], : size[1]]
+
+
+def has_size(x: Tensor, size: Sequence[int]) -> bool:
+    """Whether x (N, C, H, W) has this height and width; False for sizes that an exported program leaves open, which a
+    comparison would fix."""
+    sizes = (*x.shape[2:], *size)
+    return all(isinstance(length, int) for length in sizes) and tuple(x.shape[2:]) == tuple(size)
 
 
 def heads_of(channels: int, head_dim: int) -> int:

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from torchworks.diffusion.models.blocks import Attention, TimeEmbedding, heads_of, sinusoidal, zero_
+from torchworks.diffusion.models.blocks import Attention, TimeEmbedding, has_size, heads_of, sinusoidal, zero_
 from torchworks.diffusion.models.trunk import Trunk, TrunkSize
 
 
@@ -152,8 +152,8 @@ class TextAttention(nn.Module):
 
     def _map_of(self, size: Sequence[int]) -> Tensor:
         assert self.position_map is not None
-        if not torch.compiler.is_exporting() and tuple(size) == tuple(self.position_map.shape[2:]):
-            return self.position_map  # an exported program would be of this size for good
+        if has_size(self.position_map, size):
+            return self.position_map
         return F.interpolate(self.position_map, size=tuple(size), mode="bilinear", align_corners=False)
 
 

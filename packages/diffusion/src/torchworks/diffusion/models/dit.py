@@ -88,9 +88,8 @@ class DiT(nn.Module):
 
     def _image_of(self, h: Tensor) -> Tensor:
         """Patches (N, H/P, W/P, P P C) → (N, C, H, W)."""
-        p = self.patch_size
-        h = h.unflatten(3, (p, p, self.out_channels)).permute(0, 5, 1, 3, 2, 4)  # (N, C, H/P, P, W/P, P)
-        return h.flatten(4, 5).flatten(2, 3)
+        h = h.unflatten(3, (-1, self.out_channels)).transpose(3, 4).flatten(3)  # (N, H/P, W/P, C P P)
+        return F.pixel_shuffle(h.permute(0, 3, 1, 2), self.patch_size)
 
     def _initialize(self) -> None:
         """As the paper's code: Xavier for layers, N(0, 0.02²) for embeddings, 0 for modulations and the last layer."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.diffusion.images.predictor import Drawer, open_drawer
+from torchworks.diffusion.images.predictor import DiffusionPredictor, Drawer, open_drawer
 from torchworks.diffusion.images.sample import to_bytes
 from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.restore.commands import Edit, Enlarge, Inpaint
@@ -100,6 +100,11 @@ class Tool:
         if not 1 <= arguments.n <= MOST:
             raise UserError(f"--n is {arguments.n}; it must be from 1 to {MOST}.")
         drawer = open_drawer(arguments.run, arguments.device)
+        if type(drawer.predictor) is not DiffusionPredictor:
+            raise UserError(
+                f"{arguments.run} is a run of {drawer.run.config.recipe}, which draws latents, where no pixel is "
+                "known. Use a run of a recipe that draws pixels, such as flow."
+            )
         given = {"steps": arguments.steps, "guidance": arguments.guidance}
         changed = {name: value for name, value in given.items() if value is not None}
         drawer = Drawer(drawer.run, dataclasses.replace(drawer.sampling, **changed))

@@ -1,0 +1,1 @@
+"""What our nets are compared with, a library a file."""

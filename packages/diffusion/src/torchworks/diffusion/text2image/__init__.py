@@ -1,0 +1,1 @@
+"""Images from captions, pixel by pixel."""
