@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.shared.models.denoising import SAID
+from torchworks.shared.models.denoising import SAID, DenoisingSpec
 from torchworks.shared.models.predictor import Predictor
 
 
@@ -17,6 +17,8 @@ class DenoisingStep(Predictor):
 
     Its signature is that of the model around the step, with how images are drawn as inputs.
     """
+
+    denoising: DenoisingSpec
 
     def __init__(self, predictor: Predictor):
         assert predictor.denoising is not None, "asked of diffusion models only"
@@ -39,7 +41,8 @@ class DenoisingStep(Predictor):
         """Inputs of `forward` to capture it by."""
         sizes: dict[Any, int] = {"N": rows}
         shapes = [
-            [size if isinstance(size, int) else sizes.get(size, 8) for size in shape] for shape in self.graph_shapes
+            [size if isinstance(size, int) else sizes.get(size, self.signature.most.get(size, 8)) for size in shape]
+            for shape in self.graph_shapes
         ]
         x, time = (torch.zeros(*shape) for shape in shapes[:2])
         return (x, time, *(torch.zeros(*shape, dtype=torch.int64) for shape in shapes[2:]))

@@ -18,15 +18,13 @@ from torchworks.diffusion.models import registry
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
 from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.process.drawing import draw
+from torchworks.diffusion.process.served import denoising_spec, served_sampler
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.denoising import Guidance
-from torchworks.shared.models.denoising import Condition, DenoisingSpec, Drawing
+from torchworks.shared.models.denoising import Condition
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.opening import CHUNK, FinishedRun, open_run
-
-SERVED = {"ddpm": "ddim"}
-"""What an exported model draws with in place of a sampler that adds noise in each step."""
 
 
 class DiffusionPredictor(Predictor):
@@ -82,32 +80,6 @@ class DiffusionPredictor(Predictor):
         )
 
 
-def served_sampler(sampling: SamplingConfig) -> str:
-    """The one that draws an image from its latent alone."""
-    return SERVED.get(sampling.sampler, sampling.sampler)
-
-
-def denoising_spec(
-    process: ProcessConfig, sampling: SamplingConfig, shape: tuple[int, int, int], classes: int
-) -> DenoisingSpec:
-    """How a service draws by one step of a model with so many classes; class number `classes` is none."""
-    guidance = sampling.guidance if classes else 1.0
-    return DenoisingSpec(
-        shape=shape,
-        prediction=process.prediction,
-        path=process.path,
-        betas=process.betas,
-        chain=process.chain,
-        zero_terminal_snr=process.zero_terminal_snr,
-        sigma_data=process.sigma_data,
-        conditions=(Condition("label", nothing=classes),) if classes else (),
-        grid=sampling.grid,
-        drawing=Drawing(served_sampler(sampling), min(sampling.steps, process.chain), guidance),
-        guided=(sampling.guided_from, sampling.guided_to),
-        clip=sampling.clip,
-    )
-
-
 def predictor_config(
     net: registry.NetConfig,
     process: ProcessConfig,
@@ -133,7 +105,8 @@ def build_images(config: dict[str, Any]) -> DiffusionPredictor:
     shape, classes = tuple(config["shape"]), tuple(config["classes"])
     module = registry.net_of(net, shape[0], len(classes))
     predictor = DiffusionPredictor(module, signature_of(shape, shape, classes), process, sampling, shape)
-    predictor.denoising = denoising_spec(process, sampling, shape, len(classes))
+    conditions = [Condition("label", nothing=len(classes))] if classes else []
+    predictor.denoising = denoising_spec(process, sampling, shape, *conditions)
     return predictor
 
 

@@ -14,28 +14,35 @@ export function drawingInput(model, { refuse }) {
   const { drawing, shape, conditions, most_steps: mostSteps } = model.denoising;
   const spec = (name) => model.signature.inputs.find((each) => each.name === name);
   const label = conditions.length === 1 && spec(conditions[0].name)?.labels.length ? spec(conditions[0].name) : null;
+  const text = spec(conditions[0]?.name)?.kind === "text" ? spec(conditions[0].name) : null;
+  const prompt = text && el("textarea", { class: "text prompt", required: true, onkeydown: (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) prompt.form.requestSubmit();
+  } });
+  if (prompt) prompt.value = [model.examples[0]?.inputs[text.name]].flat()[0] ?? "";
   const n = el("input", { type: "number", min: 1, max: MOST_IMAGES, value: 1, class: "count", required: true });
   const seed = el("input", { type: "number", min: 0, value: 0, class: "seed", required: true });
   const classes = label && el("select", {}, el("option", { value: "" }, "any"), label.labels.map((name) => el("option", {}, name)));
   const sampler = el("select", {}, spec("sampler").labels.map((name) => el("option", { selected: name === drawing.sampler }, name)));
   const steps = slider("Steps", { min: 1, max: Math.min(64, mostSteps, spec("steps").high), value: drawing.steps });
-  const guidance = label && slider("Guidance", { min: 0, max: Math.max(WIDEST_GUIDANCE, drawing.guidance), step: 0.05, value: drawing.guidance });
+  const guidance = conditions.length > 0 && slider("Guidance", { min: 0, max: Math.max(WIDEST_GUIDANCE, drawing.guidance), step: 0.05, value: drawing.guidance });
   const hole = shape[1] === shape[2] && [1, 3].includes(shape[0]) ? new Hole(shape[1], refuse, () => { sampler.disabled = hole.open; steps.set(hole.open ? HOLE_STEPS : drawing.steps); }) : null;
   const another = () => {
     seed.value = Math.floor(Math.random() * MOST_SEEDS);
     seed.form.requestSubmit();
   };
   const elements = [
+    prompt && el("label", { class: "above" }, "What to draw", prompt),
     el("div", { class: "row" }, el("label", {}, "Images ", n), el("label", {}, "Seed ", seed), label && el("label", {}, "Class ", classes)),
-    el("div", { class: "row" }, steps.element, guidance?.element),
+    el("div", { class: "row" }, steps.element, guidance ? guidance.element : null),
     el("div", { class: "row" }, el("label", {}, "Sampler ", sampler)),
     el("div", { class: "row" }, el("button", { class: "main" }, "Draw"), el("button", { type: "button", onclick: another }, "Another seed")),
-    hint("Image i of a seed is always the same image. Guidance above 1 follows the class more closely, and images differ less."),
+    hint("Image i of a seed is always the same image. Guidance above 1 follows what is asked for more closely, and images differ less."),
     hole?.element,
   ].filter(Boolean);
   const request = async () => {
     const given = { seed: Number(seed.value), n: Number(n.value), steps: Number(steps.value()) };
     if (classes?.value) given[label.name] = classes.value;
+    if (prompt) given[text.name] = prompt.value;
     if (guidance) given.guidance = Number(guidance.value());
     Object.assign(given, hole?.open ? await hole.files() : { sampler: sampler.value });
     const many = given.n > MOST_AT_ONCE;

@@ -33,6 +33,7 @@ from torchworks.serving.denoising.images import DrawRequest, Part, Piece
 from torchworks.serving.denoising.walk import Walk
 from torchworks.serving.errors import Refusal, invalid, stopping
 from torchworks.serving.limits import Limits
+from torchworks.serving.padding import padded_to
 from torchworks.shared.config import UserError
 from torchworks.shared.models.denoising import IMAGE, SAID, Arrays, DenoisingSpec, Evaluate, shown
 
@@ -282,7 +283,9 @@ class DrawingEngine:
 
     def _said(self, walks: Sequence[Walk]) -> np.ndarray:
         asked = [walk.wanted for walk in walks if walk.wanted is not None]
-        arrays = {name: np.concatenate([each[name] for each in asked]) for name in self.spec.graph_inputs}
+        arrays = {name: np.concatenate([each[name] for each in asked]) for name in ("x", "time")}
+        for condition in self.spec.conditions:
+            arrays[condition.name] = _joined([each[condition.name] for each in asked], condition.nothing)
         said = self._evaluate(arrays)[SAID]
         if said.shape != arrays["x"].shape:
             raise ValueError(f"x has the shape {arrays['x'].shape}, and what is said of it {said.shape}")
@@ -295,3 +298,11 @@ class DrawingEngine:
                 self._loop.call_soon_threadsafe(request.put, piece)
         except RuntimeError:  # the loop was closed, so nobody waits any more
             request.cancel()
+
+
+def _joined(parts: Sequence[np.ndarray], nothing: int) -> np.ndarray:
+    """Conditions (N,), or (N, T) with what says nothing behind shorter ones."""
+    longest = max(part.shape[1:] for part in parts)
+    if longest:
+        parts = [padded_to(part, longest[0], nothing) for part in parts]
+    return np.concatenate(parts)

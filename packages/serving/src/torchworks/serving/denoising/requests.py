@@ -59,8 +59,9 @@ class Painter:
             if name in given:
                 raise invalid(f"A hole is filled by noise of the seed in each step, so leave '{name}' out.")
         steps = min(HOLE_STEPS, self.spec.steps_limit)
-        inputs = self.codec.from_values({"steps": steps} | dict(given))
         missing = [condition for condition in self.spec.conditions if condition.name not in given]
+        texts = {each.name: [[each.nothing]] for each in missing if each.name in self.codec.padding.texts}
+        inputs = self.codec.from_values({"steps": steps} | texts | dict(given))
         for condition in missing:
             inputs[condition.name][:] = condition.nothing
         if missing:
