@@ -4,7 +4,7 @@
 import { el } from "./dom.js";
 import { Pad } from "./pad.js";
 
-const TOUCHED = 64; // of 255: how much of a pixel must be covered
+const TOUCHED = 26; // of 255: how much of a pixel must be covered
 const RED = [225, 17, 17, 255];
 
 export class MaskPad extends Pad {
@@ -14,6 +14,8 @@ export class MaskPad extends Pad {
     this.size = size;
     [this.image, this.cells] = [0, 1].map(() => el("canvas", { class: "under", width: size, height: size, "aria-hidden": "true" }));
     this.cells.classList.add("cells");
+    this.painted = this.cells.getContext("2d", { willReadFrequently: true });
+    this.painted.imageSmoothingQuality = "high";
     this.element.prepend(this.image, this.cells);
     this.element.classList.add("masked");
     this.canvas.setAttribute("aria-label", "The image. Arrow keys move the brush, Space sets it down and lifts it, Delete clears the mask.");
@@ -32,19 +34,17 @@ export class MaskPad extends Pad {
   clear() {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.empty = true;
-    this.cells?.getContext("2d").clearRect(0, 0, this.size, this.size);
+    this.painted?.clearRect(0, 0, this.size, this.size);
   }
 
   // Whole pixels of what is painted.
   touch() {
-    const context = this.cells.getContext("2d", { willReadFrequently: true });
-    context.clearRect(0, 0, this.size, this.size);
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.canvas, 0, 0, this.size, this.size);
-    const cells = context.getImageData(0, 0, this.size, this.size);
+    this.painted.clearRect(0, 0, this.size, this.size);
+    this.painted.drawImage(this.canvas, 0, 0, this.size, this.size);
+    const cells = this.painted.getImageData(0, 0, this.size, this.size);
     for (let i = 0; i < cells.data.length; i += 4) cells.data.set(cells.data[i + 3] >= TOUCHED ? RED : [0, 0, 0, 0], i);
     this.empty = !cells.data.some(Boolean);
-    context.putImageData(cells, 0, 0);
+    this.painted.putImageData(cells, 0, 0);
   }
 
   // False for a file that is no image. The image is shown in the model's own pixels.
