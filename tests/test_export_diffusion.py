@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import io
 from pathlib import Path
 
@@ -16,10 +17,12 @@ pytest.importorskip("torchworks.diffusion", reason="needs the package that train
 
 from torchworks.diffusion.commands import COMMANDS
 from torchworks.diffusion.images.predictor import build_images, predictor_config
+from torchworks.diffusion.images.sample import to_bytes
 from torchworks.diffusion.models.config import UNetConfig
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
 from torchworks.diffusion.restore.commands import Inpaint
 from torchworks.diffusion.restore.use import Tool, inpainted
+from torchworks.diffusion.text2image.predictor import open_prompt_drawer
 from torchworks.serving.app import create_app
 from torchworks.serving.bundle import open_bundle
 from torchworks.serving.engine import open_engine
@@ -157,6 +160,37 @@ def test_a_service_fills_a_hole_as_inpaint_does(trained, client, tmp_path):
     found = drawn(client, n=3, seed=4, label="5", **given)
     assert apart(found, wanted[:, 0].numpy()) <= 1
     assert (found[:, mask == 0] == image[mask == 0]).all()
+
+
+def test_a_service_draws_what_a_prompt_says(tmp_path):
+    """As `sample --prompt` does; two prompts of different lengths share a request."""
+    sizes = [
+        "--net.widths",
+        8,
+        16,
+        "--net.head-dim",
+        8,
+        "--text.embed-dim",
+        16,
+        "--text.depth",
+        1,
+        "--text.num-heads",
+        2,
+    ]
+    words = ["--data", "shapes:train=64,test=20", "--steps", 2, "--trainer.batch-size", 8, "--precision", "fp32"]
+    diffusion("train", "text2image", *sizes, *words, "--sampling.steps", 3, "--drawn", 4, "--out", tmp_path / "run")
+    prompts = ["a red circle left of a blue square", "a red circle"]
+    settings = Export(tmp_path / "run", name="scenes", seconds=0)
+    export(settings)
+    registry = Registry(Settings())
+    registry.add(ServedModel.load(open_bundle(folder_of(settings)), Settings()))
+    with TestClient(create_app(registry, Settings())) as client:
+        response = client.post("/v1/models/scenes/draw", json={"text": prompts, "seed": 3, "n": 2, "guidance": 2.0})
+        assert response.status_code == 200, response.text
+    drawer = open_prompt_drawer(tmp_path / "run", "cpu")
+    drawer = drawer.with_sampling(dataclasses.replace(drawer.sampling, guidance=2.0))
+    wanted = to_bytes(drawer.draw(3, range(2), prompts)).permute(0, 2, 3, 1).numpy()
+    assert apart(decoded(response.json()["outputs"]["image"]), wanted) <= 1
 
 
 @pytest.mark.parametrize("options", [{"prune": 0.3}, {"quantize": "int8"}])
