@@ -56,7 +56,7 @@ class DrawingEngine:
         self._evaluate = evaluate
         self._waiting: deque[DrawRequest] = deque()
         self._walks: list[Walk] = []
-        self._wake, self._open, self._deaths = threading.Event(), True, 0
+        self._wake, self._open, self._over, self._deaths = threading.Event(), True, False, 0
         self._began: float | None = None  # of what is computed now
         self._loop: asyncio.AbstractEventLoop | None = None
         self._measure(golden)
@@ -130,7 +130,7 @@ class DrawingEngine:
 
     @property
     def ready(self) -> bool:
-        return self.alive
+        return self.alive and not self._over
 
     async def drain(self) -> None:
         """Take no more requests, and return when those that were taken are answered."""
@@ -157,20 +157,21 @@ class DrawingEngine:
         return thread
 
     def _died(self) -> None:
-        """In the thread, which ends by something worse than an exception of the model's."""
+        """In the event loop: the thread ended by something worse than an exception of the model's."""
         self._give_up(restarting())
         for walk in self._walks:
             walk.stop()
         self._walks = []
         self._waiting.clear()
-        if self._open and self._loop is not None:
+        if self._open:
             pause = RESTART_SECONDS * 2 ** min(self._deaths, 5)
             self._deaths += 1
             log.error("the thread that draws by %s died; another one starts in %g s", self.name, pause)
-            self._loop.call_soon_threadsafe(self._loop.call_later, pause, self._restart)
+            asyncio.get_running_loop().call_later(pause, self._restart)
 
     def _restart(self) -> None:
         if self._open:
+            self._over = False
             self._thread = self._start()
 
     # ---- in the thread -----------------------------------------------------------------------------------
@@ -199,7 +200,9 @@ class DrawingEngine:
                     self._round()
         except BaseException:
             log.exception("the thread %s ends", threading.current_thread().name)
-            self._died()
+            self._over = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._died)
 
     def _leave(self) -> None:
         """Those go that nobody wants any more."""
