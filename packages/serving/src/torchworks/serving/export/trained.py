@@ -1,5 +1,6 @@
 """The model of a finished run, and the data by which an exported copy of it is judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,12 +108,19 @@ def open_samples(trained: Trained) -> Samples:
     specs = trained.signature.inputs
     if SAMPLES in named:
         named[SAMPLES].verify(trained.folder)
-        samples = _read(trained.folder / SAMPLES, "test data of the run")
+        samples = _completed(_read(trained.folder / SAMPLES, "test data of the run"), specs)
         return samples.rows(np.linspace(0, len(samples) - 1, min(len(samples), MOST_SAMPLES)).astype(int))
     if all(spec.kind in ("latent", "label") or spec.default is not None for spec in specs):
         random = np.random.default_rng(0)
         return Samples({spec.name: _draw(spec, random) for spec in specs}, {}, "noise drawn for this")
-    return _read(trained.folder / GOLDEN, "the run's golden example, for it kept no test data")
+    return _completed(_read(trained.folder / GOLDEN, "the run's golden example, for it kept no test data"), specs)
+
+
+def _completed(samples: Samples, specs: Sequence[TensorSpec]) -> Samples:
+    """With the inputs that a service may be given besides, such as how many steps an image is drawn in."""
+    missing = [spec for spec in specs if spec.default is not None and spec.name not in samples.inputs]
+    more = {spec.name: np.full(len(samples), spec.default, spec.dtype) for spec in missing}
+    return Samples(samples.inputs | more, samples.targets, samples.origin)
 
 
 def _read(path: Path, origin: str) -> Samples:
