@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1]))
 
 import digit_bundles
+import drawing_bundles
 import generator_bundles
 import text_bundles
 from pages import CHROMIUM, PATIENCE, SECRET, api, choose, service
@@ -36,6 +37,7 @@ def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
     made += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "reader", "towers")]
     made += [write_seeing(name, folder / name) for name in (*SEEING, "painter")]
     made += [generator_bundles.write(name, folder / name) for name in generator_bundles.SPECS]
+    made += [drawing_bundles.write("greys", folder / "greys")]
     served = [digits, *made, *(bundles / name for name in ("classifier", "generator", "translator", "sqrt"))]
     options = ["--bundles", bundles, "--admin-token-file", folder / "token", "--max-tokens", 200_000]
     with service(*served, *options) as running:

@@ -21,6 +21,8 @@ PREDICT = re.compile(r"/(v1|v2)/models/([^/]+)(?:/versions/([^/]+))?/(predict|in
 """Protocol, model, version and verb of a request for a prediction."""
 GENERATE = re.compile(rf"{MODELS}/([^/]+)/generate")
 """The model of a request for text."""
+DRAW = re.compile(rf"{MODELS}/([^/]+)/draw")
+"""The model of a request for images that are drawn step by step."""
 
 
 def is_protocol(path: str) -> bool:
@@ -39,7 +41,7 @@ def is_admin(path: str) -> bool:
 
 
 def model(name: str, version: str | None = None, verb: str = "") -> str:
-    """What concerns one model, or does the `verb`: predict, generate, jobs or stream."""
+    """What concerns one model, or does the `verb`: predict, generate, draw, jobs or stream."""
     return _of_model(MODELS, name, version, verb)
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from torchworks.serving import addresses, errors
 from torchworks.serving.cross_origin import CrossOrigin
+from torchworks.serving.denoising import routes as drawing
 from torchworks.serving.generation import openai
 from torchworks.serving.generation import routes as generating
 from torchworks.serving.host_check import HostCheck
@@ -74,6 +75,7 @@ def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[s
     is told of each prediction; both are closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a
     key that a browser can reach."""
     routers = [health.router, models.router, v2.router, jobs.router, generating.router, openai.router]
+    routers += [drawing.router]
     routers += [watch.router, docs.router, dashboard.router]
     if settings.admin_token is not None:
         from torchworks.serving.routes import admin  # imports pydantic

@@ -26,6 +26,7 @@ from safetensors.numpy import load_file
 
 from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.shared.config import UserError, from_dict, nearest
+from torchworks.shared.models.denoising import SAID, DenoisingSpec
 from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.models.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, Manifest, unreadable
 from torchworks.shared.models.signature import Signature, check_name
@@ -50,7 +51,8 @@ class BundleManifest:
     compared its size in bytes, its seconds to load and its speed (no times if none were measured). `machine` is where
     they were measured. `versions` are those of the libraries that made the files; `instructions` are the CPU's that
     compiled code needs; `legacy` marks formats that PyTorch is about to drop. The golden example replays within
-    `tolerance`, absolute plus relative. `generation` is set for a model that generates text.
+    `tolerance`, absolute plus relative. `generation` is set for a model that generates text, `denoising` for a
+    diffusion model of which the file is one step.
     """
 
     format: int
@@ -82,10 +84,13 @@ class BundleManifest:
     versions: dict = field(default_factory=dict)
     instructions: tuple[str, ...] = ()
     generation: GenerationSpec | None = None
+    denoising: DenoisingSpec | None = None
 
     @property
     def graph_inputs(self) -> list[str]:
-        """What the model's file takes, in its order: the inputs of the signature, or of a generator."""
+        """What the model's file takes, in its order: the inputs of the signature, of a generator, or of a step."""
+        if self.denoising is not None:
+            return self.denoising.graph_inputs
         if self.generation is None:
             return [spec.name for spec in self.signature.inputs]
         return ["tokens", "length", *self.generation.inputs]
@@ -93,11 +98,15 @@ class BundleManifest:
     @property
     def graph_outputs(self) -> list[str]:
         """What the model's file gives, in its order."""
+        if self.denoising is not None:
+            return [SAID]
         names = [spec.name for spec in self.signature.outputs]
         return names if self.generation is None else [*names, *self.generation.outputs]
 
     def feed(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Inputs of the signature as the model's file takes them: of a generator, texts that begin."""
+        """Inputs of the signature as the model's file takes them: texts or images that begin."""
+        if self.denoising is not None:
+            return self.denoising.beginning(inputs)
         return inputs if self.generation is None else self.generation.beginning(inputs)
 
     def __post_init__(self) -> None:

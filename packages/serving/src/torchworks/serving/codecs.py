@@ -152,11 +152,16 @@ class Codec:
         return self.from_values({self.picture.name: data})
 
     def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> Inputs:
-        """The arrays of a form: files are images, texts are texts, class names or JSON; parts of one name are rows."""
+        """The arrays of a form."""
+        return self.from_values(self.values_of(parts))
+
+    def values_of(self, parts: Sequence[tuple[str, bytes | str]]) -> dict[str, Any]:
+        """What a form's names stand for: files are images, texts are texts, class names or JSON; parts of one name are
+        rows."""
         given: dict[str, list[Any]] = {}
         for name, part in parts:
             given.setdefault(name, []).append(part if isinstance(part, bytes) else self._of_text(name, part))
-        return self.from_values({name: part[0] if len(part) == 1 else part for name, part in given.items()})
+        return {name: part[0] if len(part) == 1 else part for name, part in given.items()}
 
     def _of_text(self, name: str, text: str) -> Any:
         """What a text in a form stands for. A class name is that name, whatever else it looks like; where class names

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from torchworks.serving.bundle import Bundle
+from torchworks.serving.denoising.graph import StepEngine
 from torchworks.serving.formats import CODE_FORMATS
 from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.parity_rules import OutputParity, compare
@@ -27,6 +28,8 @@ def open_engine(bundle: Bundle, *, threads: int = 1, device: str = "cpu", trust_
     """The engine for the format of `bundle`. Raises `UserError` for a model that does not open, a library that is not
     installed, and, without `trust_code`, for formats that can run code when opened."""
     engine = _open(bundle, threads, device, trust_code)
+    if bundle.manifest.denoising is not None:
+        return StepEngine(engine, bundle.manifest.denoising)
     return engine if bundle.manifest.generation is None else StatefulEngine(engine, bundle.manifest.generation)
 
 

@@ -23,8 +23,7 @@ def examples(served: ServedModel) -> list[Schema]:
     codec = served.codec
     made = []
     if codec.latent is not None:
-        labels = [spec for spec in codec.specs.values() if spec.kind == "label" and spec.labels]
-        made.append({"seed": 0, "n": 2} | {spec.name: spec.labels[0] for spec in labels})
+        made.append({"seed": 0, "n": 2} | _asked(served))
     if codec.picture is not None:
         made.append(_first_row(served, as_pictures=True))
     if not made or sum(value.size // len(value) for value in served.golden.values() if value.ndim) <= EXAMPLE_VALUES:
@@ -68,6 +67,21 @@ def generation_examples(served: ServedModel) -> dict[str, Schema]:
         addresses.COMPLETIONS: {"model": served.name, "prompt": prompt, "max_tokens": 20},
         addresses.CHAT: {"model": served.name, "messages": messages, "max_tokens": 20},
     }
+
+
+def draw_example(served: ServedModel) -> Schema:
+    """A request to draw, of a model that does so step by step."""
+    assert served.drawing is not None, "asked only of diffusion models"
+    spec = served.drawing.spec
+    return {"seed": 0} | _asked(served) | {"steps": spec.drawing.steps}
+
+
+def _asked(served: ServedModel) -> Schema:
+    """The conditions of an image that is drawn by a seed."""
+    specs = [spec for spec in served.codec.specs.values() if spec.default is None]
+    labels = {spec.name: spec.labels[0] for spec in specs if spec.kind == "label" and spec.labels}
+    row = _first_row(served, as_pictures=False) if served.codec.padding.texts else {}
+    return labels | {name: row[name] for name in served.codec.padding.texts}
 
 
 def prompt_example(served: ServedModel) -> str:

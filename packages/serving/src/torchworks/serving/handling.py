@@ -149,7 +149,7 @@ def media_type(request: Request, header: str = "content-type", default: str = ""
 def _arrival(service: Service, served: ServedModel, route: str) -> Arrival:
     """Before anything is done for the request: when there are too many, turning one away must cost little."""
     try:
-        return served.batcher.arrival()
+        return served.arrival()
     except Refusal:
         service.monitor.note_refused(served.name, served.version, route)
         raise
@@ -158,7 +158,7 @@ def _arrival(service: Service, served: ServedModel, route: str) -> Arrival:
 def mirror(call: PredictRequest) -> None:
     """Give the shadow a copy of the request, if it has nothing else to do: it must never keep others waiting."""
     shadow = call.service.registry.shadow(call.served.name)
-    if shadow is not None and shadow is not call.served and shadow.ready and shadow.batcher.idle:
+    if shadow is not None and shadow is not call.served and shadow.ready and shadow.idle:
         call.service.spawn(asyncio.get_running_loop().create_task(_mirrored(call, shadow)))
 
 

@@ -46,6 +46,12 @@ class Limits:
     """Seconds that a text may expect to wait until its generation begins."""
     generate_seconds: float = 120.0
     """Seconds after which a text ends where it is."""
+    draw_rows: int = 16
+    """Images that one diffusion model draws at one time."""
+    draw_wait: float = 10.0
+    """Seconds that images may expect to wait until they are begun."""
+    draw_seconds: float = 120.0
+    """Seconds that the images of a request may take."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 
 from torchworks.serving import addresses, output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
-from torchworks.serving.examples import examples, generation_examples, v2_example
+from torchworks.serving.denoising import described as drawing
+from torchworks.serving.examples import draw_example, examples, generation_examples, v2_example
 from torchworks.serving.generation import described
 from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
@@ -148,6 +149,14 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         answers = {"application/json": {"schema": described.answer()}, **events}
         address = addresses.model(name, verb="generate")
         operations[address] = _post(name, "generate", f"Generate text by {name}", bodies, "200", answers)
+    if served.drawing is not None:
+        body = drawing.request(_drawn(served, _inputs(served, limits), limits))
+        bodies = {"application/json": {"schema": body}, "multipart/form-data": {"schema": drawing.form(body)}}
+        bodies["application/json"]["example"] = draw_example(served)
+        address = addresses.model(name, verb="draw")
+        operations[address] = _post(
+            name, "draw", f"Draw by {name}, step by step", bodies, "200", _answers(served) | events
+        )
     if served.signature.parts_name is not None:
         operations |= {
             jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
@@ -214,12 +223,16 @@ def _answers(served: ServedModel) -> Schema:
 def request_schema(served: ServedModel, limits: Limits) -> Schema:
     """Of the JSON that `predict` takes."""
     codec = served.codec
-    inputs = {spec.name: _input(codec, spec, limits) for spec in codec.specs.values()}
+    inputs = _inputs(served, limits)
     inner = _object(inputs, [name for name, spec in codec.specs.items() if not codec.optional(spec)])
     if codec.latent is not None:
         inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
     whole = _object({"inputs": inner}, ["inputs"])
     return {"anyOf": [whole, inner]} if codec.padding.texts else whole
+
+
+def _inputs(served: ServedModel, limits: Limits) -> Schema:
+    return {spec.name: _input(served.codec, spec, limits) for spec in served.codec.specs.values()}
 
 
 def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:

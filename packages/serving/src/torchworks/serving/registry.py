@@ -148,6 +148,8 @@ class Registry:
         batcher.computed = partial(self.monitor.note_batch, name, version)
         if served.generation is not None:
             served.generation.stepped = partial(self.monitor.note_batch, name, version)
+        if served.drawing is not None:
+            served.drawing.stepped = partial(self.monitor.note_batch, name, version)
 
     async def load(self, folder_name: str) -> ServedModel:
         """Load a bundle of the models' folder by the name of its folder, beside what goes on, and serve it."""

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from torchworks.serving.batching import Answer, Batcher
+from torchworks.serving.batching import Answer, Arrival, Batcher
 from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.codecs import Codec
+from torchworks.serving.denoising.engine import DrawingEngine
+from torchworks.serving.denoising.graph import StepEngine
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.errors import Refusal
 from torchworks.serving.generation.engine import GenerationEngine
@@ -48,6 +50,7 @@ class ServedModel:
         self.batcher.batch_rows, self.batcher.throughput.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
         try:
             self.generation = _generation(bundle, engine, limits)
+            self.drawing = _drawing(bundle, engine, self.golden, limits)
         except UserError:
             self.batcher.close()
             raise
@@ -83,19 +86,36 @@ class ServedModel:
 
     @property
     def alive(self) -> bool:
-        return self.batcher.alive and (self.generation is None or self.generation.alive)
+        return self.batcher.alive and all(engine.alive for engine in self._engines)
+
+    @property
+    def idle(self) -> bool:
+        return self.batcher.idle and all(engine.idle for engine in self._engines)
+
+    @property
+    def _engines(self) -> list[GenerationEngine | DrawingEngine]:
+        """What computes beside the batcher."""
+        return [engine for engine in (self.generation, self.drawing) if engine is not None]
 
     def refusal(self, route: str) -> Refusal | None:
         """Why a request that comes now by `route`, "generate" or another, is turned away, if it is."""
+        if self.drawing is not None:
+            return self.drawing.refusal()
         return self.generation.refusal() if route == "generate" and self.generation else self.batcher.refusal()
+
+    def arrival(self) -> Arrival:
+        """A request for a prediction that has come. Raises `Refusal` if too many are before it."""
+        if self.drawing is not None and (refusal := self.drawing.refusal()):
+            raise refusal
+        return self.batcher.arrival()
 
     @property
     def waiting_rows(self) -> int:
-        return self.batcher.queued_rows + (0 if self.generation is None else self.generation.waiting_rows)
+        return self.batcher.queued_rows + sum(engine.waiting_rows for engine in self._engines)
 
     @property
     def running_rows(self) -> int:
-        return self.batcher.running_rows + (0 if self.generation is None else self.generation.running_rows)
+        return self.batcher.running_rows + sum(engine.running_rows for engine in self._engines)
 
     async def predict(self, inputs: Arrays, deadline: float) -> Arrays:
         """Outputs for inputs that fit the signature; `deadline` is by `time.monotonic()`. Raises `Refusal`."""
@@ -103,6 +123,8 @@ class ServedModel:
 
     async def answer(self, inputs: Arrays, deadline: float) -> Answer:
         """The same with the seconds that it took."""
+        if self.drawing is not None:
+            return await self.drawing.answer(inputs, deadline)
         return await self.batcher.submit(inputs, deadline)
 
     @contextlib.contextmanager
@@ -119,14 +141,22 @@ class ServedModel:
         while self.leases:
             await asyncio.sleep(0.01)
         await self.batcher.drain()
-        if self.generation is not None:
-            await self.generation.drain()
+        for engine in self._engines:
+            await engine.drain()
 
     def close(self) -> None:
         """End its threads."""
         self.batcher.close()
-        if self.generation is not None:
-            self.generation.close()
+        for engine in self._engines:
+            engine.close()
+
+
+def _drawing(bundle: Bundle, engine: Engine, golden: Arrays, limits: Limits) -> DrawingEngine | None:
+    """What draws step by step, of a diffusion model."""
+    if not isinstance(engine, StepEngine):
+        return None
+    name = f"{bundle.manifest.name}-{bundle.manifest.version}"
+    return DrawingEngine(engine.evaluate, engine.spec, golden, limits, name)
 
 
 def _generation(bundle: Bundle, engine: Engine, limits: Limits) -> GenerationEngine | None:

@@ -21,6 +21,7 @@ from torchworks.serving.bundle import Bundle
 from torchworks.shared.config import UserError
 from torchworks.shared.machine.device import without_cuda
 from torchworks.shared.machine.facts import cpu_flags
+from torchworks.shared.models.denoiser import DenoisingStep
 from torchworks.shared.models.manifest import RESTORE
 from torchworks.shared.models.predictor import load_predictor
 
@@ -56,7 +57,9 @@ def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
     torch.set_num_threads(threads)
     form = bundle.manifest.form
     if form == "safetensors":
-        return _engine(load_predictor(bundle.folder).to(device), bundle, device)
+        predictor = load_predictor(bundle.folder)
+        predictor = predictor if bundle.manifest.denoising is None else DenoisingStep(predictor).eval()
+        return _engine(predictor.to(device), bundle, device)
     content = _verified(bundle)
     try:
         program = OPENERS[form](bundle, content, device)

@@ -49,6 +49,9 @@ class TurningAway:
         if found := addresses.GENERATE.fullmatch(path):
             served = self._served(found[1], None)
             return (served, "generate") if served is not None and served.generation is not None else None
+        if found := addresses.DRAW.fullmatch(path):
+            served = self._served(found[1], None)
+            return (served, "draw") if served is not None and served.drawing is not None else None
         found = addresses.PREDICT.fullmatch(path)
         if found is None or (found[1], found[4]) not in ANSWERS:
             return None

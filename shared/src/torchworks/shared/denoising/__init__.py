@@ -12,7 +12,7 @@ The four parts do not know of each other: any path goes with any prediction, gri
 from torchworks.shared.denoising.grids import GRIDS, grid_of
 from torchworks.shared.denoising.guidance import Guidance, guided
 from torchworks.shared.denoising.levels import IMAGE, Level
-from torchworks.shared.denoising.paths import FlowPath, Path, VarianceExplodingPath, VariancePreservingPath
+from torchworks.shared.denoising.paths import FlowPath, Path, VarianceExplodingPath, VariancePreservingPath, path_of
 from torchworks.shared.denoising.predictions import Prediction, check_prediction, image_of, input_factor, target_of
 from torchworks.shared.denoising.samplers import SAMPLERS, sampler_of
 
@@ -32,6 +32,7 @@ __all__ = [
     "guided",
     "image_of",
     "input_factor",
+    "path_of",
     "sampler_of",
     "target_of",
 ]

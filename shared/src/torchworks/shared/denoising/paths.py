@@ -20,6 +20,7 @@ MOST_BETA = 0.999
 """What no beta of the cosine schedule exceeds (Nichol & Dhariwal 2021, section 3.2)."""
 
 Betas = Literal["linear", "scaled-linear", "cosine"]
+PathName = Literal["flow", "variance-preserving", "variance-exploding"]
 
 
 @dataclass(frozen=True)
@@ -162,3 +163,12 @@ class VarianceExplodingPath:
 
 
 Path = FlowPath | VariancePreservingPath | VarianceExplodingPath
+
+
+def path_of(name: PathName, *, betas: Betas = "linear", steps: int = TIMES, zero_terminal_snr: bool = False) -> Path:
+    """The path that configurations and bundles call `name`; the others are those of DDPM's chain."""
+    if name == "flow":
+        return FlowPath()
+    if name == "variance-exploding":
+        return VarianceExplodingPath()
+    return VariancePreservingPath(betas, steps, zero_terminal_snr)

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torchworks.shared.config import UserError, nearest, to_dict
 from torchworks.shared.data import Dataset, Source, nbytes
 from torchworks.shared.data.dataset import collate
+from torchworks.shared.models.denoising import DenoisingSpec
 from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.models.manifest import (
     FORMAT,
@@ -60,6 +61,8 @@ class Predictor(nn.Module):
 
     generation: GenerationSpec | None = None
     """Set for a model that generates text (`generator.py`)."""
+    denoising: DenoisingSpec | None = None
+    """Set for a diffusion model of which one step is exported (`denoiser.py`)."""
 
     def __init__(self, net: nn.Module, signature: Signature):
         super().__init__()

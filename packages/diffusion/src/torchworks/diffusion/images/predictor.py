@@ -18,20 +18,20 @@ from torchworks.diffusion.models import registry
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
 from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.process.drawing import draw
+from torchworks.diffusion.process.served import denoising_spec, served_sampler
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.denoising import Guidance
+from torchworks.shared.models.denoising import Condition
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.opening import CHUNK, FinishedRun, open_run
-
-SERVED = {"ddpm": "ddim"}
-"""What an exported model draws with in place of a sampler that adds noise in each step."""
 
 
 class DiffusionPredictor(Predictor):
     """latent (N, C·S·S)[, label (N,)] → image (N, C, S, S) in [0, 1], by the sampler of the configuration.
 
-    Guidance, sampler and steps are those that the model was saved with; `Drawer` draws with others.
+    Guidance, sampler and steps are those that the model was saved with; `Drawer` draws with others, and so does a
+    service where `denoising` is set.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class DiffusionPredictor(Predictor):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         latent, *labels = inputs
-        sampling = self.sampling
-        sampling = dataclasses.replace(sampling, sampler=SERVED.get(sampling.sampler, sampling.sampler))
+        sampling = dataclasses.replace(self.sampling, sampler=served_sampler(self.sampling))
         denoise = self.denoiser(tuple(labels), sampling)
         drawn = draw(denoise, latent.unflatten(1, self.shape), self.process, sampling)
         return self.images_of(drawn).clamp(-1, 1) / 2 + 0.5
@@ -105,7 +104,10 @@ def build_images(config: dict[str, Any]) -> DiffusionPredictor:
     process, sampling = from_dict(ProcessConfig, config["process"]), from_dict(SamplingConfig, config["sampling"])
     shape, classes = tuple(config["shape"]), tuple(config["classes"])
     module = registry.net_of(net, shape[0], len(classes))
-    return DiffusionPredictor(module, signature_of(shape, shape, classes), process, sampling, shape)
+    predictor = DiffusionPredictor(module, signature_of(shape, shape, classes), process, sampling, shape)
+    conditions = [Condition("label", nothing=len(classes))] if classes else []
+    predictor.denoising = denoising_spec(process, sampling, shape, *conditions)
+    return predictor
 
 
 def signature_of(shape: tuple[int, ...], image_shape: tuple[int, ...], classes: tuple[str, ...]) -> Signature:

@@ -4,16 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from torchworks.shared.config import Amount, Count, Limited, Positive, UserError, limited
-from torchworks.shared.denoising import (
-    FlowPath,
-    Guidance,
-    Path,
-    Prediction,
-    VarianceExplodingPath,
-    VariancePreservingPath,
-    check_prediction,
-)
-from torchworks.shared.denoising.paths import Betas
+from torchworks.shared.denoising import Guidance, Path, Prediction, check_prediction, path_of
+from torchworks.shared.denoising.paths import Betas, PathName
 
 
 @dataclass(frozen=True)
@@ -22,7 +14,7 @@ class ProcessConfig(Limited):
 
     group: ClassVar[str] = "process"
 
-    path: Literal["flow", "variance-preserving", "variance-exploding"] = "flow"
+    path: PathName = "flow"
     """Straight lines from image to noise, the chain of DDPM, or noise added to an image that keeps its size (EDM)."""
     betas: Betas = "linear"
     """For the chain: the variance that each step adds."""
@@ -54,11 +46,7 @@ class ProcessConfig(Limited):
 
     def path_of(self) -> Path:
         """The path from image to noise."""
-        if self.path == "flow":
-            return FlowPath()
-        if self.path == "variance-exploding":
-            return VarianceExplodingPath()
-        return VariancePreservingPath(self.betas, self.chain, self.zero_terminal_snr)
+        return path_of(self.path, betas=self.betas, steps=self.chain, zero_terminal_snr=self.zero_terminal_snr)
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,16 @@ from torch import Tensor
 from torchworks.diffusion.models.config import ConditionalUNetConfig, TextEncoderConfig
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
 from torchworks.diffusion.process.drawing import draw
+from torchworks.diffusion.process.served import denoising_spec, served_sampler
 from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet, denoiser
 from torchworks.diffusion.text2image.tokens import TOKENIZER, check_prompt, padded
 from torchworks.shared.config import UserError, from_dict
+from torchworks.shared.models.denoising import Condition
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec, read_files
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.opening import CHUNK, FinishedRun, open_run
 from torchworks.shared.text import Words, from_json
-
-SERVED = {"ddpm": "ddim"}
-"""What an exported model draws with in place of a sampler that adds noise in each step."""
 
 
 class Text2ImagePredictor(Predictor):
@@ -49,8 +48,7 @@ class Text2ImagePredictor(Predictor):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         latent, text = inputs
-        sampler = SERVED.get(self.sampling.sampler, self.sampling.sampler)
-        sampling = dataclasses.replace(self.sampling, sampler=sampler)
+        sampling = dataclasses.replace(self.sampling, sampler=served_sampler(self.sampling))
         denoise = denoiser(self.net, text, self.process, sampling)
         drawn = draw(denoise, latent.unflatten(1, self.shape), self.process, sampling)
         return self.images_of(drawn).clamp(-1, 1) / 2 + 0.5
@@ -84,7 +82,9 @@ def build_text2image(config: dict[str, Any], files: Mapping[str, bytes]) -> Text
     image = TensorSpec("image", "image", "float32", ("N", *shape), low=0.0, high=1.0)
     signature = Signature((latent, tokens), (image,), most={"T": length})
     module = CaptionedUNet(text, net, vocabulary=vocabulary, length=length, channels=channels, image_size=size)
-    return Text2ImagePredictor(module, signature, process, sampling, shape)
+    predictor = Text2ImagePredictor(module, signature, process, sampling, shape)
+    predictor.denoising = denoising_spec(process, sampling, shape, Condition("text", nothing=0))  # padding alone
+    return predictor
 
 
 class PromptDrawer:

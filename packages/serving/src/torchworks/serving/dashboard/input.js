@@ -3,6 +3,7 @@
 
 import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
+import { drawingInput } from "./draw.js";
 import { generationInput } from "./generate.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
@@ -14,6 +15,7 @@ const MOST_IMAGES = 256;
 // when the answer no longer is one, and `refuse` with a sentence when something given is no input.
 export function inputFor(model, actions) {
   if (model.generation) return generationInput(model);
+  if (model.denoising) return drawingInput(model, actions);
   const { inputs } = model.signature;
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;

@@ -3,6 +3,7 @@
 import { answerOf, download } from "./answer.js";
 import { ask, call, events, Refused, unreachable } from "./api.js";
 import { byId, el, hint, milliseconds } from "./dom.js";
+import { drawn } from "./draw.js";
 import { written } from "./generate.js";
 import { inputFor } from "./input.js";
 
@@ -22,7 +23,9 @@ export async function send() {
   let shown;
   try {
     const request = await input.request();
-    if (model.generation) shown = await written(model, request, () => mine === turn, (error) => new Refused(error.message, error));
+    const wanted = () => mine === turn, refused = (error) => new Refused(error.message, error);
+    if (model.generation) shown = await written(model, request, wanted, refused);
+    else if (model.denoising && !request.job) shown = await drawn(model, request, wanted, refused, input.pick);
     else shown = await (request.job ? generate(request, mine) : predict(request));
   } catch (error) {
     const id = error.requestId ? ` (request ${error.requestId})` : "";

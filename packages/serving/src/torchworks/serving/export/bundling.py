@@ -29,8 +29,10 @@ from torchworks.serving.bundle import (
     open_bundle,
     tokenizers_of,
 )
+from torchworks.serving.denoising.graph import StepEngine
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.export.commands import Export
+from torchworks.serving.export.denoising import check_drawing, check_step_form
 from torchworks.serving.export.generation import TextScore, check_generator_form, check_greedy, compared_texts
 from torchworks.serving.export.golden import write_golden
 from torchworks.serving.export.parity import BATCH, Score, closeness, outputs_of, score_of
@@ -57,6 +59,7 @@ from torchworks.serving.torch_engine import TorchEngine
 from torchworks.shared.config import UserError, to_dict
 from torchworks.shared.machine.device import limit_threads
 from torchworks.shared.machine.facts import cpu_flags, cpu_model
+from torchworks.shared.models.denoiser import DenoisingStep
 from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import GOLDEN, MANIFEST, WEIGHTS, FileEntry, sha256
 from torchworks.shared.models.predictor import Predictor, load_predictor
@@ -92,6 +95,7 @@ def make_bundle(settings: Export, target: Path) -> Report:
     trained = open_trained(settings.run, settings.direction)
     check_prunable(trained, settings)
     check_generator_form(trained, settings)
+    check_step_form(trained, settings)
     threads = limit_threads()
     work = Work(settings, trained, *open_samples(trained).split(), threads, target)
     with workshop(target) as folder:
@@ -174,6 +178,7 @@ def build(work: Work, folder: Path) -> tuple[Bundle, Report]:
     form, share = work.settings.format, work.settings.prune
     trained = of_trained(work)
     check_padding(work, trained.engine)
+    check_drawing(work.trained, trained.engine)
     candidates, notes = [trained], []
 
     step(f"Converting to {form}")
@@ -254,12 +259,14 @@ def judge(work: Work, label: str, bundle: Bundle, trained: Candidate, count: int
 
 def engine_of(work: Work, predictor: Predictor) -> Engine:
     engine = TorchEngine(predictor.eval(), predictor.graph_inputs, predictor.graph_outputs, "cpu")
+    if predictor.denoising is not None:
+        return StepEngine(engine, predictor.denoising)
     return engine if predictor.generation is None else StatefulEngine(engine, predictor.generation)
 
 
 def examples(work: Work) -> tuple[Tensor, ...]:
     """Two rows to trace a net by, or one twice: torch.export takes one row for all that there ever are."""
-    if isinstance(work.trained.predictor, Generator):
+    if isinstance(work.trained.predictor, Generator | DenoisingStep):
         return work.trained.predictor.example()
     rows = tensors_of(work.trained.signature, work.scored.inputs, 2)
     return tuple(value.expand(2, *value.shape[1:]).contiguous() for value in rows)
@@ -350,18 +357,18 @@ def check_padding(work: Work, engine: Engine) -> None:
     """Raise `UserError` if the answers for a few rows change when more padding follows them: rows of different lengths
     are padded to one length wherever they meet."""
     made = work.trained.manifest
-    padding = Padding(made.signature, made.preprocessing, tokenizers_of(work.trained.folder, made))
-    inputs, sizes = work.scored.rows(slice(4)).inputs, elastic_sizes(made.signature, padding.pads)
+    padding = Padding(work.trained.signature, made.preprocessing, tokenizers_of(work.trained.folder, made))
+    inputs, sizes = work.scored.rows(slice(4)).inputs, elastic_sizes(work.trained.signature, padding.pads)
     longer = dict(inputs)
-    for spec in made.signature.inputs:
+    for spec in work.trained.signature.inputs:
         if spec.name in padding.pads and (size := str(spec.shape[1])) in sizes:
-            length = min(inputs[spec.name].shape[1] + MORE_PADDING, made.signature.most.get(size, 1 << 30))
+            length = min(inputs[spec.name].shape[1] + MORE_PADDING, work.trained.signature.most.get(size, 1 << 30))
             longer[spec.name] = padded_to(inputs[spec.name], length, padding.pads[spec.name])
     if all(longer[name].shape == value.shape for name, value in inputs.items()):
         return
     wanted, found = engine.run(inputs), engine.run(longer)
     found = {name: value[tuple(map(slice, wanted[name].shape))] for name, value in found.items()}
-    for each in compare(made.signature, wanted, found, made.tolerance):
+    for each in compare(work.trained.signature, wanted, found, made.tolerance):
         if not each.same:
             raise UserError(
                 f"The model's answers change with the padding behind a row: '{each.output}' differs by "
@@ -405,8 +412,8 @@ def draft(work: Work, folder: Path) -> BundleManifest:
         pruned=settings.prune,
         source=sha256(work.trained.folder / MANIFEST),
         direction=made.config.get("direction", ""),
-        signature=made.signature,
-        defaults={spec.name: drawn_by(spec) for spec in made.signature.inputs if spec.kind == "latent"},
+        signature=work.trained.signature,
+        defaults={spec.name: drawn_by(spec) for spec in work.trained.signature.inputs if spec.kind == "latent"},
         max_rows=BATCH,
         preprocessing=made.preprocessing,
         labels=made.labels,
@@ -419,6 +426,7 @@ def draft(work: Work, folder: Path) -> BundleManifest:
         data=made.data,
         versions=versions(settings),
         generation=made.generation,
+        denoising=work.trained.predictor.denoising,
         instructions=tuple(sorted(flag for flag in cpu_flags() if flag.startswith(INSTRUCTIONS)))
         if settings.format == "aoti"
         else (),

@@ -1,5 +1,6 @@
 """The model of a finished run, and the data by which an exported copy of it is judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from torchworks.shared.config import UserError
+from torchworks.shared.models.denoiser import DenoisingStep
 from torchworks.shared.models.manifest import GOLDEN, RESTORE, SAMPLES, Manifest, read_manifest
 from torchworks.shared.models.predictor import Predictor, build_predictor, load_predictor
 from torchworks.shared.models.signature import Signature, TensorSpec
@@ -36,7 +38,8 @@ class Trained:
 
     @property
     def signature(self) -> Signature:
-        return self.manifest.signature
+        """As it is served."""
+        return self.predictor.signature
 
 
 def open_trained(folder: Path, direction: str | None) -> Trained:
@@ -49,6 +52,8 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
         manifest = replace(manifest, config={**manifest.config, "direction": direction})
         net, predictor = predictor.net, build_predictor(manifest, folder)
         predictor.net = net
+    if predictor.denoising is not None:
+        predictor = DenoisingStep(predictor).eval()
     return Trained(folder, manifest, predictor)
 
 
@@ -103,12 +108,19 @@ def open_samples(trained: Trained) -> Samples:
     specs = trained.signature.inputs
     if SAMPLES in named:
         named[SAMPLES].verify(trained.folder)
-        samples = _read(trained.folder / SAMPLES, "test data of the run")
+        samples = _completed(_read(trained.folder / SAMPLES, "test data of the run"), specs)
         return samples.rows(np.linspace(0, len(samples) - 1, min(len(samples), MOST_SAMPLES)).astype(int))
-    if all(spec.kind in ("latent", "label") for spec in specs):
+    if all(spec.kind in ("latent", "label") or spec.default is not None for spec in specs):
         random = np.random.default_rng(0)
         return Samples({spec.name: _draw(spec, random) for spec in specs}, {}, "noise drawn for this")
-    return _read(trained.folder / GOLDEN, "the run's golden example, for it kept no test data")
+    return _completed(_read(trained.folder / GOLDEN, "the run's golden example, for it kept no test data"), specs)
+
+
+def _completed(samples: Samples, specs: Sequence[TensorSpec]) -> Samples:
+    """With the inputs that a service may be given besides, such as how many steps an image is drawn in."""
+    missing = [spec for spec in specs if spec.default is not None and spec.name not in samples.inputs]
+    more = {spec.name: np.full(len(samples), spec.default, spec.dtype) for spec in missing}
+    return Samples(samples.inputs | more, samples.targets, samples.origin)
 
 
 def _read(path: Path, origin: str) -> Samples:
@@ -125,6 +137,8 @@ def _read(path: Path, origin: str) -> Samples:
 
 def _draw(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
     shape = (DRAWN, *(size if isinstance(size, int) else OPEN_SIZE for size in spec.shape[1:]))
+    if spec.default is not None:
+        return np.full(shape, spec.default, spec.dtype)
     if spec.kind == "label":
         return (np.arange(DRAWN) % max(1, len(spec.labels))).astype(spec.dtype)
     if spec.low is not None and spec.high is not None:

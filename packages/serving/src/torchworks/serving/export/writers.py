@@ -116,14 +116,10 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
 def _dynamic_shapes(predictor: Predictor) -> tuple[dict[int, Any], ...]:
     if isinstance(predictor, Generator):
         return predictor.dynamic_shapes()
-    most, sizes = predictor.signature.most, {}
-    for spec in predictor.signature.inputs:
-        names = [size for size in spec.shape if isinstance(size, str)]
-        sizes |= {name: torch.export.Dim(name, min=1, max=most.get(name)) for name in names}
-    return tuple(
-        {i: sizes[size] for i, size in enumerate(spec.shape) if isinstance(size, str)}
-        for spec in predictor.signature.inputs
-    )
+    most, shapes = predictor.signature.most, predictor.graph_shapes
+    names = {size for shape in shapes for size in shape if isinstance(size, str)}
+    sizes = {name: torch.export.Dim(name, min=1, max=most.get(name)) for name in names}
+    return tuple({i: sizes[size] for i, size in enumerate(shape) if isinstance(size, str)} for shape in shapes)
 
 
 def _not_captured(error: Exception, signature: Signature) -> UserError:

@@ -21,10 +21,11 @@ from torchworks.serving.monitoring.record import Prediction
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 STAGES = ("decode", "queue", "run", "encode", "total")
-JOB, SHADOW, GENERATE, FIRST_TOKEN = "job", "shadow", "generate", "first_token"
-"""Nobody waits for jobs, streams and copies for a shadow, and a generated text takes as long as it is: their whole time
-is a stage of its own, so that alerts that judge "total" by what callers are promised leave them out."""
-ROUTES = ("predict", "v2", JOB, SHADOW, GENERATE)
+JOB, SHADOW, GENERATE, DRAW, FIRST_TOKEN = "job", "shadow", "generate", "draw", "first_token"
+"""Nobody waits for jobs, streams and copies for a shadow, a generated text takes as long as it is, and an image as many
+steps as are asked for: their whole time is a stage of its own, so that alerts that judge "total" by what callers are
+promised leave them out."""
+ROUTES = ("predict", "v2", JOB, SHADOW, GENERATE, DRAW)
 OTHER = "other"
 """Stands for models, versions, routes and statuses that are not known."""
 MODEL = ("model", "version")
@@ -151,7 +152,7 @@ class _Series:
     def __init__(self, metrics: Metrics, key: Key):
         self.key, self.requests = key, metrics.requests
         self.rows, self.batches = metrics.rows.labels(*key), metrics.batches.labels(*key)
-        stages = (*STAGES, JOB, SHADOW, GENERATE, FIRST_TOKEN)
+        stages = (*STAGES, JOB, SHADOW, GENERATE, DRAW, FIRST_TOKEN)
         self.stages = {stage: metrics.seconds.labels(*key, stage) for stage in stages}
         self.tokens = metrics.tokens
         self._requests: dict[tuple[str, str], Counter] = {}
@@ -179,7 +180,7 @@ def _known(prediction: Prediction) -> tuple[str, str]:
 
 
 def _stages(route: str, seconds: Mapping[str, float]) -> Mapping[str, float]:
-    if route not in (JOB, SHADOW, GENERATE):
+    if route not in (JOB, SHADOW, GENERATE, DRAW):
         return seconds
     whole = {route: seconds["total"]} if "total" in seconds else {}
     parts = {} if route == JOB else {stage: value for stage, value in seconds.items() if stage != "total"}

@@ -218,7 +218,7 @@ class Monitor:
     def _spend(self, prediction: Prediction) -> None:
         """Count for the budgets and the last minute, unless it was a copy that no user waited for."""
         if prediction.alias != "shadow":
-            waited = prediction.answered and prediction.route != "job"
+            waited = prediction.answered and prediction.route not in ("job", "draw")
             stage = "first_token" if prediction.route == "generate" else "total"
             seconds = prediction.seconds.get(stage) if waited else None
             self._budgets[prediction.model].add(prediction.moment, failed=prediction.status >= 500, seconds=seconds)

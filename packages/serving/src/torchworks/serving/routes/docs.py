@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from torchworks.serving import addresses
 from torchworks.serving.errors import Refusal
-from torchworks.serving.examples import Schema, example_image, examples, generation_examples, v2_example
+from torchworks.serving.examples import Schema, draw_example, example_image, examples, generation_examples, v2_example
 from torchworks.serving.routes.dashboard import POLICY
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
@@ -21,8 +21,9 @@ LONGEST = 600
 """Characters of JSON that a command holds itself; more it fetches from the service."""
 KEYED = 'curl -H "X-API-Key: $(cat api-key)"'
 KEY = "<p>The commands read the key from a file <code>api-key</code> in the folder where they run.</p>"
-_GENERATION = {
+_STEPWISE = {
     "generate": 'Text that is generated; with <code>"stream": true</code>, as it comes',
+    "draw": 'Images that are drawn step by step; with <code>"stream": true</code>, with news of each step',
     addresses.COMPLETIONS: "OpenAI's API: a text is completed",
     addresses.CHAT: "OpenAI's API: a conversation",
 }
@@ -103,11 +104,9 @@ def _commands(served: ServedModel, base: str, curl: str) -> list[tuple[str, str]
         found.append(("An image file", f"{curl} -H 'Content-Type: image/png' {sent} {predict}"))
     for name, body in _bodies(served).items():
         if "inputs" not in body:
-            address = base + (addresses.model(served.name, verb="generate") if name == "generate" else name)
+            address = base + (addresses.model(served.name, verb=name) if name in ("generate", "draw") else name)
             quoted = _json(body).decode().replace("'", "'\\''")
-            found.append(
-                (_GENERATION[name], f"{curl} -H 'Content-Type: application/json' {address} \\\n  -d '{quoted}'")
-            )
+            found.append((_STEPWISE[name], f"{curl} -H 'Content-Type: application/json' {address} \\\n  -d '{quoted}'"))
             continue
         text = _json(body).decode()
         quoted = text.replace("'", "'\\''")
@@ -134,7 +133,8 @@ def _takes_a_file(served: ServedModel) -> bool:
 def _bodies(served: ServedModel) -> dict[str, Schema]:
     """Requests as JSON by name."""
     numbered = {f"predict-{number}": body for number, body in enumerate(examples(served), 1)}
-    return {**numbered, "infer": v2_example(served), **generation_examples(served)}
+    drawing = {} if served.drawing is None else {"draw": draw_example(served)}
+    return {**numbered, "infer": v2_example(served), **generation_examples(served), **drawing}
 
 
 def _json(body: Schema) -> bytes:

@@ -58,6 +58,7 @@ async def model(request: Request, name: str) -> dict[str, Any]:
         "form": manifest.form,
         "examples": examples(served),
         "generation": _generation(served),
+        "denoising": None if served.drawing is None else to_dict(served.drawing.spec),
         "id": name,
         "object": "model",
     }

@@ -35,11 +35,11 @@ async def read_body(request: Request, codec: Codec) -> Decode:
         body = await body_of(request, codec.limits)
         return Decode(partial(codec.from_picture, body), quick=is_small(body))
     if kind == "multipart/form-data":
-        return Decode(partial(codec.from_form, await _parts(request, codec.limits)))
+        return Decode(partial(codec.from_form, await parts_of(request, codec.limits)))
     raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(IMAGE_TYPES)}.")
 
 
-async def _parts(request: Request, limits: Limits) -> list[tuple[str, bytes | str]]:
+async def parts_of(request: Request, limits: Limits) -> list[tuple[str, bytes | str]]:
     """The parts of a form, by name, kept in memory: the limit of a body's size bounds them."""
     parser = MultiPartParser(
         request.headers,
