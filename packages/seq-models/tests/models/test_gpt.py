@@ -99,8 +99,9 @@ class Cached(nn.Module):
         super().__init__()
         self.gpt = gpt
 
-    def forward(self, new: Tensor, real: Tensor, cache: Tensor, cache_real: Tensor) -> tuple[Tensor, Tensor]:
-        return self.gpt.cached(new, real, cache, cache_real)
+    def forward(self, new: Tensor, real: Tensor, cache_real: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
+        logits, layers = self.gpt.cached(new, real, list(zip(caches[::2], caches[1::2], strict=True)), cache_real)
+        return logits, *(each for layer in layers for each in layer)
 
 
 def cached_inputs(gpt: GPT, rows: int, new: int, used: int) -> tuple[Tensor, ...]:
@@ -109,8 +110,8 @@ def cached_inputs(gpt: GPT, rows: int, new: int, used: int) -> tuple[Tensor, ...
     if new > 1:
         real[0, -1] = False
     _, depth, _, heads, _, channels = gpt.empty_cache(rows).shape
-    cache = torch.randn(rows, depth, 2, heads, used, channels, generator=generator)
-    return tokens(rows, new), real, cache, cache_real
+    caches = torch.randn(2 * depth, rows, heads, used, channels, generator=generator)
+    return tokens(rows, new), real, cache_real, *caches
 
 
 CASES = [(rows, new, used) for rows in (1, 3) for new, used in ((1, 0), (9, 0), (1, 1), (1, 12), (5, 6))]
@@ -118,8 +119,10 @@ CASES = [(rows, new, used) for rows in (1, 3) for new, used in ((1, 0), (9, 0), 
 
 def exported(gpt: GPT) -> torch.export.ExportedProgram:
     rows, new, used = Dim("rows", min=1), Dim("new", min=1, max=48), Dim("used", min=0, max=48)
-    shapes = ({0: rows, 1: new}, {0: rows, 1: new}, {0: rows, 4: used}, {0: rows, 1: used})
-    return torch.export.export(Cached(gpt), cached_inputs(gpt, 2, 3, 4), dynamic_shapes=shapes)
+    inputs = cached_inputs(gpt, 2, 3, 4)
+    caches = tuple({0: rows, 2: used} for _ in inputs[3:])
+    shapes = ({0: rows, 1: new}, {0: rows, 1: new}, {0: rows, 1: used}, caches)
+    return torch.export.export(Cached(gpt), inputs, dynamic_shapes=shapes)
 
 
 @torch.no_grad()
@@ -130,7 +133,7 @@ def test_one_exported_graph_is_prefill_and_step_also_the_second_time():
         program = exported(gpt).module()
         for case in CASES:
             inputs = cached_inputs(gpt, *case)
-            for found, wanted in zip(program(*inputs), gpt.cached(*inputs), strict=True):
+            for found, wanted in zip(program(*inputs), Cached(gpt)(*inputs), strict=True):
                 torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
 
@@ -150,7 +153,7 @@ def test_the_graph_in_onnx_runtime_continues_a_text_as_the_net_does():
         for case in CASES:
             inputs = cached_inputs(gpt, *case)
             given = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
-            for found, wanted in zip(session.run(None, given), gpt.cached(*inputs), strict=True):
+            for found, wanted in zip(session.run(None, given), Cached(gpt)(*inputs), strict=True):
                 scale = float(wanted.abs().max())
                 torch.testing.assert_close(torch.from_numpy(found), wanted, atol=1e-5 * scale, rtol=0)
 
@@ -160,7 +163,8 @@ def test_the_cached_function_is_start_and_step():
     gpt, text = net().double(), tokens(2, 6)
     real = torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
     logits, state = gpt.start(text, real)
-    found, cache = gpt.cached(text, real, gpt.empty_cache(2), real[:, :0])
+    nothing = [(layer[:, 0], layer[:, 1]) for layer in gpt.empty_cache(2).unbind(1)]
+    found, cache = gpt.cached(text, real, nothing, real[:, :0])
     torch.testing.assert_close(found, logits, atol=1e-9, rtol=0)
     new, one = torch.tensor([[3], [4]]), torch.ones(2, 1, dtype=torch.bool)
     found, _ = gpt.cached(new, one, cache, real)

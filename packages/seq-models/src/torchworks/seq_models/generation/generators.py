@@ -14,6 +14,7 @@ Shape letters: N rows, T new tokens, P earlier tokens, L depth of the decoder, h
 of a state, A attention_dim.
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import torch
@@ -30,16 +31,16 @@ from torchworks.shared.models.generator import Generator, first
 
 
 class GPTGenerator(Generator):
-    """A `GPT` whose keys and values (N, L, 2, h, P, d) go in, and those of the new tokens come out."""
+    """A `GPT` whose keys and values go in, (N, h, P, d) each for each layer, and those of the new tokens come out. They
+    are states of their own, since a graph that cuts one state into layers copies all of it in each step."""
 
     net: GPT
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        tokens, length, past_length, past = inputs
-        places = past.shape[4]
-        real, past_real = first(length, tokens.shape[1]), first(past_length, places)
-        logits, cache = self.net.cached(tokens, real, past, past_real)
-        return logits, cache[:, :, :, :, places:]
+        tokens, length, past_length, *past = inputs
+        real, past_real = first(length, tokens.shape[1]), first(past_length, past[0].shape[2])
+        logits, new = self.net.cached(tokens, real, list(zip(past[::2], past[1::2], strict=True)), past_real)
+        return logits, *itertools.chain.from_iterable(new)
 
 
 class RecurrentGenerator(Generator):
@@ -56,9 +57,10 @@ class RecurrentGenerator(Generator):
 
 def gpt_generator(net: GPT, **options: Any) -> GPTGenerator:
     """`options` are those of `GenerationSpec`, such as `end` and `sampling`."""
-    shape = net.empty_cache(1).shape  # (1, L, 2, h, 0, d)
-    past = StateSpec("past", ("N", *shape[1:4], "P", shape[5]))
-    spec = GenerationSpec((past,), block=net.longest, **options)
+    _, depth, _, heads, _, channels = net.empty_cache(1).shape
+    names = [f"{what}_{layer}" for layer in range(depth) for what in ("keys", "values")]
+    past = tuple(StateSpec(name, ("N", heads, "P", channels)) for name in names)
+    spec = GenerationSpec(past, block=net.longest, **options)
     return GPTGenerator(net, spec, vocabulary=net.vocabulary)
 
 

@@ -102,6 +102,35 @@ def attention(
     )
 
 
+def attention_in_parts(
+    q: Tensor, past: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor], masks: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Equation 1 of keys and values that lie in two places, `past` (B, h, S, d) and `new` (B, h, T, d): (B, h, T, d).
+
+    What is put together are scores, which are small, and not keys and values, most of which were there before: copying
+    those is most of what a step costs in an exported graph. `masks`, bool (B, 1, 1 or T, S) and (B, 1, T, T), are True
+    where a query may look, which it may somewhere.
+    """
+    parts = [
+        (q @ k.transpose(2, 3) * q.shape[-1] ** -0.5).masked_fill(~mask, -torch.inf)
+        for (k, _), mask in zip((past, new), masks, strict=True)
+    ]
+    weights = torch.cat(parts, 3).softmax(3).split([past[0].shape[2], new[0].shape[2]], 3)
+    return weights[0] @ past[1] + weights[1] @ new[1]
+
+
+def masks_and_positions(past_real: Tensor, real: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Where new tokens may look, at earlier places and at new ones, as `attention_in_parts` wants it; and the positions
+    of the new tokens, int64 (B, T). `past_real` is bool (B, S), `real` (B, T). Every token may look at itself, padding
+    too."""
+    new = real.shape[1]
+    places = torch.arange(new, device=real.device)
+    earlier, itself = places[:, None] >= places, places[:, None] == places  # (T, T)
+    among_new = (real[:, None, :] & earlier) | itself
+    positions = past_real.sum(1, keepdim=True) + positions_of(real)
+    return (past_real[:, None, None, :], among_new[:, None]), positions
+
+
 # ------------------------------------------------------------------------------------------- who sees whom
 
 
@@ -189,6 +218,20 @@ class ConcatenatedCache:
         self.past = torch.cat([self.past, torch.stack([k, v], 1).to(self.past.dtype)], 3)
         k, v = self.past.to(k.dtype).unbind(1)
         return k, v
+
+
+class SeparateCache:
+    """A cache that neither writes into a tensor nor copies one, for exported graphs that read long texts token by
+    token: earlier keys and values `past` (B, h, S, d) stay where they are, those of the `new` tokens beside them.
+    Attention is then `attention_in_parts`."""
+
+    def __init__(self, keys: Tensor, values: Tensor, masks: tuple[Tensor, Tensor]):
+        self.past, self.new, self.masks = (keys, values), (keys, values), masks
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Keep the keys and values of new tokens, and look at all: (B, h, T, d)."""
+        self.new = k, v
+        return attention_in_parts(q, self.past, self.new, self.masks)
 
 
 class BufferedCache:

@@ -37,12 +37,13 @@ from torch import Tensor, nn
 from torchworks.seq_models.generation.protocol import State
 from torchworks.seq_models.models.attention import (
     BufferedCache,
-    ConcatenatedCache,
     LayerCache,
+    SeparateCache,
     attention,
     check_heads,
     last_real,
     mask_and_positions,
+    masks_and_positions,
     newest,
     rotary,
     with_room,
@@ -102,16 +103,19 @@ class GPT(TiedNet):
         last = hidden[:, 0] if tokens.shape[1] == 1 else last_real(hidden, real)
         return self._logits(last), {"cache": cache, "real": everything}
 
-    def cached(self, tokens: Tensor, real: Tensor, cache: Tensor, cache_real: Tensor) -> tuple[Tensor, Tensor]:
+    def cached(
+        self, tokens: Tensor, real: Tensor, caches: Sequence[tuple[Tensor, Tensor]], cache_real: Tensor
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """`start` and `step` as one function that writes into no tensor, for export.
 
-        New `tokens`, int64 (B, T), which of them are `real` (B, T), the `cache` (B, L, 2, h, S, d) of earlier ones, S ≥
-        0, and which of those are real, (B, S). Returns logits (B, V) of the token after each row's last real one, and
-        the cache with the new tokens, (B, L, 2, h, S + T, d).
+        New `tokens`, int64 (B, T), which of them are `real` (B, T), keys and values of earlier ones in each layer, (B,
+        h, S, d) each, S ≥ 0, and which of those are real, (B, S). Returns logits (B, V) of the token after each row's
+        last real one, and keys and values of the new tokens in each layer, (B, h, T, d) each.
         """
-        layers = [ConcatenatedCache(layer) for layer in cache.unbind(1)]
-        hidden = self.transformer(tokens, torch.cat([cache_real, real], 1), layers, cache.shape[4])
-        return self._logits(last_real(hidden, real)), torch.stack([layer.past for layer in layers], 1)
+        masks, positions = masks_and_positions(cache_real, real)
+        layers = [SeparateCache(*layer, masks) for layer in caches]
+        hidden = self.transformer.through(tokens, positions, layers)
+        return self._logits(last_real(hidden, real)), [layer.new for layer in layers]
 
     def empty_cache(self, rows: int) -> Tensor:
         """The cache of `rows` rows without tokens: (B, L, 2, h, 0, d)."""
@@ -147,14 +151,29 @@ class GPTStack(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * depth))
 
     def forward(
-        self, tokens: Tensor, real: Tensor | None, caches: Sequence[LayerCache] | None = None, used: int = 0
+        self,
+        tokens: Tensor,
+        real: Tensor | None,
+        caches: Sequence[LayerCache | SeparateCache] | None = None,
+        used: int = 0,
     ) -> Tensor:
         """`real` (B, S + T) of the tokens in the `caches`, `used` (S) in number, and of the new ones; None if all
         are."""
         mask, positions = mask_and_positions(real, used, tokens)
         positions = newest(positions, tokens.shape[1])
-        x = self.drop(self.wte(tokens) if self.wpe is None else self.wte(tokens) + self.wpe(positions))
         causal = mask is None and used == 0  # without a mask, a token after the cache may look at all
+        return self.through(tokens, positions, caches, mask, causal)
+
+    def through(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        caches: Sequence[LayerCache | SeparateCache] | None,
+        mask: Tensor | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """All blocks: tokens (B, T) at `positions` (B or 1, T) → (B, T, E)."""
+        x = self.drop(self.wte(tokens) if self.wpe is None else self.wte(tokens) + self.wpe(positions))
         for i, block in enumerate(self.h):
             x = block(x, positions, mask, causal, None if caches is None else caches[i])
         return self.ln_f(x)
@@ -171,7 +190,7 @@ class Block(nn.Module):
         self.mlp = MLP(embed_dim, drop_rate)
 
     def forward(
-        self, x: Tensor, positions: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | SeparateCache | None
     ) -> Tensor:
         x = x + self.attn(self.ln_1(x), positions, mask, causal, cache)
         return x + self.mlp(self.ln_2(x))
@@ -190,14 +209,17 @@ class CausalAttention(nn.Module):
         self.resid_dropout = nn.Dropout(drop_rate)
 
     def forward(
-        self, x: Tensor, positions: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | None
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, causal: bool, cache: LayerCache | SeparateCache | None
     ) -> Tensor:
         q, k, v = self.c_attn(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         if self.rotary_base is not None:
             q, k = (rotary(each, positions, self.rotary_base) for each in (q, k))
-        if cache is not None:
-            k, v = cache.extend(k, v)  # (B, h, S + T, d)
-        heads = attention(q, k, v, mask, causal=causal, drop_rate=self.drop_rate if self.training else 0.0)
+        if isinstance(cache, SeparateCache):
+            heads = cache.attend(q, k, v)
+        else:
+            if cache is not None:
+                k, v = cache.extend(k, v)  # (B, h, S + T, d)
+            heads = attention(q, k, v, mask, causal=causal, drop_rate=self.drop_rate if self.training else 0.0)
         return self.resid_dropout(self.c_proj(heads.transpose(1, 2).flatten(2)))
 
 
