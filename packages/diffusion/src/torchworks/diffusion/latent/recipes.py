@@ -8,6 +8,8 @@ def latent() -> LatentConfig:
     """Latent diffusion on small digits, 32 pixels: an autoencoder's latents, a quarter as wide, are drawn by a U-Net.
 
     diffusion train latent
+
+    Not measured yet.
     """
     return LatentConfig(
         recipe="latent",
