@@ -3,8 +3,8 @@
 Both draw from the same noise over the same levels, so that they end at the same image: `difference` says how nearly.
 """
 
+import warnings
 from collections.abc import Callable
-from io import BytesIO
 
 import numpy as np
 import torch
@@ -92,16 +92,18 @@ def exported(net: nn.Module):
     """A session of ONNX Runtime with one thread, for any number of images."""
     import onnxruntime
 
-    program = torch.onnx.export(
-        net, (torch.randn(2, 1, SIDE, SIDE), torch.rand(2) * 1000), dynamo=True, input_names=["x", "time"],
-        dynamic_shapes={"x": {0: torch.export.Dim("N")}, "time": {0: torch.export.Dim("N")}}, verbose=False,
-    )  # fmt: skip
-    file = BytesIO()
+    with warnings.catch_warnings():  # that both inputs have as many rows is meant
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)
+        program = torch.onnx.export(
+            net, (torch.randn(2, 1, SIDE, SIDE), torch.rand(2) * 1000), dynamo=True, input_names=["x", "time"],
+            dynamic_shapes={name: {0: torch.export.Dim("N")} for name in ("x", "time")}, verbose=False,
+        )  # fmt: skip
     assert program is not None
-    file.write(program.model_proto.SerializeToString())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def difference(name: str, rows: int) -> float:
