@@ -233,6 +233,15 @@ def test_the_tokenizer_of_another_run_is_refused(trained, tmp_path, capsys, admi
     assert printed(capsys)
 
 
+def test_a_run_whose_state_had_another_form_is_opened(trained, tmp_path):
+    """As of versions in which all keys and values of a GPT were one state."""
+    shutil.copytree(trained, tmp_path / "run")
+    manifest = json.loads((tmp_path / "run" / "model.json").read_text())
+    manifest["generation"]["state"] = [{"name": "past", "shape": ["N", 1, 2, 2, "P", 4], "dtype": "float32"}]
+    (tmp_path / "run" / "model.json").write_text(json.dumps(manifest))
+    assert run("generate", tmp_path / "run", "the", "--length", 2) == 0
+
+
 def replaced(folder, name, write):
     """Write a file of a run anew, and its size and hash into `model.json`."""
     write(folder / name)

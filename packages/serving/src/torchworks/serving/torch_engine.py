@@ -58,6 +58,11 @@ def open_torch(bundle: Bundle, *, threads: int, device: str) -> TorchEngine:
     form = bundle.manifest.form
     if form == "safetensors":
         predictor = load_predictor(bundle.folder)
+        if predictor.generation != bundle.manifest.generation:
+            raise UserError(
+                f"{bundle.folder} keeps the state of its texts in another form than '{bundle.manifest.builder}' does "
+                "now: it was exported by another version of the package. Export the run again, or install that version."
+            )
         predictor = predictor if bundle.manifest.denoising is None else DenoisingStep(predictor).eval()
         return _engine(predictor.to(device), bundle, device)
     content = _verified(bundle)

@@ -16,6 +16,7 @@ import inspect
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -253,9 +254,17 @@ def takes_files(build: Callable[..., Predictor]) -> bool:
     return "files" in inspect.signature(build).parameters
 
 
+def _asked(generation: GenerationSpec | None) -> dict[str, Any] | None:
+    """What whoever generates by a model relies on: all but how its graph hands on its state, which may change."""
+    if generation is None:
+        return None
+    return {each.name: getattr(generation, each.name) for each in fields(generation) if each.name != "state"}
+
+
 def _checked(predictor: Predictor, manifest: Manifest, folder: Path) -> Predictor:
     assert isinstance(predictor, Predictor), f"builder {manifest.builder} returned {type(predictor).__name__}"
-    if (predictor.signature, predictor.generation) != (manifest.signature, manifest.generation):
+    built, saved = ((each.signature, _asked(each.generation)) for each in (predictor, manifest))
+    if built != saved:
         raise UserError(
             f"The model in {folder} has another signature than '{manifest.builder}' builds now: it was saved by "
             "another version of the package. Install that one, or train again."

@@ -46,6 +46,9 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
     """The model of the finished run in `folder`, translating in `direction` if one is given. Raises `UserError` for a
     damaged run, a package that is not installed, and a model without directions."""
     manifest, predictor = read_manifest(folder), load_predictor(folder)
+    manifest = replace(
+        manifest, generation=predictor.generation
+    )  # its state may have another form than when it was saved
     if direction is not None:
         if not manifest.config.get("direction"):
             raise UserError(f"The model in {folder} translates in one direction only. Leave out --direction.")
