@@ -26,7 +26,9 @@ def shown(page) -> list[np.ndarray]:
 
 
 def draw(page) -> None:
-    page.get_by_role("button", name="Draw", exact=True).click()
+    with page.expect_response(re.compile("/draw$")) as answered:
+        page.get_by_role("button", name="Draw", exact=True).click()
+    answered.value.finished()
     expect(page.locator("#answer .hint")).to_have_text(re.compile("in [0-9.]+ ms"))
 
 
