@@ -52,7 +52,7 @@ def test_a_new_net_answers_zero():
 def test_a_new_block_passes_on_what_it_got():
     net = DiT(1, **SMALL)
     h = torch.randn(2, 4, 16)
-    assert torch.equal(net.transformer_blocks[0](h, torch.randn(2, 256), None), h)
+    assert torch.equal(net.transformer_blocks[0](h, torch.randn(2, 256), None)[0], h)
 
 
 def test_places_of_another_size_are_stretched_to_the_one_trained_on():

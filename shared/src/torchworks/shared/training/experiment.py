@@ -162,6 +162,8 @@ def _report(
         "findings": result.findings,
     }
     for model in experiment.models:
+        if isinstance(model, TrainedModel):
+            model.net = trainer.whole_of.get(model.net, model.net)
         model.save(folder, config, experiment.sources)
     run.draw_curves(folder, baselines)
     about = inspect.getdoc(find_recipe(config.package, config.recipe)) or ""

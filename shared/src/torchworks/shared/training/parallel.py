@@ -48,7 +48,8 @@ def shard(net: nn.Module) -> nn.Module:
             for block in module:
                 if any(True for _ in block.parameters()):
                     fully_shard(block)
-    fully_shard(net)
+    # FSDP2 would keep what the whole has beside its blocks together until a backward pass, of which an average has none
+    fully_shard(net, reshard_after_forward=True)
     return net
 
 

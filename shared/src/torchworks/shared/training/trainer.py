@@ -84,6 +84,8 @@ class Trainer:
         self._timer = Timer()
         self._next_event = 0  # step before which something must be done besides training
         self._ready = False
+        self.whole_of: dict[torch.nn.Module, torch.nn.Module] = {}
+        """After training, what each exported net has become: itself, or whole where processes had parts of it."""
         self._build(seed)
 
     # ---- before the first step ---------------------------------------------------------------------------
@@ -404,7 +406,8 @@ class Trainer:
             self._evaluator.best = {"step": self.step, "score": None, "scores": dict(self._evaluator.scores)}
         for name in self.task.exported:
             state = parallel.net_state(self._evaluator.averaged.get(name, self.nets[name]))
-            self.nets[name] = self._strategy.whole.get(name, self.nets[name])  # a sharded net becomes whole again
+            sharded, self.nets[name] = self.nets[name], self._strategy.whole.get(name, self.nets[name])
+            self.whole_of[sharded] = self.nets[name]  # a sharded net becomes whole again
             self.nets[name].load_state_dict(state)
             setattr(self.task, name, self.nets[name])
         self.ema, self._evaluator.averaged = None, {}

@@ -73,18 +73,13 @@ class DiT(nn.Module):
         h = self.pos_embed(pad_to(x, self.patch_size))  # (N, E, H/P, W/P)
         grid = h.shape[2:]
         h = h.flatten(2).transpose(1, 2)  # (N, L, E)
+        told = []
         for block in self.transformer_blocks:
-            h = block(h, angles, label)
-        shift, scale = self._head_modulation(angles, label)
+            h, embedding = block(h, angles, label)
+            told.append(embedding)
+        shift, scale = split(self.proj_out_1(F.silu(told[0])), 2)
         h = self.proj_out_2(modulated(self.norm_out(h), shift, scale))  # (N, L, P P C)
         return crop(self._image_of(h.unflatten(1, grid)), size)
-
-    def _head_modulation(self, angles: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Shift and scale of the last norm, (N, 1, E) each, by the first block's embedding."""
-        first = self.transformer_blocks[0]
-        assert isinstance(first, Block)
-        shift, scale = split(self.proj_out_1(F.silu(first.norm1.emb(angles, label))), 2)
-        return shift, scale
 
     def _image_of(self, h: Tensor) -> Tensor:
         """Patches (N, H/P, W/P, P P C) → (N, C, H, W)."""
@@ -133,7 +128,9 @@ class PatchEmbedding(nn.Module):
 
 
 class Block(nn.Module):
-    """A Transformer's layer whose norms and gates are told time and class: (N, L, E) → (N, L, E)."""
+    """A Transformer's layer whose norms and gates are told time and class: (N, L, E) → (N, L, E), and what it makes of
+    time and class, (N, E). The last layer uses the first block's: were it computed outside of that block, its weights
+    would be in parts where processes share a net."""
 
     def __init__(self, embed_dim: int, num_heads: int, ff_dim: int, num_classes: int, dropout: float):
         super().__init__()
@@ -144,25 +141,23 @@ class Block(nn.Module):
         self.ff = MLP(embed_dim, ff_dim, dropout)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, h: Tensor, angles: Tensor, label: Tensor | None) -> Tensor:
-        shift, scale, gate, ff_shift, ff_scale, ff_gate = self.norm1.modulation(angles, label)
+    def forward(self, h: Tensor, angles: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        embedding = self.norm1.emb(angles, label)
+        shift, scale, gate, ff_shift, ff_scale, ff_gate = split(self.norm1.linear(F.silu(embedding)), 6)
         tokens = modulated(self.norm1.norm(h), shift, scale)
         h = h + gate * self.dropout(self.attn1.attend(tokens, tokens))
-        return h + ff_gate * self.ff(modulated(self.norm3(h), ff_shift, ff_scale))
+        return h + ff_gate * self.ff(modulated(self.norm3(h), ff_shift, ff_scale)), embedding
 
 
 class AdaptiveNorm(nn.Module):
-    """The first norm of a block, and what time and class say of both norms."""
+    """The first norm of a block, and the layers that say, by time and class, shift, scale and gate of attention, then
+    of the MLP. `Block` calls them."""
 
     def __init__(self, embed_dim: int, num_classes: int):
         super().__init__()
         self.emb = TimeAndClass(embed_dim, num_classes)
         self.linear = nn.Linear(embed_dim, 6 * embed_dim)
         self.norm = nn.LayerNorm(embed_dim, 1e-6, elementwise_affine=False)
-
-    def modulation(self, angles: Tensor, label: Tensor | None) -> tuple[Tensor, ...]:
-        """Shift, scale and gate of attention, then of the MLP: (N, 1, E) each."""
-        return split(self.linear(F.silu(self.emb(angles, label))), 6)
 
 
 class TimeAndClass(nn.Module):
