@@ -1,25 +1,18 @@
 """The command `models`: the models of this package, and how far each is from the library it re-implements."""
 
-import importlib.metadata
-from collections.abc import Iterable
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from torchworks.seq_models.models.parity import LENGTHS, ORACLES, ROWS, Parity, comparison, measure
+from torchworks.seq_models.models.parity import LENGTHS, ORACLES, ROWS, comparison
 from torchworks.seq_models.models.registry import find_model, list_models
 from torchworks.seq_models.studies.commands import Models
 from torchworks.shared.config import UserError
+from torchworks.shared.models.parity import measure
+from torchworks.shared.models.parity_table import MEASURED, Row, between_markers, cells, made_by, markdown, show
 
-MARKERS = ("<!-- models -->", "<!-- /models -->")
-"""What a generated table lies between."""
-COLUMNS = (
-    "architecture", "compared with", "keys", "outputs, fp32", "outputs, fp64", "gradients, fp64", "torch.export", "ONNX"
-)  # fmt: skip
-Row = tuple[str, ...]
+COLUMNS = ("architecture", *MEASURED)
 
 
 def print_models(arguments: Models) -> int:
@@ -33,10 +26,10 @@ def print_models(arguments: Models) -> int:
         between_markers(arguments.readme, "")  # a file that cannot be used is better refused before the measuring
     for name in ORACLES:
         comparison(name)  # so is a library that is not installed
-    rows = [row_of(name, measure(name)) for name in track(ORACLES, "measuring", console=Console(stderr=True))]
+    rows = [row_of(name) for name in track(ORACLES, "measuring", console=Console(stderr=True))]
     show("Differences, in units of the largest output or gradient", COLUMNS, rows)
     if arguments.readme:
-        text = between_markers(arguments.readme, markdown(rows, arguments.readme))
+        text = between_markers(arguments.readme, in_readme(rows, arguments.readme))
         arguments.readme.write_text(text, encoding="utf-8")
     return 0
 
@@ -45,67 +38,16 @@ def _summary(name: str) -> str:
     return (find_model(name).__doc__ or "").strip().partition("\n")[0]
 
 
-def row_of(name: str, parity: Parity) -> Row:
-    found = (
-        parity.fp32_outputs, parity.fp64_outputs, parity.fp64_gradients, parity.exported, parity.onnx
-    )  # fmt: skip
-    return name, parity.oracle, str(parity.keys), *map(_number, found)
+def row_of(name: str) -> Row:
+    return name, *cells(measure(comparison(name)))
 
 
-def _number(difference: float | None) -> str:
-    if difference is None:
-        return "–"
-    return f"{difference:.1e}" if difference else "0"
-
-
-def show(title: str, columns: Row, rows: Iterable[Row]) -> None:
-    table = Table(title=title, title_justify="left")
-    for place, column in enumerate(columns):
-        # a name that is too wide goes on in the next line: a word that is cut cannot be copied
-        table.add_column(column, justify="left" if place < 2 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-def markdown(rows: list[Row], readme: Path) -> str:
+def in_readme(rows: list[Row], readme: Path) -> str:
     """The table, with lines above it that say how it was made."""
-    sizes = " and ".join(map(str, ROWS)), ", ".join(map(str, LENGTHS))
+    rows_compared, lengths = " and ".join(map(str, ROWS)), ", ".join(map(str, LENGTHS))
     above = (
-        f"Made by `seq-models models --parity --readme {readme}` with {_versions()}. Both nets have the same random "
-        "weights, loaded strictly both ways. Differences are the largest, in units of the reference's largest output "
-        "or gradient: outputs in evaluation and training, gradients of all weights. The last two columns compare "
-        f"exports with our own net at {sizes[0]} rows and lengths of {sizes[1]}; torch.export is called twice in one "
-        "process. – means not measured."
+        made_by(f"seq-models models --parity --readme {readme}", ("transformers", "onnxruntime"))
+        + f" The last two columns compare exports with our own net at {rows_compared} rows and lengths of {lengths}; "
+        "torch.export is called twice in one process. – means not measured."
     )
-    lines = [_line(COLUMNS), _line(("---", "---", *["---:"] * (len(COLUMNS) - 2)))]
-    return "\n".join([above, "", *lines, *(_line((f"`{name}`", *rest)) for name, *rest in rows)])
-
-
-def _versions() -> str:
-    """Of the libraries that were compared with."""
-    others = [name for name in ("transformers", "onnxruntime") if _installed(name)]
-    return ", ".join([f"torch {torch.__version__}", *(f"{name} {importlib.metadata.version(name)}" for name in others)])
-
-
-def _installed(name: str) -> bool:
-    return bool(importlib.metadata.packages_distributions().get(name))
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def between_markers(readme: Path, text: str) -> str:
-    """What `readme` holds, with `text` between its markers. Raises `UserError` if it cannot be read or has none."""
-    try:
-        content = readme.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{readme} cannot be read: {error}. Name a Markdown file that exists.") from error
-    before, begin, rest = content.partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
-    if not begin or not end:
-        raise UserError(
-            f"{readme} has no place for the table. Put the lines {MARKERS[0]} and {MARKERS[1]} where it belongs."
-        )
-    return f"{before}{begin}\n{text}\n{end}{after}"
+    return markdown(COLUMNS, rows, above, left=(0, 1))
