@@ -48,8 +48,8 @@ def in_readme(rows: list[Row], readme: Path) -> str:
     rows_compared = ", ".join(map(str, ROWS[:-1])) + f" and {ROWS[-1]}"
     above = (
         made_by(f"diffusion models --parity --readme {readme}", ("diffusers", "onnxruntime"))
-        + f" The columns torch.export and ONNX compare exports with our own net at {rows_compared} rows and three sizes,"
-        " the smallest of the last column among them; torch.export is called twice in one process. – means not "
+        + f" The columns torch.export and ONNX compare exports with our own net at {rows_compared} rows and three sizes"
+        ", the smallest of the last column among them; torch.export is called twice in one process. – means not "
         "measured."
     )
     return markdown(COLUMNS, rows, above, left=(0, 1, len(COLUMNS) - 1))
