@@ -52,6 +52,10 @@ class Tokenizer(ABC):
         """The text of ids; special tokens give nothing, but unknown ones "\ufffd". Raises `UserError` for ids out of
         range."""
 
+    def unknown_in(self, text: str) -> list[str]:
+        """The characters or words of a text that become the unknown id, in their order."""
+        return []
+
     @abstractmethod
     def fewest(self, text: str) -> int:
         """A number of tokens that `text` has at least, found much sooner than the tokens."""
