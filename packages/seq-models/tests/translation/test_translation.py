@@ -203,7 +203,7 @@ def test_evaluate_repeats_the_runs_own_scores_and_takes_other_pairs(trained, tmp
         (["align", "RUN", "one", "--out", "picture.txt"], "picture.txt must end in"),
         (["generate", "RUN", "one"], "which is no language model"),
         (["classify", "RUN", "one"], "not a classifier"),
-        (["evaluate", "RUN", "--data", "reviews"], "needs source and target"),
+        (["evaluate", "RUN", "--data", "reviews", "--overwrite"], "needs source and target"),
         (["train", "translate", "--data", "reviews", "--dry-run"], "needs source and target"),
         (["train", "translate", "--longest", 1, "--dry-run", "--data", "numbers:train=600,test=20"], "Raise --longest"),
     ],

@@ -10,6 +10,7 @@ from torchworks.seq_models.inference.inputs import Given
 from torchworks.shared.data import pad_to_longest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.opening import FinishedRun
+from torchworks.shared.runs.outputs import progress
 from torchworks.shared.text import Tokenizer, from_json
 from torchworks.shared.text.wordpiece import FIRST, LAST
 
@@ -62,12 +63,13 @@ class Reader:
         return ""
 
 
-def probabilities(run: FinishedRun, rows: Sequence[Sequence[int]]) -> Tensor:
+def probabilities(run: FinishedRun, rows: Sequence[Sequence[int]], *, shown: bool = False) -> Tensor:
     """The probability of each class for rows of tokens, (N, K), in their order. Rows of similar length are computed
-    together."""
+    together. With `shown`, a bar on a terminal says how far it is."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found = torch.empty(len(rows), len(run.predictor.signature.outputs[0].labels))
-    for start in range(0, len(order), BATCH):
+    starts = range(0, len(order), BATCH)
+    for start in progress(starts, "classifying", len(starts)) if shown else starts:
         places = order[start : start + BATCH]
         tokens, _ = pad_to_longest([torch.tensor(rows[i]) for i in places])
         found[places] = run.compute(tokens)

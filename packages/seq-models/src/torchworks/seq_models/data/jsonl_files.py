@@ -26,6 +26,7 @@ from torchworks.shared.data.text_tables import lines_named, read_cells
 
 KINDS = {"answer": ("question", "answer"), "summary": ("summary",), "reply": ("reply",)}
 """The fields of each kind besides `text`."""
+LICENCE = "not stated (your own data)"
 LONG = 150
 """Words from which on a text is called long: models are made for about so many unless they are told otherwise."""
 _WRONGLY_DECODED = ("Ã", "â€", "Â ", "ï»¿", "\ufffd")
@@ -104,6 +105,27 @@ def _part(path: Path, number: int, cells: dict[str, str]) -> str:
 
 
 def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
+    file, notes = _usable(rest, config)
+    train, test, left = _parts(file, config.test_fraction, seed)
+    if not train or not test:
+        raise UserError(
+            f"{file.path} gives no line for {'testing' if train else 'training'}: it needs two different texts, and "
+            'lines of both parts where it says "split".'
+        )
+    notes += [f"Lines left out of training because testing has their text: {lines_named(left)}."] * bool(left)
+    rows = ([line.row for line in part] for part in (train, test))
+    return question_source(file.path.stem, LICENCE, *rows, notes=notes)
+
+
+def whole_jsonl(rest: str, config: LoaderConfig) -> Source:
+    """The same with all lines for training and for testing, however few they are: for scoring a trained model."""
+    file, notes = _usable(rest, config)
+    rows = [line.row for line in file.lines]
+    return question_source(file.path.stem, LICENCE, rows, rows, notes=notes)
+
+
+def _usable(rest: str, config: LoaderConfig) -> tuple[File, list[str]]:
+    """The file, and what is left out of it. Raises `UserError` for lines that lack something, without `skip_bad`."""
     if not rest:
         raise UserError("The data source 'jsonl' needs a file after its colon, as in jsonl:questions.jsonl.")
     file = read_file(Path(rest).expanduser())
@@ -112,16 +134,7 @@ def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
         raise UserError(f"{file.path} has no {' and no '.join(empty)}. Fill it in, or pass --skip-bad.")
     if not file.lines:
         raise UserError(f"{file.path} has no line that can be used.")
-    train, test, left = _parts(file, config.test_fraction, seed)
-    if not train or not test:
-        raise UserError(
-            f"{file.path} gives no line for {'testing' if train else 'training'}: it needs two different texts, and "
-            'lines of both parts where it says "split".'
-        )
-    notes = [f"Lines left out: no {', no '.join(empty)}."] * bool(empty)
-    notes += [f"Lines left out of training because testing has their text: {lines_named(left)}."] * bool(left)
-    rows = ([line.row for line in part] for part in (train, test))
-    return question_source(file.path.stem, "not stated (your own data)", *rows, notes=notes)
+    return file, [f"Lines left out: no {', no '.join(empty)}."] * bool(empty)
 
 
 def _parts(file: File, fraction: float, seed: int) -> tuple[list[Line], list[Line], list[int]]:
