@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from torchworks.seq_models.data.documents import BLOCK, Document, Documents, source_of
+from torchworks.seq_models.data.documents import BLOCK, Document, Documents, as_trained, source_of
 from torchworks.seq_models.data.text_check import check_source
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
@@ -128,7 +128,7 @@ def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
     level = "warning" if config.skip_bad else "problem"
     findings = [Finding(level, f"{file.document.name} {file.error}.") for file in read_texts(rest) if file.error]
     try:
-        source = _open(rest, replace(config, skip_bad=True), seed)
+        source = _open(rest, replace(as_trained(config), skip_bad=True), seed)
     except UserError as error:
         return Report(spec, graded(findings or [Finding("problem", str(error))]), None)
     return Report(spec, graded([*findings, *check_source(source)]), source)
