@@ -182,7 +182,7 @@ def _cut_out(run: AnsweringRun, rows: list[Row]) -> tuple[list[Row], list[str]]:
 
 def _say_what_is_left_out(rows: Sequence[Row], readable: Sequence[Row]) -> None:
     if left := len(rows) - len(readable):
-        print(f"{left} of {len(rows)} texts are longer than the model reads: left out.")
+        print(f"Left out because they are longer than the model reads: {left} of {len(rows)} texts.")
 
 
 def _of_training(folder: Path) -> dict[str, float]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from torchworks.seq_models.inference.inputs import Given
 from torchworks.shared.data import pad_to_longest
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import progress
@@ -38,7 +39,7 @@ class Reader:
         wrong, ids = given.wrong, []
         if given.text is not None:
             if (fewest := self.tokenizer.fewest(given.text)) > self.most:
-                wrong = f"has at least {fewest:,} tokens, but the model reads {self.most} at most"
+                wrong = f"has at least {number_of(fewest, 'token')}, but the model reads {self.most} at most"
             else:
                 ids = self.tokenizer.encode(given.text)
                 wrong = self._objection(given.text, ids)
@@ -57,7 +58,7 @@ class Reader:
         if not self._of_text(ids):
             return "has no token"
         if len(ids) > self.most:
-            return f"has {len(ids):,} tokens, but the model reads {self.most} at most"
+            return f"has {number_of(len(ids), 'token')}, but the model reads {self.most} at most"
         if all(each == self.tokenizer.unknown for each in self._of_text(ids)):
             return f"has nothing that the model knows from its training ('{text.strip()[:40]}')"
         return ""

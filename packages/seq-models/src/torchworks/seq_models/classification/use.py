@@ -122,7 +122,7 @@ def evaluate(arguments: Evaluate) -> int:
     _print(metrics, table)
     long = sum(len(reader.tokenizer.encode(text)) > reader.most for text in texts)
     if long:
-        print(f"{long} of {len(texts)} texts are longer than the {reader.most} tokens that the model reads: cut there.")
+        print(f"Cut at the {reader.most} tokens that the model reads: {long} of {len(texts)} texts.")
     print(folder)
     return 0
 

@@ -19,6 +19,7 @@ from torchworks.seq_models.data.questions import Row, find_answer, question_sour
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.files import part_named
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.data.report import Finding, graded
 from torchworks.shared.data.split import split
 from torchworks.shared.data.text_report import lines_not_utf8
@@ -169,7 +170,11 @@ def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
         counts = f"{len(source.train)} for training and {len(source.test)} for testing"
         findings.append(Finding("fact", f"{counts}, each a text with {' and '.join(KINDS[file.kind])}."))
         if len(source.train) < FEW:
-            findings.append(Finding("warning", f"Only {len(source.train)} lines for training: they may be memorized."))
+            findings.append(
+                Finding(
+                    "warning", f"Only {number_of(len(source.train), 'line')} for training: the model may memorize them."
+                )
+            )
     except UserError as error:
         findings.append(Finding("problem", str(error)))
     return Report(spec, graded(findings), source)

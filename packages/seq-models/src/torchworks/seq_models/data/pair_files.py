@@ -20,7 +20,7 @@ from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.decoding import text_bytes
 from torchworks.shared.data.findings import Finding, graded
-from torchworks.shared.data.listing import some
+from torchworks.shared.data.listing import number_of, some
 from torchworks.shared.data.split import split
 
 NAME = "tsv"
@@ -180,7 +180,7 @@ def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
         train, test, notes = _parts(rest, files, config.test_fraction, seed)
         source = pair_source(Path(rest).stem, LICENCE, train, test, seed=seed)
         findings += [Finding("warning", note) for note in notes]
-        findings.append(Finding("fact", f"{len(train):,} pairs for training and {len(test):,} for testing."))
+        findings.append(Finding("fact", f"{number_of(len(train), 'pair')} for training and {len(test):,} for testing."))
     except UserError as error:
         findings.append(Finding("problem", str(error)))
     return Report(spec, graded(findings), source)
@@ -190,10 +190,12 @@ def _lengths(lines: Sequence[PairLine]) -> Iterator[Finding]:
     if not lines:
         return
     if len(lines) < FEW:
-        yield Finding("warning", f"Only {len(lines)} pairs: a model can learn them by heart and nothing else.")
+        yield Finding(
+            "warning", f"Only {number_of(len(lines), 'pair')}: a model can learn them by heart and nothing else."
+        )
     words = [(max(len(side.split()) for side in (line.source, line.target)), line.place) for line in lines]
     most, place = max(words, key=lambda each: each[0])
-    yield Finding("fact", f"Longest text or translation: {most} words (line {place}).")
+    yield Finding("fact", f"Longest text or translation: {number_of(most, 'word')} (line {place}).")
     if long := [place for count, place in words if count > LONG]:
         text = f"Texts of more than {LONG} words on one side, which no model is trained on unless --longest says more"
         yield Finding("warning", f"{text}: {_listed(long)}.")

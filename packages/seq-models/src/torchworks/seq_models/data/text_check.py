@@ -6,6 +6,7 @@ from torchworks.seq_models.data.documents import Document, as_trained, cut, docu
 from torchworks.seq_models.language.config import LanguageConfig
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.data.report import Finding, graded
 from torchworks.shared.data.source import Opener
 
@@ -46,10 +47,12 @@ def check_source(source: Source) -> Iterator[Finding]:
 def _lengths(train: list[Document], test: list[Document], licence: str) -> Iterator[Finding]:
     counts = [sum(len(piece) for document in part for piece in document.pieces()) for part in (train, test)]
     documents = f"{len(train)} and {len(test)} documents" if len(train) + len(test) > 2 else "one text"
-    text = f"{counts[0]:,} characters for training, {counts[1]:,} for testing, which are the end ({documents})"
+    text = (
+        f"{number_of(counts[0], 'character')} for training, {counts[1]:,} for testing, which are the end ({documents})"
+    )
     yield Finding("fact", f"{text}. Licence: {licence}.")
     if sum(counts) < FEW:
-        yield Finding("warning", f"Only {sum(counts):,} characters: the model may memorize them.")
+        yield Finding("warning", f"Only {number_of(sum(counts), 'character')}: the model may memorize them.")
 
 
 def _too_short(train: list[Document]) -> Iterator[Finding]:

@@ -221,7 +221,7 @@ def _pairs(model: WordVectors, file: Path) -> tuple[np.ndarray, np.ndarray, np.n
             if line > 1:  # a first line of titles is allowed
                 raise UserError(f"{file}, line {line}: '{cells[2]}' is no number. Write WORD WORD NUMBER.") from None
     known = [row for row in rows if row[0] and row[1]]
-    print(f"{file}: {len(known)} of {len(rows)} pairs have words that the model knows")
+    print(f"{file}: of {number_of(len(rows), 'pair')} the model knows the words of {len(known)}")
     i, j, wanted = (np.array(column) for column in zip(*known, strict=True)) if known else (np.zeros(0, int),) * 3
     return i, j, wanted
 
@@ -229,7 +229,7 @@ def _pairs(model: WordVectors, file: Path) -> tuple[np.ndarray, np.ndarray, np.n
 def _analogies(model: WordVectors, file: Path) -> list[tuple[int, int, int, int]]:
     rows = [tuple(map(model.find, cells)) for _, cells in _cells(file, 4)]
     known = [(a, b, c, d) for a, b, c, d in rows if a and b and c and d]
-    print(f"{file}: {len(known)} of {len(rows)} analogies have words that the model knows")
+    print(f"{file}: of {len(rows)} analogies the model knows the words of {len(known)}")
     return known
 
 

@@ -26,6 +26,7 @@ from torchworks.seq_models.language.predictor import TOKENIZER
 from torchworks.seq_models.language.text import Beginning, write
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.options import check_number
@@ -109,7 +110,10 @@ def _say_what_is_forgotten(run: LanguageRun, prompt: int, length: int) -> None:
     if longest is None:
         return
     if prompt > longest:
-        print(f"The prompt has {prompt} tokens, but the model reads {longest}: its end is used.", file=sys.stderr)
+        print(
+            f"The prompt has {number_of(prompt, 'token')}, but the model reads {longest}: its end is used.",
+            file=sys.stderr,
+        )
     elif prompt + length > longest:
         print(f"The model reads {longest} tokens at most: of a longer text it forgets the beginning.", file=sys.stderr)
 

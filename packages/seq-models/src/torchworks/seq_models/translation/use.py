@@ -21,6 +21,7 @@ from torchworks.seq_models.translation.plots import draw_alignments
 from torchworks.seq_models.translation.predictor import BUILDER, TOKENIZER, answer_limit
 from torchworks.shared.config import UserError
 from torchworks.shared.data import held_out, open_source
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.options import check_number
@@ -59,11 +60,11 @@ class Translator:
         wrong, ids = given.wrong, []
         if given.text is not None:
             if (fewest := self.tokenizer.fewest(given.text)) > self.longest:
-                wrong = f"has at least {fewest:,} tokens, but the model reads {self.longest} at most"
+                wrong = f"has at least {number_of(fewest, 'token')}, but the model reads {self.longest} at most"
             elif not given.text.strip():
                 wrong = "is empty"
             elif len(ids := self.tokenizer.encode(given.text)) > self.longest:
-                wrong = f"has {len(ids):,} tokens, but the model reads {self.longest} at most"
+                wrong = f"has {number_of(len(ids), 'token')}, but the model reads {self.longest} at most"
         if wrong:
             self.wrong.append(f"{given.name} {wrong}")
         return None if wrong else ids
@@ -187,7 +188,7 @@ def _found(translator: Translator, texts: Sequence[str]) -> list[str]:
     found = iter(translator.translated([row for row in rows if row is not None]))
     left = sum(row is None for row in rows)
     if left:
-        print(f"{left} of {len(texts)} texts are empty or have more than {translator.longest} tokens: counted wrong.")
+        print(f"Counted wrong, empty or of more than {translator.longest} tokens: {left} of {len(texts)} texts.")
     return ["" if row is None else next(found) for row in rows]
 
 
