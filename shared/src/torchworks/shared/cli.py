@@ -333,8 +333,8 @@ def _explain(error: BaseException) -> int:
         )
     if isinstance(error, FileNotFoundError) and error.filename:
         return _say(
-            f"There is no file or folder {error.filename}. If it is to be read, it may have been removed meanwhile; if "
-            "it is to be written, its folder is missing or takes no files.",
+            f"There is no file {error.filename} any more, or none yet. Put it back if it is to be read; if it is to be "
+            "written, choose another place, for nothing can be written there.",
             2,
         )
     if isinstance(error, OSError):

@@ -52,9 +52,11 @@ class Tokenizer(ABC):
         """The text of ids; special tokens give nothing, but unknown ones "\ufffd". Raises `UserError` for ids out of
         range."""
 
+    @abstractmethod
     def unknown_in(self, text: str) -> list[str]:
-        """The characters or words of a text that become the unknown id, in their order."""
-        return []
+        """The characters or words of a text that have no token, in their order: they become the unknown id or, of byte
+        pairs, are spelled byte by byte."""
+        raise NotImplementedError
 
     @abstractmethod
     def fewest(self, text: str) -> int:

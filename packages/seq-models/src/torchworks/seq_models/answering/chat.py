@@ -15,9 +15,8 @@ from torchworks.seq_models.answering.writing_data import END, FORMS, MOST_WRITTE
 from torchworks.seq_models.data.questions import Row
 from torchworks.seq_models.generation.generate import NOTHING, generate
 from torchworks.seq_models.generation.protocol import Autoregressive
-from torchworks.seq_models.inference.inputs import Given, refuse_wrong
+from torchworks.seq_models.inference.inputs import Given, refuse_wrong, say_unknown
 from torchworks.shared.data.decoding import as_utf8, wrong_byte
-from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.text.sampling import Sampling, sampling_of_options
 
@@ -35,11 +34,11 @@ class Replies:
     def to(self, message: str) -> Iterator[str]:
         """The reply, in pieces. Of several that fit equally well, another one each time."""
         number, self.count = self.count, self.count + 1
-        found = [] if self.only_written else self.found(message)
-        if found:
-            yield found[number % len(found)]
-        else:
+        if self.writes(message):
             yield from self.written(message, number)
+        else:
+            found = self.found(message)
+            yield found[number % len(found)]
 
     def found(self, message: str) -> list[str]:
         """The replies to the known messages most like this one; none if none is like it enough."""
@@ -49,10 +48,12 @@ class Replies:
             return []
         return [self.known[i].reply for i in (similar >= best - 1e-9).nonzero()[0]]
 
+    def writes(self, message: str) -> bool:
+        """Whether the reply to a message is written, because none is found."""
+        return self.only_written or not self.found(message)
+
     def forgotten(self, message: str) -> int:
-        """How many tokens of a message are not read where the reply to it is written."""
-        if not self.only_written and self.found(message):
-            return 0
+        """How many tokens of a message, its first, are not read where the reply to it is written."""
         return max(0, len(self._prompt(message)) - self._most)
 
     @property
@@ -106,9 +107,11 @@ def _say(replies: Replies, given: Given, *, one_line: bool) -> None:
     """Print the reply to a message as it comes; to none an empty line. Ends of lines within become spaces if it must be
     one line."""
     message = (given.text or "").strip()
-    if left := replies.forgotten(message) if message else 0:
-        print(f"{given.name} is longer than the model reads: its first {number_of(left, 'token')} are not used.",
-              file=sys.stderr)  # fmt: skip
+    if message and replies.writes(message):
+        say_unknown(replies.run.tokenizer, [message])
+        if left := replies.forgotten(message):
+            text = f"{given.name} is longer than the model reads; tokens at its beginning that are not used: {left:,}."
+            print(text, file=sys.stderr)
     for piece in replies.to(message) if message else ():
         print(piece.translate(_SPACES) if one_line else piece, end="", flush=True)
     print(flush=True)

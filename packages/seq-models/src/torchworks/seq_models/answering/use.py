@@ -20,7 +20,7 @@ from torchworks.seq_models.answering.writing_data import FORMS, MOST_WRITTEN, ta
 from torchworks.seq_models.data.questions import NOT_IN_TEXT, Row, rows_of
 from torchworks.seq_models.data.whole import open_whole
 from torchworks.seq_models.inference.commands import Evaluate
-from torchworks.seq_models.inference.inputs import of_arguments, refuse_wrong, whole_file
+from torchworks.seq_models.inference.inputs import of_arguments, refuse_wrong, say_unknown, whole_file
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, open_source
 from torchworks.shared.runs.directory import write_json
@@ -49,6 +49,7 @@ def answer(arguments: Answer) -> int:
             bad.append(f"{each.name} {wrong}")
         else:
             rows.append(row)
+    say_unknown(run.tokenizer, [text.text, *(row.question for row in rows)])
     for row, (answer, probability) in zip(rows, _answers(run, rows), strict=True):
         share = "" if probability is None else f"  {probability:.1%}"
         alone = len(arguments.questions) == 1
@@ -102,6 +103,7 @@ def summarise(arguments: Summarise) -> int:
         ):
             bad.append(f"{given.name} {wrong}")
             continue
+        say_unknown(run.tokenizer, [row.text])
         (text,) = _written(run, [row])
         print(f"{given.name}: {text}" if len(arguments.files) > 1 else text)
     refuse_wrong(bad, len(arguments.files), "Files that cannot be summarized")

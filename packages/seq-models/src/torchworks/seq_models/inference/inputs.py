@@ -13,7 +13,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data.decoding import name_of, text_bytes, wrong_byte
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.text_tables import rows_of
-from torchworks.shared.text import Tokenizer
+from torchworks.shared.text import ByteLevelBPE, Tokenizer
 
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson")
 ADVICE = "Give a text, or a .csv, .tsv or .jsonl file; - is the standard input."
@@ -83,8 +83,8 @@ def refuse_wrong(wrong: Sequence[str], count: int, what: str) -> None:
 
 
 def say_unknown(tokenizer: Tokenizer, texts: Iterable[str | None]) -> None:
-    """Say once, on the standard error, which parts of the texts the tokenizer cannot represent, and of how many texts
-    they are; the model reads them as unknown."""
+    """Say once, on the standard error, which parts of the texts the tokenizer has no token for, and of how many texts
+    they are. The model goes on with the rest."""
     every = [text for text in texts if text is not None]
     found = [set(tokenizer.unknown_in(text)) for text in every]
     parts = sorted(set().union(*found))
@@ -94,8 +94,9 @@ def say_unknown(tokenizer: Tokenizer, texts: Iterable[str | None]) -> None:
     named = [f"{part!r} (U+{ord(part):04X})" if characters else f"'{part[:40]}'" for part in parts]
     count = sum(map(bool, found))
     where = f", in {count} of {len(every)} texts" if len(every) > 1 else ""
+    read = "byte by byte" if isinstance(tokenizer, ByteLevelBPE) else "as unknown"
     print(
         f"{'Characters' if characters else 'Words'} that the model does not know, because its training texts have none "
-        f"or too few of them, and that it reads as unknown: {some(named, MOST_NAMED)}{where}.",
+        f"or too few of them, and that it reads {read}: {some(named, MOST_NAMED)}{where}.",
         file=sys.stderr,
     )
