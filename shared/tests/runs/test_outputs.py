@@ -47,6 +47,11 @@ def test_what_cannot_be_written_is_found_before_the_work(tmp_path, name, sentenc
         prepare_file(tmp_path / name, overwrite=overwrite)
 
 
+def test_a_dash_is_no_name_of_a_file():
+    with pytest.raises(UserError, match="--out - names no file"):
+        prepare_file(Path("-"), overwrite=True)
+
+
 def test_an_image_has_the_name_of_one(tmp_path):
     with pytest.raises(UserError, match=r"--picture .* must end in \.png"):
         prepare_image_file(tmp_path / "a.txt", overwrite=False, option="--picture")

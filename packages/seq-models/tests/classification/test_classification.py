@@ -213,6 +213,16 @@ def test_texts_are_read_from_lines_and_tables(trained, capsys, tmp_path):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_a_row_that_is_no_json_is_named_and_the_others_classified(trained, capsys, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": GOOD}) + '\nno\n{"label": 1}\n')
+    assert run("classify", trained, "--file", tmp_path / "rows.jsonl") == 2
+    captured = capsys.readouterr()
+    assert GOOD[:40] in captured.out
+    error = " ".join(captured.err.split())
+    for complaint in ("2 of 3", "rows.jsonl, line 2 is no JSON", "line 3 must be an object with 'text'"):
+        assert complaint in error
+
+
 def test_files_that_hold_no_texts_are_named(trained, capsys, tmp_path):
     binary, table = tmp_path / "binary", tmp_path / "table.csv"
     binary.write_bytes(b"PK\x03\0\0text")

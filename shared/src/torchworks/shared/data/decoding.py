@@ -8,6 +8,7 @@ UTF-8 may have its mark; UTF-16 and UTF-32 must. What is no text is refused by w
 
 import codecs
 import functools
+import io
 import sys
 from pathlib import Path
 from typing import IO
@@ -55,7 +56,12 @@ def text_bytes(file: Path, advice: str = "Give the path of a text file.") -> byt
 
 def content_of(file: Path) -> bytes:
     """The bytes of a file as they are; of the standard input for `-`, however often it is asked for."""
-    return _all_of(sys.stdin.buffer) if file == STANDARD_INPUT else file.read_bytes()
+    return _all_of(standard_input()) if file == STANDARD_INPUT else file.read_bytes()
+
+
+def standard_input() -> IO[bytes]:
+    """The bytes of the standard input; none if it is closed."""
+    return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
 
 
 @functools.lru_cache(1)

@@ -44,6 +44,8 @@ def prepare(folder: Path, names: Sequence[str], *, overwrite: bool, option: str 
 def prepare_file(file: Path, *, overwrite: bool, inputs: Sequence[Path | None] = (), option: str = "--out") -> None:
     """Make the folder of the one `file` that a command writes. Raises `UserError` as `prepare` does, and if it is one
     of the `inputs`, also by another name or a link: those are never replaced."""
+    if str(file) == "-":
+        raise UserError(f"{option} - names no file. What is printed can be sent on by a pipe; else give a name.")
     if file.is_dir():
         raise UserError(f"{option} {file} is a folder; give the name of a file.")
     if any(each is not None and _is_same(file, each) for each in inputs):

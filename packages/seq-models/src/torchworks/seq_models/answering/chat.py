@@ -16,7 +16,7 @@ from torchworks.seq_models.data.questions import Row
 from torchworks.seq_models.generation.generate import NOTHING, generate
 from torchworks.seq_models.generation.protocol import Autoregressive
 from torchworks.seq_models.inference.inputs import Given, refuse_wrong, say_unknown
-from torchworks.shared.data.decoding import as_utf8, wrong_byte
+from torchworks.shared.data.decoding import as_utf8, standard_input, wrong_byte
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.text.sampling import Sampling, sampling_of_options
 
@@ -89,12 +89,12 @@ def chat(arguments: Chat) -> int:
     sampling = sampling_of_options(temperature=arguments.temperature, top_p=0.9 if arguments.temperature else 1.0)
     run = open_answering_run(arguments.run, arguments.device, ("reply",), "chat")
     replies = Replies(run, sampling=sampling, seed=arguments.seed, only_written=arguments.generate)
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         for message in typed():
             _say(replies, Given("The message", message), one_line=False)
         return 0
     wrong, count = [], 0
-    for given in lines_of(sys.stdin.buffer):
+    for given in lines_of(standard_input()):
         count += 1
         if given.wrong:
             wrong.append(f"{given.name} {given.wrong}")
@@ -144,5 +144,8 @@ def lines_of(stream: IO[bytes]) -> Iterator[Given]:
     if first.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         lines = iter(as_utf8(first + stream.read(), "The standard input").split(b"\n"))
     for number, line in enumerate(lines, 1):
-        content, wrong = line.rstrip(b"\r\n"), wrong_byte(line)
+        content, wrong = (
+            line.rstrip(b"\r\n"),
+            "has a byte of 0, as binary files do" if b"\0" in line else wrong_byte(line),
+        )
         yield Given(f"line {number}", None if wrong else content.decode(), wrong)

@@ -30,6 +30,8 @@ KINDS = {"answer": ("question", "answer"), "summary": ("summary",), "reply": ("r
 LICENCE = "not stated (your own data)"
 LONG = 150
 """Words from which on a text is called long: models are made for about so many unless they are told otherwise."""
+TOO_LONG = 256
+"""Words from which on a text is longer than models read, whatever its tokens are, unless they are told otherwise."""
 _WRONGLY_DECODED = ("Ã", "â€", "Â ", "ï»¿", "\ufffd")
 FEW = 100
 
@@ -220,7 +222,10 @@ def _lengths(file: File) -> Iterator[Finding]:
         return
     (middle, _), (most, number) = words[len(words) // 2], words[-1]
     yield Finding("fact", f"Words in a text: {middle} in the middle, at most {most} (line {number}).")
-    if long := sorted(number for count, number in words if count > LONG):
+    if words[0][0] > TOO_LONG:
+        text = f"All texts have more than {TOO_LONG} words, and training needs --longest or --context for longer ones"
+        yield Finding("problem", f"{text}; the shortest is in line {words[0][1]}.")
+    elif long := sorted(number for count, number in words if count > LONG):
         text = (
             f"Texts of more than {LONG} words, which are left out of training unless --longest or --context says more"
         )

@@ -198,7 +198,7 @@ def _lengths(lines: Sequence[PairLine]) -> Iterator[Finding]:
     yield Finding("fact", f"Longest text or translation: {number_of(most, 'word')} (line {place}).")
     if long := [place for count, place in words if count > LONG]:
         text = f"Texts of more than {LONG} words on one side, which no model is trained on unless --longest says more"
-        yield Finding("warning", f"{text}: {_listed(long)}.")
+        yield Finding("problem" if len(long) == len(lines) else "warning", f"{text}: {_listed(long)}.")
     uneven = [
         line.place
         for line in lines
