@@ -144,8 +144,6 @@ def lines_of(stream: IO[bytes]) -> Iterator[Given]:
     if first.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         lines = iter(as_utf8(first + stream.read(), "The standard input").split(b"\n"))
     for number, line in enumerate(lines, 1):
-        content, wrong = (
-            line.rstrip(b"\r\n"),
-            "has a byte of 0, as binary files do" if b"\0" in line else wrong_byte(line),
-        )
+        content = line.rstrip(b"\r\n")
+        wrong = "has a byte of 0, as binary files do" if b"\0" in line else wrong_byte(line)
         yield Given(f"line {number}", None if wrong else content.decode(), wrong)
