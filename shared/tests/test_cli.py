@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
+import tyro
 
 from torchworks.shared import cli
 from torchworks.shared.config import ImageConfig, UserError
@@ -395,3 +397,23 @@ def test_train_says_what_it_starts_before_pytorch_is_imported(toys, monkeypatch)
     monkeypatch.setitem(sys.modules, "torchworks.shared.training.experiment", None)  # importing it would fail
     _, out, _ = toys("train", "plain")
     assert out.startswith("plain on ring: starting PyTorch")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["list", "vae"], "takes nothing after it; 'vae' was given"),
+        (["look", ""], "RUN is empty"),
+        (["look", "run", "--out="], "--out is empty"),
+    ],
+)
+def test_a_word_too_many_and_a_path_of_nothing_are_named(words, sentence, capsys, toy_recipes):
+    @dataclasses.dataclass(frozen=True)
+    class Look:
+        """Look."""
+
+        run: tyro.conf.Positional[Path]
+        out: Path | None = None
+
+    assert cli.main("toy", "toy", {"look": cli.Command(Look, "nowhere:nothing")}, words) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())

@@ -234,8 +234,11 @@ def test_the_picture_shows_nine_samples(good, tmp_path):
 
 def test_the_command_prints_draws_and_returns_2_for_a_problem(good, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    arguments = SimpleNamespace(data=f"folder:{good}", picture=tmp_path / "nine.png")
+    arguments = SimpleNamespace(data=f"folder:{good}", picture=tmp_path / "nine.png", overwrite=False)
     assert run_check(arguments) == 0
+    with pytest.raises(UserError, match=r"already contains nine\.png"):
+        run_check(arguments)
+    arguments.overwrite = True
     break_file(good)
     assert run_check(arguments) == 2
     assert "cat/bad.jpg" in capsys.readouterr().out

@@ -35,12 +35,12 @@ def test_the_message_names_the_source():
 
 @pytest.mark.usefixtures("manual")
 def test_data_without_images_are_checked_and_cannot_be_drawn(tmp_path, capsys):
-    assert run_check(SimpleNamespace(data="manual", picture=None)) == 0
+    assert run_check(SimpleNamespace(data="manual", picture=None, overwrite=False)) == 0
     printed = capsys.readouterr().out
     assert "10 for training and 10 for testing, tokens. Licence: CC0" in printed
     assert "Only 10 training samples" in printed
-    with pytest.raises(UserError, match="needs images"):
-        run_check(SimpleNamespace(data="manual", picture=tmp_path / "nine.png"))
+    with pytest.raises(UserError, match="draws samples that are images, but manual has tokens"):
+        run_check(SimpleNamespace(data="manual", picture=tmp_path / "nine.png", overwrite=False))
     assert not (tmp_path / "nine.png").exists()
 
 

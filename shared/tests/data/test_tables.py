@@ -130,7 +130,9 @@ def test_check_counts_each_class_and_the_images_without_any(chests):
 
 
 def test_the_command_checks_and_draws_them(chests, capsys):
-    arguments = SimpleNamespace(data=f"csv:{chests}", picture=chests.parent / "nine.png", loader=config(chests))
+    arguments = SimpleNamespace(
+        data=f"csv:{chests}", picture=chests.parent / "nine.png", overwrite=False, loader=config(chests)
+    )
     assert run_check(arguments) == 0
     assert arguments.picture.exists()
     assert "Images without any of them: 15" in capsys.readouterr().out

@@ -183,7 +183,7 @@ def test_an_evaluation_repeats_the_runs_own_scores(trained, questions, capsys, t
     ("text", "question", "sentence"),
     [
         (b"", "how much ?", "is empty: there is no text in it"),
-        (b"caf\xe9", "how much ?", "not a text file in UTF-8"),
+        (b"caf\xe9", "how much ?", "line 1 is not UTF-8: it has the byte 0xe9"),
         (b"PK\x00\x00", "how much ?", "is a binary file"),
         (b"word " * 5000, "how much ?", "but the model reads 256 at most"),
         (b"she paid", "how " * 200, "but the model reads 64 at most"),

@@ -143,7 +143,7 @@ def test_what_the_likeliest_tokens_say_in_training_is_what_is_written(architectu
     net.eval()
     exact = task.evaluate(dataset.tensors)["exact_greedy"]
     texts = written_texts(
-        lambda prompts, steps: complete(net, prompts, steps=steps, end=2),
+        lambda prompts, steps, _: complete(net, prompts, steps=steps, end=2),
         [FORMS["summary"].prompt(row) for row in rows], tokenizer, 64,
     )  # fmt: skip
     right = [text == row.summary for text, row in zip(texts, rows, strict=True)]
@@ -189,7 +189,7 @@ def test_files_are_summarized_and_those_that_cannot_be_are_named(trained, tmp_pa
     assert run("summarise", trained["summary"], tmp_path / "b.txt", tmp_path / "a.txt") == 2
     printed = capsys.readouterr()
     assert printed.out.rstrip().endswith("a.txt: two cars")
-    assert "is empty: there is no text in it" in " ".join(printed.err.split())
+    assert f"1 of 2 ({tmp_path / 'b.txt'} is empty: no text is in it)" in " ".join(printed.err.split())
     (tmp_path / "a.txt").write_text("the red car " * 300)
     assert run("summarise", trained["summary"], tmp_path / "a.txt") == 2
     assert "but the model reads 80 at most" in said(capsys)
@@ -228,16 +228,20 @@ def test_runs_of_another_recipe_are_named(trained, capsys, words, sentence):
 # ------------------------------------------------------------------------------------------------ chat
 
 
-def talk(run_folder, lines, monkeypatch, capsys, *words) -> list[str]:
-    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
-    assert run("chat", run_folder, *words) == 0
+def talk(run_folder, lines, monkeypatch, capsys, *words, code: int = 0) -> list[str]:
+    content = lines if isinstance(lines, bytes) else lines.encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert run("chat", run_folder, *words) == code
     return capsys.readouterr().out.splitlines()
 
 
 def test_a_chat_replies_with_what_it_knows_line_by_line(trained, monkeypatch, capsys):
     known = json.loads((trained["reply"] / "conversations.json").read_text())
     text, reply = known[0]
-    assert talk(trained["reply"], f"{text.upper()}\n\n{text}", monkeypatch, capsys) == [reply, reply]
+    lines = f"{text.upper()}\n\n{text}"
+    assert talk(trained["reply"], lines, monkeypatch, capsys) == [reply, "", reply]
+    assert talk(trained["reply"], lines.encode("utf-16"), monkeypatch, capsys) == [reply, "", reply]
+    assert talk(trained["reply"], b"caf\xe9\n" + text.encode(), monkeypatch, capsys, code=2) == ["", reply]
     assert talk(trained["reply"], "", monkeypatch, capsys) == []
 
 

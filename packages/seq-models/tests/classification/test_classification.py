@@ -213,6 +213,16 @@ def test_texts_are_read_from_lines_and_tables(trained, capsys, tmp_path):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_a_row_that_is_no_json_is_named_and_the_others_classified(trained, capsys, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": GOOD}) + '\nno\n{"label": 1}\n')
+    assert run("classify", trained, "--file", tmp_path / "rows.jsonl") == 2
+    captured = capsys.readouterr()
+    assert GOOD[:40] in captured.out
+    error = " ".join(captured.err.split())
+    for complaint in ("2 of 3", "rows.jsonl, line 2 is no JSON", "line 3 must be an object with 'text'"):
+        assert complaint in error
+
+
 def test_files_that_hold_no_texts_are_named(trained, capsys, tmp_path):
     binary, table = tmp_path / "binary", tmp_path / "table.csv"
     binary.write_bytes(b"PK\x03\0\0text")
@@ -256,13 +266,15 @@ def test_an_evaluation_has_scores_plots_and_errors(trained, capsys, tmp_path):
 
 def test_other_data_are_scored_if_their_classes_are_known(trained, capsys, tmp_path):
     own = tmp_path / "own.csv"
-    own.write_text("text,label\n" + "the ending was superb,positive\n" * 3 + "the ending was really superb,positive\n")
+    own.write_text("text,label\nthe ending was superb,positive\n")
     assert run("evaluate", trained, "--data", f"csv:{own}", "--out", tmp_path) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())
-    assert found["n"] == 4
+    assert found["n"] == 1
     assert "accuracy_nb_lr" not in found
     own.write_text("text,label\na,positive\nb,neutral\nc,neutral\n")
     assert run("evaluate", trained, "--data", f"csv:{own}", "--out", tmp_path) == 2
+    assert "already contains evaluation.json and 3 more. Pass --overwrite" in said(capsys)
+    assert run("evaluate", trained, "--data", f"csv:{own}", "--out", tmp_path, "--overwrite") == 2
     assert "not trained on: neutral. It knows negative, positive" in said(capsys)
 
 
@@ -281,6 +293,8 @@ def test_without_texts_the_most_confident_errors_and_the_most_telling_words_are_
     assert printed.count(" (is ") == 4
     assert printed.splitlines()[0].startswith("negative: ")
     assert (trained / "words.png").exists()
+    assert run("explain", trained, GOOD) == 2
+    assert "already contains words.png. Pass --overwrite" in said(capsys)
 
 
 def test_a_run_that_is_no_classifier_is_named(trained, capsys, tmp_path):

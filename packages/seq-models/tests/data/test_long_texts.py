@@ -108,7 +108,7 @@ def test_a_text_too_short_to_be_divided_is_refused(tmp_path):
         (b"abc\ndef\x00ghi", r"zero byte at offset 7 \(line 2\)"),
         ("one\ntwo\ncafé".encode("latin-1"), r"byte 0xe9 at offset 11 \(line 3\)"),
         (b"a" * ((1 << 20) - 1) + "é".encode() + b"\n\xff", r"byte 0xff at offset 1,048,578 \(line 2\)"),
-        ("text".encode("utf-16"), "in UTF-16"),
+        (b"\xff\xfet", "nor in UTF-16, as which it begins"),
         ("cut short: é".encode()[:-1], "byte 0xc3 at offset 11"),
     ],
 )
@@ -122,11 +122,12 @@ def test_a_file_that_is_no_text_is_named_with_the_place(tmp_path, content, sente
 
 def test_one_bad_file_of_a_folder_can_be_left_out(tmp_path):
     (tmp_path / "good.txt").write_text(LINES)
-    (tmp_path / "bad.txt").write_bytes(b"\xff\xfeb\x00")
+    (tmp_path / "bad.txt").write_bytes(b"caf\xe9")
     with pytest.raises(UserError, match=r"bad\.txt .*--loader\.skip-bad"):
         opened(tmp_path)
     source = opened(tmp_path, skip_bad=True)
-    assert source.notes == ("left out: bad.txt is in UTF-16, not in UTF-8; convert it: iconv -f UTF-16 -t UTF-8",)
+    (note,) = source.notes
+    assert note.startswith("left out: bad.txt is not in UTF-8: byte 0xe9 at offset 3 (line 1).")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,15 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_the_text(tmp_
     (tmp_path / "book.txt").write_bytes(codecs.BOM_UTF8 + LINES.replace("\n", "\r\n").encode())
     source = opened(tmp_path / "book.txt")
     assert text_of([*documents_of(source.train), *documents_of(source.test)]) == LINES
+
+
+def test_a_text_in_utf16_is_read_by_its_mark(tmp_path):
+    (tmp_path / "plain.txt").write_text(LINES, encoding="utf-8")
+    (tmp_path / "wide.txt").write_text(LINES, encoding="utf-16")
+    found = [
+        next(iter(documents_of(opened(tmp_path / f"{name}.txt").train))).content.tobytes() for name in ("plain", "wide")
+    ]
+    assert found[0] == found[1]
 
 
 def test_check_says_what_looks_wrong_with_line_numbers(tmp_path):

@@ -114,7 +114,9 @@ def test_mistakes_are_explained(trained, tmp_path, capsys):
         (["embed", trained, "map", "--n", 2], "shows nothing"),
         (["embed", trained, "map", "--out", tmp_path / "map.xyz"], "must end in"),
         (["evaluate", trained, "--pairs", bad], "line 1 has 2 words, but 3 belong there"),
-        (["evaluate", trained, "--pairs", tmp_path / "none"], "cannot be read"),
+        (["evaluate", trained, "--pairs", tmp_path / "none"], "There is no file"),
+        (["embed", trained, "nearest", "seaa", "--out", bad], "leave out --out"),
+        (["embed", trained, "vectors", "--out", bad], "already contains bad.txt"),
         (["evaluate", trained, "--data", "reviews:pairs=10"], ""),
     ):
         assert run(*words) == 2, words

@@ -139,6 +139,22 @@ def test_the_likeliest_text_does_not_depend_on_the_seed(trained, capsys, words):
     assert texts[0] == texts[1]
 
 
+def test_what_the_model_does_not_know_of_a_prompt_is_said_and_the_text_goes_on(trained, capsys):
+    assert run("generate", trained, "the 猫 Ça", "--length", 5) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("the 猫 Ça")
+    assert "it reads as unknown: 'Ç' (U+00C7), '猫' (U+732B)." in " ".join(captured.err.split())
+
+
+def test_a_text_is_the_same_however_many_are_written_together(trained, capsys, monkeypatch):
+    texts = []
+    for at_once in (32, 2):
+        monkeypatch.setattr("torchworks.seq_models.language.use.AT_ONCE", at_once)
+        assert run("generate", trained, "the ", "--length", 20, "--n", 3) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+
+
 def test_without_a_prompt_a_text_begins(trained, capsys):
     assert run("generate", trained, "--length", 30) == 0
     assert 1 < len(capsys.readouterr().out) <= 32
@@ -183,13 +199,15 @@ def test_evaluate_scores_another_text_and_repeats_the_runs_own_scores(trained, t
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["generate", "RUN", "the 猫 Ça"], "'Ç' (U+00C7), '猫' (U+732B)"),
+        (["generate", "RUN", "猫"], "only characters that the model does not know"),
+        (["generate", "RUN", "--n", 10**9], "--n is 1000000000; it must be from 1 to 10,000"),
+        (["complete", "RUN", "the", "--n", 10**6, "--length", 8], "--n is 1,000,000; this model can follow"),
         (["generate", "RUN", "--length", 0], "--length is 0"),
         (["generate", "RUN", "--n", 0], "--n is 0"),
-        (["generate", "RUN", "--temperature", -1], "temperature must be 0 or more"),
-        (["generate", "RUN", "--top-p", 2], "top_p must be above 0 and at most 1"),
+        (["generate", "RUN", "--temperature", -1], "--temperature must be 0 or more"),
+        (["generate", "RUN", "--top-p", 2], "--top-p must be above 0 and at most 1"),
         (["complete", "RUN", "the", "--length", 32], "--length is 32, but the model reads 32"),
-        (["evaluate", "RUN", "--data", "digits"], "does not read images"),
+        (["evaluate", "RUN", "--data", "digits", "--overwrite"], "does not read images"),
         (["train", "lm", "--data", "manual", "--dry-run"], "needs text"),
         (["train", "lm", "--trainer.strategy", "fsdp"], "Muon needs whole matrices"),
     ],

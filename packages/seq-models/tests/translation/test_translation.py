@@ -155,6 +155,9 @@ def test_texts_of_arguments_files_and_standard_input_are_translated_in_order(tra
     assert len(lines) == 3
     rows = [line.split("\t") for line in (tmp_path / "out.tsv").read_text().splitlines()]
     assert rows == [[text, line] for text, line in zip(("zero one", "two three", "four five"), lines, strict=True)]
+    again = ["--file", tmp_path / "lines.txt", "--out", tmp_path / "lines.txt", "--overwrite"]
+    assert run("translate", trained, *again) == 2
+    assert "is a file that is read" in printed(capsys)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"two three\n")))
     assert run("translate", trained, "--file", "-") == 0
     assert capsys.readouterr().out.splitlines() == lines[1:2]
@@ -195,6 +198,7 @@ def test_evaluate_repeats_the_runs_own_scores_and_takes_other_pairs(trained, tmp
     [
         (["translate", "RUN"], "No text was given"),
         (["translate", "RUN", "one", "--beams", 0], "--beams is 0"),
+        (["translate", "RUN", "one", "--beams", 10**6], "--beams is 1,000,000; this model can follow"),
         (["translate", "RUN", "one", " "], "1 of 2 (text 2 is empty). The others are done."),
         (["translate", "RUN", "one " * 30], "but the model reads 12 at most"),
         (["translate", "RUN", "one " * 3000], "has at least"),
@@ -203,7 +207,7 @@ def test_evaluate_repeats_the_runs_own_scores_and_takes_other_pairs(trained, tmp
         (["align", "RUN", "one", "--out", "picture.txt"], "picture.txt must end in"),
         (["generate", "RUN", "one"], "which is no language model"),
         (["classify", "RUN", "one"], "not a classifier"),
-        (["evaluate", "RUN", "--data", "reviews"], "needs source and target"),
+        (["evaluate", "RUN", "--data", "reviews", "--overwrite"], "needs source and target"),
         (["train", "translate", "--data", "reviews", "--dry-run"], "needs source and target"),
         (["train", "translate", "--longest", 1, "--dry-run", "--data", "numbers:train=600,test=20"], "Raise --longest"),
     ],

@@ -15,8 +15,9 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args, get_type_hints
 
 import tyro
 
@@ -51,6 +52,7 @@ class Check:
             help_behavior_hint="(default: none is drawn)",
         ),
     ] = None
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Replace a file of that name.")] = False
     loader: LoaderConfig = field(default_factory=LoaderConfig)
 
 
@@ -137,17 +139,37 @@ def _dispatch(package: str, default: str | None, commands: dict[str, Command], w
     if name in ("-h", "--help", "help"):
         print(_overview(package, default, commands))
     elif name == "list" and default is not None:
+        if rest[:1] not in ([], ["--help"], ["-h"]):
+            raise UserError(f"`{package} list` shows all recipes and takes nothing after it; '{rest[0]}' was given.")
         print(_recipes(package, default))
     elif name == "train" and default is not None:
         _train(package, default, rest)
     elif name in commands:
         command = commands[name]
+        _check_no_path_is_empty(command.arguments, rest)
         parsed = tyro.cli(command.arguments, args=rest, prog=f"{package} {name}")
         return _load(command.call)(parsed) or 0
     else:
         known = [*commands] if default is None else ["list", "train", *commands]
         raise UserError(f"{package} has no command '{name}'.{nearest(name, known)} Commands: {', '.join(known)}.")
     return 0
+
+
+def _check_no_path_is_empty(arguments: type, words: list[str]) -> None:
+    """Raise `UserError` for a path of no characters, such as that of a variable of the shell that is not set: it would
+    be read as the current folder."""
+    hints = get_type_hints(arguments)
+    paths = [f"--{name.replace('_', '-')}" for name, hint in hints.items() if _is_path(hint)]
+    given = [before for before, word in pairwise(words) if not word and before in paths]
+    given += [path for path in paths if f"{path}=" in words]
+    if "run" in hints and words[:1] == [""]:
+        given.append("RUN")
+    if given:
+        raise UserError(f"{given[0]} is empty: a path was meant. Was a variable of the shell not set?")
+
+
+def _is_path(hint: Any) -> bool:
+    return hint is Path or Path in get_args(hint)
 
 
 def _load(call: str) -> Callable[[Any], int | None]:
@@ -310,7 +332,11 @@ def _explain(error: BaseException) -> int:
             2,
         )
     if isinstance(error, FileNotFoundError) and error.filename:
-        return _say(f"There is no file {error.filename} any more, or none yet. Put it back and try again.", 2)
+        return _say(
+            f"There is no file {error.filename} any more, or none yet. Put it back if it is to be read; if it is to be "
+            "written, choose another place, for nothing can be written there.",
+            2,
+        )
     if isinstance(error, OSError):
         return _say(f"{error}. Nothing else was changed; make room or permission there and try again.", 1)
     if "torchworks.shared.training.guard" in sys.modules:

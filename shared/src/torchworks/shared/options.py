@@ -5,6 +5,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from torchworks.shared.config import UserError
+
 Run = Annotated[Path, Positional, arg(metavar="RUN", help="Run directory, the last line that `train` printed.")]
 Images = Annotated[
     tuple[Path, ...], Positional, arg(metavar="IMAGES", help="Image files, or folders of them.", help_behavior_hint="")
@@ -12,6 +14,13 @@ Images = Annotated[
 Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, arg(metavar="N", help="Random seed; change it for different images.")]
 Overwrite = Annotated[bool, arg(help="Replace files of the same names.")]
+
+
+def check_number(option: str, value: float, low: float, high: float | None = None) -> None:
+    """Raise `UserError`, which names the `option`, for a `value` below `low` or above `high`."""
+    if value < low or (high is not None and value > high):
+        allowed = f"at least {low:,}" if high is None else f"from {low:,} to {high:,}"
+        raise UserError(f"{option} is {value}; it must be {allowed}.")
 
 
 def by_default(metavar: str, text: str) -> object:

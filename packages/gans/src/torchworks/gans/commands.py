@@ -9,7 +9,7 @@ from tyro.conf import FlagCreatePairsOff, configure
 from torchworks.gans.noise.commands import COMMANDS as NOISE
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
 from torchworks.shared.cli import Command
-from torchworks.shared.options import Device, Run, by_default
+from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -29,6 +29,7 @@ class Evaluate:
     """For a run with classes, leave out the classifier that learns from generated images."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

@@ -16,7 +16,7 @@ from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.fidelity import FeatureSpace, cas, nearest_copies
 from torchworks.shared.runs.directory import picture_grid, write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import make_folder, picture
+from torchworks.shared.runs.outputs import picture, prepare
 from torchworks.shared.training.experiment import Experiment, build, device_for
 from torchworks.shared.training.trainer import Trainer
 
@@ -33,7 +33,7 @@ def evaluate(arguments: Evaluate) -> int:
     finished = open_run(arguments.run, "gans", arguments.device)
     _check(arguments.n, finished.config)
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    prepare(folder, ["evaluation.json", "copies.png"], overwrite=arguments.overwrite or arguments.out is None)
     settings = dataclasses.replace(finished.config.trainer, device=arguments.device, ema=0.0)
     config = dataclasses.replace(finished.config, trainer=settings)
     seed = config.seed if arguments.seed is None else arguments.seed

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from torchworks.shared.config import UserError
+from torchworks.shared.data.decoding import as_utf8, content_of, decoded, name_of
 
 TRAIN = ("train", "training", "trainset", "trainval")
 """What a part for training may be called, the first of them if there are several."""
@@ -241,38 +242,10 @@ class _Grouped:
 # --------------------------------------------------------------------------------------------------------- texts
 
 
-_FOREIGN = {
-    b"PK\x03\x04": "a spreadsheet, such as .xlsx or .ods, or a ZIP archive; export it as CSV in UTF-8",
-    b"\xd0\xcf\x11\xe0": "an old Excel or Office file, such as .xls; export it as CSV in UTF-8",
-    b"PAR1": "a Parquet file; export it as CSV in UTF-8",
-    b"\x1f\x8b": "compressed with gzip; unpack it first",
-    b"%PDF": "a PDF",
-    b"SQLite format 3": "a SQLite database",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-}
-"""How files begin that are no texts."""
-
-
 def read_text(file: Path) -> str:
     """A text in UTF-8, or in UTF-16 with its mark, without the mark. Raises `UserError` for other encodings, and for
-    what is no text."""
-    data = file.read_bytes()
-    if foreign := next((kind for head, kind in _FOREIGN.items() if data.startswith(head)), ""):
-        raise UserError(f"{file} is not a text file, whatever its name says: it is {foreign}.")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", errors="replace")
-        if not {"\0", "\ufffd", "\ufeff"} & set(text):
-            return text
-        raise UserError(f"{file} is not a text file in UTF-8.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{file} is not a text file in UTF-8: line {line} has the byte 0x{data[error.start]:02x}. It may be in an "
-            "older encoding, such as Windows-1252 or GBK; save it as UTF-8."
-        ) from None
+    what is no text; what cannot be read at all raises as `Path.read_bytes` does."""
+    return decoded(as_utf8(content_of(file), name_of(file)), name_of(file))
 
 
 def read_lines(file: Path) -> list[str]:

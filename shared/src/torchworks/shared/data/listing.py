@@ -210,6 +210,11 @@ def some(names: Sequence[str], count: int = 5) -> str:
     return ", ".join(names[:count]) + rest
 
 
+def number_of(count: int, noun: str) -> str:
+    """`1 word`, `1,200 words`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def natural(name: str) -> tuple[bool, int, str]:
     """Sorting key: whole numbers by value, then everything else as text."""
     return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)

@@ -71,13 +71,13 @@ def opener_of(spec: str) -> Opener:
 
 def _check_config(config: LoaderConfig) -> None:
     if isinstance(config, ImageConfig) and config.channels not in (None, 1, 3):
-        raise UserError(f"loader.channels is {config.channels}; images have 1 channel (grey) or 3 (color).")
+        raise UserError(f"--loader.channels is {config.channels}; images have 1 channel (grey) or 3 (color).")
     if isinstance(config, ImageConfig) and config.image_size < 1:
-        raise UserError(f"loader.image_size is {config.image_size}; it must be at least 1 pixel.")
+        raise UserError(f"--loader.image-size is {config.image_size}; it must be at least 1 pixel.")
     if config.workers < 0:
-        raise UserError(f"loader.workers is {config.workers}; it must be 0 (none) or more.")
+        raise UserError(f"--loader.workers is {config.workers}; it must be 0 (none) or more.")
     if not 0 < config.test_fraction < 1:
-        raise UserError(f"loader.test_fraction is {config.test_fraction}; it must lie between 0 and 1.")
+        raise UserError(f"--loader.test-fraction is {config.test_fraction}; it must lie between 0 and 1.")
 
 
 def _digits(rest: str, config: LoaderConfig, seed: int) -> Source:

@@ -25,6 +25,7 @@ from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
 from torchworks.shared.data.tables import beside_table, list_csv
 from torchworks.shared.data.text_report import check_text_table
+from torchworks.shared.runs.outputs import prepare_image_file
 
 _CELL, _CAPTION = 160, 24
 
@@ -106,14 +107,23 @@ def check(spec: str, config: LoaderConfig, *, min_side: int = 1, seed: int = 0) 
 class _Arguments(Protocol):
     data: str
     picture: Path | None
+    overwrite: bool
 
 
 def run_check(arguments: _Arguments) -> int:
     """The command `check`: print the report, and draw samples if an image of them is asked for. Exit code 2 if there
     is a problem."""
+    if arguments.picture is not None:
+        prepare_image_file(arguments.picture, overwrite=arguments.overwrite, option="--picture")
     report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
     if arguments.picture is not None and report.source:
+        if "image" not in report.source.schema:
+            names = " and ".join(item.name for item in report.source.schema.fields) or "nothing described"
+            raise UserError(
+                f"--picture draws samples that are images, but {arguments.data} has {names}. Leave it out: everything "
+                "else is said above."
+            )
         report.picture(arguments.picture)
         print(arguments.picture)
     return 0 if report.ok else 2

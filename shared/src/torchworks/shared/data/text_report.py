@@ -1,17 +1,17 @@
 """What is wrong with a table of texts, said before anything is trained on it."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data.decoding import text_bytes, wrong_byte
 from torchworks.shared.data.files import alike
 from torchworks.shared.data.findings import FEW, UNEVEN, Finding
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.source import Source
-from torchworks.shared.data.text_tables import TextRow, TextTable, lines_named, open_text_table, read_table
+from torchworks.shared.data.text_tables import ADVICE, TextRow, TextTable, lines_named, open_text_table, read_table
 
 LONG = 256
 """Words from which on a text is called long: classifiers are made for so many unless they are told otherwise."""
@@ -40,19 +40,8 @@ def check_text_table(path: str, config: LoaderConfig, seed: int) -> tuple[list[F
 
 
 def lines_not_utf8(file: Path) -> list[int]:
-    """The numbers of a file's lines that are no UTF-8; none of a file in UTF-16 with its mark, or that is not there."""
-    data = file.read_bytes() if file.is_file() and os.access(file, os.R_OK) else b""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return []
-    return [line for line, content in enumerate(data.split(b"\n"), 1) if not _is_utf8(content)]
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    """The numbers of a file's lines that are no UTF-8. Raises `UserError` for what cannot be read, or is no text."""
+    return [line for line, content in enumerate(text_bytes(file, ADVICE).split(b"\n"), 1) if wrong_byte(content)]
 
 
 def _empty(table: TextTable, skip_bad: bool) -> Iterator[Finding]:

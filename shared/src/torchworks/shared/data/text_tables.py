@@ -13,19 +13,22 @@ line that it begins in. Texts that differ in case and spaces alone are the same 
 import csv
 import io
 import json
-import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torchworks.shared.config import LoaderConfig, UserError, nearest
-from torchworks.shared.data.files import choose_parts, part_named, read_text
+from torchworks.shared.data.decoding import decoded, name_of, text_bytes, wrong_byte
+from torchworks.shared.data.files import choose_parts, part_named
 from torchworks.shared.data.listing import some
 from torchworks.shared.data.source import Source
 from torchworks.shared.data.split import split
 from torchworks.shared.data.texts import text_source
 
 NEEDED = ("text", "label")
+LICENCE = "not stated (your own data)"
+ADVICE = "Give the path of a table of texts: a .csv, .tsv or .jsonl file."
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,26 @@ class TextTable:
 
 def open_text_table(path: str, config: LoaderConfig, seed: int) -> Source:
     """Raises `UserError` naming the lines that are wrong; with `skip_bad`, rows without text or label are left out."""
+    table, notes = usable_table(path, config)
+    train, test, more = _parts(table, config.test_fraction, seed)
+    if not test:
+        raise UserError(
+            f"{name_of(table.file)} gives no row for testing: each class has one text only, or the column split says "
+            "train everywhere. Two different texts of a class are the fewest that can be divided. Add rows."
+        )
+    rows = ([(row.text, row.label) for row in part] for part in (train, test))
+    return text_source(table.file.stem, LICENCE, *rows, notes=(*notes, *more), seed=seed)
+
+
+def whole_text_table(path: str, config: LoaderConfig) -> Source:
+    """The same with all rows for training and for testing, however few they are: for scoring a trained model."""
+    table, notes = usable_table(path, config)
+    rows = [(row.text, row.label) for row in table.rows]
+    return text_source(table.file.stem, LICENCE, rows, rows, notes=notes)
+
+
+def usable_table(path: str, config: LoaderConfig) -> tuple[TextTable, list[str]]:
+    """The table, and what was left out of it. Raises `UserError` as `open_text_table` does."""
     table = read_table(Path(path).expanduser())
     empty = [f"{column} in {lines_named(lines)}" for column, lines in table.without.items() if lines]
     if empty and not config.skip_bad:
@@ -67,15 +90,7 @@ def open_text_table(path: str, config: LoaderConfig, seed: int) -> Source:
     notes += [f"Rows of a further part of the split, left out: {table.others}."] * bool(table.others)
     if not table.rows:
         raise UserError(f"{table.file} has no row with a text and a label.")
-    train, test, more = _parts(table, config.test_fraction, seed)
-    if not test:
-        raise UserError(
-            f"{table.file} gives no row for testing: each class has one text only, or the column split says train "
-            "everywhere. Add rows."
-        )
-    rows = ([(row.text, row.label) for row in part] for part in (train, test))
-    licence = "not stated (your own data)"
-    return text_source(table.file.stem, licence, *rows, notes=(*notes, *more), seed=seed)
+    return table, notes
 
 
 def _parts(table: TextTable, fraction: float, seed: int) -> tuple[list[TextRow], list[TextRow], list[str]]:
@@ -107,48 +122,77 @@ def read_table(file: Path) -> TextTable:
 
 def read_cells(file: Path, needed: Sequence[str] = NEEDED) -> list[tuple[int, dict[str, str]]]:
     """Of each row that is not empty the line that it begins in and its cells by column, stripped. Raises `UserError`
-    for a file without the columns `needed`, or that is no table."""
-    text = _content(file)
-    read = _json_lines if file.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows
-    if not (cells := list(read(file, text, needed))):
-        raise UserError(f"{file} has no row: there is nothing below its first line.")
+    for a file without the columns `needed`, that is no table, or has a row that cannot be read."""
+    content = text_bytes(file, ADVICE)
+    decoded(content, name_of(file))
+    cells = []
+    for line, row in rows_of(file, content, needed):
+        if isinstance(row, str):
+            raise UserError(f"{name_of(file)}: line {line} {row}.")
+        cells.append((line, row))
+    if not cells:
+        raise UserError(f"{name_of(file)} has no row: there is nothing below its first line.")
     return cells
 
 
-def _content(file: Path) -> str:
-    if os.path.isdir(file):
-        raise UserError(f"{file} is a folder, not a table of texts. Give the path of a .csv, .tsv or .jsonl file.")
-    try:
-        text = read_text(file)
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no file {file}. Give the path of a .csv, .tsv or .jsonl file, as csv:PATH."
-        ) from None
-    except PermissionError:
-        raise UserError(f"No permission to read {file}.") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise UserError(f"{file} is not a table of texts: line {line} has a byte of 0, as binary files do.")
-    return text
+def rows_of(file: Path, content: bytes, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """Of each row of the `content` of a table the line that it begins in, and its cells by column, stripped, or what is
+    wrong with it. Raises `UserError` where rows cannot be told from each other: for a table without the columns
+    `needed`, and for a quotation mark that is not closed."""
+    text = content.decode(errors="surrogateescape")
+    read = _json_lines if file.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows
+    for line, row in read(file, text, needed):
+        if isinstance(row, dict) and (wrong := wrong_byte("".join(row.values()).encode(errors="surrogateescape"))):
+            row = wrong
+        yield line, row
 
 
 def _csv_rows(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     header = text.split("\n", 1)[0]
     delimiter = "\t" if file.suffix.lower() in (".tsv", ".tab") else max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    begin = 1
     try:
         columns = [name.strip().lower() for name in next(reader, [])]
         _check_columns(file, columns, needed)
-        line = reader.line_num + 1
+        begin = reader.line_num + 1
         for cells in reader:
             if any(map(str.strip, cells)):
-                yield line, dict(zip(columns, map(str.strip, [*cells, *[""] * len(columns)]), strict=False))
-            line = reader.line_num + 1
+                yield begin, dict(zip(columns, map(str.strip, [*cells, *[""] * len(columns)]), strict=False))
+            begin = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(
-            f"{file} cannot be read as a table: line {reader.line_num}, {error}. A quotation mark that is never closed "
-            "makes the rest of a file one cell."
-        ) from None
+        raise UserError(_unreadable(name_of(file), text, begin, reader.line_num, delimiter, str(error))) from None
+
+
+def _unreadable(name: str, text: str, begin: int, end: int, delimiter: str, reason: str) -> str:
+    """What to say of a table whose row of the lines `begin` to `end` cannot be read, for a `reason` of `csv`."""
+    place = _quote_open(text.split("\n")[begin - 1 : end], delimiter)
+    if place is None:
+        return f"{name} cannot be read as a table: line {end}, {reason}."
+    opened = begin + place
+    until = f" up to line {end}" if end > opened else ""
+    return (
+        f'{name} has a quotation mark (") that opens a cell in line {opened} and is not closed where the cell ends: '
+        f'everything behind it{until} would be one cell. Close it, or write "" for one that belongs to the text.'
+    )
+
+
+def _quote_open(lines: Sequence[str], delimiter: str) -> int | None:
+    """In which of the lines of a row the first quotation mark opens that is not followed by the end of a cell where it
+    is closed; None if there is none."""
+    text = "\n".join(lines)
+    end = rf"{re.escape(delimiter)}\n"
+    cell = re.compile(rf' *"(?:[^"]|"")*"\r?(?=[{end}]|$)|[^"{end}][^{end}]*|')
+    place = 0
+    while place < len(text):
+        match = cell.match(text, place)
+        assert match is not None
+        place = match.end()
+        if text[place : place + 1] not in (delimiter, "\n", ""):
+            return text.count("\n", 0, place)
+        place += 1
+    return None
 
 
 def _check_columns(file: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
@@ -161,16 +205,18 @@ def _check_columns(file: Path, columns: Sequence[str], needed: Sequence[str]) ->
         )
 
 
-def _json_lines(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _json_lines(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | str]]:
     for line, content in enumerate(text.split("\n"), 1):
         if not content.strip():
             continue
         try:
             values = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{file}: line {line} is no JSON: {error}.") from None
+            yield line, f"is no JSON: {error}"
+            continue
         if not isinstance(values, dict) or not set(needed) <= values.keys():
-            raise UserError(f"{file}: line {line} must be an object with {' and '.join(map(repr, needed))}.")
+            yield line, f"must be an object with {' and '.join(map(repr, needed))}"
+            continue
         yield line, {name: "" if value is None else str(value).strip() for name, value in values.items()}
 
 

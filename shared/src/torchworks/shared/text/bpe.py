@@ -80,6 +80,13 @@ class ByteLevelBPE(Tokenizer):
     def encode(self, text: str) -> list[int]:
         return [each for word in split(text) for each in self._word(word)]
 
+    def unknown_in(self, text: str) -> list[str]:
+        return [sign for sign in dict.fromkeys(text) if not sign.isascii() and not self._is_part(_utf8(sign))]
+
+    def _is_part(self, content: bytes) -> bool:
+        """Whether some token has all of these bytes."""
+        return any(content in part for part in self._bytes)
+
     def decode(self, ids: Iterable[int]) -> str:
         """Bytes that are no UTF-8, and unknown tokens, become "\ufffd"."""
         parts = (self._bytes[each] if each != self.unknown else "\ufffd".encode() for each in self._checked(ids))

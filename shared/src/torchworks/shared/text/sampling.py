@@ -139,4 +139,13 @@ class Sampling:
             raise UserError(f"No next token can be chosen: the model's logits of text {row} {what}.")
 
 
+def sampling_of_options(**values: float) -> Sampling:
+    """`Sampling` by the options of a command. Raises `UserError` that names one as it is written there: --top-p."""
+    try:
+        return Sampling(**values)  # ty: ignore[invalid-argument-type]
+    except UserError as error:
+        name, _, rest = str(error).partition(" ")
+        raise UserError(f"--{name.replace('_', '-')} {rest}") from None
+
+
 GREEDY = Sampling(temperature=0)

@@ -53,6 +53,12 @@ class Tokenizer(ABC):
         range."""
 
     @abstractmethod
+    def unknown_in(self, text: str) -> list[str]:
+        """The characters or words of a text that have no token, in their order: they become the unknown id or, of byte
+        pairs, are spelled byte by byte."""
+        raise NotImplementedError
+
+    @abstractmethod
     def fewest(self, text: str) -> int:
         """A number of tokens that `text` has at least, found much sooner than the tokens."""
 

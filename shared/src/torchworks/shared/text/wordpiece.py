@@ -101,6 +101,9 @@ class WordPiece(Tokenizer):
         ids = [each for word in split(clean(text, self.lower)) for each in self._word(word)]
         return [self._ids[FIRST], *ids, self._ids[LAST]] if self.add_special_tokens else ids
 
+    def unknown_in(self, text: str) -> list[str]:
+        return [word for word in split(clean(text, self.lower)) if self._word(word) == (self.unknown,)]
+
     def decode(self, ids: Iterable[int]) -> str:
         """Words with a space between each two; unknown ones become "\ufffd"."""
         words: list[str] = []

@@ -25,7 +25,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 
 MOST_MISTAKES = 24
 _PLOTS = {
@@ -53,6 +53,7 @@ def predict(run: FinishedRun, arguments: Predict) -> int:
         predictions,
         columns=["label", *names],
         table=arguments.csv,
+        overwrite=arguments.overwrite,
     )
     return 0
 
@@ -74,7 +75,8 @@ def line(names: tuple[str, ...], row: Tensor, top: int) -> str:
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Write scores, plots and report, and print a table."""
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    written = ["evaluation.json", "confusion.png", "calibration.png", "mistakes.png", "report.html"]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     names = classes_known(run)
     parts = test_parts(run, arguments.data, names)
     label = torch.cat([labels_of(part) for part in parts])
@@ -129,9 +131,10 @@ def _draw_mistakes(path: Path, parts: list[Dataset], probability: Tensor, label:
 def explain(run: FinishedRun, arguments: Explain) -> int:
     """Draw Grad-CAM overlays of the given images, or of the run's most confident errors and correct predictions."""
     folder = arguments.out or arguments.run / "explanations"
+    overwrite = arguments.overwrite or arguments.out is None
     if arguments.images:
-        return explain_files(run, arguments.images, folder, draw_classes)
-    make_folder(folder)
+        return explain_files(run, arguments.images, folder, draw_classes, overwrite=overwrite)
+    prepare(folder, ["mistakes.png", "right.png"], overwrite=overwrite)
     for name, (images, titles) in of_test_images(run, arguments.n).items():
         if len(images):
             draw_classes(folder / f"{name}.png", run, images, titles)

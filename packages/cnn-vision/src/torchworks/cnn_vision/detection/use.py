@@ -25,7 +25,7 @@ from torchworks.shared.data import Dataset
 from torchworks.shared.data.boxes.draw import color_of, draw_boxes, draw_mask, enlarged
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 
 SIDE = 320
 """Pixels to which the longer side of a small image is enlarged, about, for drawing."""
@@ -55,6 +55,8 @@ def predict(run: FinishedRun, arguments: Predict) -> int:
         predictions,
         columns=["label", "score", "x1", "y1", "x2", "y2"],
         table=arguments.csv,
+        overwrite=arguments.overwrite,
+        replaced=arguments.out is None,
         drawings=arguments.out or run.folder / "predictions",
         chunk=1,
     )
@@ -101,7 +103,8 @@ def _listed(found: Found) -> Iterator[tuple[int, float, list[float]]]:
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Score the run, write the report and print COCO's metrics."""
     folder = arguments.out or run.folder / "evaluation"
-    make_folder(folder)
+    written = ["evaluation.json", "worst.png", "report.html"]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     names = _labels(run)
     fields = fields_of(masks="instance" in {spec.name for spec in run.predictor.signature.outputs})
     parts = scored_parts(run, arguments.data, fields, {"boxes": names})

@@ -36,7 +36,7 @@ from torchworks.shared.data import Dataset
 from torchworks.shared.data.boxes.draw import draw_boxes, draw_depth, draw_mask, enlarged
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 
 NEAREST = 3.0
 """Metres that are drawn brightest."""
@@ -67,6 +67,8 @@ def predict(run: FinishedRun, arguments: Predict) -> int:
         predictions,
         columns=["label", "score", "x1", "y1", "x2", "y2", "metres"],
         table=arguments.csv,
+        overwrite=arguments.overwrite,
+        replaced=arguments.out is None,
         drawings=arguments.out or run.folder / "predictions",
         chunk=1,
     )
@@ -152,7 +154,8 @@ def things_of(run: FinishedRun) -> tuple[str, ...]:
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Score the run, write evaluation.json, worst.png, stereo.png and report.html, and print the tables."""
     folder = arguments.out or run.folder / "evaluation"
-    make_folder(folder)
+    written = ["evaluation.json", "worst.png", "stereo.png", "report.html"]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     things, classes = things_of(run), classes_of(run)
     parts = scored_parts(run, arguments.data, FIELDS, {"boxes": things, "mask": classes})
     figures, tables, order = _scores(run, parts, things, classes)

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
 from torchworks.shared.cli import Command
-from torchworks.shared.options import Device, Images, Run, by_default
+from torchworks.shared.options import Device, Images, Overwrite, Run, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -29,6 +29,7 @@ class Predict:
     """Folder for the images with boxes, masks or maps drawn into them."""
     csv: Annotated[Path | None, by_default("FILE", "none")] = None
     """Also write a table: the probability of every class or label, the objects, or the share of each class."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 
@@ -46,6 +47,7 @@ class Evaluate:
     """All images of another source, such as folder:PATH, with the same class names."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 
@@ -64,6 +66,7 @@ class Explain:
     """Number of errors and of correct predictions to show."""
     out: Annotated[Path | None, by_default("DIR", "RUN/explanations")] = None
     """Folder to write to."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

@@ -10,7 +10,7 @@ from torchworks.cnn_vision.inference.files import ImageFiles
 from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 
 MOST = 200
 """Images that are drawn at once."""
@@ -19,14 +19,14 @@ Draw = Callable[[Path, FinishedRun, Tensor, list[str]], None]
 """Draws images, uint8 (N, C, S, S), with heat maps under their titles into a file."""
 
 
-def explain_files(run: FinishedRun, paths: tuple[Path, ...], folder: Path, draw: Draw) -> int:
+def explain_files(run: FinishedRun, paths: tuple[Path, ...], folder: Path, draw: Draw, *, overwrite: bool) -> int:
     """Draw the images at `paths` into `explanations.png` in `folder`. Raises `UserError` that names those that could
     not be read, once the others are drawn."""
     files = ImageFiles(paths)
     if len(files.names) > MOST:
         raise UserError(f"{len(files.names)} images are more than the {MOST} that are drawn at once. Name fewer.")
+    prepare(folder, ["explanations.png"], overwrite=overwrite)
     images = files.read(lambda path: resized(path, run))
-    make_folder(folder)
     if images:
         draw(folder / "explanations.png", run, torch.stack(list(images.values())), [path.name for path in images])
         print(folder / "explanations.png")

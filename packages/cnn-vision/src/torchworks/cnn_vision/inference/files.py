@@ -25,7 +25,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
-from torchworks.shared.runs.outputs import file_name, make_folder, progress
+from torchworks.shared.runs.outputs import file_name, make_folder, prepare, prepare_file, progress
 
 T = TypeVar("T")
 
@@ -91,16 +91,21 @@ def predict_files(
     columns: Sequence[str],
     table: Path | None = None,
     drawings: Path | None = None,
+    overwrite: bool = False,
+    replaced: bool = False,
     chunk: int = CHUNK,
 ) -> None:
     """Print a line for each image, write a CSV `table` with the given `columns` after that of the path, and the
     `drawings` into a folder, whose path is printed last.
 
-    `predict` gets what `read` made of up to `chunk` images, and returns a `Prediction` for each. Raises `UserError`
-    that names the images that could not be read, once all others are done.
+    Files that are there are replaced with `overwrite`, drawings also if they are `replaced` anyway, in the run's own
+    folder. `predict` gets what `read` made of up to `chunk` images, and returns a `Prediction` for each. Raises
+    `UserError` that names the images that could not be read, once all others are done.
     """
     files = ImageFiles(paths)
-    places = drawing_files(files.names, drawings) if drawings is not None else {}
+    if table is not None:
+        prepare_file(table, overwrite=overwrite, inputs=list(files.names), option="--csv")
+    places = drawing_files(files.names, drawings, overwrite or replaced) if drawings is not None else {}
     said: dict[Path, Prediction] = {}
     for images in files.chunks(read, chunk):
         for path, prediction in zip(images, predict(list(images.values())), strict=True):
@@ -116,9 +121,9 @@ def predict_files(
     files.refuse_bad()
 
 
-def drawing_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
+def drawing_files(files: dict[Path, Path], folder: Path, overwrite: bool) -> dict[Path, Path]:
     """A PNG file in `folder`, which is made, for each image. Raises `UserError` if it would replace an image that is to
-    be read."""
+    be read, or, without `overwrite`, any file."""
     make_folder(folder)
     places: dict[Path, Path] = {}
     taken: set[Path] = set()
@@ -131,6 +136,7 @@ def drawing_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     read = {path.resolve() for path in files}
     if clash := [place for place in places.values() if place.resolve() in read]:
         raise UserError(f"{clash[0]} is one of the images to read, and would be replaced. Choose another --out.")
+    prepare(folder, [place.name for place in places.values()], overwrite=overwrite)
     return places
 
 

@@ -27,7 +27,7 @@ from torchworks.cnn_vision.multilabel.predictor import MultilabelPredictor
 from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import file_name, make_folder
+from torchworks.shared.runs.outputs import file_name, prepare
 
 MOST_MISTAKES = 18
 """Misses and false alarms in the report, each."""
@@ -65,6 +65,7 @@ def predict(run: FinishedRun, arguments: Predict) -> int:
         predictions,
         columns=[*(f"{name}_found" for name in names), *names],
         table=arguments.csv,
+        overwrite=arguments.overwrite,
     )
     return 0
 
@@ -85,7 +86,8 @@ def line(names: tuple[str, ...], row: Tensor, positive: list[bool], top: int) ->
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Write scores, plots and report, and print tables."""
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    written = ["evaluation.json", "roc.png", "calibration.png", "misses.png", "false_alarms.png", "report.html"]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     predictor = predictor_of(run)
     names, thresholds = predictor.signature.outputs[0].labels, predictor.thresholds
     parts, places = test_parts(run, arguments.data, names)
@@ -200,11 +202,13 @@ def explain(run: FinishedRun, arguments: Explain) -> int:
     """Draw Grad-CAM overlays of the given images, or for each label of the test images in which it was found, missed
     and falsely found, the most confident first."""
     folder = arguments.out or arguments.run / "explanations"
+    overwrite = arguments.overwrite or arguments.out is None
     if arguments.images:
-        return explain_files(run, arguments.images, folder, draw_labels)
-    make_folder(folder)
+        return explain_files(run, arguments.images, folder, draw_labels, overwrite=overwrite)
     predictor = predictor_of(run)
     names = predictor.signature.outputs[0].labels
+    written = [f"{file_name(name)}-{group}.png" for name in names for group in ("found", "missed", "false-alarms")]
+    prepare(folder, written, overwrite=overwrite)
     (test,), places = test_parts(run, None, names)
     target, probability = targets(labels_of(test), places) == 1, dataset_probabilities(run, test)
     positive = predictor.positive(probability)

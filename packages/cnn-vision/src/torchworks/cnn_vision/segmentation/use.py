@@ -30,7 +30,7 @@ from torchworks.shared.data.boxes.draw import Color, color_of, draw_mask
 from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 
 WORST = 8
 """Images in `worst.png`."""
@@ -56,6 +56,8 @@ def predict(run: FinishedRun, arguments: Predict) -> int:
         predictions,
         columns=classes,
         table=arguments.csv,
+        overwrite=arguments.overwrite,
+        replaced=arguments.out is None,
         drawings=arguments.out or run.folder / "predictions",
         chunk=1,
     )
@@ -98,7 +100,8 @@ def _rounded(row: Sequence[float]) -> list[str]:
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Score the run, write evaluation.json, worst.png and report.html, and print a table."""
     folder = arguments.out or run.folder / "evaluation"
-    make_folder(folder)
+    written = ["evaluation.json", "worst.png", "report.html"]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     classes = classes_of(run)
     parts = scored_parts(run, arguments.data, ("image", "mask"), {"mask": classes})
     scores, images = SegmentationScores(len(classes)), []

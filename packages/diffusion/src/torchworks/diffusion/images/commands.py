@@ -80,6 +80,7 @@ class Evaluate:
     """Also score every sampler with 1, 2, 4, 8 and 16 steps, which takes some minutes."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

@@ -19,7 +19,7 @@ from torchworks.shared.denoising import SAMPLERS
 from torchworks.shared.fidelity import Fidelity, Judge, bounds, features_of, judge_for, nearest_copies
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.runs.directory import picture_grid, write_json
-from torchworks.shared.runs.outputs import make_folder, picture, prepare_image_file, progress
+from torchworks.shared.runs.outputs import picture, prepare, prepare_image_file, progress
 
 FEWEST, MOST_DRAWN = 2, 100_000
 SHOWN, NEAREST = 10, 3  # images in copies.png, neighbors of each
@@ -65,7 +65,8 @@ def evaluate(arguments: Evaluate) -> int:
     """Score the run, write evaluation.json, copies.png and loss.png, print a table."""
     drawer = with_drawing(open_drawer(arguments.run, arguments.device), arguments.drawing)
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    written = ["evaluation.json", "copies.png", "loss.png", *["sweep.csv"] * arguments.sweep]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     scorer = Scorer.of(drawer)
     n = len(scorer.source.test) if arguments.n is None else arguments.n
     _check_count(n)

@@ -17,7 +17,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, open_source
 from torchworks.shared.denoising import SAMPLERS
 from torchworks.shared.runs.directory import write_json
-from torchworks.shared.runs.outputs import make_folder, progress
+from torchworks.shared.runs.outputs import prepare, progress
 
 SHOWN, COLUMNS = 32, 8
 """Images in samples.png."""
@@ -42,7 +42,8 @@ def evaluate(arguments: Evaluate) -> int:
         arguments.out or arguments.run / "evaluation",
         config.seed if arguments.seed is None else arguments.seed,
     )
-    make_folder(folder)
+    written = ["evaluation.json", "samples.png", *["sweep.csv"] * arguments.sweep]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     captions = {"held out": _captions(source.test, count), "seen": _captions(source.train, count)}
     drawn = {part: drawer.draw(seed, range(count), texts) for part, texts in captions.items()}
     scores = {part: _means(judge(images, captions[part])) for part, images in drawn.items()}

@@ -16,14 +16,15 @@ Files = Annotated[tuple[Path, ...], Positional, arg(metavar="FILES", help_behavi
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer questions about a text, or say that it does not.
+    """Answer questions about a text, or say that the answer is not in it.
 
     A run of `answer` cuts the answer out of the text and prints its probability; one of `answer-generated` writes it.
+    Questions that cannot be answered are named at the end, once all others are; the exit code is 2 then.
     """
 
     run: Run
     text: TextFile
-    """The text, in UTF-8."""
+    """A file with the text; - is the standard input."""
     questions: Questions
     """Questions, each in quotation marks."""
     device: Device = "auto"
@@ -31,11 +32,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Summarise:
-    """Write a summary of each text, with a run of `summarise`."""
+    """Write a summary of each text, with a run of `summarise`.
+
+    Files that cannot be summarized are named at the end, once all others are; the exit code is 2 then.
+    """
 
     run: Run
     files: Files
-    """Texts in UTF-8, one in each file."""
+    """Files with a text each; - is the standard input."""
     device: Device = "auto"
 
 
@@ -43,7 +47,9 @@ class Summarise:
 class Chat:
     """Talk to a run of `chat`. It replies with what it knows of conversations, or writes a reply where nothing fits.
 
-    Without a terminal, each line of the standard input is a message. An empty line, or Ctrl-D, ends the conversation.
+    Without a terminal, each line of the standard input is a message, and each line printed the reply to it, empty for
+    an empty line. Lines that are not UTF-8 are named at the end; the exit code is 2 then. In a terminal, an empty line,
+    or Ctrl-D, ends the conversation.
     """
 
     run: Run

@@ -1,4 +1,4 @@
-"""Finished runs of answering, opened for use, and texts that users give them."""
+"""Finished runs of answering, opened for use, and what they can read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from torchworks.seq_models.answering.span_predictor import TOKENIZER, SpanPredictor
 from torchworks.seq_models.data.questions import NOT_IN_TEXT
 from torchworks.shared.config import Config, UserError
-from torchworks.shared.data.files import read_text
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.generator import Generator
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import Predictor, read_files
@@ -33,6 +33,16 @@ class AnsweringRun:
     def written(self) -> str:
         return self.made.get("written", "")
 
+    @property
+    def whole_words(self) -> bool:
+        """Whether answers that are cut out begin and end where words of their texts do."""
+        return self.made.get("whole_words", True)
+
+    @property
+    def whole_numbers(self) -> bool:
+        """Whether numbers that are written are the prompt's."""
+        return self.made.get("whole_numbers", self.written != "reply")
+
 
 def open_answering_run(folder: Path, device: str, wanted: tuple[str, ...], recipes: str) -> AnsweringRun:
     """Raises `UserError` for a run that does not write one of `wanted`, which `recipes` do, and for weights that are
@@ -52,36 +62,15 @@ def open_answering_run(folder: Path, device: str, wanted: tuple[str, ...], recip
     return AnsweringRun(folder, run.config, run.predictor, tokenizer, made, run.device)
 
 
-def text_of(file: Path) -> str:
-    """The text of a file. Raises `UserError` for one that is not there, is no text or is empty."""
-    if file.is_dir():
-        raise UserError(f"{file} is a folder. Give a file with a text.")
-    try:
-        text = read_text(file)
-    except FileNotFoundError:
-        raise UserError(f"There is no file {file}. Give a file with a text.") from None
-    except PermissionError:
-        raise UserError(f"No permission to read {file}.") from None
-    if "\0" in text:
-        raise UserError(f"{file} is a binary file, not a text.")
+def objection(run: AnsweringRun, text: str, most: int) -> str:
+    """Why the model cannot read a text as at most `most` tokens; nothing if it can."""
     if not text.strip():
-        raise UserError(f"{file} is empty: there is no text in it.")
-    return text.strip()
-
-
-def checked_tokens(run: AnsweringRun, text: str, most: int, name: str) -> list[int]:
-    """The ids of a text's tokens. Raises `UserError` for one that is empty or too long."""
-    if not text.strip():
-        raise UserError(f"{name} is empty.")
-    if any("\ud800" <= sign <= "\udfff" for sign in text):  # how Python keeps the bytes of an argument
-        raise UserError(f"{name} is not UTF-8.")
+        return "is empty"
     fewest = run.tokenizer.fewest(text)
     if fewest > most:
-        raise UserError(f"{name} has at least {fewest:,} tokens, but the model reads {most} at most. Shorten it.")
-    ids = run.tokenizer.encode(text)
-    if len(ids) > most:
-        raise UserError(f"{name} has {len(ids):,} tokens, but the model reads {most} at most. Shorten it.")
-    return ids
+        return f"has at least {number_of(fewest, 'token')}, but the model reads {most} at most; shorten it"
+    count = len(run.tokenizer.encode(text))
+    return f"has {number_of(count, 'token')}, but the model reads {most} at most; shorten it" if count > most else ""
 
 
 def said(answer: str) -> str:

@@ -15,6 +15,7 @@ from torchworks.seq_models.answering.span_data import BEGIN, SEPARATOR, span_dat
 from torchworks.seq_models.answering.span_net import SpanNet, span_scores
 from torchworks.seq_models.answering.span_predictor import TOKENIZER, build_span_predictor, new_net
 from torchworks.seq_models.answering.span_task import SpanPrediction
+from torchworks.seq_models.answering.whole_words import all_whole, grown
 from torchworks.seq_models.data.questions import Row, rows_of
 from torchworks.shared.config import UserError
 from torchworks.shared.data import BucketOrder, Loader, LoaderFactory, TensorDataset, held_out, open_source
@@ -34,6 +35,7 @@ def build(config: SpanConfig, device: Device) -> Experiment:
     tokenizer = train_tokenizer(train, config.vocabulary)
     most = {"T": config.longest, "Q": config.longest_question, "A": config.longest_answer}
     options = {**dataclasses.asdict(config.net), "architecture": config.architecture, "matching": config.matching}
+    whole = all_whole(train)
     special = (tokenizer.special(BEGIN) or 0, tokenizer.special(SEPARATOR) or 0)
     net = new_net(options, len(tokenizer), most, *special)
     task = SpanPrediction(
@@ -49,7 +51,7 @@ def build(config: SpanConfig, device: Device) -> Experiment:
     threshold = functools.cache(lambda: best_threshold(net, selection, config.longest_answer))
     model = TrainedModel(
         builder="seq-models-answers",
-        config={"most": most, "net": options},
+        config={"most": most, "net": options, "whole_words": whole},
         net=net,
         complete=lambda: {"threshold": threshold()},
         test=tested,
@@ -136,16 +138,36 @@ def _scores(
     predictor = build_span_predictor({**model.config, "threshold": threshold}, model.files)
     predictor.net = net
     batches = (dataset.subset(range(i, min(i + 64, len(dataset)))).tensors for i in range(0, len(dataset), 64))
-    found = (answers(predictor, batch["text"], batch["question"], tokenizer) for batch in batches)
+    whole = model.config["whole_words"]
+    found = (answers(predictor, batch["text"], batch["question"], tokenizer, whole=whole) for batch in batches)
     return answer_scores([text for batch in found for text, _ in batch], [row.answer for row in rows])
 
 
 @torch.no_grad()
 def answers(
-    predictor: torch.nn.Module, text: Tensor, question: Tensor, tokenizer: ByteLevelBPE
+    predictor: torch.nn.Module, text: Tensor, question: Tensor, tokenizer: ByteLevelBPE, *, whole: bool
 ) -> list[tuple[str, float]]:
-    """Of texts (N, T) and questions (N, Q) the answers, '' if there is none, and their probabilities."""
+    """Of texts (N, T) and questions (N, Q) the answers, '' if there is none, and their probabilities; with `whole`,
+    answers begin and end where words of their texts do."""
     was_training, device = predictor.training, next(predictor.parameters()).device
-    ids, probability, *_ = predictor.eval()(text.to(device), question.to(device))
+    _, probability, first, last = predictor.eval()(text.to(device), question.to(device))
     predictor.train(was_training)
-    return [(tokenizer.decode(row).strip(), p) for row, p in zip(ids.tolist(), probability.tolist(), strict=True)]
+    places = zip(first.tolist(), last.tolist(), strict=True)
+    found = [_cut_out(tokenizer, row, *place, whole=whole) for row, place in zip(text.tolist(), places, strict=True)]
+    return [*zip(found, probability.tolist(), strict=True)]
+
+
+def _cut_out(tokenizer: ByteLevelBPE, ids: Sequence[int], first: int, last: int, *, whole: bool) -> str:
+    """What tokens `first` to `last` of a text, counted from 1, say; '' if they are 0."""
+    if not first:
+        return ""
+    parts = [tokenizer.parts[each] for each in ids]
+    text, before, until = (
+        b"".join(some).decode("utf-8", "replace") for some in (parts, parts[: first - 1], parts[:last])
+    )
+    answer = text[len(before) : len(until)]
+    if not whole:
+        return answer.strip()
+    begin = len(before) + len(answer) - len(answer.lstrip())
+    begin, end = grown(text, begin, len(until))
+    return text[begin:end].strip()

@@ -12,17 +12,19 @@ from torchworks.seq_models.answering.baselines import answer_baselines, summary_
 from torchworks.seq_models.answering.commands import Answer, Summarise
 from torchworks.seq_models.answering.config import SpanConfig, WritingConfig
 from torchworks.seq_models.answering.metrics import answer_scores, summary_scores
-from torchworks.seq_models.answering.run import AnsweringRun, checked_tokens, open_answering_run, said, text_of
+from torchworks.seq_models.answering.run import AnsweringRun, objection, open_answering_run, said
 from torchworks.seq_models.answering.span_build import answers, checked
 from torchworks.seq_models.answering.span_data import span_dataset
 from torchworks.seq_models.answering.writing_build import greedy_texts
 from torchworks.seq_models.answering.writing_data import FORMS, MOST_WRITTEN, target
 from torchworks.seq_models.data.questions import NOT_IN_TEXT, Row, rows_of
+from torchworks.seq_models.data.whole import open_whole
 from torchworks.seq_models.inference.commands import Evaluate
+from torchworks.seq_models.inference.inputs import of_arguments, refuse_wrong, say_unknown, whole_file
 from torchworks.shared.config import UserError
-from torchworks.shared.data import open_source
+from torchworks.shared.data import Dataset, open_source
 from torchworks.shared.runs.directory import write_json
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 from torchworks.shared.text import ByteLevelBPE
 
 BATCH = 64
@@ -32,43 +34,59 @@ ROOM = 16
 
 
 def answer(arguments: Answer) -> int:
-    """Print a line for each question."""
+    """Print a line for each question. Raises `UserError` that names those that could not be answered, once all others
+    are done."""
     run = open_answering_run(arguments.run, arguments.device, ("", "answer"), "answer or answer-generated")
-    text = text_of(arguments.text)
     if not arguments.questions:
         raise UserError("No question was given. Write questions, each in quotation marks, after the run.")
-    rows = [Row(text, question.strip()) for question in arguments.questions]
-    found = _written_answers(run, rows) if run.written else _cut_answers(run, rows)
-    for row, (answer, probability) in zip(rows, found, strict=True):
+    text, most = whole_file(arguments.text), _most(run)
+    if wrong := text.wrong or objection(run, text.text or "", most["text"]):
+        raise UserError(f"{text.name} {wrong.replace('is empty', 'is empty: there is no text in it')}.")
+    rows, bad = [], []
+    for each in of_arguments(arguments.questions, "question"):
+        row = Row(text.text or "", (each.text or "").strip())
+        if wrong := each.wrong or _question_objection(run, row, most):
+            bad.append(f"{each.name} {wrong}")
+        else:
+            rows.append(row)
+    say_unknown(run.tokenizer, [text.text, *(row.question for row in rows)])
+    for row, (answer, probability) in zip(rows, _answers(run, rows), strict=True):
         share = "" if probability is None else f"  {probability:.1%}"
-        print(f"{said(answer)}{share}  ({row.question})" if len(rows) > 1 else f"{said(answer)}{share}")
+        alone = len(arguments.questions) == 1
+        print(f"{said(answer)}{share}" if alone else f"{said(answer)}{share}  ({row.question})")
+    refuse_wrong(bad, len(arguments.questions), "Questions that cannot be answered")
     return 0
 
 
-def _cut_answers(run: AnsweringRun, rows: Sequence[Row]) -> list[tuple[str, float | None]]:
-    most = run.predictor.signature.most
+def _most(run: AnsweringRun) -> dict[str, int]:
+    """Most tokens of a text, a question, and of a whole prompt."""
+    if not run.written:
+        most = run.predictor.signature.most
+        return {"text": most["T"], "question": most["Q"]}
+    return dict.fromkeys(("text", "question", "prompt"), cast(WritingConfig, run.config).context - ROOM)
+
+
+def _question_objection(run: AnsweringRun, row: Row, most: dict[str, int]) -> str:
+    wrong = objection(run, row.question, most["question"])
+    if wrong or not run.written:
+        return wrong
+    wrong = objection(run, FORMS[run.written].prompt(row), most["prompt"])
+    return f"with its text {wrong}" if wrong else ""
+
+
+def _answers(run: AnsweringRun, rows: Sequence[Row]) -> list[tuple[str, float | None]]:
+    if run.written:
+        return [("" if text == NOT_IN_TEXT else text, None) for text in _written(run, rows)]
     found: list[tuple[str, float | None]] = []
     for row in rows:
-        ids = (
-            checked_tokens(run, row.text, most["T"], "The text"),
-            checked_tokens(run, row.question, most["Q"], f"The question '{row.question[:40]}'"),
-        )
-        text, question = (torch.tensor([each]) for each in ids)
-        found += answers(run.predictor, text, question, cast(ByteLevelBPE, run.tokenizer))
+        text, question = (torch.tensor([run.tokenizer.encode(each)]) for each in (row.text, row.question))
+        found += answers(run.predictor, text, question, cast(ByteLevelBPE, run.tokenizer), whole=run.whole_words)
     return found
 
 
-def _written_answers(run: AnsweringRun, rows: Sequence[Row]) -> list[tuple[str, float | None]]:
-    return [("" if text == NOT_IN_TEXT else text, None) for text in _written(run, rows, "The text with its question")]
-
-
-def _written(run: AnsweringRun, rows: Sequence[Row], name: str) -> list[str]:
+def _written(run: AnsweringRun, rows: Sequence[Row]) -> list[str]:
     config = cast(WritingConfig, run.config)
-    for row in rows:
-        for field in FORMS[run.written].needed:
-            checked_tokens(run, getattr(row, field), config.context - ROOM, f"The {field}")
-        checked_tokens(run, FORMS[run.written].prompt(row), config.context - ROOM, name)
-    return greedy_texts(run.predictor.net, rows, run.tokenizer, config)
+    return greedy_texts(run.predictor.net, rows, run.tokenizer, config, whole_numbers=run.whole_numbers)
 
 
 def summarise(arguments: Summarise) -> int:
@@ -76,16 +94,19 @@ def summarise(arguments: Summarise) -> int:
     run = open_answering_run(arguments.run, arguments.device, ("summary",), "summarise")
     if not arguments.files:
         raise UserError("No text was given. Name files with a text each, after the run.")
-    wrong = []
-    for file in arguments.files:
-        try:
-            (text,) = _written(run, [Row(text_of(file))], str(file))
-        except UserError as error:
-            wrong.append(str(error))
+    form, most = FORMS[run.written], _most(run)["prompt"]
+    bad = []
+    for given in map(whole_file, arguments.files):
+        row = Row(given.text or "")
+        if wrong := given.wrong or (
+            objection(run, form.prompt(row), most) if row.text else "is empty: no text is in it"
+        ):
+            bad.append(f"{given.name} {wrong}")
             continue
-        print(f"{file}: {text}" if len(arguments.files) > 1 else text)
-    if wrong:
-        raise UserError(" ".join(wrong))
+        say_unknown(run.tokenizer, [row.text])
+        (text,) = _written(run, [row])
+        print(f"{given.name}: {text}" if len(arguments.files) > 1 else text)
+    refuse_wrong(bad, len(arguments.files), "Files that cannot be summarized")
     return 0
 
 
@@ -97,7 +118,7 @@ def evaluate(arguments: Evaluate) -> int:
     every = ("", "answer", "summary", "reply")
     run = open_answering_run(arguments.run, arguments.device, every, "answer, answer-generated, summarise or chat")
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    prepare(folder, ["evaluation.json", "errors.csv"], overwrite=arguments.overwrite)
     rows, given, references = _answered(run, _rows(run, arguments.data))
     scores: dict[str, float] = {"n": len(rows)}
     if run.written in ("", "answer"):
@@ -116,10 +137,15 @@ def evaluate(arguments: Evaluate) -> int:
 
 def _rows(run: AnsweringRun, data: str | None) -> list[Row]:
     """The run's test part, or all of another source."""
-    source = open_source(data or run.config.data, run.config.loader, run.config.seed)
     form = FORMS.get(run.written)
-    source.need(*(form.needed if form else ("text", "question")), run.written or "answer")
-    parts = [source.test] if data is None else [source.train, source.test]
+    fields = (*(form.needed if form else ("text", "question")), run.written or "answer")
+    parts: list[Dataset]
+    if data is None:
+        source = open_source(run.config.data, run.config.loader, run.config.seed)
+        source.need(*fields)
+        parts = [source.test]
+    else:
+        parts, _ = open_whole(data, run.config.loader, run.config.seed, *fields)
     rows = [row for part in parts for row in rows_of(part)]
     return rows if form or data else checked(rows, cast(SpanConfig, run.config))
 
@@ -135,7 +161,7 @@ def _answered(run: AnsweringRun, rows: list[Row]) -> tuple[list[Row], list[str],
     if not readable:
         raise UserError(f"All texts are longer than the {most} tokens that leave room for what is to be written.")
     _say_what_is_left_out(rows, readable)
-    given = greedy_texts(run.predictor.net, readable, run.tokenizer, config)
+    given = _written(run, readable)
     if run.written == "answer":
         return readable, ["" if text == NOT_IN_TEXT else text for text in given], [row.answer for row in readable]
     return readable, given, [target(row, config.written) for row in readable]
@@ -151,13 +177,14 @@ def _cut_out(run: AnsweringRun, rows: list[Row]) -> tuple[list[Row], list[str]]:
     found: list[str] = []
     for start in range(0, len(dataset), BATCH):
         part = dataset.subset(range(start, min(start + BATCH, len(dataset)))).tensors
-        found += [text for text, _ in answers(run.predictor, part["text"], part["question"], tokenizer)]
+        pairs = answers(run.predictor, part["text"], part["question"], tokenizer, whole=run.whole_words)
+        found += [text for text, _ in pairs]
     return readable, found
 
 
 def _say_what_is_left_out(rows: Sequence[Row], readable: Sequence[Row]) -> None:
     if left := len(rows) - len(readable):
-        print(f"{left} of {len(rows)} texts are longer than the model reads: left out.")
+        print(f"Left out because they are longer than the model reads: {left} of {len(rows)} texts.")
 
 
 def _of_training(folder: Path) -> dict[str, float]:

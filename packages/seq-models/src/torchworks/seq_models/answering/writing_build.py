@@ -12,9 +12,11 @@ from torchworks.seq_models.answering.baselines import answer_baselines, summary_
 from torchworks.seq_models.answering.config import WritingConfig
 from torchworks.seq_models.answering.metrics import answer_scores, summary_scores
 from torchworks.seq_models.answering.span_build import bucketed
+from torchworks.seq_models.answering.whole_words import CopiedNumbers, all_copied
 from torchworks.seq_models.answering.writing_data import (
     END,
     FORMS,
+    Written,
     target,
     train_tokenizer,
     writing_dataset,
@@ -73,8 +75,10 @@ def writing_experiment(
 ) -> Experiment:
     """The experiment; the saved model has further `files` and `options`."""
     tokenizer = parts.tokenizer
+    copied = copies_numbers(parts.train, config.written)
     made = {
         "written": config.written,
+        "whole_numbers": copied,
         "architecture": config.architecture,
         "context": config.context,
         "net": dataclasses.asdict(config.net),
@@ -84,7 +88,7 @@ def writing_experiment(
         writing_dataset(rows, tokenizer, config.written, config.context)
         for rows in (parts.train, parts.valid or parts.train, parts.test)
     )
-    task = _task(config, net, lambda net: _sample(net, shown[0], config, tokenizer))
+    task = _task(config, net, lambda net: _sample(net, shown[0], config, tokenizer, copied))
     if not parts.valid:
         task.watch = None  # nothing to select by, so the last state is kept
     elif config.written == "reply":
@@ -107,7 +111,7 @@ def writing_experiment(
         sources=(parts.source,),
         models=(model,),
         baselines=lambda: {
-            **written_scores(net, test_rows[: config.most_written], tokenizer, config),
+            **written_scores(net, test_rows[: config.most_written], tokenizer, config, copied),
             **baselines(test_rows[: config.most_written]),
         },
     )
@@ -124,12 +128,23 @@ def _compared(written: str) -> Callable[[Sequence[Row]], dict[str, float]]:
     return answer_baselines if written == "answer" else summary_baselines
 
 
-def greedy_texts(net: nn.Module, rows: Sequence[Row], tokenizer: Tokenizer, config: WritingConfig) -> list[str]:
-    """What the net writes for each row."""
+def copies_numbers(rows: Sequence[Row], written: Written) -> bool:
+    """Whether all numbers of what is to be written are the prompt's; replies may have any."""
+    prompt = FORMS[written].prompt
+    return written != "reply" and all_copied((prompt(row), target(row, written)) for row in rows)
+
+
+def greedy_texts(
+    net: nn.Module, rows: Sequence[Row], tokenizer: Tokenizer, config: WritingConfig, *, whole_numbers: bool
+) -> list[str]:
+    """What the net writes for each row; with `whole_numbers`, no number that is none of its prompt's."""
     was_training = net.training
     prompts = [FORMS[config.written].prompt(row) for row in rows]
+    end, restrict = tokenizer.special(END), CopiedNumbers(tokenizer, prompts) if whole_numbers else None
     texts = written_texts(
-        lambda prompts, steps: write(net.eval(), prompts, steps, GREEDY, 0, tokenizer.special(END)),
+        lambda ids, steps, numbers: write(
+            net.eval(), ids, steps, GREEDY, 0, end, restrict=restrict, numbers=numbers
+        ),
         prompts, tokenizer, config.context,
     )  # fmt: skip
     net.train(was_training)
@@ -137,17 +152,17 @@ def greedy_texts(net: nn.Module, rows: Sequence[Row], tokenizer: Tokenizer, conf
 
 
 def written_scores(
-    net: nn.Module, rows: Sequence[Row], tokenizer: Tokenizer, config: WritingConfig
+    net: nn.Module, rows: Sequence[Row], tokenizer: Tokenizer, config: WritingConfig, whole_numbers: bool
 ) -> dict[str, float]:
     """The scores of what the net writes."""
-    texts = greedy_texts(net, rows, tokenizer, config)
+    texts = greedy_texts(net, rows, tokenizer, config, whole_numbers=whole_numbers)
     if config.written == "answer":
         return answer_scores(["" if text == NOT_IN_TEXT else text for text in texts], [row.answer for row in rows])
     return summary_scores(texts, [target(row, config.written) for row in rows])
 
 
-def _sample(net: nn.Module, row: Row, config: WritingConfig, tokenizer: Tokenizer) -> str:
-    (text,) = greedy_texts(net, [row], tokenizer, config)
+def _sample(net: nn.Module, row: Row, config: WritingConfig, tokenizer: Tokenizer, whole_numbers: bool) -> str:
+    (text,) = greedy_texts(net, [row], tokenizer, config, whole_numbers=whole_numbers)
     return f"{FORMS[config.written].prompt(row)} {text}"
 
 

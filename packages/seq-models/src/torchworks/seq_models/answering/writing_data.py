@@ -82,21 +82,22 @@ def writing_dataset(
     return TensorDataset(tensors, Schema(fields)), kept
 
 
-Write = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
-"""Writes up to a number of tokens after prompts."""
+Write = Callable[[Sequence[Sequence[int]], int, Sequence[int]], list[list[int]]]
+"""Writes up to a number of tokens after prompts, which have numbers."""
 BATCH = 64
 MOST_WRITTEN = 64
 """Most tokens that are written after a prompt."""
 
 
 def written_texts(write: Write, prompts: Sequence[str], tokenizer: Tokenizer, context: int) -> list[str]:
-    """What is written after each prompt, up to `<end>`. Prompts of similar length are read together."""
+    """What is written after each prompt, up to `<end>`. Prompts of similar length are read together; their numbers are
+    their places."""
     rows = [tokenizer.encode(prompt) for prompt in prompts]
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     texts = [""] * len(rows)
     for start in range(0, len(order), BATCH):
         places = order[start : start + BATCH]
         steps = min(MOST_WRITTEN, context - len(rows[places[-1]]))
-        for place, ids in zip(places, write([rows[i] for i in places], steps), strict=True):
+        for place, ids in zip(places, write([rows[i] for i in places], steps, places), strict=True):
             texts[place] = tokenizer.decode(ids).strip()
     return texts

@@ -17,14 +17,16 @@ Texts = Annotated[tuple[str, ...], Positional, arg(metavar="TEXTS", help_behavio
 class Classify:
     """Print the most probable classes of each text.
 
-    Texts that cannot be classified are named at the end, once all others are done.
+    Texts that cannot be classified are named at the end by file and line, once all others are done; the exit code is 2
+    then.
     """
 
     run: Run
     texts: Texts = ()
     """Texts, each in quotation marks."""
     file: Annotated[Path | None, by_default("FILE", "none")] = None
-    """Classify a file too: the column text of a .csv, .tsv or .jsonl file, or each line of any other."""
+    """Classify a file too, or the standard input (-): the column text of a .csv, .tsv or .jsonl file, or each line of
+    any other."""
     top: Annotated[int, arg(metavar="N")] = 2
     """Number of classes to print for each text, the most probable first."""
     out: Annotated[Path | None, by_default("FILE", "none")] = None
@@ -49,6 +51,7 @@ class Explain:
     """Number of errors and of correct predictions to show."""
     out: Annotated[Path | None, by_default("FILE", "RUN/words.png")] = None
     """Image to draw the words into."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from torchworks.seq_models.inference.inputs import Given
 from torchworks.shared.data import pad_to_longest
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.opening import FinishedRun
+from torchworks.shared.runs.outputs import progress
 from torchworks.shared.text import Tokenizer, from_json
 from torchworks.shared.text.wordpiece import FIRST, LAST
 
@@ -37,7 +39,7 @@ class Reader:
         wrong, ids = given.wrong, []
         if given.text is not None:
             if (fewest := self.tokenizer.fewest(given.text)) > self.most:
-                wrong = f"has at least {fewest:,} tokens, but the model reads {self.most} at most"
+                wrong = f"has at least {number_of(fewest, 'token')}, but the model reads {self.most} at most"
             else:
                 ids = self.tokenizer.encode(given.text)
                 wrong = self._objection(given.text, ids)
@@ -56,18 +58,19 @@ class Reader:
         if not self._of_text(ids):
             return "has no token"
         if len(ids) > self.most:
-            return f"has {len(ids):,} tokens, but the model reads {self.most} at most"
+            return f"has {number_of(len(ids), 'token')}, but the model reads {self.most} at most"
         if all(each == self.tokenizer.unknown for each in self._of_text(ids)):
             return f"has nothing that the model knows from its training ('{text.strip()[:40]}')"
         return ""
 
 
-def probabilities(run: FinishedRun, rows: Sequence[Sequence[int]]) -> Tensor:
+def probabilities(run: FinishedRun, rows: Sequence[Sequence[int]], *, shown: bool = False) -> Tensor:
     """The probability of each class for rows of tokens, (N, K), in their order. Rows of similar length are computed
-    together."""
+    together. With `shown`, a bar on a terminal says how far it is."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found = torch.empty(len(rows), len(run.predictor.signature.outputs[0].labels))
-    for start in range(0, len(order), BATCH):
+    starts = range(0, len(order), BATCH)
+    for start in progress(starts, "classifying", len(starts)) if shown else starts:
         places = order[start : start + BATCH]
         tokens, _ = pad_to_longest([torch.tensor(rows[i]) for i in places])
         found[places] = run.compute(tokens)

@@ -17,17 +17,23 @@ from torchworks.seq_models.classification.commands import Classify, Explain
 from torchworks.seq_models.classification.inputs import Reader, probabilities
 from torchworks.seq_models.classification.metrics import by_class, confusion, scores
 from torchworks.seq_models.classification.telling import most_telling, tell
+from torchworks.seq_models.data.whole import open_whole
 from torchworks.seq_models.inference.commands import Evaluate
-from torchworks.seq_models.inference.inputs import Given, of_arguments, of_file
+from torchworks.seq_models.inference.inputs import Given, of_arguments, of_file, refuse_wrong, say_unknown
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.data.texts import texts_in
 from torchworks.shared.models.manifest import read_manifest
+from torchworks.shared.options import check_number
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import make_folder, prepare, prepare_image_file, progress
+from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_file, progress
 
 MOST_ERRORS = 200
+MOST_DRAWN = 50
+"""Errors, and correct predictions, in a picture of words."""
+WRITTEN = ["evaluation.json", "confusion.png", "calibration.png", "errors.csv"]
+WRONG = "Texts that cannot be classified"
 MOST_TOLD = 200
 """Test texts over which `explain` looks for the words that tell most."""
 
@@ -54,30 +60,23 @@ def classify(arguments: Classify) -> int:
     are done."""
     if not arguments.texts and arguments.file is None:
         raise UserError("No text was given. Write texts, each in quotation marks, after the run, or use --file FILE.")
-    if arguments.top < 1:
-        raise UserError(f"--top is {arguments.top}; it must be at least 1.")
+    check_number("--top", arguments.top, 1)
     if arguments.out is not None:
-        prepare(arguments.out.parent, [arguments.out.name], overwrite=arguments.overwrite)
+        prepare_file(arguments.out, overwrite=arguments.overwrite, inputs=[arguments.file])
     run = _open(arguments.run, arguments.device)
     reader = Reader.of(run)
-    given = [*of_arguments(arguments.texts), *(of_file(arguments.file) if arguments.file else ())]
+    given = [*of_arguments(arguments.texts), *of_file(arguments.file)]
     rows = [reader.tokens(each) for each in given]
+    say_unknown(reader.tokenizer, [each.text for each, row in zip(given, rows, strict=True) if row is not None])
     good = [i for i, row in enumerate(rows) if row is not None]
-    found = probabilities(run, [row for row in rows if row is not None])
+    found = probabilities(run, [row for row in rows if row is not None], shown=True)
     for i, row in zip(good, found, strict=True):
         print(f"{_line(_names(run), row, arguments.top)}  {_short(given[i].text or '')}")
     if arguments.out is not None:
         _write_table(arguments.out, [given[i] for i in good], found, _names(run))
         print(arguments.out)
-    if reader.wrong:
-        raise UserError(_complaint(reader.wrong, len(given)))
+    refuse_wrong(reader.wrong, len(given), WRONG)
     return 0
-
-
-def _complaint(wrong: Sequence[str], count: int) -> str:
-    rest = f"; and {len(wrong) - 10} more" if len(wrong) > 10 else ""
-    done = "The others are done." if len(wrong) < count else "Nothing else was given."
-    return f"Texts that cannot be classified: {len(wrong)} of {count} ({'; '.join(wrong[:10])}{rest}). {done}"
 
 
 def _line(names: Sequence[str], row: Tensor, top: int) -> str:
@@ -106,12 +105,12 @@ def evaluate(arguments: Evaluate) -> int:
     """Write scores, plots and errors, and print a table."""
     run = _open(arguments.run, arguments.device)
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    prepare(folder, WRITTEN, overwrite=arguments.overwrite)
     names = _names(run)
     texts, label = _labelled(run, arguments.data)
     reader = Reader.of(run)
     rows = [_cut(reader, text) for text in texts]
-    probability = probabilities(run, rows)
+    probability = probabilities(run, rows, shown=True)
     metrics: dict[str, Any] = scores(probability, label)
     if arguments.data is None:
         metrics |= _baselines(run.folder)
@@ -123,7 +122,7 @@ def evaluate(arguments: Evaluate) -> int:
     _print(metrics, table)
     long = sum(len(reader.tokenizer.encode(text)) > reader.most for text in texts)
     if long:
-        print(f"{long} of {len(texts)} texts are longer than the {reader.most} tokens that the model reads: cut there.")
+        print(f"Cut at the {reader.most} tokens that the model reads: {long} of {len(texts)} texts.")
     print(folder)
     return 0
 
@@ -135,15 +134,18 @@ def _cut(reader: Reader, text: str) -> list[int]:
 
 def _labelled(run: FinishedRun, data: str | None) -> tuple[list[str], Tensor]:
     """The run's test texts, or all texts of another source, and the numbers of the run's classes."""
-    source = open_source(data or run.config.data, run.config.loader)
-    _, field = source.need("text", "label")
+    parts: list[Dataset]
+    if data is None:
+        source = open_source(run.config.data, run.config.loader)
+        parts, (_, field) = [source.test], source.need("text", "label")
+    else:
+        parts, (_, field) = open_whole(data, run.config.loader, run.config.seed, "text", "label")
     names = _names(run)
     if unknown := [name for name in field.classes if name not in names]:
         raise UserError(
             f"The data {data or run.config.data} have classes that the run was not trained on: {', '.join(unknown)}. "
             f"It knows {', '.join(names)}."
         )
-    parts: list[Dataset] = [source.test] if data is None else [source.train, source.test]
     numbers = torch.tensor([names.index(name) for name in field.classes])
     return [text for part in parts for text in texts_in(part)], numbers[torch.cat([labels_of(part) for part in parts])]
 
@@ -180,14 +182,14 @@ def _print(metrics: dict[str, Any], table: Sequence[dict[str, Any]]) -> None:
 
 def explain(arguments: Explain) -> int:
     """Print what the words of texts tell, and draw them."""
-    if arguments.n < 1:
-        raise UserError(f"--n is {arguments.n}; it must be at least 1.")
-    file = arguments.out or arguments.run / "words.png"
-    if arguments.out is not None:
-        prepare_image_file(file, overwrite=True)
+    check_number("--n", arguments.n, 1, MOST_DRAWN)
+    check_number("The number of texts", len(arguments.texts), 0, 2 * MOST_DRAWN)
     run = _open(arguments.run, arguments.device)
+    file = arguments.out or arguments.run / "words.png"
+    prepare_image_file(file, overwrite=arguments.overwrite)
     reader = Reader.of(run)
     given = list(of_arguments(arguments.texts))
+    say_unknown(reader.tokenizer, [each.text for each in given])
     if given:
         good = [each.text for each in given if reader.tokens(each) is not None and each.text is not None]
         shown = [(text, "") for text in good]
@@ -203,8 +205,7 @@ def explain(arguments: Explain) -> int:
     if drawn:
         plots.draw_words(file, drawn)
         print(file)
-    if reader.wrong:
-        raise UserError(_complaint(reader.wrong, len(given)))
+    refuse_wrong(reader.wrong, len(given), WRONG)
     return 0
 
 
@@ -213,7 +214,7 @@ def _of_test_texts(run: FinishedRun, reader: Reader, n: int) -> list[tuple[str, 
     most."""
     texts, label = _labelled(run, None)
     names = _names(run)
-    probability = probabilities(run, [_cut(reader, text) for text in texts])
+    probability = probabilities(run, [_cut(reader, text) for text in texts], shown=True)
     confidence, predicted = probability.max(1)
     step = -(-len(texts) // MOST_TOLD)
     some = progress(range(0, len(texts), step), "words", len(texts) // step)

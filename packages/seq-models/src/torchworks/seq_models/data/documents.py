@@ -6,6 +6,7 @@ that are contiguous share less than parts that are shuffled.
 """
 
 import codecs
+import dataclasses
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,15 @@ class LongTextConfig(LoaderConfig):
 
     test_fraction: float = 0.05
     """Share of the text, its end, held back for testing."""
+
+
+def as_trained(config: LoaderConfig) -> LongTextConfig:
+    """The configuration that training opens a long text with, for a command whose `config` is that of all texts: its
+    share for testing counts only where it is not the default, which is another one there."""
+    values = {item.name: getattr(config, item.name) for item in dataclasses.fields(LoaderConfig)}
+    if config.test_fraction == LoaderConfig().test_fraction and not isinstance(config, LongTextConfig):
+        del values["test_fraction"]
+    return LongTextConfig(**values)
 
 
 @dataclass(frozen=True)

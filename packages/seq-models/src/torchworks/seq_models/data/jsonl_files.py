@@ -19,6 +19,7 @@ from torchworks.seq_models.data.questions import Row, find_answer, question_sour
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.files import part_named
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.data.report import Finding, graded
 from torchworks.shared.data.split import split
 from torchworks.shared.data.text_report import lines_not_utf8
@@ -26,8 +27,11 @@ from torchworks.shared.data.text_tables import lines_named, read_cells
 
 KINDS = {"answer": ("question", "answer"), "summary": ("summary",), "reply": ("reply",)}
 """The fields of each kind besides `text`."""
+LICENCE = "not stated (your own data)"
 LONG = 150
 """Words from which on a text is called long: models are made for about so many unless they are told otherwise."""
+TOO_LONG = 256
+"""Words from which on a text is longer than models read, whatever its tokens are, unless they are told otherwise."""
 _WRONGLY_DECODED = ("Ã", "â€", "Â ", "ï»¿", "\ufffd")
 FEW = 100
 
@@ -104,6 +108,27 @@ def _part(path: Path, number: int, cells: dict[str, str]) -> str:
 
 
 def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
+    file, notes = _usable(rest, config)
+    train, test, left = _parts(file, config.test_fraction, seed)
+    if not train or not test:
+        raise UserError(
+            f"{file.path} gives no line for {'testing' if train else 'training'}: it needs two different texts, and "
+            'lines of both parts where it says "split".'
+        )
+    notes += [f"Lines left out of training because testing has their text: {lines_named(left)}."] * bool(left)
+    rows = ([line.row for line in part] for part in (train, test))
+    return question_source(file.path.stem, LICENCE, *rows, notes=notes)
+
+
+def whole_jsonl(rest: str, config: LoaderConfig) -> Source:
+    """The same with all lines for training and for testing, however few they are: for scoring a trained model."""
+    file, notes = _usable(rest, config)
+    rows = [line.row for line in file.lines]
+    return question_source(file.path.stem, LICENCE, rows, rows, notes=notes)
+
+
+def _usable(rest: str, config: LoaderConfig) -> tuple[File, list[str]]:
+    """The file, and what is left out of it. Raises `UserError` for lines that lack something, without `skip_bad`."""
     if not rest:
         raise UserError("The data source 'jsonl' needs a file after its colon, as in jsonl:questions.jsonl.")
     file = read_file(Path(rest).expanduser())
@@ -112,16 +137,7 @@ def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
         raise UserError(f"{file.path} has no {' and no '.join(empty)}. Fill it in, or pass --skip-bad.")
     if not file.lines:
         raise UserError(f"{file.path} has no line that can be used.")
-    train, test, left = _parts(file, config.test_fraction, seed)
-    if not train or not test:
-        raise UserError(
-            f"{file.path} gives no line for {'testing' if train else 'training'}: it needs two different texts, and "
-            'lines of both parts where it says "split".'
-        )
-    notes = [f"Lines left out: no {', no '.join(empty)}."] * bool(empty)
-    notes += [f"Lines left out of training because testing has their text: {lines_named(left)}."] * bool(left)
-    rows = ([line.row for line in part] for part in (train, test))
-    return question_source(file.path.stem, "not stated (your own data)", *rows, notes=notes)
+    return file, [f"Lines left out: no {', no '.join(empty)}."] * bool(empty)
 
 
 def _parts(file: File, fraction: float, seed: int) -> tuple[list[Line], list[Line], list[int]]:
@@ -156,7 +172,11 @@ def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
         counts = f"{len(source.train)} for training and {len(source.test)} for testing"
         findings.append(Finding("fact", f"{counts}, each a text with {' and '.join(KINDS[file.kind])}."))
         if len(source.train) < FEW:
-            findings.append(Finding("warning", f"Only {len(source.train)} lines for training: they may be memorized."))
+            findings.append(
+                Finding(
+                    "warning", f"Only {number_of(len(source.train), 'line')} for training: the model may memorize them."
+                )
+            )
     except UserError as error:
         findings.append(Finding("problem", str(error)))
     return Report(spec, graded(findings), source)
@@ -202,7 +222,10 @@ def _lengths(file: File) -> Iterator[Finding]:
         return
     (middle, _), (most, number) = words[len(words) // 2], words[-1]
     yield Finding("fact", f"Words in a text: {middle} in the middle, at most {most} (line {number}).")
-    if long := sorted(number for count, number in words if count > LONG):
+    if words[0][0] > TOO_LONG:
+        text = f"All texts have more than {TOO_LONG} words, and training needs --longest or --context for longer ones"
+        yield Finding("problem", f"{text}; the shortest is in line {words[0][1]}.")
+    elif long := sorted(number for count, number in words if count > LONG):
         text = (
             f"Texts of more than {LONG} words, which are left out of training unless --longest or --context says more"
         )

@@ -18,11 +18,13 @@ from pathlib import Path
 from torchworks.seq_models.data.pairs import Pair, pair_source
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
+from torchworks.shared.data.decoding import text_bytes
 from torchworks.shared.data.findings import Finding, graded
-from torchworks.shared.data.listing import some
+from torchworks.shared.data.listing import number_of, some
 from torchworks.shared.data.split import split
 
 NAME = "tsv"
+LICENCE = "not stated (your own data)"
 FEW = 100
 """Pairs below which a model can only learn them by heart."""
 LONG = 64
@@ -94,21 +96,8 @@ def _wrong(text: str, source: str, target: str) -> str:
 
 
 def _bytes(file: Path) -> bytes:
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no file {file}. Give a file with a text, a tab and its translation in each line, or a folder "
-            f"with {' and '.join(PARTS)}, as {NAME}:PATH."
-        ) from None
-    except PermissionError:
-        raise UserError(f"No permission to read {file}.") from None
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        data = data.decode("utf-16", "replace").encode()
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(0)) + 1
-        raise UserError(f"{file} is not a text: line {line} has a byte of 0, as binary files do.")
-    return data.removeprefix(b"\xef\xbb\xbf")
+    advice = "Give a file with a text, a tab and its translation in each line, or a folder with"
+    return text_bytes(file, f"{advice} {' and '.join(PARTS)}, as {NAME}:PATH.")
 
 
 def _read(rest: str) -> dict[str, PairFile]:
@@ -125,6 +114,22 @@ def _read(rest: str) -> dict[str, PairFile]:
 
 
 def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
+    files, left_out = _usable(rest, config)
+    train, test, notes = _parts(rest, files, config.test_fraction, seed)
+    return pair_source(Path(rest).stem, LICENCE, train, test, notes=(*notes, *left_out), seed=seed)
+
+
+def whole_pairs(rest: str, config: LoaderConfig) -> Source:
+    """The same with all pairs for training and for testing, however few they are: for scoring a trained model."""
+    files, left_out = _usable(rest, config)
+    pairs = [(line.source, line.target) for file in files.values() for line in file.pairs]
+    if not pairs:
+        raise UserError(f"{rest} has no pair: a text, a tab and its translation in a line.")
+    return pair_source(Path(rest).stem, LICENCE, pairs, pairs, notes=left_out)
+
+
+def _usable(rest: str, config: LoaderConfig) -> tuple[dict[str, PairFile], list[str]]:
+    """The files, and what is left out of them. Raises `UserError` for lines that are no pairs, without `skip_bad`."""
     files = _read(rest)
     wrong = [sentence for file in files.values() for sentence in _sentences(file)]
     if wrong and not config.skip_bad:
@@ -132,10 +137,7 @@ def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
             f"{rest} has lines that are no pairs. {'. '.join(wrong)}. Put them right, or pass --skip-bad to leave them "
             "out."
         )
-    train, test, notes = _parts(rest, files, config.test_fraction, seed)
-    left_out = [f"Left out. {'. '.join(wrong)}."] if wrong else []
-    name = Path(rest).stem
-    return pair_source(name, "not stated (your own data)", train, test, notes=(*notes, *left_out), seed=seed)
+    return files, [f"Left out. {'. '.join(wrong)}."] if wrong else []
 
 
 def _sentences(file: PairFile) -> list[str]:
@@ -176,9 +178,9 @@ def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
     source = None
     try:
         train, test, notes = _parts(rest, files, config.test_fraction, seed)
-        source = pair_source(Path(rest).stem, "not stated (your own data)", train, test, seed=seed)
+        source = pair_source(Path(rest).stem, LICENCE, train, test, seed=seed)
         findings += [Finding("warning", note) for note in notes]
-        findings.append(Finding("fact", f"{len(train):,} pairs for training and {len(test):,} for testing."))
+        findings.append(Finding("fact", f"{number_of(len(train), 'pair')} for training and {len(test):,} for testing."))
     except UserError as error:
         findings.append(Finding("problem", str(error)))
     return Report(spec, graded(findings), source)
@@ -188,13 +190,15 @@ def _lengths(lines: Sequence[PairLine]) -> Iterator[Finding]:
     if not lines:
         return
     if len(lines) < FEW:
-        yield Finding("warning", f"Only {len(lines)} pairs: a model can learn them by heart and nothing else.")
+        yield Finding(
+            "warning", f"Only {number_of(len(lines), 'pair')}: a model can learn them by heart and nothing else."
+        )
     words = [(max(len(side.split()) for side in (line.source, line.target)), line.place) for line in lines]
     most, place = max(words, key=lambda each: each[0])
-    yield Finding("fact", f"Longest text or translation: {most} words (line {place}).")
+    yield Finding("fact", f"Longest text or translation: {number_of(most, 'word')} (line {place}).")
     if long := [place for count, place in words if count > LONG]:
         text = f"Texts of more than {LONG} words on one side, which no model is trained on unless --longest says more"
-        yield Finding("warning", f"{text}: {_listed(long)}.")
+        yield Finding("problem" if len(long) == len(lines) else "warning", f"{text}: {_listed(long)}.")
     uneven = [
         line.place
         for line in lines

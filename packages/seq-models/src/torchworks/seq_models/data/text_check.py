@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from torchworks.seq_models.data.documents import Document, documents_of
-from torchworks.shared.config import LoaderConfig
+from torchworks.seq_models.data.documents import Document, as_trained, cut, documents_of
+from torchworks.seq_models.language.config import LanguageConfig
+from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.data.report import Finding, graded
 from torchworks.shared.data.source import Opener
 
@@ -25,7 +27,7 @@ def checked(opener: Opener) -> CheckedOpener:
     """The opener of a source of long texts, with a check."""
 
     def check(spec: str, config: LoaderConfig, seed: int) -> Report:
-        source = opener(spec.partition(":")[2], config, seed)
+        source = opener(spec.partition(":")[2], as_trained(config), seed)
         return Report(spec, graded([*check_source(source)]), source)
 
     return CheckedOpener(opener, check)
@@ -36,6 +38,7 @@ def check_source(source: Source) -> Iterator[Finding]:
     train, test = documents_of(source.train), documents_of(source.test)
     yield from (Finding("fact", note) for note in source.notes)
     yield from _lengths(train, test, source.licence)
+    yield from _too_short(train)
     yield from _damage([*train, *test])
     if sum(map(len, [*train, *test])) <= SEARCHED:
         yield from _repeated(train, test)
@@ -44,10 +47,23 @@ def check_source(source: Source) -> Iterator[Finding]:
 def _lengths(train: list[Document], test: list[Document], licence: str) -> Iterator[Finding]:
     counts = [sum(len(piece) for document in part for piece in document.pieces()) for part in (train, test)]
     documents = f"{len(train)} and {len(test)} documents" if len(train) + len(test) > 2 else "one text"
-    text = f"{counts[0]:,} characters for training, {counts[1]:,} for testing, which are the end ({documents})"
+    text = (
+        f"{number_of(counts[0], 'character')} for training, {counts[1]:,} for testing, which are the end ({documents})"
+    )
     yield Finding("fact", f"{text}. Licence: {licence}.")
     if sum(counts) < FEW:
-        yield Finding("warning", f"Only {sum(counts):,} characters: the model may memorize them.")
+        yield Finding("warning", f"Only {number_of(sum(counts), 'character')}: the model may memorize them.")
+
+
+def _too_short(train: list[Document]) -> Iterator[Finding]:
+    """What training a language model of characters, with its options as they are, refuses."""
+    config = LanguageConfig()
+    try:
+        rest, _ = cut(train, config.valid_fraction)
+        count = sum(len(piece) for document in rest for piece in document.pieces()) + len(rest) + 1  # and `<end>`
+        config.check_length(count, "characters")
+    except UserError as error:
+        yield Finding("problem", str(error))
 
 
 def _damage(documents: list[Document]) -> Iterator[Finding]:

@@ -35,8 +35,8 @@ def word_vocabulary(documents: Sequence[Document], size: int, min_count: int) ->
     known = sorted((-count, word) for word, count in counts.items() if count >= min_count)[: size - 2]
     if len(known) < FEWEST:
         raise UserError(
-            f"The text has {len(known)} words that occur at least {min_count} times, which is too little to learn what "
-            f"words have in common: {FEWEST} are needed. Use a longer text, or a smaller --min-count."
+            f"Words of the text that occur at least {min_count} times: {len(known)}. To learn what words have in "
+            f"common, {FEWEST} are needed. Use a longer text, or a smaller --min-count."
         )
     words = Words([word for _, word in known])
     return words, np.array([0, 0, *(-count for count, _ in known)])

@@ -93,8 +93,8 @@ def divided(source: Source, config: EmbeddingConfig) -> Text:
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if np.count_nonzero(part) < 2 * CANDIDATES:
             raise UserError(
-                f"The {name} part of the text has {np.count_nonzero(part)} words that are known, which is too little. "
-                "Use a longer text, or a smaller --min-count."
+                f"Known words in the {name} part of the text: {np.count_nonzero(part)}, which is too little. Use a "
+                "longer text, or a smaller --min-count."
             )
     return Text(words, counts, *parts, config)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from torchworks.seq_models.data.documents import documents_of
+from torchworks.seq_models.data.whole import open_whole
 from torchworks.seq_models.data.word_stream import word_stream
 from torchworks.seq_models.embedding.baselines import ppmi_svd, random_vectors
 from torchworks.seq_models.embedding.build import Text, divided, measured
@@ -28,12 +29,18 @@ from torchworks.seq_models.embedding.predictor import TOKENIZER
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
+from torchworks.shared.data.decoding import decoded, name_of, text_bytes
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
+from torchworks.shared.options import check_number
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import open_run
-from torchworks.shared.runs.outputs import make_folder, prepare, prepare_image_file
+from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_file
 from torchworks.shared.text import Words, from_json
+
+MOST_DRAWN = 1000
+"""Words of a map: more cannot be read, and moving their labels apart would take very long."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +101,16 @@ def open_word_vectors(folder: Path) -> WordVectors:
 
 def embed(arguments: Embed) -> int:
     """Do what `arguments.action` names."""
-    if arguments.n is not None and arguments.n < 1:
-        raise UserError(f"--n is {arguments.n}; it must be at least 1.")
+    if arguments.n is not None:
+        check_number("--n", arguments.n, 1, MOST_DRAWN if arguments.action == "map" else None)
     actions: dict[str, Callable[[Embed], None]] = {"nearest": _nearest, "map": _map, "vectors": _vectors}
     actions[arguments.action](arguments)
     return 0
 
 
 def _nearest(arguments: Embed) -> None:
+    if arguments.out is not None or arguments.overwrite:
+        raise UserError("nearest prints its words and writes no file: leave out --out and --overwrite.")
     if not arguments.words:
         raise UserError("No word was given. Write one or more after nearest, as in: embed RUN nearest open")
     model = open_word_vectors(arguments.run)
@@ -115,11 +124,12 @@ def _map(arguments: Embed) -> None:
 
     model, count = open_word_vectors(arguments.run), arguments.n or 120
     given = list(dict.fromkeys(model.number(word) for word in arguments.words))
+    check_number("The number of words", len(given), 0, MOST_DRAWN)
     drawn = _drawn(model, given, count)
     if len(drawn) < 3:
-        raise UserError(f"A map of {len(drawn)} words shows nothing. Name at least 3 by --n.")
+        raise UserError(f"A map of {number_of(len(drawn), 'word')} shows nothing. Name at least 3 by --n.")
     file = arguments.out or arguments.run / "map.png"
-    prepare_image_file(file, overwrite=arguments.overwrite or arguments.out is None)
+    prepare_image_file(file, overwrite=arguments.overwrite)
     draw_map(file, [model.word(each) for each in drawn], model.vectors[drawn].numpy(), [*map(model.word, given)])
     print(file)
 
@@ -138,7 +148,7 @@ def _vectors(arguments: Embed) -> None:
     if arguments.words or arguments.n is not None:
         raise UserError("vectors writes those of all words: leave out the words and --n.")
     model, file = open_word_vectors(arguments.run), arguments.out or arguments.run / "vectors.txt"
-    prepare(file.parent, [file.name], overwrite=arguments.overwrite or arguments.out is None)
+    prepare_file(file, overwrite=arguments.overwrite)
     with file.open("w", encoding="utf-8", newline="\n") as out:
         out.write(f"{len(model.words.tokens)} {model.raw.shape[1]}\n")
         for word, vector in zip(model.words.tokens, model.raw[SPECIALS:].tolist(), strict=True):
@@ -156,7 +166,7 @@ def evaluate(arguments: Evaluate) -> int:
     text = _text(model, arguments.data)
     pairs = _pairs(model, arguments.pairs) if arguments.pairs else None
     analogies = _analogies(model, arguments.analogies) if arguments.analogies else None
-    make_folder(folder)
+    prepare(folder, ["evaluation.json"], overwrite=arguments.overwrite)
     size, seed = model.config.embed_dim, model.config.seed
     compared = {
         "vectors": model.raw,
@@ -191,9 +201,9 @@ def _text(model: WordVectors, data: str | None) -> Text:
         )
     if data is None:
         return text
-    other = open_source(data, config.loader, config.seed)
-    other.need("text")
-    tested = word_stream([*documents_of(other.train), *documents_of(other.test)], model.words, config.window)
+    parts, _ = open_whole(data, config.loader, config.seed, "text")
+    documents = [document for part in parts for document in documents_of(part)]
+    tested = word_stream(documents, model.words, config.window)
     if np.count_nonzero(tested) < 2 * CANDIDATES:
         raise UserError(
             f"{data} has hardly a word that the model knows. Use a text of the same kind, and a longer one."
@@ -211,7 +221,7 @@ def _pairs(model: WordVectors, file: Path) -> tuple[np.ndarray, np.ndarray, np.n
             if line > 1:  # a first line of titles is allowed
                 raise UserError(f"{file}, line {line}: '{cells[2]}' is no number. Write WORD WORD NUMBER.") from None
     known = [row for row in rows if row[0] and row[1]]
-    print(f"{file}: {len(known)} of {len(rows)} pairs have words that the model knows")
+    print(f"{file}: of {number_of(len(rows), 'pair')} the model knows the words of {len(known)}")
     i, j, wanted = (np.array(column) for column in zip(*known, strict=True)) if known else (np.zeros(0, int),) * 3
     return i, j, wanted
 
@@ -219,7 +229,7 @@ def _pairs(model: WordVectors, file: Path) -> tuple[np.ndarray, np.ndarray, np.n
 def _analogies(model: WordVectors, file: Path) -> list[tuple[int, int, int, int]]:
     rows = [tuple(map(model.find, cells)) for _, cells in _cells(file, 4)]
     known = [(a, b, c, d) for a, b, c, d in rows if a and b and c and d]
-    print(f"{file}: {len(known)} of {len(rows)} analogies have words that the model knows")
+    print(f"{file}: of {len(rows)} analogies the model knows the words of {len(known)}")
     return known
 
 
@@ -231,15 +241,11 @@ def _cells(file: Path, count: int) -> Iterator[tuple[int, list[str]]]:
         cells = line.replace(",", " ").replace(";", " ").split()
         if len(cells) != count:
             raise UserError(
-                f"{file}, line {number} has {len(cells)} words, but {count} belong there: '{line.strip()}'."
+                f"{file}, line {number} has {number_of(len(cells), 'word')}, but {count} belong there: "
+                f"'{line.strip()[:80]}'."
             )
         yield number, cells
 
 
 def _lines(file: Path) -> Iterable[str]:
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}. Name a text file.") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file} is not a text in UTF-8. Name a text file.") from None
+    return decoded(text_bytes(file), name_of(file)).splitlines()

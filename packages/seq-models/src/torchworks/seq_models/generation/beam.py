@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torchworks.seq_models.generation.generate import check_prompts, on_device, padded, without_gradients
 from torchworks.seq_models.generation.protocol import Autoregressive, select
 from torchworks.shared.config import UserError
+from torchworks.shared.machine.facts import memory_free
 from torchworks.shared.text.allowed import AllowedSequences
 
 
@@ -116,6 +117,33 @@ def beam_search(
             rows, newest = on_device(net, torch.tensor(parents), newest)
             logits, state = net.step(newest, select(state, rows))
     return [search.complete for search in searches]
+
+
+FEW = 16
+"""Beams that need no check: any memory has room for them."""
+
+
+def check_beams(net: Autoregressive, beams: int, option: str, *, longest: int) -> None:
+    """Raise `UserError`, which names the `option`, for more `beams` than the vocabulary has tokens, or than half of the
+    free memory has room for after a prompt of `longest` tokens."""
+    if beams <= FEW:
+        return
+    most = most_beams(net, longest)
+    if beams > max(most, FEW):
+        raise UserError(
+            f"{option} is {beams:,}; this model can follow {most:,} at a time at most, by its {net.vocabulary:,} "
+            "tokens and the free memory. More than 10 seldom find anything better."
+        )
+
+
+def most_beams(net: Autoregressive, longest: int) -> int:
+    """By the vocabulary, and by what the state of one beam takes, counted six times: as it is, chosen and continued,
+    each with as many tokens of the answer again."""
+    with without_gradients():
+        _, state = net.start(*on_device(net, *padded([[0] * longest])))
+    one = 6 * sum(value.nbytes for value in state.values()) + 48 * net.vocabulary  # totals and their order, float64
+    free = memory_free()
+    return net.vocabulary if free is None else max(1, min(net.vocabulary, free // 2 // one))
 
 
 def _extend_all(searches: list[Search], log_probabilities: NDArray[np.floating], *, last: bool) -> list[int]:

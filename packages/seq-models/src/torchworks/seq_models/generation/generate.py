@@ -10,7 +10,7 @@ a text depends on the seed, the text's number and the token's place alone.
 Shape letters: B texts, T tokens of the longest prompt, V tokens of the vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -26,6 +26,9 @@ from torchworks.shared.text.sampling import GREEDY, Sampling
 
 NOTHING = -1
 """Stands for the token of a text that has ended."""
+Restrict = Callable[[int, NDArray[np.floating], Sequence[int]], NDArray[np.floating]]
+"""From a text's number, the logits (V,) of its next token and what was generated of it, to the logits with -∞ for what
+is forbidden."""
 
 
 @dataclass
@@ -74,11 +77,13 @@ def generate(
     end: int | None = None,
     stop: Sequence[Sequence[int]] = (),
     allowed: AllowedSequences | None = None,
+    restrict: Restrict | None = None,
 ) -> Iterator[NDArray[np.int64]]:
     """Up to `steps` tokens of each text, one for all at a time: int64 (B,), `NOTHING` where a text has ended.
 
     The net is in evaluation mode. `numbers` are the texts' numbers, by which they are drawn: 0, 1, … if not given. A
     text ends after the token `end`, after a sequence of `stop` (both are yielded), or as a whole one of `allowed`.
+    `restrict` may forbid tokens of each text by what was generated of it.
 
     A text that outgrows the net's `longest` is continued from its last half: the net forgets what came before.
     Raises `UserError` for prompts that are empty, too long or have tokens that the net does not know.
@@ -92,7 +97,8 @@ def generate(
     alive = texts
     logits, state = _start(net, texts)
     for place in range(steps):
-        tokens = _choose(logits, alive, sampling, seed, allowed, with_prompt=net.continues)
+        values = _restricted(logits, alive, allowed, restrict)
+        tokens = _choose(values, alive, sampling, seed, with_prompt=net.continues)
         for text, token in zip(alive, tokens, strict=True):
             text.generated.append(int(token))
         yield _of_all(texts, alive)
@@ -161,19 +167,23 @@ def _advance(net: Autoregressive, texts: list[Text], tokens: NDArray, state: Sta
         return net.step(*on_device(net, torch.from_numpy(tokens)), state)
 
 
-def _choose(
-    logits: Tensor,
-    texts: list[Text],
-    sampling: Sampling,
-    seed: int,
-    allowed: AllowedSequences | None,
-    *,
-    with_prompt: bool,
-) -> NDArray[np.int64]:
+def _restricted(
+    logits: Tensor, texts: list[Text], allowed: AllowedSequences | None, restrict: Restrict | None
+) -> NDArray[np.floating]:
     values = logits.detach().float().cpu().numpy()
     if allowed is not None:
         values = np.stack([allowed.restrict(row, text.generated) for row, text in zip(values, texts, strict=True)])
-    seen = [text.tokens if with_prompt else text.generated for text in texts]
+    if restrict is not None:
+        pairs = zip(texts, values, strict=True)
+        values = np.stack([restrict(text.number, row, text.generated) for text, row in pairs])
+    return values
+
+
+def _choose(
+    values: NDArray[np.floating], texts: list[Text], sampling: Sampling, seed: int, *, with_prompt: bool
+) -> NDArray[np.int64]:
+    penalized = sampling.repetition_penalty != 1  # else nobody asks, and long texts need not be put together each time
+    seen = [text.tokens if with_prompt else text.generated for text in texts] if penalized else [()] * len(texts)
     numbers, places = [text.number for text in texts], [len(text.generated) for text in texts]
     return sampling.choose(values, seen=seen, seed=seed, rows=numbers, places=places)
 

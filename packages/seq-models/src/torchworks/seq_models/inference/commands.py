@@ -8,7 +8,7 @@ from tyro.conf import FlagCreatePairsOff, configure
 
 from torchworks.shared.cli import Command, check_command
 from torchworks.shared.config import TextConfig
-from torchworks.shared.options import Device, Run, by_default
+from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 
 @configure(FlagCreatePairsOff)
@@ -22,8 +22,8 @@ class Evaluate:
 
     run: Run
     data: Annotated[str | None, by_default("SOURCE", "the test part of the run's data")] = None
-    """Another source, all of it: text:PATH for a language model; for a classifier csv:PATH or the like, with the same
-    class names; for a translation tsv:PATH; for answers, summaries and replies jsonl:PATH."""
+    """Another source, all of it, however few rows it has: text:PATH for a language model; for a classifier csv:PATH or
+    the like, with the same class names; for a translation tsv:PATH; for answers, summaries and replies jsonl:PATH."""
     pairs: Annotated[Path | None, by_default("FILE", "none")] = None
     """Of word vectors: also a file of word pairs with how alike people find them, "WORD WORD NUMBER" a line, as
     WordSim-353 is."""
@@ -31,6 +31,7 @@ class Evaluate:
     """Of word vectors: also a file of analogies, "WORD WORD WORD WORD" a line, as word2vec's questions-words.txt."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

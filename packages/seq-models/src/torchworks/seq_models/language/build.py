@@ -86,6 +86,7 @@ def divided(train: list[Document], test: list[Document], config: LanguageConfig)
     documents = {"train": rest, "valid": held, "test": test}
     most = {"train": None, "valid": config.most_scored // 10 + 1, "test": config.most_scored + 1}
     tokens = {name: token_stream(part, tokenizer)[: most[name]] for name, part in documents.items()}
+    config.check_length(len(tokens["train"]), "tokens")
     return Text(tokenizer, documents, tokens)
 
 

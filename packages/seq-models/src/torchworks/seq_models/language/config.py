@@ -68,6 +68,16 @@ class LanguageConfig(Config):
     """Temperature of the sample and of the functions: below 1 likely tokens become likelier, 0 takes the likeliest."""
     net: NetConfig = field(default_factory=NetConfig)
 
+    def check_length(self, count: int, what: str) -> None:
+        """Raise `UserError` if the training part, of `count` tokens (`what` says of which), is shorter than a window
+        and what follows it."""
+        if count <= self.context:
+            short = f" or --context {count - 1} at most" if count > 4 else ""
+            raise UserError(
+                f"The text is too short: its part for training has {count:,} {what}, but a window of --context "
+                f"{self.context} and what follows it take {self.context + 1}. Use a longer text{short}."
+            )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.muon_lr and self.trainer.strategy == "fsdp":

@@ -8,13 +8,19 @@ It compares models whatever their tokens are. `perplexity` is of tokens, so it d
 import math
 
 import torch
-from torch import Tensor
-from torchmetrics import Metric
+from torch import Tensor, nn
+
+TOTALS = ("nats", "tokens", "characters", "right")
 
 
-class TextScores(Metric):
+class TextScores(nn.Module):
     """`bits_per_character`, `perplexity` (e to the mean negative log-likelihood of a token) and `next_token_accuracy`,
-    over all tokens."""
+    over all tokens.
+
+    The trainer takes it as it takes a `torchmetrics.Metric`. It is none, because importing that takes twice as long as
+    importing PyTorch, and each command on a language model would wait for it."""
+
+    sync_on_compute = False
 
     nats: Tensor
     tokens: Tensor
@@ -23,8 +29,13 @@ class TextScores(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("nats", "tokens", "characters", "right"):
-            self.add_state(name, torch.zeros(()), dist_reduce_fx="sum")
+        for name in TOTALS:
+            self.register_buffer(name, torch.zeros(()), persistent=False)
+
+    def reset(self) -> None:
+        """Forget all tokens."""
+        for name in TOTALS:
+            getattr(self, name).zero_()
 
     def update(self, nats: Tensor, characters: Tensor, right: Tensor) -> None:
         """Of each token (n,): its negative log-likelihood, the characters that it stands for, whether it was the

@@ -7,10 +7,11 @@ from typing import cast
 from torch import nn
 
 from torchworks.seq_models.data.token_stream import END
-from torchworks.seq_models.generation.generate import NOTHING, generate
+from torchworks.seq_models.generation.generate import NOTHING, Restrict, generate
 from torchworks.seq_models.generation.protocol import Autoregressive
 from torchworks.shared.config import UserError
-from torchworks.shared.text import Characters, Tokenizer
+from torchworks.shared.runs.outputs import progress
+from torchworks.shared.text import Tokenizer
 from torchworks.shared.text.sampling import Sampling
 
 MANY = 20
@@ -38,25 +39,36 @@ class Beginning:
         return cls(tokenizer, end if documents >= MANY or line_end == tokenizer.unknown else line_end)
 
     def tokens(self, prompt: str) -> list[int]:
-        """Raises `UserError` for characters that the model does not know."""
+        """Raises `UserError` for a prompt of nothing but characters that the model does not know."""
         ids = self.tokenizer.encode(prompt)
-        if isinstance(self.tokenizer, Characters) and self.tokenizer.unknown in ids:
-            unknown = sorted({each for each in prompt if self.tokenizer.encode(each) == [self.tokenizer.unknown]})
-            named = ", ".join(f"{each!r} (U+{ord(each):04X})" for each in unknown[:10])
+        if ids and all(each == self.tokenizer.unknown for each in ids):
             raise UserError(
-                "The prompt has characters that the model does not know, because its training text has none or "
-                f"too few of them: {named}. Leave them out."
+                f"The prompt '{prompt[:40]}' has only characters that the model does not know, because its training "
+                "text has none or too few of them, so there is nothing to continue. Write it with others."
             )
         return ids or [self.first]
 
 
 def write(
-    net: nn.Module, prompts: Sequence[Sequence[int]], steps: int, sampling: Sampling, seed: int, end: int | None
+    net: nn.Module,
+    prompts: Sequence[Sequence[int]],
+    steps: int,
+    sampling: Sampling,
+    seed: int,
+    end: int | None,
+    *,
+    restrict: Restrict | None = None,
+    numbers: Sequence[int] | None = None,
+    shown: bool = False,
 ) -> list[list[int]]:
-    """Up to `steps` tokens after each prompt, of which as much is read as the net can."""
+    """Up to `steps` tokens after each prompt, of which as much is read as the net can. `restrict` and `numbers` are
+    those of `generate`; with `shown`, a bar on a terminal says how far it is."""
     model = cast(Autoregressive, net)
     shortened = [list(prompt)[-(model.longest or len(prompt)) :] for prompt in prompts]
-    columns = list(generate(model, shortened, steps=steps, sampling=sampling, seed=seed, end=end))
+    found = generate(
+        model, shortened, steps=steps, sampling=sampling, seed=seed, end=end, restrict=restrict, numbers=numbers
+    )
+    columns = list(progress(found, "writing", steps) if shown else found)
     return [[int(column[i]) for column in columns if column[i] != NOTHING] for i in range(len(prompts))]
 
 

@@ -12,9 +12,11 @@ from torch.nn import functional as F
 
 from torchworks.seq_models.data.documents import documents_of
 from torchworks.seq_models.data.token_stream import SlidingWindows, characters_of, token_stream
-from torchworks.seq_models.generation.beam import beam_search
+from torchworks.seq_models.data.whole import open_whole
+from torchworks.seq_models.generation.beam import beam_search, check_beams
 from torchworks.seq_models.generation.protocol import Autoregressive
 from torchworks.seq_models.inference.commands import Evaluate
+from torchworks.seq_models.inference.inputs import of_arguments, say_unknown
 from torchworks.seq_models.language.baselines import baselines
 from torchworks.seq_models.language.build import EVALUATION_BATCH, divided
 from torchworks.seq_models.language.commands import Complete, Generate
@@ -24,13 +26,19 @@ from torchworks.seq_models.language.predictor import TOKENIZER
 from torchworks.seq_models.language.text import Beginning, write
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
+from torchworks.shared.options import check_number
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import open_run
-from torchworks.shared.runs.outputs import make_folder
+from torchworks.shared.runs.outputs import prepare
 from torchworks.shared.text import Tokenizer, from_json
-from torchworks.shared.text.sampling import Sampling
+from torchworks.shared.text.sampling import sampling_of_options
+
+MOST_TEXTS, MOST_TOKENS = 10_000, 100_000
+AT_ONCE = 32
+"""Texts that are written together."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +76,33 @@ def open_language_run(folder: Path, device: str) -> LanguageRun:
 
 def generate_texts(arguments: Generate) -> int:
     """Print the texts, each with its prompt, a line between two."""
-    for name in ("n", "length"):
-        if getattr(arguments, name) < 1:
-            raise UserError(f"--{name} is {getattr(arguments, name)}; it must be at least 1.")
-    sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
+    check_number("--n", arguments.n, 1, MOST_TEXTS)
+    check_number("--length", arguments.length, 1, MOST_TOKENS)
+    sampling = sampling_of_options(temperature=arguments.temperature, top_k=arguments.top_k, top_p=arguments.top_p)
     run = open_language_run(arguments.run, arguments.device)
-    tokens = run.beginning.tokens(arguments.prompt)
+    tokens = _prompt(run, arguments.prompt)
     _say_what_is_forgotten(run, len(tokens), arguments.length)
-    texts = write(run.net, [tokens] * arguments.n, arguments.length, sampling, arguments.seed, run.beginning.end)
-    for number, ids in enumerate(texts):
-        if number:
-            print("─" * 40)
-        print(arguments.prompt + run.tokenizer.decode(ids))
+    for start in range(0, arguments.n, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, arguments.n))
+        texts = write(
+            run.net, [tokens] * len(numbers), arguments.length, sampling, arguments.seed, run.beginning.end,
+            numbers=numbers, shown=True,
+        )  # fmt: skip
+        for number, ids in zip(numbers, texts, strict=True):
+            if number:
+                print("─" * 40)
+            print(arguments.prompt + run.tokenizer.decode(ids), flush=True)
     return 0
+
+
+def _prompt(run: LanguageRun, text: str) -> list[int]:
+    """The tokens of a prompt. Says what of it the model does not know, and raises `UserError` if that is all of it."""
+    (given,) = of_arguments([text])
+    if given.text is None:
+        raise UserError(f"The prompt {given.wrong}.")
+    tokens = run.beginning.tokens(text)
+    say_unknown(run.tokenizer, [text])
+    return tokens
 
 
 def _say_what_is_forgotten(run: LanguageRun, prompt: int, length: int) -> None:
@@ -88,21 +110,24 @@ def _say_what_is_forgotten(run: LanguageRun, prompt: int, length: int) -> None:
     if longest is None:
         return
     if prompt > longest:
-        print(f"The prompt has {prompt} tokens, but the model reads {longest}: its end is used.", file=sys.stderr)
+        print(
+            f"The prompt has {number_of(prompt, 'token')}, but the model reads {longest}: its end is used.",
+            file=sys.stderr,
+        )
     elif prompt + length > longest:
         print(f"The model reads {longest} tokens at most: of a longer text it forgets the beginning.", file=sys.stderr)
 
 
 def complete_line(arguments: Complete) -> int:
     """Print the most probable completions up to the end of the line, the best first."""
-    for name in ("n", "length"):
-        if getattr(arguments, name) < 1:
-            raise UserError(f"--{name} is {getattr(arguments, name)}; it must be at least 1.")
+    check_number("--n", arguments.n, 1)
+    check_number("--length", arguments.length, 1, MOST_TOKENS)
     run = open_language_run(arguments.run, arguments.device)
     longest = cast(Autoregressive, run.net).longest
     if longest is not None and arguments.length >= longest:
         raise UserError(f"--length is {arguments.length}, but the model reads {longest} tokens, the prompt among them.")
-    tokens = run.beginning.tokens(arguments.prompt)
+    tokens = _prompt(run, arguments.prompt)
+    check_beams(cast(Autoregressive, run.net), arguments.n, "--n", longest=longest or max(len(tokens), 1))
     tokens = tokens[-(longest - arguments.length) :] if longest is not None else tokens
     line_end = run.tokenizer.encode("\n")[0]
     (answers,) = beam_search(
@@ -119,7 +144,7 @@ def evaluate(arguments: Evaluate) -> int:
     """Print and write bits per character, perplexity and the scores of the baselines."""
     run = open_language_run(arguments.run, arguments.device)
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    prepare(folder, ["evaluation.json"], overwrite=arguments.overwrite)
     source = open_source(run.config.data, run.config.loader, run.config.seed)
     text = divided(documents_of(source.train), documents_of(source.test), run.config)
     if text.tokenizer != run.tokenizer:
@@ -129,9 +154,8 @@ def evaluate(arguments: Evaluate) -> int:
         )
     tested = text.tokens["test"]
     if arguments.data:
-        other = open_source(arguments.data, run.config.loader, run.config.seed)
-        other.need("text")
-        tested = token_stream([*documents_of(other.train), *documents_of(other.test)], run.tokenizer)
+        parts, _ = open_whole(arguments.data, run.config.loader, run.config.seed, "text")
+        tested = token_stream([document for part in parts for document in documents_of(part)], run.tokenizer)
         tested = tested[: run.config.most_scored + 1]
     scores = score(run, SlidingWindows(tested, run.context, EVALUATION_BATCH, run.device))
     scores["unknown_characters"] = float((tested == run.tokenizer.unknown).mean())

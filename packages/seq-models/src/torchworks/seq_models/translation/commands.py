@@ -18,14 +18,15 @@ class Translate:
     """Translate texts with a run of `translate` or a recipe like it.
 
     One translation a line, in the order of the texts. Texts that cannot be translated leave an empty line and are named
-    at the end, once all others are done.
+    at the end by file and line, once all others are done; the exit code is 2 then.
     """
 
     run: Run
     texts: Texts = ()
     """Texts, each in quotation marks."""
     file: Annotated[Path | None, by_default("FILE", "none")] = None
-    """Translate each line of a text file too; - reads them from standard input."""
+    """Translate a file too, or the standard input (-): the column text of a .csv, .tsv or .jsonl file, or each line of
+    any other."""
     beams: Annotated[int, arg(metavar="N")] = 1
     """Beginnings that are followed at a time: above 1, a translation that is likelier as a whole may be found (beam
     search); 1 always takes the likeliest token (greedy)."""
@@ -47,6 +48,7 @@ class Align:
     """Number of test texts to draw."""
     out: Annotated[Path | None, by_default("FILE", "RUN/alignment.png")] = None
     """Image to draw into."""
+    overwrite: Overwrite = False
     device: Device = "auto"
 
 

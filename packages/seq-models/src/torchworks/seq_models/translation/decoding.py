@@ -15,21 +15,31 @@ from torchworks.seq_models.generation.generate import complete
 from torchworks.seq_models.generation.protocol import Autoregressive
 from torchworks.seq_models.models.seq2seq import AttentionSeq2Seq
 from torchworks.seq_models.models.transformer import Transformer
+from torchworks.shared.runs.outputs import progress
 from torchworks.shared.text import Tokenizer
 
 BATCH = 128
-"""Texts that are translated together."""
+"""Texts that are translated together, or beginnings of them that are followed at a time."""
 
 
 def translated(
-    net: nn.Module, tokenizer: Tokenizer, rows: Sequence[Sequence[int]], steps: int, beams: int = 1
+    net: nn.Module,
+    tokenizer: Tokenizer,
+    rows: Sequence[Sequence[int]],
+    steps: int,
+    beams: int = 1,
+    *,
+    shown: bool = False,
 ) -> list[str]:
     """The translation of each row of source tokens, in at most `steps` tokens: greedily, or, with more `beams` than
-    one, by beam search. Rows of similar length are computed together; that changes none of them."""
+    one, by beam search. Rows of similar length are computed together; that changes none of them. With `shown`, a bar
+    on a terminal says how far it is."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found = [""] * len(rows)
-    for start in range(0, len(order), BATCH):
-        places = order[start : start + BATCH]
+    size = max(1, BATCH // beams)
+    starts = range(0, len(order), size)
+    for start in progress(starts, "translating", len(starts)) if shown else starts:
+        places = order[start : start + size]
         for place, ids in zip(places, _answers(net, tokenizer, [rows[i] for i in places], steps, beams), strict=True):
             found[place] = tokenizer.decode(ids)
     return found

@@ -1,14 +1,16 @@
 """The commands `translate`, `align` and `evaluate`."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from torchworks.seq_models.data.pairs import Pair, pairs_in
+from torchworks.seq_models.data.whole import open_whole
+from torchworks.seq_models.generation.beam import check_beams
 from torchworks.seq_models.inference.commands import Evaluate
-from torchworks.seq_models.inference.inputs import Given, of_arguments, of_bytes, of_file
+from torchworks.seq_models.inference.inputs import Given, of_arguments, of_file, refuse_wrong, say_unknown
 from torchworks.seq_models.translation.baselines import baselines
 from torchworks.seq_models.translation.build import unseen_lengths
 from torchworks.seq_models.translation.commands import Align, Translate
@@ -19,14 +21,19 @@ from torchworks.seq_models.translation.plots import draw_alignments
 from torchworks.seq_models.translation.predictor import BUILDER, TOKENIZER, answer_limit
 from torchworks.shared.config import UserError
 from torchworks.shared.data import held_out, open_source
+from torchworks.shared.data.listing import number_of
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
+from torchworks.shared.options import check_number
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import make_folder, prepare, prepare_image_file
+from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_file
 from torchworks.shared.text import Tokenizer, from_json
 
 MOST_ERRORS = 200
+MOST_DRAWN = 50
+"""Texts in a picture of attention."""
+WRONG = "Texts that cannot be translated"
 
 
 @dataclass
@@ -53,17 +60,17 @@ class Translator:
         wrong, ids = given.wrong, []
         if given.text is not None:
             if (fewest := self.tokenizer.fewest(given.text)) > self.longest:
-                wrong = f"has at least {fewest:,} tokens, but the model reads {self.longest} at most"
+                wrong = f"has at least {number_of(fewest, 'token')}, but the model reads {self.longest} at most"
             elif not given.text.strip():
                 wrong = "is empty"
             elif len(ids := self.tokenizer.encode(given.text)) > self.longest:
-                wrong = f"has {len(ids):,} tokens, but the model reads {self.longest} at most"
+                wrong = f"has {number_of(len(ids), 'token')}, but the model reads {self.longest} at most"
         if wrong:
             self.wrong.append(f"{given.name} {wrong}")
         return None if wrong else ids
 
     def translated(self, rows: Sequence[Sequence[int]], beams: int = 1) -> list[str]:
-        return translated(self.net, self.tokenizer, rows, answer_limit(self.longest), beams)
+        return translated(self.net, self.tokenizer, rows, answer_limit(self.longest), beams, shown=True)
 
 
 def open_translator(folder: Path, device: str) -> Translator:
@@ -91,28 +98,22 @@ def translate(arguments: Translate) -> int:
     done."""
     if not arguments.texts and arguments.file is None:
         raise UserError("No text was given. Write texts, each in quotation marks, after the run, or use --file FILE.")
-    if arguments.beams < 1:
-        raise UserError(f"--beams is {arguments.beams}; it must be at least 1.")
+    check_number("--beams", arguments.beams, 1)
     if arguments.out is not None:
-        prepare(arguments.out.parent, [arguments.out.name], overwrite=arguments.overwrite)
+        prepare_file(arguments.out, overwrite=arguments.overwrite, inputs=[arguments.file])
     translator = open_translator(arguments.run, arguments.device)
-    given = [*of_arguments(arguments.texts), *_lines(arguments.file)]
+    check_beams(translator.net, arguments.beams, "--beams", longest=translator.longest)
+    given = [*of_arguments(arguments.texts), *of_file(arguments.file)]
     rows = [translator.tokens(each) for each in given]
+    say_unknown(translator.tokenizer, [each.text for each, row in zip(given, rows, strict=True) if row is not None])
     found = iter(translator.translated([row for row in rows if row is not None], arguments.beams))
     lines = ["" if row is None else next(found) for row in rows]
     print("\n".join(lines))
     if arguments.out is not None:
         _write(arguments.out, [(each.text or "", line) for each, line in zip(given, lines, strict=True)])
         print(arguments.out, file=sys.stderr)
-    if translator.wrong:
-        raise UserError(_complaint(translator.wrong, len(given)))
+    refuse_wrong(translator.wrong, len(given), WRONG)
     return 0
-
-
-def _lines(file: Path | None) -> Iterator[Given]:
-    if file is None:
-        return iter(())
-    return of_bytes(sys.stdin.buffer.read(), "standard input") if str(file) == "-" else of_file(file)
 
 
 def _write(file: Path, pairs: Sequence[Pair]) -> None:
@@ -121,24 +122,18 @@ def _write(file: Path, pairs: Sequence[Pair]) -> None:
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _complaint(wrong: Sequence[str], count: int) -> str:
-    rest = f"; and {len(wrong) - 10} more" if len(wrong) > 10 else ""
-    done = "The others are done." if len(wrong) < count else "Nothing else was given."
-    return f"Texts that cannot be translated: {len(wrong)} of {count} ({'; '.join(wrong[:10])}{rest}). {done}"
-
-
 # ---- align -----------------------------------------------------------------------------------------------
 
 
 def align(arguments: Align) -> int:
     """Print each text with its translation, and draw both with the attention between them."""
-    if arguments.n < 1:
-        raise UserError(f"--n is {arguments.n}; it must be at least 1.")
-    file = arguments.out or arguments.run / "alignment.png"
-    if arguments.out is not None:
-        prepare_image_file(file, overwrite=True)
+    check_number("--n", arguments.n, 1, MOST_DRAWN)
+    check_number("The number of texts", len(arguments.texts), 0, MOST_DRAWN)
     translator = open_translator(arguments.run, arguments.device)
+    file = arguments.out or arguments.run / "alignment.png"
+    prepare_image_file(file, overwrite=arguments.overwrite)
     given = list(of_arguments(arguments.texts or _test_texts(translator, arguments.n)))
+    say_unknown(translator.tokenizer, [each.text for each in given])
     drawn = []
     for each, ids in [(each, translator.tokens(each)) for each in given]:
         if ids is not None:
@@ -148,8 +143,7 @@ def align(arguments: Align) -> int:
     if drawn:
         draw_alignments(file, drawn)
         print(file)
-    if translator.wrong:
-        raise UserError(_complaint(translator.wrong, len(given)))
+    refuse_wrong(translator.wrong, len(given), WRONG)
     return 0
 
 
@@ -166,15 +160,14 @@ def evaluate(arguments: Evaluate) -> int:
     """Print and write exact match, BLEU and chrF, beside those of the baselines, and the errors."""
     translator = open_translator(arguments.run, arguments.device)
     folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
+    prepare(folder, ["evaluation.json", "errors.tsv"], overwrite=arguments.overwrite)
     config = translator.config
     source = open_source(config.data, config.loader, config.seed)
     train, tested = list(pairs_in(held_out(source.train, config.valid_fraction, config.seed)[0])), source.test
     pairs = list(pairs_in(tested))
     if arguments.data:
-        other = open_source(arguments.data, config.loader, config.seed)
-        other.need("source", "target")
-        pairs = [*pairs_in(other.train), *pairs_in(other.test)]
+        parts, _ = open_whole(arguments.data, config.loader, config.seed, "source", "target")
+        pairs = [pair for part in parts for pair in pairs_in(part)]
     found = [*_found(translator, [text for text, _ in pairs])]
     result = {"n": len(pairs), **scores(found, [target for _, target in pairs])}
     result |= baselines(train, pairs, translator.tokenizer)
@@ -195,7 +188,7 @@ def _found(translator: Translator, texts: Sequence[str]) -> list[str]:
     found = iter(translator.translated([row for row in rows if row is not None]))
     left = sum(row is None for row in rows)
     if left:
-        print(f"{left} of {len(texts)} texts are empty or have more than {translator.longest} tokens: counted wrong.")
+        print(f"Counted wrong, empty or of more than {translator.longest} tokens: {left} of {len(texts)} texts.")
     return ["" if row is None else next(found) for row in rows]
 
 
