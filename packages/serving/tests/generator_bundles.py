@@ -27,14 +27,6 @@ TOKENIZER = ByteLevelBPE([], SPECIALS)
 V, D, BLOCK = len(TOKENIZER), 12, 120
 END, BROKEN = 2, 3
 """After the token <broken>, the logits of a text are no numbers."""
-SIGNATURE = Signature(
-    (
-        TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=V - 1, pad=0),
-        TensorSpec("length", "features", "int64", ("N",), low=1, high=BLOCK),
-    ),
-    (TensorSpec("logits", "features", "float32", ("N", V)),),
-    {"T": BLOCK},
-)
 CHAT = ChatTemplate("[{role}] {content}\n", "[assistant] ", ("\n",))
 SPECS = {
     "grows": GenerationSpec(
@@ -43,6 +35,14 @@ SPECS = {
     ),
     "fixed": GenerationSpec((StateSpec("h", ("N", D)),), end=END, max_tokens=16),
 }  # fmt: skip
+
+
+def signature(spec: GenerationSpec) -> Signature:
+    """Of the logits after each text."""
+    text = TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=V - 1, pad=0)
+    length = TensorSpec("length", "features", "int64", ("N",), low=1, high=spec.block)
+    logits = TensorSpec("logits", "features", "float32", ("N", V))
+    return Signature((text, length), (logits,), {} if spec.block is None else {"T": spec.block})
 
 
 def weights(scale: float, *shape: int, seed: int = 0) -> np.ndarray:
@@ -163,7 +163,7 @@ def write(name: str, folder: Path, called: str = "") -> Path:
     golden = {"input.text": text, "input.length": length, "output.logits": outputs["logits"], "steps.tokens": tokens}
     golden["steps.logits"] = np.ascontiguousarray(replay(advance, spec, text, length, tokens))
     (folder / GOLDEN).write_bytes(save(golden))
-    write_manifest(called or name, SIGNATURE, folder, {"text": {"tokenizer": "tokenizer.json"}})
+    write_manifest(called or name, signature(spec), folder, {"text": {"tokenizer": "tokenizer.json"}})
     manifest = json.loads((folder / BUNDLE).read_text())
     (folder / BUNDLE).write_text(json.dumps(manifest | {"generation": to_dict(spec)}))
     return folder

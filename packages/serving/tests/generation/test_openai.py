@@ -118,6 +118,15 @@ def test_mistakes_are_errors_as_the_client_knows_them(ai):
         ai.completions.create(model="grows", prompt="a" * 500)
     assert long.value.code == "context_length_exceeded"
     assert "reads 120 at most" in long.value.message
+    with pytest.raises(openai.BadRequestError, match="1000000 tokens, but this service reads 32768 at most") as huge:
+        ai.completions.create(model="fixed", prompt="a" * 1_000_000)
+    assert huge.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError, match="this service reads 32768 at most"):
+        ai.chat.completions.create(model="fixed", messages=[{"role": "user", "content": "a" * 40_000}])
+    with pytest.raises(openai.BadRequestError, match="'n' must be a whole number from 1 to 64"):
+        ai.chat.completions.create(model="fixed", messages=[{"role": "user", "content": "a"}], n=1000)
+    with pytest.raises(openai.BadRequestError, match="There is no field 'best_of'"):
+        ai.completions.create(model="fixed", prompt="a", best_of=1000)
     with pytest.raises(openai.BadRequestError, match="does not generate text"):
         ai.chat.completions.create(model="tiny-classifier", messages=[{"role": "user", "content": "a"}])
     with pytest.raises(openai.BadRequestError, match="There is no field 'logprobs'"):

@@ -114,7 +114,7 @@ class Codec:
     def __init__(self, manifest: BundleManifest, limits: Limits, tokenizers: Tokenizers | None = None):
         self.manifest, self.limits, self.signature = manifest, limits, manifest.signature
         self.specs = {spec.name: spec for spec in self.signature.inputs}
-        self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {})
+        self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {}, limits.text_tokens)
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
@@ -242,6 +242,7 @@ class Codec:
             self.signature.check(arrays)
         except UserError as error:
             raise invalid(str(error)) from error
+        self.padding.check(arrays)
 
     def _add_latent(self, arrays: Inputs, given: Mapping[str, Any]) -> None:
         """Draw the latents that were left out, and for what else was left out take all classes in turn."""

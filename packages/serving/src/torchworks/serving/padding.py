@@ -1,6 +1,6 @@
 """Rows of different lengths: texts, which become the ids of their tokens, and lists of numbers.
 
-    padding = Padding(signature, preprocessing, tokenizers)
+    padding = Padding(signature, preprocessing, tokenizers, longest=32_768)
     rows = padding.rows(spec, ["a text", "a longer text"], 64)     # all as long as the longest, and their lengths
 
 Within a request, and within a batch of several requests, rows are padded at their end with the tokenizer's padding id
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.limits import Limits
 from torchworks.shared.config import UserError
 from torchworks.shared.models.signature import Signature, TensorSpec
 from torchworks.shared.text import Tokenizer, tokenizer_files
@@ -34,10 +35,17 @@ class PaddedRows:
 
 class Padding:
     """Of one model. `texts` are the tokenizers of its text inputs and `pads` the values that fill up inputs, both by
-    the inputs' names; `lengths` maps inputs for lengths to the inputs that they belong to."""
+    the inputs' names; `lengths` maps inputs for lengths to the inputs that they belong to. No row may be longer than
+    `longest`, whatever the model allows."""
 
-    def __init__(self, signature: Signature, preprocessing: Mapping[str, Any], tokenizers: Tokenizers):
-        self.signature, self.tokenizers = signature, tokenizers
+    def __init__(
+        self,
+        signature: Signature,
+        preprocessing: Mapping[str, Any],
+        tokenizers: Tokenizers,
+        longest: int = Limits.text_tokens,
+    ):
+        self.signature, self.tokenizers, self.longest = signature, tokenizers, longest
         self._named = tokenizer_files(preprocessing)
         inputs = signature.inputs
         self.texts = {spec.name: self._tokenizer(spec) for spec in inputs if spec.kind == "text"}
@@ -97,11 +105,19 @@ class Padding:
         return tokenizer.encode(text)
 
     def _check_length(self, spec: TensorSpec, number: int, length: int, about: str = "") -> None:
-        size = str(spec.shape[1])
+        size, has = str(spec.shape[1]), f"Row {number} of '{spec.name}' has {about}{length} {_unit(spec)}s"
         if length > (most := self.signature.most.get(size, length)):
-            raise invalid(
-                f"Row {number} of '{spec.name}' has {about}{length} {_unit(spec)}s, but {size} may be {most} at most."
-            )
+            raise invalid(f"{has}, but {size} may be {most} at most.")
+        if length > self.longest:
+            raise too_long(f"{has}, but this service reads {self.longest} at most.")
+
+    def check(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Raise `Refusal` for arrays that are longer than texts may be."""
+        for spec in self.signature.inputs:
+            array = arrays.get(spec.name)
+            if spec.name in self.pads and array is not None and array.ndim > 1 and array.shape[1] > self.longest:
+                has = f"'{spec.name}' has rows of {array.shape[1]} {_unit(spec)}s"
+                raise too_long(f"{has}, but this service reads {self.longest} at most.")
 
     def _filled(self, spec: TensorSpec, rows: list[list[Any]]) -> PaddedRows:
         lengths = [len(row) for row in rows]
@@ -163,6 +179,10 @@ def elastic_sizes(signature: Signature, pads: Mapping[str, float]) -> frozenset[
         if spec.name not in pads or place != 1
     }
     return frozenset(padded - fixed)
+
+
+def too_long(message: str) -> Refusal:
+    return Refusal(413, "text_too_long", message)
 
 
 def _counts(spec: TensorSpec) -> bool:

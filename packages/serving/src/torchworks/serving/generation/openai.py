@@ -22,7 +22,7 @@ from torchworks.serving import addresses
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.event_stream import event
 from torchworks.serving.generation.answering import Call, generator_of, json_body
-from torchworks.serving.generation.requests import SAMPLING, Values, Writer, check_known, listed, read, yes
+from torchworks.serving.generation.requests import SAMPLING, TOO_LONG, Values, Writer, check_known, listed, read, yes
 from torchworks.serving.generation.texts import Generated, Piece
 from torchworks.serving.routing import Router
 
@@ -124,7 +124,7 @@ async def _answered(request: Request, shape: Shape) -> Response:
 
 def _as_openai(refusal: Refusal) -> Refusal:
     """With the status and code by which OpenAI's clients know it."""
-    status = 400 if refusal.status == 422 else refusal.status
+    status = 400 if refusal.status == 422 or refusal.code == TOO_LONG else refusal.status
     code = "model_not_found" if refusal.code == "no_such_model" else refusal.code
     return Refusal(status, code, refusal.message, refusal.retry_after)
 

@@ -34,6 +34,8 @@ SAMPLING = tuple(field.name for field in dataclasses.fields(Sampling))
 FIELDS = ("prompt", "prompts", "max_tokens", *SAMPLING, "seed", "n", "stop", "stream")
 LARGEST_SEED = (1 << 63) - 1
 MOST_STOPS, LONGEST_STOP = 16, 256
+TOO_LONG = "context_length_exceeded"
+"""The code by which OpenAI's clients know a prompt that is too long."""
 Values = Mapping[str, Any]
 Prompt = str | list[int]
 
@@ -120,13 +122,13 @@ class Writer:
         return prompt
 
     def _check_length(self, length: int, about: str = "") -> None:
-        most = self.limits.body_bytes if self.spec.longest_prompt is None else self.spec.longest_prompt
-        if length > most:
-            raise Refusal(
-                422,
-                "context_length_exceeded",
-                f"The prompt has {about}{length} tokens, but this model reads {most} at most.",
-            )
+        own, allowed = self.spec.longest_prompt, self.limits.text_tokens
+        if own is not None and length > own:
+            message = f"The prompt has {about}{length} tokens, but this model reads {own} at most."
+            raise Refusal(422, TOO_LONG, message)
+        if length > allowed:
+            message = f"The prompt has {about}{length} tokens, but this service reads {allowed} at most."
+            raise Refusal(413, TOO_LONG, message)
 
 
 def prompts_of(values: Values) -> list[Prompt]:
