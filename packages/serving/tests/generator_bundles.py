@@ -19,7 +19,7 @@ from torchworks.serving.bundle import BUNDLE, GOLDEN
 from torchworks.shared.config import to_dict
 from torchworks.shared.models.generation import ChatTemplate, GenerationSpec, RowStates, StateSpec, greedy, replay
 from torchworks.shared.models.signature import Signature, TensorSpec
-from torchworks.shared.text import ByteLevelBPE
+from torchworks.shared.text import ByteLevelBPE, Characters, Tokenizer
 from torchworks.shared.text.sampling import Sampling
 
 SPECIALS = ("<pad>", "<unk>", "<end>", "<broken>")
@@ -151,11 +151,15 @@ def advance_of(folder: Path, name: str):
     return lambda arrays: dict(zip(names, session.run(None, arrays), strict=True))
 
 
-def write(name: str, folder: Path, called: str = "") -> Path:
+LETTERS = Characters([chr(ord("a") + i) for i in range(V - len(SPECIALS))], SPECIALS)
+"""A tokenizer with as many ids, that does not know all there is."""
+
+
+def write(name: str, folder: Path, called: str = "", tokenizer: Tokenizer = TOKENIZER) -> Path:
     """The bundle `name`, in a folder to be made."""
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model(name).SerializeToString())
-    (folder / "tokenizer.json").write_bytes(TOKENIZER.to_json())
+    (folder / "tokenizer.json").write_bytes(tokenizer.to_json())
     spec, advance = SPECS[name], advance_of(folder, name)
     text, length = np.array([TOKENIZER.encode("ab"), [*TOKENIZER.encode("c"), 0]]), np.array([2, 1])
     outputs = advance({"tokens": text, "length": length} | spec.empty(2))

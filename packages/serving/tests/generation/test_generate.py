@@ -131,6 +131,17 @@ def test_a_prompt_longer_than_the_service_reads_is_refused_by_length_and_limit(c
         assert "tokens, but this service reads 32768 at most" in answer.json()["error"]["message"]
 
 
+def test_an_answer_says_what_of_a_prompt_the_model_does_not_know(client):
+    url, says = "/v1/models/letters/generate", "parts that the model has not seen in training and reads as unknown"
+    assert "warnings" not in client.post(url, json={"prompt": "abc", "max_tokens": 2}).json()
+    answer = client.post(url, json={"prompt": "ab 7", "max_tokens": 2}).json()
+    assert answer["warnings"] == [f"The prompt has {says}: ' ' (U+0020), '7' (U+0037)."]
+    asked = {"prompts": ["abc", "A"], "max_tokens": 2, "stream": True}
+    *pieces, last = events(client.post(url, json=asked))
+    assert last["warnings"] == [f"The prompt has, in row 2, {says}: 'A' (U+0041)."]
+    assert not any("warnings" in piece for piece in pieces)
+
+
 def test_predict_reads_a_long_text_by_chunks_to_the_same_answer(client, folder):
     text = "abcdefg" * 200
     outputs = client.post("/v1/models/fixed/predict", json={"inputs": {"text": [text, "ab"]}}).json()["outputs"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.limits import Limits
+from torchworks.serving.unknown_text import unknown_warnings
 from torchworks.shared.config import UserError
 from torchworks.shared.models.signature import Signature, TensorSpec
 from torchworks.shared.text import Tokenizer, tokenizer_files
@@ -27,10 +28,11 @@ Tokenizers = Mapping[str, Tokenizer]
 
 @dataclass(frozen=True)
 class PaddedRows:
-    """Nested lists of one length, and the length that each row had."""
+    """Nested lists of one length, the length that each row had, and what is to be said of them."""
 
     values: list[Any]
     lengths: list[int]
+    warnings: list[str]
 
 
 class Padding:
@@ -77,14 +79,19 @@ class Padding:
             raise invalid(f"'{spec.name}' must be {kind}.")
         if len(rows) > most_rows:
             raise Refusal(413, "too_many_rows", f"'{spec.name}' has more rows than the {most_rows} of a request.")
-        return self._filled(spec, [self._row(spec, number, row) for number, row in enumerate(rows, 1)])
+        unknown: dict[int, str] = {}
+        read = [self._row(spec, number, row, unknown) for number, row in enumerate(rows, 1)]
+        padded, lengths = self._filled(spec, read)
+        warnings = unknown and unknown_warnings(f"'{spec.name}'", unknown, len(rows) > 1, self.texts[spec.name])
+        return PaddedRows(padded, lengths, list(warnings))
 
     def _text(self, spec: TensorSpec) -> bool:
         return spec.name in self.texts
 
-    def _row(self, spec: TensorSpec, number: int, row: Any) -> list[Any]:
+    def _row(self, spec: TensorSpec, number: int, row: Any, unknown: dict[int, str]) -> list[Any]:
+        """Its values; a text of which the model does not know all is added to `unknown`."""
         if isinstance(row, str | bytes):
-            row = self._encoded(spec, number, row)
+            row = self._encoded(spec, number, row, unknown)
         if not isinstance(row, list):
             kind = "a text" if self._text(spec) else "a list of numbers"
             raise invalid(f"Row {number} of '{spec.name}' must be {kind}.")
@@ -93,7 +100,7 @@ class Padding:
         self._check_length(spec, number, len(row))
         return row
 
-    def _encoded(self, spec: TensorSpec, number: int, text: str | bytes) -> list[int]:
+    def _encoded(self, spec: TensorSpec, number: int, text: str | bytes, unknown: dict[int, str]) -> list[int]:
         if (tokenizer := self.texts.get(spec.name)) is None:
             raise invalid(f"'{spec.name}' takes numbers, but row {number} is a text.")
         if isinstance(text, bytes):
@@ -102,7 +109,10 @@ class Padding:
             except UnicodeDecodeError:
                 raise invalid(f"Row {number} of '{spec.name}' is not UTF-8.") from None
         self._check_length(spec, number, tokenizer.fewest(text), "at least ")
-        return tokenizer.encode(text)
+        ids = tokenizer.encode(text)
+        if tokenizer.unknown in ids:
+            unknown[number] = text
+        return ids
 
     def _check_length(self, spec: TensorSpec, number: int, length: int, about: str = "") -> None:
         size, has = str(spec.shape[1]), f"Row {number} of '{spec.name}' has {about}{length} {_unit(spec)}s"
@@ -119,11 +129,12 @@ class Padding:
                 has = f"'{spec.name}' has rows of {array.shape[1]} {_unit(spec)}s"
                 raise too_long(f"{has}, but this service reads {self.longest} at most.")
 
-    def _filled(self, spec: TensorSpec, rows: list[list[Any]]) -> PaddedRows:
+    def _filled(self, spec: TensorSpec, rows: list[list[Any]]) -> tuple[list[Any], list[int]]:
+        """Rows of one length, and the lengths that they had."""
         lengths = [len(row) for row in rows]
         pad, longest = self.pads[spec.name], max(lengths, default=0)
         pad = int(pad) if spec.dtype.startswith(("int", "uint")) else pad
-        return PaddedRows([row + [pad] * (longest - len(row)) for row in rows], lengths)
+        return [row + [pad] * (longest - len(row)) for row in rows], lengths
 
     def level(self, arrays: dict[str, np.ndarray]) -> None:
         """Make inputs equally long whose lengths have one name."""
@@ -155,9 +166,10 @@ class Padding:
 
     @staticmethod
     def decoded(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-        """The text up to the end that the model set, if it did."""
+        """The text up to the end that the model set, if it did. A text that was cut out of another one begins with the
+        space before it, which is no part of it."""
         ids, end = list(ids), tokenizer.special("<end>")
-        return tokenizer.decode(ids[: ids.index(end)] if end in ids else ids)
+        return tokenizer.decode(ids[: ids.index(end)] if end in ids else ids).strip()
 
 
 def padded_to(values: np.ndarray, length: int, pad: float) -> np.ndarray:

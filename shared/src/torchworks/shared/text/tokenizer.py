@@ -56,6 +56,11 @@ class Tokenizer(ABC):
     def fewest(self, text: str) -> int:
         """A number of tokens that `text` has at least, found much sooner than the tokens."""
 
+    def unknown_parts(self, text: str) -> list[str]:
+        """The different parts of a text, in their order, that training has never seen, so that `encode` makes them
+        `unknown`."""
+        return []
+
     @abstractmethod
     def _content(self) -> dict[str, Any]:
         """What `to_json` writes besides format, kind and special tokens."""

@@ -28,6 +28,9 @@ class Vocabulary(Tokenizer):
     def encode(self, text: str) -> list[int]:
         return [self._ids.get(part, self.unknown) for part in self._split(text)]
 
+    def unknown_parts(self, text: str) -> list[str]:
+        return [part for part in dict.fromkeys(self._split(text)) if part not in self._ids]
+
     def _split(self, text: str) -> Iterable[str]:
         raise NotImplementedError
 

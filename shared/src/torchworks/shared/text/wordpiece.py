@@ -117,6 +117,10 @@ class WordPiece(Tokenizer):
     def fewest(self, text: str) -> int:
         return 2 if self.add_special_tokens else 0  # a text of spaces has none
 
+    def unknown_parts(self, text: str) -> list[str]:
+        words = dict.fromkeys(split(clean(text, self.lower)))
+        return [word for word in words if self.unknown in self._word(word)]
+
     def _parts(self, word: str) -> tuple[int, ...]:
         """The ids of one word: the longest part that the vocabulary has, the longest that can follow, and so on."""
         if len(word) > LONGEST_WORD:

@@ -29,6 +29,9 @@ export function renew(element, ...children) {
 
 export const hint = (text) => el("p", { class: "hint" }, text);
 
+// What an answer says of the text that it is for, if anything.
+export const warned = ({ warnings = [] }) => warnings.map((sentence) => el("p", { class: "warning" }, sentence));
+
 export function number(value) {
   return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(4);
 }

@@ -6,8 +6,8 @@
     chunk = prompts.next()                          # of one long prompt, or of several short ones
     outputs = advance(chunk.arrays)
 
-A prompt is always cut at the same places, so that its text depends on nothing else. Prompts take turns: one that was not
-read to its end goes behind those that have come meanwhile.
+A prompt is always cut at the same places, so that its text depends on nothing else. Prompts take turns: one that was
+not read to its end goes behind those that have come meanwhile.
 """
 
 from collections.abc import Sequence

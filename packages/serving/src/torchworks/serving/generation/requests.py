@@ -25,6 +25,7 @@ from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.generation.text_stream import TextStream
 from torchworks.serving.generation.texts import Generated, Options, Text
 from torchworks.serving.limits import Limits
+from torchworks.serving.unknown_text import unknown_warnings
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.text import Tokenizer
@@ -66,21 +67,25 @@ class Writer:
     tokenizer: Tokenizer
     limits: Limits
 
-    def generated(self, prompts: Sequence[Prompt], values: Values, stop: Sequence[str] = ()) -> Generated:
-        """The texts for `prompts` by the options among `values`, which end before a string of `stop` too. Raises
-        `Refusal`."""
+    def generated(
+        self, prompts: Sequence[Prompt], values: Values, stop: Sequence[str] = (), *, alone: bool = False
+    ) -> Generated:
+        """The texts for `prompts` by the options among `values`, which end before a string of `stop` too. Texts that
+        stand `alone`, as all answers do, have no space around them. Raises `Refusal`."""
         number = whole(values, "n", 1, self.limits.rows, 1)
         if len(prompts) * number > self.limits.rows:
             raise Refusal(413, "too_many_rows", f"A request may be for {self.limits.rows} texts at most.")
         options = self._options(values, stop)
-        texts = list[Text]()
-        for prompt in prompts:
+        texts, unknown, alone = list[Text](), dict[int, str](), alone or self.spec.answers
+        for row, prompt in enumerate(prompts, 1):
             ids = self.encoded(prompt)
+            if isinstance(prompt, str) and self.tokenizer.unknown in ids:
+                unknown[row] = prompt
             texts += [
-                Text(len(texts) + i, ids, options, TextStream(self.tokenizer, options.stop), number=i)
+                Text(len(texts) + i, ids, options, TextStream(self.tokenizer, options.stop, alone), number=i)
                 for i in range(number)
             ]
-        return Generated(texts)
+        return Generated(texts, unknown_warnings("The prompt", unknown, len(prompts) > 1, self.tokenizer))
 
     def _options(self, values: Values, stop: Sequence[str]) -> Options:
         given = {name: values[name] for name in SAMPLING if values.get(name) is not None}

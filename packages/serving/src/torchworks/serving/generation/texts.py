@@ -122,8 +122,8 @@ class Text:
 class Generated:
     """The texts of one request, and the pieces of all of them as they come."""
 
-    def __init__(self, texts: Sequence[Text]):
-        self.texts = texts
+    def __init__(self, texts: Sequence[Text], warnings: Sequence[str] = ()):
+        self.texts, self.warnings = texts, warnings
         self._events: asyncio.Queue[Piece] = asyncio.Queue()
 
     def put(self, piece: Piece) -> None:

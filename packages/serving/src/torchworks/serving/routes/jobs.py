@@ -65,7 +65,7 @@ async def _parts(call: PredictRequest) -> AsyncGenerator[bytes, None]:
                 yield event({"start": start, "outputs": outputs})
                 start = end
         status = 200
-        yield event({"rows": start})
+        yield event({"rows": start} | call.rows.warned)
     except Refusal as refusal:
         status = refusal.status
         yield event(refusal.body(call.request.state.request_id))
@@ -133,7 +133,7 @@ def _note(call: PredictRequest, job: Job) -> None:
 
 def _json(codec: Codec, job: Job, outputs: Arrays, least: float) -> Response:
     told = codec.to_json(outputs, job.sent, least)
-    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told}
+    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told} | job.sent.warned
     return Response(to_json(answer), media_type="application/json")
 
 
