@@ -82,8 +82,8 @@ class Padding:
         unknown: dict[int, str] = {}
         read = [self._row(spec, number, row, unknown) for number, row in enumerate(rows, 1)]
         padded, lengths = self._filled(spec, read)
-        warnings = unknown and unknown_warnings(f"'{spec.name}'", unknown, len(rows) > 1, self.texts[spec.name])
-        return PaddedRows(padded, lengths, list(warnings))
+        warnings = unknown_warnings(f"'{spec.name}'", unknown, len(rows) > 1, self.texts[spec.name]) if unknown else []
+        return PaddedRows(padded, lengths, warnings)
 
     def _text(self, spec: TensorSpec) -> bool:
         return spec.name in self.texts
