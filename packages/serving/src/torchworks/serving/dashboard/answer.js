@@ -4,6 +4,7 @@ import { el, figures, number, share, table, warned } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
+const MANY = 64; // images that are not shown all at once
 const LONG = 16; // numbers of a row that are shown only when asked for, if there is anything else
 
 // Elements that show the outputs of all rows, for the one image that was sent, if it was one.
@@ -60,6 +61,7 @@ function bars(probabilities, most) {
 function gallery(name, images) {
   const address = (data) => `data:image/png;base64,${data}`;
   const shown = images.map((data, i) => el("img", { src: address(data), alt: `${name} ${i + 1} of ${images.length}` }));
+  if (images.length > MANY) return el("div", { class: "images many", tabindex: 0, role: "group", "aria-label": name }, shown);
   if (images.length > 1) return el("div", { class: "images" }, shown);
   return el("div", {}, el("div", { class: "images one" }, shown), download(address(images[0]), `${name}.png`, "Download"));
 }

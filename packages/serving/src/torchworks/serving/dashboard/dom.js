@@ -29,6 +29,12 @@ export function renew(element, ...children) {
 
 export const hint = (text) => el("p", { class: "hint" }, text);
 
+// Where the answer stands below what can be seen, as on a telephone, it is brought there.
+export function reveal(element) {
+  const { bottom, height } = element.getBoundingClientRect();
+  if (bottom > window.innerHeight) element.scrollIntoView({ block: height > window.innerHeight / 2 ? "start" : "nearest" });
+}
+
 // What an answer says of the text that it is for, if anything.
 export const warned = ({ warnings = [] }) => warnings.map((sentence) => el("p", { class: "warning" }, sentence));
 

@@ -2,10 +2,11 @@
 
 import { download } from "./answer.js";
 import { events, modelPath } from "./api.js";
-import { byId, el, hint, milliseconds, warned } from "./dom.js";
+import { byId, el, hint, milliseconds, reveal, warned } from "./dom.js";
 import { MaskPad } from "./mask.js";
 
 const MOST_AT_ONCE = 64, MOST_IMAGES = 256, MOST_SEEDS = 1e6, WIDEST_GUIDANCE = 6, HOLE_STEPS = 12;
+const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"; // one pixel, transparent
 const address = (data) => `data:image/png;base64,${data}`;
 const fileOf = (source) => new Blob([Uint8Array.from(atob(source.slice(address("").length)), (sign) => sign.charCodeAt(0))], { type: "image/png" });
 
@@ -124,12 +125,13 @@ function base64(file) {
 // Shows the images as they come, while `wanted()`; returns what stays to be seen. Raises what `refused` makes of an error.
 export async function drawn(model, request, wanted, refused, pick) {
   const begun = performance.now(), count = request.count;
-  const images = Array.from({ length: count }, (_, i) => el("img", { alt: `image ${i + 1} of ${count}` }));
+  const images = Array.from({ length: count }, (_, i) => el("img", { src: NOTHING, alt: `image ${i + 1} of ${count}` }));
   const sheet = el("div", { class: count > 1 ? "images" : "images one" }, images);
   const bar = el("progress", { max: 1, value: 0 }), told = el("span", {}, "waiting"), made = Array(count).fill(0);
   let stopped = false, last = {};
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
   byId("answer").replaceChildren(sheet, el("div", { class: "row" }, el("label", {}, "Drawing ", bar), told, stop));
+  reveal(byId("answer"));
   for await (const piece of events(request.path, request)) {
     if (!wanted() || stopped) break; // which closes the connection, and the service stops too
     if (piece.error) throw refused(piece.error);

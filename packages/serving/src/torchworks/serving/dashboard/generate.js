@@ -1,7 +1,7 @@
 // Text that a model writes, shown as it comes.
 
 import { events, modelPath } from "./api.js";
-import { byId, el, hint, milliseconds, warned } from "./dom.js";
+import { byId, el, hint, milliseconds, reveal, warned } from "./dom.js";
 
 const MOST_SEEDS = 1e6;
 const ENDS = { stop: "it came to its end", length: "it has the length that was asked for", time: "its time was over" };
@@ -46,6 +46,7 @@ export async function written(model, request, wanted, refused) {
   let stopped = false, first = null, end = null, last = {};
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
   byId("answer").replaceChildren(shown, el("div", { class: "row" }, stop));
+  reveal(byId("answer"));
   for await (const piece of events(request.path, request)) {
     if (!wanted() || stopped) break; // which closes the connection, and the service stops too
     if (piece.error) throw refused(piece.error);

@@ -2,7 +2,7 @@
 
 import { answerOf, download } from "./answer.js";
 import { ask, call, events, Refused, unreachable } from "./api.js";
-import { byId, el, hint, milliseconds } from "./dom.js";
+import { byId, el, hint, milliseconds, reveal } from "./dom.js";
 import { drawn } from "./draw.js";
 import { written } from "./generate.js";
 import { inputFor } from "./input.js";
@@ -70,16 +70,17 @@ async function generate(request, mine) {
   const { job: id, rows } = await call(request.path, request);
   if (mine === turn) job = id;
   else drop(id);
-  await over(id, rows, mine);
+  if (await over(id, rows, mine) === "cancelled") return [hint("This job was cancelled.")];
   const result = `v1/jobs/${id}/result`, answer = await call(result);
   return [...await answerOf(asked, answer), ...await files(asked, result), told(answer, begun)];
 }
 
-// Shows how far a job is until it is done.
+// Shows how far a job is until it is over; returns how it ended, if it did not fail.
 async function over(id, rows, mine) {
   const bar = el("progress", { max: rows, value: 0 }), count = el("span", {}, `0 of ${rows}`);
   const stop = el("button", { type: "button", onclick: cancel }, "Cancel");
   if (mine === turn) byId("answer").replaceChildren(el("div", { class: "row" }, el("label", {}, "Images ", bar), count, stop));
+  if (mine === turn) reveal(byId("answer"));
   let last = {}, begun = null;
   for await (last of events(`v1/jobs/${id}/events`)) {
     const { state, done } = last, now = performance.now();
@@ -88,6 +89,7 @@ async function over(id, rows, mine) {
     count.textContent = state === "queued" ? "waiting for other jobs" : `${done} of ${rows}${pace(done - begun?.done, now - begun?.now, rows - done)}`;
   }
   if (mine === turn) job = null;
+  if (last.state === "cancelled") return last.state;
   if (last.state !== "done") throw last.error ? new Refused(last.error) : unreachable();
 }
 
