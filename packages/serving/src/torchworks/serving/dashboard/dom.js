@@ -29,10 +29,10 @@ export function renew(element, ...children) {
 
 export const hint = (text) => el("p", { class: "hint" }, text);
 
-// Where the answer stands below what can be seen, as on a telephone, it is brought there.
+// Brings into view what is beyond it, as answers are on a telephone.
 export function reveal(element) {
-  const { bottom, height } = element.getBoundingClientRect();
-  if (bottom > window.innerHeight) element.scrollIntoView({ block: height > window.innerHeight / 2 ? "start" : "nearest" });
+  const { top, bottom, height } = element.getBoundingClientRect();
+  if (top < 0 || bottom > window.innerHeight) element.scrollIntoView({ block: height > window.innerHeight / 2 ? "start" : "nearest" });
 }
 
 // What an answer says of the text that it is for, if anything.

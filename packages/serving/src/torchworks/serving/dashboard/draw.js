@@ -130,7 +130,7 @@ export async function drawn(model, request, wanted, refused, pick) {
   const bar = el("progress", { max: 1, value: 0 }), told = el("span", {}, "waiting"), made = Array(count).fill(0);
   let stopped = false, last = {};
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
-  byId("answer").replaceChildren(sheet, el("div", { class: "row" }, el("label", {}, "Drawing ", bar), told, stop));
+  byId("answer").replaceChildren(el("div", { class: "row" }, el("label", {}, "Drawing ", bar), told, stop), sheet);
   reveal(byId("answer"));
   for await (const piece of events(request.path, request)) {
     if (!wanted() || stopped) break; // which closes the connection, and the service stops too

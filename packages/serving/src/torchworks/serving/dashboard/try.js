@@ -31,7 +31,9 @@ export async function send() {
     const id = error.requestId ? ` (request ${error.requestId})` : "";
     shown = [el("p", { class: "error" }, `${error.message}${id}`)];
   }
-  if (mine === turn) finish(shown);
+  if (mine !== turn) return;
+  finish(shown);
+  if (model.generation || model.denoising) reveal(byId("answer")); // others are asked with each stroke of a pen
 }
 
 function clear() {
