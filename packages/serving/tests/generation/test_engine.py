@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -354,7 +355,19 @@ def test_a_long_prompt_whose_client_goes_or_whose_time_is_over_is_read_no_furthe
 
 def test_prompts_that_wait_count_for_the_wait_all_together(folder):
     """A place would be free after each alone, but they are read one after the other."""
-    engine = made(folder, "fixed", replace(LIMITS, generate_wait=1.0), wrap=recording([]))
+    gate = threading.Event()
+    gate.set()
+
+    def wrap(advance):
+        def waits(arrays):
+            gate.wait(30)
+            return advance(arrays)
+
+        return waits
+
+    engine = made(folder, "fixed", replace(LIMITS, generate_wait=1.0), wrap=wrap)
+    gate.clear()  # so that nothing is measured any more
+    engine.pace.token = engine.pace.step = 0.0
 
     async def run():
         many = [request(LONG, 1) for _ in range(5)]
@@ -367,5 +380,6 @@ def test_prompts_that_wait_count_for_the_wait_all_together(folder):
             each.cancel()
         return refused.value.retry_after
 
-    assert 2 <= asyncio.run(run()) <= 3
+    assert asyncio.run(run()) == 3  # 28,000 tokens
+    gate.set()
     engine.close()
