@@ -19,7 +19,7 @@ from torchworks.serving.bundle import BUNDLE, GOLDEN
 from torchworks.shared.config import to_dict
 from torchworks.shared.models.generation import ChatTemplate, GenerationSpec, RowStates, StateSpec, greedy, replay
 from torchworks.shared.models.signature import Signature, TensorSpec
-from torchworks.shared.text import ByteLevelBPE
+from torchworks.shared.text import ByteLevelBPE, Characters, Tokenizer
 from torchworks.shared.text.sampling import Sampling
 
 SPECIALS = ("<pad>", "<unk>", "<end>", "<broken>")
@@ -27,14 +27,6 @@ TOKENIZER = ByteLevelBPE([], SPECIALS)
 V, D, BLOCK = len(TOKENIZER), 12, 120
 END, BROKEN = 2, 3
 """After the token <broken>, the logits of a text are no numbers."""
-SIGNATURE = Signature(
-    (
-        TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=V - 1, pad=0),
-        TensorSpec("length", "features", "int64", ("N",), low=1, high=BLOCK),
-    ),
-    (TensorSpec("logits", "features", "float32", ("N", V)),),
-    {"T": BLOCK},
-)
 CHAT = ChatTemplate("[{role}] {content}\n", "[assistant] ", ("\n",))
 SPECS = {
     "grows": GenerationSpec(
@@ -43,6 +35,14 @@ SPECS = {
     ),
     "fixed": GenerationSpec((StateSpec("h", ("N", D)),), end=END, max_tokens=16),
 }  # fmt: skip
+
+
+def signature(spec: GenerationSpec) -> Signature:
+    """Of the logits after each text."""
+    text = TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=V - 1, pad=0)
+    length = TensorSpec("length", "features", "int64", ("N",), low=1, high=spec.block)
+    logits = TensorSpec("logits", "features", "float32", ("N", V))
+    return Signature((text, length), (logits,), {} if spec.block is None else {"T": spec.block})
 
 
 def weights(scale: float, *shape: int, seed: int = 0) -> np.ndarray:
@@ -151,11 +151,15 @@ def advance_of(folder: Path, name: str):
     return lambda arrays: dict(zip(names, session.run(None, arrays), strict=True))
 
 
-def write(name: str, folder: Path, called: str = "") -> Path:
+LETTERS = Characters([chr(ord("a") + i) for i in range(V - len(SPECIALS))], SPECIALS)
+"""A tokenizer with as many ids, that does not know all there is."""
+
+
+def write(name: str, folder: Path, called: str = "", tokenizer: Tokenizer = TOKENIZER) -> Path:
     """The bundle `name`, in a folder to be made."""
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model(name).SerializeToString())
-    (folder / "tokenizer.json").write_bytes(TOKENIZER.to_json())
+    (folder / "tokenizer.json").write_bytes(tokenizer.to_json())
     spec, advance = SPECS[name], advance_of(folder, name)
     text, length = np.array([TOKENIZER.encode("ab"), [*TOKENIZER.encode("c"), 0]]), np.array([2, 1])
     outputs = advance({"tokens": text, "length": length} | spec.empty(2))
@@ -163,7 +167,7 @@ def write(name: str, folder: Path, called: str = "") -> Path:
     golden = {"input.text": text, "input.length": length, "output.logits": outputs["logits"], "steps.tokens": tokens}
     golden["steps.logits"] = np.ascontiguousarray(replay(advance, spec, text, length, tokens))
     (folder / GOLDEN).write_bytes(save(golden))
-    write_manifest(called or name, SIGNATURE, folder, {"text": {"tokenizer": "tokenizer.json"}})
+    write_manifest(called or name, signature(spec), folder, {"text": {"tokenizer": "tokenizer.json"}})
     manifest = json.loads((folder / BUNDLE).read_text())
     (folder / BUNDLE).write_text(json.dumps(manifest | {"generation": to_dict(spec)}))
     return folder

@@ -22,10 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_bundles
 
-from torchworks.serving import client as client_module
 from torchworks.serving.app import create_app
 from torchworks.serving.bundle import Bundle, BundleManifest, open_bundle
-from torchworks.serving.client import AsyncClient, Classification, Client, Findings, ServiceError, stub
+from torchworks.serving.client import AsyncClient, Classification, Client, Findings, ServiceError, clients, stub
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
@@ -214,7 +213,7 @@ def test_a_refusal_names_its_code_and_the_request(client, url):
 
 def test_a_busy_service_is_asked_again_until_it_answers(client, app, monkeypatch):
     waits = []
-    monkeypatch.setattr(client_module.time, "sleep", waits.append)
+    monkeypatch.setattr(clients.time, "sleep", waits.append)
     app.refusals += [refusal(429, "busy", Retry_After="2"), refusal(503, "stopping"), refusal(503, "stopping")]
     assert client.models()
     assert 2 <= waits[0] <= 3

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 
+from torchworks.serving import jobs as job_module
+from torchworks.serving.batching import busy
 from torchworks.serving.errors import Refusal
 from torchworks.serving.jobs import Job, JobLimits, Jobs
 from torchworks.shared.models.signature import Signature, TensorSpec
@@ -16,13 +18,14 @@ from torchworks.shared.models.signature import Signature, TensorSpec
 class Doubler:
     """Doubles numbers, refuses 13, and takes its time for 99."""
 
-    name, version = "doubler", "1"
+    name, version, part_rows = "doubler", "1", 10
     signature = Signature(
         (TensorSpec("x", "features", "int64", ("N",)),), (TensorSpec("y", "features", "int64", ("N",)),)
     )
 
     def __init__(self) -> None:
         self.together = self.most = 0
+        self.busy = 0
 
     def lease(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -32,6 +35,9 @@ class Doubler:
         self.together += 1
         self.most = max(self.most, self.together)
         try:
+            if self.busy:
+                self.busy -= 1
+                raise busy(1.0)
             await asyncio.sleep(30 if 99 in inputs["x"] else 0)
             if 13 in inputs["x"]:
                 raise Refusal(500, "model_failed", "The model failed on this input.")
@@ -69,6 +75,18 @@ def test_all_rows_come_back_in_order_and_progress_can_be_watched():
         assert (events[-1]["state"], events[-1]["done"], events[-1]["rows"]) == ("done", 37, 37)
 
     run(action, part=5)
+
+
+def test_a_job_waits_where_a_request_is_refused_because_too_many_wait(monkeypatch):
+    monkeypatch.setattr(job_module, "BUSY_SECONDS", 0.001)
+
+    async def action(jobs, model):
+        model.busy = 3
+        job = submit(jobs, model, range(100, 137))
+        assert (await finished(jobs, job))[-1]["state"] == "done"
+        assert job.outputs()["y"].tolist() == list(range(200, 274, 2))
+
+    run(action)
 
 
 def test_who_watches_slowly_sees_the_end_too():

@@ -21,11 +21,12 @@ from torchworks.serving.bundle import BUNDLE
 from torchworks.serving.client import Client, Ranked
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Settings
-from torchworks.serving.padding import elastic_sizes, padded_to
+from torchworks.serving.padding import Padding, elastic_sizes, padded_to
 from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
 from torchworks.shared.config import UserError
 from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.text import ByteLevelBPE
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,29 @@ def labels(outputs: dict) -> list[str]:
 
 
 # ---- texts ---------------------------------------------------------------------------------------------------
+
+
+def test_a_text_that_was_cut_out_of_another_one_is_answered_without_the_space_before_it():
+    tokenizer = ByteLevelBPE([])
+    assert Padding.decoded(tokenizer, tokenizer.encode(" Oslo")) == "Oslo"
+
+
+def test_an_answer_says_what_of_a_text_the_model_does_not_know(service):
+    def warnings(text: object, end: str = "predict") -> object:
+        answer = service.post(f"/v1/models/moods/{end}", json={"text": text})
+        assert answer.is_success
+        *_, last = answer.text.strip().split("data: ")
+        return json.loads(last).get("warnings")
+
+    says = "parts that the model has not seen in training and reads as unknown"
+    assert warnings("acg") is None
+    assert warnings("aéce世") == [f"'text' has {says}: 'é' (U+00E9), 'e' (U+0065), '世' (U+4E16)."]
+    assert warnings(["acg", "x", "cx"]) == [f"'text' has, in row 2, 3, {says}: 'x' (U+0078)."]
+    assert warnings(["acg", "x"], "stream") == [f"'text' has, in row 2, {says}: 'x' (U+0078)."]
+    assert "and 6 more" in warnings([chr(i) * 3 for i in range(ord("A"), ord("A") + 16)])[0]
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["ax"]}
+    answer = service.post("/v2/models/moods/infer", json={"inputs": [tensor]}).json()
+    assert answer["parameters"] == {"warnings": f"'text' has {says}: 'x' (U+0078)."}
 
 
 def test_a_text_or_several_of_any_length_are_answered_in_their_order(ask):

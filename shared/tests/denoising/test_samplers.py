@@ -3,6 +3,7 @@ say."""
 
 from itertools import product
 from math import log2, sqrt
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,11 +20,15 @@ from torchworks.shared.denoising import (
     VarianceExplodingPath,
     VariancePreservingPath,
 )
+from torchworks.shared.sampler_names import QUIET, GridName, SamplerName
 
 MEAN, DEVIATION = 0.3, 0.5
 """Of the images, which are normally distributed numbers."""
 PATHS = {"flow": FlowPath(), "edm": VarianceExplodingPath(), "chain": VariancePreservingPath()}
-QUIET = [name for name in SAMPLERS if name != "ddpm"]
+
+
+def test_every_sampler_and_grid_that_can_be_named_is_there():
+    assert (tuple(SAMPLERS), tuple(GRIDS)) == (get_args(SamplerName), get_args(GridName))
 
 
 def exact(x, level: Level):

@@ -27,6 +27,7 @@ def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("generators")
     for name in generator_bundles.SPECS:
         generator_bundles.write(name, path / name)
+    generator_bundles.write("fixed", path / "letters", "letters", generator_bundles.LETTERS)
     tiny_bundles.write("classifier", path / "classifier")
     return path
 

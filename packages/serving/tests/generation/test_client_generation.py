@@ -11,7 +11,7 @@ from generator_bundles import BROKEN, TOKENIZER, lone
 from processes import Service, until
 
 from torchworks.serving.client import AsyncClient, Client, ServiceError, TextPiece
-from torchworks.serving.client_generation import Pieces
+from torchworks.serving.client.generation import Pieces
 
 
 @pytest.fixture
@@ -150,4 +150,4 @@ def test_pieces_come_whole_however_the_bytes_are_cut_and_whatever_breaks_lines_e
         read = Pieces()
         pieces = [piece for at in range(0, len(sent), size) for piece in read.feed(sent[at : at + size])]
         assert pieces == [TextPiece(0, "a\u2028b\x85c")]
-        assert (read.seed, read.ended) == (3, True)
+        assert (read.last["seed"], read.ended) == (3, True)

@@ -2,8 +2,10 @@
 
 import asyncio
 import sys
+import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from generator_bundles import BROKEN, SPECS, TOKENIZER, advance_of, lone, write
 from torchworks.serving.errors import Refusal
 from torchworks.serving.generation import engine as engines
 from torchworks.serving.generation.engine import GenerationEngine
+from torchworks.serving.generation.prompts import CHUNK
 from torchworks.serving.generation.text_stream import TextStream
 from torchworks.serving.generation.texts import Generated, Options, Text
 from torchworks.serving.limits import Limits
@@ -287,3 +290,96 @@ def test_texts_that_outgrow_the_model_go_on_from_their_last_half_as_if_alone(fol
     engine.close()
     again = sum(spec.read_again(len(prompt), count) for prompt in prompts)
     assert sum(read) == sum(map(len, prompts)) + again > 2 * len(prompts) * spec.kept
+
+
+def recording(calls: list[tuple[int, ...]]):
+    """Notes of each call of the graph how many tokens of each row it read; takes 2 ms for it."""
+
+    def wrap(advance):
+        def recorded(arrays):
+            calls.append(tuple(arrays["length"].tolist()))
+            time.sleep(0.002)
+            return advance(arrays)
+
+        return recorded
+
+    return wrap
+
+
+LONG = "abcdefg" * 800
+
+
+def test_a_long_prompt_is_read_by_chunks_between_which_the_others_get_their_tokens(folder):
+    """Also those that come meanwhile are not kept waiting until it has been read; and its text is as if alone."""
+    calls: list[tuple[int, ...]] = []
+    engine, wanted = made(folder, "fixed", wrap=recording(calls)), lone(folder / "fixed", "fixed", LONG, 8)
+    calls.clear()
+
+    async def run():
+        first, long, late = request("ab", 40), request(LONG, 8), request("cd", 1)
+        going = [asyncio.ensure_future(ids_of(engine, each)) for each in (first, long)]
+        while (CHUNK, 1) not in [(max(call), len(call)) for call in calls]:
+            await asyncio.sleep(0.001)
+        await ids_of(engine, late)
+        assert not long.texts[0].generated
+        return await asyncio.gather(*going)
+
+    assert (asyncio.run(run()))[1] == wanted
+    chunks = [i for i, call in enumerate(calls) if max(call) == CHUNK]
+    assert len(chunks) == len(LONG) // CHUNK
+    assert all(max(map(max, calls[i + 1 : j]), default=0) == 1 for i, j in pairwise(chunks[2:]))
+    assert max(map(sum, calls)) == CHUNK
+    engine.close()
+
+
+def test_a_long_prompt_whose_client_goes_or_whose_time_is_over_is_read_no_further(folder):
+    calls: list[tuple[int, ...]] = []
+    engine = made(folder, "fixed", wrap=recording(calls))
+    calls.clear()
+
+    async def run():
+        left = request(LONG)
+        engine.submit(left)
+        while not calls:
+            await asyncio.sleep(0.001)
+        left.cancel()
+        late = request(LONG, deadline=time.monotonic() + 0.02)
+        assert await ids_of(engine, late) == []
+        return late.texts[0].finish
+
+    assert asyncio.run(run()) == "time"
+    assert engine.idle
+    assert sum(map(sum, calls)) < len(LONG)
+    engine.close()
+
+
+def test_prompts_that_wait_count_for_the_wait_all_together(folder):
+    """A place would be free after each alone, but they are read one after the other."""
+    gate = threading.Event()
+    gate.set()
+
+    def wrap(advance):
+        def waits(arrays):
+            gate.wait(30)
+            return advance(arrays)
+
+        return waits
+
+    engine = made(folder, "fixed", replace(LIMITS, generate_wait=1.0), wrap=wrap)
+    gate.clear()  # so that nothing is measured any more
+    engine.pace.token = engine.pace.step = 0.0
+
+    async def run():
+        many = [request(LONG, 1) for _ in range(5)]
+        for each in many:
+            engine.submit(each)
+        engine.pace.token = 1e-4
+        with pytest.raises(Refusal) as refused:
+            engine.submit(request("a", 1))
+        for each in many:
+            each.cancel()
+        return refused.value.retry_after
+
+    assert asyncio.run(run()) == 3  # 28,000 tokens
+    gate.set()
+    engine.close()

@@ -108,6 +108,8 @@ def test_token_ids_can_be_the_prompt(client, folder):
         ({"prompt": "a", "temprature": 1}, 422, "There is no field 'temprature'. Did you mean 'temperature'?"),
         ({"prompt": "a", "stream": None}, 422, "'stream' may be left out, but it must not be null"),
         ({"prompt": "a", "n": 65}, 422, "'n' must be a whole number from 1 to 64"),
+        ({"prompt": "a", "beams": 100}, 422, "There is no field 'beams'"),
+        ({"prompt": "a", "stop": ["a"] * 17}, 422, "'stop' may have 16 strings at most"),
         ({"prompts": ["a"] * 33, "n": 2}, 413, "64 texts at most"),
     ],
 )  # fmt: skip
@@ -115,6 +117,36 @@ def test_a_request_that_does_not_fit_is_told_so_in_a_sentence(client, body, stat
     answer = client.post(GENERATE, json=body)
     assert answer.status_code == status
     assert says in answer.json()["error"]["message"]
+
+
+def test_a_prompt_longer_than_the_service_reads_is_refused_by_length_and_limit(client):
+    """Of a model that itself reads any length."""
+    for prompt in ("a" * 1_000_000, [5] * 100_000):
+        answer = client.post("/v1/models/fixed/generate", json={"prompt": prompt})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "context_length_exceeded")
+        assert f" {len(prompt)} tokens, but this service reads 32768 at most" in answer.json()["error"]["message"]
+    for inputs in ({"text": "a" * 1_000_000}, {"text": [[5] * 100_000]}):
+        answer = client.post("/v1/models/fixed/predict", json={"inputs": inputs})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "text_too_long")
+        assert "tokens, but this service reads 32768 at most" in answer.json()["error"]["message"]
+
+
+def test_an_answer_says_what_of_a_prompt_the_model_does_not_know(client):
+    url, says = "/v1/models/letters/generate", "parts that the model has not seen in training and reads as unknown"
+    assert "warnings" not in client.post(url, json={"prompt": "abc", "max_tokens": 2}).json()
+    answer = client.post(url, json={"prompt": "ab 7", "max_tokens": 2}).json()
+    assert answer["warnings"] == [f"The prompt has {says}: ' ' (U+0020), '7' (U+0037)."]
+    asked = {"prompts": ["abc", "A"], "max_tokens": 2, "stream": True}
+    *pieces, last = events(client.post(url, json=asked))
+    assert last["warnings"] == [f"The prompt has, in row 2, {says}: 'A' (U+0041)."]
+    assert not any("warnings" in piece for piece in pieces)
+
+
+def test_predict_reads_a_long_text_by_chunks_to_the_same_answer(client, folder):
+    text = "abcdefg" * 200
+    outputs = client.post("/v1/models/fixed/predict", json={"inputs": {"text": [text, "ab"]}}).json()["outputs"]
+    found = [int(np.argmax(row)) for row in outputs["logits"]]
+    assert found == [lone(folder / "fixed", "fixed", each, 1)[0] for each in (text, "ab")]
 
 
 def test_what_is_no_json_object_is_refused(client):

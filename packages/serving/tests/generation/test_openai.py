@@ -24,7 +24,7 @@ def said(folder, prompt: str, count: int) -> str:
 
 def test_models_are_listed(ai):
     listed = ai.models.list().data
-    assert {"grows", "fixed", "tiny-classifier"} == {model.id for model in listed}
+    assert {"grows", "fixed", "letters", "tiny-classifier"} == {model.id for model in listed}
     assert {model.object for model in listed} == {"model"}
     assert ai.models.retrieve("grows").id == "grows"
 
@@ -118,6 +118,15 @@ def test_mistakes_are_errors_as_the_client_knows_them(ai):
         ai.completions.create(model="grows", prompt="a" * 500)
     assert long.value.code == "context_length_exceeded"
     assert "reads 120 at most" in long.value.message
+    with pytest.raises(openai.BadRequestError, match="1000000 tokens, but this service reads 32768 at most") as huge:
+        ai.completions.create(model="fixed", prompt="a" * 1_000_000)
+    assert huge.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError, match="this service reads 32768 at most"):
+        ai.chat.completions.create(model="fixed", messages=[{"role": "user", "content": "a" * 40_000}])
+    with pytest.raises(openai.BadRequestError, match="'n' must be a whole number from 1 to 64"):
+        ai.chat.completions.create(model="fixed", messages=[{"role": "user", "content": "a"}], n=1000)
+    with pytest.raises(openai.BadRequestError, match="There is no field 'best_of'"):
+        ai.completions.create(model="fixed", prompt="a", best_of=1000)
     with pytest.raises(openai.BadRequestError, match="does not generate text"):
         ai.chat.completions.create(model="tiny-classifier", messages=[{"role": "user", "content": "a"}])
     with pytest.raises(openai.BadRequestError, match="There is no field 'logprobs'"):
@@ -129,6 +138,16 @@ def test_mistakes_are_errors_as_the_client_knows_them(ai):
             model="grows",
             messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}],
         )
+
+
+def test_what_a_model_does_not_know_of_a_prompt_is_said_beside_what_the_client_knows(ai):
+    asked = {"model": "letters", "max_tokens": 3, "messages": [{"role": "user", "content": "ABC"}]}
+    (said,) = ai.chat.completions.create(**asked).warnings
+    assert "'A' (U+0041), 'B' (U+0042), 'C' (U+0043)" in said
+    *chunks, last = ai.chat.completions.create(**asked, stream=True)
+    assert last.warnings == [said]
+    assert last.choices[0].finish_reason == "length"
+    assert not any(hasattr(chunk, "warnings") for chunk in chunks)
 
 
 def test_a_stream_comes_as_it_is_made(ai):

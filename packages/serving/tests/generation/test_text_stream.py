@@ -30,6 +30,12 @@ def test_every_piece_is_of_whole_characters_and_together_they_are_the_text(text)
     assert all(text.startswith(part) for part in shown)
 
 
+@settings(deadline=None, max_examples=100)
+@given(st.text(" \nab"))
+def test_a_text_that_stands_alone_has_no_space_around_it(text):
+    assert "".join(pieces(TextStream(BYTES, alone=True), BYTES.encode(text))) == text.strip()
+
+
 def test_a_character_of_several_bytes_comes_when_its_last_one_does():
     assert pieces(TextStream(BYTES), BYTES.encode("é世")) == ["", "é", "", "", "世", ""]
 

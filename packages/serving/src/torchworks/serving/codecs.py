@@ -62,14 +62,15 @@ _FAMILIES = {"float32": "fiu", "float16": "fiu", "bool": "b", "int64": "iu", "in
 
 class Inputs(dict[str, np.ndarray]):
     """Arrays by name. `letterboxes` are those of the rows' images, empty where the model got other pixels. `lengths`
-    has how much of each row is no padding, (N,), by the input's name."""
+    has how much of each row is no padding, (N,), by the input's name. `warnings` are for whoever gets the answer."""
 
     letterboxes: Sequence[Letterbox]
     lengths: dict[str, np.ndarray]
+    warnings: list[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.letterboxes, self.lengths = (), {}
+        self.letterboxes, self.lengths, self.warnings = (), {}, []
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,31 @@ class Rows:
 
     letterboxes: Sequence[Letterbox] = ()
     lengths: Mapping[str, np.ndarray] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     @classmethod
     def of(cls, inputs: Mapping[str, np.ndarray], part: slice = slice(None)) -> "Rows":
         """Of a part of what was sent."""
         if not isinstance(inputs, Inputs):
             return cls()
-        return cls(inputs.letterboxes[part], {name: value[part] for name, value in inputs.lengths.items()})
+        lengths = {name: value[part] for name, value in inputs.lengths.items()}
+        return cls(inputs.letterboxes[part], lengths, inputs.warnings)
+
+    @property
+    def warned(self) -> dict[str, Any]:
+        """What an answer in JSON has beside the others' fields: `warnings`, if there are any."""
+        return warned(self.warnings)
 
     def letterbox(self, row: int) -> Letterbox | None:
         return self.letterboxes[row] if self.letterboxes else None
 
 
 EVERY = Rows()
+
+
+def warned(warnings: Sequence[str]) -> dict[str, Any]:
+    """The field of an answer for `warnings`, if there are any."""
+    return {"warnings": list(warnings)} if warnings else {}
 
 
 def text_of(body: bytes) -> bytes:
@@ -114,7 +127,7 @@ class Codec:
     def __init__(self, manifest: BundleManifest, limits: Limits, tokenizers: Tokenizers | None = None):
         self.manifest, self.limits, self.signature = manifest, limits, manifest.signature
         self.specs = {spec.name: spec for spec in self.signature.inputs}
-        self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {})
+        self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {}, limits.text_tokens)
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
@@ -199,6 +212,7 @@ class Codec:
             rows = self.padding.rows(spec, value, self.limits.rows)
             arrays[spec.name] = numbers(spec, rows.values)
             arrays.lengths[spec.name] = np.array(rows.lengths)
+            arrays.warnings += rows.warnings
         else:
             arrays[spec.name] = numbers(spec, _named(spec, value) if spec.kind == "label" and spec.labels else value)
 
@@ -242,6 +256,7 @@ class Codec:
             self.signature.check(arrays)
         except UserError as error:
             raise invalid(str(error)) from error
+        self.padding.check(arrays)
 
     def _add_latent(self, arrays: Inputs, given: Mapping[str, Any]) -> None:
         """Draw the latents that were left out, and for what else was left out take all classes in turn."""

@@ -78,6 +78,8 @@ class Serve:
     """Texts that a model generates at once."""
     max_tokens: Annotated[int, arg(metavar="N")] = 1024
     """Tokens of one text that a request may have generated."""
+    max_text: Annotated[int, arg(metavar="N")] = 32_768
+    """Tokens of one text or prompt that a request may send."""
     log: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: in memory only)")] = None
     """Folder for the log of predictions and what the retraining command prints."""
     monitor: MonitorSettings = field(default_factory=MonitorSettings)

@@ -4,8 +4,8 @@
     async for event in jobs.events(job.id): ...     # {"state": "running", "done": 64, "rows": 1000}
     jobs.get(job.id).outputs()
 
-Each part is a request like any other to the model's batcher, one at a time, so that a job takes turns with the
-requests and never fills the queue.
+Each part is a request like any other to what computes the model, one at a time, so that a job takes turns with the
+requests and never fills the queue. Where a request would be refused because too many wait, a job waits too.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ from torchworks.serving.errors import Refusal, invalid
 from torchworks.shared.models.signature import Signature
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+BUSY_SECONDS = 0.5
+"""After which a part for which there was no room is tried again."""
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
@@ -33,6 +35,11 @@ class Model(Protocol):
     name: str
     version: str
     signature: Signature
+
+    @property
+    def part_rows(self) -> int:
+        """Most rows that are done at a time, so that there is room for others beside them."""
+        ...
 
     def lease(self) -> AbstractContextManager[Any]: ...
 
@@ -57,7 +64,7 @@ class JobLimits:
     """Bytes that all kept results may take; the oldest go first."""
     keep_seconds: float = 900.0
     """How long a result is kept."""
-    part_seconds: float = 60.0
+    part_seconds: float = 300.0
     """Time that one part may take."""
 
 
@@ -214,11 +221,28 @@ async def in_parts(
     served: Model, inputs: dict[str, np.ndarray], limits: JobLimits
 ) -> AsyncIterator[dict[str, np.ndarray]]:
     """Outputs of some rows at a time, in order; inputs that have no rows go along with each part."""
-    rows, cut = rows_of(served.signature, inputs), _with_rows(served.signature)
-    for start in range(0, rows, limits.part):
-        end = start + limits.part
+    rows, cut, size = (
+        rows_of(served.signature, inputs),
+        _with_rows(served.signature),
+        min(limits.part, served.part_rows),
+    )
+    for start in range(0, rows, size):
+        end = start + size
         part = {name: value[start:end] if name in cut else value for name, value in inputs.items()}
-        yield await served.predict(part, time.monotonic() + limits.part_seconds)
+        yield await _patiently(served, part, limits)
+
+
+async def _patiently(served: Model, part: dict[str, np.ndarray], limits: JobLimits) -> dict[str, np.ndarray]:
+    """The outputs of a part, once there is room for it. Raises `Refusal` for anything but that there is none, and when
+    there is none for as long as a part may take."""
+    end = time.monotonic() + limits.part_seconds
+    while True:
+        try:
+            return await served.predict(part, time.monotonic() + limits.part_seconds)
+        except Refusal as refusal:
+            if refusal.code != "busy" or time.monotonic() > end:
+                raise
+        await asyncio.sleep(BUSY_SECONDS)
 
 
 def rows_of(signature: Signature, inputs: dict[str, np.ndarray]) -> int:

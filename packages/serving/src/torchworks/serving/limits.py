@@ -18,6 +18,8 @@ class Limits:
     """Frames of one image: films are refused."""
     rows: int = 64
     """Rows of one request."""
+    text_tokens: int = 32_768
+    """Tokens of one text or prompt, of models that have no limit of their own, or a larger one."""
     fields: int = 32
     """Parts of a form, and tensors of a request."""
     batch_rows: int = 32

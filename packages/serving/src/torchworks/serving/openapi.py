@@ -209,7 +209,11 @@ def _answers(served: ServedModel) -> Schema:
     schema = {
         "type": "object",
         "required": [*names, "outputs"],
-        "properties": {**names, "outputs": {"type": "object", "required": list(outputs), "properties": outputs}},
+        "properties": {
+            **names,
+            "outputs": {"type": "object", "required": list(outputs), "properties": outputs},
+            **({"warnings": described.WARNINGS} if served.codec.padding.texts else {}),
+        },
     }
     answers: Schema = {"application/json": {"schema": schema}}
     if any(map(gives_files, served.codec.answered)):

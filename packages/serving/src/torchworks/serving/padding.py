@@ -1,6 +1,6 @@
 """Rows of different lengths: texts, which become the ids of their tokens, and lists of numbers.
 
-    padding = Padding(signature, preprocessing, tokenizers)
+    padding = Padding(signature, preprocessing, tokenizers, longest=32_768)
     rows = padding.rows(spec, ["a text", "a longer text"], 64)     # all as long as the longest, and their lengths
 
 Within a request, and within a batch of several requests, rows are padded at their end with the tokenizer's padding id
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.limits import Limits
+from torchworks.serving.unknown_text import unknown_warnings
 from torchworks.shared.config import UserError
 from torchworks.shared.models.signature import Signature, TensorSpec
 from torchworks.shared.text import Tokenizer, tokenizer_files
@@ -26,18 +28,26 @@ Tokenizers = Mapping[str, Tokenizer]
 
 @dataclass(frozen=True)
 class PaddedRows:
-    """Nested lists of one length, and the length that each row had."""
+    """Nested lists of one length, the length that each row had, and what is to be said of them."""
 
     values: list[Any]
     lengths: list[int]
+    warnings: list[str]
 
 
 class Padding:
     """Of one model. `texts` are the tokenizers of its text inputs and `pads` the values that fill up inputs, both by
-    the inputs' names; `lengths` maps inputs for lengths to the inputs that they belong to."""
+    the inputs' names; `lengths` maps inputs for lengths to the inputs that they belong to. No row may be longer than
+    `longest`, whatever the model allows."""
 
-    def __init__(self, signature: Signature, preprocessing: Mapping[str, Any], tokenizers: Tokenizers):
-        self.signature, self.tokenizers = signature, tokenizers
+    def __init__(
+        self,
+        signature: Signature,
+        preprocessing: Mapping[str, Any],
+        tokenizers: Tokenizers,
+        longest: int = Limits.text_tokens,
+    ):
+        self.signature, self.tokenizers, self.longest = signature, tokenizers, longest
         self._named = tokenizer_files(preprocessing)
         inputs = signature.inputs
         self.texts = {spec.name: self._tokenizer(spec) for spec in inputs if spec.kind == "text"}
@@ -69,14 +79,19 @@ class Padding:
             raise invalid(f"'{spec.name}' must be {kind}.")
         if len(rows) > most_rows:
             raise Refusal(413, "too_many_rows", f"'{spec.name}' has more rows than the {most_rows} of a request.")
-        return self._filled(spec, [self._row(spec, number, row) for number, row in enumerate(rows, 1)])
+        unknown: dict[int, str] = {}
+        read = [self._row(spec, number, row, unknown) for number, row in enumerate(rows, 1)]
+        padded, lengths = self._filled(spec, read)
+        warnings = unknown_warnings(f"'{spec.name}'", unknown, len(rows) > 1, self.texts[spec.name]) if unknown else []
+        return PaddedRows(padded, lengths, warnings)
 
     def _text(self, spec: TensorSpec) -> bool:
         return spec.name in self.texts
 
-    def _row(self, spec: TensorSpec, number: int, row: Any) -> list[Any]:
+    def _row(self, spec: TensorSpec, number: int, row: Any, unknown: dict[int, str]) -> list[Any]:
+        """Its values; a text of which the model does not know all is added to `unknown`."""
         if isinstance(row, str | bytes):
-            row = self._encoded(spec, number, row)
+            row = self._encoded(spec, number, row, unknown)
         if not isinstance(row, list):
             kind = "a text" if self._text(spec) else "a list of numbers"
             raise invalid(f"Row {number} of '{spec.name}' must be {kind}.")
@@ -85,7 +100,7 @@ class Padding:
         self._check_length(spec, number, len(row))
         return row
 
-    def _encoded(self, spec: TensorSpec, number: int, text: str | bytes) -> list[int]:
+    def _encoded(self, spec: TensorSpec, number: int, text: str | bytes, unknown: dict[int, str]) -> list[int]:
         if (tokenizer := self.texts.get(spec.name)) is None:
             raise invalid(f"'{spec.name}' takes numbers, but row {number} is a text.")
         if isinstance(text, bytes):
@@ -94,20 +109,32 @@ class Padding:
             except UnicodeDecodeError:
                 raise invalid(f"Row {number} of '{spec.name}' is not UTF-8.") from None
         self._check_length(spec, number, tokenizer.fewest(text), "at least ")
-        return tokenizer.encode(text)
+        ids = tokenizer.encode(text)
+        if tokenizer.unknown in ids:
+            unknown[number] = text
+        return ids
 
     def _check_length(self, spec: TensorSpec, number: int, length: int, about: str = "") -> None:
-        size = str(spec.shape[1])
+        size, has = str(spec.shape[1]), f"Row {number} of '{spec.name}' has {about}{length} {_unit(spec)}s"
         if length > (most := self.signature.most.get(size, length)):
-            raise invalid(
-                f"Row {number} of '{spec.name}' has {about}{length} {_unit(spec)}s, but {size} may be {most} at most."
-            )
+            raise invalid(f"{has}, but {size} may be {most} at most.")
+        if length > self.longest:
+            raise too_long(f"{has}, but this service reads {self.longest} at most.")
 
-    def _filled(self, spec: TensorSpec, rows: list[list[Any]]) -> PaddedRows:
+    def check(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Raise `Refusal` for arrays that are longer than texts may be."""
+        for spec in self.signature.inputs:
+            array = arrays.get(spec.name)
+            if spec.name in self.pads and array is not None and array.ndim > 1 and array.shape[1] > self.longest:
+                has = f"'{spec.name}' has rows of {array.shape[1]} {_unit(spec)}s"
+                raise too_long(f"{has}, but this service reads {self.longest} at most.")
+
+    def _filled(self, spec: TensorSpec, rows: list[list[Any]]) -> tuple[list[Any], list[int]]:
+        """Rows of one length, and the lengths that they had."""
         lengths = [len(row) for row in rows]
         pad, longest = self.pads[spec.name], max(lengths, default=0)
         pad = int(pad) if spec.dtype.startswith(("int", "uint")) else pad
-        return PaddedRows([row + [pad] * (longest - len(row)) for row in rows], lengths)
+        return [row + [pad] * (longest - len(row)) for row in rows], lengths
 
     def level(self, arrays: dict[str, np.ndarray]) -> None:
         """Make inputs equally long whose lengths have one name."""
@@ -139,9 +166,10 @@ class Padding:
 
     @staticmethod
     def decoded(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-        """The text up to the end that the model set, if it did."""
+        """The text up to the end that the model set, if it did. A text that was cut out of another one begins with the
+        space before it, which is no part of it."""
         ids, end = list(ids), tokenizer.special("<end>")
-        return tokenizer.decode(ids[: ids.index(end)] if end in ids else ids)
+        return tokenizer.decode(ids[: ids.index(end)] if end in ids else ids).strip()
 
 
 def padded_to(values: np.ndarray, length: int, pad: float) -> np.ndarray:
@@ -163,6 +191,10 @@ def elastic_sizes(signature: Signature, pads: Mapping[str, float]) -> frozenset[
         if spec.name not in pads or place != 1
     }
     return frozenset(padded - fixed)
+
+
+def too_long(message: str) -> Refusal:
+    return Refusal(413, "text_too_long", message)
 
 
 def _counts(spec: TensorSpec) -> bool:

@@ -120,8 +120,9 @@ def _settings(arguments: Serve) -> Settings:
         deadline=arguments.deadline,
         generate_rows=arguments.texts,
         generate_tokens=arguments.max_tokens,
+        text_tokens=arguments.max_text,
     )
-    for option in ("max_body", "queue", "batch", "deadline", "texts", "max_tokens"):
+    for option in ("max_body", "queue", "batch", "deadline", "texts", "max_tokens", "max_text"):
         value = getattr(arguments, option)
         if not 0 < value < math.inf:  # NaN is neither
             raise UserError(f"--{option.replace('_', '-')} must be a number above 0, but it is {value}.")

@@ -19,6 +19,7 @@ from torchworks.serving.bundle import Bundle, open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.denoising.engine import DrawingEngine
 from torchworks.serving.denoising.graph import StepEngine
+from torchworks.serving.denoising.images import PART
 from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.errors import Refusal
 from torchworks.serving.generation.engine import GenerationEngine
@@ -108,6 +109,11 @@ class ServedModel:
         if self.drawing is not None and (refusal := self.drawing.refusal()):
             raise refusal
         return self.batcher.arrival()
+
+    @property
+    def part_rows(self) -> int:
+        """Most rows of a job that are computed at once, so that there is room for others beside them."""
+        return PART if self.drawing is not None else self.codec.limits.batch_rows
 
     @property
     def waiting_rows(self) -> int:

@@ -35,6 +35,7 @@ from torchworks.shared.denoising import (
 )
 from torchworks.shared.denoising.paths import Betas, PathName
 from torchworks.shared.models.signature import Signature, TensorSpec, check_name
+from torchworks.shared.sampler_names import QUIET
 
 Arrays = dict[str, np.ndarray]
 Evaluate = Callable[[Arrays], Mapping[str, np.ndarray]]
@@ -43,8 +44,8 @@ Progress = Callable[[int, Any, Any], None]
 """Told of each step: its number from 0, x after it, and the image that the net believes in."""
 X, TIME, SAID = "x", "time", "said"
 LATENT, IMAGE = "latent", "image"
-SAMPLERS = ("ddim", "euler", "heun", "ab2", "dpmpp-2m", "unipc")
-"""Those that add no noise of their own, so that an image follows from its latent alone."""
+SAMPLERS = QUIET
+"""Those that a service draws with: an image follows from its latent alone."""
 
 
 @dataclass(frozen=True)

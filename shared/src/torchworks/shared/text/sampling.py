@@ -106,7 +106,7 @@ class Sampling:
                 raise UserError(f"{name} must be {allowed}, but it is {getattr(self, name):g}.")
 
     def choose(
-        self, logits: Logits, *, seen: Sequence[Sequence[int]], seed: int, rows: Sequence[int], places: Sequence[int]
+        self, logits: Logits, *, seen: Sequence[Iterable[int]], seed: int, rows: Sequence[int], places: Sequence[int]
     ) -> NDArray[np.int64]:
         """A token for each row, int64 (B,), from logits (B, V). `seen` are the tokens of each text so far, `rows` the
         numbers of the texts, which need not be their places in the batch, `places` the number of the token in each.

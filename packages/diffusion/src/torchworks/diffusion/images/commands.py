@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, arg, configure
 
 from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, Seed, by_default
-
-SAMPLERS = Literal["ddpm", "ddim", "euler", "heun", "ab2", "dpmpp-2m", "unipc"]
-GRIDS = Literal["uniform", "cosine", "log-snr", "karras", "shifted"]
+from torchworks.shared.sampler_names import GridName, SamplerName
 
 
 @dataclass(frozen=True)
@@ -21,9 +19,9 @@ class Drawing:
     """Steps from noise to image."""
     guidance: Annotated[float | None, by_default("X", "the run's own")] = None
     """How much more than the condition asks for is done; 1 is no more."""
-    sampler: Annotated[SAMPLERS | None, by_default("NAME", "the run's own")] = None
+    sampler: Annotated[SamplerName | None, by_default("NAME", "the run's own")] = None
     """Method by which noise becomes an image."""
-    grid: Annotated[GRIDS | None, by_default("NAME", "the run's own")] = None
+    grid: Annotated[GridName | None, by_default("NAME", "the run's own")] = None
     """How the noise levels of its steps are spaced."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from torchworks.shared.config import Amount, Count, Limited, Positive, UserError, limited
 from torchworks.shared.denoising import Guidance, Path, Prediction, check_prediction, path_of
 from torchworks.shared.denoising.paths import Betas, PathName
+from torchworks.shared.sampler_names import GridName, SamplerName
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class SamplingConfig(Limited):
 
     group: ClassVar[str] = "sampling"
 
-    sampler: Literal["ddpm", "ddim", "euler", "heun", "ab2", "dpmpp-2m", "unipc"] = "dpmpp-2m"
+    sampler: SamplerName = "dpmpp-2m"
     """Method by which noise becomes an image."""
-    grid: Literal["uniform", "cosine", "log-snr", "karras", "shifted"] = "uniform"
+    grid: GridName = "uniform"
     """How its noise levels are spaced."""
     steps: Count = 8
     """Number of its steps; each asks the net once (heun: twice)."""

@@ -1,17 +1,19 @@
 // What a model answered: class names with their probabilities, images, what it saw in an image, or the plain JSON.
 
-import { el, figures, number, share, table } from "./dom.js";
+import { el, figures, number, share, table, warned } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
+const MANY = 64; // images that are not shown all at once
 const LONG = 16; // numbers of a row that are shown only when asked for, if there is anything else
 
 // Elements that show the outputs of all rows, for the one image that was sent, if it was one.
-export async function answerOf(model, { outputs }, file) {
+export async function answerOf(model, answer, file) {
+  const { outputs } = answer;
   const over = file ? layersOf(model, outputs) : [];
   const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec));
   const shown = over.length ? [await overlay(model, outputs, file)] : [];
-  return [...shown, ...plain(others, outputs)];
+  return [...shown, ...plain(others, outputs), ...warned(answer)];
 }
 
 // Single numbers stand together, and long rows of numbers behind everything else.
@@ -59,6 +61,7 @@ function bars(probabilities, most) {
 function gallery(name, images) {
   const address = (data) => `data:image/png;base64,${data}`;
   const shown = images.map((data, i) => el("img", { src: address(data), alt: `${name} ${i + 1} of ${images.length}` }));
+  if (images.length > MANY) return el("div", { class: "images many", tabindex: 0, role: "group", "aria-label": name }, shown);
   if (images.length > 1) return el("div", { class: "images" }, shown);
   return el("div", {}, el("div", { class: "images one" }, shown), download(address(images[0]), `${name}.png`, "Download"));
 }

@@ -29,6 +29,15 @@ export function renew(element, ...children) {
 
 export const hint = (text) => el("p", { class: "hint" }, text);
 
+// Brings into view what is beyond it, as answers are on a telephone.
+export function reveal(element) {
+  const { top, bottom, height } = element.getBoundingClientRect();
+  if (top < 0 || bottom > window.innerHeight) element.scrollIntoView({ block: height > window.innerHeight / 2 ? "start" : "nearest" });
+}
+
+// What an answer says of the text that it is for, if anything.
+export const warned = ({ warnings = [] }) => warnings.map((sentence) => el("p", { class: "warning" }, sentence));
+
 export function number(value) {
   return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(4);
 }

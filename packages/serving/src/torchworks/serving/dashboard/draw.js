@@ -2,10 +2,11 @@
 
 import { download } from "./answer.js";
 import { events, modelPath } from "./api.js";
-import { byId, el, hint, milliseconds } from "./dom.js";
+import { byId, el, hint, milliseconds, reveal, warned } from "./dom.js";
 import { MaskPad } from "./mask.js";
 
 const MOST_AT_ONCE = 64, MOST_IMAGES = 256, MOST_SEEDS = 1e6, WIDEST_GUIDANCE = 6, HOLE_STEPS = 12;
+const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"; // one pixel, transparent
 const address = (data) => `data:image/png;base64,${data}`;
 const fileOf = (source) => new Blob([Uint8Array.from(atob(source.slice(address("").length)), (sign) => sign.charCodeAt(0))], { type: "image/png" });
 
@@ -124,15 +125,17 @@ function base64(file) {
 // Shows the images as they come, while `wanted()`; returns what stays to be seen. Raises what `refused` makes of an error.
 export async function drawn(model, request, wanted, refused, pick) {
   const begun = performance.now(), count = request.count;
-  const images = Array.from({ length: count }, (_, i) => el("img", { alt: `image ${i + 1} of ${count}` }));
+  const images = Array.from({ length: count }, (_, i) => el("img", { src: NOTHING, alt: `image ${i + 1} of ${count}` }));
   const sheet = el("div", { class: count > 1 ? "images" : "images one" }, images);
   const bar = el("progress", { max: 1, value: 0 }), told = el("span", {}, "waiting"), made = Array(count).fill(0);
-  let stopped = false;
+  let stopped = false, last = {};
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
-  byId("answer").replaceChildren(sheet, el("div", { class: "row" }, el("label", {}, "Drawing ", bar), told, stop));
+  byId("answer").replaceChildren(el("div", { class: "row" }, el("label", {}, "Drawing ", bar), told, stop), sheet);
+  reveal(byId("answer"));
   for await (const piece of events(request.path, request)) {
     if (!wanted() || stopped) break; // which closes the connection, and the service stops too
     if (piece.error) throw refused(piece.error);
+    last = piece;
     if (piece.first == null) continue;
     made.fill(piece.step ? piece.step / piece.steps : 1, piece.first, piece.first + piece.rows);
     bar.value = made.reduce((a, b) => a + b) / count;
@@ -144,8 +147,8 @@ export async function drawn(model, request, wanted, refused, pick) {
   const change = (image) => () => pick(fileOf(image.src));
   if (count === 1) {
     const again = pick && el("button", { type: "button", onclick: change(images[0]) }, "Change a part of it");
-    return [sheet, el("div", { class: "row" }, again, download(images[0].src, name, "Download")), hint(`Drawn in ${milliseconds(seconds)} ms.`)];
+    return [sheet, el("div", { class: "row" }, again, download(images[0].src, name, "Download")), hint(`Drawn in ${milliseconds(seconds)} ms.`), ...warned(last)];
   }
   if (pick) for (const image of images) image.replaceWith(el("button", { type: "button", class: "pick", title: "Change a part of it", onclick: change(image) }, image.cloneNode()));
-  return [sheet, hint(`${count} images in ${milliseconds(seconds)} ms.${pick ? " Choose one to change a part of it." : ""}`)];
+  return [sheet, hint(`${count} images in ${milliseconds(seconds)} ms.${pick ? " Choose one to change a part of it." : ""}`), ...warned(last)];
 }

@@ -1,7 +1,7 @@
 // Text that a model writes, shown as it comes.
 
 import { events, modelPath } from "./api.js";
-import { byId, el, hint, milliseconds } from "./dom.js";
+import { byId, el, hint, milliseconds, reveal, warned } from "./dom.js";
 
 const MOST_SEEDS = 1e6;
 const ENDS = { stop: "it came to its end", length: "it has the length that was asked for", time: "its time was over" };
@@ -43,18 +43,19 @@ export function generationInput(model) {
 export async function written(model, request, wanted, refused) {
   const begun = performance.now(), said = el("span", {}), between = model.generation.answers ? "\n" : "";
   const shown = el("p", { class: "text" }, el("span", { class: "soft" }, request.prompt + between), said);
-  let stopped = false, first = null, end = null, usage = null;
+  let stopped = false, first = null, end = null, last = {};
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
   byId("answer").replaceChildren(shown, el("div", { class: "row" }, stop));
+  reveal(byId("answer"));
   for await (const piece of events(request.path, request)) {
     if (!wanted() || stopped) break; // which closes the connection, and the service stops too
     if (piece.error) throw refused(piece.error);
     first ??= performance.now();
     said.append(piece.text ?? "");
     end = piece.finish_reason ?? end;
-    usage = piece.usage ?? usage;
+    last = piece;
   }
-  return [shown, hint(stopped ? "Stopped." : told(usage, end, begun, first))];
+  return [shown, hint(stopped ? "Stopped." : told(last.usage, end, begun, first)), ...warned(last)];
 }
 
 function told(usage, end, begun, first) {

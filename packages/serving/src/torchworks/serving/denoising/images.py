@@ -121,7 +121,8 @@ class DrawRequest:
         until = time.monotonic() + seconds
         try:
             while self._left:
-                piece = await asyncio.wait_for(self._queue.get(), until - time.monotonic())
+                async with asyncio.timeout(until - time.monotonic()):  # `wait_for` may miss that it is cancelled
+                    piece = await self._queue.get()
                 if piece.failure is not None:
                     raise piece.failure
                 self._left -= piece.drawn

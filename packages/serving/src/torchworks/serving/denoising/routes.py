@@ -88,7 +88,7 @@ def _answer(call: PredictRequest, images: np.ndarray) -> Response:
         "version": call.served.version,
         "request_id": call.request.state.request_id,
         "outputs": {IMAGE: _encoded(call, images)},
-    }
+    } | call.rows.warned
     return Response(to_json(answer), media_type="application/json")
 
 
@@ -107,7 +107,7 @@ async def _events(call: PredictRequest, asked: DrawRequest) -> AsyncGenerator[by
                         drawn[piece.rows.start] = piece.images
                     yield event(await call.service.beside(_told, call, piece))
             call.outputs = {IMAGE: np.concatenate([drawn[start] for start in sorted(drawn)])}
-        yield event({"rows": len(asked)})
+        yield event({"rows": len(asked)} | call.rows.warned)
     except Refusal as refusal:
         yield event(refusal.body(call.request.state.request_id))
 

@@ -9,6 +9,11 @@ from torchworks.shared.models.generation import GenerationSpec
 Schema = dict[str, Any]
 INTEGER: Schema = {"type": "integer"}
 TEXT: Schema = {"type": "string"}
+WARNINGS: Schema = {
+    "type": "array",
+    "items": TEXT,
+    "description": "Of texts that have what the model does not know; left out if there are none.",
+}
 USAGE: Schema = {
     "type": "object",
     "required": ["prompt_tokens", "completion_tokens", "total_tokens"],
@@ -66,7 +71,7 @@ def answer() -> Schema:
         "usage": USAGE,
         "seed": INTEGER,
     }
-    return {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "object", "required": list(fields), "properties": fields | {"warnings": WARNINGS}}
 
 
 def openai_request(chat: bool, limits: Limits) -> Schema:

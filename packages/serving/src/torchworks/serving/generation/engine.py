@@ -6,10 +6,10 @@ Yu et al. 2022, "Orca: a distributed serving system for Transformer-based genera
     engine.submit(request)
     async for piece in request.pieces(): …
 
-One thread a model computes. Between two steps it drops the rows whose callers went away, reads the prompts of new rows
-if there is room, and lets these join; then all rows take one step. A prompt that is read makes the others wait for that
-long, so not more than `PROMPT_TOKENS` of prompts are read between two steps, but for one that is longer alone. A text
-that has outgrown the model leaves the batch, and its last half joins it again as a prompt does.
+One thread a model computes. Between two steps it drops the rows whose callers went away and reads a chunk of the
+prompts of new rows, if there is room; those that are read to their end join, and all rows take one step. So a prompt of
+any length makes the others wait for the reading of one chunk (`prompts.py`) at a time. A text that has outgrown the
+model leaves the batch, and its last half joins it again as a prompt does.
 
 What a caller can rely on:
 - a text does not depend on the others of its batch: neither its tokens, which are drawn by its own seed, nor its end;
@@ -31,18 +31,16 @@ import numpy as np
 
 from torchworks.serving.batching import busy, model_failed, restarting
 from torchworks.serving.errors import Refusal, stopping
+from torchworks.serving.generation.prompts import CHUNK, Prompts, Row
 from torchworks.serving.generation.texts import Generated, Piece, Text
 from torchworks.serving.generation.waiting import Pace, seconds_until_free
 from torchworks.serving.limits import Limits
 from torchworks.shared.config import UserError
 from torchworks.shared.models.generation import Advance, GenerationSpec, RowStates
 
-PROMPT_TOKENS = 512
 RESTART_SECONDS = 1.0
 """Pause before a thread that died is replaced; it doubles each time."""
 log = logging.getLogger("torchworks.serving")
-
-Row = tuple[Generated, Text]
 
 
 class GenerationEngine:
@@ -55,7 +53,7 @@ class GenerationEngine:
         self.stepped: Callable[[int], object] = lambda rows: None
         self._advance = advance
         self._waiting: deque[Row] = deque()
-        self._joining: list[Row] = []  # their prompts are read now
+        self._prompts = Prompts(spec)  # that are read now
         self._rows: list[Row] = []
         self._states = RowStates(spec)
         self._wake, self._open, self._deaths = threading.Event(), True, 0
@@ -72,13 +70,21 @@ class GenerationEngine:
             return stopping()
         if not self.ready:
             return restarting()
-        queued, running = list(self._waiting), [*self._joining, *self._rows]
+        wait = self._wait()
+        return busy(wait) if wait > self.limits.generate_wait or self.waiting_rows >= self.limits.queue_rows else None
+
+    def _wait(self) -> float:
+        """Seconds until one more text gets a place. While none is free, also the prompts of all that are before it are
+        read, one after the other."""
+        rows, prompts, queued = list(self._rows), list(self._prompts.readings), list(self._waiting)
+        running = [self._seconds(text) for _, text in rows if not text.cancelled]
+        running += [self._seconds(each.row[1], each.left) for each in prompts if not each.row[1].cancelled]
+        queued = [text for _, text in queued if not text.cancelled]
         wait = seconds_until_free(
-            self.limits.generate_rows,
-            [self._seconds(text) for _, text in running if not text.cancelled],
-            [self._seconds(text, text.remembers) for _, text in queued if not text.cancelled],
+            self.limits.generate_rows, running, [self._seconds(text, text.remembers) for text in queued]
         )
-        return busy(wait) if wait > self.limits.generate_wait or len(queued) >= self.limits.queue_rows else None
+        unread = sum(each.left for each in prompts) + sum(text.remembers for text in queued)
+        return max(wait, self.pace.seconds(unread, 0)) if wait else 0.0
 
     def _seconds(self, text: Text, unread: int = 0) -> float:
         """That a text will take once it has a place, of which so many tokens are still to be read."""
@@ -100,11 +106,15 @@ class GenerationEngine:
 
     @property
     def running_rows(self) -> int:
-        return len(self._joining) + len(self._rows)
+        return len(self._prompts) + len(self._rows)
+
+    @property
+    def _all(self) -> list[Row]:
+        return [*self._rows, *(each.row for each in self._prompts.readings), *self._waiting]
 
     @property
     def idle(self) -> bool:
-        return not (self._waiting or self._joining or self._rows)
+        return not (self._waiting or self._prompts or self._rows)
 
     @property
     def alive(self) -> bool:
@@ -126,7 +136,7 @@ class GenerationEngine:
     def close(self) -> None:
         """End the thread after its present step. Those whose texts have not ended are told."""
         self._open = False
-        going = [*self._waiting, *self._joining, *self._rows]
+        going = self._all
         self._tell(self._deliver, [(request, Piece(text.index, "", failure=stopping())) for request, text in going])
         for request, _ in going:
             request.cancel()
@@ -140,9 +150,9 @@ class GenerationEngine:
 
     def _died(self) -> None:
         """In the event loop: the thread ended by something worse than an exception of the model's."""
-        for request, text in [*self._rows, *self._joining, *self._waiting]:
+        for request, text in self._all:
             request.put(Piece(text.index, "", failure=restarting()))
-        self._rows, self._joining, self._states = [], [], RowStates(self.spec)
+        self._rows, self._prompts, self._states = [], Prompts(self.spec), RowStates(self.spec)
         self._waiting.clear()
         if self._open:
             pause = RESTART_SECONDS * 2 ** min(self._deaths, 5)
@@ -159,7 +169,7 @@ class GenerationEngine:
     def _measure(self) -> None:
         """A prompt of full size, and a step of all rows: whether they work, and how long they take."""
         rows = self.limits.generate_rows
-        length = min(self.spec.block or PROMPT_TOKENS, PROMPT_TOKENS) // 2 or 1
+        length = min(self.spec.block or CHUNK, CHUNK) // 2 or 1
         try:
             states = RowStates(self.spec, 1)
             tokens, one = np.zeros((1, length), np.int64), np.ones(rows, np.int64)
@@ -186,7 +196,7 @@ class GenerationEngine:
                 if self.idle:
                     self._wake.wait()
                     self._wake.clear()
-                self._drop_cancelled()
+                self._drop()
                 self._join()
                 self._forget()  # of those too that have just joined
                 if self._rows:
@@ -195,10 +205,17 @@ class GenerationEngine:
             log.exception("the thread %s ends", threading.current_thread().name)
             self._tell(self._died)
 
-    def _drop_cancelled(self) -> None:
+    def _drop(self) -> None:
+        """Texts leave whose callers went away, and those whose time is over before their prompt was read."""
         for place in range(len(self._rows) - 1, -1, -1):
             if self._rows[place][1].cancelled:
                 self._remove(place)
+        now = time.monotonic()
+        late = [each.row for each in self._prompts.readings if now > each.row[1].options.deadline]
+        pieces = [(request, text.out_of_time()) for request, text in late]
+        self._prompts.drop()
+        if pieces:
+            self._tell(self._deliver, pieces)
 
     def _forget(self) -> None:
         """Texts that have outgrown the model leave, and are the next to be read anew, from their last half on."""
@@ -210,34 +227,22 @@ class GenerationEngine:
                 self._remove(place)
 
     def _join(self) -> None:
-        """Read the prompts of rows that wait, as many as fit, and let them join."""
-        self._take()
-        rows = self._joining
-        if not rows:
-            return
-        length = np.array([text.remembers for _, text in rows])
-        tokens = np.zeros((len(rows), length.max()), np.int64)
-        for place, (_, text) in enumerate(rows):
-            tokens[place, : length[place]] = text.remembered
-        began = time.monotonic()
-        read, states, logits = self._read(rows, RowStates(self.spec, len(rows)), tokens, length)
-        self.pace.read(int(length.sum()), time.monotonic() - began)
-        self._states.append(states)
-        self._rows += read
-        self._joining = []
-        self._choose(len(self._rows) - len(read), logits)
-
-    def _take(self) -> None:
-        """The oldest rows that wait, as far as there is room, in order."""
-        longest = 0
+        """Read a chunk of the prompts whose turn it is; texts whose prompt is read to its end join."""
         while self._waiting and self.running_rows < self.limits.generate_rows:
-            text = self._waiting[0][1]
-            longest = max(longest, text.remembers)
-            if self._joining and longest * (len(self._joining) + 1) > PROMPT_TOKENS:
-                break
-            if not text.cancelled:
-                self._joining.append(self._waiting[0])
+            if not self._waiting[0][1].cancelled:
+                self._prompts.add(self._waiting[0])
             self._waiting.popleft()
+        if not self._prompts:
+            return
+        chunk, began = self._prompts.next(), time.monotonic()
+        rows, states, logits = self._read(chunk.rows, chunk.states, chunk.tokens, chunk.length)
+        self.pace.read(int(chunk.length.sum()), time.monotonic() - began)
+        over = self._prompts.read(chunk, rows, states)
+        first = len(self._rows)
+        for place in np.flatnonzero(over):
+            self._states.append(states.row(place))
+            self._rows.append(rows[place])
+        self._choose(first, [each for each, joins in zip(logits, over, strict=True) if joins])
 
     def _step(self) -> None:
         """One token more of each row."""
@@ -317,5 +322,5 @@ class GenerationEngine:
                 self._loop.call_soon_threadsafe(what, *arguments)
         except RuntimeError:  # the loop was closed, so nobody waits any more
             self._waiting.clear()
-            for request, _ in self._rows:
+            for request, _ in self._all:
                 request.cancel()

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from torchworks.serving.generation.prompts import logits_after
 from torchworks.shared.models.generation import Arrays, GenerationSpec
 
 
@@ -25,7 +26,7 @@ class StatefulEngine:
 
     def run(self, inputs: Arrays) -> Arrays:
         """The logits after each text, by the signature."""
-        return {"logits": self.advance(self.spec.beginning(inputs))["logits"]}
+        return {"logits": logits_after(self.advance, self.spec, inputs)}
 
     def advance(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
         """`tokens`, `length` and the state in, `logits` and what is new of the state out."""

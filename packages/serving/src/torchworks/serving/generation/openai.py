@@ -19,10 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from torchworks.serving import addresses
+from torchworks.serving.codecs import warned
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.event_stream import event
 from torchworks.serving.generation.answering import Call, generator_of, json_body
-from torchworks.serving.generation.requests import SAMPLING, Values, Writer, check_known, listed, read, yes
+from torchworks.serving.generation.requests import SAMPLING, TOO_LONG, Values, Writer, check_known, listed, read, yes
 from torchworks.serving.generation.texts import Generated, Piece
 from torchworks.serving.routing import Router
 
@@ -79,10 +80,10 @@ class Chat:
         template = writer.spec.chat
         most = values.get("max_completion_tokens")
         options = dict(values) if most is None else {**values, "max_tokens": most}
-        return writer.generated([template.prompt(_messages(values))], options, template.stop)
+        return writer.generated([template.prompt(_messages(values))], options, template.stop, alone=True)
 
     def choice(self, index: int, text: str, finish: str | None) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text.strip(), "refusal": None}
+        message = {"role": "assistant", "content": text, "refusal": None}
         return {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
 
     def piece(self, piece: Piece, begins: bool) -> dict[str, Any]:
@@ -124,7 +125,7 @@ async def _answered(request: Request, shape: Shape) -> Response:
 
 def _as_openai(refusal: Refusal) -> Refusal:
     """With the status and code by which OpenAI's clients know it."""
-    status = 400 if refusal.status == 422 else refusal.status
+    status = 400 if refusal.status == 422 or refusal.code == TOO_LONG else refusal.status
     code = "model_not_found" if refusal.code == "no_such_model" else refusal.code
     return Refusal(status, code, refusal.message, refusal.retry_after)
 
@@ -147,6 +148,7 @@ async def _answer(request: Request, shape: Shape) -> Response:
         for text, said in zip(generated.texts, written, strict=True)
     ]
     answer = {**about, "object": shape.kind, "choices": choices, "usage": generated.usage}
+    answer |= warned(generated.warnings)
     return Response(to_json(answer), media_type="application/json")
 
 
@@ -154,10 +156,12 @@ async def _events(
     call: Call, shape: Shape, generated: Generated, about: dict[str, Any], with_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     said = {**about, "object": shape.streamed}
-    begun = set[int]()
+    begun, going = set[int](), len(generated.texts)
     try:
         async for piece in call.pieces():
-            yield event({**said, "choices": [shape.piece(piece, piece.index not in begun)]})
+            going -= piece.finish is not None
+            last = {} if going else warned(generated.warnings)
+            yield event({**said, "choices": [shape.piece(piece, piece.index not in begun)]} | last)
             begun.add(piece.index)
         if with_usage:
             yield event({**said, "choices": [], "usage": generated.usage})

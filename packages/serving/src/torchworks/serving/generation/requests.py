@@ -25,6 +25,7 @@ from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.generation.text_stream import TextStream
 from torchworks.serving.generation.texts import Generated, Options, Text
 from torchworks.serving.limits import Limits
+from torchworks.serving.unknown_text import unknown_warnings
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.text import Tokenizer
@@ -34,6 +35,8 @@ SAMPLING = tuple(field.name for field in dataclasses.fields(Sampling))
 FIELDS = ("prompt", "prompts", "max_tokens", *SAMPLING, "seed", "n", "stop", "stream")
 LARGEST_SEED = (1 << 63) - 1
 MOST_STOPS, LONGEST_STOP = 16, 256
+TOO_LONG = "context_length_exceeded"
+"""The code by which OpenAI's clients know a prompt that is too long."""
 Values = Mapping[str, Any]
 Prompt = str | list[int]
 
@@ -64,21 +67,25 @@ class Writer:
     tokenizer: Tokenizer
     limits: Limits
 
-    def generated(self, prompts: Sequence[Prompt], values: Values, stop: Sequence[str] = ()) -> Generated:
-        """The texts for `prompts` by the options among `values`, which end before a string of `stop` too. Raises
-        `Refusal`."""
+    def generated(
+        self, prompts: Sequence[Prompt], values: Values, stop: Sequence[str] = (), *, alone: bool = False
+    ) -> Generated:
+        """The texts for `prompts` by the options among `values`, which end before a string of `stop` too. Texts that
+        stand `alone`, as all answers do, have no space around them. Raises `Refusal`."""
         number = whole(values, "n", 1, self.limits.rows, 1)
         if len(prompts) * number > self.limits.rows:
             raise Refusal(413, "too_many_rows", f"A request may be for {self.limits.rows} texts at most.")
         options = self._options(values, stop)
-        texts = list[Text]()
-        for prompt in prompts:
+        texts, unknown, alone = list[Text](), dict[int, str](), alone or self.spec.answers
+        for row, prompt in enumerate(prompts, 1):
             ids = self.encoded(prompt)
+            if isinstance(prompt, str) and self.tokenizer.unknown in ids:
+                unknown[row] = prompt
             texts += [
-                Text(len(texts) + i, ids, options, TextStream(self.tokenizer, options.stop), number=i)
+                Text(len(texts) + i, ids, options, TextStream(self.tokenizer, options.stop, alone), number=i)
                 for i in range(number)
             ]
-        return Generated(texts)
+        return Generated(texts, unknown_warnings("The prompt", unknown, len(prompts) > 1, self.tokenizer))
 
     def _options(self, values: Values, stop: Sequence[str]) -> Options:
         given = {name: values[name] for name in SAMPLING if values.get(name) is not None}
@@ -120,13 +127,13 @@ class Writer:
         return prompt
 
     def _check_length(self, length: int, about: str = "") -> None:
-        most = self.limits.body_bytes if self.spec.longest_prompt is None else self.spec.longest_prompt
-        if length > most:
-            raise Refusal(
-                422,
-                "context_length_exceeded",
-                f"The prompt has {about}{length} tokens, but this model reads {most} at most.",
-            )
+        own, allowed = self.spec.longest_prompt, self.limits.text_tokens
+        if own is not None and length > own:
+            message = f"The prompt has {about}{length} tokens, but this model reads {own} at most."
+            raise Refusal(422, TOO_LONG, message)
+        if length > allowed:
+            message = f"The prompt has {about}{length} tokens, but this service reads {allowed} at most."
+            raise Refusal(413, TOO_LONG, message)
 
 
 def prompts_of(values: Values) -> list[Prompt]:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from torchworks.serving import addresses
+from torchworks.serving.codecs import warned
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.event_stream import event
 from torchworks.serving.generation.answering import Call, generator_of, json_body
@@ -48,7 +49,7 @@ async def generate(request: Request, name: str) -> Response:
         "texts": [_answer(text, said) for text, said in zip(generated.texts, written, strict=True)],
         "usage": generated.usage,
         "seed": generated.texts[0].options.seed,
-    }
+    } | warned(generated.warnings)
     return Response(to_json(answer), media_type="application/json")
 
 
@@ -65,6 +66,7 @@ async def _events(call: Call, generated: Generated) -> AsyncGenerator[bytes, Non
         async for piece in call.pieces():
             last = {} if piece.finish is None else {"finish_reason": piece.finish}
             yield event({"index": piece.index, "text": piece.text} | last)
-        yield event({"usage": generated.usage, "seed": generated.texts[0].options.seed})
+        last = {"usage": generated.usage, "seed": generated.texts[0].options.seed}
+        yield event(last | warned(generated.warnings))
     except Refusal as refusal:
         yield event(refusal.body(call.request.state.request_id))

@@ -1,7 +1,7 @@
 """The text of tokens that come one by one, in pieces that can be shown at once.
 
-Held back is what may still change: a character of which some bytes are missing, and what may be the beginning of a stop
-string.
+Held back is what may still change: a character of which some bytes are missing, what may be the beginning of a stop
+string, and, of a text that stands alone, space that may be its end.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ class TextStream:
 
     tokenizer: Tokenizer
     stop: Sequence[str] = ()
+    alone: bool = False
+    """Whether the text is none that goes on from another, so that no space belongs around it."""
     stopped: bool = False
     _before: list[int] = field(default_factory=list)
     """The last tokens that became text: words know by them whether a space comes next."""
@@ -30,6 +32,9 @@ class TextStream:
     """Characters of their text that are."""
     _held: str = ""
     """Text that may begin a stop string."""
+    _space: str = ""
+    """Of a text that stands alone, space that nothing follows yet."""
+    _begun: bool = False
 
     def add(self, token: int) -> str:
         """One more token; returns the text that is certain now."""
@@ -38,15 +43,24 @@ class TextStream:
         begin = self._certain
         if text.endswith(MISSING) and token != self.tokenizer.unknown and len(self._unread) < MOST_UNREAD:
             self._certain = len(text) - 1
-            return self._checked(text[begin:-1])
+            return self._trimmed(self._checked(text[begin:-1]))
         self._before, self._unread, self._certain = self._unread, [], 0
-        return self._checked(text[begin:])
+        return self._trimmed(self._checked(text[begin:]))
 
     def end(self) -> str:
         """No more tokens come; returns what was held back."""
         text = self._checked(self._decoded()[self._certain :]) if self._unread else ""
         rest, self._held, self._unread = self._held, "", []
-        return text if self.stopped else text + rest
+        return self._trimmed(text if self.stopped else text + rest)
+
+    def _trimmed(self, text: str) -> str:
+        """Without the space around a text that stands alone."""
+        if not self.alone:
+            return text
+        text = self._space + text if self._begun else text.lstrip()
+        shown = text.rstrip()
+        self._begun, self._space = self._begun or bool(shown), text[len(shown) :]
+        return shown
 
     def _decoded(self) -> str:
         """The text of the unread tokens, behind those before."""

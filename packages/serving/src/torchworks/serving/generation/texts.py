@@ -60,6 +60,11 @@ class Text:
     """When its first token came."""
     begin: int = 0
     """The number of the first token that the model remembers."""
+    seen: set[int] = field(init=False)
+    """The tokens that would be repetitions."""
+
+    def __post_init__(self) -> None:
+        self.seen = set() if self.options.answers else set(self.prompt)
 
     @property
     def remembered(self) -> list[int]:
@@ -84,7 +89,7 @@ class Text:
         """The next token, by logits (V,). Raises `UserError` where these are not numbers."""
         token = self.options.sampling.choose(
             logits[None],
-            seen=[self.generated if self.options.answers else self.prompt + self.generated],
+            seen=[self.seen],
             seed=self.options.seed,
             rows=[self.number],
             places=[len(self.generated)],
@@ -95,6 +100,7 @@ class Text:
         """One more token, of which `end` ends the text; returns the text that can be shown now."""
         self.first = self.first or time.monotonic()
         self.generated.append(token)
+        self.seen.add(token)
         text = "" if token == end else self.stream.add(token)
         if token == end or self.stream.stopped:
             self.finish = "stop"
@@ -107,12 +113,17 @@ class Text:
             self.finish = "stop" if self.stream.stopped else self.finish
         return Piece(self.index, text, self.finish)
 
+    def out_of_time(self) -> Piece:
+        """Ends the text before its next token."""
+        self.finish = "time"
+        return Piece(self.index, self.stream.end(), self.finish)
+
 
 class Generated:
     """The texts of one request, and the pieces of all of them as they come."""
 
-    def __init__(self, texts: Sequence[Text]):
-        self.texts = texts
+    def __init__(self, texts: Sequence[Text], warnings: Sequence[str] = ()):
+        self.texts, self.warnings = texts, warnings
         self._events: asyncio.Queue[Piece] = asyncio.Queue()
 
     def put(self, piece: Piece) -> None:

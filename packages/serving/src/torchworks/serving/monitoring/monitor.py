@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving.bundle import BundleManifest
+from torchworks.serving.errors import CLIENT_GONE
 from torchworks.serving.monitoring.budgets import Budget, Objectives
 from torchworks.serving.monitoring.clock import shown, steady
 from torchworks.serving.monitoring.drift import Window
@@ -222,7 +223,8 @@ class Monitor:
             stage = "first_token" if prediction.route == "generate" else "total"
             seconds = prediction.seconds.get(stage) if waited else None
             self._budgets[prediction.model].add(prediction.moment, failed=prediction.status >= 500, seconds=seconds)
-            self._lives[prediction.model].add(prediction.moment, failed=not prediction.answered, seconds=seconds)
+            failed = not prediction.answered and prediction.status != CLIENT_GONE  # who leaves is not refused
+            self._lives[prediction.model].add(prediction.moment, failed=failed, seconds=seconds)
 
     def _put(self, prediction: Prediction) -> None:
         """Into the queue; without its arrays where these are too much."""

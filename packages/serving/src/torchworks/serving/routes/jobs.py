@@ -14,7 +14,7 @@ from torchworks.serving.codecs import Codec, Rows
 from torchworks.serving.errors import Refusal
 from torchworks.serving.event_stream import EventStream, event
 from torchworks.serving.handling import Arrays, PredictRequest, least_score, media_type, received_in_time, sticky_key
-from torchworks.serving.image_files import gives_pictures, grid
+from torchworks.serving.image_files import archive, gives_pictures, grid
 from torchworks.serving.jobs import Job, Jobs, check_cuttable, in_parts
 from torchworks.serving.routes.predict import read_body
 from torchworks.serving.routing import Router, parameter
@@ -22,8 +22,10 @@ from torchworks.serving.service import Service
 
 router = Router("/v1", tags=["jobs"])
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
-PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+FILES = {"image/png": grid, "application/zip": archive}
+"""What makes a file of a job's images, by the type of the file."""
+IMAGES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {type: {"schema": {"type": "string", "format": "binary"}} for type in FILES}}
 }
 
 
@@ -65,7 +67,7 @@ async def _parts(call: PredictRequest) -> AsyncGenerator[bytes, None]:
                 yield event({"start": start, "outputs": outputs})
                 start = end
         status = 200
-        yield event({"rows": start})
+        yield event({"rows": start} | call.rows.warned)
     except Refusal as refusal:
         status = refusal.status
         yield event(refusal.body(call.request.state.request_id))
@@ -87,17 +89,17 @@ async def events(request: Request, job: str) -> EventStream:
     return EventStream(_stream(jobs, job))
 
 
-@router.get("/jobs/{job}/result", responses=PICTURE, openapi_extra=parameter("least_score", "number", 0, 1, 0))
+@router.get("/jobs/{job}/result", responses=IMAGES, openapi_extra=parameter("least_score", "number", 0, 1, 0))
 async def result(request: Request, job: str) -> Response:
     """All outputs of a job that is done, with detections of at least a score; with Accept: image/png, all its images in
-    one grid."""
+    one grid, and with Accept: application/zip as files."""
     service = _service(request)
     found = service.jobs.get(job)
     outputs = found.outputs()
-    wants_grid = media_type(request, "accept") == "image/png"
+    accepted = media_type(request, "accept")
     codec = service.registry.choose(found.name).codec  # all versions of a model have one signature
-    if wants_grid:
-        return await service.beside(_picture, codec, outputs)
+    if accepted in FILES:
+        return await service.beside(_images, codec, outputs, accepted)
     return await service.beside(_json, codec, found, outputs, least_score(request.query_params.get("least_score")))
 
 
@@ -133,12 +135,12 @@ def _note(call: PredictRequest, job: Job) -> None:
 
 def _json(codec: Codec, job: Job, outputs: Arrays, least: float) -> Response:
     told = codec.to_json(outputs, job.sent, least)
-    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told}
+    answer = {"model": job.name, "version": job.version, "job": job.id, "outputs": told} | job.sent.warned
     return Response(to_json(answer), media_type="application/json")
 
 
-def _picture(codec: Codec, outputs: Arrays) -> Response:
+def _images(codec: Codec, outputs: Arrays, accepted: str) -> Response:
     specs = [spec for spec in codec.signature.outputs if gives_pictures(spec)]
     if len(specs) != 1:
-        raise Refusal(422, "invalid", "Accept: image/png is for models that give images. Accept JSON instead.")
-    return Response(grid(specs[0], outputs[specs[0].name]), media_type="image/png")
+        raise Refusal(422, "invalid", f"Accept: {accepted} is for models that give images. Accept JSON instead.")
+    return Response(FILES[accepted](specs[0], outputs[specs[0].name]), media_type=accepted)

@@ -72,5 +72,5 @@ def encode(call: PredictRequest) -> Response:
         "version": call.served.version,
         "request_id": call.request.state.request_id,
         "outputs": codec.to_json(*told),
-    }
+    } | call.rows.warned
     return Response(to_json(answer), media_type="application/json")

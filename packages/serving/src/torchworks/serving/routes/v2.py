@@ -249,6 +249,8 @@ def _encode(wish: Wish, call: PredictRequest) -> Response:
     answer = {"model_name": served.name, "model_version": served.version, "outputs": tensors}
     if wish.id is not None:
         answer["id"] = wish.id
+    if warnings := call.rows.warnings:
+        answer["parameters"] = {"warnings": " ".join(warnings)}  # of which the protocol allows no lists
     text = to_json(answer)
     if not parts:
         return Response(text, media_type="application/json")

@@ -1,12 +1,17 @@
-"""What `client.py` says and reads when a model writes text: options, texts, and the pieces of a stream. Imports no
-torch and sends nothing."""
+"""What the Python client says and reads when a model writes text: options, texts, and the pieces of a stream. Imports
+no torch and sends nothing."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypedDict, overload
 
-__all__ = ["GenerateOptions", "Generated", "GeneratedText", "Pieces", "TextPiece", "body_of", "generated_from"]
+import httpx2
+
+from torchworks.serving import addresses
+from torchworks.serving.client.events import EventReader
+from torchworks.serving.client.plans import Call, Plan, answered, responded
+
+__all__ = ["GenerateOptions", "Generated", "GeneratedText", "Pieces", "TextPiece", "generated", "streamed"]
 
 Prompt = str | Sequence[int]
 
@@ -52,6 +57,8 @@ class Generated(Sequence[GeneratedText]):
     prompt_tokens: int
     completion_tokens: int
     seed: int
+    warnings: tuple[str, ...] = ()
+    """Sentences that name what of the prompts the model has not seen in training."""
 
     @property
     def text(self) -> str:
@@ -98,39 +105,33 @@ def generated_from(answer: Mapping[str, Any]) -> Generated:
     usage = answer["usage"]
     return Generated(
         answer["model"], answer["version"], answer["request_id"], tuple(texts), usage["prompt_tokens"],
-        usage["completion_tokens"], answer["seed"],
+        usage["completion_tokens"], answer["seed"], tuple(answer.get("warnings", ())),
     )  # fmt: skip
 
 
-@dataclass
-class Pieces:
-    """Reads server-sent events into pieces of text, as their bytes come.
+class Pieces(EventReader[TextPiece]):
+    """Reads server-sent events into pieces of text."""
 
-    Events end with an empty line. The bytes are split there and nowhere else: a text may hold characters, such as
-    U+2028, that are line breaks to `str.splitlines` and not to this format."""
+    def is_last(self, event: dict[str, Any]) -> bool:
+        return "usage" in event
 
-    seed: int | None = None
-    usage: dict[str, int] = field(default_factory=dict)
-    error: dict[str, str] | None = None
-    """What the service said instead of a further piece."""
-    _rest: bytes = b""
+    def made_of(self, event: dict[str, Any]) -> TextPiece:
+        return TextPiece(event["index"], event["text"], event.get("finish_reason"))
 
-    @property
-    def ended(self) -> bool:
-        """Whether all that was to come has come."""
-        return bool(self.usage) or self.error is not None
 
-    def feed(self, content: bytes) -> Iterator[TextPiece]:
-        """The pieces that are complete with these bytes."""
-        *events, self._rest = (self._rest + content).split(b"\n\n")
-        for each in events:
-            if each.startswith(b"data: "):  # anything else is a comment that keeps the connection
-                yield from self._read(json.loads(each.removeprefix(b"data: ")))
+def generated(
+    model: str, prompt: Prompt | Sequence[Prompt], options: GenerateOptions, timeout: float
+) -> Plan[Generated]:
+    """The texts as a whole."""
+    body = {"json": body_of(prompt, options, stream=False)}
+    call = Call("POST", addresses.model(model, None, "generate"), options=body)
+    return generated_from((yield from answered(call, timeout)))
 
-    def _read(self, event: dict[str, Any]) -> Iterator[TextPiece]:
-        if "error" in event:
-            self.error = event["error"]
-        elif "usage" in event:
-            self.usage, self.seed = event["usage"], event["seed"]
-        else:
-            yield TextPiece(event["index"], event["text"], event.get("finish_reason"))
+
+def streamed(
+    model: str, prompt: Prompt | Sequence[Prompt], options: GenerateOptions, timeout: float
+) -> Plan[httpx2.Response]:
+    """The response whose events `Pieces` reads."""
+    body = {"json": body_of(prompt, options, stream=True)}
+    call = Call("POST", addresses.model(model, None, "generate"), options=body, events=True)
+    return (yield from responded(call, timeout))
