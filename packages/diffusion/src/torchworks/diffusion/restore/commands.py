@@ -87,6 +87,6 @@ class Edit(Restore):
 
 COMMANDS = {
     "inpaint": Command(Inpaint, "torchworks.diffusion.restore.use:inpaint"),
-    "enlarge": Command(Enlarge, "torchworks.diffusion.restore.use:enlarge"),
+    "enlarge": Command(Enlarge, "torchworks.diffusion.dispatch:enlarge"),
     "edit": Command(Edit, "torchworks.diffusion.restore.use:edit"),
 }

@@ -33,7 +33,6 @@ def read_image(path: Path, channels: int, size: int) -> Tensor:
         raise UserError(f"The image {path} cannot be read: {error}.") from error
 
 
-
 def check_factor(factor: int, size: int) -> None:
     """Raises `UserError` unless images of `size` can be made smaller by `factor`."""
     if factor < 2 or size % factor:

@@ -48,6 +48,24 @@ def shrunk(image: Tensor, factor: int) -> Tensor:
     return F.avg_pool2d(image, factor)
 
 
+def interpolated(small: Tensor, size: int) -> Tensor:
+    """`small` (N, C, s, s) at `size` by bicubic interpolation."""
+    return F.interpolate(small, (size, size), mode="bicubic", align_corners=False)
+
+
+def blocks(small: Tensor, size: int) -> Tensor:
+    """`small` (N, C, s, s) at `size`, each pixel as a block."""
+    factor = size // small.shape[-1]
+    return small.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+
+
+def peak_ratio(images: Tensor, truth: Tensor) -> Tensor:
+    """The peak signal-to-noise ratio of each of `images` (N, C, S, S) in [-1, 1], in dB, (N,): -10 log₁₀ of the mean
+    squared error over 2²."""
+    errors = (images.clamp(-1, 1) - truth).square().flatten(1).mean(1)
+    return -10 * torch.log10(errors / 4 + 1e-10)
+
+
 def noised(image: Tensor, level: Level, noise: Tensor) -> Tensor:
     """`image` (N, C, H, W) at the noise `level`, from which drawing goes on: the more noise, the less of it is kept
     (Meng et al. 2021, SDEdit, algorithm 1)."""
