@@ -28,8 +28,8 @@ def evaluate(arguments: Evaluate) -> int:
     builder = _builder(arguments.run)
     if arguments.restore and builder in (CAPTIONS, SUPERRES):
         raise UserError(
-            f"{arguments.run} cannot fill holes and change images: its recipe does something else than draw images from "
-            "noise. Leave out --restore, or use a run of flow."
+            f"{arguments.run} cannot fill holes and change images: it is not a model that draws images from noise alone. "
+            "Leave out --restore, or use a run of flow."
         )
     if builder == CAPTIONS:
         from torchworks.diffusion.text2image.evaluate import evaluate as score

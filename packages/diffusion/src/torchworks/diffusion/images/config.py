@@ -40,6 +40,8 @@ class ImagesConfig(PixelsConfig):
     """A diffusion model of pixels that draws images from noise alone."""
 
     build: ClassVar[str] = "torchworks.diffusion.images.build:build"
+    own_noise: ClassVar[bool] = True
+    """Whether training adds any noise to any image, so that there is a loss of images at each level of noise."""
 
     conditional: bool = True
     """Whether the model learns to draw a class that is asked for; data without classes need --no-conditional."""

@@ -106,20 +106,19 @@ class DiffusionTask(Task):
         if not self.level_losses.complete:
             self.level_losses.add([self._loss_at(t, image, told) for t in TIMES])
         if self.fidelity is not None:
-            drawn = self._draw(self.random.normal(*image.shape), told, step_noise=True)
-            scores["out_of_range"] = ((drawn.abs() > RANGE).float().mean(), 1)
-            self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=self._wanted(batch))
-            scores["fidelity"] = self.fidelity
-            scores |= self._compared(drawn, batch)
+            scores |= self._scores(self._draw(self.random.normal(*image.shape), told, step_noise=True), batch)
         return scores
+
+    def _scores(self, drawn: Tensor, batch: dict[str, Tensor]) -> dict[str, Any]:
+        """Scores of images `drawn` for a batch."""
+        if self.fidelity is None:
+            return {}
+        self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=self._wanted(batch))
+        return {"out_of_range": ((drawn.abs() > RANGE).float().mean(), 1), "fidelity": self.fidelity}
 
     def _wanted(self, batch: dict[str, Tensor]) -> Tensor | None:
         """The class that each drawn image should show, if one was asked for."""
         return batch["label"] if self.num_classes else None
-
-    def _compared(self, drawn: Tensor, batch: dict[str, Tensor]) -> dict[str, Any]:
-        """Further scores of images `drawn` for a batch."""
-        return {}
 
     def _loss_at(self, t: float, image: Tensor, told: tuple[Tensor, ...]) -> Tensor:
         problem = self.objective.problem_at(image, self.random.normal(*image.shape), image.new_full((len(image),), t))

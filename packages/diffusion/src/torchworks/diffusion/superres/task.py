@@ -45,9 +45,9 @@ class SuperresTask(DiffusionTask):
         """An enlarged image should show what the image shows that was made small."""
         return batch.get("label")
 
-    def _compared(self, drawn: Tensor, batch: dict[str, Tensor]) -> dict[str, Any]:
+    def _scores(self, drawn: Tensor, batch: dict[str, Tensor]) -> dict[str, Any]:
         ratios = peak_ratio(drawn.float(), self._clean(batch))
-        return {"psnr": (ratios.sum(), len(ratios))}
+        return super()._scores(drawn, batch) | {"psnr": (ratios.sum(), len(ratios))}
 
     def _denoiser(self, told: tuple[Tensor, ...]) -> Callable[[Tensor, Level], Tensor]:
         return denoiser(self.model, told[0], self.config.process, self.config.sampling)
