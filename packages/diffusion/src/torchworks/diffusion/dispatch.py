@@ -28,8 +28,8 @@ def evaluate(arguments: Evaluate) -> int:
     builder = _builder(arguments.run)
     if arguments.restore and builder in (CAPTIONS, SUPERRES):
         raise UserError(
-            f"{arguments.run} cannot fill holes and change images: it is not a model that draws images from noise alone. "
-            "Leave out --restore, or use a run of flow."
+            f"{arguments.run} does not draw images from noise alone, so inpaint and edit cannot use it. Leave out "
+            "--restore, or use a run of flow."
         )
     if builder == CAPTIONS:
         from torchworks.diffusion.text2image.evaluate import evaluate as score

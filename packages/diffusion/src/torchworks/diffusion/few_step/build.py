@@ -19,8 +19,12 @@ from torchworks.shared.machine.device import Device
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
 
-COMPARED = {1: "euler", 2: "ab2", 4: "ab2"}
-"""Numbers of steps in which the teacher draws too, and the sampler that is best at each."""
+COMPARED = (
+    SamplingConfig("euler", steps=1),
+    SamplingConfig("ab2", steps=2),
+    SamplingConfig("ab2", steps=4),
+)
+"""How the teacher draws beside the model: by the sampler that is best at the number of steps."""
 AT_ONCE = 256
 
 
@@ -55,12 +59,13 @@ def compared(
     …) in 1, 2 and 4 steps, of as many images as there are test images."""
     scores = {}
     own = DiffusionPredictor(task.model, teacher.predictor.signature, config.process, config.sampling, task.image_shape)
-    for steps, sampler in COMPARED.items():
-        ways = {"teacher": (teacher.predictor, SamplingConfig(sampler, steps=steps, guidance=config.pairs.guidance))}
+    for sampling in COMPARED:
+        steps = sampling.steps
+        ways = {"teacher": (teacher.predictor, dataclasses.replace(sampling, guidance=config.pairs.guidance))}
         if steps != config.sampling.steps:
             ways["steps"] = own, dataclasses.replace(config.sampling, steps=steps)
-        for who, (predictor, sampling) in ways.items():
-            found = score(predictor, sampling, source, judge, config.seed, device)
+        for who, (predictor, how) in ways.items():
+            found = score(predictor, how, source, judge, config.seed, device)
             scores |= {f"{name}_{who}_{steps}": value for name, value in found.items()}
     return scores
 

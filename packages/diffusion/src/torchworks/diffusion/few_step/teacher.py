@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.diffusion.few_step.config import FewStepConfig
+from torchworks.diffusion.images.config import ImagesConfig
 from torchworks.diffusion.images.predictor import DiffusionPredictor, open_drawer, signature_of
 from torchworks.diffusion.images.task import DiffusionTask
 from torchworks.diffusion.models import registry
@@ -60,6 +61,7 @@ def opened_teacher(
                 f"The teacher {folder} draws {what} {theirs}, but these data, with these options, have {ours}. Train "
                 "on the data and with the options of its run, or leave out --teacher.run to train another one first."
             )
+    assert isinstance(drawer.run.config, ImagesConfig)
     return Teacher(predictor, drawer.run.config.net)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from torchworks.diffusion.images.config import PixelsConfig
+from torchworks.diffusion.images.config import ImagesConfig, PixelsConfig
 from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.process.doctor import Doctor
 from torchworks.diffusion.process.drawing import draw
@@ -87,6 +87,7 @@ class DiffusionTask(Task):
         """The same in training: some classes are replaced by "no class"."""
         if not self.num_classes:
             return ()
+        assert isinstance(self.config, ImagesConfig)
         left_out = self.random.uniform(len(batch["label"])) < self.config.class_dropout
         return (batch["label"].masked_fill(left_out, self.num_classes),)
 
