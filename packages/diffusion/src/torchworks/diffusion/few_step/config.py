@@ -1,10 +1,10 @@
 """Configuration of few-step drawing. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from torchworks.diffusion.images.config import UNetImagesConfig
-from torchworks.shared.config import Amount, Count, CountOrZero, Limited, Positive, Share, UserError
+from torchworks.shared.config import Amount, Count, CountOrZero, Limited, Positive, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FewStepConfig(UNetImagesConfig):
     build: ClassVar[str] = "torchworks.diffusion.few_step.build:build"
     own_noise: ClassVar[bool] = False
 
-    at_noise: Share = 0.75
+    at_noise: Annotated[float, *limited(0, 1, below=False)] = 0.75
     """Share of training problems that are noise alone, which is all that one step sees; the others lie between noise
     and image, and serve further steps."""
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
