@@ -30,7 +30,7 @@ class PairsConfig(Limited):
 
     group: ClassVar[str] = "pairs"
 
-    count: Count = 8192
+    count: Count = 4096
     """How many are drawn, once."""
     sampler: Literal["euler", "heun", "ab2", "dpmpp-2m", "unipc"] = "ab2"
     """Method by which the teacher draws."""

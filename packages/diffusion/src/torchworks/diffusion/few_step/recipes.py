@@ -17,5 +17,5 @@ def few_step() -> FewStepConfig:
         sampling=SamplingConfig(sampler="euler", steps=1, guidance=1.0),
         loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
-        trainer=TrainerConfig(steps=600, batch_size=64, clip=1.0, ema=0.998, eval_every=0),
+        trainer=TrainerConfig(steps=400, batch_size=64, clip=1.0, ema=0.998, eval_every=0),
     )
