@@ -20,8 +20,10 @@ from torchworks.shared.machine.device import choose
 from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.testing import randomize
 
-LITTLE = ["--teacher.steps", 3, "--teacher.batch-size", 8, "--pairs.count", 24, "--pairs.steps", 2, "--most-drawn", 16]
-ONE = ["--sampling.steps", 1, "--sampling.sampler", "euler"]
+LITTLE = [
+    "--teacher.steps", 3, "--teacher.batch-size", 8, "--pairs.count", 24, "--pairs.steps", 2, "--most-drawn", 16,
+    "--sampling.steps", 1, "--sampling.sampler", "euler", "--trainer.checkpoint-every", 2,
+]  # fmt: skip
 
 
 def config(**more) -> FewStepConfig:
@@ -41,7 +43,7 @@ def test_at_noise_alone_the_model_learns_the_line_from_noise_to_the_image_made_o
 
 def test_one_step_is_one_evaluation_of_the_net(trained):
     """float32"""
-    predictor = open_drawer(trained("few-step", *LITTLE, *ONE)).predictor
+    predictor = open_drawer(trained("few-step", *LITTLE)).predictor
     latent, label = sample_normal(0, range(3), 256), torch.tensor([2, 0, 9])
     x = latent.view(3, 1, 16, 16)
     with torch.no_grad():
@@ -52,7 +54,7 @@ def test_one_step_is_one_evaluation_of_the_net(trained):
 
 
 def test_a_run_is_scored_beside_its_teacher_and_has_no_loss_at_levels_it_never_saw(trained, diffusion, capsys):
-    run = trained("few-step", *LITTLE, *ONE)
+    run = trained("few-step", *LITTLE)
     scores = json.loads((run / "result.json").read_text())
     assert {f"fd_digits64_teacher_{steps}" for steps in (1, 2, 4)} <= scores.keys()
     assert {f"fd_digits64_steps_{steps}" for steps in (2, 4)} <= scores.keys()
@@ -83,13 +85,13 @@ def test_pairs_are_noise_and_what_the_teacher_makes_of_it_some_of_them_of_no_cla
 
 
 def test_the_net_is_as_large_as_that_of_the_teacher_it_is_given(trained):
-    run = trained("few-step", "--teacher.run", trained("flow"), "--net.widths", 32, 64, *LITTLE[4:], *ONE)
+    run = trained("few-step", "--teacher.run", trained("flow"), "--net.widths", 32, 64, *LITTLE[4:])
     assert json.loads((run / "model.json").read_text())["config"]["net"]["widths"] == [8, 16]
 
 
 def test_a_run_that_was_killed_goes_on_to_the_very_same_weights(trained, diffusion, tmp_path):
     """The teacher is trained again, to the same weights."""
-    whole = trained("few-step", *LITTLE, *ONE, "--trainer.checkpoint-every", 2)
+    whole = trained("few-step", *LITTLE)
     killed = tmp_path / "killed"
     shutil.copytree(whole, killed)
     shutil.rmtree(killed / "checkpoints" / "step-00000004")
