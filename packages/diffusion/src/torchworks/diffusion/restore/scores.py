@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from torchworks.diffusion.images.commands import Evaluate
-from torchworks.diffusion.images.sample import changed, to_bytes
+from torchworks.diffusion.images.sample import to_bytes, with_drawing
 from torchworks.diffusion.restore.restoring import Restorer, blocks, interpolated, peak_ratio, shrunk
 from torchworks.diffusion.restore.use import restoring_drawer
 from torchworks.shared.config import UserError
@@ -83,10 +83,12 @@ def evaluate(arguments: Evaluate) -> int:
     """Score restoring, write restore.json and restored.png, print a table."""
     if arguments.sweep:
         raise UserError("--sweep scores how images are drawn, --restore how they are restored. Leave one out.")
-    drawer = restoring_drawer(arguments.run, arguments.device)
-    config, process = drawer.run.config, drawer.predictor.process
-    sampling = dataclasses.replace(drawer.sampling, steps=STEPS)
-    sampling = changed(sampling, arguments.drawing, process.chain)
+    if arguments.n is not None and arguments.n < 1:
+        raise UserError(f"--n is {arguments.n}; it must be at least 1.")
+    drawer = with_drawing(restoring_drawer(arguments.run, arguments.device), arguments.drawing)
+    config, sampling = drawer.run.config, drawer.sampling
+    if arguments.drawing.steps is None:
+        sampling = dataclasses.replace(sampling, steps=STEPS)
     seed = config.seed if arguments.seed is None else arguments.seed
     source = open_source(config.data, config.loader)
     judge = judge_for(source, image_size=drawer.predictor.shape[-1], device=drawer.run.device)

@@ -25,7 +25,7 @@ def build(config: SuperresConfig, device: Device) -> Experiment:
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     judge, fidelity = judged(config, source, device)
     shown = images_of(source.test, PREVIEW_COLUMNS)
-    task = SuperresTask(superres_net(config.net, channels), config, shown, fidelity=fidelity)
+    task = SuperresTask(superres_net(config.net, channels), config, shown, fidelity)
     small = ((shrunk(shown[:2], config.factor) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     shape = (channels, size, size)
     latent = sample_normal(config.seed, range(len(small)), *shape).flatten(1)

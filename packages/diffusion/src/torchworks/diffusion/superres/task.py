@@ -27,9 +27,7 @@ class SuperresTask(DiffusionTask):
 
     config: SuperresConfig
 
-    def __init__(
-        self, model: SuperresNet, config: SuperresConfig, shown: Tensor, *, fidelity: "Fidelity | None" = None
-    ):
+    def __init__(self, model: SuperresNet, config: SuperresConfig, shown: Tensor, fidelity: "Fidelity"):
         channels, size, _ = shown.shape[1:]
         super().__init__(model, config, image_shape=(channels, size, size), fidelity=fidelity)
         self.shown = shown
