@@ -1,6 +1,6 @@
 """A net that sees a small image beside the noisy one, and draws large images that agree with it.
 
-Saharia et al. 2021, "Image Super-Resolution via Iterative Refinement" (SR3, arXiv:2104.07636, section 2.2): the small
+Saharia et al. 2021, "Image Super-Resolution via Iterative Refinement" (SR3, arXiv:2104.07636, section 2.4): the small
 image is enlarged by bicubic interpolation and joins the noisy image as further channels. What differs: the small image
 is the means of blocks, and the image that the net believes in is made to agree with them in each step (Wang et al.
 2022, DDNM, eq. 9), so that an enlarged image made small again is the small image.
