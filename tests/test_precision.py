@@ -57,7 +57,6 @@ SLOW = [
     ("cnn_vision", "speed"),
     ("cnn_vision", "style-adain"),
     ("cnn_vision", "style-fast"),
-    ("diffusion", "few-step"),
     ("diffusion", "latent"),
     ("diffusion", "text2image"),
     ("diffusion", "text2image-3"),
