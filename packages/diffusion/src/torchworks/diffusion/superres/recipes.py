@@ -10,7 +10,10 @@ def superres() -> SuperresConfig:
 
     diffusion train superres
 
-    Not measured yet.
+    Three seeds: test digits are enlarged with a peak signal-to-noise ratio of 23.3 ± 0.1 dB (bicubic interpolation
+    15.0, each pixel as a block 14.0), their class is read in 96.6 ± 0.7 % (23.1 %, 35.9 %; real digits 99.4 %),
+    fd_digits64 0.406 ± 0.032 (real test digits 0.314); 120 to 128 s of CPU time (torch 2.14.1, fp32, one core of an AMD
+    EPYC, Zen 2, beside other work).
     """
     return SuperresConfig(
         recipe="superres",
