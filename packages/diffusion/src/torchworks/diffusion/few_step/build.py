@@ -33,12 +33,10 @@ def build(config: FewStepConfig, device: Device) -> Experiment:
     source = open_source(config.data, config.loader)
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = classes_of(source) if config.conditional else ()
-    judge, fidelity = judged(config, source, device)
     shape = (channels, size, size)
-    if config.teacher.run:
-        teacher = opened_teacher(config, shape, classes, device)
-    else:
-        teacher = trained_teacher(config, source, shape, classes, device)
+    given = opened_teacher(config, shape, classes, device) if config.teacher.run else None
+    judge, fidelity = judged(config, source, device)
+    teacher = given or trained_teacher(config, source, shape, classes, device)
     config = dataclasses.replace(config, net=teacher.net)
     pairs = pairs_of(config, teacher, source, device)
     net = copy_of(registry.net_of(teacher.net, channels, len(classes)), teacher.predictor.net)

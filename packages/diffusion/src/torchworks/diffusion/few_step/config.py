@@ -14,8 +14,8 @@ class TeacherConfig(Limited):
     group: ClassVar[str] = "teacher"
 
     run: str = ""
-    """Run directory of a trained flow model of these images; without it one is trained first, as by the recipe flow.
-    The net is then as large as that model's."""
+    """Run directory of a trained flow model of these images, which the net is then as large as; without it one is
+    trained first, as by the recipe flow, and once more by a resumed run."""
     steps: CountOrZero = 2500
     """Its training steps, if it is trained first."""
     batch_size: Count = 32
