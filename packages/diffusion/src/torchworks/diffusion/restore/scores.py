@@ -46,6 +46,13 @@ class Job:
     resamplings: int = 1
     strength: float = 0.0
 
+    @property
+    def title(self) -> str:
+        """What is done and how, for a table."""
+        if self.name == "inpaint":
+            return f"inpaint, {self.resamplings} resampling{'s' if self.resamplings > 1 else ''}"
+        return f"edit, strength {self.strength:g}" if self.name == "edit" else self.name
+
 
 @dataclass(frozen=True)
 class Given:
@@ -137,9 +144,7 @@ def _restored(restorer: Restorer, given: Given, job: Job) -> Tensor:
 def score(judge: Judge, given: Given, job: Job, made: Tensor, classes: int) -> dict[str, object]:
     """The scores of the images `made` by `job`: how many show what they should, pixels changed where none may be, what
     blocks' means are off by, and how far the images are from the true ones."""
-    what = {"resamplings": f"{job.resamplings} resamplings", "strength": f"strength {job.strength:g}"}
-    how = what["strength"] if job.name == "edit" else what["resamplings"] if job.name == "inpaint" else ""
-    found: dict[str, object] = {"job": f"{job.name} {how}".strip(), "told": job.told}
+    found: dict[str, object] = {"job": job.title, "told": job.told}
     found |= _read(judge, made, given.wanted(job, classes))
     off = made.clamp(-1, 1) - given.images
     if job.name == "inpaint":
