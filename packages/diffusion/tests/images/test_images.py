@@ -134,7 +134,7 @@ def test_a_new_net_without_a_class_is_the_net_of_the_class_that_stands_for_none(
 
 def test_classes_are_dropped_at_their_rate():
     task = tiny(class_dropout=0.3)
-    dropped = torch.cat([task._dropped(batch(1000))[0] == 10 for _ in range(5)]).float().mean()
+    dropped = torch.cat([task._told(batch(1000))[0] == 10 for _ in range(5)]).float().mean()
     assert dropped == pytest.approx(0.3, abs=0.03)
 
 

@@ -1,5 +1,7 @@
 """What is known of an image stays as it is, whatever a model makes of the rest."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,19 @@ def test_mistakes_get_a_sentence(trained, diffusion, digit, capsys, words, messa
     name, image, *rest = [{"IMAGE": digit, "BLACK": digit.with_name("black.png")}.get(word, word) for word in words]
     assert diffusion(name, trained("flow"), image, *rest) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("recipe", "jobs"), [("flow", 14), ("ddpm", 7)])
+def test_scores_of_restoring_stand_beside_doing_nothing(trained, diffusion, capsys, recipe, jobs):
+    """A model without classes is told none, and edits none."""
+    run = trained(recipe)
+    assert diffusion("evaluate", run, "--restore", "--n", 4, "--steps", 2, "--out", run / "restored") == 0
+    rows = json.loads((run / "restored" / "restore.json").read_text())["rows"]
+    assert len(rows) == jobs
+    assert all(row.get("changed", 0) == 0 and row.get("means_off", 0) < 1e-5 for row in rows)
+    assert "black hole" in capsys.readouterr().out
+    assert (run / "restored" / "restored.png").exists()
+    assert diffusion("evaluate", run, "--restore", "--sweep") == 2
 
 
 def test_a_picture_that_exists_is_kept(trained, diffusion, digit, capsys):

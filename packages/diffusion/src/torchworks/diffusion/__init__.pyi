@@ -13,6 +13,9 @@ from .process.config import SamplingConfig as SamplingConfig
 from .process.denoiser import Denoiser as Denoiser
 from .process.drawing import draw as draw
 from .process.objective import Objective as Objective
+from .restore.restoring import Restorer as Restorer
+from .superres.predictor import Enlarger as Enlarger
+from .superres.predictor import open_enlarger as open_enlarger
 from .text2image.predictor import PromptDrawer as PromptDrawer
 from .text2image.predictor import Text2ImagePredictor as Text2ImagePredictor
 from .text2image.predictor import open_prompt_drawer as open_prompt_drawer

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from torchworks.diffusion.images.config import ImagesConfig
+from torchworks.diffusion.images.config import ImagesConfig, PixelsConfig
 from torchworks.diffusion.images.predictor import predictor_config
 from torchworks.diffusion.images.task import DiffusionTask
 from torchworks.diffusion.models import registry
@@ -30,7 +30,7 @@ def build(config: ImagesConfig, device: Device) -> Experiment:
     return experiment_of(config, device, source, task, model_of(config, task, classes), judge)
 
 
-def judged(config: ImagesConfig, source: Source, device: Device) -> tuple[Judge, Fidelity]:
+def judged(config: PixelsConfig, source: Source, device: Device) -> tuple[Judge, Fidelity]:
     """The judge of these images, and the scores by it."""
     judge = judge_for(source, image_size=config.loader.image_size, device=device.device, say=first_says(device.rank))
     return judge, Fidelity(judge, reference=features_of(judge, source.train)).to(device.device)

@@ -76,6 +76,9 @@ class Evaluate:
     drawing: OmitArgPrefixes[Drawing] = Drawing()
     sweep: bool = False
     """Also score every sampler with 1, 2, 4, 8 and 16 steps, which takes some minutes."""
+    restore: bool = False
+    """Instead, score what inpaint, enlarge and edit make of 200 test images, or of --n; writes restore.json and
+    restored.png."""
     out: Annotated[Path | None, by_default("DIR", "RUN/evaluation")] = None
     """Folder to write to."""
     overwrite: Overwrite = False

@@ -9,16 +9,11 @@ from torchworks.shared.config import Amount, Config, CountOrZero, ImageConfig, S
 
 
 @dataclass(frozen=True)
-class ImagesConfig(Config):
-    """A diffusion model of pixels."""
+class PixelsConfig(Config):
+    """What all diffusion models of pixels have."""
 
     package: ClassVar[str] = "diffusion"
-    build: ClassVar[str] = "torchworks.diffusion.images.build:build"
 
-    conditional: bool = True
-    """Whether the model learns to draw a class that is asked for; data without classes need --no-conditional."""
-    class_dropout: Share = 0.1
-    """Share of training images whose class the net is not told, so that guidance is possible."""
     weight_decay: Amount = 0.0
     """Decoupled weight decay, not applied to biases and norms."""
     betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.9, 0.99)
@@ -38,6 +33,20 @@ class ImagesConfig(Config):
                 "These models take one class for each image, not a set of them. Leave out --multi-label: each set of "
                 "labels is then a class of its own."
             )
+
+
+@dataclass(frozen=True)
+class ImagesConfig(PixelsConfig):
+    """A diffusion model of pixels that draws images from noise alone."""
+
+    build: ClassVar[str] = "torchworks.diffusion.images.build:build"
+    own_noise: ClassVar[bool] = True
+    """Whether training adds any noise to any image, so that there is a loss of images at each level of noise."""
+
+    conditional: bool = True
+    """Whether the model learns to draw a class that is asked for; data without classes need --no-conditional."""
+    class_dropout: Share = 0.1
+    """Share of training images whose class the net is not told, so that guidance is possible."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ def evaluate(arguments: Evaluate) -> int:
     scores = scorer.score(drawer, seed, n)
     beside = bounds(scorer.judge, scorer.source)
     scores |= find_copies(scorer, seed, n, folder / "copies.png")
-    picture(level_losses(scorer).picture()).save(folder / "loss.png")
+    config = drawer.run.config
+    if isinstance(config, ImagesConfig) and config.own_noise:
+        picture(level_losses(scorer).picture()).save(folder / "loss.png")
     drawn_by = dataclasses.asdict(drawer.sampling)
     write_json(folder / "evaluation.json", {**scores, **beside, "seed": seed, "sampling": drawn_by})
     print(table(scores, beside))

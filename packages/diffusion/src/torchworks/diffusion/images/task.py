@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from torchworks.diffusion.images.config import ImagesConfig
+from torchworks.diffusion.images.config import ImagesConfig, PixelsConfig
 from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.process.doctor import Doctor
 from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.levels import TIMES, LevelLosses
 from torchworks.diffusion.process.objective import Objective
+from torchworks.shared.denoising import Level
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Diagnosis, Out, Task
@@ -41,7 +42,7 @@ class DiffusionTask(Task):
     def __init__(
         self,
         model: nn.Module,
-        config: ImagesConfig,
+        config: PixelsConfig,
         *,
         image_shape: tuple[int, int, int],
         num_classes: int = 0,
@@ -71,20 +72,22 @@ class DiffusionTask(Task):
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         problem = self.objective.problem(self._clean(batch), self.random)
-        said = self.model(problem.x, problem.time, *self._dropped(batch))
+        said = self.model(problem.x, problem.time, *self._told(batch))
         return Out(problem.loss(said).mean())
 
     def _clean(self, batch: dict[str, Tensor]) -> Tensor:
         """What noise is added to: images, or latents."""
         return batch["image" if self.decode is None else "latent"].float()
 
-    def _labels(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    def _condition(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """What the net takes beside x and time: the classes, if there are some."""
         return (batch["label"],) if self.num_classes else ()
 
-    def _dropped(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """The classes, some of them replaced by "no class"."""
+    def _told(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """The same in training: some classes are replaced by "no class"."""
         if not self.num_classes:
             return ()
+        assert isinstance(self.config, ImagesConfig)
         left_out = self.random.uniform(len(batch["label"])) < self.config.class_dropout
         return (batch["label"].masked_fill(left_out, self.num_classes),)
 
@@ -95,28 +98,38 @@ class DiffusionTask(Task):
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         """As many drawn images as the batch has real ones, of the same classes; and the loss at each noise level."""
-        image, labels = self._clean(batch), self._labels(batch)
+        image, told = self._clean(batch), self._condition(batch)
         self.doctor.deviation = float(image.std())
         scores: dict[str, Any] = {}
         problem = self.objective.problem(image, self.random)
-        losses = problem.loss(self.model(problem.x, problem.time, *labels))
+        losses = problem.loss(self.model(problem.x, problem.time, *told))
         scores["loss"] = (losses.sum(), len(losses))
         if not self.level_losses.complete:
-            self.level_losses.add([self._loss_at(t, image, labels) for t in TIMES])
+            self.level_losses.add([self._loss_at(t, image, told) for t in TIMES])
         if self.fidelity is not None:
-            drawn = self._draw(self.random.normal(*image.shape), labels, step_noise=True)
-            scores["out_of_range"] = ((drawn.abs() > RANGE).float().mean(), 1)
-            self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=labels[0] if labels else None)
-            scores["fidelity"] = self.fidelity
+            scores |= self._scores(self._draw(self.random.normal(*image.shape), told, step_noise=True), batch)
         return scores
 
-    def _loss_at(self, t: float, image: Tensor, labels: tuple[Tensor, ...]) -> Tensor:
-        problem = self.objective.problem_at(image, self.random.normal(*image.shape), image.new_full((len(image),), t))
-        return problem.loss(self.model(problem.x, problem.time, *labels))
+    def _scores(self, drawn: Tensor, batch: dict[str, Tensor]) -> dict[str, Any]:
+        """Scores of images `drawn` for a batch."""
+        if self.fidelity is None:
+            return {}
+        self.fidelity.update(fake=drawn.float().clamp(-1, 1), label=self._wanted(batch))
+        return {"out_of_range": ((drawn.abs() > RANGE).float().mean(), 1), "fidelity": self.fidelity}
 
-    def _draw(self, noise: Tensor, labels: tuple[Tensor, ...], *, step_noise: bool) -> Tensor:
-        config = self.config
-        denoise = denoiser(self.model, config, labels, self.num_classes)
+    def _wanted(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """The class that each drawn image should show, if one was asked for."""
+        return batch["label"] if self.num_classes else None
+
+    def _loss_at(self, t: float, image: Tensor, told: tuple[Tensor, ...]) -> Tensor:
+        problem = self.objective.problem_at(image, self.random.normal(*image.shape), image.new_full((len(image),), t))
+        return problem.loss(self.model(problem.x, problem.time, *told))
+
+    def _denoiser(self, told: tuple[Tensor, ...]) -> Callable[[Tensor, Level], Tensor]:
+        return denoiser(self.model, self.config, told, self.num_classes)
+
+    def _draw(self, noise: Tensor, told: tuple[Tensor, ...], *, step_noise: bool) -> Tensor:
+        config, denoise = self.config, self._denoiser(told)
         again = (lambda _: self.random.normal(*noise.shape)) if step_noise else (lambda _: torch.zeros_like(noise))
         drawn = draw(denoise, noise, config.process, config.sampling, step_noise=again)
         return drawn if self.decode is None else self.decode(drawn)
@@ -142,7 +155,7 @@ class DiffusionTask(Task):
         return pictures | ({"loss": self.level_losses.picture()} if self.level_losses.rows else {})
 
 
-def denoiser(net: nn.Module, config: ImagesConfig, labels: tuple[Tensor, ...], num_classes: int) -> Denoiser:
+def denoiser(net: nn.Module, config: PixelsConfig, labels: tuple[Tensor, ...], num_classes: int) -> Denoiser:
     """`net` as samplers see it, guided towards `labels` if there are classes."""
     return Denoiser(
         net,

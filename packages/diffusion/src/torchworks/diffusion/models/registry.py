@@ -51,11 +51,12 @@ def architecture_of(config: NetConfig) -> str:
     return next(name for name, kind in ARCHITECTURES.items() if type(config) is kind)
 
 
-def net_of(config: NetConfig, channels: int, num_classes: int = 0) -> nn.Module:
-    """The net (x (N, channels, H, W), time (N,), label (N,)) → (N, channels, H, W)."""
+def net_of(config: NetConfig, channels: int, num_classes: int = 0, *, out_channels: int | None = None) -> nn.Module:
+    """The net (x (N, channels, H, W), time (N,), label (N,)) → (N, out_channels, H, W), as many as it takes if that is
+    not said."""
     if isinstance(config, DiTConfig):
-        return DiT(channels, num_classes=num_classes, **asdict(config))
-    return UNet(channels, num_classes=num_classes, **_sizes(config))
+        return DiT(channels, out_channels=out_channels, num_classes=num_classes, **asdict(config))
+    return UNet(channels, out_channels=out_channels, num_classes=num_classes, **_sizes(config))
 
 
 def conditional_unet_of(

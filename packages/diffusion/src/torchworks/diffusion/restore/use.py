@@ -1,6 +1,7 @@
-"""The commands `inpaint`, `enlarge` and `edit`."""
+"""The commands `inpaint`, `enlarge` and `edit`, by a model that was trained to draw images."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -8,20 +9,21 @@ from torch import Tensor
 
 from torchworks.diffusion.images.predictor import DiffusionPredictor, Drawer, open_drawer
 from torchworks.diffusion.images.sample import to_bytes
-from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.diffusion.restore.commands import Edit, Enlarge, Inpaint
-from torchworks.diffusion.restore.restoring import known_means, known_pixels, noised, restore
+from torchworks.diffusion.restore.pictures import (
+    check_factor,
+    picture_path,
+    read_image,
+    repeated,
+    unit,
+    write_picture,
+)
+from torchworks.diffusion.restore.restoring import Restorer
 from torchworks.shared.config import UserError
-from torchworks.shared.data.fitting import Unreadable
-from torchworks.shared.data.images import read
-from torchworks.shared.denoising import SAMPLERS
-from torchworks.shared.denoising.grids import uniform
-from torchworks.shared.numbers.stream import sample_normal
-from torchworks.shared.runs.directory import picture_grid
-from torchworks.shared.runs.outputs import picture, prepare_image_file
 
-MOST, MOST_RESAMPLINGS = 64, 20
-DONE: dict[type, str] = {Inpaint: "inpainted", Enlarge: "enlarged", Edit: "edited"}
+MOST_RESAMPLINGS = 20
+FACTOR = 2
+"""By which images are enlarged unless something else is said."""
 WHITE = 128
 """From this on a pixel of a mask belongs to the hole."""
 
@@ -33,37 +35,28 @@ def inpaint(arguments: Inpaint) -> int:
         raise UserError(f"--resamplings is {arguments.resamplings}; it must be from 1 to {MOST_RESAMPLINGS}.")
     given = tool.read(arguments.image)
     hole = _hole(arguments, tool)
-    with_hole = given.masked_fill(hole[0], WHITE)
     filled = inpainted(tool, given, hole, arguments.resamplings)
-    return tool.save([with_hole, *filled])
+    return write_picture(tool.path, [given.masked_fill(hole[0], WHITE), *filled])
 
 
-@torch.no_grad()
 def inpainted(tool: "Tool", given: Tensor, hole: Tensor, resamplings: int) -> Tensor:
     """`given`, uint8 (C, S, S), with its `hole`, bool (1, 1, S, S), filled in N ways: uint8 (N, C, S, S)."""
-    constraint = known_pixels(tool.unit(given), hole.to(tool.device))
-    drawn = restore(tool.denoiser(), constraint, tool.levels(), tool.noise, resamplings=resamplings)
+    drawn = tool.restorer.fill(tool.unit(given), hole.to(tool.device), tool.labels, resamplings=resamplings)
     return torch.where(hole, to_bytes(drawn.cpu()), given)
 
 
 def enlarge(arguments: Enlarge) -> int:
     """Enlarge the image and print the path of the picture."""
-    tool = Tool.of(arguments)
-    size = tool.size
-    if arguments.factor < 2 or size % arguments.factor:
-        divisors = ", ".join(str(k) for k in range(2, size + 1) if size % k == 0)
-        raise UserError(f"--factor is {arguments.factor}; it must divide the run's size, {size} pixels: {divisors}.")
-    small = tool.read(arguments.image, size // arguments.factor)
-    large = enlarged(tool, small)
-    shown = small.repeat_interleave(arguments.factor, 1).repeat_interleave(arguments.factor, 2)
-    return tool.save([shown, *to_bytes(large)])
+    tool, factor = Tool.of(arguments), FACTOR if arguments.factor is None else arguments.factor
+    check_factor(factor, tool.size)
+    small = tool.read(arguments.image, tool.size // factor)
+    return write_picture(tool.path, [repeated(small, factor), *to_bytes(enlarged(tool, small))])
 
 
-@torch.no_grad()
 def enlarged(tool: "Tool", small: Tensor) -> Tensor:
     """`small`, uint8 (C, s, s), enlarged in N ways: (N, C, S, S), about in [-1, 1], the means of whose blocks are
     `small`."""
-    return restore(tool.denoiser(), known_means(tool.unit(small)[None]), tool.levels(), tool.noise).cpu()
+    return tool.restorer.enlarge(tool.unit(small), tool.labels).cpu()
 
 
 def edit(arguments: Edit) -> int:
@@ -72,46 +65,34 @@ def edit(arguments: Edit) -> int:
     if not 0 < arguments.strength <= 1:
         raise UserError(f"--strength is {arguments.strength:g}; it must be above 0 and at most 1.")
     given = tool.read(arguments.image)
-    return tool.save([given, *to_bytes(edited(tool, given, arguments.strength))])
+    drawn = tool.restorer.edit(tool.unit(given), tool.labels, arguments.strength)
+    return write_picture(tool.path, [given, *to_bytes(drawn.cpu())])
 
 
-@torch.no_grad()
-def edited(tool: "Tool", given: Tensor, strength: float) -> Tensor:
-    """`given`, uint8 (C, S, S), changed in N ways: (N, C, S, S), about in [-1, 1]."""
-    sampling = tool.drawer.sampling
-    grid = uniform(tool.drawer.predictor.process.path_of(), sampling.steps, start=strength)
-    x = noised(tool.unit(given), grid[0], tool.noise(0))
-    return SAMPLERS["ddpm"](tool.denoiser(), x, grid, noise=lambda i: tool.noise(i + 1)).cpu()
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Tool:
     """A run that restores the image of a command, and what the command asks for."""
 
-    arguments: Inpaint | Enlarge | Edit
+    n: int
     drawer: Drawer
-    label: int | None
+    restorer: Restorer
+    labels: Tensor | None
+    """What each of the N images shows, (N,); None if that was not said."""
     path: Path
     """The picture to write."""
 
     @classmethod
     def of(cls, arguments: Inpaint | Enlarge | Edit) -> "Tool":
         """Raises `UserError` for what is out of limits, and for a class that the run does not know."""
-        if not 1 <= arguments.n <= MOST:
-            raise UserError(f"--n is {arguments.n}; it must be from 1 to {MOST}.")
-        drawer = open_drawer(arguments.run, arguments.device)
-        if type(drawer.predictor) is not DiffusionPredictor:
-            raise UserError(
-                f"{arguments.run} is a run of {drawer.run.config.recipe}, which draws latents, where no pixel is "
-                "known. Use a run of a recipe that draws pixels, such as flow."
-            )
+        drawer = restoring_drawer(arguments.run, arguments.device)
         given = {"steps": arguments.steps, "guidance": arguments.guidance}
         changed = {name: value for name, value in given.items() if value is not None}
-        drawer = Drawer(drawer.run, dataclasses.replace(drawer.sampling, **changed))
-        label = None if arguments.label is None else drawer.class_indices([arguments.label])[0]
-        path = arguments.out or arguments.image.with_name(f"{arguments.image.stem}-{DONE[type(arguments)]}.png")
-        prepare_image_file(path, overwrite=arguments.overwrite)
-        return cls(arguments, drawer, label, path)
+        sampling = dataclasses.replace(drawer.sampling, **changed)
+        labels = None
+        if arguments.label is not None:
+            labels = torch.tensor(drawer.class_indices([arguments.label]) * arguments.n, device=drawer.run.device)
+        restorer = Restorer(drawer.predictor, sampling, arguments.seed)
+        return cls(arguments.n, drawer, restorer, labels, picture_path(arguments))
 
     @property
     def size(self) -> int:
@@ -123,40 +104,22 @@ class Tool:
 
     def read(self, path: Path, size: int | None = None) -> Tensor:
         """The image in a file, uint8 (C, size, size). Raises `UserError` if it cannot be read."""
-        try:
-            return read(path, self.drawer.predictor.shape[0], size or self.size)
-        except (Unreadable, OSError) as error:
-            raise UserError(f"The image {path} cannot be read: {error}.") from error
+        return read_image(path, self.drawer.predictor.shape[0], size or self.size)
 
     def unit(self, image: Tensor) -> Tensor:
-        """uint8 → [-1, 1], on the run's device."""
-        return image.to(self.device) / 127.5 - 1
+        """uint8 (C, H, W) → (N, C, H, W) in [-1, 1], on the run's device."""
+        return unit(image, self.n, self.device)
 
-    def noise(self, i: int) -> Tensor:
-        """The i-th noise of each of the N images, which depends on the seed, the image and i alone."""
-        shape = self.drawer.predictor.shape
-        rows = [sample_normal(self.arguments.seed, [row], i + 1, *shape)[0, -1] for row in range(self.arguments.n)]
-        return torch.stack(rows).to(self.device)
 
-    def levels(self) -> list:
-        """Even steps of time, whatever the run's own grid is."""
-        return uniform(self.drawer.predictor.process.path_of(), self.drawer.sampling.steps)
-
-    def denoiser(self) -> Denoiser:
-        """The net, guided to the class that was given; without one, to none."""
-        classes, sampling = self.drawer.classes, self.drawer.sampling
-        if not classes:
-            return self.drawer.predictor.denoiser((), sampling)
-        told = len(classes) if self.label is None else self.label
-        labels = torch.full((self.arguments.n,), told, device=self.device)
-        plain = dataclasses.replace(sampling, guidance=1.0)
-        return self.drawer.predictor.denoiser((labels,), plain if self.label is None else sampling)
-
-    def save(self, images: list[Tensor]) -> int:
-        """Write the images, uint8 (C, S, S), side by side, and print where."""
-        picture(picture_grid(torch.stack(images) / 255, min(len(images), 9))).save(self.path)
-        print(self.path)
-        return 0
+def restoring_drawer(folder: Path, device: str) -> Drawer:
+    """Raises `UserError` unless `folder` is a finished run of a recipe that draws pixels."""
+    drawer = open_drawer(folder, device)
+    if type(drawer.predictor) is not DiffusionPredictor:
+        raise UserError(
+            f"{folder} is a run of {drawer.run.config.recipe}, which draws latents, where no pixel is known. Use a run "
+            "of a recipe that draws pixels, such as flow."
+        )
+    return drawer
 
 
 def _hole(arguments: Inpaint, tool: Tool) -> Tensor:

@@ -1,0 +1,1 @@
+"""Images from noise in one step, by a model that learnt from another one's images."""

@@ -1,0 +1,1 @@
+"""Images enlarged by a diffusion model that was trained to do so."""
