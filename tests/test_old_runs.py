@@ -204,7 +204,9 @@ def test_it_is_trained_further_as_the_older_build_would_have(unpacked, command, 
 
 
 @pytest.mark.slow
-@each([*ARCHIVES, "vae/sampler"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.long] * (n == "faster-rcnn")) for n in [*ARCHIVES, "vae/sampler"]]
+)
 def test_its_onnx_bundle_answers_alike(unpacked, command, name):
     unpacked(name.partition("/")[0])
     command("serving", "export", name, "--seconds", 0, "--out", "bundle")

@@ -29,7 +29,7 @@ FEWER = {
     "roads": "train=16,test=4",
     "numbers": "train=600,test=40",
     "facts": "train=200,test=40",
-    "shapes": "train=200,test=16",
+    "shapes": "train=4,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {
@@ -37,10 +37,13 @@ WORDS = {
     ("cnn_vision", "style-adain"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
     ("cnn_vision", "style-fast"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
     ("cnn_vision", "transfer"): ["--pretrain-steps", "2"],
+    ("diffusion", "text2image"): ["--sampling.steps", "2"],
+    ("diffusion", "text2image-3"): ["--sampling.steps", "2"],
     ("seq_models", "code"): ["--data", "documentation"],
 }
-"""More words for recipes that would train another net first, for minutes, that look at hundreds of large images, or
-that cut millions of characters into tokens; FEATURES is a net that was never trained."""
+"""More words for recipes that would train another net first, for minutes, that look at hundreds of large images, that
+ask their net many times for an image, or that cut millions of characters into tokens; FEATURES is a net that was never
+trained."""
 SMALL = 4
 """Samples of a batch: a CPU that imitates bf16 takes half a minute for some recipes' own, and types are the same."""
 SLOW = [
@@ -53,6 +56,9 @@ SLOW = [
     ("cnn_vision", "speed"),
     ("cnn_vision", "style-adain"),
     ("cnn_vision", "style-fast"),
+    ("diffusion", "latent"),
+    ("diffusion", "text2image"),
+    ("diffusion", "text2image-3"),
     ("gans", "cgan"),
     ("gans", "cyclegan"),
     ("seq_models", "classify-minilm"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
@@ -147,8 +148,13 @@ def test_an_image_of_a_seed_is_the_same_bit_for_bit_however_many_are_drawn(train
     assert not torch.equal(many[0], many[10])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize(
+    "process",
+    [
+        pytest.param(process, id=name, marks=pytest.mark.long if name in ("v", "image") else pytest.mark.slow)
+        for name, process in PROCESSES.items()
+    ],
+)
 def test_the_predictor_is_exported_at_any_number_of_rows_and_says_what_sampling_says(process):
     sampling = SamplingConfig(steps=3, guidance=1.5)
     config = predictor_config(UNetConfig(widths=(8, 16)), process, sampling, (1, 8, 8), CLASSES)
@@ -256,9 +262,21 @@ TRAIN = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory) -> list[object]:
+    """Words of a command that trains on so few images that drawing as many takes no time."""
+    folder = tmp_path_factory.mktemp("few")
+    noise = np.random.default_rng(0).integers(0, 256, (80, 16, 16), dtype=np.uint8)
+    for i, image in enumerate(noise):
+        path = folder / str(i % 4) / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    return ["--data", f"folder:{folder}"]
+
+
 @pytest.mark.slow
-def test_a_run_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
-    killed_and_resumed(TRAIN, tmp_path)
+def test_a_run_killed_and_resumed_ends_with_the_very_same_weights(tmp_path, few):
+    killed_and_resumed([*TRAIN, *few], tmp_path)
 
 
 DIT = [
@@ -268,8 +286,8 @@ DIT = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("words", "strategy"), [(TRAIN, "ddp"), (DIT, "fsdp")], ids=["U-Net, DDP", "DiT, FSDP2"])
-def test_two_processes_train_like_one_with_the_doubled_batch(tmp_path, words, strategy):
-    common = [*words, "--trainer.steps", "10", "--optim.schedule", "constant", "--optim.lr", "1e-3"]
+def test_two_processes_train_like_one_with_the_doubled_batch(tmp_path, few, words, strategy):
+    common = [*words, *few, "--trainer.steps", "10", "--optim.schedule", "constant", "--optim.lr", "1e-3"]
     two = [*common, "--strategy", strategy, "--trainer.batch-size", 8, "--out", tmp_path / "two"]
     finish(start(*two, launcher=BETWEEN_TWO))
     finish(start(*common, "--trainer.batch-size", 16, "--out", tmp_path / "one"))

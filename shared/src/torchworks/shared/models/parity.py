@@ -106,23 +106,24 @@ def measure(found: Comparison) -> Parity:
     def largest(kind: str, dtype: torch.dtype) -> float:
         return max(each.size for each in sizes if (each.kind, each.dtype) == (kind, dtype))
 
+    programs = [captured(found) for _ in range(2)]
     return Parity(
         oracle=found.oracle,
         keys=len(found.ours.state_dict()),
         fp32_outputs=largest("output", torch.float32),
         fp64_outputs=largest("output", torch.float64),
         fp64_gradients=largest("gradient", torch.float64),
-        exported=max(exported_difference(found) for _ in range(2)),
-        onnx=onnx_difference(found),
+        exported=max(exported_difference(found, program) for program in programs),
+        onnx=onnx_difference(found, programs[-1]),
     )
 
 
 # -------------------------------------------------------------------------------------------------------- exports
 
 
-def exported_difference(found: Comparison) -> float:
-    """How far an exported program is from the net, at all sizes; it is captured at another."""
-    return _difference(found, captured(found).module())
+def exported_difference(found: Comparison, program: torch.export.ExportedProgram | None = None) -> float:
+    """How far an exported program, by default a new one, is from the net, at all sizes; it is captured at another."""
+    return _difference(found, (program or captured(found)).module())
 
 
 def captured(found: Comparison) -> torch.export.ExportedProgram:
@@ -131,8 +132,8 @@ def captured(found: Comparison) -> torch.export.ExportedProgram:
         return torch.export.export(found.ours.float().eval(), found.example(), dynamic_shapes=found.dynamic_shapes())
 
 
-def onnx_difference(found: Comparison) -> float | None:
-    """The same of the ONNX graph in ONNX Runtime; None if what it takes is not installed."""
+def onnx_difference(found: Comparison, program: torch.export.ExportedProgram | None = None) -> float | None:
+    """The same of the program's ONNX graph in ONNX Runtime; None if what it takes is not installed."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401
@@ -141,7 +142,9 @@ def onnx_difference(found: Comparison) -> float | None:
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = torch.onnx.export(captured(found), dynamo=True, opset_version=20, external_data=False, verbose=False)
+        made = torch.onnx.export(
+            program or captured(found), dynamo=True, opset_version=20, external_data=False, verbose=False
+        )
     assert made is not None, "torch.onnx.export(dynamo=True) returns a program"
     file = io.BytesIO(made.model_proto.SerializeToString())
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
