@@ -36,3 +36,12 @@ def test_order_matters():
 def test_texts_longer_than_the_longest_are_refused():
     with pytest.raises(UserError, match="up to 8 tokens, but one has 9"):
         TextEncoder(9, **SMALL)(torch.zeros(1, 9, dtype=torch.long))
+
+
+def test_with_zero_output_each_word_is_read_by_itself_at_first():
+    torch.manual_seed(0)
+    net = TextEncoder(9, **SMALL, token_std=0.5, zero_output=True).eval()
+    other = TOKENS.clone()
+    other[:, 0] = 8
+    assert torch.equal(net(TOKENS)[:, 1:], net(other)[:, 1:])
+    assert not torch.allclose(net(TOKENS)[:, 0], net(other)[:, 0], atol=0.1)

@@ -61,14 +61,14 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """A run on a folder of images with captions."""
+    """A run on a folder of images with captions, trained with Muon."""
     base = tmp_path_factory.mktemp("own")
     lines = ["file,caption"]
     for i in range(12):
         Image.new("RGB", (20, 24), (20 * i, 90, 40)).save(base / f"{i}.png")
         lines.append(f'{i}.png,"A {("dark", "bright")[i > 5]}, plain wall"')
     (base / "captions.csv").write_text("\n".join(lines))
-    options = ("--loader.image-size", 16, "--loader.root", base / "cache")
+    options = ("--loader.image-size", 16, "--loader.root", base / "cache", "--muon-lr", 0.02)
     assert train(base / "run", "--data", f"captioned:{base}", *options) == 0
     return base / "run"
 

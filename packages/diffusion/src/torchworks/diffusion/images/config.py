@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from torchworks.diffusion.models.config import DiTConfig, UNetConfig
-from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
+from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig, check_strategy
 from torchworks.shared.config import Amount, Config, CountOrZero, ImageConfig, Share, UserError, limited
 
 
@@ -18,6 +18,9 @@ class PixelsConfig(Config):
     """Decoupled weight decay, not applied to biases and norms."""
     betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.9, 0.99)
     """AdamW's decay rates."""
+    muon_lr: Amount = 0.0
+    """Learning rate of Muon for the matrices and kernels between the first and the last layer; AdamW trains the rest
+    with --optim.lr. 0: AdamW trains all."""
     most_drawn: CountOrZero = 720
     """Most images that an evaluation during training draws to select the best state."""
     net: Any = field(default_factory=UNetConfig)
@@ -28,6 +31,7 @@ class PixelsConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_strategy(self.muon_lr, self.trainer)
         if self.loader.multi_label:
             raise UserError(
                 "These models take one class for each image, not a set of them. Leave out --multi-label: each set of "

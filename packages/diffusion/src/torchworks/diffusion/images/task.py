@@ -17,11 +17,11 @@ from torchworks.diffusion.process.doctor import Doctor
 from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.levels import TIMES, LevelLosses
 from torchworks.diffusion.process.objective import Objective
+from torchworks.diffusion.process.optimizer import optimizer_of
 from torchworks.shared.denoising import Level
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Diagnosis, Out, Task
-from torchworks.shared.training.optim import adamw, parameter_groups
 
 if TYPE_CHECKING:
     from torchworks.shared.fidelity import Fidelity  # slow to import, and drawing images needs none
@@ -61,14 +61,7 @@ class DiffusionTask(Task):
         return {"model": self.model}
 
     def optimizer(self, net: str) -> Optimizer:
-        config = self.config
-        return adamw(
-            parameter_groups(
-                [p for p in self.model.parameters() if p.requires_grad], config.optim.lr, config.weight_decay
-            ),
-            lr=config.optim.lr,
-            betas=config.betas,
-        )
+        return optimizer_of(self.model, self.config)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         problem = self.objective.problem(self._clean(batch), self.random)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torchworks.shared.config import Count, Limited, Share
+from torchworks.shared.config import Count, Limited, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,9 @@ class TextEncoderConfig(Limited):
     """Channels within the MLP of a layer; four times the token's if not given."""
     dropout: Share = 0.0
     """Dropout of tokens, after attention, and within the MLP and after it."""
+    token_std: Positive = 0.02
+    """Standard deviation that the vectors of tokens and positions start with."""
+    zero_output: bool = False
+    """Whether layers start by adding nothing, so that a net reads each word by itself before it learns what they mean
+    together. Otherwise words start nearly alike: what layers add to all of them is larger than what tells them
+    apart."""

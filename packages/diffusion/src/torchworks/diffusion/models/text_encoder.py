@@ -19,12 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from torchworks.diffusion.models.blocks import heads_of
+from torchworks.diffusion.models.blocks import heads_of, zero_
 from torchworks.shared.config import UserError
 
 
 class TextEncoder(nn.Module):
-    """Tokens, int64 (N, L) in [0, `vocabulary`), L up to `longest`, → states (N, L, D)."""
+    """Tokens, int64 (N, L) in [0, `vocabulary`), L up to `longest`, → states (N, L, D).
+
+    `token_std` is the standard deviation that vectors of tokens and positions start with. With `zero_output`, layers
+    start by passing on what they got.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,8 @@ class TextEncoder(nn.Module):
         num_heads: int = 4,
         ff_dim: int | None = None,
         dropout: float = 0.0,
+        token_std: float = 0.02,
+        zero_output: bool = False,
     ):
         super().__init__()
         self.longest, self.embed_dim = longest, embed_dim
@@ -43,11 +49,11 @@ class TextEncoder(nn.Module):
         self.position_embedding = nn.Embedding(longest, embed_dim)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
-            EncoderLayer(embed_dim, num_heads, ff_dim or 4 * embed_dim, dropout) for _ in range(depth)
+            EncoderLayer(embed_dim, num_heads, ff_dim or 4 * embed_dim, dropout, zero=zero_output) for _ in range(depth)
         )
         self.norm = nn.LayerNorm(embed_dim)
         for table in (self.token_embedding, self.position_embedding):
-            nn.init.normal_(table.weight, std=0.02)
+            nn.init.normal_(table.weight, std=token_std)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """`mask`, bool (N, L), is False for padding, which no token looks at; a row that is all padding looks at
@@ -69,13 +75,16 @@ class TextEncoder(nn.Module):
 class EncoderLayer(nn.Module):
     """Attention, then two layers over each token by itself: (N, L, D) → (N, L, D)."""
 
-    def __init__(self, embed_dim: int, num_heads: int, ff_dim: int, dropout: float):
+    def __init__(self, embed_dim: int, num_heads: int, ff_dim: int, dropout: float, *, zero: bool = False):
         super().__init__()
         self.self_attn = SelfAttention(embed_dim, num_heads)
         self.linear1 = nn.Linear(embed_dim, ff_dim)
         self.linear2 = nn.Linear(ff_dim, embed_dim)
         self.norm1, self.norm2 = nn.LayerNorm(embed_dim), nn.LayerNorm(embed_dim)
         self.dropout = nn.Dropout(dropout)
+        if zero:
+            zero_(self.self_attn.out_proj)
+            zero_(self.linear2)
 
     def forward(self, h: Tensor, mask: Tensor | None) -> Tensor:
         h = h + self.dropout(self.self_attn(self.norm1(h), mask))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Amount, Count, Limited, Positive, UserError, limited
+from torchworks.shared.config import Amount, Count, Limited, Positive, TrainerConfig, UserError, limited
 from torchworks.shared.denoising import Guidance, Path, Prediction, check_prediction, path_of
 from torchworks.shared.denoising.paths import Betas, PathName
 from torchworks.shared.sampler_names import GridName, SamplerName
@@ -75,3 +75,12 @@ class SamplingConfig(Limited):
     def guidance_of(self, conditional: bool) -> Guidance:
         """The guidance; none of it for a model that has no condition."""
         return Guidance(self.guidance if conditional else 1.0, (self.guided_from, self.guided_to))
+
+
+def check_strategy(muon_lr: float, trainer: TrainerConfig) -> None:
+    """Raise `UserError` for Muon with parameters that are sharded."""
+    if muon_lr and trainer.strategy == "fsdp":
+        raise UserError(
+            "Muon needs whole matrices, which --strategy fsdp shards. Use --muon-lr 0, so that AdamW trains all, or "
+            "the strategy ddp."
+        )

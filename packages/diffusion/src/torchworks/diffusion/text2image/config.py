@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from torchworks.diffusion.models.config import ConditionalUNetConfig, TextEncoderConfig
-from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig
+from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig, check_strategy
 from torchworks.shared.config import Amount, Config, Count, ImageConfig, Share, limited
 
 
@@ -28,6 +28,9 @@ class Text2ImageConfig(Config):
     """Decoupled weight decay, not applied to biases and norms."""
     betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.9, 0.99)
     """AdamW's decay rates."""
+    muon_lr: Amount = 0.0
+    """Learning rate of Muon for the matrices and kernels between the first and the last layer; AdamW trains the rest
+    with --optim.lr. 0: AdamW trains all."""
     drawn: Count = 120
     """Images that an evaluation during training draws, of captions that were trained on."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
@@ -37,3 +40,7 @@ class Text2ImageConfig(Config):
     process: ProcessConfig = field(default_factory=ProcessConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loader: ImageConfig = field(default_factory=ImageConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_strategy(self.muon_lr, self.trainer)

@@ -17,13 +17,13 @@ from torch.optim import Optimizer
 from torchworks.diffusion.data.captions import captioned_grid
 from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.objective import Objective
+from torchworks.diffusion.process.optimizer import optimizer_of
 from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet, denoiser
 from torchworks.diffusion.text2image.tokens import padded
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.task import Out, Task
 from torchworks.shared.text import Tokenizer
-from torchworks.shared.training.optim import adamw, parameter_groups
 
 Judge = Callable[[Tensor, Sequence[str]], dict[str, Tensor]]
 """Images (N, C, S, S) in [-1, 1] and their captions → scores of each, float (N,), by name."""
@@ -52,9 +52,7 @@ class Text2ImageTask(Task):
         return {"model": self.model}
 
     def optimizer(self, net: str) -> Optimizer:
-        config = self.config
-        groups = parameter_groups(self.model, config.optim.lr, config.weight_decay)
-        return adamw(groups, lr=config.optim.lr, betas=config.betas)
+        return optimizer_of(self.model, self.config)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         image, tokens = batch["image"].float(), batch["tokens"]
