@@ -92,8 +92,8 @@ def test_an_evaluation_compares_with_random_vectors_and_ppmi(trained, tmp_path, 
     analogies.write_text(": topic\nseaa seab skya skyb\nseaa none skya skyb\n")
     assert run("evaluate", trained, "--out", tmp_path, "--pairs", pairs, "--analogies", analogies) == 0
     printed = capsys.readouterr().out
-    assert "4 of 5 pairs" in printed
-    assert "1 of 2 analogies" in printed
+    assert "of 5 pairs the model knows the words of 4" in printed
+    assert "of 2 analogies the model knows the words of 1" in printed
     found = json.loads((tmp_path / "evaluation.json").read_text())
     result = json.loads((trained / "result.json").read_text())
     assert found["vectors"]["cloze_accuracy"] == pytest.approx(result["cloze_accuracy"])

@@ -220,7 +220,10 @@ def test_mistakes_are_explained(trained, manual, capsys, words, sentence):
 def test_a_text_shorter_than_a_window_is_refused(tmp_path, capsys):
     (tmp_path / "short.txt").write_text("a b c\n" * 10)
     assert run("train", "lm", "--data", f"text:{tmp_path / 'short.txt'}", "--dry-run") == 2
-    assert "shorter windows" in printed(capsys)
+    sentence = printed(capsys).split("The text is too short: ")[1]
+    assert "a window of --context 128 and what follows it take 129" in sentence
+    assert run("check", f"text:{tmp_path / 'short.txt'}") == 2
+    assert sentence.replace("tokens", "characters") in " ".join(capsys.readouterr().out.split())
 
 
 def test_weights_that_are_no_numbers_are_refused(trained, tmp_path, capsys):
