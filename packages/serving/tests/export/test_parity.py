@@ -82,7 +82,9 @@ def test_places_in_a_text_are_scored_by_rows_in_which_all_of_them_are_right():
     places = tuple(TensorSpec(name, "features", "int64", ("N",)) for name in ("first", "last"))
     outputs = {"first": np.array([1, 2, 3, 4]), "last": np.array([2, 2, 9, 4])}
     right = {"first": np.array([1, 2, 3, 5]), "last": np.array([2, 2, 3, 4])}
-    assert score_of(Signature((ROWS,), places), outputs, samples(4, **right), outputs) == Score("exact match", 0.5, 1)
+    assert score_of(Signature((ROWS,), places), outputs, samples(4, **right), outputs) == Score(
+        "first and last right", 0.5, 1
+    )
 
 
 def test_images_are_scored_by_their_mean_absolute_error():

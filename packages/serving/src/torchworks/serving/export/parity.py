@@ -86,7 +86,8 @@ def score_of(signature: Signature, outputs: Arrays, samples: Samples, trained: A
     whole = [spec for spec in signature.outputs if spec.name in samples.targets and _is_whole(spec)]
     if whole:
         right = [outputs[spec.name] == samples.targets[spec.name] for spec in whole]
-        return Score("exact match", float(np.all([each.reshape(len(each), -1).all(1) for each in right], 0).mean()), 1)
+        share = np.all([each.reshape(len(each), -1).all(1) for each in right], 0).mean()
+        return Score(f"{' and '.join(spec.name for spec in whole)} right", float(share), 1)
     for spec in () if detected else signature.outputs:
         if spec.name not in samples.targets or (spec.kind == "mask" and not output_kinds.is_classes(spec)):
             continue
