@@ -135,8 +135,8 @@ def training_loops(rows: int) -> dict[str, Loop]:
         optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
         for _ in range(clock.steps):
             noise, times = torch.randn_like(images), torch.randint(0, 1000, (rows,))
-            said = net(scheduler.add_noise(images, noise, times), times, return_dict=False)[0]
-            F.mse_loss(said, noise).backward()
+            predicted = net(scheduler.add_noise(images, noise, times), times, return_dict=False)[0]
+            F.mse_loss(predicted, noise).backward()
             optimizer.step()
             optimizer.zero_grad()
 

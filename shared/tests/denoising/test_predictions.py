@@ -1,4 +1,4 @@
-"""Whatever a net says of a noisy image, the image follows from it."""
+"""Whatever a net predicts of a noisy image, the image follows from it."""
 
 from itertools import product
 from typing import get_args
@@ -28,8 +28,8 @@ def test_the_image_follows_from_a_right_answer(kind, path, t):
     image, noise = (torch.randn(3, 4, generator=draws, dtype=torch.float64) for _ in range(2))
     level = path.level(t)
     x = level.alpha * image + level.sigma * noise
-    said = target_of(kind, image, noise, level.alpha, level.sigma)
-    torch.testing.assert_close(image_of(kind, said, x, level.alpha, level.sigma), image, rtol=1e-9, atol=1e-9)
+    predicted = target_of(kind, image, noise, level.alpha, level.sigma)
+    torch.testing.assert_close(image_of(kind, predicted, x, level.alpha, level.sigma), image, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("t", [0.1, 0.5, 0.9])

@@ -81,7 +81,7 @@ def test_training_lowers_the_loss_on_every_path(process):
 
 
 def test_weights_of_the_loss_make_predictions_the_same_problem():
-    """Min-SNR weighs the error of the image that follows, whatever the net says."""
+    """Min-SNR weighs the error of the image that follows, whatever the net predicts."""
     image, noise = torch.randn(2, 50, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     t = torch.linspace(0.05, 0.95, 50, dtype=torch.float64)
     found = []
@@ -93,9 +93,9 @@ def test_weights_of_the_loss_make_predictions_the_same_problem():
         x = alpha * image + sigma * noise
         off = image + 0.1  # a net whose image is off by 0.1
         rest = (x - alpha * off) / sigma
-        said = target_of(kind, off, rest, alpha, sigma)
+        predicted = target_of(kind, off, rest, alpha, sigma)
         assert problem.weight is not None
-        found.append((said - problem.target).square().flatten(1).mean(1) * problem.weight)
+        found.append((predicted - problem.target).square().flatten(1).mean(1) * problem.weight)
     for each in found[1:]:
         torch.testing.assert_close(each, found[0], rtol=1e-9, atol=1e-12)
 

@@ -3,7 +3,7 @@
 from torchworks.diffusion import UNet
 
 net = UNet(1, num_classes=10, fold=2)
-said = net(torch.randn(8, 1, 16, 16), torch.full((8,), 500.0), torch.arange(8))  # (8, 1, 16, 16)
+predicted = net(torch.randn(8, 1, 16, 16), torch.full((8,), 500.0), torch.arange(8))  # (8, 1, 16, 16)
 """
 
 import lazy_loader

@@ -26,7 +26,7 @@ from safetensors.numpy import load_file
 
 from torchworks.serving.formats import MODEL_FILES, Format
 from torchworks.shared.config import UserError, from_dict, nearest
-from torchworks.shared.models.denoising import SAID, DenoisingSpec
+from torchworks.shared.models.denoising import PREDICTED, DenoisingSpec
 from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.models.manifest import GOLDEN, RESTORE, DataEntry, FileEntry, Manifest, unreadable
 from torchworks.shared.models.signature import Signature, check_name
@@ -99,7 +99,7 @@ class BundleManifest:
     def graph_outputs(self) -> list[str]:
         """What the model's file gives, in its order."""
         if self.denoising is not None:
-            return [SAID]
+            return [PREDICTED]
         names = [spec.name for spec in self.signature.outputs]
         return names if self.generation is None else [*names, *self.generation.outputs]
 

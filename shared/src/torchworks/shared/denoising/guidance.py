@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from what the net says without a condition (Ho & Salimans 2022, eq. 6)."""
+"""Classifier-free guidance: away from what the net predicts without a condition (Ho & Salimans 2022, eq. 6)."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,6 +1,6 @@
-"""What a net says about a noisy image x = alpha · x₀ + sigma · ε, and how image and noise follow from it.
+"""What a net predicts from a noisy image x = alpha · x₀ + sigma · ε, and how image and noise follow from it.
 
-| kind | the net says | source |
+| kind | the net predicts | source |
 |---|---|---|
 | noise | ε | Ho et al. 2020, eq. 14 |
 | image | x₀ | the same paper, section 3.2; Li & He 2025 |
@@ -21,24 +21,26 @@ SIGMA_DATA = 0.5
 """Standard deviation of images that EDM's factors assume, in [-1, 1]."""
 
 
-def image_of(kind: Prediction, said: Any, x: Any, alpha: Any, sigma: Any, *, sigma_data: float = SIGMA_DATA) -> Any:
-    """The image x₀ that follows from what the net `said` of `x`."""
+def image_of(
+    kind: Prediction, predicted: Any, x: Any, alpha: Any, sigma: Any, *, sigma_data: float = SIGMA_DATA
+) -> Any:
+    """The image x₀ that follows from what the net `predicted` from `x`."""
     if kind == "image":
-        return said
+        return predicted
     if kind == "noise":
-        return (x - sigma * said) / alpha
+        return (x - sigma * predicted) / alpha
     if kind == "v":  # alpha · x - sigma · v = (alpha² + sigma²) x₀
-        return (alpha * x - sigma * said) / (alpha * alpha + sigma * sigma)
+        return (alpha * x - sigma * predicted) / (alpha * alpha + sigma * sigma)
     if kind == "flow":  # x - sigma · (ε - x₀) = (alpha + sigma) x₀
-        return (x - sigma * said) / (alpha + sigma)
+        return (x - sigma * predicted) / (alpha + sigma)
     skip, out = _edm_factors(alpha, sigma, sigma_data)
-    return skip * x + out * said
+    return skip * x + out * predicted
 
 
 def target_of(
     kind: Prediction, image: Any, noise: Any, alpha: Any, sigma: Any, *, sigma_data: float = SIGMA_DATA
 ) -> Any:
-    """What a net of this `kind` should say of `image` with `noise`."""
+    """What a net of this `kind` should predict from `image` with `noise`."""
     if kind == "noise":
         return noise
     if kind == "image":
@@ -59,7 +61,7 @@ def input_factor(kind: Prediction, alpha: Any, sigma: Any, *, sigma_data: float 
 
 
 def check_prediction(kind: Prediction, noisiest: Level) -> None:
-    """Raises `UserError` if nothing about the image follows from what the net says where there is noise alone."""
+    """Raises `UserError` if nothing about the image follows from what the net predicts where there is noise alone."""
     if kind not in get_args(Prediction):
         raise UserError(f"There is no prediction '{kind}'. Predictions: {', '.join(get_args(Prediction))}.")
     if kind == "noise" and noisiest.alpha == 0:

@@ -1,7 +1,7 @@
 """Drawing what agrees with something known: pixels outside of a hole, the means of a small image.
 
 What is known is a `Constraint`, a function that changes an image as little as possible until it agrees. The image that
-the net believes in is made to agree in each step, and the noise of the step blends the two; going back and drawing a
+the net predicts  is made to agree in each step, and the noise of the step blends the two; going back and drawing a
 step anew lets what is new fit what is known (Lugmayr et al. 2022, RePaint, algorithm 1).
 """
 

@@ -1,7 +1,7 @@
 """Samplers: from noise to an image along a falling grid of noise levels.
 
 Each is a function `(denoise, x, grid, *, noise, callback) -> image`. `denoise(x, level)` gives the image x₀ that the
-net believes to be in `x`; guidance, clipping and what is known of the image already belong to it. What x₀ leaves of x
+net predicts to be in `x`; guidance, clipping and what is known of the image already belong to it. What x₀ leaves of x
 is the noise ε = (x - alpha · x₀) / sigma, so that a step is always a weighted sum of images and noises, whatever the
 path and whatever the net predicts.
 
@@ -230,8 +230,8 @@ def _first_order(i: int, below: Level, grid: Sequence[Level]) -> bool:
 
 
 def _exponential_step(x: Any, image: Any, level: Level, below: Level) -> Any:
-    """The exact step if the net went on saying `image` (DPM-Solver++, eq. 9 of first order): sigma' / sigma x - alpha'
-    (e^-h
+    """The exact step if the net went on predicting `image` (DPM-Solver++, eq. 9 of first order): sigma' / sigma x -
+    alpha' (e^-h
     - 1) x₀, where h is the step in λ, e^-h = sigma' alpha / (sigma alpha')."""
     kept = below.sigma / level.sigma
     return kept * x + (below.alpha - kept * level.alpha) * image

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.shared.models.denoising import SAID, DenoisingSpec
+from torchworks.shared.models.denoising import PREDICTED, DenoisingSpec
 from torchworks.shared.models.predictor import Predictor
 
 
 class DenoisingStep(Predictor):
-    """x (N, C, H, W), time (N,), conditions → what the net of `predictor` says, (N, C, H, W).
+    """x (N, C, H, W), time (N,), conditions → what the net of `predictor` predicts, (N, C, H, W).
 
     Its signature is that of the model around the step, with how images are drawn as inputs.
     """
@@ -35,7 +35,7 @@ class DenoisingStep(Predictor):
 
     @property
     def graph_outputs(self) -> list[str]:
-        return [SAID]
+        return [PREDICTED]
 
     def example(self, rows: int = 2) -> tuple[Tensor, ...]:
         """Inputs of `forward` to capture it by."""

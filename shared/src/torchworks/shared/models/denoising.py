@@ -3,7 +3,7 @@ services need it too.
 
 The graph is one evaluation of the net, and takes no part in the process:
 
-    x (N, C, H, W), time (N,), conditions (N, …)  →  said (N, C, H, W)
+    x (N, C, H, W), time (N,), conditions (N, …)  →  predicted (N, C, H, W)
 
 Rows know nothing of each other, so that images of different callers, at different noise levels, share an evaluation.
 Whoever draws computes the rest, by `torchworks.shared.denoising`: how many steps, at which levels, by which sampler,
@@ -39,10 +39,10 @@ from torchworks.shared.sampler_names import QUIET
 
 Arrays = dict[str, np.ndarray]
 Evaluate = Callable[[Arrays], Mapping[str, np.ndarray]]
-"""Runs the graph: `x`, `time` and the conditions in, `said` out."""
+"""Runs the graph: `x`, `time` and the conditions in, `predicted` out."""
 Progress = Callable[[int, Any, Any], None]
-"""Told of each step: its number from 0, x after it, and the image that the net believes in."""
-X, TIME, SAID = "x", "time", "said"
+"""Told of each step: its number from 0, x after it, and the image that the net predicts."""
+X, TIME, PREDICTED = "x", "time", "predicted"
 LATENT, IMAGE = "latent", "image"
 SAMPLERS = QUIET
 """Those that a service draws with: an image follows from its latent alone."""
@@ -80,7 +80,7 @@ class DenoisingSpec:
     shape: tuple[int, int, int]
     """Of an image: C, H, W."""
     prediction: Prediction
-    """What the net says."""
+    """What the net predicts."""
     path: PathName = "flow"
     betas: Betas = "linear"
     """Of a variance-preserving path, as the next two."""
@@ -96,7 +96,7 @@ class DenoisingSpec:
     guided: tuple[float, float] = (0.0, 1.0)
     """The shares of noise between which there is guidance."""
     clip: bool = False
-    """Whether the image that the net believes in is cut to [-1, 1] in each step."""
+    """Whether the image that the net predicts is cut to [-1, 1] in each step."""
     most_steps: int = 250
     most_guidance: float = 20.0
 
@@ -226,11 +226,11 @@ class Denoiser:
 
     def __call__(self, x: np.ndarray, level: Level) -> np.ndarray:
         kind, data, alpha, sigma = self.spec.prediction, self.spec.sigma_data, level.alpha, level.sigma
-        said = self._said(x * input_factor(kind, alpha, sigma, sigma_data=data), level)
-        image = image_of(kind, said, x, alpha, sigma, sigma_data=data)
+        predicted = self._predicted(x * input_factor(kind, alpha, sigma, sigma_data=data), level)
+        image = image_of(kind, predicted, x, alpha, sigma, sigma_data=data)
         return image.clip(-1, 1) if self.spec.clip else image
 
-    def _said(self, x: np.ndarray, level: Level) -> np.ndarray:
+    def _predicted(self, x: np.ndarray, level: Level) -> np.ndarray:
         weight = self.guidance.weight_at(level)
         if weight == 1:
             return self._evaluated(x, level, self.asked)
@@ -238,12 +238,12 @@ class Denoiser:
         if weight == 0:
             return self._evaluated(x, level, nothing)
         both = {name: np.concatenate([value, nothing[name]]) for name, value in self.asked.items()}
-        said = self._evaluated(np.concatenate([x, x]), level, both)
-        return guided(said[: len(x)], said[len(x) :], weight)
+        predicted = self._evaluated(np.concatenate([x, x]), level, both)
+        return guided(predicted[: len(x)], predicted[len(x) :], weight)
 
     def _evaluated(self, x: np.ndarray, level: Level, conditions: Arrays) -> np.ndarray:
         time = np.full(len(x), level.time, np.float32)
-        return self.evaluate({X: x, TIME: time} | conditions)[SAID]
+        return self.evaluate({X: x, TIME: time} | conditions)[PREDICTED]
 
 
 def shown(image: np.ndarray) -> np.ndarray:

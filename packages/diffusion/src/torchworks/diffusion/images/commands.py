@@ -49,8 +49,8 @@ class Sample:
     files: bool = False
     """Also write each image to a file of its own, at its own size."""
     film: bool = False
-    """Also write a film (GIF): on the left what is left of the noise, on the right the image that the net believes
-    in."""
+    """Also write a film (GIF): on the left what is left of the noise, on the right the image that the net
+    predicts."""
     columns: Annotated[int | None, by_default("N", "nearly a square, or a column for each class")] = None
     """Images in a row of the grid."""
     overwrite: Overwrite = False

@@ -41,7 +41,7 @@ def flow_mnist() -> UNetImagesConfig:
 
 
 def ddpm() -> UNetImagesConfig:
-    """DDPM as in the paper of 2020: linear betas, 1,000 levels, the net says the noise, ancestral sampling.
+    """DDPM as in the paper of 2020: linear betas, 1,000 levels, the net predicts the noise, ancestral sampling.
 
     diffusion train ddpm
 
@@ -79,7 +79,7 @@ def edm() -> UNetImagesConfig:
 
 
 def dit() -> DiTImagesConfig:
-    """A Transformer over patches, which says the image: the design of large models, which needs more than minutes.
+    """A Transformer over patches, which predicts the image: the design of large models, which needs more than minutes.
 
     diffusion train dit
 

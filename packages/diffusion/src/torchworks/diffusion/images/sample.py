@@ -118,7 +118,7 @@ def columns_of(n: int, kinds: int) -> int:
 
 def write_film(drawer: Any, arguments: Sample, asked: Any, columns: int, path: Path) -> None:
     """A film of what `drawer` draws of `asked`, a frame for each step: x, which is noise at first, and the image that
-    the net believes in."""
+    the net predicts."""
     side = 64 if arguments.n <= 36 else 32
     frames: list[Tensor] = []
 

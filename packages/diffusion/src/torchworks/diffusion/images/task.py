@@ -32,7 +32,7 @@ RANGE = 1.1
 
 
 class DiffusionTask(Task):
-    """`model` (x (N, C, H, W), time (N,)[, label (N,)]) → what it says of x, (N, C, H, W).
+    """`model` (x (N, C, H, W), time (N,)[, label (N,)]) → what it predicts of x, (N, C, H, W).
 
     Batches have an "image" (N, C, S, S) in [-1, 1] and, if `num_classes` is not 0, a "label" (N,). `fidelity` scores
     drawn images at evaluations, and its Fréchet distance chooses the best state; it may be left out. With `decode`,
@@ -65,8 +65,8 @@ class DiffusionTask(Task):
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         problem = self.objective.problem(self._clean(batch), self.random)
-        said = self.model(problem.x, problem.time, *self._told(batch))
-        return Out(problem.loss(said).mean())
+        predicted = self.model(problem.x, problem.time, *self._told(batch))
+        return Out(problem.loss(predicted).mean())
 
     def _clean(self, batch: dict[str, Tensor]) -> Tensor:
         """What noise is added to: images, or latents."""

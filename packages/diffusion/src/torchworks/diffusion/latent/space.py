@@ -38,7 +38,7 @@ class LatentSpace(nn.Module):
         self.deviation.copy_(latents.std((0, 2, 3))[:, None, None])
 
     def raw(self, images: Tensor) -> Tensor:
-        """The means that the encoder says, as they are."""
+        """The means that the encoder predicts, as they are."""
         return self.autoencoder.encode(images)[0]
 
     def encode(self, images: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Mode
 Names of parameters are those of diffusers' `AutoencoderKL`, whose weights load as they are.
 
 The idea: most pixels say nothing that matters to how an image looks, so a diffusion model had better work on a map
-f = 2^(levels - 1) times smaller. The encoder says for each place of the map a normal distribution, the decoder makes an
-image of a draw; a slight pull towards N(0, 1) keeps the latents from growing (Kingma & Welling 2013, arXiv:1312.6114,
-appendix B).
+f = 2^(levels - 1) times smaller. The encoder predicts a normal distribution for each place of the map, the decoder
+makes an image of a draw; a slight pull towards N(0, 1) keeps the latents from growing (Kingma & Welling 2013,
+arXiv:1312.6114, appendix B).
 
     mean, log variance = encode(x),    z = mean + exp(log variance / 2) ε,    x' = decode(z)
     KL = 1/2 Σ (mean² + variance - 1 - log variance)

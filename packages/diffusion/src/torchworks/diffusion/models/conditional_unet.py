@@ -108,7 +108,7 @@ class ConditionalUNet(Trunk):
 
 
 class TextAttention(nn.Module):
-    """x + what a Transformer of all pixels says: (N, C, H, W) → (N, C, H, W)."""
+    """x + what a Transformer of all pixels adds: (N, C, H, W) → (N, C, H, W)."""
 
     def __init__(
         self,

@@ -24,11 +24,11 @@ class ProcessConfig(Limited):
     zero_terminal_snr: bool = False
     """For the chain: shift the levels so that the last is noise alone."""
     prediction: Prediction = "flow"
-    """What the net says: the noise, the image, v = alpha · noise - sigma · image, flow = noise - image, or EDM's F."""
+    """What the net predicts: the noise, the image, v = alpha · noise - sigma · image, flow = noise - image, EDM's F."""
     sigma_data: Positive = 0.5
     """For edm: the standard deviation of the images' pixels, which are in [-1, 1]."""
     weighting: Literal["none", "min-snr", "sigmoid", "velocity"] = "none"
-    """How much the squared error of what the net says counts at each noise level."""
+    """How much the squared error of what the net predicts counts at each noise level."""
     times: Literal["uniform", "logit-normal", "log-normal"] = "logit-normal"
     """Which levels training sees: all times alike; the middle more; or as EDM does, by the logarithm of sigma."""
     time_mean: float = 0.0
@@ -70,7 +70,7 @@ class SamplingConfig(Limited):
     guided_to: Annotated[float, *limited(0, 1, below=False)] = 1.0
     """Largest share of noise at which there is guidance."""
     clip: bool = False
-    """Whether the image that the net believes in is cut to [-1, 1] in each step."""
+    """Whether the image that the net predicts is cut to [-1, 1] in each step."""
 
     def guidance_of(self, conditional: bool) -> Guidance:
         """The guidance; none of it for a model that has no condition."""

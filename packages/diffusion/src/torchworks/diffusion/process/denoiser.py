@@ -1,4 +1,4 @@
-"""A net as samplers see it: from a noisy image and its level to the image that the net believes to be in it."""
+"""A net as samplers see it: from a noisy image and its level to the image that the net predicts to be in it."""
 
 from collections.abc import Sequence
 
@@ -32,11 +32,11 @@ class Denoiser:
 
     def __call__(self, x: Tensor, level: Level) -> Tensor:
         kind, data, alpha, sigma = self.process.prediction, self.process.sigma_data, level.alpha, level.sigma
-        said = self._said(x * input_factor(kind, alpha, sigma, sigma_data=data), level)
-        image = image_of(kind, said, x, alpha, sigma, sigma_data=data)
+        predicted = self._predicted(x * input_factor(kind, alpha, sigma, sigma_data=data), level)
+        image = image_of(kind, predicted, x, alpha, sigma, sigma_data=data)
         return image.clamp(-1, 1) if self.clip else image
 
-    def _said(self, x: Tensor, level: Level) -> Tensor:
+    def _predicted(self, x: Tensor, level: Level) -> Tensor:
         weight, n = self.guidance.weight_at(level), x.shape[0]
         time = x.new_full((1,), level.time)
         if weight == 1:
@@ -44,5 +44,5 @@ class Denoiser:
         if weight == 0:
             return self.net(x, time.expand(n), *self.unconditional)
         both = [torch.cat(pair) for pair in zip(self.condition, self.unconditional, strict=True)]
-        said = self.net(torch.cat([x, x]), time.expand(2 * n), *both)
-        return guided(said[:n], said[n:], weight)  # cut at n: `chunk` would fix the batch size of an export
+        predicted = self.net(torch.cat([x, x]), time.expand(2 * n), *both)
+        return guided(predicted[:n], predicted[n:], weight)  # cut at n: `chunk` would fix the batch size of an export

@@ -1,4 +1,5 @@
-"""The training problem of a diffusion model: an image, noise of a random level, and what the net should say of both."""
+"""The training problem of a diffusion model: an image, noise of a random level, and what the net should predict from
+both."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,13 +24,13 @@ class Problem(NamedTuple):
     time: Tensor
     """What the net is told of the noise level, (N,)."""
     target: Tensor
-    """What it should say, (N, C, H, W)."""
+    """What it should predict, (N, C, H, W)."""
     weight: Tensor | None
     """What the squared errors of each row are multiplied by, (N,); None is 1."""
 
-    def loss(self, said: Tensor) -> Tensor:
+    def loss(self, predicted: Tensor) -> Tensor:
         """The weighted mean squared error of each row, float32 (N,)."""
-        errors = (said.float() - self.target).square().flatten(1).mean(1)
+        errors = (predicted.float() - self.target).square().flatten(1).mean(1)
         return errors if self.weight is None else errors * self.weight
 
 

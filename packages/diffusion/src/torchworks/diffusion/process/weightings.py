@@ -1,8 +1,8 @@
-"""How much the squared error of what a net says counts, by the noise level.
+"""How much the squared error of what a net predicts counts, by the noise level.
 
-Any loss of these models is a weighted error of the image x₀ (Kingma & Gao 2023, section 3). A net that says something
-else makes another error for the same image: the noise's is alpha² / sigma² times that of the image, and so on.
-`per_image_error` is that factor, and the weightings that papers give for the image are divided by it.
+Any loss of these models is a weighted error of the image x₀ (Kingma & Gao 2023, section 3). A net that predicts
+something else makes another error for the same image: the noise's is alpha² / sigma² times that of the image, and so
+on. `per_image_error` is that factor, and the weightings that papers give for the image are divided by it.
 """
 
 from torch import Tensor
@@ -18,14 +18,14 @@ LEAST_SIGMA = 0.05
 
 
 def weights(config: ProcessConfig, alpha: Tensor, sigma: Tensor) -> Tensor | None:
-    """What the squared errors of what the net says are multiplied by, (N,); None is 1.
+    """What the squared errors of what the net predicts are multiplied by, (N,); None is 1.
 
-    - none: all errors of what the net says count alike. With `noise` that is DDPM's simple loss (Ho et al. 2020, eq.
-      14), with `edm` EDM's (Karras et al. 2022, eq. 8, where λ · c_out² = 1).
+    - none: all errors of what the net predicts count alike. With `noise` that is DDPM's simple loss (Ho et al. 2020,
+      eq. 14), with `edm` EDM's (Karras et al. 2022, eq. 8, where λ · c_out² = 1).
     - min-snr: the image's error times min(SNR, 5), SNR = alpha² / sigma² (Hang et al. 2023, eq. 8).
     - sigmoid: the noise's error times sigmoid(-log SNR) (Kingma & Gao 2023, section 5).
-    - velocity: the error of flow, noise - image, whatever the net says (Li & He 2025, eq. 6). For nets that say the
-      image.
+    - velocity: the error of flow, noise - image, whatever the net predicts (Li & He 2025, eq. 6). For nets that
+      predict the image.
     """
     if config.weighting == "none":
         return None
@@ -40,7 +40,7 @@ def weights(config: ProcessConfig, alpha: Tensor, sigma: Tensor) -> Tensor | Non
 
 
 def per_image_error(kind: Prediction, alpha: Tensor, sigma: Tensor, sigma_data: float = SIGMA_DATA) -> Tensor:
-    """The squared error of what a net of this `kind` says, per squared error of the image that follows from it,
+    """The squared error of what a net of this `kind` predicts, per squared error of the image that follows from it,
     (N,)."""
     if kind == "image":
         return alpha.new_ones(alpha.shape)

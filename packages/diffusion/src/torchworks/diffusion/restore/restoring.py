@@ -1,4 +1,4 @@
-"""Restoring without training: in each step the image that the net believes in is made to agree with what is known.
+"""Restoring without training: in each step the image that the net predicts is made to agree with what is known.
 
 What is known is a `Constraint`: pixels outside a hole are put back (`known_pixels`), or the mean of each block is made
 that of the small image (`known_means`, the projection onto the null space of Wang et al. 2022, DDNM, eq. 9, where A is

@@ -2,7 +2,7 @@
 
 Saharia et al. 2021, "Image Super-Resolution via Iterative Refinement" (SR3, arXiv:2104.07636, section 2.4): the small
 image is enlarged by bicubic interpolation and joins the noisy image as further channels. What differs: the small image
-is the means of blocks, and the image that the net believes in is made to agree with them in each step (Wang et al.
+is the means of blocks, and the image that the net predicts is made to agree with them in each step (Wang et al.
 2022, DDNM, eq. 9), so that an enlarged image made small again is the small image.
 
 Shape letters: N images, C channels, S pixels along a side, s along that of the small image.
@@ -22,7 +22,7 @@ from torchworks.shared.denoising import Level
 
 
 class SuperresNet(nn.Module):
-    """x (N, C, S, S), time (N,), small (N, C, s, s) in [-1, 1] → what `net` says of x, (N, C, S, S)."""
+    """x (N, C, S, S), time (N,), small (N, C, s, s) in [-1, 1] → what `net` predicts of x, (N, C, S, S)."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -39,7 +39,7 @@ def superres_net(config: UNetConfig, channels: int) -> SuperresNet:
 def denoiser(
     net: nn.Module, small: Tensor, process: ProcessConfig, sampling: SamplingConfig
 ) -> Callable[[Tensor, Level], Tensor]:
-    """`net` as samplers see it: the image that it believes in agrees with `small` (N, C, s, s)."""
+    """`net` as samplers see it: the image that it predicts agrees with `small` (N, C, s, s)."""
     believed = Denoiser(net, process, condition=(small,), unconditional=(small,), clip=sampling.clip)
     known = known_means(small)
     return lambda x, level: known(believed(x, level))

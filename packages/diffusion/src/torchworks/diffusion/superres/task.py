@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SuperresTask(DiffusionTask):
-    """`model` (x (N, C, S, S), time (N,), small (N, C, s, s)) → what it says of x.
+    """`model` (x (N, C, S, S), time (N,), small (N, C, s, s)) → what it predicts of x.
 
     Batches have an "image" (N, C, S, S) in [-1, 1], whose means of blocks are the small image. Evaluations enlarge it,
     and the peak signal-to-noise ratio chooses the best state. `shown` (N, C, S, S) are enlarged as a preview.

@@ -18,7 +18,7 @@ Told = tuple[Tensor, Tensor, Tensor]
 
 
 class CaptionedUNet(nn.Module):
-    """x (N, C, S, S), time (N,), tokens (N, T) → what it says of x, (N, C, S, S). A caption without any token, all
+    """x (N, C, S, S), time (N,), tokens (N, T) → what it predicts of x, (N, C, S, S). A caption without any token, all
     padding, is none."""
 
     def __init__(

@@ -58,8 +58,8 @@ class Text2ImageTask(Task):
         image, tokens = batch["image"].float(), batch["tokens"]
         problem = self.objective.problem(image, self.random)
         left_out = self.random.uniform(len(tokens)) < self.config.caption_dropout
-        said = self.model(problem.x, problem.time, tokens.masked_fill(left_out[:, None], 0))
-        return Out(problem.loss(said).mean())
+        predicted = self.model(problem.x, problem.time, tokens.masked_fill(left_out[:, None], 0))
+        return Out(problem.loss(predicted).mean())
 
     # ---- evaluation ------------------------------------------------------------------------------------------------
 
@@ -69,8 +69,8 @@ class Text2ImageTask(Task):
         image, tokens = batch["image"].float(), batch["tokens"]
         problem = self.objective.problem(image, self.random)
         scores: dict[str, Any] = {}
-        for name, said in (("loss", tokens), ("loss_other_caption", tokens.roll(1, 0))):
-            losses = problem.loss(self.model(problem.x, problem.time, said))
+        for name, read in (("loss", tokens), ("loss_other_caption", tokens.roll(1, 0))):
+            losses = problem.loss(self.model(problem.x, problem.time, read))
             scores[name] = (losses.sum(), len(losses))
         if self.judge is not None:
             drawn = self.draw(tokens, self.random.normal(*image.shape)).float()

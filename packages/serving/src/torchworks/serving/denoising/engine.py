@@ -35,7 +35,7 @@ from torchworks.serving.errors import Refusal, invalid, stopping
 from torchworks.serving.limits import Limits
 from torchworks.serving.padding import padded_to
 from torchworks.shared.config import UserError
-from torchworks.shared.models.denoising import IMAGE, SAID, Arrays, DenoisingSpec, Evaluate, shown
+from torchworks.shared.models.denoising import IMAGE, PREDICTED, Arrays, DenoisingSpec, Evaluate, shown
 
 RESTART_SECONDS = 1.0
 """Pause before a thread that died is replaced; it doubles each time."""
@@ -263,9 +263,9 @@ class DrawingEngine:
             self._keep(walk)
 
     def _evaluated(self, walks: Sequence[Walk]) -> list[Walk]:
-        """Bring each what the net says; those for which it says something."""
+        """Bring each what the net predicts; those for which it predicts something."""
         try:
-            said = self._said(walks)
+            predicted = self._predicted(walks)
         except Exception as error:
             if len(walks) == 1:
                 log.exception("the model failed on %d rows", walks[0].rows)
@@ -275,24 +275,24 @@ class DrawingEngine:
             return [good for walk in walks for good in self._evaluated([walk])]
         good, start = [], 0
         for walk in walks:
-            own, start = said[start : start + walk.rows], start + walk.rows
+            own, start = predicted[start : start + walk.rows], start + walk.rows
             if np.isfinite(own).all():
                 walk.bring(own)
                 good.append(walk)
             else:
-                log.error("what the model says of %d rows is not finite", walk.rows)
+                log.error("what the model predicts for %d rows is not finite", walk.rows)
                 self._fail(walk)
         return good
 
-    def _said(self, walks: Sequence[Walk]) -> np.ndarray:
+    def _predicted(self, walks: Sequence[Walk]) -> np.ndarray:
         asked = [walk.wanted for walk in walks if walk.wanted is not None]
         arrays = {name: np.concatenate([each[name] for each in asked]) for name in ("x", "time")}
         for condition in self.spec.conditions:
             arrays[condition.name] = _joined([each[condition.name] for each in asked], condition.nothing)
-        said = self._evaluate(arrays)[SAID]
-        if said.shape != arrays["x"].shape:
-            raise ValueError(f"x has the shape {arrays['x'].shape}, and what is said of it {said.shape}")
-        return said
+        predicted = self._evaluate(arrays)[PREDICTED]
+        if predicted.shape != arrays["x"].shape:
+            raise ValueError(f"x has the shape {arrays['x'].shape}, and what is predicted of it {predicted.shape}")
+        return predicted
 
     def _tell(self, request: DrawRequest, piece: Piece) -> None:
         """From a thread to the event loop."""

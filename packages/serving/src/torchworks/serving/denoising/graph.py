@@ -28,6 +28,6 @@ class StepEngine:
         return {IMAGE: self.spec.draw_all(self.evaluate, inputs)}
 
     def evaluate(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
-        """`x`, `time` and the conditions in, `said` out."""
+        """`x`, `time` and the conditions in, `predicted` out."""
         with self._lock:
             return self.engine.run(dict(arrays))

@@ -44,7 +44,7 @@ class Hole:
 @dataclass(frozen=True)
 class Piece:
     """News of some images of a request: a step was made, they are drawn, or they failed. Images are (N, C, H, W) in [0,
-    1]: those that the net believes in, if these are wanted, or those drawn."""
+    1]: those that the net predicts, if these are wanted, or those drawn."""
 
     rows: range
     step: int = 0

@@ -8,7 +8,7 @@
 | `image`, `mask` | an image, and another as large as it: where that is white, the image is drawn anew | none |
 | `resamplings` | how often each step of filling a hole is made, so that it fits | 3 |
 | `stream` | news of each step, as server-sent events | false |
-| `previews` | the images that the net believes in among them | false |
+| `previews` | the images that the net predicts among them | false |
 """
 
 import io

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from torchworks.serving.denoising.images import Part
-from torchworks.shared.models.denoising import SAID, Arrays, DenoisingSpec, Progress, X
+from torchworks.shared.models.denoising import PREDICTED, Arrays, DenoisingSpec, Progress, X
 
 log = logging.getLogger("torchworks.serving")
 
@@ -37,10 +37,10 @@ class Walk:
         """Of the evaluation that it waits for."""
         return 0 if self.wanted is None else len(self.wanted[X])
 
-    def bring(self, said: np.ndarray) -> None:
-        """What the net says; `go_on` waits for what is wanted next."""
-        self.part.left = max(0, self.part.left - len(said))
-        self._brought.put(said)
+    def bring(self, predicted: np.ndarray) -> None:
+        """What the net predicts; `go_on` waits for what is wanted next."""
+        self.part.left = max(0, self.part.left - len(predicted))
+        self._brought.put(predicted)
 
     def go_on(self) -> None:
         self.wanted = self._asked.get()
@@ -53,10 +53,10 @@ class Walk:
 
     def _evaluate(self, arrays: Arrays) -> Arrays:
         self._asked.put(arrays)
-        said = self._brought.get()
-        if said is None:
+        predicted = self._brought.get()
+        if predicted is None:
             raise _Stopped
-        return {SAID: said}
+        return {PREDICTED: predicted}
 
     def _main(self) -> None:
         try:
