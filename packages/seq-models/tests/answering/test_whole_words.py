@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from torchworks.seq_models.answering.whole_words import CopiedNumbers, all_copied, all_whole, grown
+from torchworks.seq_models.answering.whole_words import all_copied, all_whole, grown
 from torchworks.seq_models.data.questions import Row
 from torchworks.shared.text import ByteLevelBPE
+from torchworks.shared.text.copied_numbers import CopiedNumbers
 
 
 @pytest.mark.parametrize(

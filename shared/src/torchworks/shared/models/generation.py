@@ -123,6 +123,8 @@ class GenerationSpec:
     chat: ChatTemplate = field(default_factory=ChatTemplate)
     answers: bool = False
     """Whether what is generated answers the prompt, which is read once as a whole, instead of continuing it."""
+    copies_numbers: bool = False
+    """Whether every number of a text that is generated greedily must be one of the prompt's."""
 
     def __post_init__(self) -> None:
         if not self.state:

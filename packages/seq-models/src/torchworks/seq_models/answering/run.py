@@ -41,7 +41,7 @@ class AnsweringRun:
     @property
     def whole_numbers(self) -> bool:
         """Whether numbers that are written are the prompt's."""
-        return self.made.get("whole_numbers", self.written != "reply")
+        return self.made.get("whole_numbers", False)
 
 
 def open_answering_run(folder: Path, device: str, wanted: tuple[str, ...], recipes: str) -> AnsweringRun:

@@ -12,7 +12,7 @@ from torchworks.seq_models.answering.baselines import answer_baselines, summary_
 from torchworks.seq_models.answering.config import WritingConfig
 from torchworks.seq_models.answering.metrics import answer_scores, summary_scores
 from torchworks.seq_models.answering.span_build import bucketed
-from torchworks.seq_models.answering.whole_words import CopiedNumbers, all_copied
+from torchworks.seq_models.answering.whole_words import all_copied
 from torchworks.seq_models.answering.writing_data import (
     END,
     FORMS,
@@ -30,6 +30,7 @@ from torchworks.shared.data import Field, LoaderFactory, Schema, Source, TensorD
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.text import Tokenizer
+from torchworks.shared.text.copied_numbers import CopiedNumbers
 from torchworks.shared.text.sampling import GREEDY
 from torchworks.shared.training.experiment import Experiment
 

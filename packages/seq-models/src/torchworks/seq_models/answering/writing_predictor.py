@@ -38,6 +38,7 @@ def build_writer(config: dict[str, Any], files: Mapping[str, bytes]) -> "Generat
         "sampling": REPLIES if written == "reply" else GREEDY,
         "chat": FORMS[written].chat,
         "max_tokens": MOST_WRITTEN,
+        "copies_numbers": config.get("whole_numbers", False),  # runs from before it go on as they did
     }
     if _architecture(config) == "gpt":
         return gpt_generator(cast("GPT", net), **options)

@@ -23,12 +23,13 @@ from pydantic_core import from_json
 
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.generation.text_stream import TextStream
-from torchworks.serving.generation.texts import Generated, Options, Text
+from torchworks.serving.generation.texts import Generated, Options, Restrict, Text
 from torchworks.serving.limits import Limits
 from torchworks.serving.unknown_text import unknown_warnings
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.models.generation import GenerationSpec
 from torchworks.shared.text import Tokenizer
+from torchworks.shared.text.copied_numbers import CopiedNumbers
 from torchworks.shared.text.sampling import Sampling
 
 SAMPLING = tuple(field.name for field in dataclasses.fields(Sampling))
@@ -81,11 +82,19 @@ class Writer:
             ids = self.encoded(prompt)
             if isinstance(prompt, str) and self.tokenizer.unknown in ids:
                 unknown[row] = prompt
+            restrict = self._restrict(prompt, options)
+            streams = [TextStream(self.tokenizer, options.stop, alone) for _ in range(number)]
             texts += [
-                Text(len(texts) + i, ids, options, TextStream(self.tokenizer, options.stop, alone), number=i)
-                for i in range(number)
+                Text(len(texts) + i, ids, options, stream, number=i, restrict=restrict)
+                for i, stream in enumerate(streams)
             ]
         return Generated(texts, unknown_warnings("The prompt", unknown, len(prompts) > 1, self.tokenizer))
+
+    def _restrict(self, prompt: Prompt, options: Options) -> Restrict | None:
+        """What forbids numbers that are none of the prompt's, for a model that copies its numbers."""
+        if not self.spec.copies_numbers or options.sampling.temperature:
+            return None
+        return CopiedNumbers(self.tokenizer, [prompt if isinstance(prompt, str) else self.tokenizer.decode(prompt)])
 
     def _options(self, values: Values, stop: Sequence[str]) -> Options:
         given = {name: values[name] for name in SAMPLING if values.get(name) is not None}

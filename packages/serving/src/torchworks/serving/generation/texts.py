@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,11 @@ from torchworks.shared.text.sampling import Sampling
 
 Finish = Literal["stop", "length", "time"]
 """Why a text ended: its end token or a stop string, its number of tokens, or the time that a request may take."""
+
+
+Restrict = Callable[[int, np.ndarray, Sequence[int]], np.ndarray]
+"""From 0, the logits (V,) of the next token and what was generated before, to the logits with -∞ for what is
+forbidden."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Text:
     stream: TextStream
     number: int = 0
     """Among the texts of its prompt."""
+    restrict: Restrict | None = None
+    """Forbids tokens of it."""
     generated: list[int] = field(default_factory=list)
     cancelled: bool = False
     finish: Finish | None = None
@@ -87,6 +94,8 @@ class Text:
 
     def choose(self, logits: np.ndarray) -> int:
         """The next token, by logits (V,). Raises `UserError` where these are not numbers."""
+        if self.restrict is not None:
+            logits = self.restrict(0, logits, self.generated)
         token = self.options.sampling.choose(
             logits[None],
             seen=[self.seen],
