@@ -41,11 +41,13 @@ def flow_mnist() -> UNetImagesConfig:
 
 
 def ddpm() -> UNetImagesConfig:
-    """DDPM as in the paper of 2020: linear betas, 1,000 levels, the net predicts the noise, ancestral sampling.
+    """DDPM as in the paper of 2020: linear betas, 1,000 levels, the net predicts the noise.
 
     diffusion train ddpm
 
-    Not measured yet.
+    Three seeds: fd_digits64 2.78 ± 0.29 in 50 steps of ddim, precision 0.59 ± 0.02, recall 0.93 ± 0.03; 259 to 288 s of
+    CPU time (torch 2.14.1, fp32, one core of an AMD EPYC, Zen 2, beside other work). `flow`, which is told the class,
+    is nearer to real digits (0.370). `sample --sampler ddpm --steps 1000` draws as the paper does.
     """
     return UNetImagesConfig(
         recipe="ddpm",
@@ -64,7 +66,9 @@ def edm() -> UNetImagesConfig:
 
     diffusion train edm
 
-    Not measured yet.
+    Three seeds: fd_digits64 0.476 ± 0.100 in 9 steps of heun, which are 17 evaluations, the requested class is read in
+    98.2 ± 0.4 %, precision 0.79 ± 0.03, recall 0.91 ± 0.00; 246 to 275 s of CPU time (torch 2.14.1, fp32, one core of
+    an AMD EPYC, Zen 2, beside other work).
     """
     return UNetImagesConfig(
         recipe="edm",
@@ -83,7 +87,9 @@ def dit() -> DiTImagesConfig:
 
     diffusion train dit
 
-    Not measured yet.
+    Three seeds: fd_digits64 0.752 ± 0.065 in 8 steps, the requested class is read in 98.5 ± 0.4 %, precision 0.82 ±
+    0.01, recall 0.81 ± 0.03; 339 to 375 s of CPU time (torch 2.14.1, fp32, one core of an AMD EPYC, Zen 2, beside other
+    work). A step costs it more than twice what it costs the U-Net of `flow`, so it has half as many.
     """
     return DiTImagesConfig(
         recipe="dit",
