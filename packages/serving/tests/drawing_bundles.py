@@ -47,7 +47,7 @@ def step(conditional: bool) -> onnx.ModelProto:
         node("Add", ["greys", "own"], ["sum"]),
         node("Reshape", ["time", "column"], ["times"]),
         node("Mul", ["times", "millionth"], ["late"]),
-        node("Add", ["sum", "late"], ["said"]),
+        node("Add", ["sum", "late"], ["predicted"]),
     ]
     values = {
         "table": np.array(GREYS, np.float32) * np.float32(0.9), "column": np.array([-1, 1, 1, 1]),
@@ -58,7 +58,7 @@ def step(conditional: bool) -> onnx.ModelProto:
     labels = [helper.make_tensor_value_info("label", Type.INT64, ("N",))] if conditional else []
     x, time = (("x", ("N", 1, SIZE, SIZE)), ("time", ("N",)))
     inputs = [*(helper.make_tensor_value_info(name, Type.FLOAT, shape) for name, shape in (x, time)), *labels]
-    outputs = [helper.make_tensor_value_info("said", Type.FLOAT, ("N", 1, SIZE, SIZE))]
+    outputs = [helper.make_tensor_value_info("predicted", Type.FLOAT, ("N", 1, SIZE, SIZE))]
     initial = [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, initial)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
@@ -67,7 +67,7 @@ def step(conditional: bool) -> onnx.ModelProto:
 def evaluator(folder: Path):
     """The step in `folder`, as `Evaluate`."""
     session = InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    return lambda arrays: {"said": session.run(None, arrays)[0]}
+    return lambda arrays: {"predicted": session.run(None, arrays)[0]}
 
 
 def write(name: str, folder: Path, called: str = "") -> Path:

@@ -43,7 +43,7 @@ class Net:
     def __call__(self, arrays):
         self.rounds.append(arrays["label"].tolist())
         assert self.go.wait(30)
-        return {"said": arrays["x"] / 2}
+        return {"predicted": arrays["x"] / 2}
 
 
 @asynccontextmanager

@@ -29,14 +29,17 @@ def flow_mnist() -> UNetImagesConfig:
 
     diffusion train flow-mnist
 
-    Not measured yet.
+    fd_mnist5k64 0.335 in 8 steps (real test digits 0.095, normally distributed pixels 116), the requested class is
+    read in 96.4 % (real digits 97.0 %), precision 0.82, recall 0.88 (real 0.89, 0.89); some digits are broken. Seed 0
+    alone, fp32; 286 s of CPU time with scoring (torch 2.14.1, one core of an AMD EPYC, Zen 2, beside other work).
     """
     return UNetImagesConfig(
         recipe="flow-mnist",
         data="mnist5k",
+        most_drawn=360,
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2e-3, schedule="linear", warmup=100),
-        trainer=TrainerConfig(steps=2500, batch_size=32, clip=1.0, ema=0.998, eval_every=1250),
+        trainer=TrainerConfig(steps=1300, batch_size=32, clip=1.0, ema=0.998, eval_every=1300),
     )
 
 
