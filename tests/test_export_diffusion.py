@@ -107,7 +107,7 @@ def apart(found: np.ndarray, wanted: np.ndarray) -> int:
     return int(np.abs(found.astype(int) - wanted).max())
 
 
-@pytest.mark.parametrize("recipe", ["flow", "ddpm", "edm"])
+@pytest.mark.parametrize("recipe", ["flow", "ddpm", pytest.param("edm", marks=pytest.mark.long)])
 def test_a_bundle_draws_what_the_trained_model_draws(trained, bundle, recipe):
     """At 1, 3 and 5 rows; float32, drawn by two loops."""
     made = open_bundle(bundle(recipe))

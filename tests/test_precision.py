@@ -38,7 +38,7 @@ WORDS = {
     ("cnn_vision", "style-fast"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
     ("cnn_vision", "transfer"): ["--pretrain-steps", "2"],
     ("diffusion", "few-step"): ["--teacher.batch-size", "4", "--pairs.count", "8", "--pairs.steps", "2"],
-    ("diffusion", "text2image"): ["--sampling.steps", "2"],
+    ("diffusion", "text2image"): ["--sampling.steps", "2", "--net.widths", "16", "32"],
     ("diffusion", "text2image-3"): ["--sampling.steps", "2"],
     ("seq_models", "code"): ["--data", "documentation"],
 }

@@ -166,7 +166,7 @@ def test_a_package_with_data_that_is_not_installed_is_named(monkeypatch):
 
 @pytest.mark.parametrize("wrong", [{"channels": 2}, {"image_size": 0}, {"test_fraction": 1.0}])
 def test_impossible_settings_are_refused_by_name(wrong):
-    with pytest.raises(UserError, match=f"loader.{next(iter(wrong))}"):
+    with pytest.raises(UserError, match=f"loader.{next(iter(wrong)).replace('_', '.')}"):
         open_source("digits", ImageConfig(**wrong))
 
 

@@ -132,6 +132,7 @@ def test_check_finds_nothing_in_a_good_folder_draws_nine_and_returns_2_for_fault
     with Image.open(tmp_path / "nine.png") as sheet:
         assert sheet.width > 900
     truncated("images/train/2.png")(base)
+    (tmp_path / "nine.png").unlink()
     assert check_command_of(base, tmp_path) == 2
     assert "2.png (" in capsys.readouterr().out
 

@@ -333,7 +333,7 @@ def test_configurations_of_earlier_versions_load_under_the_names_of_today():
 # ------------------------------------------------------------------------------------------ killed and resumed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_detector_killed_and_resumed_ends_with_the_very_same_weights(tmp_path: Path):
     """Faster R-CNN, which draws proposals at random, with augmentation and moving averages."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

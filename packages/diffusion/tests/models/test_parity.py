@@ -7,7 +7,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.models.parity import captured
 from torchworks.shared.testing import check_parity
 
-LESSER = ("U-Net", "U-Net, time added, 2 layers", "conditional U-Net")
+LESSER = ("U-Net, attention, 3 levels", "U-Net, time added, 2 layers", "conditional U-Net")
 """Architectures that differ by an option from one whose exports are always tested."""
 
 

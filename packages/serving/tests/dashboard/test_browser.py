@@ -92,7 +92,7 @@ def test_images_of_the_chosen_class_are_generated_and_can_be_kept(visit, models)
     asked = {"inputs": {"seed": 3, "n": 20, "label": ["dog"] * 20}}
     assert shown_images(page) == ask(models, "/v1/models/generator/predict", asked)["outputs"]["image"]
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
+        page.get_by_role("link", name="Download all in one image").click()
     assert download.value.suggested_filename == "generator.png"
     assert Image.open(io.BytesIO(Path(download.value.path()).read_bytes())).size == (5 * 64 + 4 * 2, 4 * 64 + 3 * 2)
     before = shown_images(page)
