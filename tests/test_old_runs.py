@@ -36,6 +36,8 @@ NOT_SCORED = ("features", "autoencoder", "vae", "anomaly", "style-fast", "style-
 READ_AGAINST = ("_baseline", "_chance", "_commonest_class", "_constant_guess", "_floor", "_real")
 """Ends of the names of figures that the commands copy or that do not depend on the run."""
 SLOW_TO_EXPORT = ("mask-rcnn", "faster-rcnn", "ssd", "deeplab")
+EXPORTED_NEW = ("faster-rcnn", "ssd", "yolo", "deeplab")
+"""Runs of models whose export to ONNX test_export_vision.py looks at too, where no old run is opened for it."""
 SLOW_TO_SCORE = ("dcgan", "cgan", "r3gan", "cyclegan", "pix2pix", "driver")
 
 
@@ -205,7 +207,7 @@ def test_it_is_trained_further_as_the_older_build_would_have(unpacked, command, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.long] * (n == "faster-rcnn")) for n in [*ARCHIVES, "vae/sampler"]]
+    "name", [pytest.param(n, marks=[pytest.mark.long] * (n in EXPORTED_NEW)) for n in [*ARCHIVES, "vae/sampler"]]
 )
 def test_its_onnx_bundle_answers_alike(unpacked, command, name):
     unpacked(name.partition("/")[0])
