@@ -86,5 +86,5 @@ def score(
 
 
 def _labels(source: Source, rows: range) -> Tensor:
-
+    """Classes (N,) of these test images."""
     return torch.stack([source.test[i]["label"] for i in rows])

@@ -40,6 +40,6 @@ def denoiser(
     net: nn.Module, small: Tensor, process: ProcessConfig, sampling: SamplingConfig
 ) -> Callable[[Tensor, Level], Tensor]:
     """`net` as samplers see it: the image that it predicts agrees with `small` (N, C, s, s)."""
-    believed = Denoiser(net, process, condition=(small,), unconditional=(small,), clip=sampling.clip)
+    predicted = Denoiser(net, process, condition=(small,), unconditional=(small,), clip=sampling.clip)
     known = known_means(small)
-    return lambda x, level: known(believed(x, level))
+    return lambda x, level: known(predicted(x, level))
