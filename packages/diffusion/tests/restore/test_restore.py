@@ -120,6 +120,7 @@ def test_scores_of_restoring_stand_beside_doing_nothing(trained, diffusion, caps
     """A model without classes is told none, and edits none."""
     run = trained(recipe)
     assert diffusion("evaluate", run, "--restore", "--n", 4, "--steps", 2, "--out", run / "restored") == 0
+    assert diffusion("evaluate", run, "--restore", "--n", 4, "--out", run / "restored") == 2  # replaces nothing
     rows = json.loads((run / "restored" / "restore.json").read_text())["rows"]
     assert len(rows) == jobs
     assert all(row.get("changed", 0) == 0 and row.get("means_off", 0) < 1e-5 for row in rows)

@@ -42,8 +42,8 @@ def test_the_means_of_an_enlarged_image_are_the_small_image(sampler, path):
     unit = small.float() / 127.5 - 1
     grid_noise = sample_normal(0, range(2), 64)
     with torch.no_grad():
-        believed = predictor.denoiser(unit, predictor.sampling)
-        large = believed(grid_noise.view(2, 1, 8, 8), predictor.process.path_of().level(1.0))
+        predicted = predictor.denoiser(unit, predictor.sampling)
+        large = predicted(grid_noise.view(2, 1, 8, 8), predictor.process.path_of().level(1.0))
         drawn = predictor(grid_noise, small)
     torch.testing.assert_close(F.avg_pool2d(large, 4), unit, rtol=0, atol=1e-5)
     assert drawn.shape == (2, 1, 8, 8)
@@ -71,6 +71,7 @@ def test_evaluate_stands_beside_interpolation(trained, diffusion, capsys):
     assert "bicubic" in table
     assert next(line for line in table.splitlines() if line.startswith("psnr")).split()[2:] == ["15.044", "14.027"]
     assert {path.name for path in (run / "evaluation").iterdir()} == {"evaluation.json", "enlarged.png"}
+    assert diffusion("evaluate", run, "--steps", 1, "--out", run / "evaluation") == 2  # replaces nothing
 
 
 def test_enlarge_writes_the_picture_it_prints(trained, diffusion, digit, capsys):

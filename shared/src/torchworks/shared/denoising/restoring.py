@@ -36,14 +36,14 @@ def restore(
     x = grid[0].sigma * noise(next(drawn))
     image = x
 
-    def believed(x: Any, level: Level) -> Any:
+    def predicted(x: Any, level: Level) -> Any:
         nonlocal image
         image = constraint(denoise(x, level))
         return image
 
     for i, (level, below) in enumerate(pairwise(grid)):
         for turn in range(resamplings):
-            lower = ddpm(believed, x, [level, below], noise=lambda _: noise(next(drawn)))
+            lower = ddpm(predicted, x, [level, below], noise=lambda _: noise(next(drawn)))
             if turn < resamplings - 1 and below.sigma > 0:
                 x = noisier(lower, below, level, noise(next(drawn)))
             else:

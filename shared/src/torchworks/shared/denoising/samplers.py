@@ -27,7 +27,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.denoising.levels import Level
 
 Denoise = Callable[[Any, Level], Any]
-"""(x (N, …), its level) → the image x₀ (N, …) that is believed to be in it."""
+"""(x (N, …), its level) → the image x₀ (N, …) that is predicted to be in it."""
 Noise = Callable[[int], Any]
 """The standard normal noise (N, …) of a step, by its number from 0."""
 Callback = Callable[[int, Any, Any], None]

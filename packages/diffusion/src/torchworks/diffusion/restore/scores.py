@@ -21,7 +21,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, open_source
 from torchworks.shared.fidelity import Judge, judge_for
 from torchworks.shared.runs.directory import picture_grid, write_json
-from torchworks.shared.runs.outputs import make_folder, picture, progress
+from torchworks.shared.runs.outputs import picture, prepare, progress
 
 STEPS = 12
 """Steps unless something else is said."""
@@ -97,11 +97,12 @@ def evaluate(arguments: Evaluate) -> int:
     if arguments.drawing.steps is None:
         sampling = dataclasses.replace(sampling, steps=STEPS)
     seed = config.seed if arguments.seed is None else arguments.seed
+    folder = arguments.out or arguments.run / "evaluation"
+    written = ["restore.json", "restored.png"]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     source = open_source(config.data, config.loader)
     judge = judge_for(source, image_size=drawer.predictor.shape[-1], device=drawer.run.device)
     given = Given.of(source, arguments.n or ROWS, drawer.run.device)
-    folder = arguments.out or arguments.run / "evaluation"
-    make_folder(folder)
     restorer = Restorer(drawer.predictor, sampling, seed)
     jobs = list(jobs_of(restorer, given))
     results = {job: restored(restorer, given, job) for job in progress(jobs, "restoring", len(jobs))}

@@ -17,7 +17,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, open_source
 from torchworks.shared.fidelity import Judge, judge_for
 from torchworks.shared.runs.directory import write_json
-from torchworks.shared.runs.outputs import make_folder, picture, progress
+from torchworks.shared.runs.outputs import picture, prepare, progress
 
 SHOWN = 10
 """Images in enlarged.png."""
@@ -32,11 +32,12 @@ def evaluate(arguments: Evaluate) -> int:
     config = enlarger.run.config
     sampling = changed(enlarger.sampling, arguments.drawing, enlarger.predictor.process.chain)
     enlarger = dataclasses.replace(enlarger, sampling=sampling)
+    folder = arguments.out or arguments.run / "evaluation"
+    written = ["evaluation.json", "enlarged.png", *["sweep.csv"] * arguments.sweep]
+    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
     source = open_source(config.data, config.loader)
     judge = judge_for(source, image_size=enlarger.predictor.shape[-1], device=enlarger.run.device)
-    folder, seed = arguments.out or arguments.run / "evaluation", arguments.seed
-    seed = config.seed if seed is None else seed
-    make_folder(folder)
+    seed = config.seed if arguments.seed is None else arguments.seed
     scores = score(enlarger, judge, source, seed)
     beside = baselines(judge, source, enlarger.predictor.factor)
     write_json(folder / "evaluation.json", {**scores, **beside, "seed": seed, "sampling": dataclasses.asdict(sampling)})

@@ -53,7 +53,7 @@ class Client:
         return self._carry_out(drawn(model, options, self.timeout))
 
     def draw_steps(self, model: str, **options: Unpack[DrawOptions]) -> DrawStream:
-        """The same step by step, each with the images that the model believes in. Closed before its end, the service
+        """The same step by step, each with the images that the model predicts. Closed before its end, the service
         draws no further."""
         return DrawStream(self._carry_out(drawn_by_steps(model, options, self.timeout)))
 

@@ -74,7 +74,7 @@ class Drawn(Sequence[Image.Image]):
 @dataclass(frozen=True)
 class DrawStep:
     """News of some images of a request, of which `first` is the number of the first: step number `step` of `steps` was
-    made, and `images` are what the model believes them to be; or they are `drawn`, and `images` are they."""
+    made, and `images` are what the model predicts them to be; or they are `drawn`, and `images` are they."""
 
     first: int
     images: tuple[Image.Image, ...]

@@ -15,7 +15,7 @@ def request(drawn: Schema) -> Schema:
         "mask": FILE | {"description": "An image as large as the other, white where that is drawn anew."},
         "resamplings": {"type": "integer", "minimum": 1, "maximum": MOST_RESAMPLINGS, "default": RESAMPLINGS},
         "stream": {"type": "boolean", "default": False, "description": "Answer by server-sent events."},
-        "previews": {"type": "boolean", "default": False, "description": "Each step with the image believed in."},
+        "previews": {"type": "boolean", "default": False, "description": "Each step with the predicted image."},
     }
     together = {"dependentRequired": {"image": ["mask"], "mask": ["image"], "resamplings": ["image"]}}
     return drawn | {"properties": drawn["properties"] | own, "required": []} | together
