@@ -13,17 +13,14 @@ from torchworks.diffusion.images.task import DiffusionTask
 from torchworks.diffusion.models import registry
 from torchworks.diffusion.process.config import SamplingConfig
 from torchworks.diffusion.process.drawing import draw
+from torchworks.diffusion.process.pretraining import DRY, pretrain, steps_of
 from torchworks.shared.config import OptimConfig, UserError
-from torchworks.shared.data import LoaderFactory, Source, TensorDataset
+from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.machine.device import Device
 from torchworks.shared.numbers.seeds import mix
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.outputs import progress
-from torchworks.shared.training.progress import Progress, Silent
-from torchworks.shared.training.trainer import Trainer
 
-DRY = 2
-"""Steps of the teacher, and batches of pairs, in a dry run."""
 AT_ONCE = 128
 """Pairs that are drawn at once."""
 AVERAGED = 0.998
@@ -70,25 +67,16 @@ def trained_teacher(
 ) -> Teacher:
     """A teacher trained as the recipe flow trains: with the same seed it has the same weights. Every process trains
     the same one."""
-    settings, alone = config.teacher, dataclasses.replace(device, rank=0, world=1)
-    steps = DRY if config.trainer.dry_run else settings.steps
-    trainer_config = dataclasses.replace(
-        config.trainer, steps=steps, batch_size=settings.batch_size, ema=AVERAGED, eval_every=0, checkpoint_every=0,
-        accumulate=1, compile=False, dry_run=False, profile=False, find_lr=False, overfit_one_batch=False,
-        tensorboard=False,
-    )  # fmt: skip
+    settings, steps = config.teacher, steps_of(config, config.teacher.steps)
     optim = OptimConfig(lr=settings.lr, schedule="linear", warmup=min(WARMUP, steps // 2))
-    first = dataclasses.replace(config, trainer=trainer_config, optim=optim)
     task = DiffusionTask(
-        registry.net_of(config.net, shape[0], len(classes)), first, image_shape=shape, num_classes=len(classes)
-    )
-    shown = Progress(steps) if device.rank == 0 else Silent()
-    shown.say(f"first the teacher is trained, for {steps} steps")
-    loaders = LoaderFactory(first, alone)
-    Trainer(
-        task, loaders.training(source.train), None, trainer_config,
-        optim=optim, seed=config.seed, progress=shown, device=alone,
-    ).fit()  # fmt: skip
+        registry.net_of(config.net, shape[0], len(classes)), dataclasses.replace(config, optim=optim),
+        image_shape=shape, num_classes=len(classes),
+    )  # fmt: skip
+    pretrain(
+        task, config, source.train, name="teacher", steps=steps, batch_size=settings.batch_size, optim=optim,
+        device=device, ema=AVERAGED,
+    )  # fmt: skip
     signature = signature_of(shape, shape, classes)
     predictor = DiffusionPredictor(task.model, signature, config.process, config.sampling, shape)
     return Teacher(predictor.to(device.device).eval(), config.net)

@@ -11,15 +11,11 @@ from torchworks.diffusion.latent.autoencoder_task import AutoencoderTask
 from torchworks.diffusion.latent.config import LatentConfig
 from torchworks.diffusion.latent.space import LatentModel, LatentSpace, check_scale
 from torchworks.diffusion.models import registry
+from torchworks.diffusion.process.pretraining import pretrain, steps_of
 from torchworks.shared.config import LoaderConfig, OptimConfig
-from torchworks.shared.data import Dataset, LoaderFactory, TensorDataset, open_loader, open_source
+from torchworks.shared.data import Dataset, TensorDataset, open_loader, open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.training.experiment import Experiment
-from torchworks.shared.training.progress import Progress, Silent
-from torchworks.shared.training.trainer import Trainer
-
-DRY = 2
-"""Steps of the autoencoder in a dry run."""
 
 
 def build(config: LatentConfig, device: Device) -> Experiment:
@@ -48,22 +44,11 @@ def trained_space(
 ) -> tuple[LatentSpace, dict[str, float]]:
     """The space of an autoencoder trained on `train`, and how well it gives back `test`."""
     settings = config.autoencoder
-    alone = dataclasses.replace(device, rank=0, world=1)
-    steps = DRY if config.trainer.dry_run else settings.steps
-    trainer_config = dataclasses.replace(
-        config.trainer, steps=steps, batch_size=settings.batch_size, ema=0.0, eval_every=0, accumulate=1, compile=False,
-        dry_run=False, profile=False, find_lr=False, overfit_one_batch=False,
-    )  # fmt: skip
-    first = dataclasses.replace(config, trainer=trainer_config)
-    loaders = LoaderFactory(first, alone)
-    progress = Progress(settings.steps) if device.rank == 0 else Silent()
-    progress.say("first the autoencoder is trained")
     task = AutoencoderTask(registry.autoencoder_of(settings, channels), settings)
-    trainer = Trainer(
-        task, loaders.training(train), loaders.ordered(test), trainer_config,
-        optim=OptimConfig(lr=settings.lr, schedule="linear"), seed=config.seed, progress=progress, device=alone,
+    scores = pretrain(
+        task, config, train, test, name="autoencoder", steps=steps_of(config, settings.steps),
+        batch_size=settings.batch_size, optim=OptimConfig(lr=settings.lr, schedule="linear"), device=device,
     )  # fmt: skip
-    scores = trainer.fit().scores
     space = LatentSpace(task.model, config.loader.image_size).to(device.device).eval()
     space.measure(_map(train, space.raw, device))
     return space, scores

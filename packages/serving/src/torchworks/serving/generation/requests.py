@@ -13,6 +13,7 @@
 """
 
 import dataclasses
+import functools
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -94,7 +95,8 @@ class Writer:
         """What forbids numbers that are none of the prompt's, for a model that copies its numbers."""
         if not self.spec.copies_numbers or options.sampling.temperature:
             return None
-        return CopiedNumbers(self.tokenizer, [prompt if isinstance(prompt, str) else self.tokenizer.decode(prompt)])
+        text = prompt if isinstance(prompt, str) else self.tokenizer.decode(prompt)
+        return functools.partial(CopiedNumbers(self.tokenizer, [text]), 0)
 
     def _options(self, values: Values, stop: Sequence[str]) -> Options:
         given = {name: values[name] for name in SAMPLING if values.get(name) is not None}

@@ -16,9 +16,8 @@ Finish = Literal["stop", "length", "time"]
 """Why a text ended: its end token or a stop string, its number of tokens, or the time that a request may take."""
 
 
-Restrict = Callable[[int, np.ndarray, Sequence[int]], np.ndarray]
-"""From 0, the logits (V,) of the next token and what was generated before, to the logits with -∞ for what is
-forbidden."""
+Restrict = Callable[[np.ndarray, Sequence[int]], np.ndarray]
+"""From the logits (V,) of the next token and what was generated before, to the logits with -∞ for what is forbidden."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Text:
     def choose(self, logits: np.ndarray) -> int:
         """The next token, by logits (V,). Raises `UserError` where these are not numbers."""
         if self.restrict is not None:
-            logits = self.restrict(0, logits, self.generated)
+            logits = self.restrict(logits, self.generated)
         token = self.options.sampling.choose(
             logits[None],
             seen=[self.seen],
