@@ -1,0 +1,1 @@
+"""Nets: one paper, one file."""
