@@ -235,6 +235,8 @@ class Config(Limited):
     """Data that the package's recipes learn from, as the help of `check` names them."""
     convolutional: ClassVar[bool] = True
     """Whether its nets convolve: only those gain by bf16 on a CPU and by channels_last."""
+    channels_last_on_cpu: ClassVar[bool] = True
+    """Whether its convolutional nets gain by channels_last in bf16 on a CPU too, and not on CUDA alone."""
 
     recipe: tyro.conf.Suppress[str] = ""
     """Name of the recipe (set by the recipe itself)."""

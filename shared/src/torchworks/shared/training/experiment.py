@@ -54,7 +54,13 @@ class Experiment:
 def device_for(config: Config) -> Device:
     """The device, precision and memory format that the configuration asks for."""
     settings = config.trainer
-    return choose(settings.device, settings.precision, settings.channels_last, convolutional=config.convolutional)
+    return choose(
+        settings.device,
+        settings.precision,
+        settings.channels_last,
+        convolutional=config.convolutional,
+        channels_last_on_cpu=config.channels_last_on_cpu,
+    )
 
 
 def build(config: Config, device: Device | None = None) -> Experiment:

@@ -13,6 +13,7 @@ class PixelsConfig(Config):
     """What all diffusion models of pixels have."""
 
     package: ClassVar[str] = "diffusion"
+    channels_last_on_cpu: ClassVar[bool] = False
 
     weight_decay: Amount = 0.0
     """Decoupled weight decay, not applied to biases and norms."""
@@ -63,5 +64,7 @@ class UNetImagesConfig(ImagesConfig):
 @dataclass(frozen=True)
 class DiTImagesConfig(ImagesConfig):
     """A diffusion model of pixels, a Transformer."""
+
+    convolutional: ClassVar[bool] = False
 
     net: DiTConfig = field(default_factory=DiTConfig)
