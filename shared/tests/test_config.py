@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from torchworks.shared.config import (
     Config,
+    Count,
     ImageConfig,
+    Limited,
     OptimConfig,
     TrainerConfig,
     UserError,
@@ -43,6 +45,22 @@ class Recipe(Config):
     loss: Literal["hinge", "logistic"] = "hinge"
     weights: Path | None = None
     nets: tuple[Net, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sized(Limited):
+    group: ClassVar[str] = "net"
+
+    widths: tuple[Count, ...] = (8,)
+    """Each is limited."""
+
+
+@pytest.mark.parametrize(("widths", "given"), [((8, 0), "8 0"), ((), "nothing")])
+def test_the_values_of_a_tuple_have_limits_too_and_there_is_at_least_one(widths, given):
+    with pytest.raises(
+        UserError, match=f"--net.widths must be one number or several, each at least 1, but it is {given}"
+    ):
+        Sized(widths)
 
 
 @dataclass(frozen=True)

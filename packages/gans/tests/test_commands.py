@@ -483,7 +483,7 @@ def test_nothing_is_replaced_unasked(trained, tmp_path, capsys):
     assert gans("sample", run, "--n", 4, "--out", tmp_path) == 0
     before = (tmp_path / "grid-seed0.png").read_bytes()
     assert gans("sample", run, "--n", 9, "--out", tmp_path) == 2
-    assert "already contains grid-seed0.png" in " ".join(capsys.readouterr().err.split())
+    assert "grid-seed0.png exists already" in " ".join(capsys.readouterr().err.split())
     assert (tmp_path / "grid-seed0.png").read_bytes() == before
     assert gans("sample", run, "--n", 9, "--out", tmp_path, "--overwrite") == 0
     assert (tmp_path / "grid-seed0.png").read_bytes() != before

@@ -236,7 +236,7 @@ def test_the_command_prints_draws_and_returns_2_for_a_problem(good, tmp_path, ca
     monkeypatch.setenv("HOME", str(tmp_path))
     arguments = SimpleNamespace(data=f"folder:{good}", picture=tmp_path / "nine.png", overwrite=False)
     assert run_check(arguments) == 0
-    with pytest.raises(UserError, match=r"already contains nine\.png"):
+    with pytest.raises(UserError, match=r"nine\.png exists already"):
         run_check(arguments)
     arguments.overwrite = True
     break_file(good)

@@ -101,6 +101,13 @@ def test_auto_takes_bf16_on_a_cpu_only_for_convolutions_and_in_hardware(
     )
 
 
+@pytest.mark.parametrize(("kind", "taken"), [("cpu", False), ("cuda", True)])
+def test_a_recipe_may_say_that_its_nets_gain_by_channels_last_on_cuda_alone(kind, taken):
+    chosen, why = device_module._choose_format(torch.device(kind), torch.bfloat16, "auto", True, on_cpu=False)
+    assert chosen is taken
+    assert kind != "cpu" or "measured slower" in why
+
+
 @pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
 def test_auto_on_cuda_is_bf16_if_the_gpu_computes_in_it_else_fp16(monkeypatch, native, dtype):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)

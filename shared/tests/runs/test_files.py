@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from torchworks.shared.config import UserError
-from torchworks.shared.runs.files import check_finished
+from torchworks.shared.runs.files import check_finished, held, is_held
 
 
 def test_a_finished_run_passes(tmp_path):
@@ -50,3 +50,16 @@ def test_an_empty_folder_is_no_run(tmp_path):
 def test_it_needs_no_torch():
     code = "import sys, torchworks.shared.runs.files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_process_at_a_time_trains_in_a_run(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"package": "gans"}))
+    with held(tmp_path):
+        assert is_held(tmp_path)
+        with pytest.raises(UserError, match="is being trained by another process"), held(tmp_path):
+            pass
+        with pytest.raises(UserError, match="It is being trained; wait for its end"):
+            check_finished(tmp_path)
+    assert not is_held(tmp_path)
+    with held(tmp_path):
+        pass

@@ -14,6 +14,8 @@ from torchworks.diffusion.restore.use import Tool, enlarged, inpainted
 from torchworks.shared.denoising import GRIDS, FlowPath, VariancePreservingPath
 from torchworks.shared.numbers.stream import sample_normal
 
+ALONE = ("filled-0.png", "filled-1.png")
+
 
 @pytest.fixture
 def digit(tmp_path):
@@ -92,6 +94,29 @@ def test_the_commands_write_the_pictures_they_print(trained, diffusion, digit, c
             assert image.width > image.height  # the image, and two beside it
 
 
+def test_each_drawn_image_can_be_had_alone_and_outside_of_the_hole_it_is_the_users(trained, diffusion, digit, tmp_path):
+    words = ["--box", 4, 4, 8, 8, "--steps", 2, "--n", 2, "--files", "--out", tmp_path / "filled.png"]
+    assert diffusion("inpaint", trained("flow"), digit, *words) == 0
+    given, first, second = (np.array(Image.open(digit.with_name(name))) for name in ("digit.png", *ALONE))
+    hole = np.zeros((16, 16), bool)
+    hole[4:12, 4:12] = True
+    assert np.array_equal(first[~hole], given[~hole])
+    assert np.array_equal(second[~hole], given[~hole])
+    assert not np.array_equal(first[hole], second[hole])
+
+
+@pytest.mark.parametrize("name", ["digit.png", "mask.png"])
+def test_what_is_read_is_never_replaced(trained, diffusion, digit, capsys, name):
+    mask = np.zeros((16, 16), "uint8")
+    mask[:8] = 255
+    Image.fromarray(mask).save(digit.with_name("mask.png"))
+    before = digit.with_name(name).read_bytes()
+    words = ["--mask", digit.with_name("mask.png"), "--out", digit.with_name(name), "--overwrite"]
+    assert diffusion("inpaint", trained("flow"), digit, *words) == 2
+    assert "is a file that is read" in " ".join(capsys.readouterr().err.split())
+    assert digit.with_name(name).read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -99,6 +124,9 @@ def test_the_commands_write_the_pictures_they_print(trained, diffusion, digit, c
         (["inpaint", "IMAGE", "--box", 10, 10, 8, 8], "not within"),
         (["inpaint", "IMAGE", "--box", 0, 0, 16, 16], "covers all"),
         (["inpaint", "IMAGE", "--mask", "BLACK"], "covers nothing"),
+        (["inpaint", "IMAGE", "--mask", "LARGE"], "has 20 × 16 pixels"),
+        (["inpaint", "IMAGE", "--box", 1, 1, 2, 2, "--guidance", 3], "no class is asked for"),
+        (["edit", "IMAGE", "--label", 9, "--guidance", 1e30, "--steps", 2], "no finite numbers"),
         (["inpaint", "missing.png", "--box", 1, 1, 2, 2], "cannot be read"),
         (["inpaint", "IMAGE", "--box", 1, 1, 2, 2, "--resamplings", 0], "--resamplings is 0"),
         (["enlarge", "IMAGE", "--factor", 3], "must divide"),
@@ -109,8 +137,10 @@ def test_the_commands_write_the_pictures_they_print(trained, diffusion, digit, c
     ],
 )
 def test_mistakes_get_a_sentence(trained, diffusion, digit, capsys, words, message):
-    Image.fromarray(np.zeros((16, 16), "uint8")).save(digit.with_name("black.png"))
-    name, image, *rest = [{"IMAGE": digit, "BLACK": digit.with_name("black.png")}.get(word, word) for word in words]
+    files = {"IMAGE": digit, "BLACK": digit.with_name("black.png"), "LARGE": digit.with_name("large.png")}
+    Image.fromarray(np.zeros((16, 16), "uint8")).save(files["BLACK"])
+    Image.fromarray(np.zeros((16, 20), "uint8")).save(files["LARGE"])
+    name, image, *rest = [files.get(word, word) for word in words]
     assert diffusion(name, trained("flow"), image, *rest) == 2
     assert message in " ".join(capsys.readouterr().err.split())
 

@@ -273,7 +273,7 @@ def test_other_data_are_scored_if_their_classes_are_known(trained, capsys, tmp_p
     assert "accuracy_nb_lr" not in found
     own.write_text("text,label\na,positive\nb,neutral\nc,neutral\n")
     assert run("evaluate", trained, "--data", f"csv:{own}", "--out", tmp_path) == 2
-    assert "already contains evaluation.json and 3 more. Pass --overwrite" in said(capsys)
+    assert "evaluation.json exists already, and so do 3 more files there. Pass --overwrite" in said(capsys)
     assert run("evaluate", trained, "--data", f"csv:{own}", "--out", tmp_path, "--overwrite") == 2
     assert "not trained on: neutral. It knows negative, positive" in said(capsys)
 
@@ -294,7 +294,7 @@ def test_without_texts_the_most_confident_errors_and_the_most_telling_words_are_
     assert printed.splitlines()[0].startswith("negative: ")
     assert (trained / "words.png").exists()
     assert run("explain", trained, GOOD) == 2
-    assert "already contains words.png. Pass --overwrite" in said(capsys)
+    assert "words.png exists already. Pass --overwrite" in said(capsys)
 
 
 def test_a_run_that_is_no_classifier_is_named(trained, capsys, tmp_path):

@@ -116,7 +116,7 @@ def test_mistakes_are_explained(trained, tmp_path, capsys):
         (["evaluate", trained, "--pairs", bad], "line 1 has 2 words, but 3 belong there"),
         (["evaluate", trained, "--pairs", tmp_path / "none"], "There is no file"),
         (["embed", trained, "nearest", "seaa", "--out", bad], "leave out --out"),
-        (["embed", trained, "vectors", "--out", bad], "already contains bad.txt"),
+        (["embed", trained, "vectors", "--out", bad], "bad.txt exists already"),
         (["evaluate", trained, "--data", "reviews:pairs=10"], ""),
     ):
         assert run(*words) == 2, words

@@ -82,17 +82,40 @@ class Limited:
     def __post_init__(self) -> None:
         for name, limit in _limits(type(self)).items():
             if not limit.allows(value := getattr(self, name)):
-                option = f"{self.group}.{name}" if self.group else name
                 finite = " and finite" if value in (math.inf, -math.inf) else ""
-                raise UserError(f"--{option.replace('_', '-')} must be {limit.text}{finite}, but it is {value}.")
+                raise UserError(f"{self._option(name)} must be {limit.text}{finite}, but it is {value}.")
+        for name, limit in _element_limits(type(self)).items():
+            values = getattr(self, name)
+            if not values or not all(map(limit.allows, values)):
+                given = " ".join(map(str, values)) or "nothing"
+                raise UserError(
+                    f"{self._option(name)} must be one number or several, each {limit.text}, but it is {given}."
+                )
+
+    def _option(self, name: str) -> str:
+        """A field as the command line calls it."""
+        return f"--{f'{self.group}.{name}' if self.group else name}".replace("_", "-")
 
 
 @functools.cache
 def _limits(cls: type) -> dict[str, Limit]:
     """The limited fields of a configuration."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    marks = ((name, mark) for name, hint in hints.items() for mark in getattr(hint, "__metadata__", ()))
-    return {name: mark for name, mark in marks if isinstance(mark, Limit)}
+    return {name: limit for name, hint in _hints(cls).items() for limit in _limits_in(hint)}
+
+
+@functools.cache
+def _element_limits(cls: type) -> dict[str, Limit]:
+    """The fields that hold any number of values, each limited: `tuple[Count, ...]`."""
+    found = ((name, typing.get_args(hint)) for name, hint in _hints(cls).items() if typing.get_origin(hint) is tuple)
+    return {name: limit for name, (element, *rest) in found if rest == [...] for limit in _limits_in(element)}
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls, include_extras=True)
+
+
+def _limits_in(hint: Any) -> list[Limit]:
+    return [mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Limit)]
 
 
 def _also(flag: str) -> Any:
@@ -235,6 +258,8 @@ class Config(Limited):
     """Data that the package's recipes learn from, as the help of `check` names them."""
     convolutional: ClassVar[bool] = True
     """Whether its nets convolve: only those gain by bf16 on a CPU and by channels_last."""
+    channels_last_on_cpu: ClassVar[bool] = True
+    """Whether its convolutional nets gain by channels_last in bf16 on a CPU too, and not on CUDA alone."""
 
     recipe: tyro.conf.Suppress[str] = ""
     """Name of the recipe (set by the recipe itself)."""

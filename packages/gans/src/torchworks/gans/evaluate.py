@@ -16,7 +16,7 @@ from torchworks.shared.data import Source, TensorDataset
 from torchworks.shared.fidelity import FeatureSpace, cas, nearest_copies
 from torchworks.shared.runs.directory import picture_grid, write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import picture, prepare
+from torchworks.shared.runs.outputs import picture, prepare, save_image
 from torchworks.shared.training.experiment import Experiment, build, device_for
 from torchworks.shared.training.trainer import Trainer
 
@@ -91,7 +91,7 @@ def find_copies(generator: Generator, space: FeatureSpace, source: Source, seed:
     copies = nearest_copies(space, images / 127.5 - 1, source.train, source.test, k=NEAREST)
     closest = copies.pixels.distance[:, 0].argsort()[:SHOWN]
     training = [source.train[i]["image"] for i in copies.pixels.index[closest].T.flatten().tolist()]
-    picture(picture_grid(torch.stack([*images[closest], *training]) / 255, SHOWN)).save(path)
+    save_image(picture(picture_grid(torch.stack([*images[closest], *training]) / 255, SHOWN)), path)
     return copies.scores()
 
 

@@ -25,7 +25,7 @@ from torchworks.shared.data.schema import Dataset
 from torchworks.shared.data.source import Opener, Source
 from torchworks.shared.data.tables import beside_table, list_csv
 from torchworks.shared.data.text_report import check_text_table
-from torchworks.shared.runs.outputs import prepare_image_file
+from torchworks.shared.runs.outputs import prepare_image_file, save_image
 
 _CELL, _CAPTION = 160, 24
 
@@ -308,7 +308,7 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Write an image of samples; raises `UserError` if it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        save_image(sheet, path)
     except (OSError, ValueError) as error:
         raise UserError(f"The image of samples cannot be written to {path}: {error}.") from error
 

@@ -58,9 +58,15 @@ class Device:
 
 
 def choose(
-    device: str = "auto", precision: str = "auto", channels_last: str = "auto", *, convolutional: bool = True
+    device: str = "auto",
+    precision: str = "auto",
+    channels_last: str = "auto",
+    *,
+    convolutional: bool = True,
+    channels_last_on_cpu: bool = True,
 ) -> Device:
-    """The device and arithmetic to train with, for nets that are `convolutional` or not.
+    """The device and arithmetic to train with, for nets that are `convolutional` or not, and gain by channels_last in
+    half precision on a CPU or not.
 
     `device` is auto, cpu, cuda, cuda:N or mps; `precision` auto, fp32, bf16 or fp16; `channels_last` auto, on
     or off. Started by torchrun, each process takes the CUDA device of its local rank. On CUDA this also makes
@@ -71,7 +77,7 @@ def choose(
     rank, world, local_rank = _place_among_peers()
     chosen, why_device = _choose_device(device, world, local_rank)
     dtype, why_dtype = _choose_dtype(chosen, precision, convolutional)
-    last, why_last = _choose_format(chosen, dtype, channels_last, convolutional)
+    last, why_last = _choose_format(chosen, dtype, channels_last, convolutional, channels_last_on_cpu)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
         torch.set_float32_matmul_precision("high")
@@ -196,13 +202,17 @@ def cpu_bf16() -> bool:
     return wide and torch.backends.mkldnn.is_available() and not cpu_flags().isdisjoint(BF16_FLAGS)
 
 
-def _choose_format(device: torch.device, dtype: torch.dtype, asked: str, convolutional: bool) -> tuple[bool, str]:
+def _choose_format(
+    device: torch.device, dtype: torch.dtype, asked: str, convolutional: bool, on_cpu: bool = True
+) -> tuple[bool, str]:
     if asked != "auto":
         return asked == "on", f"channels_last {asked}: as asked"
     if not convolutional:
         return False, "channels_last off: only convolutional nets gain by it"
     if device.type == "mps" or dtype is torch.float32:
         return False, "channels_last off: the gain comes with bf16 or fp16 on CUDA or a CPU"
+    if device.type == "cpu" and not on_cpu:
+        return False, "channels_last off: measured slower for nets of this kind on a CPU"
     return True, "channels_last on: convolutions in half precision are faster so"
 
 

@@ -1,12 +1,20 @@
 """What is in the directory of a run, without importing torch: whether it is finished, and its configuration."""
 
+import contextlib
 import json
 import os
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from torchworks.shared.config import Config, UserError, find_recipe, from_dict, nearest
 from torchworks.shared.models.manifest import MANIFEST
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 def check_finished(folder: Path) -> None:
@@ -26,11 +34,57 @@ def check_finished(folder: Path) -> None:
     if (folder / "config.json").exists():
         values = read_json(folder / "config.json")
         package = values.get("package", "PACKAGE") if isinstance(values, dict) else "PACKAGE"
-        raise UserError(
-            f"The run {folder} is not finished: it has no model yet. Finish it with "
-            f"`{package} train --resume {folder}`."
-        )
+        remedy = f"Finish it with `{package} train --resume {shlex.quote(str(folder))}`."
+        if is_held(folder):
+            remedy = "It is being trained; wait for its end."
+        raise UserError(f"The run {folder} is not finished: it has no model yet. {remedy}")
     raise UserError(f"{folder} is not a run directory. Pass the path printed on the last line of `train`.")
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in `folder` meanwhile; the hold ends with the process, however that ends.
+    Raises `UserError` if another one has it. Systems without `flock`, such as Windows, and file systems that do not
+    know it hold nothing."""
+    with _opened(folder) as place:
+        if not _take(place):
+            raise UserError(
+                f"The run {folder} is being trained by another process. Wait for its end, or stop it first."
+            )
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process is training in `folder`."""
+    with _opened(folder) as place:
+        return not _take(place)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int | None]:
+    """A descriptor of `folder`; None where folders cannot be opened, as on Windows."""
+    try:
+        place = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _take(place: int | None) -> bool:
+    """Take the lock of an opened folder, for as long as it is open; False if another process has it."""
+    if fcntl is None or place is None:
+        return True
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def read_json(path: Path) -> Any:

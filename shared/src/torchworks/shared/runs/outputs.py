@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -33,9 +33,9 @@ def prepare(folder: Path, names: Sequence[str], *, overwrite: bool, option: str 
         _check_is_file(folder / name, option)
     there = [] if overwrite else [name for name in names if (folder / name).exists()]
     if there:
-        rest = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        rest = f", and so do {len(there) - 1} more files there" if len(there) > 1 else ""
         raise UserError(
-            f"{folder} already contains {there[0]}{rest}. Pass --overwrite to replace it, or choose another {option}."
+            f"{folder / there[0]} exists already{rest}. Pass --overwrite to replace it, or choose another {option}."
         )
     for name in filter(lambda name: (folder / name).exists(), names):
         _check_replaceable(folder / name, option)
@@ -53,13 +53,15 @@ def prepare_file(file: Path, *, overwrite: bool, inputs: Sequence[Path | None] =
     prepare(file.parent, [file.name], overwrite=overwrite, option=option)
 
 
-def prepare_image_file(file: Path, *, overwrite: bool, option: str = "--out") -> None:
+def prepare_image_file(
+    file: Path, *, overwrite: bool, inputs: Sequence[Path | None] = (), option: str = "--out"
+) -> None:
     """The same for an image. Raises `UserError` also if the name is no image's."""
     if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UserError(f"{option} {file} must end in .png, .jpg or .jpeg.")
     if file.is_dir():
         raise UserError(f"{option} {file} is a folder; give the name of an image file.")
-    prepare_file(file, overwrite=overwrite, option=option)
+    prepare_file(file, overwrite=overwrite, inputs=inputs, option=option)
 
 
 def make_folder(folder: Path, option: str = "--out") -> None:
@@ -116,11 +118,24 @@ def picture(image: "Tensor") -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
+def save_image(image: Image.Image, file: Path, **options: Any) -> None:
+    """Write `image` with Pillow's `options`, whole or not at all: where there is no room, a file of that name stays
+    what it was. Raises `OSError` that names `file`."""
+    aside = file.with_name(f".writing-{file.name}")
+    try:
+        image.save(aside, **options)
+        aside.replace(file)
+    except OSError as error:
+        raise OSError(error.errno or 0, error.strerror or str(error), str(file)) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def save_film(path: Path, frames: Sequence["Tensor"], *, milliseconds: int) -> None:
     """A GIF that repeats forever, of frames uint8 (3, H, W). Grey frames keep all their greys; color frames get the
     256 colors that suit each best."""
     first, *others = [_indexed(frame) for frame in frames]
-    first.save(path, save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=False)
+    save_image(first, path, save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=False)
 
 
 def _indexed(frame: "Tensor") -> Image.Image:

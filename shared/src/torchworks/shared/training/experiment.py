@@ -1,5 +1,6 @@
 """From a configuration to a finished run directory: data, task, training, test, model, card."""
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -23,7 +24,7 @@ from torchworks.shared.machine.device import (
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.runs import directory as run
 from torchworks.shared.runs.data import Described, check_unchanged, describe_data
-from torchworks.shared.runs.files import read_json
+from torchworks.shared.runs.files import held, read_json
 from torchworks.shared.task import Task
 from torchworks.shared.training import checkpoint, parallel
 from torchworks.shared.training.guard import mistake_in
@@ -54,7 +55,13 @@ class Experiment:
 def device_for(config: Config) -> Device:
     """The device, precision and memory format that the configuration asks for."""
     settings = config.trainer
-    return choose(settings.device, settings.precision, settings.channels_last, convolutional=config.convolutional)
+    return choose(
+        settings.device,
+        settings.precision,
+        settings.channels_last,
+        convolutional=config.convolutional,
+        channels_last_on_cpu=config.channels_last_on_cpu,
+    )
 
 
 def build(config: Config, device: Device | None = None) -> Experiment:
@@ -102,29 +109,31 @@ def _train(config: Config, device: Device, out: Path | None, resume: Path | None
     for note in check_unchanged(_recorded(resume), data, str(resume)):
         progress.say(note)
     folder = resume or _shared_folder(config, device, out)
-    saved = _newest(resume, progress) if resume else None
-    try:
-        trainer = Trainer(
-            experiment.task, experiment.train, experiment.select, config.trainer,
-            optim=config.optim, seed=config.seed, folder=folder, progress=progress, device=device,
-        )  # fmt: skip
-        trainer.prepare(saved)
-        trainer.sinks += _sinks(config, device, folder, saved.step if saved else 0)
-        if saved is not None:  # until the training has come further, the run stays as it was
-            trainer.saver.before_first = lambda: _write_config(config, folder)
-        elif device.rank == 0:
-            _write_config(config, folder)
-        if device.rank == 0 and not resume:
-            _write_environment(device, folder, data)
-        progress.say(
-            f"{config.recipe} on {config.data}: {parameters:,} parameters, {config.trainer.steps} steps, run {folder}"
-        )
-        result = trainer.fit()
-    except BaseException:
-        if device.rank == 0 and not resume:
-            run.discard(folder)
-        raise
-    return _report(config, experiment, trainer, result, folder, parameters)
+    with held(folder) if device.rank == 0 else contextlib.nullcontext():
+        saved = _newest(resume, progress) if resume else None
+        try:
+            trainer = Trainer(
+                experiment.task, experiment.train, experiment.select, config.trainer,
+                optim=config.optim, seed=config.seed, folder=folder, progress=progress, device=device,
+            )  # fmt: skip
+            trainer.prepare(saved)
+            trainer.sinks += _sinks(config, device, folder, saved.step if saved else 0)
+            if saved is not None:  # until the training has come further, the run stays as it was
+                trainer.saver.before_first = lambda: _write_config(config, folder)
+            elif device.rank == 0:
+                _write_config(config, folder)
+            if device.rank == 0 and not resume:
+                _write_environment(device, folder, data)
+            progress.say(
+                f"{config.recipe} on {config.data}: {parameters:,} parameters, {config.trainer.steps} steps, "
+                f"run {folder}"
+            )
+            result = trainer.fit()
+        except BaseException:
+            if device.rank == 0 and not resume:
+                run.discard(folder)
+            raise
+        return _report(config, experiment, trainer, result, folder, parameters)
 
 
 def _recorded(resume: Path | None) -> Described:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from torchworks.shared.runs.outputs import save_image
 from torchworks.shared.task import Preview
 
 
@@ -26,7 +27,7 @@ def _write_image(path: Path, image: Tensor) -> None:
     """uint8 (3, H, W)."""
     from PIL import Image
 
-    Image.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy()).save(path)
+    save_image(Image.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy()), path)
 
 
 def _write_sound(path: Path, sound: Tensor, rate: int) -> None:

@@ -17,7 +17,7 @@ from torchworks.shared.models.predictor import MANIFEST, load_predictor
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import file_name, picture, prepare, prepare_image_file
+from torchworks.shared.runs.outputs import file_name, picture, prepare, prepare_image_file, save_image
 
 
 @torch.no_grad()
@@ -35,7 +35,7 @@ def draw(arguments: Draw) -> int:
         run.predictor(sample_normal(arguments.seed, range(i, min(i + CHUNK, arguments.n)), code).to(run.device))
         for i in parts
     ]
-    picture(picture_grid(torch.cat(drawn), columns=max(1, round(arguments.n**0.5)))).save(out)
+    save_image(picture(picture_grid(torch.cat(drawn), columns=max(1, round(arguments.n**0.5)))), out)
     print(out)
     return 0
 
@@ -56,7 +56,7 @@ def restore(arguments: Restore) -> int:
     for images in files.chunks(lambda path: resized(path, run)):
         for path, image in images.items():
             restored, _ = run.predictor(image[None].to(run.device))
-            picture(_bytes(restored[0].cpu())).save(arguments.out / names[path])
+            save_image(picture(_bytes(restored[0].cpu())), arguments.out / names[path])
     print(arguments.out)
     files.refuse_bad()
     return 0

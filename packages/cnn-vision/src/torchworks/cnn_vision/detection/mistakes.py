@@ -14,6 +14,7 @@ from torchworks.cnn_vision.detection.metrics import Found, Truth
 from torchworks.cnn_vision.models.boxes import lie_within
 from torchworks.shared.data.boxes.draw import draw_boxes, enlarged
 from torchworks.shared.data.boxes.sample import IGNORED
+from torchworks.shared.runs.outputs import save_image
 
 SIDE, GAP, HEAD = 288, 8, 20
 MOST = 8
@@ -60,7 +61,7 @@ def draw_worst(
     sheet = Image.new("RGB", (columns * width + GAP, -(-len(cells) // columns) * height + GAP), "white")
     for place, cell in enumerate(cells):
         sheet.paste(cell, (GAP + place % columns * width, GAP + place // columns * height))
-    sheet.save(path)
+    save_image(sheet, path)
 
 
 def _pair(

@@ -36,7 +36,7 @@ from torchworks.shared.data import Dataset
 from torchworks.shared.data.boxes.draw import draw_boxes, draw_depth, draw_mask, enlarged
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import prepare
+from torchworks.shared.runs.outputs import prepare, save_image
 
 NEAREST = 3.0
 """Metres that are drawn brightest."""
@@ -205,7 +205,7 @@ def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], order: S
     sheet = Image.new("RGB", (width, len(lines) * height))
     for row, line in enumerate(lines):
         sheet.paste(line, (0, row * height))
-    sheet.save(path)
+    save_image(sheet, path)
 
 
 def _cells(run: FinishedRun, image: Tensor, one: dict[str, Tensor]) -> tuple[Image.Image, Image.Image]:
@@ -228,6 +228,6 @@ def _real_photograph(path: Path, run: FinishedRun) -> dict[str, float]:
     flat = depth_errors(sample["depth"][known].median().expand_as(depth)[None], sample["depth"][None])
     plain, nearest = enlarged(sample["image"], SIDE), float(sample["depth"][known].min())
     cells = [draw_depth(each.where(known, 0), plain.size, nearest) for each in (sample["depth"], depth)]
-    beside(plain, *cells).save(path)
+    save_image(beside(plain, *cells), path)
     scaled = {f"motorcycle_{name}": float(total / count) for name, (total, count) in errors.items()}
     return scaled | {"motorcycle_abs_rel_of_the_median": float(flat["abs_rel"][0] / flat["abs_rel"][1])}

@@ -25,7 +25,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images
 from torchworks.shared.data.listing import some
-from torchworks.shared.runs.outputs import file_name, make_folder, prepare, prepare_file, progress
+from torchworks.shared.runs.outputs import file_name, make_folder, prepare, prepare_file, progress, save_image
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ def predict_files(
     for images in files.chunks(read, chunk):
         for path, prediction in zip(images, predict(list(images.values())), strict=True):
             if prediction.drawing is not None and path in places:
-                prediction.drawing.save(places[path])
+                save_image(prediction.drawing, places[path])
             said[path] = Prediction(prediction.line, prediction.rows)
     print_lines({path: prediction.line for path, prediction in said.items()})
     if table is not None:

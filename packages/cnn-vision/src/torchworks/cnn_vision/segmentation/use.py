@@ -30,7 +30,7 @@ from torchworks.shared.data.boxes.draw import Color, color_of, draw_mask
 from torchworks.shared.data.boxes.sample import VOID
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
-from torchworks.shared.runs.outputs import prepare
+from torchworks.shared.runs.outputs import prepare, save_image
 
 WORST = 8
 """Images in `worst.png`."""
@@ -131,4 +131,4 @@ def _draw_worst(path: Path, run: FinishedRun, parts: Sequence[Dataset], chosen: 
     colors = colors_of(classes)
     sheet = Image.fromarray(compared(list(zip(images, truths, masks, strict=True)), colors).permute(1, 2, 0).numpy())
     seen = sorted({int(g) for mask in (truths, masks) for g in mask.unique()} - {0, VOID})
-    with_legend(sheet, [(classes[g], colors[g]) for g in seen], "image, truth, prediction:").save(path)
+    save_image(with_legend(sheet, [(classes[g], colors[g]) for g in seen], "image, truth, prediction:"), path)

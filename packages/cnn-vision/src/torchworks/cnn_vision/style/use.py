@@ -15,7 +15,7 @@ from torchworks.cnn_vision.style.features import open_features
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.machine.device import choose, limit_threads
 from torchworks.shared.runs.opening import open_run
-from torchworks.shared.runs.outputs import picture, prepare_image_file
+from torchworks.shared.runs.outputs import picture, prepare_image_file, save_image
 from torchworks.shared.training.progress import Progress
 
 METHODS = {"optimize": "", "fast": "style-fast", "adain": "style-adain"}
@@ -33,7 +33,7 @@ def stylize(arguments: Stylize) -> int:
     prepare_image_file(arguments.out, overwrite=arguments.overwrite)
     stylized = stylized_by_run if arguments.run else stylized_by_optimization
     image = (stylized(arguments, content, style)[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-    picture(image).save(arguments.out, quality=92)
+    save_image(picture(image), arguments.out, quality=92)
     print(arguments.out)
     return 0
 

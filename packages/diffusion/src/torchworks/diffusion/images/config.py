@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from torchworks.diffusion.models.config import DiTConfig, UNetConfig
 from torchworks.diffusion.process.config import ProcessConfig, SamplingConfig, check_strategy
-from torchworks.shared.config import Amount, Config, CountOrZero, ImageConfig, Share, UserError, limited
+from torchworks.shared.config import Amount, Config, Count, ImageConfig, Share, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class PixelsConfig(Config):
     """What all diffusion models of pixels have."""
 
     package: ClassVar[str] = "diffusion"
+    channels_last_on_cpu: ClassVar[bool] = False
 
     weight_decay: Amount = 0.0
     """Decoupled weight decay, not applied to biases and norms."""
@@ -21,7 +22,7 @@ class PixelsConfig(Config):
     muon_lr: Amount = 0.0
     """Learning rate of Muon for the matrices and kernels between the first and the last layer; AdamW trains the rest
     with --optim.lr. 0: AdamW trains all."""
-    most_drawn: CountOrZero = 720
+    most_drawn: Count = 720
     """Most images that an evaluation during training draws to select the best state."""
     net: Any = field(default_factory=UNetConfig)
     """Sizes of the net."""
@@ -63,5 +64,7 @@ class UNetImagesConfig(ImagesConfig):
 @dataclass(frozen=True)
 class DiTImagesConfig(ImagesConfig):
     """A diffusion model of pixels, a Transformer."""
+
+    convolutional: ClassVar[bool] = False
 
     net: DiTConfig = field(default_factory=DiTConfig)

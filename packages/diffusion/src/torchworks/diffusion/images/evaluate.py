@@ -19,7 +19,7 @@ from torchworks.shared.denoising import SAMPLERS
 from torchworks.shared.fidelity import Fidelity, Judge, bounds, features_of, judge_for, nearest_copies
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.runs.directory import picture_grid, write_json
-from torchworks.shared.runs.outputs import picture, prepare, prepare_image_file, progress
+from torchworks.shared.runs.outputs import picture, prepare, prepare_image_file, progress, save_image
 
 FEWEST, MOST_DRAWN = 2, 100_000
 SHOWN, NEAREST = 10, 3  # images in copies.png, neighbors of each
@@ -76,10 +76,15 @@ def evaluate(arguments: Evaluate) -> int:
     scores |= find_copies(scorer, seed, n, folder / "copies.png")
     config = drawer.run.config
     if isinstance(config, ImagesConfig) and config.own_noise:
-        picture(level_losses(scorer).picture()).save(folder / "loss.png")
+        save_image(picture(level_losses(scorer).picture()), folder / "loss.png")
     drawn_by = dataclasses.asdict(drawer.sampling)
     write_json(folder / "evaluation.json", {**scores, **beside, "seed": seed, "sampling": drawn_by})
     print(table(scores, beside))
+    if n < len(scorer.source.test):
+        print(
+            f"The distance of {n} images is larger than that of many, and that of real images is of "
+            f"{len(scorer.source.test)}: leave out --n to compare them."
+        )
     if arguments.sweep:
         _sweep(scorer, seed, n, folder / "sweep.csv")
     print(folder)
@@ -108,7 +113,7 @@ def find_copies(scorer: Scorer, seed: int, n: int, path: Path) -> dict[str, floa
     closest = found.pixels.distance[:, 0].argsort()[:SHOWN]
     training = [source.train[i]["image"] for i in found.pixels.index[closest].T.flatten().tolist()]
     rows = torch.stack([*to_bytes(images[closest]), *training])
-    picture(picture_grid(rows / 255, len(closest))).save(path)
+    save_image(picture(picture_grid(rows / 255, len(closest))), path)
     return found.scores()
 
 

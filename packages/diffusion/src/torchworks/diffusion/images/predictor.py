@@ -161,14 +161,15 @@ class Drawer:
         denoise = self.predictor.denoiser(given, self.sampling)
         first = sample_normal(seed, padded, *shape).to(device)
         drawn = draw(denoise, first, self.predictor.process, self.sampling, step_noise=noise, callback=callback)
-        return self.predictor.images_of(drawn)[: len(rows)].clamp(-1, 1).cpu()
+        images = check_finite(self.predictor.images_of(drawn)[: len(rows)], self.run.folder, self.sampling)
+        return images.clamp(-1, 1).cpu()
 
     def class_indices(self, names: Sequence[str]) -> list[int]:
         """The classes called `names`; all of them if there are no names. Raises `UserError` for an unknown one."""
         if names and not self.classes:
             raise UserError(
                 f"{self.run.folder} is a run of {self.run.config.recipe} that knows no classes, so it cannot draw "
-                "a chosen one. Leave out --labels, or train on labelled data."
+                "a chosen one. Name none, or use a run that was trained on labelled data."
             )
         for name in names:
             if name not in self.classes:
@@ -177,9 +178,25 @@ class Drawer:
         return [self.classes.index(name) for name in names or self.classes]
 
 
+def check_finite(images: Tensor, folder: Path, sampling: SamplingConfig) -> Tensor:
+    """`images`. Raises `UserError` if some of their values are no finite numbers."""
+    if not images.isfinite().all():
+        raise UserError(
+            f"The model of {folder} draws values that are no finite numbers, so there is no image. With --guidance "
+            f"{sampling.guidance:g} it may be asked for too much: try a value near 1. If that does not help, the "
+            "weights of the run are damaged or its training failed: train again."
+        )
+    return images
+
+
 def open_drawer(folder: Path, device: str = "auto") -> Drawer:
-    """Raises `UserError` unless `folder` is a finished run of a recipe that draws images from noise."""
+    """Raises `UserError` unless `folder` is a finished run of a recipe that draws images from noise, and perhaps a
+    class."""
     run = open_run(folder, "diffusion", device)
     if not isinstance(run.predictor, DiffusionPredictor):
-        raise UserError(f"{folder} is a run of {run.config.recipe}, which draws no images from noise alone.")
+        raise UserError(
+            f"{folder} is a run of {run.config.recipe}, and this needs one that draws images of a class, or of nothing "
+            "but noise, such as a run of flow. Of captions `diffusion sample` and `evaluate` draw, of small images "
+            "`diffusion enlarge`."
+        )
     return Drawer(run)

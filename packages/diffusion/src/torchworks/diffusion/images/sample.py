@@ -15,7 +15,7 @@ from torchworks.diffusion.process.config import SamplingConfig
 from torchworks.shared.config import UserError
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.runs.opening import CHUNK
-from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_film
+from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_film, save_image
 
 MOST_IN_GRID, MOST_FILES, MOST_FILMED = 1024, 1_000_000, 100
 AT_ONCE = 16 * CHUNK
@@ -47,10 +47,10 @@ def sample(arguments: Sample) -> int:
             kept.append(images)
         if arguments.files:
             for image, name in zip(images, names[-arguments.n :][rows.start : rows.stop], strict=True):
-                picture(image).save(folder / name)
+                save_image(picture(image), folder / name)
     if kept:
         path = folder / f"grid-seed{arguments.seed}.png"
-        picture(picture_grid(torch.cat(kept) / 255, columns)).save(path)
+        save_image(picture(picture_grid(torch.cat(kept) / 255, columns)), path)
         print(path)
     if arguments.files:
         print(f"{folder} ({arguments.n} images)")

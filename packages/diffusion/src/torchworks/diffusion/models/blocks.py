@@ -204,8 +204,8 @@ def check_groups(widths: Sequence[int], groups: int) -> None:
     wrong = [width for width in widths if width % groups]
     if wrong:
         raise UserError(
-            f"Group normalization cannot split {wrong[0]} channels into {groups} groups. Choose --net.widths that "
-            "--net.groups divides, or other groups."
+            f"Group normalization cannot split {wrong[0]} channels into {groups} groups. Choose channels "
+            f"(--net.widths) that are multiples of {groups}."
         )
 
 

@@ -33,6 +33,8 @@ class Restore:
     seed: Seed = 0
     out: Annotated[Path | None, by_default("FILE", "beside the image, named after it and the command")] = None
     """Picture to write: the image, and those that were drawn."""
+    files: bool = False
+    """Also write each drawn image to a file of its own, at the size of the run."""
     overwrite: Overwrite = False
     device: Device = "auto"
 
@@ -57,9 +59,9 @@ class Inpaint(Restore):
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True, kw_only=True)
 class Enlarge(Restore):
-    """Enlarge an image to the size of the run. The mean of each block of pixels stays that of the small image's
-    pixel.
+    """Enlarge an image to the size of the run.
 
+    The mean of each block of pixels stays that of the small image's pixel.
     A run of superres was trained to do so; others were trained to draw, and know of the small image in each step.
     """
 
@@ -74,8 +76,10 @@ class Enlarge(Restore):
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True, kw_only=True)
 class Edit(Restore):
-    """Change what an image shows, and keep its looks: noise is added to it, and taken away again towards another
-    class."""
+    """Change what an image shows, and keep its looks.
+
+    Noise is added to it, and taken away again towards another class.
+    """
 
     done: ClassVar[str] = "edited"
 

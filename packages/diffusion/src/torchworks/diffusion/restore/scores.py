@@ -21,7 +21,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, open_source
 from torchworks.shared.fidelity import Judge, judge_for
 from torchworks.shared.runs.directory import picture_grid, write_json
-from torchworks.shared.runs.outputs import picture, prepare, progress
+from torchworks.shared.runs.outputs import picture, prepare, progress, save_image
 
 STEPS = 12
 """Steps unless something else is said."""
@@ -109,7 +109,7 @@ def evaluate(arguments: Evaluate) -> int:
     scores = [score(judge, given, job, made, len(drawer.classes)) for job, made in results.items()]
     scores += untrained(judge, given)
     write_json(folder / "restore.json", {"rows": scores, "n": len(given.images), "seed": seed, "steps": sampling.steps})
-    picture(example(given, results)).save(folder / "restored.png")
+    save_image(picture(example(given, results)), folder / "restored.png")
     print(table(scores))
     print(folder)
     return 0

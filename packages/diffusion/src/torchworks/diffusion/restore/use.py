@@ -7,16 +7,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.diffusion.images.predictor import DiffusionPredictor, Drawer, open_drawer
+from torchworks.diffusion.images.predictor import DiffusionPredictor, Drawer, check_finite, open_drawer
 from torchworks.diffusion.images.sample import to_bytes
 from torchworks.diffusion.restore.commands import Edit, Enlarge, Inpaint
 from torchworks.diffusion.restore.pictures import (
+    Pictures,
     check_factor,
-    picture_path,
     read_image,
     repeated,
+    size_of,
     unit,
-    write_picture,
 )
 from torchworks.diffusion.restore.restoring import Restorer
 from torchworks.shared.config import UserError
@@ -36,13 +36,13 @@ def inpaint(arguments: Inpaint) -> int:
     given = tool.read(arguments.image)
     hole = _hole(arguments, tool)
     filled = inpainted(tool, given, hole, arguments.resamplings)
-    return write_picture(tool.path, [given.masked_fill(hole[0], WHITE), *filled])
+    return tool.pictures.write(given.masked_fill(hole[0], WHITE), filled)
 
 
 def inpainted(tool: "Tool", given: Tensor, hole: Tensor, resamplings: int) -> Tensor:
     """`given`, uint8 (C, S, S), with its `hole`, bool (1, 1, S, S), filled in N ways: uint8 (N, C, S, S)."""
     drawn = tool.restorer.fill(tool.unit(given), hole.to(tool.device), tool.labels, resamplings=resamplings)
-    return torch.where(hole, to_bytes(drawn.cpu()), given)
+    return torch.where(hole, tool.shown(drawn), given)
 
 
 def enlarge(arguments: Enlarge) -> int:
@@ -50,7 +50,7 @@ def enlarge(arguments: Enlarge) -> int:
     tool, factor = Tool.of(arguments), FACTOR if arguments.factor is None else arguments.factor
     check_factor(factor, tool.size)
     small = tool.read(arguments.image, tool.size // factor)
-    return write_picture(tool.path, [repeated(small, factor), *to_bytes(enlarged(tool, small))])
+    return tool.pictures.write(repeated(small, factor), tool.shown(enlarged(tool, small)))
 
 
 def enlarged(tool: "Tool", small: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def edit(arguments: Edit) -> int:
         raise UserError(f"--strength is {arguments.strength:g}; it must be above 0 and at most 1.")
     given = tool.read(arguments.image)
     drawn = tool.restorer.edit(tool.unit(given), tool.labels, arguments.strength)
-    return write_picture(tool.path, [given, *to_bytes(drawn.cpu())])
+    return tool.pictures.write(given, tool.shown(drawn))
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Tool:
     restorer: Restorer
     labels: Tensor | None
     """What each of the N images shows, (N,); None if that was not said."""
-    path: Path
-    """The picture to write."""
+    pictures: Pictures
+    """What to write."""
 
     @classmethod
     def of(cls, arguments: Inpaint | Enlarge | Edit) -> "Tool":
@@ -91,8 +91,14 @@ class Tool:
         labels = None
         if arguments.label is not None:
             labels = torch.tensor(drawer.class_indices([arguments.label]) * arguments.n, device=drawer.run.device)
+        elif arguments.guidance is not None:
+            raise UserError(
+                "--guidance strengthens what is asked for, and no class is asked for. Name one by --label, or leave "
+                "it out."
+            )
         restorer = Restorer(drawer.predictor, sampling, arguments.seed)
-        return cls(arguments.n, drawer, restorer, labels, picture_path(arguments))
+        mask = arguments.mask if isinstance(arguments, Inpaint) else None
+        return cls(arguments.n, drawer, restorer, labels, Pictures.of(arguments, mask))
 
     @property
     def size(self) -> int:
@@ -110,6 +116,10 @@ class Tool:
         """uint8 (C, H, W) → (N, C, H, W) in [-1, 1], on the run's device."""
         return unit(image, self.n, self.device)
 
+    def shown(self, drawn: Tensor) -> Tensor:
+        """What was drawn, about in [-1, 1], as uint8 on the CPU. Raises `UserError` if it is no finite numbers."""
+        return to_bytes(check_finite(drawn.cpu(), self.drawer.run.folder, self.restorer.sampling))
+
 
 def restoring_drawer(folder: Path, device: str) -> Drawer:
     """Raises `UserError` unless `folder` is a finished run of a recipe that draws pixels."""
@@ -122,12 +132,23 @@ def restoring_drawer(folder: Path, device: str) -> Drawer:
     return drawer
 
 
+def _check_mask(mask: Path, image: Path, size: int) -> None:
+    """Raise `UserError` unless `mask` is as large as `image`, or as the images of the run."""
+    found, wanted = size_of(mask), size_of(image)
+    if found not in (wanted, (size, size)):
+        raise UserError(
+            f"The mask {mask} has {found[0]} × {found[1]} pixels and {image} {wanted[0]} × {wanted[1]}, so the hole's "
+            f"place is not known. Make the mask as large as the image, or {size} × {size}, the size of the run."
+        )
+
+
 def _hole(arguments: Inpaint, tool: Tool) -> Tensor:
     """Where the hole is, bool (1, 1, S, S). Raises `UserError` unless some pixels are, and some are not."""
     if (arguments.mask is None) == (arguments.box is None):
         raise UserError("Say where the hole is, either by --mask FILE or by --box X Y WIDTH HEIGHT.")
     size = tool.size
     if arguments.mask is not None:
+        _check_mask(arguments.mask, arguments.image, size)
         values = tool.read(arguments.mask).float().mean(0)
         hole = values >= WHITE
         where = f"The mask {arguments.mask}"

@@ -17,7 +17,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, open_source
 from torchworks.shared.fidelity import Judge, judge_for
 from torchworks.shared.runs.directory import write_json
-from torchworks.shared.runs.outputs import picture, prepare, progress
+from torchworks.shared.runs.outputs import picture, prepare, progress, save_image
 
 SHOWN = 10
 """Images in enlarged.png."""
@@ -41,7 +41,7 @@ def evaluate(arguments: Evaluate) -> int:
     scores = score(enlarger, judge, source, seed)
     beside = baselines(judge, source, enlarger.predictor.factor)
     write_json(folder / "evaluation.json", {**scores, **beside, "seed": seed, "sampling": dataclasses.asdict(sampling)})
-    picture(example(enlarger, source, seed)).save(folder / "enlarged.png")
+    save_image(picture(example(enlarger, source, seed)), folder / "enlarged.png")
     print(table(scores, beside))
     if arguments.sweep:
         _sweep(enlarger, judge, source, seed, folder / "sweep.csv")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from torchworks.diffusion.images.sample import to_bytes
 from torchworks.diffusion.restore.commands import Enlarge
-from torchworks.diffusion.restore.pictures import picture_path, read_image, repeated, unit, write_picture
+from torchworks.diffusion.restore.pictures import Pictures, read_image, repeated, unit
 from torchworks.diffusion.superres.predictor import Enlarger, open_enlarger
 from torchworks.shared.config import UserError
 
@@ -17,11 +17,11 @@ def enlarge(arguments: Enlarge) -> int:
     enlarger = open_enlarger(arguments.run, arguments.device)
     check_arguments(arguments, enlarger.predictor.factor)
     enlarger = dataclasses.replace(enlarger, sampling=dataclasses.replace(enlarger.sampling, steps=arguments.steps))
-    path = picture_path(arguments)
+    pictures = Pictures.of(arguments)
     channels, size, _ = enlarger.predictor.shape
     small = read_image(arguments.image, channels, size // enlarger.predictor.factor)
     drawn = enlarged(enlarger, small, arguments.n, arguments.seed)
-    return write_picture(path, [repeated(small, enlarger.predictor.factor), *to_bytes(drawn)])
+    return pictures.write(repeated(small, enlarger.predictor.factor), to_bytes(drawn))
 
 
 def enlarged(enlarger: Enlarger, small: Tensor, n: int, seed: int) -> Tensor:

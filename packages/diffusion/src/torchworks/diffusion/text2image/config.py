@@ -13,6 +13,7 @@ class Text2ImageConfig(Config):
     """A diffusion model of pixels that is told a caption."""
 
     package: ClassVar[str] = "diffusion"
+    channels_last_on_cpu: ClassVar[bool] = False
     build: ClassVar[str] = "torchworks.diffusion.text2image.build:build"
     known_data: ClassVar[str] = "shapes, shapes:3 or captioned:FOLDER"
 

@@ -17,7 +17,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, open_source
 from torchworks.shared.denoising import SAMPLERS
 from torchworks.shared.runs.directory import write_json
-from torchworks.shared.runs.outputs import prepare, progress
+from torchworks.shared.runs.outputs import prepare, progress, save_image
 
 SHOWN, COLUMNS = 32, 8
 """Images in samples.png."""
@@ -52,7 +52,8 @@ def evaluate(arguments: Evaluate) -> int:
     write_json(folder / "evaluation.json", {**scores, "n": count, "seed": seed, "sampling": vars(drawer.sampling)})
     shown = range(0, count, max(1, count // SHOWN))[:SHOWN]
     texts = [captions["held out"][i] for i in shown]
-    captioned_grid(to_bytes(drawn["held out"][list(shown)]).numpy(), texts, COLUMNS).save(folder / "samples.png")
+    sheet = captioned_grid(to_bytes(drawn["held out"][list(shown)]).numpy(), texts, COLUMNS)
+    save_image(sheet, folder / "samples.png")
     print(table(scores))
     if arguments.sweep:
         _sweep(drawer, judge, captions["held out"], seed, folder / "sweep.csv")

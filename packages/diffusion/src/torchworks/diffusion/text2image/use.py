@@ -10,7 +10,7 @@ from torchworks.diffusion.images.sample import changed, check_arguments, columns
 from torchworks.diffusion.text2image.predictor import PromptDrawer, open_prompt_drawer
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
-from torchworks.shared.runs.outputs import file_name, picture, prepare, progress
+from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_image
 
 NAMED = 60
 """Most letters of a prompt in the name of a file."""
@@ -61,9 +61,9 @@ def _draw(
         images = to_bytes(drawer.draw(arguments.seed, rows, prompts[rows.start : rows.stop]))
         kept += [images] if grid else []
         for image, path in zip(images, files[rows.start : rows.stop], strict=False):
-            picture(image).save(path)
+            save_image(picture(image), path)
     for path in grid:
-        captioned_grid(torch.cat(kept).numpy(), prompts, columns).save(path)
+        save_image(captioned_grid(torch.cat(kept).numpy(), prompts, columns), path)
         print(path)
     if files:
         print(f"{files[0].parent} ({len(files)} images)")

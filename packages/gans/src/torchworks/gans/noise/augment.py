@@ -12,7 +12,7 @@ from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, TensorDataset, open_source
 from torchworks.shared.fidelity import Judge, cas, judge_for
 from torchworks.shared.runs.opening import CHUNK
-from torchworks.shared.runs.outputs import file_name, make_folder, picture, progress
+from torchworks.shared.runs.outputs import file_name, make_folder, picture, progress, save_image
 
 MOST = 1_000_000  # images in all
 TRIES = 50  # a class is given up when so many times its share of the draws brought no other image of it
@@ -38,7 +38,7 @@ def augment(arguments: Augment) -> int:
     counts = [0] * len(classes)
     drawn = draw_labelled(generator, judge, arguments.seed, arguments.per_class, confidence)
     for image, label in progress(drawn, "drawing", arguments.per_class * len(classes)):
-        picture(image).save(folders[label] / f"{counts[label]:06d}.png")
+        save_image(picture(image), folders[label] / f"{counts[label]:06d}.png")
         counts[label] += 1
         if arguments.check:
             written.append((image, label))

@@ -12,7 +12,7 @@ from torchworks.gans.noise.predictor import Generator, open_generator
 from torchworks.shared.config import UserError
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.runs.opening import CHUNK
-from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_film
+from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_film, save_image
 
 MOST_IN_GRID, MOST_FILES = 1024, 1_000_000
 AT_ONCE = 16 * CHUNK
@@ -43,7 +43,7 @@ def sample(arguments: Sample) -> int:
         if arguments.files:
             _save(images, [folder / name for name in names[-arguments.n :][rows.start : rows.stop]])
     if kept:
-        picture(picture_grid(torch.cat(kept) / 255, columns)).save(folder / names[0])
+        save_image(picture(picture_grid(torch.cat(kept) / 255, columns)), folder / names[0])
         print(folder / names[0])
     if arguments.files:
         print(f"{folder} ({arguments.n} images)")
@@ -57,7 +57,7 @@ def _parts(n: int) -> Iterator[range]:
 
 def _save(images: Tensor, paths: list[Path]) -> None:
     for image, path in zip(images, paths, strict=True):
-        picture(image).save(path)
+        save_image(picture(image), path)
 
 
 def _check(arguments: Sample) -> None:

@@ -12,7 +12,7 @@ from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import find_images, read
 from torchworks.shared.data.listing import some
 from torchworks.shared.runs.opening import CHUNK
-from torchworks.shared.runs.outputs import picture, prepare, progress
+from torchworks.shared.runs.outputs import picture, prepare, progress, save_image
 
 
 def translate(arguments: Translate) -> int:
@@ -35,7 +35,7 @@ def translate(arguments: Translate) -> int:
             results = translator.translate(torch.stack(list(images.values())))
             for file, result in zip(images, results, strict=True):
                 targets[file].parent.mkdir(parents=True, exist_ok=True)
-                picture(result).save(targets[file])
+                save_image(picture(result), targets[file])
     if done:
         print(f"{arguments.out} ({done} images)")
     if bad:
