@@ -8,9 +8,6 @@ over all items (Rendle 2021, "Item Recommendation from Implicit Feedback", https
     BPR:      -log σ(s_ui - s_uj)            for an item i that the user had and a drawn one j
     softmax:  -Σ_i x_i / |x| log softmax(s_u)_i
 
-A user who was not there in training gets the vector that fits the items he names, by ridge regression (one half-step of
-alternating least squares): p = (QᵀQ + λ)⁻¹ Σ_{liked i} q_i.
-
 Shape letters: N rows of a batch, I items (numbers 1 to I; 0 is padding), D size of a vector.
 """
 
@@ -52,13 +49,6 @@ class MatrixFactorization(nn.Module):
         """Scores (N, I + 1) for vectors of users (N, D)."""
         scores = vectors @ self.item_embedding.weight.T
         return scores if self.item_bias is None else scores + self.item_bias
-
-    def fold_in(self, x: Tensor, l2: float = 1.0) -> Tensor:
-        """Vectors (N, D) of users known by their items alone, (N, I + 1) of 0 and 1."""
-        items = self.item_embedding.weight[1:].float()
-        gram = items.T @ items
-        ridge = gram + l2 * torch.eye(len(gram), device=gram.device)
-        return torch.linalg.solve(ridge, items.T @ x[:, 1:].float().T).T
 
 
 def bpr_loss(positive: Tensor, negative: Tensor) -> Tensor:

@@ -6,11 +6,28 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.hybrid_multimodal.data.interactions import TEST, TRAIN, VALID, events_of
+from torchworks.hybrid_multimodal.models.lightgcn import MOST_CELLS, LightGCN
+from torchworks.hybrid_multimodal.models.matrix_factorization import MatrixFactorization
+from torchworks.hybrid_multimodal.models.multi_dae import MultiDAE
+from torchworks.hybrid_multimodal.models.two_tower import TwoTower
 from torchworks.hybrid_multimodal.recommendation import comparison
-from torchworks.hybrid_multimodal.recommendation.config import FactorConfig, HistoryConfig, RecommendationConfig
+from torchworks.hybrid_multimodal.recommendation.config import (
+    FactorConfig,
+    HistoryConfig,
+    RecommendationConfig,
+    SequenceConfig,
+    TowerConfig,
+)
+from torchworks.hybrid_multimodal.recommendation.features import item_features
 from torchworks.hybrid_multimodal.recommendation.predictor import BUILDER, CATALOGUE, USUAL, Recommender, new_net
 from torchworks.hybrid_multimodal.recommendation.rows import Divided
-from torchworks.hybrid_multimodal.recommendation.task import FactorTask, HistoryTask, Recommendation
+from torchworks.hybrid_multimodal.recommendation.task import (
+    FactorTask,
+    HistoryTask,
+    Recommendation,
+    SequenceTask,
+    TowerTask,
+)
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Field, Loader, LoaderFactory, Schema, TensorDataset, open_source
 from torchworks.shared.machine.device import Device
@@ -26,8 +43,7 @@ def build(config: RecommendationConfig, device: Device) -> Experiment:
     """A recommender of the items of a source. Raises `UserError` for data without events, or with too few."""
     source = open_source(config.data, config.loader, config.seed)
     divided = Divided.of(*events_of(source))
-    net = new_net(described(config), len(divided.catalogue.users), divided.count - 1)
-    getattr(net, "start_from", lambda counts: None)(divided.counts())
+    net = _started(config, divided)
     loaders = LoaderFactory(config, device, evaluation_batch=EVALUATION_BATCH)
     task, train = _task(config, divided, net, loaders)
     valid, test = (loaders.ordered(_tested(divided, part)) for part in (VALID, TEST))
@@ -41,6 +57,24 @@ def build(config: RecommendationConfig, device: Device) -> Experiment:
         models=(_model(config, divided, net, beside),),
         baselines=beside.scores,
     )
+
+
+def _started(config: RecommendationConfig, divided: Divided) -> nn.Module:
+    """A new net, with what it takes from the training part. Raises `UserError` for too many users and items."""
+    net = new_net(described(config, divided), len(divided.catalogue.users), divided.count - 1)
+    match net:
+        case MultiDAE() | MatrixFactorization():
+            net.start_from(divided.counts())
+        case LightGCN():
+            if (cells := net.graph.numel()) > MOST_CELLS:
+                raise UserError(
+                    f"lightgcn holds the graph of users and items as a matrix, which would have {cells:,} cells; "
+                    f"{MOST_CELLS:,} are the most. Use `recommend` or `mf`."
+                )
+            net.set_graph(divided.matrix(TRAIN))
+        case TwoTower():
+            net.features.copy_(item_features(divided.catalogue))
+    return net
 
 
 def _tested(divided: Divided, part: int) -> TensorDataset:
@@ -59,21 +93,32 @@ def _task(
     options: dict[str, Any] = {"count": divided.count, "lr": config.optim.lr, "l2": config.l2}
     if isinstance(config, HistoryConfig):
         return HistoryTask(net, **options), loaders.training(divided.training_rows())
+    if isinstance(config, SequenceConfig):
+        return SequenceTask(net, **options), loaders.training(divided.training_rows())
+    if isinstance(config, TowerConfig):
+        known = divided.counts() > 0
+        task = TowerTask(net, known=known, users=len(divided.catalogue.users), **options)
+        return task, loaders.training(divided.training_rows())
     assert isinstance(config, FactorConfig)
+    options |= {"pairwise": config.loss == "bpr", "negatives": config.negatives}
     task = FactorTask(net, seen=divided.matrix(TRAIN).bool(), **options)
     rows = divided.training_rows() if config.loss == "softmax" else divided.training_pairs()
     return task, loaders.training(rows)
 
 
-def described(config: RecommendationConfig) -> dict[str, Any]:
+def described(config: RecommendationConfig, divided: Divided) -> dict[str, Any]:
     """What the net is rebuilt from."""
-    method = config.method if isinstance(config, FactorConfig) else "multi-dae"
-    return {
-        "method": method,
-        "embed_dim": config.embed_dim,
-        "drop_rate": config.drop_rate,
-        "item_bias": isinstance(config, FactorConfig) and config.loss == "softmax",
-    }
+    found: dict[str, Any] = {"embed_dim": config.embed_dim, "drop_rate": config.drop_rate}
+    match config:
+        case FactorConfig():
+            found |= {"method": config.method, "layers": config.layers, "item_bias": config.loss == "softmax"}
+        case SequenceConfig():
+            found |= {"method": config.method, "layers": config.layers, "longest_row": config.longest}
+        case TowerConfig():
+            found |= {"method": "two-tower", "features": item_features(divided.catalogue).shape[1]}
+        case _:
+            found["method"] = "multi-dae"
+    return found
 
 
 class Beside:
@@ -89,7 +134,6 @@ class Beside:
     @torch.no_grad()
     def scores(self) -> dict[str, Any]:
         """Scores of the others, the share of EASE that is best of the validation part, and how all was measured."""
-        candidates = self.divided.candidates(TEST)
         scorers = comparison.classical(self.divided)
         found: dict[str, Any] = {}
         if getattr(self.config, "blend", False) and "ease" in scorers:
@@ -97,8 +141,8 @@ class Beside:
             self.share = comparison.best_share(self.task.scores, scorers["ease"], self.valid)
             scorers["blend"] = comparison.mixed(self.task.scores, scorers["ease"], self.share)
             found["blend_share_of_ease"] = self.share
-        found |= comparison.compared(scorers, self.test, candidates)
-        return found | {"protocol": comparison.protocol(self.divided, candidates)}
+        found |= comparison.compared(scorers, self.test)
+        return found | {"protocol": comparison.protocol(self.divided)}
 
 
 # ------------------------------------------------------------------------------------------------------- model
@@ -109,7 +153,7 @@ def _model(config: RecommendationConfig, divided: Divided, net: nn.Module, besid
     requests = example_requests(divided, history)
     return TrainedModel(
         builder=BUILDER,
-        config={**described(config), "longest": history.shape[1]},
+        config={**described(config, divided), "longest": history.shape[1]},
         net=Recommender(net, history, divided.counts()),
         complete=lambda: {"share_of_ease": beside.share},
         golden={name: value[:4] for name, value in requests.tensors.items()},

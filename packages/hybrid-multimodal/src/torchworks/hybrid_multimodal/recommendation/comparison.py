@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.data.interactions import TRAIN
+from torchworks.hybrid_multimodal.data.interactions import TEST, TRAIN
 from torchworks.hybrid_multimodal.recommendation import baselines
+from torchworks.hybrid_multimodal.recommendation.features import item_features
 from torchworks.hybrid_multimodal.recommendation.metrics import NAMES, K, marked
 from torchworks.hybrid_multimodal.recommendation.rows import Divided
 from torchworks.hybrid_multimodal.recommendation.task import ranked
@@ -21,7 +22,7 @@ SHARES = tuple(i / 10 for i in range(11))
 """Shares of EASE in a mixture that are tried."""
 
 
-def protocol(divided: Divided, candidates: Tensor | None) -> str:
+def protocol(divided: Divided) -> str:
     """How scores were made, in one line."""
     items = divided.count - 1
     split = {
@@ -31,6 +32,7 @@ def protocol(divided: Divided, candidates: Tensor | None) -> str:
         "of the file; all earlier items left out",
         "cold-items": "all events of a fifth of the items for testing and of a tenth for validation",
     }[divided.split]
+    candidates = divided.candidates(TEST)
     ranked_items = items if candidates is None else int(candidates.sum())
     return (
         f"{split}; full ranking of {ranked_items} items; equal scores ranked against the model; mean over users with "
@@ -38,9 +40,9 @@ def protocol(divided: Divided, candidates: Tensor | None) -> str:
     )
 
 
-def measured(scorer: Scorer, batches: Iterable[Batch], candidates: Tensor | None = None) -> dict[str, float]:
+def measured(scorer: Scorer, batches: Iterable[Batch]) -> dict[str, float]:
     """Mean scores by their names."""
-    parts = [ranked(batch, scorer(batch), candidates) for batch in batches]
+    parts = [ranked(batch, scorer(batch)) for batch in batches]
     return {name: float(torch.cat([part[name] for part in parts]).mean()) for name in NAMES}
 
 
@@ -60,6 +62,12 @@ def classical(divided: Divided) -> dict[str, Scorer]:
         "popularity": lambda batch: popular.expand(len(batch["user"]), -1),
     }
     if divided.count > baselines.MOST_ITEMS:
+        return found
+    if divided.split == "cold-items":
+        years = torch.tensor([0.0, *map(float, divided.catalogue.years)])
+        scores = baselines.ridge(item_features(divided.catalogue), x, popular > 0)
+        found["newest"] = lambda batch: years.expand(len(batch["user"]), -1)
+        found["ridge"] = lambda batch: scores[batch["user"].cpu()]
         return found
     found["item_knn"] = by_weights(baselines.item_knn(x))
     found["rp3_beta"] = by_weights(baselines.rp3_beta(x))
@@ -87,11 +95,11 @@ def best_share(ours: Scorer, other: Scorer, valid: Iterable[Batch]) -> float:
     return -max(scored)[1]
 
 
-def compared(scorers: dict[str, Scorer], test: Iterable[Batch], candidates: Tensor | None) -> dict[str, float]:
+def compared(scorers: dict[str, Scorer], test: Iterable[Batch]) -> dict[str, float]:
     """NDCG of each as `ndcg_at_10_NAME`, and recall."""
     batches = list(test)
     found: dict[str, float] = {}
     for name, scorer in scorers.items():
-        scores = measured(scorer, batches, candidates)
+        scores = measured(scorer, batches)
         found |= {f"{score}_{name}": scores[score] for score in NAMES[:2]}
     return found

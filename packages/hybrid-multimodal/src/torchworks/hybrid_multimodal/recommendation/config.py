@@ -52,3 +52,23 @@ class FactorConfig(RecommendationConfig):
     """Drawn items for each event (bpr, bce)."""
     layers: CountOrZero = 2
     """Steps over the graph (lightgcn) or hidden layers (neumf)."""
+
+
+@dataclass(frozen=True)
+class SequenceConfig(RecommendationConfig):
+    """Recommendation of the next item, from the items that a user had in their order."""
+
+    method: Literal["sasrec", "gru4rec"] = "sasrec"
+    """sasrec: a causal Transformer. gru4rec: a recurrent network."""
+    loader: InteractionsConfig = field(default_factory=lambda: InteractionsConfig(split="last"))
+    layers: Count = 2
+    """Blocks of the Transformer, or layers of the recurrent network."""
+    longest: Count = 50
+    """Most items of a history, the newest ones."""
+
+
+@dataclass(frozen=True)
+class TowerConfig(RecommendationConfig):
+    """Recommendation of items that nobody has had yet, from what is known of them."""
+
+    loader: InteractionsConfig = field(default_factory=lambda: InteractionsConfig(split="cold-items"))

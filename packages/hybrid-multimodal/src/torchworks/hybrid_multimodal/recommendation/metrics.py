@@ -27,7 +27,7 @@ NAMES = (f"ndcg_at_{K}", f"recall_at_{K}", f"hit_rate_at_{K}", f"mrr_at_{K}")
 
 def marked(items: Tensor, count: int) -> Tensor:
     """Which of the numbers 0 to `count` - 1 stand in each row, bool (N, count), of rows padded with 0; 0 never does."""
-    mark = torch.zeros(len(items), count, dtype=torch.bool, device=items.device).scatter_(1, items, True)
+    mark = torch.zeros(items.shape[0], count, dtype=torch.bool, device=items.device).scatter_(1, items, True)
     mark[:, 0] = False
     return mark
 

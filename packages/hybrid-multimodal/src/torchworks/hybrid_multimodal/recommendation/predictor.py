@@ -10,10 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.hybrid_multimodal.data.interactions import Catalogue
+from torchworks.hybrid_multimodal.models.gru4rec import GRU4Rec
+from torchworks.hybrid_multimodal.models.lightgcn import LightGCN
 from torchworks.hybrid_multimodal.models.matrix_factorization import MatrixFactorization
 from torchworks.hybrid_multimodal.models.multi_dae import MultiDAE
+from torchworks.hybrid_multimodal.models.neumf import NeuMF
+from torchworks.hybrid_multimodal.models.sasrec import SASRec
+from torchworks.hybrid_multimodal.models.two_tower import TwoTower
 from torchworks.hybrid_multimodal.recommendation.metrics import marked
-from torchworks.hybrid_multimodal.recommendation.scoring import item_scores
+from torchworks.hybrid_multimodal.recommendation.scoring import item_scores, knows_strangers
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 CATALOGUE = "catalogue.json"
@@ -44,7 +49,8 @@ class RecommendationPredictor(Predictor):
     0; `k` (N,) → `item` (N, K) and `score` (N, K), the best first.
 
     Items that the user had, likes or excludes are not among them. Where fewer than `k` are left, and behind rank `k`,
-    the item is -1 and the score the lowest float32. A stranger who likes nothing gets the most popular items.
+    the item is -1 and the score the lowest float32. A stranger who likes
+    nothing gets the most popular items; so does everyone without a row of its own, if the net knows nobody else.
     """
 
     of_genre: Tensor
@@ -70,16 +76,32 @@ class RecommendationPredictor(Predictor):
     def scores(self, user: Tensor, had: Tensor) -> Tensor:
         """Scores (N, I + 1) of all items, for what each had, (N, T)."""
         assert isinstance(self.net, Recommender)
-        known = ((had > 0).any(1) | (user > 0))[:, None]
+        liked = (had > 0).any(1) if knows_strangers(self.net.net) else torch.zeros_like(user, dtype=torch.bool)
+        known = (liked | (user > 0))[:, None]
         return torch.where(known, item_scores(self.net.net, user, had).float(), self.net.counts)
 
 
 def new_net(config: Mapping[str, Any], num_users: int, num_items: int) -> nn.Module:
     """The net of a method, with new weights."""
-    options = {"embed_dim": config["embed_dim"], "drop_rate": config["drop_rate"]}
-    if config["method"] == "multi-dae":
-        return MultiDAE(num_items, **options)
-    return MatrixFactorization(num_users, num_items, item_bias=config["item_bias"], **options)
+    size, options = config["embed_dim"], {"embed_dim": config["embed_dim"], "drop_rate": config["drop_rate"]}
+    match config["method"]:
+        case "multi-dae":
+            return MultiDAE(num_items, **options)
+        case "mf":
+            return MatrixFactorization(num_users, num_items, item_bias=config["item_bias"], **options)
+        case "neumf":
+            return NeuMF(num_users, num_items, layers=config["layers"], **options)
+        case "lightgcn":
+            return LightGCN(num_users, num_items, layers=config["layers"], **options)
+        case "sasrec":
+            return SASRec(num_items, layers=config["layers"], longest=config["longest_row"], **options)
+        case "gru4rec":
+            return GRU4Rec(
+                num_items, layers=config["layers"], longest=config["longest_row"], hidden=2 * size, **options
+            )
+        case "two-tower":
+            return TwoTower(num_users, num_items, config["features"], embed_dim=size)
+    raise ValueError(f"There is no method of recommendation '{config['method']}'.")
 
 
 def signature_of(catalogue: Catalogue) -> Signature:

@@ -1,6 +1,6 @@
 """The recipes of recommendation. Their docstrings are what `list` prints."""
 
-from torchworks.hybrid_multimodal.recommendation.config import FactorConfig, HistoryConfig
+from torchworks.hybrid_multimodal.recommendation.config import FactorConfig, HistoryConfig, SequenceConfig, TowerConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -46,4 +46,78 @@ def bpr() -> FactorConfig:
         l2=1e-2,
         optim=OptimConfig(lr=5e-3),
         trainer=TrainerConfig(steps=940, batch_size=2048, eval_every=118),
+    )
+
+
+def neumf() -> FactorConfig:
+    """NeuMF: a product of vectors and a network of both, each film by itself with drawn ones as 0.
+
+    hybrid-multimodal train neumf
+    """
+    return FactorConfig(
+        recipe="neumf",
+        method="neumf",
+        loss="bce",
+        negatives=4,
+        embed_dim=64,
+        drop_rate=0.1,
+        optim=OptimConfig(lr=1e-3),
+        trainer=TrainerConfig(steps=800, batch_size=1024, eval_every=80),
+    )
+
+
+def lightgcn() -> FactorConfig:
+    """LightGCN: vectors averaged over the graph of who watched what, trained by a softmax over all films.
+
+    hybrid-multimodal train lightgcn
+    """
+    return FactorConfig(
+        recipe="lightgcn",
+        method="lightgcn",
+        embed_dim=64,
+        l2=3e-2,
+        optim=OptimConfig(lr=1e-2),
+        trainer=TrainerConfig(steps=400, batch_size=256, eval_every=40),
+    )
+
+
+def two_tower() -> TowerConfig:
+    """Films that nobody has watched yet: a vector of each user, and one of a film from its genres, year and title.
+
+    hybrid-multimodal train two-tower
+    """
+    return TowerConfig(
+        recipe="two-tower",
+        embed_dim=32,
+        l2=100.0,
+        optim=OptimConfig(lr=1e-2, schedule="linear"),
+        trainer=TrainerConfig(steps=300, batch_size=256, eval_every=50),
+    )
+
+
+def sasrec() -> SequenceConfig:
+    """SASRec: the next film, by a causal Transformer over those watched before.
+
+    hybrid-multimodal train sasrec
+    """
+    return SequenceConfig(
+        recipe="sasrec",
+        drop_rate=0.3,
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=150),
+    )
+
+
+def gru4rec() -> SequenceConfig:
+    """GRU4Rec: the next film, by a recurrent network over those watched before.
+
+    hybrid-multimodal train gru4rec
+    """
+    return SequenceConfig(
+        recipe="gru4rec",
+        method="gru4rec",
+        layers=1,
+        drop_rate=0.3,
+        optim=OptimConfig(lr=3e-3, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=1500, batch_size=64, eval_every=150),
     )

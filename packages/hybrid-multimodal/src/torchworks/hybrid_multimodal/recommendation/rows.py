@@ -80,15 +80,18 @@ class Divided:
         chosen = self.histories(part)
         users = torch.nonzero(chosen.any(1)).flatten()
         known = self.histories(*(before if self.split == "last" else (TRAIN,)))
-        left_out = torch.zeros_like(known[:, :1]) if self.split == "cold-items" else self.histories(*before)
-        return self.rows(users, items=known[users], chosen=chosen[users], left_out=left_out[users])
+        candidates = self.candidates(part)
+        left_out = self.histories(*before)[users]
+        if candidates is not None:
+            left_out = torch.nonzero(~candidates).flatten().expand(len(users), -1)
+        return self.rows(users, items=known[users], chosen=chosen[users], left_out=left_out)
 
     def rows(self, users: Tensor, **fields: Tensor) -> TensorDataset:
         """A data set of users and ragged rows of items, padded with 0."""
         tensors = {"user": users, **fields}
         specs = [Field("user", "id", (), size=len(self.catalogue.users) + 1)]
         for name, value in fields.items():
-            tensors[f"{name}_length"] = (value > 0).sum(1).clamp(min=1)
+            tensors[f"{name}_length"] = _lengths(value)
             specs.append(Field(name, "id", (value.shape[1],), size=self.count, ragged=True))
         return TensorDataset(tensors, Schema(tuple(specs)))
 
@@ -105,6 +108,11 @@ class Divided:
         sizes = {"user": len(self.catalogue.users) + 1, "item": self.count}
         schema = Schema(tuple(Field(name, "id", (), size=size) for name, size in sizes.items()))
         return TensorDataset({name: torch.from_numpy(value) for name, value in fields.items()}, schema)
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    """Of each row (N, T) the place behind its last item that is no padding, at least 1, (N,)."""
+    return ((rows > 0) * torch.arange(1, rows.shape[1] + 1)).amax(1).clamp(min=1)
 
 
 def padded(users: np.ndarray, items: np.ndarray, count: int) -> Tensor:

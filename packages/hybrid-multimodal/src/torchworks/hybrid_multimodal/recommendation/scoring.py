@@ -5,9 +5,15 @@ Shape letters: N users, T items of the longest history, I items.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from torchworks.hybrid_multimodal.models.gru4rec import GRU4Rec
+from torchworks.hybrid_multimodal.models.lightgcn import LightGCN
 from torchworks.hybrid_multimodal.models.matrix_factorization import MatrixFactorization
 from torchworks.hybrid_multimodal.models.multi_dae import MultiDAE
+from torchworks.hybrid_multimodal.models.neumf import NeuMF
+from torchworks.hybrid_multimodal.models.sasrec import SASRec
+from torchworks.hybrid_multimodal.models.two_tower import TwoTower
 from torchworks.hybrid_multimodal.recommendation.metrics import marked
 
 
@@ -17,11 +23,15 @@ def item_scores(net: nn.Module, user: Tensor, items: Tensor) -> Tensor:
     match net:
         case MultiDAE():
             return net(marked(items, net.num_items + 1).float())
-        case MatrixFactorization():
-            count = net.item_embedding.num_embeddings
-            stranger = net.scores(net.fold_in(marked(items, count).float()))
-            return torch.where(user[:, None] > 0, net(user), stranger)
-    raise TypeError(f"{type(net).__name__} has no scores of items")
+        case SASRec() | GRU4Rec():
+            return net.scores(net(newest(items, net.longest))[:, -1])
+        case NeuMF():
+            return net(user)
+    vectors = item_vectors(net)
+    strangers = fold_in(vectors, marked(items, vectors.shape[0]).float()) @ vectors.T
+    if (bias := getattr(net, "item_bias", None)) is not None:
+        strangers = strangers + bias
+    return torch.where(user[:, None] > 0, net(user), strangers)
 
 
 def item_vectors(net: nn.Module) -> Tensor:
@@ -29,6 +39,32 @@ def item_vectors(net: nn.Module) -> Tensor:
     match net:
         case MultiDAE():
             return net.decoder.weight
-        case MatrixFactorization():
+        case NeuMF():
+            return net.item_mf_embedding.weight
+        case LightGCN() | TwoTower():
+            return net.vectors()[1]
+        case MatrixFactorization() | SASRec() | GRU4Rec():
             return net.item_embedding.weight
     raise TypeError(f"{type(net).__name__} has no vectors of items")
+
+
+def knows_strangers(net: nn.Module) -> bool:
+    """Whether it has scores for somebody who was not there in training, by the items that are liked."""
+    return not isinstance(net, NeuMF)
+
+
+def fold_in(vectors: Tensor, x: Tensor, l2: float = 1.0) -> Tensor:
+    """Vectors (N, D) of users known by their items alone, x (N, I + 1) of 0 and 1: those that fit best the `vectors` of
+    the items (I + 1, D), by ridge regression, which is one half-step of alternating least squares (Hu, Koren and
+    Volinsky 2008): p = (QᵀQ + λ)⁻¹ Qᵀ x."""
+    items = vectors[1:].float()
+    ridge = items.T @ items + l2 * torch.eye(items.shape[1], device=items.device)
+    return x[:, 1:].float() @ torch.linalg.solve(ridge, items.T).T
+
+
+def newest(items: Tensor, longest: int) -> Tensor:
+    """The newest items of each row (N, T), int64 (N, longest), at the end of it, after padding with 0."""
+    items = F.pad(items, (longest, 0))
+    places = torch.arange(items.shape[1], device=items.device)
+    order = (places + items.shape[1] * (items > 0)).argsort(dim=1)  # padding first, and each in its order
+    return items.gather(1, order)[:, -longest:]

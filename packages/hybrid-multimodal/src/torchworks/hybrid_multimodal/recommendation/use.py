@@ -272,18 +272,17 @@ def evaluate(arguments: Evaluate) -> int:
     folder = arguments.out or arguments.run / "evaluation"
     prepare(folder, ["evaluation.json"], overwrite=arguments.overwrite)
     divided = model.divided
-    candidates = divided.candidates(TEST)
     batches = list(LoaderFactory(model.config, choose("cpu", "fp32", "off")).ordered(divided.tested(TEST)))
     scorers = comparison.classical(divided)
     ours: comparison.Scorer = lambda batch: item_scores(model.net.net, batch["user"], batch["items"])  # noqa: E731
     if model.share_of_ease:
         scorers["blend"] = comparison.mixed(ours, scorers["ease"], model.share_of_ease)
     scorers[model.config.recipe] = ours
-    table = {name: comparison.measured(scorer, batches, candidates) for name, scorer in scorers.items()}
+    table = {name: comparison.measured(scorer, batches) for name, scorer in scorers.items()}
     print(f"{'':<14}" + "".join(f"{name.removesuffix('_at_10'):>10}" for name in NAMES))
     for name, scores in sorted(table.items(), key=lambda pair: pair[1][NAMES[0]]):
         print(f"{name:<14}" + "".join(f"{scores[each]:>10.4f}" for each in NAMES))
-    protocol = comparison.protocol(divided, candidates)
+    protocol = comparison.protocol(divided)
     print(f"\n{protocol}")
     write_json(folder / "evaluation.json", {"protocol": protocol, "scores": table})
     print(folder)
