@@ -219,7 +219,9 @@ class Codec:
             arrays.lengths[spec.name] = np.array(rows.lengths)
             arrays.warnings += rows.warnings
         else:
-            arrays[spec.name] = numbers(spec, _named(spec, value) if spec.kind == "label" and spec.labels else value)
+            named = _named(spec, value) if spec.kind == "label" and spec.labels else value
+            one = spec.default is not None and not isinstance(value, list) and isinstance(named, list)
+            arrays[spec.name] = numbers(spec, named[0] if one else named)  # a single one holds for all rows
 
     def _read_images(self, arrays: Inputs, spec: TensorSpec, images: list[Any]) -> None:
         if len(images) > self.limits.rows:

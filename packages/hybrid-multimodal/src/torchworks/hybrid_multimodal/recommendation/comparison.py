@@ -64,9 +64,7 @@ def classical(divided: Divided) -> dict[str, Scorer]:
     if divided.count > baselines.MOST_ITEMS:
         return found
     if divided.split == "cold-items":
-        years = torch.tensor([0.0, *map(float, divided.catalogue.years)])
         scores = baselines.ridge(item_features(divided.catalogue), x, popular > 0)
-        found["newest"] = lambda batch: years.expand(len(batch["user"]), -1)
         found["ridge"] = lambda batch: scores[batch["user"].cpu()]
         return found
     found["item_knn"] = by_weights(baselines.item_knn(x))

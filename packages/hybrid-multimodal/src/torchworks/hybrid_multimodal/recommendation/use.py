@@ -66,7 +66,7 @@ class Model:
     def divided(self) -> Divided:
         """The run's own events. Raises `UserError` if they have changed since."""
         source = open_source(self.config.data, self.config.loader, self.config.seed)
-        recorded = json.loads((self.folder / "env.json").read_text())["data"][0]["fingerprint"]
+        recorded = json.loads((self.folder / "env.json").read_text(encoding="utf-8"))["data"][0]["fingerprint"]
         if source.fingerprint != recorded:
             raise UserError(
                 f"The data of {self.folder}, {self.config.data}, have changed. Put them back, or train again."
