@@ -99,6 +99,41 @@ def ranker() -> Tiny:
     return Tiny(Signature(inputs, outputs), nodes, {"two": np.array([2]), "along": np.array([1])}, golden)
 
 
+def shop() -> Tiny:
+    """user (N,), items (N, T), k (N,) → all five places (N, 5) by how often they are among the items, the user's own
+    first; behind rank k there is nothing."""
+    tokens, titles = ("", "7", "B-2", "C", "D"), ("", "Seven (1995)", "Two", "Sea", "Dee")
+    named: dict[str, Any] = {"high": 4, "labels": tokens, "titles": titles}
+    inputs = (
+        TensorSpec("user", "id", "int64", ("N",), low=0, high=2, labels=("", "ann", "12"), default=0),
+        TensorSpec("items", "id", "int64", ("N", "T"), low=0, pad=0, default=0, **named),
+        TensorSpec("k", "features", "int64", ("N",), low=1, high=5, default=2),
+    )
+    outputs = (
+        TensorSpec("item", "id", "int64", ("N", 4), low=-1, **named),
+        TensorSpec("score", "features", "float32", ("N", 4)),
+    )
+    owned = np.zeros((3, 5), np.float32)
+    owned[1, 1], owned[2, 2] = 0.5, 0.5
+    nodes = [
+        node("Gather", ["marks", "items"], ["each"]),
+        node("ReduceSum", ["each", "along"], ["sum"], keepdims=0),
+        node("Gather", ["owned", "user"], ["own"]),
+        node("Add", ["sum", "own"], ["all"]),
+        node("Sub", ["all", "padding"], ["without"]),
+        node("TopK", ["without", "four"], ["score", "place"], axis=1),
+        node("Unsqueeze", ["k", "along"], ["column"]),
+        node("Less", ["ranks", "column"], ["within"]),
+        node("Where", ["within", "place", "nothing"], ["item"]),
+    ]
+    weights = {
+        "marks": np.eye(5, dtype=np.float32), "along": np.array([1]), "owned": owned, "four": np.array([4]),
+        "padding": np.array([[99, 0, 0, 0, 0]], np.float32), "ranks": np.arange(4)[None], "nothing": np.array(-1),
+    }  # fmt: skip
+    golden = {"user": np.array([1, 0]), "items": np.array([[0, 0], [3, 4]]), "k": np.array([2, 1])}
+    return Tiny(Signature(inputs, outputs, {"T": 6}), nodes, weights, golden)
+
+
 def names() -> Tiny:
     """user (N, 4) → the items in the order of their scores (N, 4), by name."""
     user = TensorSpec("user", "features", "float32", ("N", 4))
@@ -123,6 +158,7 @@ TINY = {
     "reader": reader,
     "ranker": ranker,
     "names": names,
+    "shop": shop,
     "painter": painter,
 }
 

@@ -9,6 +9,7 @@
 | any | nested lists of numbers, of the signature's shape |
 | image of bytes | also PNG, JPEG or WEBP as base64 (or a data: address), one or a list |
 | label with names | also names; a single one holds for all rows |
+| id | what the caller calls a user or an item; lists of them for an input with a pad (`ids.py`) |
 | text | a string or a list of strings |
 | tokens, or any input with a pad | rows of different lengths |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
@@ -35,6 +36,7 @@ from pydantic_core import from_json
 from torchworks.serving import output_kinds
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.ids import Tokens
 from torchworks.serving.image_files import (
     as_bytes,
     encoded_images,
@@ -128,6 +130,7 @@ class Codec:
         self.manifest, self.limits, self.signature = manifest, limits, manifest.signature
         self.specs = {spec.name: spec for spec in self.signature.inputs}
         self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {}, limits.text_tokens)
+        self.ids = {spec.name: Tokens(spec) for spec in self.signature.inputs if spec.kind == "id"}
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
@@ -180,7 +183,7 @@ class Codec:
         """What a text in a form stands for. A class name is that name, whatever else it looks like; where class names
         look like numbers, any number alone is a name too, as nobody could say which of the two is meant."""
         labels = self.specs[name].labels if name in self.specs and self.specs[name].kind == "label" else ()
-        if name in self.padding.texts or text in labels:
+        if name in self.padding.texts or text in labels or (name in self.ids and not text.startswith("[")):
             return text
         value = _loose(text)
         return text if type(value) is int and any(type(_loose(label)) is int for label in labels) else value
@@ -206,6 +209,8 @@ class Codec:
 
     def read(self, arrays: Inputs, spec: TensorSpec, value: Any) -> None:
         """Add one input to `arrays`, with what is to be remembered of its rows."""
+        if spec.name in self.ids:
+            value = self.ids[spec.name].numbers(value)
         if takes_pictures(spec) and (images := encoded_images(value)):
             self._read_images(arrays, spec, images)
         elif spec.name in self.padding.pads:
@@ -214,7 +219,9 @@ class Codec:
             arrays.lengths[spec.name] = np.array(rows.lengths)
             arrays.warnings += rows.warnings
         else:
-            arrays[spec.name] = numbers(spec, _named(spec, value) if spec.kind == "label" and spec.labels else value)
+            named = _named(spec, value) if spec.kind == "label" and spec.labels else value
+            one = spec.default is not None and not isinstance(value, list) and isinstance(named, list)
+            arrays[spec.name] = numbers(spec, named[0] if one else named)  # a single one holds for all rows
 
     def _read_images(self, arrays: Inputs, spec: TensorSpec, images: list[Any]) -> None:
         if len(images) > self.limits.rows:
@@ -242,10 +249,11 @@ class Codec:
         self.check(arrays)
 
     def _shape(self, spec: TensorSpec, arrays: Inputs) -> tuple[int, ...]:
-        """Of an input that was left out: as many rows as the others have."""
+        """Of an input that was left out: as many rows as the others have, each with its pad alone if it has one."""
         beside = (arrays[other.name] for other in self.signature.inputs if other.name in arrays and other != spec)
         rows = max((len(array) for array in beside if array.ndim), default=1)
-        return tuple(size if isinstance(size, int) else rows for size in spec.shape)
+        first, *others = (size if isinstance(size, int) else None for size in spec.shape)
+        return (rows if first is None else first, *(1 if size is None else size for size in others))
 
     def check(self, arrays: dict[str, np.ndarray]) -> None:
         """Raise `Refusal` unless the arrays fit the signature and the limit of rows."""

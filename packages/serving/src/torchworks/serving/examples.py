@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving import addresses
+from torchworks.serving.ids import tokens_of
 from torchworks.serving.image_files import png, takes_pictures
 from torchworks.serving.routes.v2 import DATATYPES
 from torchworks.serving.served import ServedModel
@@ -49,6 +50,9 @@ def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
             row[spec.name] = [tokenizer.decode(ids) for ids in value.tolist()]
         elif as_pictures and takes_pictures(spec):
             row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
+        elif spec.kind == "id":
+            if any(tokens := [tokens_of(spec, each) for each in value.tolist()]):
+                row[spec.name] = tokens
         elif spec.kind == "label" and spec.labels:
             row[spec.name] = [spec.labels[number] for number in value.tolist()]
         else:

@@ -274,6 +274,8 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
     if spec.kind == "label" and spec.labels:
         value = {"anyOf": [value, {"type": "string", "enum": list(spec.labels)}]}
         return {"anyOf": [value, _list(value, None, limits.rows)]}
+    if spec.kind == "id":
+        return _id_schema(spec, limits, most or {})
     for size in reversed(spec.shape[1:]):
         value = _list(value, size) if isinstance(size, int) else _list(value, None, (most or {}).get(size))
     nested = _list(value, None, limits.rows) if spec.shape else value
@@ -281,6 +283,17 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
         return nested
     picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}
     return {"anyOf": [picture, _list(picture, None, limits.rows), nested]}
+
+
+def _id_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> Schema:
+    """Of tokens, which are too many to be listed."""
+    value: Schema = {"type": ["string", "integer"], "description": "What you call it."}
+    if spec.pad is None:
+        return {"anyOf": [value, _list(value, None, limits.rows)]}
+    row = _list(value, None, most.get(str(spec.shape[1])))
+    if spec.default is not None:
+        row["minItems"] = 0
+    return {"anyOf": [value, row, _list(row, None, limits.rows)]}
 
 
 def _value_schema(spec: TensorSpec) -> Schema:
@@ -352,6 +365,8 @@ def _detections_schema(found: output_kinds.Detections) -> Schema:
 
 def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:
     fields: Schema = {"label": {"type": "string"}, "score": {"type": "number"}}
+    if ranked.label.titles:
+        fields["title"] = {"type": "string"}
     items = {"type": "object", "required": list(fields), "properties": fields}
     return {"type": "array", "description": RANKING, "items": {"type": "array", "items": items}}
 

@@ -6,7 +6,7 @@
 | output | what it is | written as |
 |---|---|---|
 | boxes (N, D, 4) with score (N, D) and whole label (N, D), −1: nothing | detections | a list for each image |
-| whole label (N, K) with a score of the same shape, no boxes | a ranking | a list of label and score for each row |
+| whole label or id (N, K) with a score of its shape, no boxes | a ranking | a list of label, score, perhaps title |
 | mask, uint8 (N, S, S), with labels | a class for each pixel | a PNG of class numbers with a palette, and shares |
 | mask, uint8 (N, S, S), without | the number of the detection that is seen there, from 1 on | a grey PNG |
 | mask, float32 (N, S, S), with low and high | a map of a quantity | a grey PNG of 16 bits between low and high |
@@ -79,7 +79,7 @@ class Detections:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Two outputs (N, K): classes in the model's order, and a score of each."""
+    """Two outputs (N, K): classes or items in the model's order, and a score of each."""
 
     label: TensorSpec
     score: TensorSpec
@@ -87,14 +87,19 @@ class Ranking:
     def listed(self, outputs: Outputs, row: int) -> list[dict[str, Any]]:
         """Of one row."""
         pairs = zip(outputs[self.label.name][row].tolist(), outputs[self.score.name][row].tolist(), strict=True)
-        return [{"label": named(self.label, k), "score": score} for k, score in pairs if k != NOTHING]
+        titles = self.label.titles
+        return [
+            {"label": named(self.label, k), "score": score} | ({"title": titles[k]} if titles else {})
+            for k, score in pairs
+            if k != NOTHING
+        ]
 
 
 def ranking(signature: Signature) -> Ranking | None:
-    """The first whole-number label (N, K) beside which there is a score of the same shape, and no boxes."""
+    """The first whole-number label or id (N, K) beside which there is a score of the same shape, and no boxes."""
     found = detections(signature)
     for label in signature.outputs:
-        if label.kind == "label" and label.dtype in INTEGERS and len(label.shape) == 2:
+        if label.kind in ("label", "id") and label.dtype in INTEGERS and len(label.shape) == 2:
             scores = [spec for spec in signature.outputs if spec.shape == label.shape and _is_score(spec)]
             if scores and not (found and label in (found.boxes, found.score, found.label)):
                 return Ranking(label, scores[0])

@@ -48,10 +48,11 @@ class Detection:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A class that the model names, and its score."""
+    """A class or an item that the model names, its score, and its title if it has one."""
 
     label: str
     score: float
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _row(spec: TensorSpec, value: Any) -> Any:
     if spec.kind == "boxes" and all(isinstance(found, dict) for found in value):
         return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [Ranked(each["label"], each["score"]) for each in value]
+        return [Ranked(each["label"], each["score"], each.get("title", "")) for each in value]
     if spec.kind in ("text", "tokens") and isinstance(value, str):
         return value
     if spec.kind == "label" and spec.labels and not isinstance(value, dict):

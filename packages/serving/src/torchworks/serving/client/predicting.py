@@ -112,6 +112,8 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
         return [_label(spec, item) for item in several]
     if spec.kind == "text":
         return [value] if isinstance(value, str) else list(value)
+    if spec.kind == "id":
+        return _tokens(spec, value, n)
     if spec.pad is not None and not isinstance(value, np.ndarray):
         return _ragged(spec, value)
     array = np.asarray(value, spec.dtype)
@@ -120,6 +122,14 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     array = array[None] if array.ndim == len(spec.shape) - 1 else array
     spec.check(array, {})
     return array.tolist()
+
+
+def _tokens(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
+    """Rows of what the caller calls users or items. A single user stands for all `n` rows."""
+    if isinstance(value, (str, int)):
+        return [value] * (1 if n is None else n) if spec.pad is None else [[value]]
+    rows = [list(row) if isinstance(row, (list, tuple)) else row for row in value]
+    return [rows] if spec.pad is not None and not any(isinstance(row, list) for row in rows) else rows
 
 
 def _ragged(spec: TensorSpec, value: Value) -> list[Any]:

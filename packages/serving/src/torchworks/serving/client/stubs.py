@@ -110,6 +110,9 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
         return f"{name}: {one} | Sequence[{one}]{optional}"
     if spec.kind == "text":
         return f"{name}: str | Sequence[str]"
+    if spec.kind == "id":
+        rows = "" if spec.pad is None else " | Sequence[Sequence[str | int]]"
+        return f"{name}: str | int | Sequence[str | int]{rows}{'' if spec.default is None else ' | None = None'}"
     if spec.default is not None:
         return f"{name}: {array} | float | None = None"
     return f"{name}: {array}"

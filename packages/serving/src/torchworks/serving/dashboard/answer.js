@@ -48,7 +48,8 @@ function classification({ label, probabilities }) {
 }
 
 function ranking(row) {
-  return table(["", "label", "#score"], row.map(({ label, score }, i) => [String(i + 1), label, number(score)]));
+  const titled = row.some(({ title }) => title);
+  return table(["", titled ? "title" : "label", "#score"], row.map(({ label, score, title }, i) => [String(i + 1), title || label, number(score)]));
 }
 
 function bars(probabilities, most) {

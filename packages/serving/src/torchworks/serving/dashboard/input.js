@@ -5,6 +5,7 @@ import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
 import { drawingInput } from "./draw.js";
 import { generationInput } from "./generate.js";
+import { idsInput } from "./ids.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 
@@ -17,6 +18,7 @@ export function inputFor(model, actions) {
   if (model.generation) return generationInput(model);
   if (model.denoising) return drawingInput(model, actions);
   const { inputs } = model.signature;
+  if (inputs.some(({ kind }) => kind === "id")) return idsInput(model);
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
   const drawn = inputs.filter((spec) => spec.kind === "latent").length === 1;

@@ -86,8 +86,10 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         numbers = _image(spec, values)
     elif output_kinds.is_classes(spec):
         numbers = _areas(spec, values)
-    elif spec.kind in ("text", "tokens"):
+    elif spec.kind in ("text", "tokens") or (spec.kind == "id" and spec.pad is not None):
         numbers = _tokens(spec, values)
+    elif spec.kind == "id":
+        return {}
     elif spec.kind == "label" and np.issubdtype(values.dtype, np.integer):  # ids; of several the first is the best
         return {"class": (values.reshape(len(values), -1)[:, 0].astype(np.int64), spec.labels)} if spec.labels else {}
     elif spec.labels and spec.kind == "label" and values.ndim == 2:
@@ -96,7 +98,8 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         numbers = dict(zip(spec.labels[:MAX_FINDINGS], values.T, strict=False))
     else:
         rows = values.reshape(len(values), -1).astype(np.float32, copy=False)
-        numbers = {"mean": rows.mean(1), "sd": rows.std(1)}
+        # in float64, as a score may be the lowest float32, where there is nothing to score
+        numbers = {"mean": rows.mean(1, dtype=np.float64), "sd": rows.std(1, dtype=np.float64)}
     return {name: (_coarse(column), ()) for name, column in numbers.items()}
 
 
