@@ -63,6 +63,9 @@ def neumf() -> FactorConfig:
     """NeuMF: a product of vectors and a network of both, each film by itself with drawn ones as 0.
 
     hybrid-multimodal train neumf
+
+    As `recommend`, seed 0: NDCG@10 0.278 (RecBole publishes 0.277 for BPR, EASE has 0.331), still rising at the last
+    step; 34 s of CPU time.
     """
     return FactorConfig(
         recipe="neumf",
@@ -80,6 +83,8 @@ def lightgcn() -> FactorConfig:
     """LightGCN: vectors averaged over the graph of who watched what, trained by a softmax over all films.
 
     hybrid-multimodal train lightgcn
+
+    As `recommend`, three seeds: NDCG@10 0.299 ± 0.001 (EASE 0.331); 20 to 23 s of CPU time.
     """
     return FactorConfig(
         recipe="lightgcn",
@@ -128,6 +133,8 @@ def gru4rec() -> SequenceConfig:
     """GRU4Rec: the next film, by a recurrent network over those watched before.
 
     hybrid-multimodal train gru4rec
+
+    As `sasrec`, seed 0: NDCG@10 0.095, which EASE of aged histories beats (0.102, without training); 132 s of CPU time.
     """
     return SequenceConfig(
         recipe="gru4rec",
