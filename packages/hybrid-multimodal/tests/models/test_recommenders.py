@@ -13,7 +13,7 @@ from torchworks.hybrid_multimodal.models.multi_dae import MultiDAE, multinomial_
 from torchworks.hybrid_multimodal.models.neumf import NeuMF
 from torchworks.hybrid_multimodal.models.sasrec import SASRec
 from torchworks.hybrid_multimodal.models.two_tower import TwoTower
-from torchworks.hybrid_multimodal.recommendation.scoring import fold_in, newest
+from torchworks.hybrid_multimodal.recommendation.scoring import folding_matrix, newest
 
 USERS, ITEMS, SIZE = 7, 9, 4
 
@@ -72,7 +72,7 @@ def test_bpr_is_the_mean_of_minus_log_sigmoid():
 def test_a_stranger_gets_the_vector_that_fits_the_liked_items_best():
     torch.manual_seed(0)
     vectors, x = torch.randn(ITEMS + 1, SIZE, dtype=torch.float64), marks()[1:3].double()
-    found = fold_in(vectors, x, 0.5).requires_grad_()
+    found = (x.float() @ folding_matrix(vectors, 0.5)).requires_grad_()
     error = (found @ vectors[1:].float().T - x[:, 1:]).square().sum() + 0.5 * found.square().sum()
     error.backward()
     assert found.grad.abs().max() < 1e-4

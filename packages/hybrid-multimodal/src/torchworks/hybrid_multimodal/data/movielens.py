@@ -58,7 +58,8 @@ def _catalogue() -> Catalogue:
         titles.append(title)
         years.append(known)
     genres = tuple(tuple(cells[3].split()) for cells in lines)
-    users = sorted((line.split("\t")[0] for line in _file("user").read_text(encoding="utf-8").splitlines()[1:]), key=int)
+    people = _file("user").read_text(encoding="utf-8").splitlines()[1:]
+    users = sorted((line.split("\t")[0] for line in people), key=int)
     return Catalogue(tuple(users), tuple(cells[0] for cells in lines), tuple(titles), genres, tuple(years))
 
 

@@ -38,7 +38,7 @@ class NeuMF(nn.Module):
     def forward(self, user: Tensor, item: Tensor | None = None) -> Tensor:
         """Scores of users (N,) and items (N, K), (N, K); without items of all of them, (N, I + 1)."""
         if item is None:
-            item = torch.arange(self.item_mf_embedding.num_embeddings, device=user.device).expand(len(user), -1)
+            item = torch.arange(self.item_mf_embedding.num_embeddings, device=user.device).expand(user.shape[0], -1)
         product = self.user_mf_embedding(user)[:, None] * self.item_mf_embedding(item)
         pair = [self.user_mlp_embedding(user)[:, None].expand(-1, item.shape[1], -1), self.item_mlp_embedding(item)]
         hidden = torch.cat(pair, 2)

@@ -151,11 +151,17 @@ class Beside:
 def _model(config: RecommendationConfig, divided: Divided, net: nn.Module, beside: Beside) -> TrainedModel:
     history = divided.histories(TRAIN, VALID, TEST)
     requests = example_requests(divided, history)
+    whole = Recommender(net, history, divided.counts())
+
+    def completed() -> dict[str, Any]:
+        whole.fold()
+        return {"share_of_ease": beside.share}
+
     return TrainedModel(
         builder=BUILDER,
         config={**described(config, divided), "longest": history.shape[1]},
-        net=Recommender(net, history, divided.counts()),
-        complete=lambda: {"share_of_ease": beside.share},
+        net=whole,
+        complete=completed,
         golden={name: value[:4] for name, value in requests.tensors.items()},
         test=requests,
         inputs={name: name for name in requests.tensors},

@@ -18,7 +18,13 @@ from torchworks.hybrid_multimodal.models.neumf import NeuMF
 from torchworks.hybrid_multimodal.models.sasrec import SASRec
 from torchworks.hybrid_multimodal.models.two_tower import TwoTower
 from torchworks.hybrid_multimodal.recommendation.metrics import marked
-from torchworks.hybrid_multimodal.recommendation.scoring import item_scores, knows_strangers
+from torchworks.hybrid_multimodal.recommendation.scoring import (
+    folding_matrix,
+    folds,
+    item_scores,
+    item_vectors,
+    knows_strangers,
+)
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 CATALOGUE = "catalogue.json"
@@ -32,16 +38,25 @@ LOWEST = torch.finfo(torch.float32).min
 
 class Recommender(nn.Module):
     """A net with what it must know of the data: `history` int64 (U + 1, T), all items that each user had, the oldest
-    first, and `counts` (I + 1,), how often each item was chosen."""
+    first, and `counts` (I + 1,), how often each item was chosen. `folding` (I + 1, D) is made of the vectors of the
+    items by `fold`, when they are trained; nets that need none have a single 0."""
 
     history: Tensor
     counts: Tensor
+    folding: Tensor
 
     def __init__(self, net: nn.Module, history: Tensor, counts: Tensor):
         super().__init__()
         self.net = net
         self.register_buffer("history", history)
         self.register_buffer("counts", counts)
+        self.register_buffer("folding", torch.zeros_like(item_vectors(net)) if folds(net) else torch.zeros(1))
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Take in the vectors of the items."""
+        if folds(self.net):
+            self.folding.copy_(folding_matrix(item_vectors(self.net)))
 
 
 class RecommendationPredictor(Predictor):
@@ -78,7 +93,7 @@ class RecommendationPredictor(Predictor):
         assert isinstance(self.net, Recommender)
         liked = (had > 0).any(1) if knows_strangers(self.net.net) else torch.zeros_like(user, dtype=torch.bool)
         known = (liked | (user > 0))[:, None]
-        return torch.where(known, item_scores(self.net.net, user, had).float(), self.net.counts)
+        return torch.where(known, item_scores(self.net.net, user, had, self.net.folding).float(), self.net.counts)
 
 
 def new_net(config: Mapping[str, Any], num_users: int, num_items: int) -> nn.Module:

@@ -63,6 +63,9 @@ def neumf() -> FactorConfig:
     """NeuMF: a product of vectors and a network of both, each film by itself with drawn ones as 0.
 
     hybrid-multimodal train neumf
+
+    As `recommend`, seed 0: NDCG@10 0.278 (RecBole publishes 0.277 for BPR, EASE has 0.331), still rising at the last
+    step; 34 s of CPU time.
     """
     return FactorConfig(
         recipe="neumf",
@@ -80,6 +83,8 @@ def lightgcn() -> FactorConfig:
     """LightGCN: vectors averaged over the graph of who watched what, trained by a softmax over all films.
 
     hybrid-multimodal train lightgcn
+
+    As `recommend`, three seeds: NDCG@10 0.299 ± 0.001 (EASE 0.331); 20 to 23 s of CPU time.
     """
     return FactorConfig(
         recipe="lightgcn",
@@ -113,8 +118,9 @@ def sasrec() -> SequenceConfig:
 
     hybrid-multimodal train sasrec
 
-    The last film of each user, all films not yet watched ranked, seed 0: NDCG@10 0.106, and EASE of histories in which
-    older films count less 0.102, without training; EASE without order 0.073, popularity 0.043. 139 s of CPU time.
+    The last film of each user, all films not yet watched ranked, seeds 0 and 1: NDCG@10 0.106 and 0.098. EASE of
+    histories in which older films count less has 0.102, without training, so the net only equals it; EASE without
+    order 0.073, popularity 0.043. 139 to 142 s of CPU time.
     """
     return SequenceConfig(
         recipe="sasrec",
@@ -128,6 +134,8 @@ def gru4rec() -> SequenceConfig:
     """GRU4Rec: the next film, by a recurrent network over those watched before.
 
     hybrid-multimodal train gru4rec
+
+    As `sasrec`, seed 0: NDCG@10 0.095, which EASE of aged histories beats (0.102, without training); 132 s of CPU time.
     """
     return SequenceConfig(
         recipe="gru4rec",

@@ -16,10 +16,13 @@ from torchworks.hybrid_multimodal.models.sasrec import SASRec
 from torchworks.hybrid_multimodal.models.two_tower import TwoTower
 from torchworks.hybrid_multimodal.recommendation.metrics import marked
 
+BEHIND = 1 << 32
+"""More than the length of any history."""
 
-def item_scores(net: nn.Module, user: Tensor, items: Tensor) -> Tensor:
+
+def item_scores(net: nn.Module, user: Tensor, items: Tensor, folding: Tensor | None = None) -> Tensor:
     """Scores (N, I + 1) for `user` (N,), 0 for a stranger, and what each had, `items` (N, T), the oldest first and
-    padded with 0 anywhere."""
+    padded with 0 anywhere. `folding` is what `folding_matrix` gives for the net's vectors, if it is known."""
     match net:
         case MultiDAE():
             return net(marked(items, net.num_items + 1).float())
@@ -28,7 +31,8 @@ def item_scores(net: nn.Module, user: Tensor, items: Tensor) -> Tensor:
         case NeuMF():
             return net(user)
     vectors = item_vectors(net)
-    strangers = fold_in(vectors, marked(items, vectors.shape[0]).float()) @ vectors.T
+    folding = folding_matrix(vectors) if folding is None else folding
+    strangers = marked(items, vectors.shape[0]).float() @ folding @ vectors.T
     if (bias := getattr(net, "item_bias", None)) is not None:
         strangers = strangers + bias
     return torch.where(user[:, None] > 0, net(user), strangers)
@@ -53,18 +57,24 @@ def knows_strangers(net: nn.Module) -> bool:
     return not isinstance(net, NeuMF)
 
 
-def fold_in(vectors: Tensor, x: Tensor, l2: float = 1.0) -> Tensor:
-    """Vectors (N, D) of users known by their items alone, x (N, I + 1) of 0 and 1: those that fit best the `vectors` of
-    the items (I + 1, D), by ridge regression, which is one half-step of alternating least squares (Hu, Koren and
-    Volinsky 2008): p = (QᵀQ + λ)⁻¹ Qᵀ x."""
-    items = vectors[1:].float()
+def folds(net: nn.Module) -> bool:
+    """Whether strangers get a vector by `folding_matrix`."""
+    return isinstance(net, MatrixFactorization | LightGCN | TwoTower)
+
+
+def folding_matrix(vectors: Tensor, l2: float = 1.0) -> Tensor:
+    """What makes vectors x @ M of users known by their items alone, x (N, I + 1) of 0 and 1: M (I + 1, D). They are
+    those that fit best the `vectors` of the items (I + 1, D), by ridge regression, which is one half-step of
+    alternating least squares (Hu, Koren and Volinsky 2008): p = (QᵀQ + λ)⁻¹ Qᵀ x."""
+    items = vectors.float().clone()
+    items[0] = 0
     ridge = items.T @ items + l2 * torch.eye(items.shape[1], device=items.device)
-    return x[:, 1:].float() @ torch.linalg.solve(ridge, items.T).T
+    return torch.linalg.solve(ridge, items.T).T
 
 
 def newest(items: Tensor, longest: int) -> Tensor:
     """The newest items of each row (N, T), int64 (N, longest), at the end of it, after padding with 0."""
     items = F.pad(items, (longest, 0))
     places = torch.arange(items.shape[1], device=items.device)
-    order = (places + items.shape[1] * (items > 0)).argsort(dim=1)  # padding first, and each in its order
+    order = torch.where(items > 0, places + BEHIND, places).argsort(dim=1)  # padding first, and each in its order
     return items.gather(1, order)[:, -longest:]

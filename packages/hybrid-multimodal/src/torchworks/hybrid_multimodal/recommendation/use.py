@@ -26,7 +26,7 @@ from torchworks.hybrid_multimodal.recommendation.predictor import (
     Recommender,
 )
 from torchworks.hybrid_multimodal.recommendation.rows import Divided, numbers_as_rows
-from torchworks.hybrid_multimodal.recommendation.scoring import item_scores, item_vectors
+from torchworks.hybrid_multimodal.recommendation.scoring import item_scores, item_vectors, knows_strangers
 from torchworks.hybrid_multimodal.recommendation.titles import Titles
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import LoaderFactory, open_source
@@ -176,6 +176,11 @@ def _asked(model: Model, arguments: Recommend) -> Asked:
             'Say for whom: --user NAME for a user of the data, or --liked "TITLE" "TITLE" … for somebody else.'
         )
     user = 0 if arguments.user is None else model.user(arguments.user)
+    if not (user or knows_strangers(model.net.net)):
+        raise UserError(
+            f"{model.config.recipe} has a row for each user of its data and knows nobody else. Name one by --user, or "
+            "use a run of `recommend`."
+        )
     liked = [model.titles.number(title) for title in arguments.liked]
     history = model.net.history[user]
     had = list(dict.fromkeys([*history[history > 0].tolist(), *liked]))
@@ -252,8 +257,11 @@ def similar(arguments: Similar) -> int:
     vectors = F.normalize(item_vectors(model.net.net).detach(), dim=1)
     print(f"Most like {model.catalogue.shown(item)}, by the vectors of {model.config.recipe} (cosine):")
     _print_alike(model, vectors @ vectors[item], asked)
-    print("\nBy the weights of EASE:")
-    _print_alike(model, model.ease[item], asked)
+    if model.ease[item].any():
+        print("\nBy the weights of EASE:")
+        _print_alike(model, model.ease[item], asked)
+    else:
+        print("\nEASE knows nothing of it: nobody had it in the training part.")
     return 0
 
 
