@@ -1,0 +1,24 @@
+"""The recipes of question answering; each docstring is what `hybrid-multimodal list` prints."""
+
+from torchworks.hybrid_multimodal.questions.config import VQAConfig, VQANetConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def vqa() -> VQAConfig:
+    """Answer questions about scenes of colored digits, by looking twice (stacked attention)."""
+    return VQAConfig(
+        recipe="vqa",
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1000, batch_size=64, clip=2.0, eval_every=100),
+    )
+
+
+def vqa_easy() -> VQAConfig:
+    """Answer the questions of easy-vqa about one shape, by a product of question and picture."""
+    return VQAConfig(
+        recipe="vqa-easy",
+        data="easy-vqa",
+        net=VQANetConfig(fusion="product", blocks=0),
+        optim=OptimConfig(lr=4e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=800, batch_size=32, clip=2.0, eval_every=200),
+    )
