@@ -69,8 +69,10 @@ setup: | $(UV)
 	@$(UV) sync --inexact $(COPY)
 	@echo "Ready. Try: make train-$(firstword $(TRAINED))"
 
+# Extras that the data of a package's recipes come from.
+EXTRAS-hybrid-multimodal := recommend
 $(TRAIN): train-%: | $(UV)
-	@$(UVRUN) --package $* python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
+	@$(UVRUN) --package $* $(EXTRAS-$*:%=--extra %) python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
 
 serve: | $(UV)
 	@[ -n '$(RUN)' ] || { echo "Name a finished run: make serve RUN=runs/cnn-vision/classify-digits/001" >&2; exit 2; }

@@ -14,6 +14,7 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 | tokens | ids (N, T) as numbers; with `pad`, rows of any length |
 | latent | may be left out, and is then drawn from a seed |
 | label | a class by its number, or by its name where `labels` has names |
+| id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
 """
 
 import math
@@ -25,7 +26,7 @@ from typing import Any, Literal, Protocol
 from torchworks.shared.config import UserError, nearest
 
 Kind = Literal[
-    "image", "latent", "label", "probabilities", "text", "tokens", "audio", "series", "boxes", "mask", "features"
+    "image", "latent", "label", "probabilities", "text", "tokens", "audio", "series", "boxes", "mask", "features", "id",
 ]  # fmt: skip
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -58,7 +59,11 @@ class TensorSpec:
 
     An input with a `default` is optional: where a request leaves it out, each row has this value. An input with a `pad`
     takes rows of different lengths (its second size is then a name): shorter rows are padded with this value at their
-    end, and the model must answer the same however much padding follows a row.
+    end, and the model must answer the same however much padding follows a row. If it has a default too, which is then
+    the pad, it may be left out or empty, and each row has one pad.
+
+    An id has in `labels` what outsiders call each number, and "" for numbers that stand for nothing, and may have in
+    `titles` what people call it.
     """
 
     name: str
@@ -70,6 +75,7 @@ class TensorSpec:
     labels: tuple[str, ...] = ()
     default: float | None = None
     pad: float | None = None
+    titles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("tensor name", self.name)
@@ -90,6 +96,8 @@ class TensorSpec:
 
     def _check_default(self) -> None:
         if self.default is None:
+            return
+        if self.default == self.pad and len(self.shape) == 2:
             return
         if any(isinstance(size, str) for size in self.shape[1:]):
             raise UserError(
