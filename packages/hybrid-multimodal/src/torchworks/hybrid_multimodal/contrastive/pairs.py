@@ -3,14 +3,15 @@
 Shape letters: N images, T tokens of a text, its end among them, P wrong captions of an image.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.data.scene_captions import COLORS, DIGITS, SWAPS, parse_caption
+from torchworks.hybrid_multimodal.data.scene_captions import SWAPS, Thing, parse_caption
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, Schema, TensorDataset, resident
 from torchworks.shared.data.captions import captions_in
@@ -66,28 +67,35 @@ class Texts:
 def tokenized(dataset: Dataset, texts: Texts, *, wrong: bool = False, seed: int = 0) -> TensorDataset:
     """Images with `tokens` (N, T) and, if asked for, `wrong` captions (N, P, T)."""
     captions = captions_in(dataset)
+    known = frozenset(thing for text in {*captions} if (its := parse_caption(text)) for thing in its.things)
     tensors = {"image": resident(dataset).tensors["image"], "tokens": texts(captions)}
     fields = [dataset.schema["image"], Field("tokens", "tokens", (texts.length,), vocabulary=texts.end + 1)]
     if wrong:
-        rows = [text for i, caption in enumerate(captions) for text in wrong_captions(caption, mix(seed, "wrong", i))]
+        rows = [text for i, caption in enumerate(captions) for text in wrong_captions(caption, known, mix(seed, "wrong", i))]
         tensors["wrong"] = texts(rows).unflatten(0, (-1, WRONG))
         fields.append(Field("wrong", "tokens", (WRONG, texts.length), vocabulary=texts.end + 1))
     return TensorDataset(tensors, Schema(tuple(fields)))
 
 
-def wrong_captions(caption: str, seed: int) -> list[str]:
-    """`WRONG` captions that are nearly right: those of `SWAPS`, the others with one color or digit replaced. Raises
+def wrong_captions(caption: str, known: Collection[Thing], seed: int) -> list[str]:
+    """`WRONG` captions that are nearly right: those of `SWAPS`, the others with one color or digit replaced. They name
+    `known` things alone, such as the data have: others would teach that what is never seen is always wrong. Raises
     `UserError` for captions of other data, whose grammar is not known."""
-    if parse_caption(caption) is None:
+    its = parse_caption(caption)
+    if its is None:
         raise UserError(
             f"--hard-negatives needs captions of digit-scenes, but one is '{caption}': of other sentences it is not "
             "known which words may be exchanged. Leave --hard-negatives out."
         )
-    found = [text for swap in SWAPS.values() if (text := swap(caption)) is not None]
-    draw, words = np.random.default_rng(seed), caption.split()
-    while len(found) < WRONG:
-        places = [i for i, word in enumerate(words) if word in COLORS or word in DIGITS]
-        place = int(draw.choice(places))
-        others = [word for word in (COLORS if words[place] in COLORS else DIGITS) if word != words[place]]
-        found.append(" ".join([*words[:place], str(draw.choice(others)), *words[place + 1 :]]))
-    return found
+    swapped = [text for swap in SWAPS.values() if (text := swap(caption)) is not None]
+    found = [text for text in swapped if (said := parse_caption(text)) and {*said.things} <= {*known}]
+    replaced = [
+        str(replace(its, things=(*its.things[:i], other, *its.things[i + 1 :])))
+        for i, (color, digit) in enumerate(its.things)
+        for other in known
+        if (color == other[0]) != (digit == other[1])
+    ]
+    if not replaced:  # of data with a single thing
+        return [*found, *[caption] * WRONG][:WRONG]
+    chosen = np.random.default_rng(seed).choice(sorted(replaced), WRONG - len(found))
+    return [*found, *map(str, chosen)]

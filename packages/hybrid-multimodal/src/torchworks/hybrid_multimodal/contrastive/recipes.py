@@ -8,6 +8,6 @@ def clip() -> ClipConfig:
     """Find images by a sentence: CLIP on scenes of colored digits."""
     return ClipConfig(
         recipe="clip",
-        optim=OptimConfig(lr=4e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=128, clip=2.0, eval_every=100),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=800, batch_size=128, clip=2.0, eval_every=200),
     )
