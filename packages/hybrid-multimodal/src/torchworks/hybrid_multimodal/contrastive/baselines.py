@@ -1,5 +1,5 @@
-"""What needs no training by gradient: the nearest training image, and ridge regression from gradients of the image to the
-words of its caption.
+"""What needs no training by gradient: the nearest training image, and ridge regression from gradients of the image to
+the words of its caption.
 
 Shape letters: N images, R training images, S pixels along a side, F features, W words, M captions.
 """

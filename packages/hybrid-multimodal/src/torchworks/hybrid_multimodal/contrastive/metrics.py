@@ -57,9 +57,7 @@ def swapped_accuracies(images: Tensor, captions: Sequence[str], encode: Encode) 
     return {name: _swapped(images, captions, encode, swap) for name, swap in SWAPS.items()}
 
 
-def _swapped(
-    images: Tensor, captions: Sequence[str], encode: Encode, swap: Callable[[str], str | None]
-) -> float:
+def _swapped(images: Tensor, captions: Sequence[str], encode: Encode, swap: Callable[[str], str | None]) -> float:
     pairs = [(i, text, wrong) for i, text in enumerate(captions) if (wrong := swap(text)) is not None]
     if not pairs:
         return float("nan")

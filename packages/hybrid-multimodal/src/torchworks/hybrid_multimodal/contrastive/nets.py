@@ -22,14 +22,13 @@ def new_net(net: dict[str, Any], *, vocabulary: int, length: int, image_size: in
     embed_dim = net["embed_dim"]
     common = {"image_size": image_size, "embed_dim": embed_dim, "in_channels": channels}
     try:
-        visual = (
-            SceneEncoder(**common, widths=net["widths"], blocks=net["blocks"], queries=net["queries"])
-            if net["architecture"] == "scene"
-            else VisionTransformer(
+        if net["architecture"] == "scene":
+            visual = SceneEncoder(**common, widths=net["widths"], blocks=net["blocks"], queries=net["queries"])
+        else:
+            visual = VisionTransformer(
                 **common, patch_size=net["patch_size"], width=net["vit_width"], depth=net["vit_depth"],
                 num_heads=net["num_heads"],
             )  # fmt: skip
-        )
         return CLIP(
             visual, vocabulary=vocabulary, embed_dim=embed_dim, context_length=length, width=net["text_width"],
             depth=net["text_depth"], num_heads=net["num_heads"], first_scale=net["first_scale"],

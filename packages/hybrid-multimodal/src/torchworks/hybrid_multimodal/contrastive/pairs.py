@@ -71,7 +71,9 @@ def tokenized(dataset: Dataset, texts: Texts, *, wrong: bool = False, seed: int 
     tensors = {"image": resident(dataset).tensors["image"], "tokens": texts(captions)}
     fields = [dataset.schema["image"], Field("tokens", "tokens", (texts.length,), vocabulary=texts.end + 1)]
     if wrong:
-        rows = [text for i, caption in enumerate(captions) for text in wrong_captions(caption, known, mix(seed, "wrong", i))]
+        rows = [
+            text for i, caption in enumerate(captions) for text in wrong_captions(caption, known, mix(seed, "wrong", i))
+        ]
         tensors["wrong"] = texts(rows).unflatten(0, (-1, WRONG))
         fields.append(Field("wrong", "tokens", (WRONG, texts.length), vocabulary=texts.end + 1))
     return TensorDataset(tensors, Schema(tuple(fields)))

@@ -7,7 +7,6 @@ Shape letters: N images or texts, C channels, S pixels along a side, T tokens, D
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.contrastive.nets import new_net

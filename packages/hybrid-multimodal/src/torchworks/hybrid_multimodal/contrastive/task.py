@@ -28,7 +28,9 @@ class Contrastive(Task):
 
     phases = (Phase("train", net="model", whole_batch=True),)
 
-    def __init__(self, model: CLIP, *, lr: float, weight_decay: float, hard_negatives: int = 0, chance: float = math.inf):
+    def __init__(
+        self, model: CLIP, *, lr: float, weight_decay: float, hard_negatives: int = 0, chance: float = math.inf
+    ):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay
         self.hard_negatives, self.chance = hard_negatives, chance
 

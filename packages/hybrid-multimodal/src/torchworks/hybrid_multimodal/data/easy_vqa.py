@@ -1,10 +1,9 @@
 """The data source `easy-vqa`: 5,000 pictures of one shape on a plain ground, with 48,248 questions about them.
 
-The files come with the package easy-vqa 1.0 (MIT; Victor Zhou 2019, https://github.com/vzhou842/easy-VQA); they are read,
-and nothing of it is imported. Three shapes in eight colors; 38,575 questions about 4,000 training pictures, 9,673 about
-1,000 test pictures, in 107 phrasings, with 13 answers. Three of four answers are yes or no, and a table from question to
-its most frequent answer is right for two of three.
-"""
+The files come with the package easy-vqa 1.0 (MIT; Victor Zhou 2019, https://github.com/vzhou842/easy-VQA); they are
+read, and nothing of it is imported. Three shapes in eight colors; 38,575 questions about 4,000 training pictures, 9,673
+about 1,000 test pictures, in 107 phrasings, with 13 answers. Three of four answers are yes or no, and a table from
+question to its most frequent answer is right for two of three."""
 
 import json
 from importlib.metadata import PackageNotFoundError, distribution

@@ -53,7 +53,7 @@ def check_questions(schema: Schema, name: str) -> tuple[str, ...]:
     _, question, answer = schema.need("image", "question", "answer", source=f"'{name}'")
     if len(question.shape) != 2 or answer.shape != question.shape[:1] or len(answer.classes) < 2:
         raise UserError(
-            f"The questions of '{name}' should be uint8 (Q, L), their answers int64 (Q,) with at least two classes, but "
-            f"they are {question.shape} and {answer.shape} with {len(answer.classes)}."
+            f"The questions of '{name}' should be uint8 (Q, L), their answers int64 (Q,) with two classes or more, "
+            f"but they are {question.shape} and {answer.shape} with {len(answer.classes)}."
         )
     return answer.classes

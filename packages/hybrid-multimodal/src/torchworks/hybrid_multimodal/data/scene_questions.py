@@ -1,6 +1,6 @@
 """The data source `scene-questions`: questions about the scenes of `digit-scenes`, with their answers.
 
-    scene-questions                              one to three digits, eight questions about each scene
+    scene-questions                              one to three digits, ten questions at most about each scene
     scene-questions:objects=1-2,train=4000       options of digit-scenes
 
 | question | answer |
@@ -10,6 +10,7 @@
 | which digit is left of the red seven? (right of, above, below) | one of ten digits |
 | what color is the digit above the seven? | one of six colors |
 | how many digits are there? | 1, 2 or 3 |
+| is there a seven? | yes or no |
 | is there a red seven? | yes or no |
 | is the red seven left of the blue three? | yes or no |
 
@@ -30,7 +31,6 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.questions import padded_questions, question_schema
@@ -48,7 +48,7 @@ from torchworks.shared.data import Dataset, Field, Schema, Source, TensorDataset
 from torchworks.shared.numbers.seeds import mix
 
 NAME = "scene-questions"
-ASKED = 8
+ASKED = 10
 """Questions about a scene."""
 ANSWERS = ("no", "yes", *COLORS, *DIGITS, "1", "2", "3")
 OPPOSITE = {"left of": "right of", "above": "below"}
@@ -90,6 +90,10 @@ class Scene:
                 yield f"what color is the digit {relation} the {its}?", color
 
     def _of_presence(self, draw: np.random.Generator) -> Iterator[Question]:
+        digits = {digit for _, digit in self.things}
+        absent = sorted({digit for _, digit in self.known} - digits)
+        among, answer = (sorted(digits), "yes") if draw.random() < 0.5 else (absent, "no")
+        yield f"is there a {among[int(draw.integers(len(among)))]}?", answer
         there = self.things[int(draw.integers(len(self.things)))]
         others = [each for each in self.known if each[0] == there[0] and each not in self.things]
         if draw.random() < 0.5 or not others:

@@ -2,8 +2,8 @@
 
 Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision" (arXiv:2103.00020).
 
-The idea: two encoders, one of images and one of texts, trained on nothing but pairs. In a batch of N pairs each image is
-to find its own caption among N, and each caption its image (the paper, figure 3):
+The idea: two encoders, one of images and one of texts, trained on nothing but pairs. In a batch of N pairs each image
+is to find its own caption among N, and each caption its image (the paper, figure 3):
 
     I = normalize(W_i f(image)),   T = normalize(W_t g(text))         (N, D) each
     logits = exp(t) I Tᵀ                                              (N, N), t is learned, exp(t) at most 100
@@ -13,12 +13,13 @@ What a trained pair is good for: to rank images by a sentence, sentences by an i
 by nothing but sentences (zero-shot).
 
 The text encoder is a causal transformer that is read at the end-of-text token, the largest id: what follows it is never
-looked at, so padding behind it changes nothing. The image encoder is the paper's ViT, with one more LayerNorm before its
-layers (`ln_pre`), or any net from images to vectors (`scene_encoder.py`).
+looked at, so padding behind it changes nothing. The image encoder is the paper's ViT, with one more LayerNorm before
+its layers (`ln_pre`), or any net from images to vectors (`scene_encoder.py`).
 
-What differs: captions of small data repeat, and then equal captions are right answers of each other. The targets of a row
-are shared out among them, as in supervised contrastive learning (Khosla et al. 2020, arXiv:2004.11362); a batch without
-repetitions has the paper's loss. Names of parameters are open_clip's; tests hold both to equal vectors and gradients.
+What differs: captions of small data repeat, and then equal captions are right answers of each other. The targets of a
+row are shared out among them, as in supervised contrastive learning (Khosla et al. 2020, arXiv:2004.11362); a batch
+without repetitions has the paper's loss. Names of parameters are open_clip's; tests hold both to equal vectors and
+gradients.
 
 Shapes: N images, M texts, T tokens, D embed_dim, W width of a transformer, L patches, H heads, K columns.
 """

@@ -1,8 +1,8 @@
 """An encoder of small scenes: convolutions, then learned queries that look for objects in the map.
 
 The map keeps where things are: learned positions are added to its cells. Each of a few learned queries attends to the
-cells (as the decoder of DETR does, Carion et al. 2020, arXiv:2005.12872, without its layers), and what they found side by
-side is the scene's vector: unlike a mean over the map it can say which color belongs to which shape.
+cells (as the decoder of DETR does, Carion et al. 2020, arXiv:2005.12872, without its layers), and what they found side
+by side is the scene's vector: unlike a mean over the map it can say which color belongs to which shape.
 
 Normalization is within each image (GroupNorm, Wu & He 2018, arXiv:1803.08494), so that a batch that processes share
 gives the same gradients as in one.
@@ -32,8 +32,8 @@ class ResidualBlock(nn.Module):
 
 
 class SceneMap(nn.Module):
-    """Images (N, C, S, S) to a map (N, W, S / 2ⁿ, S / 2ⁿ) by n strided convolutions, of these `widths` (multiples of 8),
-    and residual blocks."""
+    """Images (N, C, S, S) to a map (N, W, S / 2ⁿ, S / 2ⁿ) by n strided convolutions, of these `widths` (multiples of
+    8), and residual blocks."""
 
     def __init__(self, widths: Sequence[int] = (32, 64, 96), *, blocks: int = 2, in_channels: int = 3):
         super().__init__()
@@ -48,7 +48,8 @@ class SceneMap(nn.Module):
 
 
 class SceneEncoder(nn.Module):
-    """Images (N, C, S, S) to vectors (N, D). `image_size` is the only size that it takes, since positions are learned."""
+    """Images (N, C, S, S) to vectors (N, D). `image_size` is the only size that it takes, since positions are
+    learned."""
 
     def __init__(
         self,
@@ -67,7 +68,9 @@ class SceneEncoder(nn.Module):
         self.positions = nn.Parameter(torch.randn(cells**2, width) * 0.1)
         self.queries = nn.Parameter(torch.randn(queries, width) * width**-0.5)
         self.key, self.value = nn.Linear(width, width), nn.Linear(width, width)
-        self.proj = nn.Sequential(nn.Linear(queries * width, 2 * embed_dim), nn.ReLU(), nn.Linear(2 * embed_dim, embed_dim))
+        self.proj = nn.Sequential(
+            nn.Linear(queries * width, 2 * embed_dim), nn.ReLU(), nn.Linear(2 * embed_dim, embed_dim)
+        )
 
     def attend(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What the queries found, (N, Q, W), and where, (N, Q, h·w), which sums to 1."""

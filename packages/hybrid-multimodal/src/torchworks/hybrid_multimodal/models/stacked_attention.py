@@ -2,18 +2,19 @@
 
 Yang et al. 2016, "Stacked Attention Networks for Image Question Answering" (arXiv:1511.02274).
 
-The idea: a picture is a map of cells, and a question such as "which digit is left of the red seven?" needs two looks: one
-finds the seven, the next what lies left of it. Each look adds what it found to the question:
+The idea: a picture is a map of cells, and a question such as "which digit is left of the red seven?" needs two looks:
+one finds the seven, the next what lies left of it. Each look adds what it found to the question:
 
     h = tanh(W_v v + W_u u)          of each cell v                       (15)
     p = softmax(w h)                 over the cells                       (16)
     u ← Σ p v + u                                                         (17, 18)
-    answer = softmax(MLP(u)),        u = GRU(question) at first
+    answer = softmax(MLP([u, max v])),     u = GRU(question) at first
 
 The last p is where the net looked, one map for each question.
 
-What differs: cells come from a small net of our own with learned positions, and the answer has a hidden layer, for the
-paper's single one cannot count.
+What differs: cells come from a small net of our own with learned positions, and the answer has a hidden layer, which
+also sees the maximum of each channel over all cells. Without that the net hardly begins to learn from scratch: a look
+is of no use before cells say what they show, and cells learn to say it only if a look finds them.
 
 A picture is read once however many questions there are about it.
 
@@ -68,7 +69,9 @@ class StackedAttentionVQA(nn.Module):
         self.positions = nn.Parameter(torch.randn(self.side**2, width) * 0.1)
         self.question = QuestionEncoder(vocabulary, width)
         self.looks = nn.ModuleList(Look(width, width) for _ in range(looks))
-        self.answer = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, answers))
+        self.answer = nn.Sequential(
+            nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, answers)
+        )
 
     def forward(self, images: Tensor, questions: Tensor, of: Tensor | None = None) -> Tensor:
         return self._attended(images, questions, of)[0]
@@ -83,7 +86,8 @@ class StackedAttentionVQA(nn.Module):
             keys = look.cell(cells)
             found, where = look(known, keys if of is None else keys[of], u)
             u = u + found
-        return self.answer(u), where
+        most = cells.amax(1)
+        return self.answer(torch.cat([u, most if of is None else most[of]], 1)), where
 
     @torch.no_grad()
     def look(self, images: Tensor, questions: Tensor) -> Tensor:

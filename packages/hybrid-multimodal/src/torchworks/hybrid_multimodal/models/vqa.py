@@ -7,14 +7,14 @@ vectors of one size, and their elementwise product says what in the picture the 
 
     v = tanh(W f(picture)),   g = GRU(question),   answer = softmax(MLP([v ∘ g, v, g]))
 
-What differs: the paper has an LSTM of two layers, whose product alone goes on; here it is a GRU, and v and g go on beside
-their product. v is the maximum and the mean of the map, so that the net sees what is there, but not which belongs to
-which: for scenes of several things `stacked_attention.py` is made.
+What differs: the paper has an LSTM of two layers, whose product alone goes on; here it is a GRU, and v and g go on
+beside their product. v is the maximum and the mean of the map, so that the net sees what is there, but not which
+belongs to which: for scenes of several things `stacked_attention.py` is made.
 
 A picture is read once however many questions there are about it.
 
-Shapes: P pictures, C channels, S pixels along a side, Q questions, T words of a question, h × w cells, W width, A answers.
-"""
+Shapes: P pictures, C channels, S pixels along a side, Q questions, T words of a question, h × w cells, W width, A
+answers."""
 
 from collections.abc import Sequence
 

@@ -90,7 +90,11 @@ def _model(
     config: VQAConfig, net: Net, tokenizer: Tokenizer, answers: tuple[str, ...], longest: int, test: TensorDataset
 ) -> TrainedModel:
     """Its samples are the first question about each test picture."""
-    first = {"image": test.tensors["image"], "text": test.tensors["tokens"][:, 0], "label": test.tensors["answer"][:, 0]}
+    first = {
+        "image": test.tensors["image"],
+        "text": test.tensors["tokens"][:, 0],
+        "label": test.tensors["answer"][:, 0],
+    }
     channels, size, _ = test.schema["image"].shape
     image = {"size": size, "mode": "L" if channels == 1 else "RGB", "range": [0, 255]}
     return TrainedModel(

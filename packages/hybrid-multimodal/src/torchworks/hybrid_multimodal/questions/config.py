@@ -34,7 +34,8 @@ class VQAConfig(Config):
     known_data: ClassVar[str] = "scene-questions or easy-vqa"
 
     data: str = "scene-questions"
-    """Pictures with questions and answers: scene-questions, which is drawn, or easy-vqa, which comes with the extra vqa."""
+    """Pictures with questions and answers: scene-questions, which is drawn, or easy-vqa, which comes with the extra
+    vqa."""
     shift: CountOrZero = 2
     """Pixels by which training pictures are moved at most."""
     weight_decay: Amount = 0.01

@@ -1,8 +1,7 @@
 """A trained net that answers questions as it is used: a picture and a question to the probability of each answer.
 
-Shape letters: N pictures with a question each, C channels, S pixels along a side, T words of a question, L of the longest
-that training had, A answers.
-"""
+Shape letters: N pictures with a question each, C channels, S pixels along a side, T words of a question, L of the
+longest that training had, A answers."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -16,8 +16,8 @@ from torchworks.shared.training.optim import adamw, parameter_groups
 
 
 class Answering(Task):
-    """Batches have an "image" (P, C, S, S), questions as "tokens" (P, Q, T) and an "answer" (P, Q), -1 where there is no
-    question. Scores: `accuracy` of all questions, and of each kind of answer, such as `color_accuracy`."""
+    """Batches have an "image" (P, C, S, S), questions as "tokens" (P, Q, T) and an "answer" (P, Q), -1 where there is
+    no question. Scores: `accuracy` of all questions, and of each kind of answer, such as `color_accuracy`."""
 
     watch, watch_mode = "accuracy", "max"
     units = "questions"

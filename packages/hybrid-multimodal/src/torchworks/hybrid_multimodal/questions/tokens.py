@@ -21,7 +21,9 @@ def new_tokenizer(questions: Iterable[str]) -> Words:
     """Of all words and marks of the training questions. Raises `UserError` if there are none."""
     words = Words.train(set(questions))
     if not words.tokens:
-        raise UserError("The training data have no question, so there is nothing to learn. Choose other data by --data.")
+        raise UserError(
+            "The training data have no question, so there is nothing to learn. Choose other data by --data."
+        )
     return words
 
 
