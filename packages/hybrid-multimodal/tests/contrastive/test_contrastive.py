@@ -225,7 +225,9 @@ def test_evaluate_scores_again_and_draws_what_sentences_find(trained, capsys):
 # ------------------------------------------------------------------------------------------------------ exported
 
 
-@pytest.mark.parametrize("use", ["", "image", "text"])
+@pytest.mark.parametrize(
+    "use", [pytest.param("", marks=pytest.mark.slow), pytest.param("image", marks=pytest.mark.slow), "text"]
+)
 def test_the_zero_shot_model_and_both_encoders_export_whole(trained, use):
     folder = trained / use
     check_golden(folder)

@@ -25,17 +25,27 @@ from torchworks.hybrid_multimodal.models.scene_encoder import SceneMap
 
 
 class QuestionEncoder(nn.Module):
-    """Words (Q, T), padded behind with 0, to the GRU's state after the last word of each, (Q, W)."""
+    """Words (Q, T), padded behind with 0, to the state of a GRU (Cho et al. 2014, arXiv:1406.1078) after the last word
+    of each, (Q, W). Questions are short, so the equations stand here as a loop, which exports as it is:
+
+    r, z = σ(W x + U h),   n = tanh(W x + r ∘ U h),   h ← (1 - z) ∘ n + z ∘ h
+    """
 
     def __init__(self, vocabulary: int, width: int, embed_dim: int = 64):
         super().__init__()
+        self.width = width
         self.embedding = nn.Embedding(vocabulary, embed_dim)
-        self.gru = nn.GRU(embed_dim, width, batch_first=True)
+        self.input, self.state = nn.Linear(embed_dim, 3 * width), nn.Linear(width, 3 * width)
 
     def forward(self, questions: Tensor) -> Tensor:
-        states, _ = self.gru(self.embedding(questions))
-        last = ((questions != 0).sum(1) - 1).clamp(min=0)
-        return states.gather(1, last[:, None, None].expand(-1, 1, states.shape[2]))[:, 0]
+        inputs = self.input(self.embedding(questions))
+        h = inputs.new_zeros(questions.shape[0], self.width)
+        for t in range(questions.shape[1]):
+            of_word, of_state = (part.unflatten(1, (3, self.width)).unbind(1) for part in (inputs[:, t], self.state(h)))
+            r, z = ((word + state).sigmoid() for word, state in zip(of_word[:2], of_state[:2], strict=True))
+            n = torch.tanh(of_word[2] + r * of_state[2])
+            h = torch.where(questions[:, t, None] != 0, (1 - z) * n + z * h, h)
+        return h
 
 
 class ProductVQA(nn.Module):

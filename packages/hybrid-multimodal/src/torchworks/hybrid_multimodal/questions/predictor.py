@@ -21,7 +21,7 @@ class VQAPredictor(Predictor):
     """image, uint8 (N, C, S, S), and question, the ids of its words, int64 (N, T ≤ L), padded with 0 → answer, the
     probability of each, (N, A).
 
-    Questions are padded to L before the net reads them: a recurrent net would otherwise be exported for the one length
+    Questions are padded to L before the net reads them word by word: it would otherwise be exported for the one length
     that it was traced with."""
 
     def __init__(self, net: Net, signature: Signature, longest: int):

@@ -8,8 +8,8 @@ def vqa() -> VQAConfig:
     """Answer questions about scenes of colored digits, by looking twice (stacked attention)."""
     return VQAConfig(
         recipe="vqa",
-        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=64, clip=2.0, eval_every=100),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=2000, batch_size=32, clip=2.0, eval_every=400),
     )
 
 
