@@ -20,7 +20,7 @@ AT_ONCE = 128
 def new_net(net: dict[str, Any], *, vocabulary: int, length: int, image_size: int, channels: int) -> CLIP:
     """With new weights; `net` are the fields of `ClipNetConfig`. Raises `UserError` for sizes that do not fit."""
     embed_dim = net["embed_dim"]
-    common = {"image_size": image_size, "embed_dim": embed_dim, "in_channels": channels}
+    common: dict[str, Any] = {"image_size": image_size, "embed_dim": embed_dim, "in_channels": channels}
     try:
         if net["architecture"] == "scene":
             visual = SceneEncoder(**common, widths=net["widths"], blocks=net["blocks"], queries=net["queries"])
