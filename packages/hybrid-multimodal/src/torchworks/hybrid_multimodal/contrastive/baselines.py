@@ -17,6 +17,8 @@ from torchworks.shared.data.dataset import fit
 SIDE = 16
 """Pixels along an image whose nearest neighbor is looked for."""
 CELLS, BINS = 8, 9
+AT_ONCE = 250
+"""Images whose features are computed together."""
 RIDGE = 30.0
 
 
@@ -82,6 +84,10 @@ def gradients_to_words(train: Pairs, test: Pairs, choices: Sequence[str]) -> flo
 
 def features(images: Tensor) -> Tensor:
     """Histograms of oriented gradients in 8 × 8 cells (Dalal and Triggs 2005), and the mean color of each: (N, F)."""
+    return torch.cat([_features(part) for part in images.split(AT_ONCE)])
+
+
+def _features(images: Tensor) -> Tensor:
     x = images.float() / 255
     grey = x.mean(1)
     down, right = grey.diff(dim=1)[:, :, :-1], grey.diff(dim=2)[:, :-1]

@@ -5,24 +5,32 @@ cells (as the decoder of DETR does, Carion et al. 2020, arXiv:2005.12872, withou
 by side is the scene's vector: unlike a mean over the map it can say which color belongs to which shape.
 
 Normalization is within each image (GroupNorm, Wu & He 2018, arXiv:1803.08494), so that a batch that processes share
-gives the same gradients as in one.
+gives the same gradients as in one; or within the batch, which leaves a plain image its brightness.
 
 Shapes: N images, C channels, S pixels along a side, W channels of the map, h × w cells of it, Q queries, D embed_dim.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+Norm = Literal["group", "batch"]
+
+
+def _norm(norm: Norm, channels: int) -> nn.Module:
+    return nn.GroupNorm(8, channels) if norm == "group" else nn.BatchNorm2d(channels)
+
+
 class ResidualBlock(nn.Module):
     """x + conv(relu(norm(conv(relu(norm(x))))))."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, norm: Norm = "group"):
         super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(8, channels), nn.GroupNorm(8, channels)
+        self.norm1, self.norm2 = _norm(norm, channels), _norm(norm, channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
@@ -35,12 +43,12 @@ class SceneMap(nn.Module):
     """Images (N, C, S, S) to a map (N, W, S / 2ⁿ, S / 2ⁿ) by n strided convolutions, of these `widths` (multiples of
     8), and residual blocks."""
 
-    def __init__(self, widths: Sequence[int] = (32, 64, 96), *, blocks: int = 2, in_channels: int = 3):
+    def __init__(self, widths: Sequence[int] = (32, 64, 96), *, blocks: int = 2, in_channels: int = 3, norm: Norm = "group"):
         super().__init__()
         layers: list[nn.Module] = []
         for before, width in zip((in_channels, *widths), widths, strict=False):
-            layers += [nn.Conv2d(before, width, 3, 2, 1, bias=False), nn.GroupNorm(8, width), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, *(ResidualBlock(widths[-1]) for _ in range(blocks)))
+            layers += [nn.Conv2d(before, width, 3, 2, 1, bias=False), _norm(norm, width), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, *(ResidualBlock(widths[-1], norm) for _ in range(blocks)))
         self.width = widths[-1]
 
     def forward(self, images: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class StackedAttentionVQA(nn.Module):
     ):
         super().__init__()
         self.side = image_size // 2 ** len(widths)
-        self.map = SceneMap(widths, blocks=blocks, in_channels=in_channels)
+        self.map = SceneMap(widths, blocks=blocks, in_channels=in_channels, norm="batch")
         self.cell, self.norm = nn.Linear(self.map.width, width), nn.LayerNorm(width)
         self.positions = nn.Parameter(torch.randn(self.side**2, width) * 0.1)
         self.question = QuestionEncoder(vocabulary, width)

@@ -5,7 +5,7 @@ Antol et al. 2015, "VQA: Visual Question Answering" (arXiv:1505.00468).
 The idea: answering is classification. A convolutional net reads the picture, a recurrent net the question; both become
 vectors of one size, and their elementwise product says what in the picture the question asks for:
 
-    v = tanh(W f(picture)),   g = GRU(question),   answer = softmax(MLP([v ∘ g, v, g]))
+    v = W f(picture),         g = GRU(question),   answer = softmax(MLP([v ∘ g, v, g]))
 
 What differs: the paper has an LSTM of two layers, whose product alone goes on; here it is a GRU, and v and g go on
 beside their product. v is the maximum and the mean of the map, so that the net sees what is there, but not which
@@ -63,9 +63,9 @@ class ProductVQA(nn.Module):
         in_channels: int = 3,
     ):
         super().__init__()
-        self.map = SceneMap(widths, blocks=blocks, in_channels=in_channels)
+        self.map = SceneMap(widths, blocks=blocks, in_channels=in_channels, norm="batch")
         self.last = nn.Conv2d(self.map.width, width, 3, padding=1)
-        self.picture = nn.Linear(2 * width, width)
+        self.picture = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width))
         self.question = QuestionEncoder(vocabulary, width)
         self.answer = nn.Sequential(nn.Linear(3 * width, width), nn.ReLU(), nn.Linear(width, answers))
 
@@ -76,7 +76,7 @@ class ProductVQA(nn.Module):
         return self.last(self.map(images)).relu()
 
     def _answered(self, cells: Tensor, questions: Tensor, of: Tensor | None) -> Tensor:
-        v = torch.tanh(self.picture(torch.cat([cells.amax((2, 3)), cells.mean((2, 3))], 1)))
+        v = self.picture(torch.cat([cells.amax((2, 3)), cells.mean((2, 3))], 1))
         v, g = (v if of is None else v[of]), self.question(questions)
         return self.answer(torch.cat([v * g, v, g], 1))
 

@@ -9,7 +9,7 @@ def vqa() -> VQAConfig:
     return VQAConfig(
         recipe="vqa",
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=2000, batch_size=32, clip=2.0, eval_every=400),
+        trainer=TrainerConfig(steps=1600, batch_size=32, clip=2.0, eval_every=400),
     )
 
 
