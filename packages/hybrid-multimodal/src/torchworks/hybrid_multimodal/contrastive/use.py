@@ -3,12 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -31,7 +29,8 @@ from torchworks.shared.models.manifest import GOLDEN, read_manifest, sha256
 from torchworks.shared.models.predictor import read_files, save_model
 from torchworks.shared.options import check_number
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import make_folder, prepare, prepare_file, prepare_image_file
+from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_file
+from torchworks.shared.text import from_json
 
 COLUMNS = 4
 SHOWN = 4
@@ -58,15 +57,9 @@ class OpenedClip:
                 f"{folder} is a run of {run.config.recipe}, which compares no images with sentences. Give a run of the "
                 "recipe clip."
             )
-        texts = Texts(cls._tokenizer(folder), manifest.config["length"])
+        texts = Texts(from_json(read_files(folder)[TOKENIZER]), manifest.config["length"])
         net = cast(CLIP, run.predictor.net)
         return cls(run, net, texts, manifest.config["channels"], manifest.config["image_size"])
-
-    @staticmethod
-    def _tokenizer(folder: Path):
-        from torchworks.shared.text import from_json
-
-        return from_json(read_files(folder)[TOKENIZER])
 
     def read(self, path: Path) -> Tensor:
         return read(path, self.channels, self.image_size)
@@ -212,7 +205,6 @@ def evaluate(arguments: Evaluate) -> int:
     assert isinstance(config, ClipConfig)
     folder = arguments.out or arguments.run / "evaluation"
     prepare(folder, ["evaluation.json", "search.png"], overwrite=arguments.overwrite)
-    make_folder(folder)
     source = open_source(config.data, config.loader, config.seed)
     rest, _ = held_out(resident(source.train), config.valid_fraction, config.seed)
     found = compared(opened.net, opened.texts, rest, source.test)
@@ -230,12 +222,10 @@ def draw_searches(opened: OpenedClip, test: Dataset, file: Path) -> None:
     images, captions = resident(test).tensors["image"], captions_in(test)
     longest = sorted(dict.fromkeys(captions), key=lambda text: (len(text.split()) == 7, text), reverse=True)
     sentences = longest[:: max(1, len(longest) // SHOWN)][:SHOWN]
-    vectors, encode = opened.vectors(images), partial(opened.encode)
-    shown, below = [], []
-    for sentence, vector in zip(sentences, encode(sentences), strict=True):
+    vectors, shown, below = opened.vectors(images), [], []
+    for sentence, vector in zip(sentences, opened.encode(sentences), strict=True):
         for place, row in enumerate((vectors @ vector).topk(min(COLUMNS, len(images))).indices.tolist()):
             mark = "right" if captions[row] == sentence else "wrong"
             shown.append(images[row].numpy())
             below.append(f"“{sentence}” finds: {captions[row]} ({mark})" if not place else f"{captions[row]} ({mark})")
     captioned_grid(np.stack(shown), below, min(COLUMNS, len(images))).save(file)
-    assert torch.isfinite(vectors).all()

@@ -43,7 +43,9 @@ class SceneMap(nn.Module):
     """Images (N, C, S, S) to a map (N, W, S / 2ⁿ, S / 2ⁿ) by n strided convolutions, of these `widths` (multiples of
     8), and residual blocks."""
 
-    def __init__(self, widths: Sequence[int] = (32, 64, 96), *, blocks: int = 2, in_channels: int = 3, norm: Norm = "group"):
+    def __init__(
+        self, widths: Sequence[int] = (32, 64, 96), *, blocks: int = 2, in_channels: int = 3, norm: Norm = "group"
+    ):
         super().__init__()
         layers: list[nn.Module] = []
         for before, width in zip((in_channels, *widths), widths, strict=False):

@@ -23,7 +23,7 @@ from torchworks.hybrid_multimodal.questions.predictor import BUILDER, VQAPredict
 from torchworks.hybrid_multimodal.questions.task import Answering
 from torchworks.hybrid_multimodal.questions.tokens import TOKENIZER, check_question, padded, tokenized
 from torchworks.shared.config import UserError
-from torchworks.shared.data import Part, ResidentLoader, held_out, open_source, resident
+from torchworks.shared.data import Dataset, Part, ResidentLoader, held_out, open_source, resident
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import read
 from torchworks.shared.models.manifest import read_manifest
@@ -140,7 +140,7 @@ def evaluate(arguments: Evaluate) -> int:
     return 0
 
 
-def draw_looks(opened: OpenedVQA, test, file: Path) -> None:
+def draw_looks(opened: OpenedVQA, test: Dataset, file: Path) -> None:
     """Some test images, where the net looked, and what it said."""
     questions, tensors = questions_in(test), resident(test).tensors
     rows = np.linspace(0, len(test) - 1, min(SHOWN, len(test))).astype(int).tolist()
