@@ -179,7 +179,7 @@ function imagesInput(model, images, texts, { send, refuse }) {
     return { path: `${modelPath(model.name)}/predict`, method: "POST", body };
   };
   const button = el("button", { type: "button", onclick: examples }, "Use an example");
-  const below = lines.map(({ name, line }) => el("label", { class: "above" }, `The ${name}`, line));
+  const below = lines.map(({ name, line }) => el("label", { class: "above" }, `The ${name} `, line));
   if (lines.length) below.push(el("div", { class: "row" }, el("button", { class: "main" }, "Send")));
   return { elements: [el("div", { class: "row" }, button), ...places.map(({ place }) => place), ...below], request };
 }
