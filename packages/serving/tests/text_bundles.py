@@ -47,7 +47,7 @@ def moods(text: TensorSpec = TEXT) -> Tiny:
 
 
 def asker() -> Tiny:
-    """image (N, 1, 8, 8) and question (N, T) → the share of each of the question's letters, the sharper the brighter the
+    """image (N, 1, 8, 8) and question (N, T) → which of the letters the question has most, the surer the brighter the
     image is: of a black one all alike."""
     inputs = (
         TensorSpec("image", "image", "uint8", ("N", 1, 8, 8), low=0, high=255),

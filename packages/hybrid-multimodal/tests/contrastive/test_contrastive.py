@@ -140,9 +140,9 @@ def test_retrieval_is_that_of_a_plain_loop():
 
     different, right, back = list(dict.fromkeys(captions)), 0, 0
     for image, caption in zip(images, captions, strict=True):
-        right += max(different, key=lambda text: float(image @ encode([text])[0])) == caption  # noqa: B023
+        right += max(different, key=lambda text: float(image @ encode([text])[0])) == caption
     for caption in different:
-        back += captions[max(range(30), key=lambda i: float(images[i] @ encode([caption])[0]))] == caption  # noqa: B023
+        back += captions[max(range(30), key=lambda i: float(images[i] @ encode([caption])[0]))] == caption
     found = retrieval(images, captions, encode)
     assert found.caption_recall_at_1 == pytest.approx(right / 30)
     assert found.image_recall_at_1 == pytest.approx(back / len(different))

@@ -5,7 +5,7 @@ from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
 def clip() -> ClipConfig:
-    """Find images by a sentence: CLIP on scenes of colored digits, also of pairs of color and digit never seen together.
+    """Find images by a sentence: CLIP, on scenes of colored digits.
 
     hybrid-multimodal train clip
 
