@@ -18,7 +18,7 @@ class Search:
     run: Run
     where: Annotated[str, Positional, arg(metavar="FOLDER", help_behavior_hint="")]
     """A folder of image files, or a data source such as digit-scenes, of which the test part is searched."""
-    sentence: Annotated[str, Positional, arg(help_behavior_hint="")]
+    sentence: Annotated[str, Positional, arg(metavar="SENTENCE", help_behavior_hint="")]
     """What the images should show, such as "a white four above a red two"."""
     n: int = 12
     """Number of images to name."""

@@ -18,7 +18,7 @@ class Ask:
     run: Run
     image: Annotated[Path, Positional, arg(metavar="IMAGE", help_behavior_hint="")]
     """An image file."""
-    question: Annotated[str, Positional, arg(help_behavior_hint="")]
+    question: Annotated[str, Positional, arg(metavar="QUESTION", help_behavior_hint="")]
     """Such as "what color is the seven?"."""
     top: int = 3
     """Answers to print."""
