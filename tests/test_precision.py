@@ -30,6 +30,8 @@ FEWER = {
     "numbers": "train=600,test=40",
     "facts": "train=200,test=40",
     "shapes": "train=4,test=4",
+    "scene-questions": "train=24,test=4",
+    "digit-scenes": "train=24,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

@@ -18,7 +18,12 @@ LENGTH = TensorSpec("length", "features", "int64", ("N",), low=1)
 MOOD = TensorSpec("mood", "label", "float32", ("N", 3), low=0, high=1, labels=MOODS)
 ITEMS = ("hat", "cat", "mat", "rat")
 OURS = {"tokenizer": "tokenizer.json"}
-FILES = {"moods": {"text": OURS, "said": OURS}, "reader": {"text": OURS, "question": OURS, "answer": OURS}}
+PICTURE = {"size": 8, "mode": "L", "range": [0, 255]}
+FILES = {
+    "moods": {"text": OURS, "said": OURS},
+    "asker": {"image": PICTURE, "question": OURS},
+    "reader": {"text": OURS, "question": OURS, "answer": OURS},
+}
 
 
 def moods(text: TensorSpec = TEXT) -> Tiny:
@@ -39,6 +44,28 @@ def moods(text: TensorSpec = TEXT) -> Tiny:
     golden = {text.name: np.array([[2, 3, 0], [4, 4, 2]]), "length": np.array([2, 3])}
     signature = Signature((text, LENGTH), (MOOD, said), {"T": LONGEST})
     return Tiny(signature, nodes, {"letters": letters, "along": np.array([1])}, golden)
+
+
+def asker() -> Tiny:
+    """image (N, 1, 8, 8) and question (N, T) → which of the letters the question has most, the surer the brighter the
+    image is: of a black one all alike."""
+    inputs = (
+        TensorSpec("image", "image", "uint8", ("N", 1, 8, 8), low=0, high=255),
+        TensorSpec("question", "text", "int64", ("N", "T"), low=0, pad=0),
+    )
+    letters = np.zeros((len(TOKENIZER), 3), np.float32)
+    letters[2:] = np.eye(3) / 10
+    nodes = [
+        node("Gather", ["letters", "question"], ["each"]),
+        node("ReduceSum", ["each", "along"], ["sum"], keepdims=0),
+        node("Cast", ["image"], ["pixels"], to=Type.FLOAT),
+        node("ReduceMean", ["pixels", "places"], ["brightness"], keepdims=0),
+        node("Mul", ["sum", "brightness"], ["sharp"]),
+        node("Softmax", ["sharp"], ["mood"]),
+    ]
+    golden = {"image": np.full((2, 1, 8, 8), 200, np.uint8), "question": np.array([[2, 3, 0], [4, 4, 2]])}
+    tensors = {"letters": letters, "along": np.array([1]), "places": np.array([2, 3])}
+    return Tiny(Signature(inputs, (MOOD,), {"T": LONGEST}), nodes, tensors, golden)
 
 
 def towers() -> Tiny:
@@ -154,6 +181,7 @@ def painter() -> Tiny:
 TINY = {
     "moods": moods,
     "ids": lambda: moods(TensorSpec("tokens", "tokens", "int64", ("N", "T"), low=0, pad=0)),
+    "asker": asker,
     "towers": towers,
     "reader": reader,
     "ranker": ranker,

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchworks.diffusion.data.captions import captions_in
 from torchworks.diffusion.data.scene_judge import SceneJudge
 from torchworks.diffusion.data.scenes import (
     COLORS,
@@ -21,6 +20,7 @@ from torchworks.diffusion.data.scenes import (
 )
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, check, open_source, resident
+from torchworks.shared.data.captions import captions_in
 
 SIDE = {2: 16, 3: 32}
 

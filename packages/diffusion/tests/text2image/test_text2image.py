@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from torchworks.diffusion.commands import COMMANDS
-from torchworks.diffusion.data.captioned import LONGEST
 from torchworks.diffusion.models.config import ConditionalUNetConfig, TextEncoderConfig
 from torchworks.diffusion.process.config import SamplingConfig
 from torchworks.diffusion.text2image.config import Text2ImageConfig
@@ -17,6 +16,7 @@ from torchworks.diffusion.text2image.predictor import build_text2image, open_pro
 from torchworks.diffusion.text2image.tokens import TOKENIZER, check_prompt, new_tokenizer, padded
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError
+from torchworks.shared.data.captioned import LONGEST
 from torchworks.shared.denoising import Level
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.testing import check_predictor

@@ -34,7 +34,7 @@ def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
     (folder / "token").write_text(SECRET)
     made = [digit_bundles.write_digits(name, folder / name) for name in ("watched", "fresh", "tried")]
     made += [digit_bundles.write_slow("slow", folder / "slow")]
-    made += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "reader", "towers")]
+    made += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "reader", "towers", "asker")]
     made += [write_seeing(name, folder / name) for name in (*SEEING, "painter")]
     made += [generator_bundles.write(name, folder / name) for name in generator_bundles.SPECS]
     made += [drawing_bundles.write("greys", folder / "greys")]

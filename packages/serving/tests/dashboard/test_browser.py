@@ -224,6 +224,27 @@ def test_each_of_several_texts_has_a_box_and_single_numbers_and_long_rows_are_to
     expect(page.locator("#answer p.text")).to_be_visible()
 
 
+def test_a_question_about_an_image_is_asked_in_a_line_below_it(visit, models):
+    page = visit(models, "asker", due=("422",))
+    line = page.get_by_label("The question")
+    page.get_by_label("Choose the image").set_input_files(
+        {"name": "white.png", "mimeType": "image/png", "buffer": png(np.full((8, 8, 3), 255, np.uint8))}
+    )
+    expect(page.locator("img.preview:visible")).to_have_count(1)
+    expect(page.locator("#answer .winner")).to_have_count(0)
+    line.fill("ggga")
+    page.get_by_role("button", name="Send").click()
+    expect(label(page)).to_have_text("glad")
+    line.fill("aac")
+    line.press("Enter")
+    expect(label(page)).to_have_text("angry")
+    line.fill("a" * 9)
+    line.press("Enter")
+    expect(page.locator("#answer .error")).to_contain_text("T may be 8 at most")
+    page.get_by_role("button", name="Use an example").click()
+    expect(label(page)).to_be_visible()
+
+
 def test_a_series_is_pasted_as_a_line_or_a_column(visit, models):
     page = visit(models, "sqrt")
     for root, pasted in ((2, "4, 9"), (4, "16\t9"), (5, "time\n25\n9\n"), (6, "36;9")):

@@ -32,9 +32,9 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from torchworks.diffusion.data.captions import caption_schema, draw_captioned
 from torchworks.shared.config import Count, ImageConfig, Limited, LoaderConfig, UserError, limited, nearest
 from torchworks.shared.data import CheckedOpener, Report, Source, TensorDataset, pad_to_longest
+from torchworks.shared.data.captions import caption_schema, draw_captioned
 from torchworks.shared.data.findings import graded
 from torchworks.shared.data.report import of_source
 from torchworks.shared.data.schema import Schema

@@ -1,6 +1,5 @@
 """Images from captions: from a configuration to an experiment."""
 
-from torchworks.diffusion.data.captions import captions_in
 from torchworks.diffusion.text2image.baselines import baselines, judge_of
 from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet
@@ -8,6 +7,7 @@ from torchworks.diffusion.text2image.predictor import predictor_config
 from torchworks.diffusion.text2image.task import Text2ImageTask
 from torchworks.diffusion.text2image.tokens import TOKENIZER, TokenizedImages, new_tokenizer, padded
 from torchworks.shared.data import LoaderFactory, Part, open_source
+from torchworks.shared.data.captions import captions_in
 from torchworks.shared.fidelity import Selection
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel

@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.diffusion.data.captions import captioned_grid, captions_in
 from torchworks.diffusion.images.commands import Evaluate
 from torchworks.diffusion.images.sample import changed, to_bytes
 from torchworks.diffusion.text2image.baselines import Judge, judge_of
 from torchworks.diffusion.text2image.predictor import PromptDrawer, open_prompt_drawer
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, open_source
+from torchworks.shared.data.captions import captioned_grid, captions_in
 from torchworks.shared.denoising import SAMPLERS
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.outputs import prepare, progress, save_image

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 import torch
 from torch import Tensor
 
-from torchworks.diffusion.data.captions import captions_in
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, Schema, TensorDataset, resident
+from torchworks.shared.data.captions import captions_in
 from torchworks.shared.text import Tokenizer, Words
 
 TOKENIZER = "tokenizer.json"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from torchworks.diffusion.data.captions import captioned_grid, captions_in
 from torchworks.diffusion.images.commands import Sample
 from torchworks.diffusion.images.sample import changed, check_arguments, columns_of, parts_of, to_bytes, write_film
 from torchworks.diffusion.text2image.predictor import PromptDrawer, open_prompt_drawer
 from torchworks.shared.config import UserError
 from torchworks.shared.data import open_source
+from torchworks.shared.data.captions import captioned_grid, captions_in
 from torchworks.shared.runs.outputs import file_name, picture, prepare, progress, save_image
 
 NAMED = 60

@@ -7,7 +7,11 @@ from torchworks.shared.config import UserError
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.runs.files import check_finished
 
-JOBS = {"hybrid-multimodal-recommendation": "recommendation"}
+JOBS = {
+    "hybrid-multimodal-recommendation": "recommendation",
+    "hybrid-multimodal-clip": "contrastive",
+    "hybrid-multimodal-vqa": "questions",
+}
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 
 

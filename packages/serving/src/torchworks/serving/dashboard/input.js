@@ -28,7 +28,9 @@ export function inputFor(model, actions) {
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && options && isTable(needed[0])) return numbersInput(model, needed[0], options);
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);
-  if (inputs.every(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string")) return imagesInput(model, actions);
+  const images = inputs.filter(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string");
+  const texts = inputs.filter(({ kind }) => kind === "text");
+  if (images.length && images.length + texts.length === inputs.length) return imagesInput(model, images, texts, actions);
   if (drawn && options && (needed.length === 1 || (needed.length === 2 && needed.some(named)))) return latentInput(model, needed.find(named), options);
   return jsonInput(model);
 }
@@ -150,10 +152,11 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
 
 const fileOf = (base64) => new Blob([Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0))], { type: "image/png" });
 
-// An image for each of several inputs.
-function imagesInput(model, { send, refuse }) {
+// An image for each of several inputs, and below them a line for each text about them, such as a question.
+function imagesInput(model, images, texts, { send, refuse }) {
   const chosen = {};
-  const places = model.signature.inputs.map(({ name }) => {
+  const lines = texts.map(({ name }) => ({ name, line: el("input", { type: "text", required: true, class: "text" }) }));
+  const places = images.map(({ name }) => {
     const preview = el("img", { class: "preview", alt: `the chosen ${name}`, hidden: true, onerror: () => { preview.hidden = true; } });
     const file = el("input", { type: "file", accept: IMAGE_TYPES.join(), onchange: () => file.files[0] && take(file.files[0]) });
     function take(image) {
@@ -161,20 +164,26 @@ function imagesInput(model, { send, refuse }) {
       URL.revokeObjectURL(preview.src);
       preview.src = URL.createObjectURL(image);
       preview.hidden = false;
-      if (model.signature.inputs.every((spec) => chosen[spec.name])) send();
+      if (images.every((spec) => chosen[spec.name]) && lines.every(({ line }) => line.value)) send();
     }
     const place = el("div", { class: "drop" }, preview, el("div", { class: "controls" }, el("label", {}, `Choose the ${name} `, file), hint("Or drop it here.")));
     acceptDrops(place, (dropped) => (dropped ? take(dropped) : refuse("What was dropped is no file. Save the image first, then drop or choose its file.")));
     return { name, place, take };
   });
-  const examples = () => places.forEach(({ name, take }) => take(fileOf(model.examples[0].inputs[name])));
+  const examples = () => {
+    for (const { name, line } of lines) line.value = [model.examples[0].inputs[name]].flat()[0];
+    places.forEach(({ name, take }) => take(fileOf(model.examples[0].inputs[name])));
+  };
   const request = async () => {
     const body = new FormData();
-    for (const { name } of places) body.append(name, chosen[name]);
+    for (const { name } of places) if (chosen[name]) body.append(name, chosen[name]); // what is missing, the service says
+    for (const { name, line } of lines) body.append(name, line.value);
     return { path: `${modelPath(model.name)}/predict`, method: "POST", body };
   };
   const button = el("button", { type: "button", onclick: examples }, "Use an example");
-  return { elements: [el("div", { class: "row" }, button), ...places.map(({ place }) => place)], request };
+  const below = lines.map(({ name, line }) => el("label", { class: "above" }, `The ${name} `, line));
+  if (lines.length) below.push(el("div", { class: "row" }, el("button", { class: "main" }, "Send")));
+  return { elements: [el("div", { class: "row" }, button), ...places.map(({ place }) => place), ...below], request };
 }
 
 function acceptDrops(place, take) {

@@ -12,7 +12,7 @@ Columns may also be called file_name and text, and the table metadata, as other 
 lines in a table has several captions, each a sample. Images of any size are cropped at their middle and resized. Line
 ends and runs of spaces in a caption count as one space.
 
-`diffusion check captioned:FOLDER` names what is wrong; `--skip-bad` leaves out what would stop a training.
+The command `check captioned:FOLDER` names what is wrong; `--skip-bad` leaves out what would stop a training.
 """
 
 from collections import Counter, defaultdict
@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from torchworks.diffusion.data.captions import caption_schema, draw_captioned
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError, nearest
 from torchworks.shared.data import CheckedOpener, FileDataset, Report, Schema, Source
+from torchworks.shared.data.captions import caption_schema, draw_captioned
 from torchworks.shared.data.files import Finder, choose_parts, ending, entries, folders_in, part_named, read_text, walk
 from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.images import Scan, is_image_file

@@ -7,11 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from torchworks.diffusion.commands import COMMANDS
-from torchworks.diffusion.data.captions import captions_in
-from torchworks.shared.cli import main
+from torchworks.shared.cli import check_command, main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Source, check, open_source
+from torchworks.shared.data.captions import captions_in
 
 CAPTIONS = {f"{i}.png": f"a {color} wall" for i, color in enumerate(["red", "green", "blue", "grey"] * 3)}
 
@@ -163,7 +162,8 @@ def test_captions_that_say_nothing_are_a_problem(tmp_path, config):
 
 def test_check_shows_images_above_their_captions_from_the_command_line(tmp_path, capsys):
     folder, picture = as_csv(tmp_path / "data"), tmp_path / "nine.png"
-    assert main("diffusion", "flow", COMMANDS, ["check", f"captioned:{folder}", "--picture", str(picture)]) == 0
+    commands = {"check": check_command(ImageConfig)}
+    assert main("shop", None, commands, ["check", f"captioned:{folder}", "--picture", str(picture)]) == 0
     assert "can be trained on" in capsys.readouterr().out
     with Image.open(picture) as drawn:
         assert drawn.width > 400

@@ -1,0 +1,1 @@
+"""CLIP: images and captions in one space."""
