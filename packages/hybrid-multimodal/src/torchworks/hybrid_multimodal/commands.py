@@ -1,5 +1,7 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
+from torchworks.hybrid_multimodal.captioning.commands import COMMANDS as CAPTIONING
+from torchworks.hybrid_multimodal.inference.commands import COMMANDS as INFERENCE
 from torchworks.shared import cli
 
-COMMANDS: dict[str, cli.Command] = {}
+COMMANDS: dict[str, cli.Command] = {**CAPTIONING, **INFERENCE}

@@ -1,0 +1,1 @@
+"""What several jobs do with finished runs."""
