@@ -7,7 +7,7 @@ from torchworks.hybrid_multimodal.captioning.nets import MODELS
 from torchworks.hybrid_multimodal.models.captioner import Captioner
 from torchworks.hybrid_multimodal.models.factored_captioner import FactoredCaptioner, color_stream, evened
 
-OPTIONS = {"channels": 3, "places": 16, "vocabulary": 9, "begin": 2, "end": 3}
+OPTIONS = {"channels": 3, "places": 16, "vocabulary": 9, "begin": 2, "end": 3, "color_words": (4, 7)}
 SMALL = {"embed_dim": 8, "hidden_dim": 12, "attention_dim": 8, "width": 16}
 
 
@@ -27,7 +27,7 @@ TOKENS = torch.tensor([[2, 4, 5, 6, 3], [2, 7, 8, 3, 0], [2, 4, 4, 4, 4]])
 @pytest.mark.parametrize("model", MODELS)
 def test_teacher_forcing_is_one_step_after_the_other(model, image):
     net = new(model)
-    logits, maps, _ = net(image, TOKENS)
+    logits, maps = net(image, TOKENS)
     assert logits.shape == (3, 5, 9)
     assert maps.shape == (3, 5, 16)
     assert torch.allclose(maps.sum(2), torch.ones(3, 5))
@@ -49,8 +49,8 @@ def test_a_word_depends_on_those_before_it_alone(model, image):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_parameter_is_trained(model, image):
     net = new(model).train()
-    logits, _, penalty = net(image, TOKENS)
-    (logits.square().sum() + penalty).backward()
+    logits, _ = net(image, TOKENS)
+    logits.square().sum().backward()
     silent = [name for name, each in net.named_parameters() if each.grad is None or not each.grad.any()]
     assert not silent
 
@@ -90,3 +90,21 @@ def test_where_it_looks_and_its_language_know_no_color(image):
         assert torch.allclose(one, two, atol=1e-5)
     assert torch.allclose(net(image, TOKENS, grey)[1], net(image.flip(1), TOKENS, grey.flip(1))[1], atol=1e-5)
     assert not torch.allclose(net(image, TOKENS, grey)[0], net(image.flip(1), TOKENS, grey.flip(1))[0], atol=1e-3)
+
+
+def test_what_follows_a_color_is_the_same_for_every_color(image):
+    net, other = new("factored"), TOKENS.clone()
+    other[TOKENS == 4], other[TOKENS == 7] = 7, 4  # the two words for colors
+    for one, two in zip(net(image, TOKENS), net(image, other), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_which_color_is_said_follows_from_the_color_stream_alone(image):
+    """Shapes and language raise or lower all colors alike."""
+    net = new("factored")
+    colors = net(image, TOKENS)[0][..., [4, 7]]
+    with torch.no_grad():
+        net.of_shape.weight.mul_(3)
+        net.of_language.weight.mul_(3)
+    again = net(image, TOKENS)[0][..., [4, 7]]
+    assert torch.allclose(colors.diff(dim=2), again.diff(dim=2), atol=1e-5)

@@ -51,7 +51,6 @@ def build(config: CaptionConfig, device: Device) -> Experiment:
     task = Captioning(
         net, lr=config.optim.lr, weight_decay=config.weight_decay,
         grey_mix=config.grey_mix and config.model == "factored",
-        sort_from=round(config.sort_after * config.trainer.steps), sort_penalty=config.sort_penalty,
         show=shower(tokenizer, test, config.beams, longest),
     )  # fmt: skip
     if held is None:

@@ -39,10 +39,6 @@ class CaptionConfig(Config):
     and tell; lstm looks at the image once, without attention."""
     grey_mix: bool = True
     """In training, red, green and blue have random shares in the grey image that shapes are read in (factored)."""
-    sort_after: Share = 0.45
-    """Share of the training after which each word is learned to belong to colors, shapes or language (factored)."""
-    sort_penalty: Amount = 0.1
-    """How much it costs a word to belong to more than one of them (factored)."""
     longest: Count = 24
     """Most words and punctuation marks of a caption that the model learns and writes; the rest is cut off."""
     vocabulary: Count = 5_000

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchworks.hybrid_multimodal.captioning.beam import beam_search
 from torchworks.hybrid_multimodal.captioning.nets import MODELS
-from torchworks.hybrid_multimodal.captioning.tokens import BEGIN, END, TOKENIZER, special
+from torchworks.hybrid_multimodal.captioning.tokens import BEGIN, END, TOKENIZER, color_words, special
 from torchworks.hybrid_multimodal.models.captioner import STRIDE, Captioner
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.text import from_json
@@ -52,6 +52,7 @@ def build_captioner(config: dict[str, Any], files: Mapping[str, bytes]) -> Capti
         vocabulary=len(tokenizer),
         begin=special(tokenizer, BEGIN),
         end=special(tokenizer, END),
+        color_words=color_words(tokenizer),
         **config["net"],
     )
     side = size // STRIDE

@@ -13,7 +13,7 @@ def caption() -> CaptionConfig:
         recipe="caption",
         loader=ImageConfig(image_size=64),
         optim=OptimConfig(lr=4e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=64, clip=2.0),
+        trainer=TrainerConfig(steps=700, batch_size=64, clip=2.0),
     )
 
 
@@ -27,5 +27,5 @@ def caption_lstm() -> CaptionConfig:
         model="lstm",
         loader=ImageConfig(image_size=64),
         optim=OptimConfig(lr=4e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=64, clip=2.0),
+        trainer=TrainerConfig(steps=700, batch_size=64, clip=2.0),
     )

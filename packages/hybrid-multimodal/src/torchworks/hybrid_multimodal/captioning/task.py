@@ -28,8 +28,7 @@ class Captioning(Task):
     """Batches have an "image" (N, C, S, S) in [-1, 1] and "tokens" (N, T), padded with 0; those of scenes also "held"
     (N,), 1 where all pairs are new, whose exact match is `exact_held` and that of the others `exact_seen`.
     `attention_entropy` is that of the maps, as a share of the largest possible one: 1 means that a net looks everywhere
-    alike. A `FactoredCaptioner` sorts its words from step `sort_from` on, and its penalty has the weight
-    `sort_penalty`. `show` makes what is shown at each evaluation."""
+    alike. `show` makes what is shown at each evaluation."""
 
     watch, watch_mode = "exact_match", "max"
 
@@ -40,13 +39,10 @@ class Captioning(Task):
         lr: float,
         weight_decay: float,
         grey_mix: bool = False,
-        sort_from: int = 0,
-        sort_penalty: float = 0.0,
         show: Callable[[Captioner], Mapping[str, Preview]] | None = None,
     ):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay
-        self.grey_mix, self.sort_from, self.sort_penalty = grey_mix, sort_from, sort_penalty
-        self.show = show
+        self.grey_mix, self.show = grey_mix, show
         self.begin = model.begin
 
     def nets(self) -> dict[str, nn.Module]:
@@ -57,30 +53,25 @@ class Captioning(Task):
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         grey = self._random_grey(batch["image"]) if self.grey_mix else None
-        sorting = self.step >= self.sort_from
-        logits, maps, penalty, tokens = self._read(batch, grey, sorting)
+        logits, maps, tokens = self._read(batch, grey)
         loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=PADDING)
         real = tokens != PADDING
-        logs = {"nll": loss.detach(), "attention_entropy": _entropy(maps.detach())[real].mean()}
-        return Out(loss + sorting * self.sort_penalty * penalty, real.sum(), logs)
+        return Out(loss, real.sum(), {"attention_entropy": _entropy(maps.detach())[real].mean()})
 
     def _random_grey(self, image: Tensor) -> Tensor:
         shares = self.random.uniform(*image.shape[:2]) + LEAST_SHARE
         return shares / shares.sum(1, keepdim=True)
 
-    def _read(
-        self, batch: dict[str, Tensor], grey: Tensor | None = None, sorting: bool = True
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Logits (N, T, V), maps (N, T, P), the net's penalty and the tokens (N, T), without places that are padding in
-        all rows."""
+    def _read(self, batch: dict[str, Tensor], grey: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (N, T, V), maps (N, T, P) and the tokens (N, T), without places that are padding in all rows."""
         tokens = batch["tokens"]
         tokens = tokens[:, : int((tokens != PADDING).any(0).sum())]
         before = F.pad(tokens[:, :-1], (1, 0), value=self.begin)
-        logits, maps, penalty = self.model((batch["image"].float() + 1) / 2, before, grey, sorting=sorting)
-        return logits.float(), maps.float(), penalty, tokens
+        logits, maps = self.model((batch["image"].float() + 1) / 2, before, grey)
+        return logits.float(), maps.float(), tokens
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        logits, maps, _, tokens = self._read(batch)
+        logits, maps, tokens = self._read(batch)
         real = tokens != PADDING
         right = (logits.argmax(2) == tokens) & real
         whole = (right == real).all(1)

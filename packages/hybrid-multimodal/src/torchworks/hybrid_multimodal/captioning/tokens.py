@@ -16,6 +16,8 @@ from torchworks.shared.text import SPECIALS, Tokenizer, Words
 TOKENIZER = "tokenizer.json"
 BEGIN, END = "<begin>", "<end>"
 PADDING = 0
+COLOR_WORDS = ("black", "white", "red", "green", "yellow", "blue", "brown", "purple", "pink", "orange", "grey", "gray")
+"""The eleven basic color terms of English (Berlin and Kay 1969), which a factored captioner reads as colors."""
 KEPT = ("held",)
 """Fields of a source that evaluations use, if it has them."""
 
@@ -33,6 +35,12 @@ def special(tokenizer: Tokenizer, name: str) -> int:
     found = tokenizer.special(name)
     assert found is not None
     return found
+
+
+def color_words(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The ids of words for colors that a vocabulary has."""
+    ids = (tokenizer.encode(word) for word in COLOR_WORDS if not tokenizer.unknown_in(word))
+    return tuple(each for each, *_ in ids)
 
 
 def padded(captions: Sequence[str], tokenizer: Tokenizer, length: int) -> Tensor:

@@ -25,26 +25,19 @@ class Captioner(nn.Module, ABC):
     def __init__(self, *, vocabulary: int, places: int, begin: int, end: int, hidden_dim: int, embed_dim: int):
         super().__init__()
         self.vocabulary, self.places, self.begin, self.end = vocabulary, places, begin, end
-        self.hidden_dim, self.sorting = hidden_dim, True
+        self.hidden_dim = hidden_dim
         self.embedding = nn.Embedding(vocabulary, embed_dim)
 
-    def forward(
-        self, image: Tensor, tokens: Tensor, grey: Tensor | None = None, *, sorting: bool = True
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Teacher forcing: each token is given the right ones before it. Also what the net has to be penalized for, a
-        number. `FactoredCaptioner` sorts its words only if it is `sorting`, and sees grey images, in which `grey` (N,
-        C) are the shares of the channels; luma without it."""
-        self.sorting = sorting
+    def forward(self, image: Tensor, tokens: Tensor, grey: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: each token is given the right ones before it. `grey` (N, C) are shares of the channels in
+        grey images, for nets that see one (`FactoredCaptioner`); luma without it."""
         memory = self.look(image, grey)
         state, steps = self.start(memory), []
         for token in tokens.unbind(1):
             logits, state, where = self.step(memory, state, token)
             steps.append((logits, where))
         logits, maps = zip(*steps, strict=True)
-        return torch.stack(logits, 1), torch.stack(maps, 1), self.penalty()
-
-    def penalty(self) -> Tensor:
-        return self.embedding.weight.new_zeros(())
+        return torch.stack(logits, 1), torch.stack(maps, 1)
 
     @abstractmethod
     def look(self, image: Tensor, grey: Tensor | None = None) -> Memory:

@@ -3,6 +3,8 @@
 Shape letters: see `captioner.py`.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -22,11 +24,6 @@ from torchworks.hybrid_multimodal.models.captioner import (
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601)."""
 
-STREAMS = ("color", "shape", "language")
-"""What a word of `FactoredCaptioner` can be read from."""
-SHARPNESS = 10
-"""Makes the weights of streams learn so many times faster than their parameters would."""
-
 COLOR_WIDTH = 32
 
 
@@ -34,25 +31,22 @@ class FactoredCaptioner(Captioner):
     """Show, attend and tell for pairs that training never shows, such as a red zero where zeros were never red.
 
     A net that is trained on the paper's model has no reason to tell a color from a shape, and good reason not to: where
-    zeros are never red, something red is no zero. Here every path by which a net could learn that is closed:
+    zeros are never red, something red is no zero. Here a caption is factored instead, by closing each path on which a
+    color could meet a shape. The net is told which tokens are words for colors, `color_words`.
 
     - **Two streams.** Colors are read by a shallow net whose features see 11 × 11 pixels, too few for a shape. Shapes
       are read by a deep net that gets a grey image of the same mean and contrast whatever the color; in training red,
       green and blue have random shares in that grey (`grey`), so that no color is brighter than others.
     - **One place for a word.** Both are read where the attention points, which follows from shapes and places alone.
-    - **Language that sees nothing.** The LSTM starts from one number a place, and is told where it looked, Σ α_i
-      position_i, but not what it saw there. Of the words before it is told all.
-    - **Sorted words.** Each word v belongs to one of the three, by weights m_v = exp(s_v - max s_v) of which the
-      largest is 1:
-
-          logit_v = m_v,color (κ_color(h) + (W_color z_color)_v) + m_v,shape (κ_shape(h) + (W_shape z_shape)_v)
-                    + m_v,language (W_language h)_v
-
-      so language says by κ that a color or a shape is next, but not which one. At first all weights are 1, a product of
-      experts (Hinton 2002), which is learned quickly. Later (`sorting`) they are learned too, with a penalty on their
-      sum, and when the net is used a word belongs to its largest weight alone.
+    - **Language that sees nothing and hears no color.** The LSTM starts from one number a place, and is told where it
+      looked, Σ α_i position_i, but not what it saw there. All words for colors have one embedding and one logit.
+    - **A word from one stream.** With z of the streams and h of the LSTM, the logit of word v is
+      (W_shape z_shape + W_language h)_v, or, for a color, (W_color z_color)_v + (W_language h)_color: language says
+      that a color comes next, and the color stream alone says which.
     """
 
+    is_color: Tensor
+    heard: Tensor
     luma: Tensor
 
     def __init__(
@@ -68,6 +62,7 @@ class FactoredCaptioner(Captioner):
         attention_dim: int = 128,
         width: int = 96,
         drop_rate: float = 0.0,
+        color_words: Sequence[int] = (),
     ):
         super().__init__(
             vocabulary=vocabulary, places=places, begin=begin, end=end, hidden_dim=hidden_dim, embed_dim=embed_dim
@@ -85,24 +80,11 @@ class FactoredCaptioner(Captioner):
         self.of_color = nn.Linear(COLOR_WIDTH, vocabulary)
         self.of_shape = nn.Linear(width, vocabulary)
         self.of_language = nn.Linear(hidden_dim, vocabulary)
-        self.kind = nn.Linear(hidden_dim, 2)
-        self.sorts = nn.Parameter(torch.zeros(vocabulary, len(STREAMS)))
-
-    def weights(self) -> Tensor:
-        """How much of each word's logit comes from each of `STREAMS`, (V, 3); in use, all from one of them."""
-        below = self.sorts - self.sorts.amax(1, keepdim=True)
-        if self.training:
-            return (self.sorting * SHARPNESS * below).exp()
-        return (below >= 0).to(below.dtype)
-
-    def penalty(self) -> Tensor:
-        return self.weights().sum(1).mean() - 1
-
-    def sorted_words(self) -> list[str]:
-        """The stream that each token belongs to; "" before that is learned."""
-        largest = self.sorts >= self.sorts.amax(1, keepdim=True)
-        numbers = torch.where(largest.sum(1) == 1, largest.int().argmax(1), -1)
-        return [STREAMS[each] if each >= 0 else "" for each in numbers.tolist()]
+        is_color, heard = torch.zeros(vocabulary, dtype=torch.bool), torch.arange(vocabulary)
+        is_color[list(color_words)] = True
+        heard[is_color] = min(color_words, default=0)
+        self.register_buffer("is_color", is_color, persistent=False)
+        self.register_buffer("heard", heard, persistent=False)  # what language hears instead of each token
 
     def look(self, image: Tensor, grey: Tensor | None = None) -> Memory:
         shares = self.luma if grey is None else grey
@@ -118,13 +100,11 @@ class FactoredCaptioner(Captioner):
     def step(self, memory: Memory, state: State, token: Tensor) -> tuple[Tensor, State, Tensor]:
         colors, shapes, keys = memory
         h, c, place = state
-        h, c = self.cell(torch.cat([self.embedding(token), place], 1), (h, c))
+        h, c = self.cell(torch.cat([self.embedding(self.heard[token]), place], 1), (h, c))
         where = self.attention(keys, h)
         color, shape = self.dropout(pooled(where, colors)), self.dropout(pooled(where, shapes))
-        kind = self.kind(h)
-        of_color, of_shape = kind[:, :1] + self.of_color(color), kind[:, 1:] + self.of_shape(shape)
-        by_color, by_shape, by_language = self.weights().unbind(1)
-        logits = by_color * of_color + by_shape * of_shape + by_language * self.of_language(h)
+        seen = torch.where(self.is_color, self.of_color(color), self.of_shape(shape))
+        logits = seen + self.of_language(h)[:, self.heard]
         return logits, (h, c, where @ self.position), where
 
 

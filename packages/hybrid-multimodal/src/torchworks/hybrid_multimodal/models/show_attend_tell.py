@@ -11,6 +11,8 @@ first word. It shows what attention is for.
 Shape letters: see `captioner.py`.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -43,6 +45,7 @@ class ShowAttendTell(Captioner):
         attention_dim: int = 128,
         width: int = 96,
         drop_rate: float = 0.1,
+        color_words: Sequence[int] = (),
     ):
         super().__init__(
             vocabulary=vocabulary, places=places, begin=begin, end=end, hidden_dim=hidden_dim, embed_dim=embed_dim
@@ -88,6 +91,7 @@ class ShowTell(Captioner):
         attention_dim: int = 0,
         width: int = 96,
         drop_rate: float = 0.1,
+        color_words: Sequence[int] = (),
     ):
         super().__init__(
             vocabulary=vocabulary, places=places, begin=begin, end=end, hidden_dim=hidden_dim, embed_dim=embed_dim
