@@ -108,7 +108,7 @@ def test_evaluate_gives_the_scores_that_training_ended_with(trained, tmp_path, c
         pytest.param("factored", 2, marks=pytest.mark.slow),
         pytest.param("factored", 1, marks=pytest.mark.long),
         pytest.param("attend", 2, marks=pytest.mark.long),
-        ("lstm", 2),
+        pytest.param("lstm", 2, marks=pytest.mark.slow),
     ],
 )
 def test_the_search_is_exported_whole_for_any_number_of_images(model, beams):
