@@ -6,7 +6,8 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
-from torchworks.shared.cli import Command
+from torchworks.shared.cli import Command, check_command
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.options import Device, Images, Overwrite, Run, by_default
 
 
@@ -30,4 +31,7 @@ class Write:
     device: Device = "auto"
 
 
-COMMANDS = {"caption": Command(Write, "torchworks.hybrid_multimodal.captioning.use:caption")}
+COMMANDS = {
+    "check": check_command(ImageConfig, "digit-scenes, captioned:FOLDER or folder:PATH"),
+    "caption": Command(Write, "torchworks.hybrid_multimodal.captioning.use:caption"),
+}
