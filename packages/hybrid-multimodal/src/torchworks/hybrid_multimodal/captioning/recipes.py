@@ -8,6 +8,11 @@ def caption() -> CaptionConfig:
     """Describe images in words, one look at a place for each word; for your own --data captioned:FOLDER.
 
     hybrid-multimodal train caption
+
+    Of 500 test scenes of one to three colored digits 88.2 ± 2.3 % are described right word for word, and of 500 with
+    nothing but pairs of color and digit that training never showed 88.6 ± 0.8 % (seeds 0 and 1); the nearest training
+    image's caption is right for 4.7 and 0.0 %. CIDEr 8.62 and 8.86 of 10. It is told which words are colors. 156 to
+    162 s of one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, bf16.
     """
     return CaptionConfig(
         recipe="caption",
@@ -21,6 +26,10 @@ def caption_lstm() -> CaptionConfig:
     """The same without attention, to show what attention is for.
 
     hybrid-multimodal train caption-lstm
+
+    In as many steps as caption has it learns the form of captions and hardly a color or a digit: 0.8 % of the 500 test
+    scenes of known pairs are described right, none of the new ones; CIDEr 1.24 and 0.95 of 10 (seed 0 alone). 119 s of
+    one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, bf16.
     """
     return CaptionConfig(
         recipe="caption-lstm",
