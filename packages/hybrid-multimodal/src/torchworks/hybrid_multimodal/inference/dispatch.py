@@ -9,6 +9,7 @@ from torchworks.shared.runs.files import check_finished
 
 JOBS = {
     "hybrid-multimodal-recommendation": "recommendation",
+    "hybrid-multimodal-captioner": "captioning",
     "hybrid-multimodal-clip": "contrastive",
     "hybrid-multimodal-vqa": "questions",
 }
