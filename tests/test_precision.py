@@ -25,7 +25,6 @@ RECIPES = sorted(
     for point in entry_points(group=group)
 )
 FEWER = {
-    "digit-scenes": "train=16,test=4",
     "scenes": "train=16,test=4",
     "roads": "train=16,test=4",
     "numbers": "train=600,test=40",

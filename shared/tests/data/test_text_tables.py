@@ -86,6 +86,7 @@ def test_a_column_split_is_kept_and_test_texts_are_not_trained_on(table):
         ('text,label\na,x\n"b,y\n"c",z\n', "t.csv", "opens a cell in line 3 and is not closed"),
         ('{"text": "a", "label": "x"}\n{"text": "a"}\n', "t.jsonl", "line 2 must be an object with 'text' and 'label'"),
         ('{"text": "a", "label": "x"}\n{"text": \n', "t.jsonl", "line 2 is no JSON"),
+        ("text,label\na red, big ball,good\n", "t.csv", r"line 2 has 3 cells, but the first line names 2 columns"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(table, content, name, said):

@@ -147,7 +147,10 @@ def rows_of(file: Path, content: bytes, needed: Sequence[str]) -> Iterator[tuple
         yield line, row
 
 
-def _csv_rows(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+SIGNS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+
+
+def _csv_rows(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | str]]:
     header = text.split("\n", 1)[0]
     delimiter = "\t" if file.suffix.lower() in (".tsv", ".tab") else max(",;\t", key=header.count)
     lines = io.StringIO(text, newline="")
@@ -158,7 +161,15 @@ def _csv_rows(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[in
         _check_columns(file, columns, needed)
         begin = reader.line_num + 1
         for cells in reader:
-            if any(map(str.strip, cells)):
+            if any(map(str.strip, cells[len(columns) :])):
+                yield (
+                    begin,
+                    (
+                        f"has {len(cells)} cells, but the first line names {len(columns)} columns: put a cell that has "
+                        f"{SIGNS[delimiter]} in it between quotation marks"
+                    ),
+                )
+            elif any(map(str.strip, cells)):
                 yield begin, dict(zip(columns, map(str.strip, [*cells, *[""] * len(columns)]), strict=False))
             begin = reader.line_num + 1
     except csv.Error as error:

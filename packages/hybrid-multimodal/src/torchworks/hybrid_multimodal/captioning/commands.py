@@ -6,8 +6,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
-from torchworks.shared.cli import Command, check_command
-from torchworks.shared.config import ImageConfig
+from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Images, Overwrite, Run, by_default
 
 
@@ -32,6 +31,5 @@ class Write:
 
 
 COMMANDS = {
-    "check": check_command(ImageConfig, "digit-scenes, captioned:FOLDER or folder:PATH"),
     "caption": Command(Write, "torchworks.hybrid_multimodal.captioning.use:caption"),
 }

@@ -6,8 +6,15 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
-from torchworks.shared.cli import Command
+from torchworks.hybrid_multimodal.data.interactions import InteractionsConfig
+from torchworks.shared.cli import Command, check_command
+from torchworks.shared.config import ImageConfig
 from torchworks.shared.options import Overwrite, Run, by_default
+
+
+@dataclass(frozen=True)
+class CheckedConfig(InteractionsConfig, ImageConfig):
+    """How the data get to the device, whichever kind they are."""
 
 
 @configure(FlagCreatePairsOff)
@@ -24,4 +31,10 @@ class Evaluate:
     overwrite: Overwrite = False
 
 
-COMMANDS = {"evaluate": Command(Evaluate, "torchworks.hybrid_multimodal.inference.dispatch:evaluate")}
+COMMANDS = {
+    "check": check_command(
+        CheckedConfig,
+        "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa or captioned:FOLDER",
+    ),
+    "evaluate": Command(Evaluate, "torchworks.hybrid_multimodal.inference.dispatch:evaluate"),
+}

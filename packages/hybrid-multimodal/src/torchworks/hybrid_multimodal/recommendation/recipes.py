@@ -11,8 +11,8 @@ def recommend() -> HistoryConfig:
 
     Films of MovieLens 100K, RecBole's split, full ranking, three seeds: NDCG@10 0.327 ± 0.001, and 0.336 ± 0.001 mixed
     with EASE. EASE alone, without training, 0.331; ItemKNN 0.283, popularity 0.141; RecBole publishes 0.277 for BPR.
-    17 s of CPU time with the start and the methods beside (torch 2.14.1, fp32, one core of an AMD EPYC, Zen 2, beside
-    other work).
+    17 s of CPU time with the start and the methods beside (torch 2.14.1, fp32, one core of an AMD EPYC with
+    AVX512-BF16, beside other work).
     """
     return HistoryConfig(
         recipe="recommend",
