@@ -140,6 +140,9 @@ def test_it_loads_and_gives_the_golden_outputs(unpacked, command, name):
 
 # ---- scores ----------------------------------------------------------------------------------------------
 
+JUDGED = ("fd_", "kd_", "precision", "recall", "class", "label_accuracy")
+"""Scores by a judge, a net that is trained on each machine anew, and ends a little differently on another CPU."""
+
 
 @each([name for name in ARCHIVES if name not in NOT_SCORED], slow=SLOW_TO_SCORE)
 def test_it_is_evaluated_to_the_scores_it_ended_with(unpacked, command, name):
@@ -151,7 +154,8 @@ def test_it_is_evaluated_to_the_scores_it_ended_with(unpacked, command, name):
     numbers = {key: value for key, value in scores.items() if isinstance(value, float)}
     assert numbers, (before, now)
     for key, value in numbers.items():
-        assert now[key] == pytest.approx(value, rel=1e-3, abs=1e-4), key
+        near = {"rel": 0.1, "abs": 0.02} if key.startswith(JUDGED) else {"rel": 1e-3, "abs": 1e-4}
+        assert now[key] == pytest.approx(value, **near), key
 
 
 @each(["autoencoder", "vae"])
