@@ -13,10 +13,11 @@ from torchworks.diffusion.process.config import SamplingConfig
 from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet, denoiser
 from torchworks.diffusion.text2image.predictor import build_text2image, open_prompt_drawer, predictor_config
-from torchworks.diffusion.text2image.tokens import TOKENIZER, check_prompt, new_tokenizer, padded
+from torchworks.diffusion.text2image.tokens import TOKENIZER, check_prompt, new_tokenizer
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError
 from torchworks.shared.data.captioned import LONGEST
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.denoising import Level
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.testing import check_predictor

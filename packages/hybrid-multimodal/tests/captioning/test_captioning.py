@@ -10,12 +10,13 @@ from PIL import Image
 from torchworks.hybrid_multimodal.captioning.decoding import written
 from torchworks.hybrid_multimodal.captioning.plots import draw_maps
 from torchworks.hybrid_multimodal.captioning.predictor import build_captioner
-from torchworks.hybrid_multimodal.captioning.tokens import END, TOKENIZER, new_tokenizer, padded, special
+from torchworks.hybrid_multimodal.captioning.tokens import END, TOKENIZER, new_tokenizer, special
 from torchworks.hybrid_multimodal.captioning.use import CaptionRun
 from torchworks.hybrid_multimodal.commands import COMMANDS
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.runs.outputs import picture
 from torchworks.shared.testing import check_predictor
@@ -128,7 +129,8 @@ def test_greedy_exact_match_of_training_is_that_of_written_captions(trained):
     source = open_source(run.config.data, run.config.loader, run.config.seed)
     images = torch.stack([source.test[i]["image"] for i in range(24)])
     found = written(run.predictor.net, run.tokenizer, images, beams=1, longest=run.predictor.longest)
-    tokens = padded([bytes(source.test[i]["caption"].tolist()).decode() for i in range(24)], run.tokenizer, 15)
+    captions = [bytes(source.test[i]["caption"].tolist()).decode() for i in range(24)]
+    tokens = padded(captions, run.tokenizer, 15, end=special(run.tokenizer, END))
     right = [each.words == tuple(_words(run, row)) for each, row in zip(found, tokens.tolist(), strict=True)]
     assert json.loads((trained / "result.json").read_text())["exact_match"] == pytest.approx(sum(right) / 24)
     assert all(each.log_probability <= 0 and math.isfinite(each.log_probability) for each in found)

@@ -192,7 +192,7 @@ def _model(folder):
 
 def test_a_search_refuses_words_that_it_does_not_know_and_folders_that_are_not_there(trained, capsys):
     assert run("search", trained, "digit-scenes:train=40,test=24", "a purple seven") == 2
-    assert "does not know 'purple'" in capsys.readouterr().err
+    assert "does not know the word 'purple'" in capsys.readouterr().err
     assert run("search", trained, "./nowhere", SENTENCE) == 2
     assert "There is no folder ./nowhere" in capsys.readouterr().err
     assert run("search", trained, "digit-scenes:train=40,test=24", SENTENCE, "--n", 2) == 0

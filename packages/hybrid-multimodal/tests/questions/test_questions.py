@@ -138,7 +138,7 @@ def test_a_question_is_answered_and_a_map_of_the_look_drawn(trained, scene, tmp_
 def test_questions_and_files_that_cannot_be_read_are_refused_with_the_reason(trained, scene, tmp_path, capsys):
     (tmp_path / "broken.png").write_bytes(b"no image")
     for file, question, said in (
-        (scene, "what flavor is the seven?", "does not know 'flavor'"),
+        (scene, "what flavor is the seven?", "does not know the word 'flavor'"),
         (scene, " ", "has no word in it"),
         (scene, "what color is the seven? " * 4, "reads"),
         (tmp_path / "broken.png", QUESTION, "cannot be read"),

@@ -5,9 +5,10 @@ from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet
 from torchworks.diffusion.text2image.predictor import predictor_config
 from torchworks.diffusion.text2image.task import Text2ImageTask
-from torchworks.diffusion.text2image.tokens import TOKENIZER, TokenizedImages, new_tokenizer, padded
+from torchworks.diffusion.text2image.tokens import TOKENIZER, new_tokenizer
 from torchworks.shared.data import LoaderFactory, Part, open_source
 from torchworks.shared.data.captions import captions_in
+from torchworks.shared.data.tokenized import TokenizedImages, padded
 from torchworks.shared.fidelity import Selection
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel

@@ -21,8 +21,9 @@ from torchworks.diffusion.process.drawing import draw
 from torchworks.diffusion.process.served import denoising_spec, served_sampler
 from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet, denoiser
-from torchworks.diffusion.text2image.tokens import TOKENIZER, check_prompt, padded
+from torchworks.diffusion.text2image.tokens import TOKENIZER, check_prompt
 from torchworks.shared.config import UserError, from_dict
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.models.denoising import Condition
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec, read_files
 from torchworks.shared.numbers.stream import sample_normal

@@ -19,8 +19,8 @@ from torchworks.diffusion.process.objective import Objective
 from torchworks.diffusion.process.optimizer import optimizer_of
 from torchworks.diffusion.text2image.config import Text2ImageConfig
 from torchworks.diffusion.text2image.net import CaptionedUNet, denoiser
-from torchworks.diffusion.text2image.tokens import padded
 from torchworks.shared.data.captions import captioned_grid
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.task import Out, Task
 from torchworks.shared.text import Tokenizer

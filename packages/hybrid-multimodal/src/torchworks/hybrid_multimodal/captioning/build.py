@@ -10,7 +10,7 @@ from torchworks.hybrid_multimodal.captioning.config import CaptionConfig
 from torchworks.hybrid_multimodal.captioning.predictor import BUILDER, build_captioner
 from torchworks.hybrid_multimodal.captioning.scoring import caption_scores, part_rows, texts_of
 from torchworks.hybrid_multimodal.captioning.task import Captioning
-from torchworks.hybrid_multimodal.captioning.tokens import TOKENIZER, TokenizedImages, new_tokenizer
+from torchworks.hybrid_multimodal.captioning.tokens import TOKENIZER, new_tokenizer, tokenized
 from torchworks.hybrid_multimodal.models.captioner import STRIDE, Captioner
 from torchworks.shared.config import UserError
 from torchworks.shared.data import (
@@ -25,6 +25,7 @@ from torchworks.shared.data import (
     shift,
 )
 from torchworks.shared.data.captions import captioned_grid, captions_in
+from torchworks.shared.data.tokenized import TokenizedImages
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.task import Preview
@@ -44,7 +45,7 @@ def build(config: CaptionConfig, device: Device) -> Experiment:
     source.need("image", "caption")
     rest, held = held_out(source.train, config.valid_fraction, config.seed)
     tokenizer, longest = words_of(source, config)
-    train, test = (TokenizedImages(part, tokenizer, longest) for part in (rest, source.test))
+    train, test = (tokenized(part, tokenizer, longest) for part in (rest, source.test))
     model = _model(config, source, tokenizer, longest, test)
     predictor = build_captioner(model.config, model.files)
     model.net = net = predictor.net
@@ -60,7 +61,7 @@ def build(config: CaptionConfig, device: Device) -> Experiment:
     return Experiment(
         task=task,
         train=loaders.training(train, augment=augment),
-        select=loaders.ordered(test if held is None else TokenizedImages(held, tokenizer, longest)),
+        select=loaders.ordered(test if held is None else tokenized(held, tokenizer, longest)),
         test=loaders.ordered(test),
         sources=(source,),
         models=(model,),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from torchworks.hybrid_multimodal.captioning.baselines import commonest, nearest
 from torchworks.hybrid_multimodal.captioning.decoding import written
 from torchworks.hybrid_multimodal.captioning.metrics import Cider, exact_match
-from torchworks.hybrid_multimodal.captioning.tokens import TokenizedImages
 from torchworks.hybrid_multimodal.models.captioner import Captioner
 from torchworks.shared.data import resident
+from torchworks.shared.data.tokenized import TokenizedImages
 from torchworks.shared.text import Tokenizer
 
 

@@ -15,7 +15,7 @@ from torchworks.hybrid_multimodal.captioning.decoding import Written, written
 from torchworks.hybrid_multimodal.captioning.plots import draw_answers, draw_maps
 from torchworks.hybrid_multimodal.captioning.predictor import BUILDER, CaptionPredictor
 from torchworks.hybrid_multimodal.captioning.scoring import caption_scores, part_rows, texts_of
-from torchworks.hybrid_multimodal.captioning.tokens import TOKENIZER, TokenizedImages
+from torchworks.hybrid_multimodal.captioning.tokens import TOKENIZER, tokenized
 from torchworks.hybrid_multimodal.inference.commands import Evaluate
 from torchworks.shared.config import UserError
 from torchworks.shared.data import held_out, open_source, resident
@@ -138,7 +138,7 @@ def evaluate(arguments: Evaluate) -> int:
             f"{config.data} has other words than when {arguments.run} was trained, so its scores would mean something "
             "else. Restore the data, or train again."
         )
-    train, test = (TokenizedImages(part, tokenizer, longest) for part in (rest, source.test))
+    train, test = (tokenized(part, tokenizer, longest) for part in (rest, source.test))
     parts = part_rows(test)
     pictures = {name: f"captions-{name}.png" if name else "captions.png" for name in parts}
     prepare(folder, ["evaluation.json", *pictures.values()], overwrite=arguments.overwrite)

@@ -5,18 +5,18 @@ Shape letters: N images, T tokens of a text, its end among them, P wrong caption
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.scene_captions import SWAPS, Thing, parse_caption
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, Schema, TensorDataset, resident
 from torchworks.shared.data.captions import captions_in
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.numbers.seeds import mix
 from torchworks.shared.text import Tokenizer, Words
+from torchworks.shared.text.reading import check_words
 
 TOKENIZER = "tokenizer.json"
 WRONG = 8
@@ -40,28 +40,12 @@ class Texts:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """int64 (N, T), cut off and padded with 0."""
-        tokens = torch.zeros(len(texts), self.length, dtype=torch.int64)
-        for row, text in zip(tokens, texts, strict=True):
-            ids = self.tokenizer.encode(text)[: self.length - 1]
-            row[: len(ids) + 1] = torch.tensor([*ids, self.end])
-        return tokens
+        return padded(texts, self.tokenizer, self.length, end=self.end)
 
     def check(self, text: str) -> None:
         """Raise `UserError` for a text that the model cannot read as a whole."""
-        if not self.tokenizer.encode(text):
-            raise UserError("The sentence has no word in it. Say what the image should show.")
-        if unknown := self.tokenizer.unknown_in(text):
-            known = getattr(self.tokenizer, "tokens", ())
-            near = [f"'{close[0]}'" for word in unknown if (close := get_close_matches(word, known, 1))]
-            raise UserError(
-                f"The model does not know {', '.join(map(repr, unknown))}: no training caption has it. "
-                f"{f'Did you mean {chr(44).join(near)}? ' if near else ''}It knows: {', '.join(sorted(known)[:60])}."
-            )
-        if (count := len(self.tokenizer.encode(text))) > self.length - 1:
-            raise UserError(
-                f"The sentence has {count} words and marks, but this model reads {self.length - 1} at most, as many as "
-                "its longest training caption has. Say it in fewer."
-            )
+        advice = "Say what the image should show."
+        check_words(text, self.tokenizer, self.length - 1, name="sentence", learned="captions", advice=advice)
 
 
 def tokenized(dataset: Dataset, texts: Texts, *, wrong: bool = False, seed: int = 0) -> TensorDataset:

@@ -3,16 +3,14 @@
 Shape letters: P pictures, Q questions about a picture, T words of a question.
 """
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
-
-import torch
-from torch import Tensor
+from collections.abc import Iterable
 
 from torchworks.hybrid_multimodal.data.questions import questions_in
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, Schema, TensorDataset, resident
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.text import Tokenizer, Words
+from torchworks.shared.text.reading import check_words
 
 TOKENIZER = "tokenizer.json"
 
@@ -27,15 +25,6 @@ def new_tokenizer(questions: Iterable[str]) -> Words:
     return words
 
 
-def padded(questions: Sequence[str], tokenizer: Tokenizer, length: int) -> Tensor:
-    """int64 (N, `length`): the tokens of questions, cut off or padded with 0."""
-    tokens = torch.zeros(len(questions), length, dtype=torch.int64)
-    for row, question in zip(tokens, questions, strict=True):
-        ids = tokenizer.encode(question)[:length]
-        row[: len(ids)] = torch.tensor(ids, dtype=torch.int64)
-    return tokens
-
-
 def tokenized(dataset: Dataset, tokenizer: Tokenizer, length: int) -> TensorDataset:
     """Pictures with their questions as `tokens` (P, Q, T), and `answer` (P, Q)."""
     questions = questions_in(dataset)
@@ -48,16 +37,5 @@ def tokenized(dataset: Dataset, tokenizer: Tokenizer, length: int) -> TensorData
 
 def check_question(question: str, tokenizer: Words, longest: int) -> None:
     """Raise `UserError` for a question that the model cannot read as a whole."""
-    if not tokenizer.encode(question):
-        raise UserError("The question has no word in it. Ask something, such as: what color is the seven?")
-    if unknown := tokenizer.unknown_in(question.lower()):
-        near = [f"'{close[0]}'" for word in unknown if (close := get_close_matches(word, tokenizer.tokens, 1))]
-        raise UserError(
-            f"The model does not know {', '.join(map(repr, unknown))}: no training question has it. "
-            f"{f'Did you mean {chr(44).join(near)}? ' if near else ''}It knows: {', '.join(sorted(tokenizer.tokens))}."
-        )
-    if (count := len(tokenizer.encode(question))) > longest:
-        raise UserError(
-            f"The question has {count} words and marks, but this model reads {longest} at most, as many as its longest "
-            "training question has. Ask it in fewer."
-        )
+    advice = "Ask something, such as: what color is the seven?"
+    check_words(question, tokenizer, longest, name="question", learned="questions", advice=advice)

@@ -21,11 +21,12 @@ from torchworks.hybrid_multimodal.questions.config import VQAConfig
 from torchworks.hybrid_multimodal.questions.nets import Net
 from torchworks.hybrid_multimodal.questions.predictor import BUILDER, VQAPredictor
 from torchworks.hybrid_multimodal.questions.task import Answering
-from torchworks.hybrid_multimodal.questions.tokens import TOKENIZER, check_question, padded, tokenized
+from torchworks.hybrid_multimodal.questions.tokens import TOKENIZER, check_question, tokenized
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Part, ResidentLoader, held_out, open_source, resident
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import read
+from torchworks.shared.data.tokenized import padded
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.options import check_number
