@@ -64,8 +64,8 @@ def neumf() -> FactorConfig:
 
     hybrid-multimodal train neumf
 
-    As `recommend`, seed 0: NDCG@10 0.278 (RecBole publishes 0.277 for BPR, EASE has 0.331), still rising at the last
-    step; 34 s of CPU time.
+    As `recommend`, three seeds: NDCG@10 0.272 ± 0.005 (RecBole publishes 0.277 for BPR, EASE has 0.331), still rising
+    at the last step; 28 to 34 s of CPU time.
     """
     return FactorConfig(
         recipe="neumf",
@@ -118,9 +118,9 @@ def sasrec() -> SequenceConfig:
 
     hybrid-multimodal train sasrec
 
-    The last film of each user, all films not yet watched ranked, seeds 0 and 1: NDCG@10 0.106 and 0.098. EASE of
-    histories in which older films count less has 0.102, without training, so the net only equals it; EASE without
-    order 0.073, popularity 0.043. 139 to 142 s of CPU time.
+    The last film of each user, all films not yet watched ranked, three seeds: NDCG@10 0.102 ± 0.004. EASE of histories
+    in which older films count less has 0.102, without training, so the net only equals it; EASE without order 0.073,
+    popularity 0.043. 136 to 142 s of CPU time.
     """
     return SequenceConfig(
         recipe="sasrec",
@@ -135,7 +135,8 @@ def gru4rec() -> SequenceConfig:
 
     hybrid-multimodal train gru4rec
 
-    As `sasrec`, seed 0: NDCG@10 0.095, which EASE of aged histories beats (0.102, without training); 132 s of CPU time.
+    As `sasrec`, three seeds: NDCG@10 0.097 ± 0.006, which EASE of aged histories beats (0.102, without training); 124 to
+    132 s of CPU time.
     """
     return SequenceConfig(
         recipe="gru4rec",
