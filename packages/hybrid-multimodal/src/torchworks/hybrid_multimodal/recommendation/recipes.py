@@ -135,8 +135,8 @@ def gru4rec() -> SequenceConfig:
 
     hybrid-multimodal train gru4rec
 
-    As `sasrec`, three seeds: NDCG@10 0.097 ± 0.006, which EASE of aged histories beats (0.102, without training); 124 to
-    132 s of CPU time.
+    As `sasrec`, three seeds: NDCG@10 0.097 ± 0.006, which EASE of aged histories beats (0.102, without training); 124
+    to 132 s of CPU time.
     """
     return SequenceConfig(
         recipe="gru4rec",
