@@ -13,7 +13,7 @@ Images = Annotated[
 ]
 Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, arg(metavar="N", help="Random seed; change it for different images.")]
-Overwrite = Annotated[bool, arg(help="Replace files of the same names. In the run's own folder they always are.")]
+Overwrite = Annotated[bool, arg(help="Replace files of the same names.")]
 
 
 def check_number(option: str, value: float, low: float, high: float | None = None) -> None:

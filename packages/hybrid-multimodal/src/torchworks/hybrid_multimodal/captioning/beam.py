@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from torchworks.hybrid_multimodal.captioning.tokens import PADDING
 from torchworks.hybrid_multimodal.models.captioner import Captioner, Memory, State
 
-PADDING = 0
 IMPOSSIBLE = -1e9
 """A log-probability that no sequence has; finite, so that no difference of two is NaN."""
 

@@ -27,7 +27,7 @@ from torchworks.shared.models.predictor import read_files
 from torchworks.shared.options import check_number
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import prepare, prepare_image_file, progress
+from torchworks.shared.runs.outputs import prepare, prepare_image_file, progress, save_image
 from torchworks.shared.text import Tokenizer, from_json
 
 PACKAGE = "hybrid-multimodal"
@@ -117,7 +117,7 @@ def _read(run: CaptionRun, paths: Sequence[Path], bad: dict[Path, str]) -> dict[
 
 def _draw(file: Path, drawn: Sequence[tuple[Path, Tensor, Written]], count: int) -> None:
     paths, images, found = zip(*drawn, strict=True)
-    draw_maps(images, found, [path.stem for path in paths]).save(file)
+    save_image(draw_maps(images, found, [path.stem for path in paths]), file)
     print(file if len(drawn) == count else f"{file} (the first {len(drawn)} images)")
 
 
@@ -147,7 +147,8 @@ def evaluate(arguments: Evaluate) -> int:
     for name, rows in parts.items():
         shown = rows[:ANSWERS]
         found, right = texts_of(net, tokenizer, test, shown, **how), [test.captions[i] for i in shown]
-        draw_answers(resident(test).tensors["image"][shown], found, right, COLUMNS).save(folder / pictures[name])
+        sheet = draw_answers(resident(test).tensors["image"][shown], found, right, COLUMNS)
+        save_image(sheet, folder / pictures[name])
     width = max(map(len, scores)) + 2
     for name, value in scores.items():
         print(f"{name:<{width}}{value if isinstance(value, int) else f'{value:.4f}'}")

@@ -1,6 +1,5 @@
 """The commands of runs of CLIP: `search`, `zero-shot`, and what `evaluate` does with them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +27,9 @@ from torchworks.shared.data.listing import some
 from torchworks.shared.models.manifest import GOLDEN, read_manifest, sha256
 from torchworks.shared.models.predictor import read_files, save_model
 from torchworks.shared.options import check_number
+from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_file
+from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_file, save_image
 from torchworks.shared.text import from_json
 
 COLUMNS = 4
@@ -92,7 +92,7 @@ def search(arguments: Search) -> int:
         print(f"{value:6.3f}  {names[row]}")
     if arguments.out is not None and rows:
         below = [f"{value:.2f} {Path(names[row]).name}" for row, value in zip(rows, likeness, strict=True)]
-        captioned_grid(np.stack([images(row).numpy() for row in rows]), below, COLUMNS).save(arguments.out)
+        save_image(captioned_grid(np.stack([images(row).numpy() for row in rows]), below, COLUMNS), arguments.out)
         print(arguments.out)
     if bad:
         named = some([f"{path} ({why})" for path, why in bad.items()], 20)
@@ -208,7 +208,7 @@ def evaluate(arguments: Evaluate) -> int:
     source = open_source(config.data, config.loader, config.seed)
     rest, _ = held_out(resident(source.train), config.valid_fraction, config.seed)
     found = compared(opened.net, opened.texts, rest, source.test)
-    (folder / "evaluation.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "evaluation.json", found)
     width = max(map(len, found))
     for name, value in found.items():
         print(f"{name:<{width}}  {value:.4f}" if isinstance(value, float) else f"{name:<{width}}  {value}")
@@ -228,4 +228,4 @@ def draw_searches(opened: OpenedClip, test: Dataset, file: Path) -> None:
             mark = "right" if captions[row] == sentence else "wrong"
             shown.append(images[row].numpy())
             below.append(f"“{sentence}” finds: {captions[row]} ({mark})" if not place else f"{captions[row]} ({mark})")
-    captioned_grid(np.stack(shown), below, min(COLUMNS, len(images))).save(file)
+    save_image(captioned_grid(np.stack(shown), below, min(COLUMNS, len(images))), file)

@@ -1,6 +1,5 @@
 """The commands of runs that answer questions: `ask`, and what `evaluate` does with them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -30,8 +29,9 @@ from torchworks.shared.data.tokenized import padded
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.options import check_number
+from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
-from torchworks.shared.runs.outputs import picture, prepare, prepare_image_file
+from torchworks.shared.runs.outputs import picture, prepare, prepare_image_file, save_image
 from torchworks.shared.text import Words, from_json
 
 SIDE = 256
@@ -97,7 +97,7 @@ def ask(arguments: Ask) -> int:
     for number, value in zip(best.indices.tolist(), best.values.tolist(), strict=True):
         print(f"{opened.answers[number]:<12}{value:.3f}")
     if arguments.out is not None:
-        drawn(image, opened.look(image, tokens)).save(arguments.out)
+        save_image(drawn(image, opened.look(image, tokens)), arguments.out)
         print(arguments.out)
     return 0
 
@@ -132,7 +132,7 @@ def evaluate(arguments: Evaluate) -> int:
         loader = ResidentLoader(read.subset(rows), EVALUATION_BATCH, train=False, device=opened.run.device)
         values = scored(task, loader) | baselines(rest, Part(resident(source.test), rows))
         found |= {f"{prefix}{name}": value for name, value in values.items()}
-    (folder / "evaluation.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "evaluation.json", found)
     width = max(map(len, found))
     for name, value in found.items():
         print(f"{name:<{width}}  {value:.4f}")
@@ -162,4 +162,4 @@ def draw_looks(opened: OpenedVQA, test: Dataset, file: Path) -> None:
         left, top = place % columns * (width + 12) + 6, place // columns * (height + LINE + 12) + 6
         sheet.paste(cell, (left, top))
         draw.text((left, top + height + 2), text, "black", font)
-    sheet.save(file)
+    save_image(sheet, file)
