@@ -81,9 +81,7 @@ def caption(arguments: Write) -> int:
     run = CaptionRun(arguments.run, arguments.device)
     names, bad = find_images(arguments.images)
     if arguments.out is not None:
-        prepare_image_file(arguments.out, overwrite=arguments.overwrite)
-        if any(path.exists() and arguments.out.exists() and path.samefile(arguments.out) for path in names):
-            raise UserError(f"--out {arguments.out} is one of the images to read. Choose another name.")
+        prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=[*names])
     drawn: list[tuple[Path, Tensor, Written]] = []
     paths = list(names)
     starts = range(0, len(paths), CHUNK)

@@ -86,7 +86,7 @@ def ask(arguments: Ask) -> int:
     opened = OpenedVQA.of(arguments.run, arguments.device)
     tokens = opened.tokens(arguments.question)
     if arguments.out is not None:
-        prepare_image_file(arguments.out, overwrite=arguments.overwrite)
+        prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=[arguments.image])
     channels, size = opened.predictor.signature.inputs[0].shape[1:3]
     try:
         image = read(arguments.image, int(channels), int(size))
