@@ -8,9 +8,10 @@ import torch
 
 from torchworks.hybrid_multimodal.captioning.config import CaptionConfig
 from torchworks.hybrid_multimodal.captioning.predictor import BUILDER, build_captioner
-from torchworks.hybrid_multimodal.captioning.scoring import caption_scores, part_rows, texts_of
+from torchworks.hybrid_multimodal.captioning.scoring import caption_scores, texts_of
 from torchworks.hybrid_multimodal.captioning.task import Captioning
 from torchworks.hybrid_multimodal.captioning.tokens import TOKENIZER, new_tokenizer, tokenized
+from torchworks.hybrid_multimodal.data.parts import parts_of
 from torchworks.hybrid_multimodal.models.captioner import STRIDE, Captioner
 from torchworks.shared.config import UserError
 from torchworks.shared.data import (
@@ -120,7 +121,7 @@ def shower(
     tokenizer: Tokenizer, test: TokenizedImages, beams: int, longest: int
 ) -> Callable[[Captioner], Mapping[str, Preview]]:
     """Makes what is shown during training: the first test images of each part, above what the model says of them."""
-    parts = part_rows(test)
+    parts = parts_of(test)
     rows = [row for each in parts.values() for row in each[: SHOWN // len(parts)]]
     images = resident(test).tensors["image"][rows].numpy()
 

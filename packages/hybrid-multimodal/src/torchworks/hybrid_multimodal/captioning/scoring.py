@@ -5,18 +5,11 @@ from collections.abc import Sequence
 from torchworks.hybrid_multimodal.captioning.baselines import commonest, nearest
 from torchworks.hybrid_multimodal.captioning.decoding import written
 from torchworks.hybrid_multimodal.captioning.metrics import Cider, exact_match
+from torchworks.hybrid_multimodal.data.parts import parts_of
 from torchworks.hybrid_multimodal.models.captioner import Captioner
 from torchworks.shared.data import resident
 from torchworks.shared.data.tokenized import TokenizedImages
 from torchworks.shared.text import Tokenizer
-
-
-def part_rows(dataset: TokenizedImages) -> dict[str, list[int]]:
-    """The rows of each part that is scored by itself: "seen" and "held" pairs of scenes, else all as ""."""
-    if "held" not in dataset.schema:
-        return {"": list(range(len(dataset)))}
-    held = resident(dataset).tensors["held"].tolist()
-    return {name: [i for i, each in enumerate(held) if each == value] for value, name in enumerate(("seen", "held"))}
 
 
 def caption_scores(
@@ -44,7 +37,7 @@ def caption_scores(
     found["commonest"] = commonest(training, len(test))
     found["nearest"] = nearest(resident(train).tensors["image"], training, images)
     cider, scores = Cider(training), {}
-    for part, rows in part_rows(test).items():
+    for part, rows in parts_of(test).items():
         for way, captions in found.items():
             pair = [captions[i] for i in rows], [right[i] for i in rows]
             if way or greedy:

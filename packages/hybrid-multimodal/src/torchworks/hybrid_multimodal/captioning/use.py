@@ -14,8 +14,9 @@ from torchworks.hybrid_multimodal.captioning.config import CaptionConfig
 from torchworks.hybrid_multimodal.captioning.decoding import Written, written
 from torchworks.hybrid_multimodal.captioning.plots import draw_answers, draw_maps
 from torchworks.hybrid_multimodal.captioning.predictor import BUILDER, CaptionPredictor
-from torchworks.hybrid_multimodal.captioning.scoring import caption_scores, part_rows, texts_of
+from torchworks.hybrid_multimodal.captioning.scoring import caption_scores, texts_of
 from torchworks.hybrid_multimodal.captioning.tokens import TOKENIZER, tokenized
+from torchworks.hybrid_multimodal.data.parts import parts_of
 from torchworks.hybrid_multimodal.inference.commands import Evaluate
 from torchworks.shared.config import UserError
 from torchworks.shared.data import held_out, open_source, resident
@@ -137,7 +138,7 @@ def evaluate(arguments: Evaluate) -> int:
             "else. Restore the data, or train again."
         )
     train, test = (tokenized(part, tokenizer, longest) for part in (rest, source.test))
-    parts = part_rows(test)
+    parts = parts_of(test)
     pictures = {name: f"captions-{name}.png" if name else "captions.png" for name in parts}
     prepare(folder, ["evaluation.json", *pictures.values()], overwrite=arguments.overwrite)
     how = {"beams": run.predictor.beams, "longest": longest}

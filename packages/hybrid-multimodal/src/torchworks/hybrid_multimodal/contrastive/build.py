@@ -14,6 +14,7 @@ from torchworks.hybrid_multimodal.contrastive.nets import encoder_of, image_vect
 from torchworks.hybrid_multimodal.contrastive.pairs import TOKENIZER, Texts, tokenized
 from torchworks.hybrid_multimodal.contrastive.predictor import BUILDER, Use, predictor_config
 from torchworks.hybrid_multimodal.contrastive.task import Contrastive
+from torchworks.hybrid_multimodal.data.parts import parts_of
 from torchworks.hybrid_multimodal.data.scene_captions import parse_caption
 from torchworks.hybrid_multimodal.models.clip import CLIP
 from torchworks.shared.config import UserError
@@ -70,20 +71,12 @@ def compared(net: CLIP, texts: Texts, train: Dataset, test: Dataset) -> dict[str
     vectors, encode = image_vectors(net, images), encoder_of(net, texts)
     known = Pairs(resident(train).tensors["image"], captions_in(train))
     found: dict[str, float] = {}
-    for prefix, rows in parts_of(test).items():
+    for part, rows in parts_of(test).items():
+        prefix = part and f"{part}_"
         pairs = Pairs(images, captions).at(rows)
-        values = scores(vectors[list(rows)], pairs.captions, encode) | baselines(known, pairs)
+        values = scores(vectors[rows], pairs.captions, encode) | baselines(known, pairs)
         found |= {f"{prefix}{name}": value for name, value in values.items()}
     return found
-
-
-def parts_of(test: Dataset) -> dict[str, Sequence[int]]:
-    """Rows of the scenes with pairs that training has, and of those with held-out pairs; else all rows."""
-    held = resident(test).tensors.get("held")
-    if held is None:
-        return {"": range(len(test))}
-    names = {"seen_": 0, "held_": 1}
-    return {name: (held == kind).nonzero()[:, 0].tolist() for name, kind in names.items() if (held == kind).any()}
 
 
 def prompts_of(captions: Sequence[str]) -> tuple[str, ...]:

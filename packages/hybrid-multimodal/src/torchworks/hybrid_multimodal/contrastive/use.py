@@ -84,7 +84,8 @@ def search(arguments: Search) -> int:
     opened = OpenedClip.of(arguments.run, arguments.device)
     sentence = opened.encode([arguments.sentence])[0]
     if arguments.out is not None:
-        prepare_image_file(arguments.out, overwrite=arguments.overwrite)
+        searched = find_images([Path(arguments.where)])[0] if Path(arguments.where).is_dir() else ()
+        prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=[*searched])
     names, images, vectors, bad = _searched(opened, arguments)
     best = (vectors @ sentence).sort(descending=True, stable=True)
     rows, likeness = best.indices[: arguments.n].tolist(), best.values[: arguments.n].tolist()

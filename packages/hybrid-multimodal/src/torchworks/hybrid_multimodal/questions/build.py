@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.contrastive.build import parts_of
+from torchworks.hybrid_multimodal.data.parts import parts_of
 from torchworks.hybrid_multimodal.data.questions import check_questions, questions_in
 from torchworks.hybrid_multimodal.questions.baselines import baselines
 from torchworks.hybrid_multimodal.questions.config import VQAConfig
@@ -65,9 +65,9 @@ def compared(
 ) -> dict[str, float]:
     """What answers without picture or without question, of each part of the test data, and our own scores of it."""
     found: dict[str, float] = {}
-    for prefix, rows in parts_of(test).items():
-        part = Part(resident(test), rows)
-        values = baselines(train, part)
+    for part, rows in parts_of(test).items():
+        prefix = part and f"{part}_"
+        values = baselines(train, Part(resident(test), rows))
         if prefix:
             values |= scored(task, loaders.ordered(read.subset(rows)))
         found |= {f"{prefix}{name}": value for name, value in values.items()}

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.hybrid_multimodal.contrastive.build import parts_of
+from torchworks.hybrid_multimodal.data.parts import parts_of
 from torchworks.hybrid_multimodal.data.questions import questions_in
 from torchworks.hybrid_multimodal.inference.commands import Evaluate
 from torchworks.hybrid_multimodal.questions.baselines import baselines
@@ -128,7 +128,8 @@ def evaluate(arguments: Evaluate) -> int:
     read = tokenized(source.test, opened.tokenizer, opened.predictor.longest)
     task = Answering(opened.net, answers=opened.answers, lr=1.0, weight_decay=0.0)
     found: dict[str, float] = {}
-    for prefix, rows in parts_of(source.test).items():
+    for part, rows in parts_of(source.test).items():
+        prefix = part and f"{part}_"
         loader = ResidentLoader(read.subset(rows), EVALUATION_BATCH, train=False, device=opened.run.device)
         values = scored(task, loader) | baselines(rest, Part(resident(source.test), rows))
         found |= {f"{prefix}{name}": value for name, value in values.items()}
