@@ -1,17 +1,13 @@
-"""CLIP is open_clip's and Hugging Face's CLIP, and the encoder of scenes keeps the promises of every net."""
+"""CLIP is that of transformers (open_clip's: test_parity.py), and a scene encoder keeps the promises of every net."""
 
-import math
-
-import open_clip
 import pytest
 import torch
-from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from torch import nn
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
 from torchworks.hybrid_multimodal.models.clip import CLIP, VisionTransformer, contrastive_loss, with_end
 from torchworks.hybrid_multimodal.models.scene_encoder import SceneEncoder
-from torchworks.shared.testing import check_model, check_parity, randomize
+from torchworks.shared.testing import check_model, randomize
 
 EMBED, VOCABULARY, LENGTH = 24, 50, 9
 
@@ -33,31 +29,6 @@ def inputs(image_size: int = 32, rows: int = 3) -> tuple[torch.Tensor, torch.Ten
     for row, length in enumerate((LENGTH - 1, 2, 5)[:rows]):
         words[row, length:] = 0
     return torch.randn(rows, 3, image_size, image_size, generator=generator), with_end(words, VOCABULARY - 1)
-
-
-class Together(nn.Module):
-    """A reference, with its scale once a row, and its causal mask, a buffer that is never saved, as a mere tensor."""
-
-    def __init__(self, net: nn.Module):
-        super().__init__()
-        self.net, mask = net, net.attn_mask
-        del net.attn_mask
-        net.attn_mask = mask
-
-    def forward(self, images, tokens):
-        image, text, scale = self.net(images, tokens)[:3]
-        return image, text, scale.expand(len(images))
-
-
-@pytest.mark.parametrize(("image_size", "quick_gelu"), [(32, False), (48, True)])
-def test_clip_is_open_clips(image_size, quick_gelu):
-    vision = CLIPVisionCfg(layers=2, width=128, head_width=64, patch_size=8, image_size=image_size)
-    text = CLIPTextCfg(context_length=LENGTH, vocab_size=VOCABULARY, width=32, heads=4, layers=2)
-    reference = open_clip.model.CLIP(EMBED, vision, text, quick_gelu=quick_gelu)
-    randomize(reference)
-    nn.init.constant_(reference.logit_scale, math.log(20))
-    ours = clip(image_size, quick_gelu=quick_gelu)
-    check_parity(ours, Together(reference), inputs(image_size), key_map=lambda key: key.removeprefix("net."))
 
 
 def test_clip_is_that_of_transformers():

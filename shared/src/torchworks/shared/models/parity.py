@@ -58,12 +58,16 @@ class Comparison:
         """The smallest size of this name that an export is for."""
         return 1
 
+    def most(self, name: str) -> int | None:
+        """The largest, if the net has one."""
+        return None
+
     def check(self, output: Tensor) -> None:
         """Raise `AssertionError` if an output of ours compares nothing."""
 
     def dynamic_shapes(self) -> tuple[dict[int, torch.export.Dim], ...]:
         names = dict.fromkeys(name for axes in self.axes for name in axes.values())
-        dims = {name: torch.export.Dim(name, min=self.least(name)) for name in names}
+        dims = {name: torch.export.Dim(name, min=self.least(name), max=self.most(name)) for name in names}
         return tuple({i: dims[name] for i, name in axes.items()} for axes in self.axes)
 
 
@@ -116,6 +120,25 @@ def measure(found: Comparison) -> Parity:
         exported=max(exported_difference(found, program) for program in programs),
         onnx=onnx_difference(found, programs[-1]),
     )
+
+
+class On(nn.Module):
+    """`call` on a net, as a module whose inputs are tensors."""
+
+    def __init__(self, net: nn.Module, call: Callable):
+        super().__init__()
+        self.net, self.call = net, call
+
+    def forward(
+        self, x: Tensor, time: Tensor | None = None, third: Tensor | None = None, fourth: Tensor | None = None,
+        fifth: Tensor | None = None,
+    ) -> Any:  # fmt: skip
+        return self.call(self.net, *(each for each in (x, time, third, fourth, fifth) if each is not None))
+
+    def named_buffers(self, *args: Any, **options: Any) -> Iterator[tuple[str, Tensor]]:
+        """Those that are kept with the weights."""
+        kept = self.state_dict().keys()
+        return ((name, value) for name, value in super().named_buffers(*args, **options) if name in kept)
 
 
 # -------------------------------------------------------------------------------------------------------- exports

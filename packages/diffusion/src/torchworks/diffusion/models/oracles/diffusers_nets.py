@@ -1,6 +1,5 @@
 """U-Nets, DiT and the autoencoder beside those of the library diffusers, in small, with random weights."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -9,13 +8,14 @@ from diffusers.models.embeddings import LabelEmbedding
 from diffusers.models.transformers.dit_transformer_2d import DiTTransformer2DModel
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchworks.diffusion.models.autoencoder import AutoencoderKL
 from torchworks.diffusion.models.conditional_unet import ConditionalUNet
 from torchworks.diffusion.models.dit import DiT
 from torchworks.diffusion.models.parity import Comparison, Sizes
 from torchworks.diffusion.models.unet import UNet
+from torchworks.shared.models.parity import On
 from torchworks.shared.testing import randomize
 
 CLASSES, GROUPS, HEAD_DIM, STATE_DIM, VECTOR_DIM = 5, 4, 4, 6, 7
@@ -177,25 +177,6 @@ def of_conditional_unet(*, linear: bool, vector_dim: int) -> Comparison:
             {**side, "L": length} for side, length in zip(sides(ours.multiple + 1, 8, (15, 28)), (1, 4, 9), strict=True)
         ),
     )
-
-
-class On(nn.Module):
-    """`call` on a net, as a module whose inputs are tensors."""
-
-    def __init__(self, net: nn.Module, call: Callable):
-        super().__init__()
-        self.net, self.call = net, call
-
-    def forward(
-        self, x: Tensor, time: Tensor | None = None, third: Tensor | None = None, fourth: Tensor | None = None,
-        fifth: Tensor | None = None,
-    ) -> Any:  # fmt: skip
-        return self.call(self.net, *(each for each in (x, time, third, fourth, fifth) if each is not None))
-
-    def named_buffers(self, *args: Any, **options: Any) -> Iterator[tuple[str, Tensor]]:
-        """Those that are kept with the weights."""
-        kept = self.state_dict().keys()
-        return ((name, value) for name, value in super().named_buffers(*args, **options) if name in kept)
 
 
 def sides(*lengths: int | tuple[int, int]) -> tuple[Sizes, ...]:

@@ -1,0 +1,6 @@
+"""The command `models`. Imports no torch, so that `--help` is quick."""
+
+from torchworks.shared.cli import Command
+from torchworks.shared.models.commands import Models
+
+COMMANDS = {"models": Command(Models, "torchworks.hybrid_multimodal.models.parity_table:print_models")}

@@ -1,0 +1,1 @@
+"""Nets of other libraries, in small and with random weights, which ours must equal."""
