@@ -52,4 +52,4 @@ class LightGCN(nn.Module):
         """Scores of users (N,) and items (N, K), (N, K); without items of all of them, (N, I + 1)."""
         users, items = self.vectors()
         vectors = self.dropout(users[user])
-        return vectors @ items.T if item is None else torch.einsum("nd,nkd->nk", vectors, items[item])
+        return vectors @ items.T if item is None else torch.linalg.vecdot(vectors[:, None], items[item])

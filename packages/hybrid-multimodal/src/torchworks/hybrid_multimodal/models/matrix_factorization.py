@@ -42,7 +42,7 @@ class MatrixFactorization(nn.Module):
         vectors = self.dropout(self.user_embedding(user))
         if item is None:
             return self.scores(vectors)
-        products = torch.einsum("nd,nkd->nk", vectors, self.item_embedding(item))
+        products = torch.linalg.vecdot(vectors[:, None], self.item_embedding(item))
         return products if self.item_bias is None else products + self.item_bias[item]
 
     def scores(self, vectors: Tensor) -> Tensor:
