@@ -37,6 +37,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
 ## make bench-seq-models   measure nets of sequences, and texts from them, beside others
 ## make bench-diffusion    measure drawing and training of diffusion models beside another library
+## make bench-hybrid-multimodal  measure recommenders, captions, CLIP and films beside others
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
@@ -126,6 +127,9 @@ bench-seq-models: | $(UV)
 bench-diffusion: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_diffusion.py $(ARGS)
 
+bench-hybrid-multimodal: | $(UV)
+	@$(ISOLATED) --group peers python tests/benchmarks/bench_hybrid.py $(ARGS)
+
 bench-serving: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_serving.py $(ARGS)
 
@@ -156,4 +160,4 @@ train-serving:
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-serving soak-serving doctor tensorboard new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-serving soak-serving doctor tensorboard new-package pins clean
