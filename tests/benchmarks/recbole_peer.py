@@ -1,4 +1,4 @@
-"""RecBole's BPR on MovieLens 100K, as its own trainer runs it.
+"""RecBole beside today's libraries, and its BPR on MovieLens 100K, as its own trainer runs it.
 
 RecBole 1.2.1 does not import beside today's NumPy without help: names that NumPy 2 removed are put back, and what it
 imports but does not use in a training (ray, plotly, thop, texttable) is replaced by empty modules. Nothing else of it
@@ -27,13 +27,18 @@ UNUSED = (
 REMOVED = {"bool8": np.bool_, "float_": np.float64, "unicode_": np.str_, "complex_": np.complex128}
 
 
-def bpr_epochs(batch_size: int, embed_dim: int) -> Callable[[], object]:
-    """A function that trains one more epoch on RecBole's own split; drawing negative items is part of it."""
+def make_importable() -> None:
+    """Let `import recbole` succeed."""
     for name in UNUSED:
         sys.modules.setdefault(name, MagicMock())
     for name, value in REMOVED.items():
         if not hasattr(np, name):
             setattr(np, name, value)
+
+
+def bpr_epochs(batch_size: int, embed_dim: int) -> Callable[[], object]:
+    """A function that trains one more epoch on RecBole's own split; drawing negative items is part of it."""
+    make_importable()
     words, sys.argv = sys.argv, sys.argv[:1]  # RecBole reads them too
     try:
         from recbole.config import Config
