@@ -1,6 +1,7 @@
 """CLIP and question answering as they are served: image and text in one request, vectors of either, classes that
-sentences name; what does not fit is refused, and exports answer as the trained models."""
+sentences name, images that a sentence finds; what does not fit is refused, and exports answer as the trained models."""
 
+import base64
 import io
 from pathlib import Path
 
@@ -37,17 +38,20 @@ SMALL = (
     "--precision", "fp32", "--valid-fraction", 0.2,
 )  # fmt: skip
 CLIP = ("--net.embed-dim", 16, "--net.text-width", 16, "--net.text-depth", 1, "--net.num-heads", 2)
-QUESTION = "what color is the seven?"
+SCENES = "digit-scenes:train=40,test=12"
+QUESTION, SENTENCE = "what color is the seven?", "a red seven"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
-    """Small models of few steps: `clip`, with its encoders in `clip/image` and `clip/text`, and `vqa`."""
+    """Small models of few steps: `clip`, with its encoders in `clip/image` and `clip/text`, `search`, which finds
+    12 of 24 scenes, and `vqa`."""
     folder = tmp_path_factory.mktemp("runs")
-    clip = ("clip", "--data", "digit-scenes:train=40,test=12", *CLIP)
+    clip = ("clip", "--data", SCENES, *CLIP)
+    search = ("search", folder / "clip", SCENES, SENTENCE, "--save", folder / "search")
     vqa = ("vqa", "--data", "scene-questions:train=40,test=12", "--net.width", 16)
-    for words in (clip, vqa):
-        command = ["train", *words, *SMALL, "--out", folder / words[0]]
+    commands = (["train", *words, *SMALL, "--out", folder / words[0]] for words in (clip, vqa))
+    for command in (*commands, search):
         assert main("hybrid-multimodal", "clip", COMMANDS, [str(word) for word in command]) == 0
     return folder
 
@@ -68,7 +72,7 @@ def clients(runs):
         registry.add(ServedModel.load(open_bundle(bundle_of(run)), Settings()))
         return TestClient(create_app(registry, Settings()))
 
-    places = {"clip": "clip", "image": "clip/image", "text": "clip/text", "vqa": "vqa"}
+    places = {"clip": "clip", "image": "clip/image", "text": "clip/text", "search": "search", "vqa": "vqa"}
     return {name: served(runs / place) for name, place in places.items()}
 
 
@@ -127,17 +131,30 @@ def test_both_encoders_give_vectors_of_one_space_and_sentences_name_classes(clie
     assert sum(said["probabilities"].values()) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_sentence_finds_images_which_the_answer_shows(clients):
+    outputs = clients["search"].post(PREDICT, json={"text": [SENTENCE, "a blue one"]}).json()["outputs"]
+    for found, files in zip(outputs["found"], outputs["image"], strict=True):
+        assert len({each["label"] for each in found}) == 12
+        scores = [each["score"] for each in found]
+        assert scores == sorted(scores, reverse=True)
+        assert all(each["title"] for each in found)  # a scene's caption
+        sizes = {Image.open(io.BytesIO(base64.b64decode(file))).size for file in files}
+        assert (len(files), sizes) == (12, {(32, 32)})
+    schema = clients["search"].get("/openapi.json").json()
+    assert "image/png" in str(schema["paths"][PREDICT])
+
+
 @torch.no_grad()
-@pytest.mark.parametrize("place", ["clip", "clip/image", "clip/text", "vqa"])
+@pytest.mark.parametrize("place", ["clip", "clip/image", "clip/text", "search", "vqa"])
 def test_exports_answer_as_trained_for_any_number_of_rows_and_words(runs, place):
     predictor, engine = load_predictor(runs / place), open_engine(open_bundle(bundle_of(runs / place)))
     most = predictor.signature.most.get("T", 1)
     for rows in (1, 3):
         for length in (1, most // 2 or 1, most):
             inputs = {spec.name: _given(spec, rows, length) for spec in predictor.signature.inputs}
-            expected = predictor(*inputs.values())
-            (found,) = engine.run({name: value.numpy() for name, value in inputs.items()}).values()
-            torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-5)
+            found = engine.run({name: value.numpy() for name, value in inputs.items()})
+            for name, expected in predictor.predict(inputs).items():
+                torch.testing.assert_close(torch.from_numpy(found[name]), expected, rtol=0, atol=1e-5)
 
 
 def _given(spec, rows: int, length: int) -> Tensor:

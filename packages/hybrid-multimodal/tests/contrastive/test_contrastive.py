@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.hybrid_multimodal.commands import COMMANDS
+from torchworks.hybrid_multimodal.contrastive import collection
 from torchworks.hybrid_multimodal.contrastive.baselines import Pairs, baselines
 from torchworks.hybrid_multimodal.contrastive.index import Index
 from torchworks.hybrid_multimodal.contrastive.metrics import PROMPTS, retrieval, swapped_accuracies, zero_shot_accuracy
@@ -188,6 +189,24 @@ def _model(folder):
     from torchworks.shared.models.manifest import sha256
 
     return sha256(folder / "model.safetensors")
+
+
+def test_a_search_is_saved_with_its_images_as_a_model_of_its_own(trained, album, tmp_path, capsys, monkeypatch):
+    (album / "broken.png").unlink()
+    words = ("search", trained, album, SENTENCE, "--save", tmp_path / "saved")
+    assert run(*words) == 0
+    check_golden(tmp_path / "saved")
+    predictor = load_predictor(tmp_path / "saved")
+    check_predictor(predictor, lengths={"T": (1, 4, predictor.signature.most["T"])})
+    found = predictor.predict({"text": torch.tensor([[2]])})
+    names = predictor.signature.outputs[0].labels
+    assert sorted(names[row] for row in found["found"][0].tolist()) == ["black.png", "blue.png", "red.png", "white.png"]
+    assert run(*words) == 2
+    assert "exists already" in " ".join(capsys.readouterr().err.split())
+    monkeypatch.setattr(collection, "MOST_IMAGES", 2)
+    assert run(*words, "--overwrite") == 2
+    assert "there are 4; 2 are the most" in " ".join(capsys.readouterr().err.split())
+    assert load_predictor(tmp_path / "saved")  # nothing is lost
 
 
 def test_a_search_refuses_words_that_it_does_not_know_and_folders_that_are_not_there(trained, capsys):

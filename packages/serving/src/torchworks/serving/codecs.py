@@ -42,6 +42,7 @@ from torchworks.serving.image_files import (
     encoded_images,
     gives_files,
     gives_pictures,
+    gives_rows_of_pictures,
     png,
     read_letterboxed,
     read_pictures,
@@ -309,7 +310,7 @@ class Codec:
 
     def heavy(self, outputs: Mapping[str, np.ndarray]) -> bool:
         """Whether writing them takes long enough to be done beside the event loop."""
-        files = any(map(gives_files, self.answered))
+        files = any(gives_files(spec) or gives_rows_of_pictures(spec) for spec in self.answered)
         return files or sum(value.size for value in outputs.values()) > QUICK_VALUES
 
     def _listed(self, outputs: Mapping[str, np.ndarray], rows: Rows, least_score: float) -> list:
@@ -329,7 +330,9 @@ class Codec:
             masks = self._masks(spec, outputs, found)
             return [painter.written(mask, rows.letterbox(i)) for i, mask in enumerate(masks)]
         if gives_pictures(spec):
-            return [base64.b64encode(png(spec, image)).decode("ascii") for image in outputs[spec.name]]
+            return [_encoded(spec, image) for image in outputs[spec.name]]
+        if gives_rows_of_pictures(spec):
+            return [[_encoded(spec, image) for image in row] for row in outputs[spec.name]]
         listed = self._without_padding(spec, outputs[spec.name].tolist(), rows)
         if (tokenizer := self.padding.decoder(spec)) is not None:
             return [self.padding.decoded(tokenizer, row) for row in listed]
@@ -347,6 +350,10 @@ class Codec:
         if not (output_kinds.is_instances(spec) and found):
             return masks
         return [output_kinds.only(mask, listed) for mask, listed in zip(masks, found, strict=True)]
+
+
+def _encoded(spec: TensorSpec, image: np.ndarray) -> str:
+    return base64.b64encode(png(spec, image)).decode("ascii")
 
 
 def _letterboxes(manifest: BundleManifest, spec: TensorSpec) -> bool:

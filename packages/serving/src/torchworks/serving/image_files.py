@@ -41,6 +41,11 @@ def takes_pictures(spec: TensorSpec) -> bool:
     return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _square(spec)
 
 
+def gives_rows_of_pictures(spec: TensorSpec) -> bool:
+    """Whether each row of this output is several images: (N, K, 1 or 3, H, W)."""
+    return spec.kind == "image" and len(spec.shape) == 5 and spec.shape[2] in (1, 3)
+
+
 def gives_files(spec: TensorSpec) -> bool:
     """Whether this output can be written as image files in any way."""
     return gives_pictures(spec) or output_kinds.is_mask(spec)

@@ -13,7 +13,13 @@ from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.denoising import described as drawing
 from torchworks.serving.examples import draw_example, examples, generation_examples, v2_example
 from torchworks.serving.generation import described
-from torchworks.serving.image_files import IMAGE_TYPES, gives_files, gives_pictures, takes_pictures
+from torchworks.serving.image_files import (
+    IMAGE_TYPES,
+    gives_files,
+    gives_pictures,
+    gives_rows_of_pictures,
+    takes_pictures,
+)
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
@@ -330,8 +336,11 @@ def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
         return {"type": "array", "items": {"type": "object", "required": list(fields), "properties": fields}}
     if spec.kind == "probabilities" and spec.labels:
         return {"type": "array", "items": by_name}
+    picture: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     if gives_pictures(spec):
-        return {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
+        return {"type": "array", "items": picture}
+    if gives_rows_of_pictures(spec):
+        return {"type": "array", "items": {"type": "array", "items": picture}}
     if output_kinds.is_mask(spec):
         return {"type": "array", "items": _mask_schema(spec), "description": MASK}
     return {"type": "array"}

@@ -26,6 +26,8 @@ class Search:
     """Draw them, in the order found, into this image file."""
     index: Annotated[Path | None, by_default("FILE", "RUN/search-index.safetensors")] = None
     """Where the vectors of the folder's images are kept: only new and changed files are read again."""
+    save: Annotated[Path | None, by_default("DIR", "nothing is saved")] = None
+    """Save a model that searches these images, with all of them in it, which `serving export` takes like a run."""
     overwrite: Overwrite = False
     device: Device = "auto"
 

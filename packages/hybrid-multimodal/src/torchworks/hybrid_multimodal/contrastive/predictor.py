@@ -1,13 +1,15 @@
-"""A trained CLIP as it is used: an image to its vector, a text to its vector, and an image to one of the classes that
-texts name.
+"""A trained CLIP as it is used: an image to its vector, a text to its vector, an image to one of the classes that texts
+name, and a text to the images of a collection that it describes best.
 
-Shape letters: N images or texts, C channels, S pixels along a side, T tokens, D size of a vector, P prompts.
+Shape letters: N images or texts, C channels, S pixels along a side, T tokens, D size of a vector, P prompts, M images
+of a collection, K that are found.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from torch import Tensor
+from safetensors.torch import load
+from torch import Tensor, nn
 
 from torchworks.hybrid_multimodal.contrastive.nets import new_net
 from torchworks.hybrid_multimodal.contrastive.pairs import TOKENIZER, Texts
@@ -16,7 +18,10 @@ from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.text import from_json
 
 BUILDER = "hybrid-multimodal-clip"
-Use = Literal["classes", "image", "text"]
+Use = Literal["classes", "image", "text", "search"]
+COLLECTION = "collection.safetensors"
+MOST_FOUND = 12
+"""Images of an answer."""
 
 
 class ZeroShotPredictor(Predictor):
@@ -46,9 +51,32 @@ class TextEncoderPredictor(Predictor):
     """text, the ids of its tokens, int64 (N, T), padded with 0 → vector (N, D), of length 1."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        assert isinstance(self.net, CLIP)
-        end = self.net.token_embedding.num_embeddings - 1
-        return self.net.encode_text(with_end(inputs[0], end))
+        return _text_vectors(self.net, inputs[0])
+
+
+class SearchPredictor(Predictor):
+    """text, as above → found (N, K), the numbers of the images that it describes best, their score (N, K), the cosine
+    of both vectors, and the images (N, K, C, S, S), uint8. The collection, `vectors` (M, D) and `images` (M, C, S, S),
+    is part of the model."""
+
+    vectors: Tensor
+    images: Tensor
+
+    def __init__(self, net: CLIP, signature: Signature, vectors: Tensor, images: Tensor):
+        super().__init__(net, signature)
+        self.register_buffer("vectors", vectors, persistent=False)
+        self.register_buffer("images", images, persistent=False)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        likeness = _text_vectors(self.net, inputs[0]) @ self.vectors.T
+        score, found = likeness.topk(min(MOST_FOUND, self.vectors.shape[0]), 1)
+        return found, score, self.images[found]
+
+
+def _text_vectors(net: nn.Module, text: Tensor) -> Tensor:
+    """Of tokens (N, T) without the end of the text, (N, D)."""
+    assert isinstance(net, CLIP)
+    return net.encode_text(with_end(text, net.token_embedding.num_embeddings - 1))
 
 
 def _scaled(image: Tensor) -> Tensor:
@@ -77,9 +105,18 @@ def build_clip(config: dict[str, Any], files: Mapping[str, bytes]) -> Predictor:
     vector = TensorSpec("vector", "features", "float32", ("N", dim))
     if config["use"] == "image":
         return ImageEncoderPredictor(net, Signature((image,), (vector,)))
+    text, most = TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=texts.end - 1, pad=0), texts.length - 1
     if config["use"] == "text":
-        text = TensorSpec("text", "text", "int64", ("N", "T"), low=0, high=texts.end - 1, pad=0)
-        return TextEncoderPredictor(net, Signature((text,), (vector,), most={"T": texts.length - 1}))
+        return TextEncoderPredictor(net, Signature((text,), (vector,), most={"T": most}))
+    if config["use"] == "search":
+        collection, names, titles = load(files[COLLECTION]), tuple(config["names"]), tuple(config["titles"])
+        count = min(MOST_FOUND, len(names))
+        found = (
+            TensorSpec("found", "id", "int64", ("N", count), low=0, high=len(names) - 1, labels=names, titles=titles),
+            TensorSpec("score", "features", "float32", ("N", count), low=-1.001, high=1.001),
+            TensorSpec("image", "image", "uint8", ("N", count, channels, size, size), low=0, high=255),
+        )
+        return SearchPredictor(net, Signature((text,), found, most={"T": most}), **collection)
     prompts = tuple(config["prompts"])
     probability = TensorSpec("probability", "label", "float32", ("N", len(prompts)), low=0, high=1, labels=prompts)
     return ZeroShotPredictor(net, Signature((image,), (probability,)), texts(prompts))

@@ -1,15 +1,17 @@
 """The commands of runs of CLIP: `search`, `zero-shot`, and what `evaluate` does with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.contrastive.build import compared
+from torchworks.hybrid_multimodal.contrastive.collection import check_size, save_collection
 from torchworks.hybrid_multimodal.contrastive.commands import Search, ZeroShot
 from torchworks.hybrid_multimodal.contrastive.config import ClipConfig
 from torchworks.hybrid_multimodal.contrastive.index import Index
@@ -84,28 +86,56 @@ def search(arguments: Search) -> int:
     opened = OpenedClip.of(arguments.run, arguments.device)
     sentence = opened.encode([arguments.sentence])[0]
     if arguments.out is not None:
-        searched = find_images([Path(arguments.where)])[0] if Path(arguments.where).is_dir() else ()
-        prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=[*searched])
-    names, images, vectors, bad = _searched(opened, arguments)
-    best = (vectors @ sentence).sort(descending=True, stable=True)
+        read = find_images([Path(arguments.where)])[0] if Path(arguments.where).is_dir() else ()
+        prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=[*read])
+    if arguments.save is not None:
+        prepare(arguments.save, ["model.json"], overwrite=arguments.overwrite, option="--save")
+    searched = _searched(opened, arguments)
+    if arguments.save is not None:
+        check_size(len(searched.names))
+    best = (searched.vectors @ sentence).sort(descending=True, stable=True)
     rows, likeness = best.indices[: arguments.n].tolist(), best.values[: arguments.n].tolist()
     for row, value in zip(rows, likeness, strict=True):
-        print(f"{value:6.3f}  {names[row]}")
+        print(f"{value:6.3f}  {searched.shown[row]}")
     if arguments.out is not None and rows:
-        below = [f"{value:.2f} {Path(names[row]).name}" for row, value in zip(rows, likeness, strict=True)]
-        save_image(captioned_grid(np.stack([images(row).numpy() for row in rows]), below, COLUMNS), arguments.out)
+        pairs = zip(rows, likeness, strict=True)
+        below = [f"{value:.2f} {Path(searched.shown[row]).name}" for row, value in pairs]
+        save_image(
+            captioned_grid(np.stack([searched.image(row).numpy() for row in rows]), below, COLUMNS), arguments.out
+        )
         print(arguments.out)
-    if bad:
-        named = some([f"{path} ({why})" for path, why in bad.items()], 20)
-        raise UserError(f"{len(bad)} of the images could not be used and were left out: {named}.")
+    if arguments.save is not None:
+        save_collection(
+            arguments.run, arguments.save, opened.net, names=searched.names, titles=searched.titles,
+            images=searched.images(), vectors=searched.vectors, sentence=arguments.sentence,
+        )  # fmt: skip
+        print(arguments.save)
+    if searched.bad:
+        named = some([f"{path} ({why})" for path, why in searched.bad.items()], 20)
+        raise UserError(f"{len(searched.bad)} of the images could not be used and were left out: {named}.")
     return 0
 
 
-def _searched(opened: OpenedClip, arguments: Search):
-    """Names, a function from a row to its image, and vectors of what is searched; what could not be read."""
+@dataclass(frozen=True)
+class Searched:
+    """The images that a sentence is compared with. `names` are unique, `titles` what people read, `shown` what is
+    printed; `image` gives the pixels of one, and `bad` says why others cannot be read."""
+
+    names: Sequence[str]
+    titles: Sequence[str]
+    shown: Sequence[str]
+    image: Callable[[int], Tensor]
+    vectors: Tensor
+    bad: Mapping[Path, str]
+
+    def images(self) -> Tensor:
+        return torch.stack([self.image(row) for row in range(len(self.names))])
+
+
+def _searched(opened: OpenedClip, arguments: Search) -> Searched:
     folder = Path(arguments.where)
     if not folder.is_dir():
-        return (*_of_source(opened, arguments), {})
+        return _of_source(opened, arguments)
     found, bad = find_images([folder])
     place = arguments.index or arguments.run / "search-index.safetensors"
     if arguments.index is not None and not place.exists():
@@ -120,10 +150,11 @@ def _searched(opened: OpenedClip, arguments: Search):
     if not files:
         named = some([f"{path} ({why})" for path, why in bad.items()], 20)
         raise UserError(f"No image in {folder} could be used: {named}.")
-    return [str(path) for path in files], lambda row: opened.read(files[row]), vectors, bad
+    names = [found[path].as_posix() for path in files]
+    return Searched(names, names, [str(path) for path in files], lambda row: opened.read(files[row]), vectors, bad)
 
 
-def _of_source(opened: OpenedClip, arguments: Search):
+def _of_source(opened: OpenedClip, arguments: Search) -> Searched:
     if arguments.where.startswith((".", "/", "~")) or "/" in arguments.where:
         raise UserError(f"There is no folder {arguments.where}.")
     config = opened.run.config
@@ -131,9 +162,10 @@ def _of_source(opened: OpenedClip, arguments: Search):
     if test.schema["image"].shape != (opened.channels, opened.image_size, opened.image_size):
         raise UserError(f"The images of {arguments.where} have another size than those that the model reads.")
     pixels = resident(test).tensors["image"]
-    said = captions_in(test) if "caption" in test.schema else [""] * len(test)
-    names = [f"{i:5d}  {caption}" for i, caption in enumerate(said)]
-    return names, lambda row: pixels[row], opened.vectors(pixels)
+    names = [str(row) for row in range(len(test))]
+    said = captions_in(test) if "caption" in test.schema else names
+    shown = [f"{row:5d}  {caption}" for row, caption in enumerate(said)]
+    return Searched(names, said, shown, lambda row: pixels[row], opened.vectors(pixels), {})
 
 
 # ------------------------------------------------------------------------------------------------- zero-shot

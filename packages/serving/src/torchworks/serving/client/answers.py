@@ -68,9 +68,9 @@ class Mask:
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
     """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
-    `Ranked`, names of classes, a text, a `Mask`, an image (Pillow) or an array, which a map of a quantity becomes too,
-    (H, W); for a model with several outputs a dictionary of these by the outputs' names, where detections have that of
-    the boxes and ranked classes that of the labels."""
+    `Ranked`, names of classes, a text, a `Mask`, an image (Pillow), a list of images or an array, which a map of a
+    quantity becomes too, (H, W); for a model with several outputs a dictionary of these by the outputs' names, where
+    detections have that of the boxes and ranked classes that of the labels."""
 
     model: str
     version: str
@@ -131,6 +131,8 @@ def _row(spec: TensorSpec, value: Any) -> Any:
         return value  # names
     if isinstance(value, str):
         return image_of(value)
+    if spec.kind == "image" and value and isinstance(value[0], str):
+        return [image_of(each) for each in value]
     if spec.kind == "probabilities" and spec.labels:
         return Findings(value)
     if spec.kind == "label" and spec.labels:

@@ -128,7 +128,7 @@ def _row_type(spec: TensorSpec, found: output_kinds.Detections | None, ranked: o
     if spec.kind == "label" and spec.labels and spec.dtype in output_kinds.INTEGERS:
         return "str" if len(spec.shape) == 1 else "list[str]"
     if spec.kind == "image":
-        return "Image.Image"
+        return "list[Image.Image]" if len(spec.shape) == 5 else "Image.Image"
     if output_kinds.is_mask(spec) and not output_kinds.is_map(spec):
         return "Mask"
     if not spec.labels:

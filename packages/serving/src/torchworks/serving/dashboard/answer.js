@@ -32,11 +32,13 @@ function plain(specs, outputs) {
 }
 
 function others(specs, outputs) {
+  const found = foundImages(specs, outputs);
+  if (found) return [...found.shown, ...others(specs.filter((spec) => !found.specs.includes(spec)), outputs)];
   return specs.map(({ name, kind }) => {
     const rows = outputs[name];
     if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
     if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => (row === "" ? el("p", {}, `${name}: no text`) : el("p", { class: "text" }, row))));
-    if (rows.every((row) => Array.isArray(row) && row.length && row.every((one) => one?.label != null && !one.box))) return el("div", { class: "scroll" }, rows.map(ranking));
+    if (isRanking(rows)) return el("div", { class: "scroll" }, rows.map(ranking));
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));
     return el("pre", { tabindex: 0 }, JSON.stringify(rows, null, 1));
@@ -50,6 +52,20 @@ function classification({ label, probabilities }) {
 function ranking(row) {
   const titled = row.some(({ title }) => title);
   return table(["", titled ? "title" : "label", "#score"], row.map(({ label, score, title }, i) => [String(i + 1), title || label, number(score)]));
+}
+
+const isRanking = (rows) => rows.every((row) => Array.isArray(row) && row.length && row.every((one) => one?.label != null && !one.box));
+
+// Images that were found, each above what it is called; null if there is no ranking with as many images.
+function foundImages(specs, outputs) {
+  const images = specs.find(({ name, kind }) => kind === "image" && Array.isArray(outputs[name][0]) && typeof outputs[name][0][0] === "string");
+  if (!images) return null;
+  const ranked = specs.find(({ name }) => isRanking(outputs[name]) && outputs[name].every((row, i) => row.length === outputs[images.name][i].length));
+  const caption = (row, i) => (ranked ? [row[i].title || row[i].label, number(row[i].score)].join(" · ") : `${images.name} ${i + 1}`);
+  const shown = outputs[images.name].map((files, row) => el("div", { class: "found" }, files.map((file, i) => el("figure", {},
+    el("img", { src: `data:image/png;base64,${file}`, alt: `${i + 1} of ${files.length}` }),
+    el("figcaption", {}, caption(ranked && outputs[ranked.name][row], i))))));
+  return { shown, specs: [images, ranked] };
 }
 
 function bars(probabilities, most) {
