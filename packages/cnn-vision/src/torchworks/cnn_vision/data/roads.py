@@ -27,7 +27,7 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import Generated
-from torchworks.cnn_vision.data.source_options import parse
+from torchworks.shared.data.source_options import parse
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.boxes.check import drawn_source

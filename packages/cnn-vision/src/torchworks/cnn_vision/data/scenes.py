@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import PARTS, Generated
-from torchworks.cnn_vision.data.source_options import parse
+from torchworks.shared.data.source_options import parse
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.boxes.check import drawn_source
