@@ -15,8 +15,8 @@ CLASSIFIERS = ("head.fc.", "head.", "fc.")
 
 def new_net(net: dict[str, Any], *, num_classes: int, image_size: int, channels: int) -> nn.Module:
     """With new weights; `net` are the fields of `ClassifierNetConfig`. Raises `UserError` for sizes that do not fit."""
-    common = {"num_classes": num_classes, "in_channels": channels}
-    sized = {**common, "image_size": image_size}
+    common: dict[str, Any] = {"num_classes": num_classes, "in_channels": channels}
+    sized: dict[str, Any] = {**common, "image_size": image_size}
     try:
         if net["model"] == "conv":
             return _conv(net, common)
@@ -37,7 +37,12 @@ def new_net(net: dict[str, Any], *, num_classes: int, image_size: int, channels:
 
 
 def _conv(net: dict[str, Any], common: dict[str, Any]) -> AttentionClassifier:
-    options = {**common, "kind": net["attention"], "widths": tuple(net["widths"]), "blocks": net["blocks"]}
+    options: dict[str, Any] = {
+        **common,
+        "kind": net["attention"],
+        "widths": tuple(net["widths"]),
+        "blocks": net["blocks"],
+    }
     inner = net["widths"][-1]
     if net["parameters"] and net["blocks"]:
         inner = inner_width(net["parameters"], **options)

@@ -36,7 +36,7 @@ class DETRPredictor(ImagePredictor):
         score, label = probability[..., :-1].max(-1)
         said = score >= probability[..., -1]
         score, label = score * said, torch.where(said, label, NO_LABEL)
-        score, order = score.sort(dim=1, descending=True, stable=True)
+        score, order = score.topk(score.shape[1])
         boxes = pixels_of(answers.boxes[-1].float(), inputs[0].shape[-1]) * said[..., None]
         return boxes.gather(1, order[..., None].expand(-1, -1, 4)), score, label.gather(1, order)
 

@@ -12,5 +12,5 @@ def detr() -> DetectionConfig:
     return DetectionConfig(
         recipe="detr",
         optim=OptimConfig(lr=1e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=3000, batch_size=16, clip=1.0, eval_every=750),
+        trainer=TrainerConfig(steps=2000, batch_size=16, clip=1.0, eval_every=1000),
     )

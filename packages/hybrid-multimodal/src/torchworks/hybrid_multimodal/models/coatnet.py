@@ -37,8 +37,8 @@ class LayerNorm2d(nn.LayerNorm):
     def __init__(self, channels: int):
         super().__init__(channels, eps=EPS)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class Downsample(nn.Module):
@@ -153,6 +153,17 @@ class Stem(nn.Module):
         return self.conv2(F.gelu(self.norm1(self.conv1(x))))
 
 
+class Stage(nn.Module):
+    """Blocks, one after the other."""
+
+    def __init__(self, blocks: Sequence[nn.Module]):
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
+
+
 class Head(nn.Module):
     """Mean over the map, norm, a hidden layer with tanh, classifier."""
 
@@ -199,7 +210,7 @@ class CoAtNet(nn.Module):
                 MBConv(a, width, stride=s) if kind == "C" else TransformerBlock(a, width, stride=s, side=side)
                 for a, s in sizes
             ]
-            stages.append(nn.ModuleDict({"blocks": nn.Sequential(*blocks)}))
+            stages.append(Stage(blocks))
             before = width
         self.stages = nn.ModuleList(stages)
         self.head = Head(before, head_hidden, num_classes)
@@ -209,7 +220,7 @@ class CoAtNet(nn.Module):
         """The last map (N, widths[-1], h, w)."""
         x = self.stem(images)
         for stage in self.stages:
-            x = stage["blocks"](x)
+            x = stage(x)
         return x
 
     def forward(self, images: Tensor) -> Tensor:

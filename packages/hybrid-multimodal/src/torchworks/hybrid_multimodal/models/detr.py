@@ -24,7 +24,7 @@ Shapes: N images, C channels, H × W pixels, L = h × w cells, D d_model, Q quer
 
 import math
 import re
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -135,8 +135,9 @@ class BoxHead(nn.Module):
         self.layers = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, 4)])
 
     def forward(self, x: Tensor) -> Tensor:
-        first, second, last = self.layers
-        return last(F.relu(second(F.relu(first(x)))))
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
 
 
 class DetrModel(nn.Module):
@@ -234,6 +235,7 @@ class DETR(nn.Module):
         *first, last = self.model.decoder.layers
         for layer in first:
             x = layer(x, queries, memory, positions)
+        last = cast(DecoderLayer, last)
         x = last.attended(x, queries)
         return last.encoder_attn.where(x + queries, memory + positions).unflatten(2, size)
 
@@ -273,7 +275,7 @@ def start_at_places(net: "DETR", gain: float = 1.5) -> None:
     places = (0.5 + number * steps) % 1
     model.query_position_embeddings.weight.copy_(sines(places, model.width, model.temperature))
     for layer in model.decoder.layers:
-        attention = layer.encoder_attn
+        attention = cast(DecoderLayer, layer).encoder_attn
         attention.k_proj.weight.mul_(gain)
         attention.q_proj.weight.copy_(attention.k_proj.weight)
 

@@ -96,6 +96,17 @@ class Stage(nn.Module):
         return self.layers(x)
 
 
+class Stages(nn.Module):
+    """All stages, one after the other."""
+
+    def __init__(self, stages: Sequence[nn.Module]):
+        super().__init__()
+        self.stages = nn.Sequential(*stages)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
 class Embedder(nn.Module):
     """The stem: a convolution of stride 2 and, in the net of the paper, a max pooling of stride 2."""
 
@@ -133,11 +144,8 @@ class ResNetMap(nn.Module):
             Stage(before, width, depth=depth, stride=1 if large and not i else 2, bottleneck=bottleneck, norm=norm)
             for i, (before, width, depth) in enumerate(zip((stem_width, *widths), widths, depths, strict=False))
         ]
-        self.encoder = nn.ModuleDict({"stages": nn.ModuleList(stages)})
+        self.encoder = Stages(stages)
         self.width, self.stride = widths[-1], 2 ** (len(widths) + 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.embedder(images)
-        for stage in self.encoder["stages"]:
-            x = stage(x)
-        return x
+        return self.encoder(self.embedder(images))

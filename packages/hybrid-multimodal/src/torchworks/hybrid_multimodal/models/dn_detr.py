@@ -60,7 +60,7 @@ class DNDETR(DETR):
         first, rest = (Answers(*parts) for parts in zip(*(_cut(each, own.shape[1]) for each in answers), strict=True))
         return first, rest
 
-    def forward(
+    def forward(  # ty: ignore[incompatible-method-override]
         self, images: Tensor, objects: Objects | None = None, numbers: Tensor | None = None
     ) -> Answers | tuple[Answers, Answers]:
         if objects is None or numbers is None:

@@ -23,6 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchworks.hybrid_multimodal.models.coatnet import Stage
+
 EPS = 1e-6
 STANDARD_EPS = 1e-8
 
@@ -40,11 +42,11 @@ class StandardizedConv(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, size: int, stride: int = 1):
         super().__init__(in_channels, out_channels, size, stride, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         flat = self.weight.flatten(1)
         variance, mean = torch.var_mean(flat, 1, keepdim=True, correction=0)
         weight = ((flat - mean) * (variance + STANDARD_EPS).rsqrt()).view_as(self.weight)
-        return F.conv2d(same_padded(x, self.kernel_size[0], self.stride[0]), weight, None, self.stride)
+        return F.conv2d(same_padded(input, self.kernel_size[0], self.stride[0]), weight, None, self.stride)
 
 
 class Projection(nn.Module):
@@ -98,14 +100,14 @@ class ResNet(nn.Module):
         for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             blocks = [Bottleneck(before, width, stride=2 if number else 1, project=True, groups=groups)]
             blocks += [Bottleneck(width, width, stride=1, project=False, groups=groups) for _ in range(depth - 1)]
-            stages.append(nn.ModuleDict({"blocks": nn.Sequential(*blocks)}))
+            stages.append(Stage(blocks))
             before = width
         self.stages = nn.ModuleList(stages)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.stem(images)
         for stage in self.stages:
-            x = stage["blocks"](x)
+            x = stage(x)
         return x
 
 
