@@ -16,11 +16,11 @@ from torchmetrics.functional.classification import (
 
 from torchworks.cnn_vision.classification.build import classes_of
 from torchworks.cnn_vision.classification.config import ClassifierConfig
-from torchworks.cnn_vision.classification.metrics import MacroScores, by_class, confusion, scores, share_interval
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import Augmentation
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.holdout import balanced_weights, imbalance
+from torchworks.shared.classification.metrics import MacroScores, by_class, confusion, scores, share_interval
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import TensorDataset, held_out, open_source
 from torchworks.shared.numbers.stream import SampleRandom

@@ -2,9 +2,9 @@
 
 import torch
 
-from torchworks.cnn_vision.data.fields import Fields, open_fields
 from torchworks.shared.config import ImageConfig
 from torchworks.shared.data import TensorDataset, held_out, open_source
+from torchworks.shared.data.fields import Fields, open_fields
 
 
 def test_equal_images_are_held_out_together():

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from torchworks.cnn_vision.data.learnable import check_learnable, classes_in, unscored
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, Schema, TensorDataset
 from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, VOID
+from torchworks.shared.data.learnable import check_learnable, classes_in, unscored
 
 
 def labelled(*labels: int) -> TensorDataset:

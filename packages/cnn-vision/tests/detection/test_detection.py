@@ -17,23 +17,23 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.detection.baselines import constant_prediction, typical
 from torchworks.cnn_vision.detection.build import new_net, normalization, options_of
 from torchworks.cnn_vision.detection.config import DetectorConfig
-from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
-from torchworks.cnn_vision.detection.mistakes import mistakes
 from torchworks.cnn_vision.detection.predictor import build_detector, instance_map
 from torchworks.cnn_vision.detection.recipes import detect, instances
-from torchworks.cnn_vision.detection.task import Detection, target_of, truths_of
+from torchworks.cnn_vision.detection.task import Detection, target_of
 from torchworks.cnn_vision.inference.commands import Evaluate, Predict
 from torchworks.cnn_vision.inference.dispatch import evaluate, predict
-from torchworks.cnn_vision.models.boxes import lie_within
 from torchworks.cnn_vision.models.dense import create_detector
 from torchworks.cnn_vision.models.faster_rcnn import leave_out_ignored
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError, from_dict, to_dict
 from torchworks.shared.data import TensorDataset, open_source
+from torchworks.shared.data.boxes.regions import lie_within
 from torchworks.shared.data.boxes.sample import IGNORED, NOTHING, padded
+from torchworks.shared.detection.baselines import constant_prediction, typical
+from torchworks.shared.detection.metrics import AveragePrecision, precision_by_class, truths_of
+from torchworks.shared.detection.mistakes import mistakes
 from torchworks.shared.models.predictor import check_golden
 from torchworks.shared.runs.opening import open_run
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from torchworks.cnn_vision.inference.dispatch import COMMANDS, JOBS
-from torchworks.cnn_vision.inference.files import ImageFiles, Prediction, predict_files, write_table
 from torchworks.shared.config import UserError
 from torchworks.shared.data.images import read
+from torchworks.shared.inference.files import ImageFiles, Prediction, predict_files, write_table
 
 
 def gray(path: Path) -> int:

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
 
 from torchworks.cnn_vision.commands import COMMANDS
-from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.models.normalization import expected
 from torchworks.cnn_vision.segmentation.baselines import baselines
@@ -27,6 +26,7 @@ from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError, from_dict, to_dict
 from torchworks.shared.data import TensorDataset
+from torchworks.shared.data.fields import open_fields
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 VOID = 255

@@ -12,10 +12,10 @@ from torchworks.cnn_vision.anomaly.commands import Inspect
 from torchworks.cnn_vision.anomaly.config import AnomalyConfig
 from torchworks.cnn_vision.anomaly.one_class import open_good
 from torchworks.cnn_vision.anomaly.predictor import AnomalyPredictor
-from torchworks.cnn_vision.inference.files import CHUNK, ImageFiles, print_lines
-from torchworks.cnn_vision.inference.plots import draw_heat
-from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
+from torchworks.shared.inference.files import CHUNK, ImageFiles, print_lines
+from torchworks.shared.inference.plots import draw_heat
+from torchworks.shared.inference.resized import resized
 from torchworks.shared.runs.opening import FinishedRun, open_run
 from torchworks.shared.runs.outputs import prepare_image_file
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from torchworks.cnn_vision.autoencoders.commands import Draw, Restore
 from torchworks.cnn_vision.autoencoders.predictor import AutoencoderPredictor, SamplerPredictor, VAEPredictor
-from torchworks.cnn_vision.inference.files import CHUNK, ImageFiles
-from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
+from torchworks.shared.inference.files import CHUNK, ImageFiles
+from torchworks.shared.inference.resized import resized
 from torchworks.shared.models.predictor import MANIFEST, load_predictor
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid

@@ -3,21 +3,21 @@
 from dataclasses import replace
 from typing import Any
 
-from torchworks.cnn_vision.classification.baselines import logistic_regression
 from torchworks.cnn_vision.classification.config import ClassifierConfig
 from torchworks.cnn_vision.classification.predictor import classifier_config
 from torchworks.cnn_vision.classification.task import Classification
 from torchworks.cnn_vision.config import VisionConfig
 from torchworks.cnn_vision.data.augmentations import augmentations
 from torchworks.cnn_vision.data.holdout import balanced_weights, imbalance
-from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.data.subset import with_classes, with_shots
 from torchworks.cnn_vision.finetuning.build import build_finetuning, build_model, normalization, wants_small_images
-from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.backbone import Backbone
+from torchworks.shared.classification.baselines import logistic_regression
 from torchworks.shared.config import Config, UserError
 from torchworks.shared.data import Dataset, Source, held_out, open_source
+from torchworks.shared.data.learnable import check_learnable, unscored
+from torchworks.shared.inference.predictor import preprocessing
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.task import Task

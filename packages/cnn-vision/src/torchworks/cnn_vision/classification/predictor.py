@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models import create_model
 from torchworks.cnn_vision.models.backbone import Backbone
+from torchworks.shared.inference.predictor import ImagePredictor
 from torchworks.shared.models.signature import Kind, Signature, TensorSpec
 
 

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
-from torchworks.cnn_vision.classification.metrics import BINS, TOP, MacroScores, share_interval
 from torchworks.cnn_vision.classification.mixing import MIXINGS
 from torchworks.cnn_vision.finetuning.schedule import Finetuning
 from torchworks.cnn_vision.finetuning.task import VisionTask
+from torchworks.shared.classification.metrics import BINS, TOP, MacroScores, share_interval
 from torchworks.shared.task import Out
 
 

@@ -3,99 +3,34 @@
 Shape letters: N images, C channels, S pixels, K classes.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.classification import plots
 from torchworks.cnn_vision.classification.build import classes_of, open_classes
-from torchworks.cnn_vision.classification.metrics import by_class, confusion, scores
-from torchworks.cnn_vision.data.learnable import unscored
-from torchworks.cnn_vision.inference import report
 from torchworks.cnn_vision.inference.commands import Evaluate, Explain, Predict
 from torchworks.cnn_vision.inference.explain import explain_files
-from torchworks.cnn_vision.inference.files import Prediction, predict_files
 from torchworks.cnn_vision.inference.gradcam import heat_of
-from torchworks.cnn_vision.inference.plots import draw_heat, draw_images
-from torchworks.cnn_vision.inference.resized import dataset_probabilities, probabilities, resized
+from torchworks.shared.classification.use import classes_known, classify_files, evaluate_classifier
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, labels_of, open_source
-from torchworks.shared.runs.directory import write_json
+from torchworks.shared.inference.plots import draw_heat
+from torchworks.shared.inference.resized import dataset_probabilities, probabilities
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import prepare
-
-MOST_MISTAKES = 24
-_PLOTS = {
-    "confusion": "Confusion matrix",
-    "calibration": "Calibration: accuracy by confidence",
-    "mistakes": "Most confident errors",
-}
-
-
-# ---- predict ---------------------------------------------------------------------------------------------
 
 
 def predict(run: FinishedRun, arguments: Predict) -> int:
     """Print the most probable classes of each image."""
-    names = classes_known(run)
-
-    def predictions(images: list[Tensor]) -> Iterator[Prediction]:
-        for row in probabilities(run, torch.stack(images)):
-            best = names[int(row.argmax())]
-            yield Prediction(line(names, row, arguments.top), [[best, *(f"{value:.6f}" for value in row.tolist())]])
-
-    predict_files(
-        arguments.images,
-        lambda path: resized(path, run),
-        predictions,
-        columns=["label", *names],
-        table=arguments.csv,
-        overwrite=arguments.overwrite,
-    )
+    classify_files(run, arguments.images, top=arguments.top, table=arguments.csv, overwrite=arguments.overwrite)
     return 0
-
-
-def classes_known(run: FinishedRun) -> tuple[str, ...]:
-    """The classes that the run's model predicts."""
-    return run.predictor.signature.outputs[0].labels
-
-
-def line(names: tuple[str, ...], row: Tensor, top: int) -> str:
-    """The `top` most probable classes of an image with probabilities `row` (K,)."""
-    values, places = (part[:top].tolist() for part in row.sort(descending=True))
-    return "  ".join(f"{names[place]} {value:.1%}" for value, place in zip(values, places, strict=True))
-
-
-# ---- evaluate --------------------------------------------------------------------------------------------
 
 
 def evaluate(run: FinishedRun, arguments: Evaluate) -> int:
     """Write scores, plots and report, and print a table."""
-    folder = arguments.out or arguments.run / "evaluation"
-    written = ["evaluation.json", "confusion.png", "calibration.png", "mistakes.png", "report.html"]
-    prepare(folder, written, overwrite=arguments.overwrite or arguments.out is None)
-    names = classes_known(run)
-    parts = test_parts(run, arguments.data, names)
-    label = torch.cat([labels_of(part) for part in parts])
-    probability = torch.cat([dataset_probabilities(run, part) for part in parts])
-    metrics: dict[str, Any] = scores(probability, label)
-    if arguments.data is None:
-        metrics |= report.baselines(run.folder)
-    table = by_class(probability, label, names)
-    write_json(folder / "evaluation.json", {**metrics, "classes": table})
-    plots.draw_confusion(folder / "confusion.png", confusion(probability, label), names)
-    plots.draw_calibration(folder / "calibration.png", probability, label)
-    _draw_mistakes(folder / "mistakes.png", parts, probability, label, names)
-    title = f"{run.config.recipe} on {arguments.data or run.config.data}"
-    report.write_report(folder, title, metrics, {"By class": table}, _PLOTS)
-    print(report.text(metrics, table))
-    for note in unscored(parts, "label"):
-        print(note)
-    print(folder)
-    return 0
+    parts = test_parts(run, arguments.data, classes_known(run))
+    return evaluate_classifier(run, parts, data=arguments.data, out=arguments.out, overwrite=arguments.overwrite)
 
 
 def test_parts(run: FinishedRun, data: str | None, names: tuple[str, ...]) -> list[Dataset]:
@@ -113,16 +48,6 @@ def test_parts(run: FinishedRun, data: str | None, names: tuple[str, ...]) -> li
             f"like the run's: {', '.join(names)}."
         )
     return [source.train, source.test]
-
-
-def _draw_mistakes(path: Path, parts: list[Dataset], probability: Tensor, label: Tensor, names: tuple) -> None:
-    confidence, predicted = probability.max(1)
-    wrong = (predicted != label).nonzero().flatten()
-    wrong = wrong[confidence[wrong].argsort(descending=True)][:MOST_MISTAKES]
-    everything = [(part, i) for part in parts for i in range(len(part))]
-    images = [everything[i][0][everything[i][1]]["image"] for i in wrong.tolist()]
-    titles = [f"{names[label[i]]} read as {names[predicted[i]]}\n{confidence[i]:.0%}" for i in wrong.tolist()]
-    draw_images(path, torch.stack(images) if images else torch.empty(0), titles)
 
 
 # ---- explain ---------------------------------------------------------------------------------------------

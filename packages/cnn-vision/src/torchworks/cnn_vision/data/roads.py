@@ -27,11 +27,11 @@ from torch import Tensor
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import Generated
-from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.boxes.check import drawn_source
 from torchworks.shared.data.boxes.sample import IGNORED, boxes_around, padded, scene_schema
+from torchworks.shared.data.source_options import parse
 from torchworks.shared.data.split import fingerprint
 
 THINGS = ("car", "pedestrian", "sign")

@@ -26,11 +26,11 @@ from torch.nn import functional as F
 
 from torchworks.cnn_vision.data import bundled
 from torchworks.cnn_vision.data.generated import PARTS, Generated
-from torchworks.cnn_vision.data.source_options import parse
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source, open_source, resident
 from torchworks.shared.data.boxes.check import drawn_source
 from torchworks.shared.data.boxes.sample import boxes_around, padded, scene_schema
+from torchworks.shared.data.source_options import parse
 from torchworks.shared.data.split import fingerprint
 
 DIGITS = tuple("0123456789")

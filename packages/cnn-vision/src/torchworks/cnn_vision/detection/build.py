@@ -6,16 +6,16 @@ from typing import Any
 from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
-from torchworks.cnn_vision.data.fields import open_fields
-from torchworks.cnn_vision.data.learnable import check_learnable, classes_in, unscored
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
-from torchworks.cnn_vision.detection.baselines import constant_prediction
 from torchworks.cnn_vision.detection.config import DetectorConfig
 from torchworks.cnn_vision.detection.task import Detection
-from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.dense import DETECTORS, PUBLISHED, create_detector, size_of_classifier
 from torchworks.cnn_vision.models.normalization import HALF, IMAGENET, each_channel, expected, run_of
 from torchworks.shared.data import held_out
+from torchworks.shared.data.fields import open_fields
+from torchworks.shared.data.learnable import check_learnable, classes_in, unscored
+from torchworks.shared.detection.baselines import constant_prediction
+from torchworks.shared.inference.predictor import preprocessing
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.trained import TrainedModel

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.detection.metrics import Found
-from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.dense import create_detector, size_of_classifier
 from torchworks.cnn_vision.models.detector import NO_LABEL, Detector, Target
 from torchworks.cnn_vision.models.mask_rcnn import MaskRCNN
+from torchworks.shared.detection.metrics import Found
+from torchworks.shared.inference.predictor import ImagePredictor
 from torchworks.shared.models.predictor import Signature, TensorSpec
 
 MASK_THRESHOLD = 0.5

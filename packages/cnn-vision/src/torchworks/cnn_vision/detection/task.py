@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.detection.metrics import AveragePrecision, Truth
 from torchworks.cnn_vision.detection.predictor import found_of
 from torchworks.cnn_vision.finetuning.task import VisionTask
 from torchworks.cnn_vision.models.detector import Detector, Target
 from torchworks.cnn_vision.models.mask_rcnn import MaskRCNN
-from torchworks.shared.data.boxes.sample import IGNORED
+from torchworks.shared.detection.metrics import AveragePrecision, Truth, truths_of
 from torchworks.shared.task import Out
 
 Batch = dict[str, Tensor]
@@ -42,21 +41,6 @@ class Detection(VisionTask):
         found = [found_of(one, self.first_label) for one in self.model(batch["image"])]
         self.scores.update(found, truths_of(batch, masks=self.masks))
         return {"scores": self.scores}
-
-
-def truths_of(batch: Batch, *, masks: bool) -> list[Truth]:
-    """What there is in each image of a batch: "boxes" (m, 4), "labels" (m,) from 0 on, "ignored" (k, 4) and, if `masks`
-    are wanted, "masks" (m, S, S) and "ignored_masks" (k, S, S)."""
-    truths = []
-    for i, labels in enumerate(batch["box_label"]):
-        objects, ignored = torch.where(labels >= 0)[0], torch.where(labels == IGNORED)[0]
-        boxes = batch["boxes"][i]
-        truth = {"boxes": boxes[objects], "labels": labels[objects], "ignored": boxes[ignored]}
-        if masks:
-            for name, rows in (("masks", objects), ("ignored_masks", ignored)):
-                truth[name] = batch["instance"][i] == (rows + 1)[:, None, None]
-        truths.append(truth)
-    return truths
 
 
 def target_of(truth: Truth, first_label: int) -> Target:

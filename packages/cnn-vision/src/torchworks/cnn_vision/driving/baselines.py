@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.detection.baselines import constant_prediction
 from torchworks.cnn_vision.driving.task import depth_errors, mean_errors
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
 from torchworks.shared.data import Dataset
 from torchworks.shared.data.boxes.sample import VOID
+from torchworks.shared.detection.baselines import constant_prediction
 
 
 def baselines(train: Dataset, test: Dataset, num_things: int, num_pixels: int) -> dict[str, float]:

@@ -5,19 +5,19 @@ from dataclasses import replace
 from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
-from torchworks.cnn_vision.data.fields import open_fields
-from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
 from torchworks.cnn_vision.driving.baselines import baselines
 from torchworks.cnn_vision.driving.config import DriveConfig
 from torchworks.cnn_vision.driving.task import Driving
-from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.driving import DrivingNet
 from torchworks.cnn_vision.models.normalization import HALF, each_channel
 from torchworks.cnn_vision.segmentation.frequencies import pixel_classes
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.boxes.sample import VOID
+from torchworks.shared.data.fields import open_fields
+from torchworks.shared.data.learnable import check_learnable, unscored
+from torchworks.shared.inference.predictor import preprocessing
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from torchworks.cnn_vision.data.roads import FAR
-from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.detector import NO_LABEL, size_of
 from torchworks.cnn_vision.models.driving import DrivingNet
 from torchworks.cnn_vision.segmentation.predictor import mask_of, mask_specs
+from torchworks.shared.inference.predictor import ImagePredictor
 from torchworks.shared.models.predictor import Signature, TensorSpec
 
 

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
-from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.losses import Truth, driving_losses
 from torchworks.cnn_vision.finetuning.task import VisionTask
 from torchworks.cnn_vision.models.detector import size_of
 from torchworks.cnn_vision.models.driving import TASKS, DrivingNet, DrivingOutput
 from torchworks.cnn_vision.segmentation.metrics import SegmentationScores
+from torchworks.shared.detection.metrics import AveragePrecision, Found, truths_of
 from torchworks.shared.task import Out
 
 CLOSE = 1.25

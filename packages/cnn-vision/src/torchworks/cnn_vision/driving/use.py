@@ -12,13 +12,18 @@ from PIL import Image
 from torch import Tensor
 
 from torchworks.cnn_vision.data.stereo import motorcycle
-from torchworks.cnn_vision.detection.metrics import AveragePrecision, precision_by_class
-from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.cnn_vision.driving.build import FIELDS
 from torchworks.cnn_vision.driving.task import depth_errors, found_of, mean_errors
 from torchworks.cnn_vision.inference.commands import Evaluate, Predict
-from torchworks.cnn_vision.inference.files import Prediction, predict_files
-from torchworks.cnn_vision.inference.letterboxed import (
+from torchworks.cnn_vision.segmentation.drawing import with_legend
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
+from torchworks.cnn_vision.segmentation.use import classes_of, colors_of, shares
+from torchworks.cnn_vision.segmentation.use import line as shares_line
+from torchworks.shared.data import Dataset
+from torchworks.shared.data.boxes.draw import draw_boxes, draw_depth, draw_mask, enlarged
+from torchworks.shared.detection.metrics import AveragePrecision, precision_by_class, truths_of
+from torchworks.shared.inference.files import Prediction, predict_files
+from torchworks.shared.inference.letterboxed import (
     Letterboxed,
     batches,
     letterboxed,
@@ -27,13 +32,7 @@ from torchworks.cnn_vision.inference.letterboxed import (
     scored_parts,
     without_nan,
 )
-from torchworks.cnn_vision.inference.report import baselines, text, write_report
-from torchworks.cnn_vision.segmentation.drawing import with_legend
-from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
-from torchworks.cnn_vision.segmentation.use import classes_of, colors_of, shares
-from torchworks.cnn_vision.segmentation.use import line as shares_line
-from torchworks.shared.data import Dataset
-from torchworks.shared.data.boxes.draw import draw_boxes, draw_depth, draw_mask, enlarged
+from torchworks.shared.inference.report import baselines, text, write_report
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import prepare, save_image

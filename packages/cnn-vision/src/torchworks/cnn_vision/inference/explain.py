@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.inference.files import ImageFiles
-from torchworks.cnn_vision.inference.resized import resized
 from torchworks.shared.config import UserError
+from torchworks.shared.inference.files import ImageFiles
+from torchworks.shared.inference.resized import resized
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import prepare
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.inference.files import CHUNK
-from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.backbone import Backbone
 from torchworks.shared.config import UserError
+from torchworks.shared.inference.files import CHUNK
+from torchworks.shared.inference.predictor import ImagePredictor
 from torchworks.shared.runs.opening import FinishedRun
 
 LEAST = 4

@@ -51,7 +51,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import box_area, box_iou, clip_boxes_to_image, roi_align
 
-from torchworks.cnn_vision.models.boxes import BETWEEN, BoxCoder, cell_anchors, draw, grid_anchors, lie_within, match
+from torchworks.cnn_vision.models.boxes import BETWEEN, BoxCoder, cell_anchors, draw, grid_anchors, match
 from torchworks.cnn_vision.models.detector import (
     Detections,
     Detector,
@@ -64,6 +64,7 @@ from torchworks.cnn_vision.models.detector import (
 )
 from torchworks.cnn_vision.models.fpn import SCENE_CHANNELS, BackboneWithFPN, scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.resnet import resnet50
+from torchworks.shared.data.boxes.regions import lie_within
 
 BEND = 1 / 9
 """Where smooth L1 turns from a parabola into a line."""

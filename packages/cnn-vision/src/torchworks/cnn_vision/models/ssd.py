@@ -42,10 +42,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from torchworks.cnn_vision.models.boxes import BoxCoder, default_boxes, lie_within, match_each
+from torchworks.cnn_vision.models.boxes import BoxCoder, default_boxes, match_each
 from torchworks.cnn_vision.models.detector import Detections, Detector, Target, exact, flat_by_place, size_of, suppress
 from torchworks.cnn_vision.models.fpn import scene_resnet20, start_convolutions
 from torchworks.cnn_vision.models.vgg import vgg16
+from torchworks.shared.data.boxes.regions import lie_within
 
 
 @dataclass(frozen=True)

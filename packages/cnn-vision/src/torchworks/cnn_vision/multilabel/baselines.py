@@ -6,9 +6,9 @@ Shape letters: N images, C channels, D pixels, K labels.
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.baselines import BATCH, pixels_of, some_of
 from torchworks.cnn_vision.multilabel.labels import targets
 from torchworks.cnn_vision.multilabel.metrics import multilabel_scores
+from torchworks.shared.classification.baselines import BATCH, pixels_of, some_of
 from torchworks.shared.config import LoaderConfig
 from torchworks.shared.data import Dataset, Source, open_loader
 

@@ -12,7 +12,7 @@ from scipy.stats import norm, rankdata
 from torch import Tensor
 from torchmetrics.functional.classification import binary_average_precision, binary_calibration_error
 
-from torchworks.cnn_vision.classification.metrics import BINS, mean_of_known, share_interval
+from torchworks.shared.classification.metrics import BINS, mean_of_known, share_interval
 
 
 def multilabel_scores(probability: Tensor, target: Tensor) -> dict[str, float]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchmetrics.functional.classification import binary_roc
 
-from torchworks.cnn_vision.classification.plots import draw_reliability
+from torchworks.shared.classification.plots import draw_reliability
 
 
 def draw_calibration(path: Path, probability: Tensor, target: Tensor, names: Sequence[str], bins: int = 10) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from torchworks.cnn_vision.classification.predictor import new_net, signature_of
-from torchworks.cnn_vision.inference.predictor import ImagePredictor
+from torchworks.shared.inference.predictor import ImagePredictor
 from torchworks.shared.models.signature import Signature
 
 

@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchworks.cnn_vision.inference import report
 from torchworks.cnn_vision.inference.commands import Evaluate, Explain, Predict
 from torchworks.cnn_vision.inference.explain import explain_files
-from torchworks.cnn_vision.inference.files import Prediction, predict_files
 from torchworks.cnn_vision.inference.gradcam import heat_of
-from torchworks.cnn_vision.inference.plots import draw_heat, draw_images
-from torchworks.cnn_vision.inference.resized import dataset_probabilities, probabilities, resized
 from torchworks.cnn_vision.multilabel import plots
 from torchworks.cnn_vision.multilabel.labels import open_labels, targets
 from torchworks.cnn_vision.multilabel.metrics import by_label, multilabel_scores
 from torchworks.cnn_vision.multilabel.predictor import MultilabelPredictor
 from torchworks.shared.data import Dataset, labels_of, open_source
+from torchworks.shared.inference import report
+from torchworks.shared.inference.files import Prediction, predict_files
+from torchworks.shared.inference.plots import draw_heat, draw_images
+from torchworks.shared.inference.resized import dataset_probabilities, probabilities, resized
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import file_name, prepare

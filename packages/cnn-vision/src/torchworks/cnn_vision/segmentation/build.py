@@ -8,10 +8,7 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from torchworks.cnn_vision.data.augment import changes
-from torchworks.cnn_vision.data.fields import open_fields
-from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.scene_loaders import scoring_loader, training_loader
-from torchworks.cnn_vision.inference.predictor import preprocessing
 from torchworks.cnn_vision.models.dense import create_segmenter
 from torchworks.cnn_vision.models.normalization import expected
 from torchworks.cnn_vision.segmentation.baselines import baselines
@@ -21,6 +18,9 @@ from torchworks.cnn_vision.segmentation.predictor import segmenter_config
 from torchworks.cnn_vision.segmentation.task import Segmentation
 from torchworks.shared.data import Dataset, held_out
 from torchworks.shared.data.boxes.draw import pixel_colors
+from torchworks.shared.data.fields import open_fields
+from torchworks.shared.data.learnable import check_learnable, unscored
+from torchworks.shared.inference.predictor import preprocessing
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment

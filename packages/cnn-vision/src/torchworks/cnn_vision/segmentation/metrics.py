@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from torchworks.cnn_vision.classification.metrics import mean_of_known
+from torchworks.shared.classification.metrics import mean_of_known
 from torchworks.shared.data.boxes.sample import VOID
 
 

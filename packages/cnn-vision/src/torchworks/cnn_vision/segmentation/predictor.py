@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.inference.predictor import ImagePredictor
 from torchworks.cnn_vision.models.dense import create_segmenter
+from torchworks.shared.inference.predictor import ImagePredictor
 from torchworks.shared.models.predictor import Signature, TensorSpec
 
 

@@ -10,10 +10,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.data.learnable import unscored
 from torchworks.cnn_vision.inference.commands import Evaluate, Predict
-from torchworks.cnn_vision.inference.files import Prediction, predict_files
-from torchworks.cnn_vision.inference.letterboxed import (
+from torchworks.cnn_vision.segmentation.drawing import compared, with_legend
+from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
+from torchworks.shared.data import Dataset
+from torchworks.shared.data.boxes.draw import Color, color_of, draw_mask
+from torchworks.shared.data.boxes.sample import VOID
+from torchworks.shared.data.learnable import unscored
+from torchworks.shared.inference.files import Prediction, predict_files
+from torchworks.shared.inference.letterboxed import (
     Letterboxed,
     batches,
     letterboxed,
@@ -22,12 +27,7 @@ from torchworks.cnn_vision.inference.letterboxed import (
     scored_parts,
     without_nan,
 )
-from torchworks.cnn_vision.inference.report import baselines, text, write_report
-from torchworks.cnn_vision.segmentation.drawing import compared, with_legend
-from torchworks.cnn_vision.segmentation.metrics import SegmentationScores, image_iou
-from torchworks.shared.data import Dataset
-from torchworks.shared.data.boxes.draw import Color, color_of, draw_mask
-from torchworks.shared.data.boxes.sample import VOID
+from torchworks.shared.inference.report import baselines, text, write_report
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun
 from torchworks.shared.runs.outputs import prepare, save_image

@@ -9,18 +9,18 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.baselines import logistic_regression
 from torchworks.cnn_vision.classification.build import classes_of, trained_model
 from torchworks.cnn_vision.classification.predictor import build_classifier, classifier_config
 from torchworks.cnn_vision.data.augmentations import augmentations
-from torchworks.cnn_vision.data.learnable import check_learnable, unscored
 from torchworks.cnn_vision.data.loading import open_loaders
 from torchworks.cnn_vision.models.airbench import SMALLEST, AirNet
 from torchworks.cnn_vision.speedrun.config import SpeedConfig
 from torchworks.cnn_vision.speedrun.predictor import new_net
 from torchworks.cnn_vision.speedrun.task import Speed
+from torchworks.shared.classification.baselines import logistic_regression
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Part, ResidentLoader, open_source
+from torchworks.shared.data.learnable import check_learnable, unscored
 from torchworks.shared.machine.device import Device
 from torchworks.shared.training.experiment import Experiment
 

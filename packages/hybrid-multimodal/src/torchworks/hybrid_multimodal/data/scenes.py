@@ -225,14 +225,7 @@ def scene_schema(most: int, image_size: int) -> Schema:
 
 
 def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
-    config, options = ImageConfig.of(config, NAME), parse_options(rest)
-    if config.channels == 1:
-        raise UserError(f"The captions of '{NAME}' name colors, so its images have them; leave --loader.channels out.")
-    if config.image_size < SMALLEST:
-        raise UserError(
-            f"'{NAME}' needs images of at least {SMALLEST} pixels, but --loader.image-size is {config.image_size}: "
-            "digits cannot be read in smaller ones."
-        )
+    config, options = check_images(config, NAME), parse_options(rest)
     tune, seed_of = bool(options.tune), mix(seed, NAME)
     train, test = digit_parts(config.test_fraction, seed, tune=tune)
     schema = scene_schema(options.most, config.image_size)
@@ -249,6 +242,19 @@ def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
     return Source(
         NAME, "CC BY 4.0 (digits: Alpaydin and Kaynak 1998, UCI; through scikit-learn)", *parts, schema, mark, (note,)
     )
+
+
+def check_images(config: LoaderConfig, source: str) -> ImageConfig:
+    """`config` of images in which colors and digits can be seen. Raises `UserError` for others."""
+    config = ImageConfig.of(config, source)
+    if config.channels == 1:
+        raise UserError(f"'{source}' names colors, so its images have them; leave --loader.channels out.")
+    if config.image_size < SMALLEST:
+        raise UserError(
+            f"'{source}' needs images of at least {SMALLEST} pixels, but --loader.image-size is {config.image_size}: "
+            "digits cannot be read in smaller ones."
+        )
+    return config
 
 
 def digit_parts(test_fraction: float, seed: int, *, tune: bool = False) -> tuple[Dataset, Dataset]:

@@ -34,7 +34,7 @@ class Evaluate:
 COMMANDS = {
     "check": check_command(
         CheckedConfig,
-        "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa or captioned:FOLDER",
+        "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa, captioned:FOLDER or colored-digits",
     ),
     "evaluate": Command(Evaluate, "torchworks.hybrid_multimodal.inference.dispatch:evaluate"),
 }

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.inference.files import CHUNK
 from torchworks.shared.data import Dataset
 from torchworks.shared.data.images import read
+from torchworks.shared.inference.files import CHUNK
 from torchworks.shared.runs.opening import FinishedRun
 
 

@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from torchworks.cnn_vision.classification.metrics import share_interval
+from torchworks.shared.classification.metrics import share_interval
 
 MOST_NUMBERED = 25
 """Classes up to which the cells of the confusion matrix show their counts."""

@@ -6,9 +6,8 @@ Shape letters: S pixels.
 import torch
 from torch import Tensor
 
-from torchworks.cnn_vision.detection.metrics import AveragePrecision, Found
-from torchworks.cnn_vision.detection.task import truths_of
 from torchworks.shared.data import Dataset
+from torchworks.shared.detection.metrics import AveragePrecision, Found, truths_of
 
 PLACES = 5
 """Boxes predicted for each class."""

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from torchworks.cnn_vision.detection.metrics import Found, Truth
-from torchworks.cnn_vision.models.boxes import lie_within
 from torchworks.shared.data.boxes.draw import draw_boxes, enlarged
+from torchworks.shared.data.boxes.regions import lie_within
 from torchworks.shared.data.boxes.sample import IGNORED
+from torchworks.shared.detection.metrics import Found, Truth
 from torchworks.shared.runs.outputs import save_image
 
 SIDE, GAP, HEAD = 288, 8, 20

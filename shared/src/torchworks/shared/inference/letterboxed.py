@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchworks.cnn_vision.data.fields import open_fields
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import Dataset
 from torchworks.shared.data.boxes.sample import Letterbox
+from torchworks.shared.data.fields import open_fields
 from torchworks.shared.data.images import PIXEL_LIMIT
 from torchworks.shared.data.images import picture as read_picture
 from torchworks.shared.runs.opening import FinishedRun

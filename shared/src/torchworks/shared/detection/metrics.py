@@ -9,11 +9,28 @@ import torch
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
 
+from torchworks.shared.data.boxes.sample import IGNORED
+
 Found = dict[str, Tensor]
 """Detections of an image: "boxes" (D, 4), "scores" (D,), "labels" int64 (D,) from 0 on [, "masks" bool (D, S, S)]."""
 Truth = dict[str, Tensor]
 """Objects of an image: "boxes" (m, 4), "labels" int64 (m,) from 0 on [, "masks" bool (m, S, S)], and "ignored" (k, 4)
 [, "ignored_masks" (k, S, S)]."""
+
+
+def truths_of(batch: dict[str, Tensor], *, masks: bool) -> list[Truth]:
+    """What there is in each image of a batch: "boxes" (m, 4), "labels" (m,) from 0 on, "ignored" (k, 4) and, if `masks`
+    are wanted, "masks" (m, S, S) and "ignored_masks" (k, S, S)."""
+    truths = []
+    for i, labels in enumerate(batch["box_label"]):
+        objects, ignored = torch.where(labels >= 0)[0], torch.where(labels == IGNORED)[0]
+        boxes = batch["boxes"][i]
+        truth = {"boxes": boxes[objects], "labels": labels[objects], "ignored": boxes[ignored]}
+        if masks:
+            for name, rows in (("masks", objects), ("ignored_masks", ignored)):
+                truth[name] = batch["instance"][i] == (rows + 1)[:, None, None]
+        truths.append(truth)
+    return truths
 
 
 class AveragePrecision(MeanAveragePrecision):

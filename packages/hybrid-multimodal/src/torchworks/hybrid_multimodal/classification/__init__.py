@@ -1,0 +1,1 @@
+"""Classification of images by nets that convolve and attend."""

@@ -1,0 +1,1 @@
+"""Detection by DETR: objects and their boxes as a set."""

@@ -1,0 +1,1 @@
+"""What detectors of any package have in common: metrics, a baseline, drawings, the commands on files."""
