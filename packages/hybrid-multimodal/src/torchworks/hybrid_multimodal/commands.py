@@ -3,8 +3,16 @@
 from torchworks.hybrid_multimodal.captioning.commands import COMMANDS as CAPTIONING
 from torchworks.hybrid_multimodal.contrastive.commands import COMMANDS as CONTRASTIVE
 from torchworks.hybrid_multimodal.inference.commands import COMMANDS as INFERENCE
+from torchworks.hybrid_multimodal.molecules.commands import COMMANDS as MOLECULES
 from torchworks.hybrid_multimodal.questions.commands import COMMANDS as QUESTIONS
 from torchworks.hybrid_multimodal.recommendation.commands import COMMANDS as RECOMMENDATION
 from torchworks.shared import cli
 
-COMMANDS: dict[str, cli.Command] = {**RECOMMENDATION, **CAPTIONING, **CONTRASTIVE, **QUESTIONS, **INFERENCE}
+COMMANDS: dict[str, cli.Command] = {
+    **RECOMMENDATION,
+    **CAPTIONING,
+    **CONTRASTIVE,
+    **QUESTIONS,
+    **MOLECULES,
+    **INFERENCE,
+}

@@ -2,8 +2,8 @@
 
     table = molecule_table(read_smiles("CCO"))          # int64 (A, WIDTH), a row for each atom
 
-SMILES write a molecule as a line: Weininger 1988, "SMILES, a chemical language and information system". Hydrogens are no
-rows of their own; their number is a feature of the atom that has them.
+SMILES write a molecule as a line: Weininger 1988, "SMILES, a chemical language and information system". Hydrogens are
+no rows of their own; their number is a feature of the atom that has them.
 
 | columns | |
 |---|---|
@@ -15,8 +15,7 @@ rows of their own; their number is a feature of the atom that has them.
 | 5 | 1 if aromatic |
 | 6 | 1 if in a ring |
 | 7..14 | rows of the neighbors, counted from 1; 0 where there is none |
-| 15..22 | codes of the bonds to them: 1 single, 2 double, 3 triple, 4 aromatic, 5 another, plus 5 if conjugated, plus 10 \
-if in a ring; 0 where there is none |
+| 15..22 | bonds to them: 1 single, 2 double, 3 triple, 4 aromatic, 5 another; plus 5 if conjugated; plus 10 in a ring |
 
 Left and right hands of a molecule have the same table. Shape letters: A atoms, D = 8 neighbors at most.
 """
@@ -56,8 +55,8 @@ class UnreadableSmiles(ValueError):
 
 
 def read_smiles(text: str, most_atoms: int = MOST_ATOMS) -> Any:
-    """The molecule, of rdkit's class `Mol`. Raises `UnreadableSmiles` with rdkit's reason for what is no SMILES, and for
-    molecules that have no table, and `UserError` where rdkit is not installed."""
+    """The molecule, of rdkit's class `Mol`. Raises `UnreadableSmiles` with rdkit's reason for what is no SMILES, and
+    for molecules that have no table, and `UserError` where rdkit is not installed."""
     chem = rdkit_module("Chem")
     text = text.strip()
     if not text:
@@ -114,6 +113,31 @@ def _place(names: tuple[str, ...], name: str) -> int:
 def canonical(molecule: Any) -> str:
     """The one SMILES by which rdkit writes this molecule."""
     return rdkit_module("Chem").MolToSmiles(molecule)
+
+
+def smiles_of(table: np.ndarray) -> str:
+    """A SMILES whose table this is, for examples of requests: without hands and isotopes, which a table does not have.
+    Raises `ValueError` for a table that rdkit takes for no molecule."""
+    chem = rdkit_module("Chem")
+    kinds = [getattr(chem.BondType, name) for name in _BONDS]
+    molecule = chem.RWMol()
+    atoms = table[table[:, 0] > 0].tolist()
+    for number, _, charge, hydrogens, _, aromatic, *_ in atoms:
+        atom = chem.Atom(number)
+        atom.SetFormalCharge(charge - 2)
+        atom.SetNoImplicit(True)
+        atom.SetNumExplicitHs(hydrogens)
+        atom.SetIsAromatic(bool(aromatic))
+        molecule.AddAtom(atom)
+    for i, row in enumerate(atoms):
+        for neighbor, code in zip(row[FEATURES : FEATURES + NEIGHBORS], row[FEATURES + NEIGHBORS :], strict=True):
+            if 0 < neighbor <= i:  # each bond once
+                place = (code - 1) % 5
+                molecule.AddBond(i, neighbor - 1, kinds[place] if place < len(kinds) else chem.BondType.SINGLE)
+    with quiet() as said:
+        if chem.SanitizeMol(molecule, catchErrors=True):
+            raise ValueError(f"is no molecule: {said[0] if said else 'rdkit refuses it'}")
+        return chem.MolToSmiles(chem.RemoveHs(molecule))
 
 
 def shown(smiles: str) -> str:

@@ -15,7 +15,7 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 | latent | may be left out, and is then drawn from a seed |
 | label | a class by its number, or by its name where `labels` has names |
 | id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
-| molecule | a SMILES, or a list of them; its table of atoms and bonds (N, A, 23) goes into the model (`data/smiles.py`) |
+| molecule | SMILES; their tables of atoms and bonds (N, A, 23) go into the model (`data/smiles.py`) |
 """
 
 import math

@@ -24,7 +24,7 @@ from torchworks.shared.data.decoding import text_bytes
 from torchworks.shared.data.files import choose_parts, part_named
 from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.listing import some
-from torchworks.shared.data.smiles import UnreadableSmiles, canonical, read_smiles, rdkit_module, shown
+from torchworks.shared.data.smiles import UnreadableSmiles, canonical, rdkit_module, read_smiles, shown
 from torchworks.shared.data.text_tables import rows_of
 
 LICENCE = "not stated (your own data)"
@@ -89,14 +89,16 @@ def _path(rest: str) -> Path:
 def read_table(file: Path, config: MoleculesConfig) -> Read:
     """Raises `UserError` for a file that is no such table, and where rdkit is not installed."""
     rdkit_module("Chem")
-    content = list(rows_of(file, text_bytes(file, ADVICE), ("smiles",)))
+    text = text_bytes(file, ADVICE)
+    content = list(rows_of(file, text, ("smiles",)))
     broken = [f"line {line} {row}" for line, row in content if isinstance(row, str)]
     cells: Cells = [(line, row) for line, row in content if isinstance(row, dict)]
     names, ignored = _targets(file, cells, config.targets)
     cells, notes = _with_parts(file, cells)
     if ignored:
         notes.append(f"Columns that are no numbers and are not read: {some(ignored)}.")
-    read = Read(Table(names), broken, notes=notes)
+    header = text.partition(b"\n")[0].decode(errors="replace")
+    read = Read(Table(tuple(_as_written(name, header) for name in names)), broken, notes=notes)
     for line, row in cells:
         try:
             values = _numbers(row, names)
@@ -130,6 +132,12 @@ def _targets(file: Path, cells: Cells, chosen: Sequence[str]) -> tuple[tuple[str
             "one with what was measured of each molecule."
         )
     return tuple(found), [name for name in columns if name not in found]
+
+
+def _as_written(name: str, header: str) -> str:
+    """A column's name as the first line has it: rows name columns in small letters."""
+    place = header.lower().find(name)
+    return header[place : place + len(name)] if place >= 0 else name
 
 
 def _mostly_numbers(cells: Sequence[str]) -> bool:

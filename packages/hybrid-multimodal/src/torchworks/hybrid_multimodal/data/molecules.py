@@ -59,9 +59,9 @@ class Table:
 
 
 class Molecules(TensorDataset):
-    """Molecules as tables (see `shared.data.smiles`), padded with 0: `molecule` int64 (N, A, WIDTH) and `target` float32
-    (N, K), NaN where nothing was measured. `smiles` are canonical; `beside` has numbers (N,) by the names of other
-    methods; `partition` says how the test part was chosen."""
+    """Molecules as tables (see `shared.data.smiles`), padded with 0: `molecule` int64 (N, A, WIDTH), and `target`
+    float32 (N, K), NaN where nothing was measured. `smiles` are canonical; `beside` has numbers (N,) by the names of
+    other methods; `partition` says how the test part was chosen."""
 
     def __init__(
         self, tensors: dict[str, Tensor], schema: Schema, smiles: Sequence[str], beside: dict[str, Tensor],

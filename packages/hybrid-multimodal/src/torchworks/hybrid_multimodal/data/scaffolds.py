@@ -6,8 +6,8 @@ these by a double bond, and without chirality. Molecules without a ring have the
 
 `scaffold_split` takes the groups of equal scaffolds, the largest first and of equally large ones the one that appears
 first, and gives each to training if it fits into what training is to have, else to testing. So the order of the rows
-decides between equal groups, and nothing is drawn. Other splits bear the same name: scaffolds with chirality, groups in a
-random order, or generic scaffolds; scores on these are of other test molecules.
+decides between equal groups, and nothing is drawn. Other splits bear the same name, with chirality, with groups in a
+random order, or with generic scaffolds; their scores are of other test molecules.
 """
 
 from collections import defaultdict
@@ -19,8 +19,8 @@ from torchworks.shared.data.smiles import quiet, rdkit_module
 PROTOCOLS = {
     "given": "the split that the data bring",
     "random": "a random split by the seed, copies of a molecule on one side",
-    "scaffold": "a split by Bemis-Murcko scaffolds without chirality, groups from the largest on to training until it is "
-    "full, the rest to testing",
+    "scaffold": "a split by Bemis-Murcko scaffolds without chirality, groups from the largest on to training while "
+    "they fit, the rest to testing",
 }
 """The words for how test molecules were chosen."""
 

@@ -1,5 +1,6 @@
-"""Graph attention that can rank neighbors differently for each node (Brody, Alon and Yahav 2022, "How attentive are graph
-attention networks?", https://arxiv.org/abs/2105.14491). Keys and numbers are those of torch_geometric's `GATv2Conv`."""
+"""Graph attention that can rank neighbors differently for each node (Brody, Alon and Yahav 2022, "How attentive are
+graph attention networks?", https://arxiv.org/abs/2105.14491). Keys and numbers are those of torch_geometric's
+`GATv2Conv`."""
 
 import torch
 from torch import Tensor, nn

@@ -1,5 +1,5 @@
-"""Graph isomorphism network with features of edges (Hu et al. 2020, "Strategies for pre-training graph neural networks",
-https://arxiv.org/abs/1905.12265). Keys and numbers are those of torch_geometric's `GINEConv`."""
+"""Graph isomorphism network with features of edges (Hu et al. 2020, "Strategies for pre-training graph neural
+networks", https://arxiv.org/abs/1905.12265). Keys and numbers are those of torch_geometric's `GINEConv`."""
 
 import torch
 from torch import Tensor, nn

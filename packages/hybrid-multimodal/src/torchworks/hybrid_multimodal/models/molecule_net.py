@@ -1,6 +1,7 @@
 """From molecules to numbers: layers of message passing over their atoms, and a readout of all atoms.
 
-Shape letters: N molecules, A atoms of the largest, D neighbors, n atoms of all molecules, E edges, d channels, K answers.
+Shape letters: N molecules, A atoms of the largest, D neighbors, n atoms of all molecules, E edges, d channels, K
+answers.
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ SCALE = 10.0
 
 @dataclass(frozen=True)
 class Graph:
-    """Atoms of several molecules as one graph: codes of their features (n, FEATURES), edges (2, E), codes of bonds (E,),
-    the molecule of each atom (n,), and which atoms there really are (n,)."""
+    """Atoms of several molecules as one graph: codes of their features (n, FEATURES), edges (2, E), codes of bonds
+    (E,), the molecule of each atom (n,), and which atoms there really are (n,)."""
 
     atoms: Tensor
     edges: Tensor
@@ -75,8 +76,8 @@ def graph_of(table: Tensor, *, compact: bool) -> Graph:
 
 
 class MoleculeNet(nn.Module):
-    """Each layer adds to the vectors of the atoms what it finds around them, x ← x + relu(BN(layer(x))); the answer is a
-    small network's of their sum, which grows with the molecule, and of their mean, which does not."""
+    """Each layer adds to the vectors of the atoms what it finds around them, x ← x + relu(BN(layer(x))); the answer is
+    a small network's of their sum, which grows with the molecule, and of their mean, which does not."""
 
     element: Tensor
     offset: Tensor

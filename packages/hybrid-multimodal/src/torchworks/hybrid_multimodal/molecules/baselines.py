@@ -1,5 +1,5 @@
-"""What predicts without a graph: the mean, a few or many descriptors, fingerprints. Features are computed by rdkit, models
-fitted by scikit-learn on the same training molecules; penalties are chosen by leave-one-out within these.
+"""What predicts without a graph: the mean, a few or many descriptors, fingerprints. Features are computed by rdkit,
+models fitted by scikit-learn on the same training molecules; penalties are chosen by leave-one-out within these.
 
 Shape letters: N molecules, K targets, F features.
 """

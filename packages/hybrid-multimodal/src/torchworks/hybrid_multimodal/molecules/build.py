@@ -35,6 +35,10 @@ def build(config: MoleculeConfig, device: Device) -> Experiment:
     if valid is None:
         task.watch = None
     loaders = LoaderFactory(config, device)
+
+    def compared() -> dict[str, Any]:
+        return {**baselines(whole, test, std), "protocol": protocol(train, valid, test)}
+
     return Experiment(
         task=task,
         train=loaders.training(train),
@@ -42,7 +46,7 @@ def build(config: MoleculeConfig, device: Device) -> Experiment:
         test=loaders.ordered(test),
         sources=(source,),
         models=(_model(config, net, train, test, mean, std),),
-        baselines=lambda: {**baselines(whole, test, std), "protocol": protocol(train, valid, test)},
+        baselines=compared,
     )
 
 
@@ -51,8 +55,8 @@ def _check_batch(config: MoleculeConfig) -> None:
     settings = config.trainer
     if settings.batch_size < 2 * settings.accumulate:
         raise UserError(
-            f"A batch of {settings.batch_size} in {settings.accumulate} parts has fewer than two molecules in each, but "
-            "the net compares the atoms of several. Choose a larger --trainer.batch-size."
+            f"A batch of {settings.batch_size} in {settings.accumulate} parts has fewer than two molecules in each, "
+            "and the net compares the atoms of several. Choose a larger --trainer.batch-size."
         )
 
 

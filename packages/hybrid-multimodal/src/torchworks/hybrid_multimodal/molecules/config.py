@@ -14,13 +14,13 @@ class MoleculeNetConfig(Limited):
     group: ClassVar[str] = "net"
 
     layer: Literal["gine", "gin", "gcn", "gat", "gatv2"] = "gine"
-    """How an atom reads its neighbors. gine: a sum over neighbors and bonds. gin: a sum over neighbors. gcn: a mean. gat,
-    gatv2: a mean by attention. Only gine reads the kinds of bonds."""
+    """How an atom reads its neighbors. gine: a sum over neighbors and bonds. gin: a sum over neighbors. gcn: a mean.
+    gat, gatv2: a mean by attention. Only gine reads the kinds of bonds."""
     depth: Count = 4
     """Layers: how many bonds away an atom sees."""
     width: Count = 96
     """Channels of an atom, a multiple of 4."""
-    drop_rate: Share = 0.1
+    drop_rate: Share = 0.2
     """Dropout."""
 
 

@@ -48,8 +48,8 @@ class RegressionScores(CollectingMetric):
 
     def update(self, predicted: Tensor, measured: Tensor) -> None:
         """(N, K) each, in the targets' units."""
-        self.predicted.append(predicted)
-        self.measured.append(measured)
+        for name, rows in (("predicted", predicted), ("measured", measured)):
+            getattr(self, name).append(rows)
 
     def compute(self) -> dict[str, float]:
         predicted, measured = self.rows("predicted"), self.rows("measured")
