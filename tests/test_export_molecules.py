@@ -1,5 +1,5 @@
-"""Properties of molecules as they are served: exports answer as the trained model for any number of molecules and atoms,
-by torch.export and ONNX, and a SMILES goes in where a number with its unit comes out."""
+"""Properties of molecules as they are served: exports by torch.export and to ONNX answer as the trained model for any
+number of molecules and atoms, and a SMILES goes in where a number with its unit comes out."""
 
 import pytest
 import torch
@@ -28,12 +28,10 @@ pytestmark = [
     # the exporters warn of what they do themselves
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning"),
 ]
-SMILES = [
-    f"{head}{'C' * length}{tail}" for head in ("", "O", "N") for length in (1, 2, 3, 4) for tail in ("", "O", "Cl")
-]
+SMILES = [f"{head}{'C' * length}{tail}" for head in ("", "O", "N") for length in (1, 2, 3) for tail in ("", "O", "Cl")]
 
 
-@pytest.fixture(scope="module", params=["gine", "gat"])
+@pytest.fixture(scope="module")
 def run(request, tmp_path_factory):
     """Of few steps."""
     folder = tmp_path_factory.mktemp("runs")
@@ -49,7 +47,7 @@ def run(request, tmp_path_factory):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("form", ["onnx", "pt2"])
+@pytest.mark.parametrize(("run", "form"), [("gine", "onnx"), ("gine", "pt2"), ("gat", "onnx")], indirect=["run"])
 def test_exports_answer_as_trained_for_any_number_of_molecules_and_atoms(run, form):
     settings = Export(run, seconds=0, name="m", format=form)
     export(settings)

@@ -1,4 +1,4 @@
-"""Molecules are sent as SMILES and answered with numbers by their names; what is none is refused with rdkit's reason."""
+"""Molecules are sent as SMILES and answered with numbers by their names; others are refused with rdkit's reason."""
 
 import importlib.util
 import json
