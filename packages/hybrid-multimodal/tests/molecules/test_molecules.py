@@ -15,6 +15,7 @@ from torchworks.hybrid_multimodal.data.molecules import Table, as_dataset
 from torchworks.hybrid_multimodal.models.molecule_net import MoleculeNet
 from torchworks.hybrid_multimodal.molecules import baselines as beside
 from torchworks.hybrid_multimodal.molecules.attribution import atom_shares
+from torchworks.hybrid_multimodal.molecules.auxiliary import NAMES, with_descriptors
 from torchworks.hybrid_multimodal.molecules.metrics import named_scores, scores_of
 from torchworks.hybrid_multimodal.molecules.similarity import Nearest
 from torchworks.hybrid_multimodal.molecules.task import Regression
@@ -52,8 +53,8 @@ def data(tmp_path_factory):
 def trained(data, tmp_path_factory):
     """A run of few steps on one target."""
     folder = tmp_path_factory.mktemp("runs") / "one"
-    words = ("--data", data, "--loader.targets", "size (atoms)", *SMALL, "--steps", 60, "--out", folder)
-    assert run("train", "molecules", *words) == 0
+    words = ("--data", data, "--loader.targets", "size (atoms)", *SMALL, "--steps", 60, "--valid-fraction", 0.2)
+    assert run("train", "molecules", *words, "--out", folder) == 0
     return folder
 
 
@@ -83,9 +84,30 @@ def test_the_loss_is_of_standardized_targets_that_were_measured():
                       weight_decay=0.0)  # fmt: skip
     task.random = StepRandom(0)
     target = torch.tensor([[1.0, 1.0], [3.0, math.nan]])
-    out = task.loss("train", {"molecule": torch.zeros(2, 1, 1), "target": target})
-    assert int(out.weight) == 3
-    assert float(out.loss) == pytest.approx((0.5 * 0.5**2 + (2 - 0.5) + 0.5 * 1**2) / 3)
+    batch = {"molecule": torch.zeros(2, 1, 1), "target": target}
+    measured = ((0.5 * 0.5**2 + (2 - 0.5)) / 2 + 0.5 * 1**2) / 2  # the mean of each molecule's targets, then of all
+    assert float(task.loss("train", batch).loss) == pytest.approx(measured)
+
+
+def test_what_is_learned_beside_counts_by_its_weight_and_comes_from_rdkit():
+    rows = Table(("y",), [read_smiles(each) for each in SMILES], [[0.0]] * len(SMILES))
+    data = with_descriptors(as_dataset(rows, SMILES, "random"))
+    auxiliary = data.tensors["auxiliary"]
+    torch.testing.assert_close(auxiliary.mean(0), torch.zeros(len(NAMES)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(auxiliary.std(0), torch.ones(len(NAMES)))
+    donors = torch.tensor([float(each[0] in "ON") + each.endswith("O") for each in SMILES])
+    assert torch.corrcoef(torch.stack([auxiliary[:, NAMES.index("NumHDonors")], donors]))[0, 1] > 0.99
+    assert data[0]["auxiliary"].shape == (len(NAMES),)
+
+    class Zeros(nn.Module):
+        def forward(self, table):
+            return torch.zeros(len(table), 1 + len(NAMES))
+
+    one = {"targets": ("y",), "mean": torch.zeros(1), "std": torch.ones(1), "lr": 1.0, "weight_decay": 0.0}
+    batch = {name: value[:4] for name, value in data.tensors.items()} | {"target": torch.ones(4, 1)}
+    losses = [float(Regression(Zeros(), **one, auxiliary=weight).loss("train", batch).loss) for weight in (0, 1, 3)]
+    assert losses[0] == pytest.approx(0.5)
+    assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]))
 
 
 def test_units_stand_behind_the_numbers():
@@ -171,7 +193,7 @@ def test_a_run_is_scored_beside_methods_without_a_graph_and_says_how(trained):
     for method in ("delaney", "morgan_ridge", "descriptors_ridge", "descriptors_forest", "descriptors_boosting"):
         assert result[f"rmse_{method}"] < result["rmse_mean"]
     assert "random split by the seed" in result["protocol"]
-    assert "held out of training" in result["protocol"]
+    assert "9 held out of training" in result["protocol"]
 
 
 def test_molecules_are_estimated_with_unit_and_nearest_and_drawn(trained, tmp_path, capsys):
@@ -232,7 +254,7 @@ def test_evaluate_scores_again_and_draws_what_is_worst(trained, capsys):
 
 
 def test_several_targets_are_learned_together_where_they_were_measured(data, tmp_path, capsys):
-    words = ("--data", data, *SMALL, "--steps", 4, "--valid-fraction", 0, "--out", tmp_path / "two")
+    words = ("--data", data, *SMALL, "--steps", 4, "--auxiliary", 0, "--out", tmp_path / "two")
     assert run("train", "molecules", *words) == 0
     result = json.loads((tmp_path / "two" / "result.json").read_text())
     assert {"size (atoms) rmse", "chlorine rmse", "relative_rmse", "relative_rmse_morgan_ridge"} <= result.keys()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.molecules import Molecules, molecules_of
 from torchworks.hybrid_multimodal.data.scaffolds import PROTOCOLS
+from torchworks.hybrid_multimodal.molecules.auxiliary import NAMES, with_descriptors
 from torchworks.hybrid_multimodal.molecules.baselines import baselines
 from torchworks.hybrid_multimodal.molecules.config import MoleculeConfig
 from torchworks.hybrid_multimodal.molecules.predictor import BUILDER, TRAINING, new_net
@@ -28,10 +29,12 @@ def build(config: MoleculeConfig, device: Device) -> Experiment:
     whole, test = molecules_of(source)
     train, valid = whole.held_out(config.valid_fraction, config.seed)
     mean, std = standard(train)
-    net = new_net(dataclasses.asdict(config.net), len(train.targets))
+    beside = len(NAMES) if config.auxiliary else 0
+    net = new_net(dataclasses.asdict(config.net), len(train.targets) + beside)
     task = Regression(
-        net, targets=train.targets, mean=mean, std=std, lr=config.optim.lr, weight_decay=config.weight_decay
-    )
+        net, targets=train.targets, mean=mean, std=std, lr=config.optim.lr, weight_decay=config.weight_decay,
+        auxiliary=config.auxiliary,
+    )  # fmt: skip
     if valid is None:
         task.watch = None
     loaders = LoaderFactory(config, device)
@@ -41,11 +44,11 @@ def build(config: MoleculeConfig, device: Device) -> Experiment:
 
     return Experiment(
         task=task,
-        train=loaders.training(train),
+        train=loaders.training(with_descriptors(train) if beside else train),
         select=loaders.ordered(valid or train),
         test=loaders.ordered(test),
         sources=(source,),
-        models=(_model(config, net, train, test, mean, std),),
+        models=(_model(config, net, train, test, (mean, std), beside),),
         baselines=compared,
     )
 
@@ -86,11 +89,14 @@ def protocol(train: Molecules, valid: Molecules | None, test: Molecules) -> str:
 
 
 def _model(
-    config: MoleculeConfig, net: torch.nn.Module, train: Molecules, test: Molecules, mean: Tensor, std: Tensor
-) -> TrainedModel:
+    config: MoleculeConfig, net: torch.nn.Module, train: Molecules, test: Molecules, scale: tuple[Tensor, Tensor],
+    beside: int,
+) -> TrainedModel:  # fmt: skip
+    """`scale` is mean and standard deviation of the targets, `beside` how many other numbers the net learns."""
+    mean, std = scale
     plain: dict[str, Any] = {
         "net": dataclasses.asdict(config.net), "targets": list(train.targets), "mean": mean.tolist(),
-        "std": std.tolist(), "width": WIDTH,
+        "std": std.tolist(), "auxiliary": beside, "width": WIDTH,
     }  # fmt: skip
     complete = test.tensors["target"].isfinite().all(1).nonzero()[:, 0]
     measured = test.subset(complete) if len(complete) else test

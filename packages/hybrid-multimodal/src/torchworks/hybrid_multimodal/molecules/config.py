@@ -38,7 +38,9 @@ class MoleculeConfig(Config):
     molecules:FILE.csv with the column smiles and columns of numbers."""
     weight_decay: Amount = 1e-4
     """Decoupled weight decay, not applied to norms and biases."""
-    valid_fraction: Share = 0.1
+    auxiliary: Amount = 1.0
+    """Weight of learning also eight numbers that rdkit computes of a molecule, such as its polar surface (0: not)."""
+    valid_fraction: Share = 0.0
     """Share of the training molecules held out to select the best state (0: the last state is kept)."""
     net: MoleculeNetConfig = field(default_factory=MoleculeNetConfig)
     loader: MoleculesConfig = field(default_factory=MoleculesConfig)

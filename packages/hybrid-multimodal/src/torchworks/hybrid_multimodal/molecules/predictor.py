@@ -19,7 +19,8 @@ TRAINING = "training.json"
 
 
 class MoleculePredictor(Predictor):
-    """molecule, int64 (N, A, WIDTH) → value (N, K): `labels` of the output name the targets with their units."""
+    """molecule, int64 (N, A, WIDTH) → value (N, K): `labels` of the output name the targets with their units. What the
+    net has learned beside them is left out."""
 
     mean: Tensor
     std: Tensor
@@ -30,7 +31,7 @@ class MoleculePredictor(Predictor):
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return self.net(inputs[0]).float() * self.std + self.mean
+        return self.net(inputs[0])[:, : self.mean.shape[0]].float() * self.std + self.mean
 
 
 def new_net(net: dict[str, Any], answers: int) -> MoleculeNet:
@@ -49,4 +50,6 @@ def build_molecules(config: dict[str, Any]) -> MoleculePredictor:
     molecule = TensorSpec("molecule", "molecule", "int64", ("N", "A", WIDTH), low=0, pad=0)
     value = TensorSpec("value", "features", "float32", ("N", len(targets)), labels=targets)
     signature = Signature((molecule,), (value,), most={"A": MOST_ATOMS})
-    return MoleculePredictor(new_net(config["net"], len(targets)), signature, config["mean"], config["std"])
+    return MoleculePredictor(
+        new_net(config["net"], len(targets) + config["auxiliary"]), signature, config["mean"], config["std"]
+    )

@@ -12,5 +12,5 @@ def molecules() -> MoleculeConfig:
     return MoleculeConfig(
         recipe="molecules",
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1240, batch_size=32, eval_every=124),
+        trainer=TrainerConfig(steps=1240, batch_size=32, eval_every=310),
     )
