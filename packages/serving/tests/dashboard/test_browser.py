@@ -245,6 +245,18 @@ def test_a_question_about_an_image_is_asked_in_a_line_below_it(visit, models):
     expect(label(page)).to_be_visible()
 
 
+def test_a_molecule_is_written_as_smiles_and_its_numbers_have_names(visit, models):
+    page = visit(models, "counter", due=("422",))
+    page.get_by_label("The molecule, as SMILES").fill("CC(=O)O")
+    page.get_by_label("The molecule, as SMILES").press("Enter")
+    expect(page.locator("#answer dl")).to_have_text("atoms (number)4.0000oxygen (number)2.0000")
+    page.get_by_label("The molecule, as SMILES").fill("C1CC")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer .error")).to_contain_text("unclosed ring")
+    page.get_by_role("button", name="Use an example").click()
+    expect(page.locator("#answer dl")).to_have_text("atoms (number)3.0000oxygen (number)1.0000")
+
+
 def test_a_series_is_pasted_as_a_line_or_a_column(visit, models):
     page = visit(models, "sqrt")
     for root, pasted in ((2, "4, 9"), (4, "16\t9"), (5, "time\n25\n9\n"), (6, "36;9")):

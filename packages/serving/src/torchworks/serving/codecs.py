@@ -10,6 +10,7 @@
 | image of bytes | also PNG, JPEG or WEBP as base64 (or a data: address), one or a list |
 | label with names | also names; a single one holds for all rows |
 | id | what the caller calls a user or an item; lists of them for an input with a pad (`ids.py`) |
+| molecule | a SMILES or a list of them (`molecules.py`) |
 | text | a string or a list of strings |
 | tokens, or any input with a pad | rows of different lengths |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
@@ -50,6 +51,7 @@ from torchworks.serving.image_files import (
 )
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
+from torchworks.serving.molecules import Smiles
 from torchworks.serving.padding import Padding, Tokenizers
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.fitting import Letterbox
@@ -132,6 +134,8 @@ class Codec:
         self.specs = {spec.name: spec for spec in self.signature.inputs}
         self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {}, limits.text_tokens)
         self.ids = {spec.name: Tokens(spec) for spec in self.signature.inputs if spec.kind == "id"}
+        molecules = [spec for spec in self.signature.inputs if spec.kind == "molecule"]
+        self.molecules = {spec.name: Smiles(spec, self.signature.most.get(str(spec.shape[1]))) for spec in molecules}
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
@@ -145,6 +149,11 @@ class Codec:
         """The same with other limits."""
         return Codec(self.manifest, limits, self.padding.tokenizers)
 
+    @property
+    def written(self) -> bool:
+        """Whether the model takes something that people write, so that a request needs no `inputs` around it."""
+        return bool(self.padding.texts or self.molecules)
+
     def optional(self, spec: TensorSpec) -> bool:
         """Whether a request may leave this input out whatever else it has."""
         return spec.default is not None or spec.name in self.padding.lengths
@@ -152,9 +161,9 @@ class Codec:
     # ---- in ----------------------------------------------------------------------------------------------
 
     def from_json(self, body: bytes) -> Inputs:
-        """The arrays of `{"inputs": {name: value}}`; for a model that takes texts, of `{name: value}` too."""
+        """The arrays of `{"inputs": {name: value}}`; for a model that takes texts or SMILES, of `{name: value}` too."""
         document = parse(body)
-        if self.padding.texts and isinstance(document, dict) and document and document.keys() <= {*self.specs, *DRAWN}:
+        if self.written and isinstance(document, dict) and document and document.keys() <= {*self.specs, *DRAWN}:
             return self.from_values(document)
         given = document.get("inputs") if isinstance(document, dict) else None
         if not isinstance(given, dict) or len(document) > 1:
@@ -187,6 +196,8 @@ class Codec:
         if name in self.padding.texts or text in labels or (name in self.ids and not text.startswith("[")):
             return text
         value = _loose(text)
+        if name in self.molecules and not isinstance(value, list):
+            return text
         return text if type(value) is int and any(type(_loose(label)) is int for label in labels) else value
 
     def from_values(self, given: Mapping[str, Any]) -> Inputs:
@@ -212,7 +223,11 @@ class Codec:
         """Add one input to `arrays`, with what is to be remembered of its rows."""
         if spec.name in self.ids:
             value = self.ids[spec.name].numbers(value)
-        if takes_pictures(spec) and (images := encoded_images(value)):
+        if spec.name in self.molecules:
+            known = self.molecules[spec.name]
+            read = known.tables(value, self.limits.rows) if known.reads(value) else numbers(spec, value)
+            arrays[spec.name] = read
+        elif takes_pictures(spec) and (images := encoded_images(value)):
             self._read_images(arrays, spec, images)
         elif spec.name in self.padding.pads:
             rows = self.padding.rows(spec, value, self.limits.rows)
@@ -448,7 +463,7 @@ def _readable(spec: TensorSpec, shape: tuple[int, ...], listed: list[Any]) -> li
     named = spec.labels and shape[1:] == (len(spec.labels),)
     if named and spec.kind == "label":
         return [_class(spec.labels, row) for row in listed]
-    if named and spec.kind == "probabilities":
+    if named and spec.kind in ("probabilities", "features"):
         return [dict(zip(spec.labels, row, strict=True)) for row in listed]
     return listed
 

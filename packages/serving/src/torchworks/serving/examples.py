@@ -53,6 +53,8 @@ def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
         elif spec.kind == "id":
             if any(tokens := [tokens_of(spec, each) for each in value.tolist()]):
                 row[spec.name] = tokens
+        elif spec.kind == "molecule":
+            row[spec.name] = served.codec.molecules[spec.name].written(value)
         elif spec.kind == "label" and spec.labels:
             row[spec.name] = [spec.labels[number] for number in value.tolist()]
         else:

@@ -25,6 +25,7 @@ from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
 from torchworks.serving.routing import Endpoint
 from torchworks.serving.served import ServedModel
+from torchworks.shared.data.smiles import MOST_CHARACTERS
 from torchworks.shared.models.signature import TensorSpec
 
 Schema = dict[str, Any]
@@ -238,7 +239,7 @@ def request_schema(served: ServedModel, limits: Limits) -> Schema:
     if codec.latent is not None:
         inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
     whole = _object({"inputs": inner}, ["inputs"])
-    return {"anyOf": [whole, inner]} if codec.padding.texts else whole
+    return {"anyOf": [whole, inner]} if codec.written else whole
 
 
 def _inputs(served: ServedModel, limits: Limits) -> Schema:
@@ -251,6 +252,9 @@ def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
     if spec.name in codec.padding.texts:
         text: Schema = {"type": "string", "minLength": 1, "description": "A text, which becomes the ids of its tokens."}
         schema = {"anyOf": [text, _list(text, None, limits.rows), schema]}
+    if spec.name in codec.molecules:
+        smiles: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "description": "A SMILES."}
+        schema = {"anyOf": [smiles, _list(smiles, None, limits.rows), schema]}
     if spec.default is not None:
         value = _value_schema(spec)
         schema = {"anyOf": [value, schema], "default": int(spec.default) if spec.dtype in INTEGERS else spec.default}
@@ -334,7 +338,7 @@ def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
         label = {"type": "string", "enum": list(spec.labels)}
         fields = {"label": label, "probability": number, "probabilities": by_name}
         return {"type": "array", "items": {"type": "object", "required": list(fields), "properties": fields}}
-    if spec.kind == "probabilities" and spec.labels:
+    if spec.kind in ("probabilities", "features") and spec.labels:
         return {"type": "array", "items": by_name}
     picture: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     if gives_pictures(spec):

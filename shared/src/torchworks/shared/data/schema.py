@@ -14,6 +14,7 @@
 | `id` | int64 () | 0 ≤ id < `size`: a user, an item, a node |
 | `clip` | uint8 (L, C, H, W) | L frames of a video, each like an image |
 | `graph` | int64 (L, 2) | L edges, each from a node to a node |
+| `molecule` | int64 (L, 23) | L atoms, each with its features, neighbors and bonds (`smiles.py`) |
 
 N samples, C channels, H × W pixels, K classes. L may differ from sample to sample if the field is `ragged` (see
 `ragged.py`).
@@ -31,7 +32,9 @@ from torchworks.shared.config import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Kind = Literal["image", "label", "boxes", "mask", "depth", "text", "tokens", "series", "audio", "id", "clip", "graph"]
+Kind = Literal[
+    "image", "label", "boxes", "mask", "depth", "text", "tokens", "series", "audio", "id", "clip", "graph", "molecule",
+]  # fmt: skip
 _UINT8, _FLOAT32 = ("image", "mask", "text", "clip"), ("boxes", "depth", "series", "audio")
 
 
@@ -116,6 +119,8 @@ _PLURALS = {
     "id": "ids",
     "clip": "clips",
     "graph": "graphs",
+    "molecule": "molecules",
+    "target": "targets",
     "caption": "captions",
 }
 

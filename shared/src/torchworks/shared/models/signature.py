@@ -15,6 +15,7 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 | latent | may be left out, and is then drawn from a seed |
 | label | a class by its number, or by its name where `labels` has names |
 | id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
+| molecule | SMILES; their tables of atoms and bonds (N, A, 23) go into the model (`data/smiles.py`) |
 """
 
 import math
@@ -27,6 +28,7 @@ from torchworks.shared.config import UserError, nearest
 
 Kind = Literal[
     "image", "latent", "label", "probabilities", "text", "tokens", "audio", "series", "boxes", "mask", "features", "id",
+    "molecule",
 ]  # fmt: skip
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -88,7 +90,8 @@ class TensorSpec:
                 f"and its shape as in (N, T), but they are {self.dtype} and {self._written(self.shape)}."
             )
         self._check_default()
-        if self.pad is not None and not (len(self.shape) == 2 and isinstance(self.shape[1], str)):
+        rank = 3 if self.kind == "molecule" else 2
+        if self.pad is not None and not (len(self.shape) == rank and isinstance(self.shape[1], str)):
             raise UserError(
                 f"'{self.name}' has a pad, so its rows can have different lengths: its second size must be a name, as "
                 f"in (N, T), but its shape is {self._written(self.shape)}."

@@ -14,6 +14,7 @@ JOBS = {
     "hybrid-multimodal-vqa": "questions",
     "hybrid-multimodal-classifier": "classification",
     "hybrid-multimodal-detr": "detection",
+    "hybrid-multimodal-molecules": "molecules",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 

@@ -68,9 +68,9 @@ class Mask:
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
     """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
-    `Ranked`, names of classes, a text, a `Mask`, an image (Pillow), a list of images or an array, which a map of a
-    quantity becomes too, (H, W); for a model with several outputs a dictionary of these by the outputs' names, where
-    detections have that of the boxes and ranked classes that of the labels."""
+    `Ranked`, names of classes, numbers by their names, a text, a `Mask`, an image (Pillow), a list of images or an
+    array, which a map of a quantity becomes too, (H, W); for a model with several outputs a dictionary of these by the
+    outputs' names, where detections have that of the boxes and ranked classes that of the labels."""
 
     model: str
     version: str
@@ -135,6 +135,8 @@ def _row(spec: TensorSpec, value: Any) -> Any:
         return [image_of(each) for each in value]
     if spec.kind == "probabilities" and spec.labels:
         return Findings(value)
+    if spec.kind == "features" and isinstance(value, dict):
+        return value
     if spec.kind == "label" and spec.labels:
         return Classification(value["label"], value["probability"], value["probabilities"])
     return np.asarray(value, spec.dtype)

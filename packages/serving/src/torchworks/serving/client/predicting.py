@@ -110,7 +110,7 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     if spec.kind == "label":
         several = [value] * (1 if n is None else n) if isinstance(value, (str, int)) else list(value)
         return [_label(spec, item) for item in several]
-    if spec.kind == "text":
+    if spec.kind == "text" or (spec.kind == "molecule" and not isinstance(value, np.ndarray)):
         return [value] if isinstance(value, str) else list(value)
     if spec.kind == "id":
         return _tokens(spec, value, n)

@@ -108,7 +108,7 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
     if spec.kind == "label" and spec.labels:
         one, optional = f"{name.capitalize()}Class | int", " | None = None" if drawn else ""
         return f"{name}: {one} | Sequence[{one}]{optional}"
-    if spec.kind == "text":
+    if spec.kind in ("text", "molecule"):
         return f"{name}: str | Sequence[str]"
     if spec.kind == "id":
         rows = "" if spec.pad is None else " | Sequence[Sequence[str | int]]"
@@ -133,4 +133,6 @@ def _row_type(spec: TensorSpec, found: output_kinds.Detections | None, ranked: o
         return "Mask"
     if not spec.labels:
         return "ndarray"
+    if spec.kind == "features" and spec.shape[1:] == (len(spec.labels),):
+        return "dict[str, float]"
     return {"probabilities": "Findings", "label": "Classification"}.get(spec.kind, "ndarray")

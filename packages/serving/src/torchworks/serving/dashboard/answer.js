@@ -39,6 +39,7 @@ function others(specs, outputs) {
     if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
     if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => (row === "" ? el("p", {}, `${name}: no text`) : el("p", { class: "text" }, row))));
     if (isRanking(rows)) return el("div", { class: "scroll" }, rows.map(ranking));
+    if (kind === "features" && !Array.isArray(rows[0]) && typeof rows[0] === "object") return el("dl", { class: "figures" }, figures(rows.flatMap((row) => Object.entries(row).map(([of, value]) => [of, number(value)]))));
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));
     return el("pre", { tabindex: 0 }, JSON.stringify(rows, null, 1));

@@ -6,6 +6,7 @@ import { el, hint } from "./dom.js";
 import { drawingInput } from "./draw.js";
 import { generationInput } from "./generate.js";
 import { idsInput } from "./ids.js";
+import { moleculeInput } from "./molecules.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 
@@ -26,6 +27,7 @@ export function inputFor(model, actions) {
   const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec));
   const options = optionFields(optional);
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
+  if (needed.length === 1 && inputs.length === 1 && needed[0].kind === "molecule") return moleculeInput(model, needed[0]);
   if (needed.length === 1 && options && isTable(needed[0])) return numbersInput(model, needed[0], options);
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);
   const images = inputs.filter(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string");

@@ -90,6 +90,8 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         numbers = _tokens(spec, values)
     elif spec.kind == "id":
         return {}
+    elif spec.kind == "molecule":
+        numbers = _molecules(values)
     elif spec.kind == "label" and np.issubdtype(values.dtype, np.integer):  # ids; of several the first is the best
         return {"class": (values.reshape(len(values), -1)[:, 0].astype(np.int64), spec.labels)} if spec.labels else {}
     elif spec.labels and spec.kind == "label" and values.ndim == 2:
@@ -115,6 +117,17 @@ def _tokens(spec: TensorSpec, ids: np.ndarray) -> dict[str, np.ndarray]:
         return {"length": length, "unknown": part / np.maximum(length, 1)}
     distinct = np.array([len(np.unique(row[kept])) for row, kept in zip(rows, real, strict=True)])
     return {"length": length, "distinct": distinct / np.maximum(length, 1)}
+
+
+def _molecules(tables: np.ndarray) -> dict[str, np.ndarray]:
+    """Of tables of molecules (N, A, WIDTH): how many atoms, and which part of these are no carbon, and aromatic."""
+    there = tables[..., 0] > 0
+    atoms = np.maximum(there.sum(1), 1)
+    return {
+        "atoms": there.sum(1),
+        "no_carbon": (there & (tables[..., 0] != 6)).sum(1) / atoms,
+        "aromatic": (there & (tables[..., 5] > 0)).sum(1) / atoms,
+    }
 
 
 def _image(spec: TensorSpec, values: np.ndarray) -> dict[str, np.ndarray]:

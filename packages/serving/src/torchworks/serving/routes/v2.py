@@ -1,6 +1,6 @@
 """The Open Inference Protocol (https://github.com/kserve/open-inference-protocol), with tensors as JSON or as bytes.
 
-Beside the protocol's numbers, BYTES may be image files (in JSON as base64), texts, and names of classes.
+Beside the protocol's numbers, BYTES may be image files (in JSON as base64), texts, SMILES, and names of classes.
 Answers are plain tensors: boxes and masks are in the pixels that the model got, not in those of such an image. With the
 parameter "classification": K, which clients call `class_count`, an output of scores is answered as its K best classes,
 "score:number:name" (Triton's extension).
@@ -213,8 +213,9 @@ def gives_classes(spec: TensorSpec) -> bool:
 
 
 def takes_bytes(codec: Codec, spec: TensorSpec) -> bool:
-    """Whether elements of BYTES become this input: image files, texts, names of classes."""
-    return takes_pictures(spec) or spec.name in codec.padding.texts or (spec.kind == "label" and bool(spec.labels))
+    """Whether elements of BYTES become this input: image files, texts, SMILES, names of classes."""
+    written = spec.name in codec.padding.texts or spec.name in codec.molecules
+    return takes_pictures(spec) or written or (spec.kind == "label" and bool(spec.labels))
 
 
 def _check_count(spec: TensorSpec, count: int, shape: list[int]) -> None:
