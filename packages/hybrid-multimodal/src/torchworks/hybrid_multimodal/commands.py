@@ -1,5 +1,6 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
+from torchworks.hybrid_multimodal.actions.commands import COMMANDS as ACTIONS
 from torchworks.hybrid_multimodal.captioning.commands import COMMANDS as CAPTIONING
 from torchworks.hybrid_multimodal.contrastive.commands import COMMANDS as CONTRASTIVE
 from torchworks.hybrid_multimodal.inference.commands import COMMANDS as INFERENCE
@@ -7,4 +8,4 @@ from torchworks.hybrid_multimodal.questions.commands import COMMANDS as QUESTION
 from torchworks.hybrid_multimodal.recommendation.commands import COMMANDS as RECOMMENDATION
 from torchworks.shared import cli
 
-COMMANDS: dict[str, cli.Command] = {**RECOMMENDATION, **CAPTIONING, **CONTRASTIVE, **QUESTIONS, **INFERENCE}
+COMMANDS: dict[str, cli.Command] = {**RECOMMENDATION, **CAPTIONING, **CONTRASTIVE, **QUESTIONS, **ACTIONS, **INFERENCE}

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.hybrid_multimodal.data.films_config import FilmConfig
 from torchworks.hybrid_multimodal.data.interactions import InteractionsConfig
 from torchworks.shared.cli import Command, check_command
-from torchworks.shared.config import ImageConfig
 from torchworks.shared.options import Overwrite, Run, by_default
 
 
 @dataclass(frozen=True)
-class CheckedConfig(InteractionsConfig, ImageConfig):
+class CheckedConfig(InteractionsConfig, FilmConfig):
     """How the data get to the device, whichever kind they are."""
 
 
@@ -34,7 +34,7 @@ class Evaluate:
 COMMANDS = {
     "check": check_command(
         CheckedConfig,
-        "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa or captioned:FOLDER",
+        "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa, captioned:FOLDER, actions or films:FOLDER",
     ),
     "evaluate": Command(Evaluate, "torchworks.hybrid_multimodal.inference.dispatch:evaluate"),
 }

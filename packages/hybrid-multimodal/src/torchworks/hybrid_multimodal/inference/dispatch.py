@@ -12,6 +12,7 @@ JOBS = {
     "hybrid-multimodal-captioner": "captioning",
     "hybrid-multimodal-clip": "contrastive",
     "hybrid-multimodal-vqa": "questions",
+    "hybrid-multimodal-action": "actions",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 
