@@ -248,4 +248,5 @@ def test_films_are_found_in_folders_and_a_folder_of_frames_is_one(tmp_path):
     assert [path.name for path in found].count("frames") == 2
     assert len(found) == 5 + 2
     (tmp_path / "empty").mkdir()
-    assert find_films([tmp_path / "empty"])[1] and not bad
+    assert find_films([tmp_path / "empty"])[1]
+    assert not bad
