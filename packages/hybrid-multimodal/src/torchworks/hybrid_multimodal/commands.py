@@ -1,5 +1,6 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
+from torchworks.hybrid_multimodal.actions.commands import COMMANDS as ACTIONS
 from torchworks.hybrid_multimodal.captioning.commands import COMMANDS as CAPTIONING
 from torchworks.hybrid_multimodal.classification.commands import COMMANDS as CLASSIFICATION
 from torchworks.hybrid_multimodal.contrastive.commands import COMMANDS as CONTRASTIVE
@@ -16,6 +17,7 @@ COMMANDS: dict[str, cli.Command] = {
     **CAPTIONING,
     **CONTRASTIVE,
     **QUESTIONS,
+    **ACTIONS,
     **MOLECULES,
     **CLASSIFICATION,
     **DETECTION,

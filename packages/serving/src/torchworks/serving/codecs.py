@@ -8,6 +8,7 @@
 |---|---|
 | any | nested lists of numbers, of the signature's shape |
 | image of bytes | also PNG, JPEG or WEBP as base64 (or a data: address), one or a list |
+| video of bytes | also a film file as base64, a list of its frames, or a list of such lists (`films.py`) |
 | label with names | also names; a single one holds for all rows |
 | id | what the caller calls a user or an item; lists of them for an input with a pad (`ids.py`) |
 | molecule | a SMILES or a list of them (`molecules.py`) |
@@ -37,6 +38,7 @@ from pydantic_core import from_json
 from torchworks.serving import output_kinds
 from torchworks.serving.bundle import BundleManifest
 from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.films import film_rows, frames_of, read_films, takes_films
 from torchworks.serving.ids import Tokens
 from torchworks.serving.image_files import (
     as_bytes,
@@ -138,7 +140,7 @@ class Codec:
         self.molecules = {spec.name: Smiles(spec, self.signature.most.get(str(spec.shape[1]))) for spec in molecules}
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
-        self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec)), None)
+        self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec) or takes_films(spec)), None)
         self.whole = {spec.name for spec in self.signature.inputs if _letterboxes(manifest, spec)}
         self.detections = output_kinds.detections(self.signature)
         self.ranking = output_kinds.ranking(self.signature)
@@ -227,6 +229,8 @@ class Codec:
             known = self.molecules[spec.name]
             read = known.tables(value, self.limits.rows) if known.reads(value) else numbers(spec, value)
             arrays[spec.name] = read
+        elif takes_films(spec) and (films := film_rows(value)):
+            self._read_films(arrays, spec, films)
         elif takes_pictures(spec) and (images := encoded_images(value)):
             self._read_images(arrays, spec, images)
         elif spec.name in self.padding.pads:
@@ -248,6 +252,13 @@ class Codec:
             arrays.letterboxes = arrays.letterboxes or boxes
         else:
             arrays[spec.name] = read_pictures(files, spec, self.limits)
+
+    def _read_films(self, arrays: Inputs, spec: TensorSpec, films: list[Any]) -> None:
+        if len(films) > self.limits.rows:
+            raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} films.")
+        arrays[spec.name] = read_films(
+            films, spec, frames_of(spec, self.manifest.preprocessing.get(spec.name)), self.limits
+        )
 
     def complete(self, arrays: Inputs) -> None:
         """Add the inputs that were left out and may be. Raises `Refusal` unless all fit the signature and the limit of

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving import addresses
+from torchworks.serving.films import film_png, takes_films
 from torchworks.serving.ids import tokens_of
 from torchworks.serving.image_files import png, takes_pictures
 from torchworks.serving.routes.v2 import DATATYPES
 from torchworks.serving.served import ServedModel
+from torchworks.shared.models.signature import TensorSpec
 
 EXAMPLE_VALUES = 4096
 """An example with more numbers would be no help; it is left out where images can be sent instead."""
@@ -33,10 +35,19 @@ def examples(served: ServedModel) -> list[Schema]:
 
 
 def example_image(served: ServedModel) -> bytes:
-    """The golden example's first image as a PNG file, of a model that takes images."""
+    """The golden example's first image as a PNG file, of a model that takes images; an animated one of a film."""
     spec = served.codec.picture
     assert spec is not None, "asked only of a model that takes images"
-    return png(spec, _example(served, spec.name)[0])
+    return _file(spec, _example(served, spec.name)[0])
+
+
+def _takes_files(spec: TensorSpec) -> bool:
+    return takes_pictures(spec) or takes_films(spec)
+
+
+def _file(spec: TensorSpec, value: np.ndarray) -> bytes:
+    """An image or a film as a PNG file."""
+    return film_png(spec, value) if takes_films(spec) else png(spec, value)
 
 
 def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
@@ -48,8 +59,8 @@ def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
         value = _example(served, spec.name)
         if (tokenizer := padding.texts.get(spec.name)) is not None:
             row[spec.name] = [tokenizer.decode(ids) for ids in value.tolist()]
-        elif as_pictures and takes_pictures(spec):
-            row[spec.name] = base64.b64encode(png(spec, value[0])).decode("ascii")
+        elif as_pictures and _takes_files(spec):
+            row[spec.name] = base64.b64encode(_file(spec, value[0])).decode("ascii")
         elif spec.kind == "id":
             if any(tokens := [tokens_of(spec, each) for each in value.tolist()]):
                 row[spec.name] = tokens
@@ -112,8 +123,8 @@ def v2_example(served: ServedModel) -> Schema:
     for spec in served.codec.specs.values():
         value = _example(served, spec.name)
         tensor: Schema = {"name": spec.name, "shape": list(value.shape), "datatype": DATATYPES[spec.dtype]}
-        if takes_pictures(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
-            picture = base64.b64encode(png(spec, value[0])).decode("ascii")
+        if _takes_files(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
+            picture = base64.b64encode(_file(spec, value[0])).decode("ascii")
             tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [picture]})
         else:
             tensors.append(tensor | {"data": value.reshape(-1).tolist()})

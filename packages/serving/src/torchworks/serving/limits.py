@@ -16,6 +16,10 @@ class Limits:
     """Pixels of one image, known before it is decoded."""
     image_frames: int = 1
     """Frames of one image: films are refused."""
+    film_frames: int = 256
+    """Frames of one film, for models that take films."""
+    film_pixels: int = 64_000_000
+    """Pixels of all frames of a request's films, refused before they are decoded."""
     rows: int = 64
     """Rows of one request."""
     text_tokens: int = 32_768

@@ -12,14 +12,9 @@ from torchworks.serving import addresses, output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.denoising import described as drawing
 from torchworks.serving.examples import draw_example, examples, generation_examples, v2_example
+from torchworks.serving.films import takes_films, types_of
 from torchworks.serving.generation import described
-from torchworks.serving.image_files import (
-    IMAGE_TYPES,
-    gives_files,
-    gives_pictures,
-    gives_rows_of_pictures,
-    takes_pictures,
-)
+from torchworks.serving.image_files import gives_files, gives_pictures, gives_rows_of_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
@@ -197,11 +192,14 @@ def _bodies(served: ServedModel, limits: Limits) -> Schema:
     bodies: Schema = {"application/json": {"schema": request_schema(served, limits)}}
     binary = {"schema": {"type": "string", "format": "binary"}}
     if codec.picture is not None:
-        parts = {spec.name: binary["schema"] if takes_pictures(spec) else {} for spec in codec.specs.values()}
+        parts = {
+            spec.name: binary["schema"] if takes_pictures(spec) or takes_films(spec) else {}
+            for spec in codec.specs.values()
+        }
         required = [name for name, spec in codec.specs.items() if not codec.optional(spec)]
         bodies["multipart/form-data"] = {"schema": _object(parts, required)}
         if required == [codec.picture.name]:
-            bodies |= dict.fromkeys(IMAGE_TYPES, binary)
+            bodies |= dict.fromkeys(types_of(codec.picture), binary)
     return bodies
 
 
@@ -289,6 +287,10 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
     for size in reversed(spec.shape[1:]):
         value = _list(value, size) if isinstance(size, int) else _list(value, None, (most or {}).get(size))
     nested = _list(value, None, limits.rows) if spec.shape else value
+    if takes_films(spec):
+        film = {"type": "string", "contentEncoding": "base64", "description": "A film file, or a frame, in base64."}
+        frames = _list(film, None, limits.film_frames)
+        return {"anyOf": [film, frames, _list(frames, None, limits.rows), nested]}
     if not takes_pictures(spec):
         return nested
     picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}

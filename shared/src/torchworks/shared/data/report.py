@@ -51,9 +51,10 @@ class Report:
 
     def picture(self, path: str | Path) -> None:
         """Draw nine training samples as a net would see them, with their class names. Raises `UserError` for data
-        without images."""
+        without images, if nothing else says how to draw them."""
         assert self.source is not None
-        self.source.need("image")
+        if self.draw is None:
+            self.source.need("image")
         (self.draw or draw_nine)(self.source.train, Path(path))
 
 
@@ -118,7 +119,7 @@ def run_check(arguments: _Arguments) -> int:
     report = check(arguments.data, getattr(arguments, "loader", ImageConfig(image_size=64)))
     print(report)
     if arguments.picture is not None and report.source:
-        if "image" not in report.source.schema:
+        if "image" not in report.source.schema and report.draw is None:
             names = " and ".join(item.name for item in report.source.schema.fields) or "nothing described"
             raise UserError(
                 f"--picture draws samples that are images, but {arguments.data} has {names}. Leave it out: everything "

@@ -52,9 +52,17 @@ class Device:
         return torch.autocast(self.device.type, self.dtype)
 
     def place(self, module: M) -> M:
-        """`module` itself, moved to the device, with its 4-d parameters in the chosen memory format."""
+        """`module` itself, moved to the device, with its 4-d and 5-d parameters in the chosen memory format."""
         module.to(self.device)
-        return module.to(memory_format=torch.channels_last) if self.channels_last else module
+        if not self.channels_last:
+            return module
+        if all(parameter.ndim != 5 for parameter in module.parameters()):
+            return module.to(memory_format=torch.channels_last)
+        for parameter in module.parameters():  # `Module.to` takes one format, which 3-d convolutions have not
+            if parameter.ndim in (4, 5):
+                last = torch.channels_last if parameter.ndim == 4 else torch.channels_last_3d
+                parameter.data = parameter.data.to(memory_format=last)
+        return module
 
 
 def choose(

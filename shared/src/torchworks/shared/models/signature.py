@@ -14,6 +14,7 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 | tokens | ids (N, T) as numbers; with `pad`, rows of any length |
 | latent | may be left out, and is then drawn from a seed |
 | label | a class by its number, or by its name where `labels` has names |
+| video | a film file, or a list of its frames as image files; uint8 (N, T, C, S, S) goes into the model |
 | id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
 | molecule | SMILES; their tables of atoms and bonds (N, A, 23) go into the model (`data/smiles.py`) |
 """
@@ -28,7 +29,7 @@ from torchworks.shared.config import UserError, nearest
 
 Kind = Literal[
     "image", "latent", "label", "probabilities", "text", "tokens", "audio", "series", "boxes", "mask", "features", "id",
-    "molecule",
+    "molecule", "video",
 ]  # fmt: skip
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")

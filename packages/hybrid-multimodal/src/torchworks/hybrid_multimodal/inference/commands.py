@@ -6,15 +6,15 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.hybrid_multimodal.data.films_config import FilmConfig
 from torchworks.hybrid_multimodal.data.interactions import InteractionsConfig
 from torchworks.hybrid_multimodal.data.molecule_config import MoleculesConfig
 from torchworks.shared.cli import Command, check_command
-from torchworks.shared.config import ImageConfig
 from torchworks.shared.options import Overwrite, Run, by_default
 
 
 @dataclass(frozen=True)
-class CheckedConfig(InteractionsConfig, MoleculesConfig, ImageConfig):
+class CheckedConfig(InteractionsConfig, MoleculesConfig, FilmConfig):
     """How the data get to the device, whichever kind they are."""
 
 
@@ -36,7 +36,7 @@ COMMANDS = {
     "check": check_command(
         CheckedConfig,
         "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa, captioned:FOLDER, colored-digits, "
-        "solubility, freesolv or molecules:FILE.csv",
+        "solubility, freesolv, molecules:FILE.csv, actions or films:FOLDER",
     ),
     "evaluate": Command(Evaluate, "torchworks.hybrid_multimodal.inference.dispatch:evaluate"),
 }

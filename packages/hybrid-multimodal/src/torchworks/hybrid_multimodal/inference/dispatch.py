@@ -15,6 +15,7 @@ JOBS = {
     "hybrid-multimodal-classifier": "classification",
     "hybrid-multimodal-detr": "detection",
     "hybrid-multimodal-molecules": "molecules",
+    "hybrid-multimodal-action": "actions",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 

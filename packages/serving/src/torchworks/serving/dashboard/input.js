@@ -1,9 +1,10 @@
-// The form for a model's inputs, made from its signature: draw or drop an image, have images drawn, write a text, paste
-// numbers, or write JSON. Optional inputs have fields of their own.
+// The form for a model's inputs, made from its signature: draw or drop an image or a film, have images drawn, write a
+// text, paste numbers, or write JSON. Optional inputs have fields of their own.
 
 import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
 import { drawingInput } from "./draw.js";
+import { filmInput } from "./film.js";
 import { generationInput } from "./generate.js";
 import { idsInput } from "./ids.js";
 import { moleculeInput } from "./molecules.js";
@@ -29,6 +30,7 @@ export function inputFor(model, actions) {
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && inputs.length === 1 && needed[0].kind === "molecule") return moleculeInput(model, needed[0]);
   if (needed.length === 1 && options && isTable(needed[0])) return numbersInput(model, needed[0], options);
+  if (inputs.length === 1 && inputs[0].kind === "video" && typeof example === "string") return filmInput(model, inputs[0], example, actions, { acceptDrops, fileOf });
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);
   const images = inputs.filter(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string");
   const texts = inputs.filter(({ kind }) => kind === "text");

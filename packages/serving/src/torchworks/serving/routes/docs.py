@@ -123,7 +123,7 @@ def _title(name: str, body: Schema) -> str:
     values = body["inputs"]
     if "seed" in values:
         return "JSON: the service draws the latents from a seed"
-    return "JSON: images in base64" if any(isinstance(value, str) for value in values.values()) else "JSON"
+    return "JSON: files in base64" if any(isinstance(value, str) for value in values.values()) else "JSON"
 
 
 def _takes_a_file(served: ServedModel) -> bool:

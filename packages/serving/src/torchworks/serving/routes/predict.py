@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
+from torchworks.serving.films import types_of
 from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, media_type, respond
 from torchworks.serving.image_files import IMAGE_TYPES, MISNAMED_TYPES, is_small
 from torchworks.serving.limits import Limits
@@ -31,12 +32,13 @@ async def read_body(request: Request, codec: Codec) -> Decode:
     kind = MISNAMED_TYPES.get(kind, kind)
     if kind == "application/json":
         return Decode(partial(codec.from_json, await body_of(request, codec.limits)))
-    if kind in IMAGE_TYPES:
+    types = IMAGE_TYPES if codec.picture is None else types_of(codec.picture)
+    if kind in types:
         body = await body_of(request, codec.limits)
-        return Decode(partial(codec.from_picture, body), quick=is_small(body))
+        return Decode(partial(codec.from_picture, body), quick=types == IMAGE_TYPES and is_small(body))
     if kind == "multipart/form-data":
         return Decode(partial(codec.from_form, await parts_of(request, codec.limits)))
-    raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(IMAGE_TYPES)}.")
+    raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(types)}.")
 
 
 async def parts_of(request: Request, limits: Limits) -> list[tuple[str, bytes | str]]:

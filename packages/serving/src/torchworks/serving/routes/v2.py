@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from torchworks.serving import addresses, binary
 from torchworks.serving.codecs import Codec, Inputs, numbers, parse
 from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.films import takes_films
 from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, media_type, respond
 from torchworks.serving.image_files import takes_pictures
 from torchworks.serving.routing import Router
@@ -197,7 +198,7 @@ def _add(codec: Codec, arrays: Inputs, tensor: Any, part: memoryview | None) -> 
         found = _elements(spec, tensor["data"]) if part is None else binary.elements(spec, part, codec.limits.rows)
         if len(found) <= codec.limits.rows:  # else that is what is told
             _check_count(spec, len(found), shape)
-        codec.read(arrays, spec, found)
+        codec.read(arrays, spec, [[film] for film in found] if takes_films(spec) else found)
         return
     if tensor["datatype"] != DATATYPES[spec.dtype]:
         other = " or BYTES" if takes_bytes(codec, spec) else ""
@@ -213,9 +214,10 @@ def gives_classes(spec: TensorSpec) -> bool:
 
 
 def takes_bytes(codec: Codec, spec: TensorSpec) -> bool:
-    """Whether elements of BYTES become this input: image files, texts, SMILES, names of classes."""
+    """Whether elements of BYTES become this input: image files, film files, texts, SMILES, names of classes."""
     written = spec.name in codec.padding.texts or spec.name in codec.molecules
-    return takes_pictures(spec) or written or (spec.kind == "label" and bool(spec.labels))
+    files = takes_pictures(spec) or takes_films(spec)
+    return files or written or (spec.kind == "label" and bool(spec.labels))
 
 
 def _check_count(spec: TensorSpec, count: int, shape: list[int]) -> None:

@@ -1,0 +1,1 @@
+"""Films, named by the action that they show."""
