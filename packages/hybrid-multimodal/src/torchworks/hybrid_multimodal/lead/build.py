@@ -49,6 +49,7 @@ def new_task(config: LeadConfig, net: Net) -> Leading:
         weight_decay=config.weight_decay,
         sensors=config.sensors,
         failures=config.failures if config.sensors == "both" else 0.0,
+        error_weight=config.error_weight,
         name_digits=config.name_digits,
     )
 

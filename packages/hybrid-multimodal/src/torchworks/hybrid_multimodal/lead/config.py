@@ -37,6 +37,9 @@ class LeadConfig(Config):
     """Train and answer with one sensor alone, to compare."""
     failures: Share = 0.1
     """Share of training scenes in which the camera is dark, and of those in which the range sensor is silent."""
+    error_weight: Amount = 5.0
+    """Weight of the mean answer's error beside the likelihood. Without it training may lose what it had found: once
+    intervals are narrow, the few scenes in which they miss the truth outweigh all others."""
     name_digits: Amount = 0.0
     """Weight of a second loss, by which the camera learns to name the digit in each column (0: off). Needed where the
     digits say which object counts, as in lead:follow=lower."""

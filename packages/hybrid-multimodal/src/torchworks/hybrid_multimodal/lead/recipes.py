@@ -12,5 +12,5 @@ def lead() -> LeadConfig:
     return LeadConfig(
         recipe="lead",
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1000, batch_size=64, clip=2.0, eval_every=250),
+        trainer=TrainerConfig(steps=800, batch_size=64, clip=2.0, eval_every=200),
     )

@@ -36,10 +36,12 @@ class Leading(Task):
         weight_decay: float = 0.0,
         sensors: str = "both",
         failures: float = 0.0,
+        error_weight: float = 0.0,
         name_digits: float = 0.0,
     ):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay
-        self.on, self.failures, self.name_digits = available(sensors), failures, name_digits
+        self.on, self.failures = available(sensors), failures
+        self.error_weight, self.name_digits = error_weight, name_digits
 
     def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
@@ -53,8 +55,9 @@ class Leading(Task):
         works = (chances[:, :2] >= self.failures) & (chances[:, 2:] >= self.failures * BOTH)
         works &= self.on.to(batch["image"].device)
         raw, kinds = self.model(*without(batch["image"], batch["beams"], works))
-        likely = LaplaceMixture(raw).log_density(batch["distance"] / METRES)
-        loss, logs = -likely.mean(), {}
+        mixture, distance = LaplaceMixture(raw), batch["distance"] / METRES
+        error = (mixture.mean() - distance).abs().mean()
+        loss, logs = self.error_weight * error - mixture.log_density(distance).mean(), {"error": error.detach()}
         if self.name_digits:
             wanted = digits_by_column(batch, kinds.shape[1])
             missed = F.cross_entropy(kinds.float().flatten(0, 1), wanted.flatten(), reduction="none").view_as(wanted)

@@ -6,11 +6,11 @@ camera and "7 m" of the range sensor stay together (alignment of feature maps be
 "Deep Continuous Fusion for Multi-Sensor 3D Object Detection", ECCV, here in one dimension and on a common grid):
 
     x = conv([camera(image), range(beams), on])                (N, W, C)
-    x = conv([x, max_c x])                                     each column beside the most that any has
-    answer = Σ_c softmax(a(x))_c · m(x)_c
+    answer = Σ_c softmax(a([x, max_c x]))_c · m(x)_c
 
-Every column gives a place m, a width and a weight of a mixture of Laplace distributions (`laplace_mixture.py`), so the
-answer comes with its uncertainty, and the weights show where it was read. A sensor that fails is silent: a dark image,
+Every column gives a place m, a width and a weight a of a mixture of Laplace distributions (`laplace_mixture.py`), so
+the answer comes with its uncertainty. What a column measures is its own; only its weight is compared with the most that
+any column has, so that weights show where the answer was read. A sensor that fails is silent: a dark image,
 no echo at all. Its features are then zero, and `on` tells the net so.
 
 Shapes: N scenes, H × W pixels, B beams, C columns, K digits."""
@@ -92,8 +92,10 @@ class BearingFusion(nn.Module):
         super().__init__()
         self.camera, self.range = CameraColumns(widths, size, columns), RangeColumns(width, beams, columns)
         self.mix = nn.Conv1d(widths[-1] + width + kinds + 2, 2 * width, 3, padding=1)
+        self.measure = nn.Conv1d(2 * width, 2 * width, 5, padding=2)
         self.compare = nn.Conv1d(4 * width, 2 * width, 5, padding=2)
-        self.answer, self.kind = nn.Conv1d(2 * width, 3, 1), nn.Conv1d(widths[-1], kinds, 1)
+        self.answer, self.weight = nn.Conv1d(2 * width, 2, 1), nn.Conv1d(2 * width, 1, 1)
+        self.kind = nn.Conv1d(widths[-1], kinds, 1)
         start_in_the_middle(self.answer)
 
     def forward(self, images: Tensor, beams: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,13 +105,14 @@ class BearingFusion(nn.Module):
         said = on[:, :, None].expand(-1, -1, seen.shape[-1])
         kinds = self.kind(seen)
         x = self.mix(torch.cat([seen, heard, kinds.softmax(1) * on[:, :1, None], said], 1)).relu()
-        x = self.compare(torch.cat([x, x.amax(2, keepdim=True).expand_as(x)], 1)).relu()
-        return self.answer(x).transpose(1, 2), kinds.transpose(1, 2)
+        weight = self.weight(self.compare(torch.cat([x, x.amax(2, keepdim=True).expand_as(x)], 1)).relu())
+        answer = self.answer(self.measure(x).relu())
+        return torch.cat([weight, answer], 1).transpose(1, 2), kinds.transpose(1, 2)
 
 
 def start_in_the_middle(layer: nn.Conv1d | nn.Linear) -> None:
-    """Let a new net answer 10 m everywhere, with a width that fits distances."""
+    """Let a new net answer 10 m everywhere: of all places and widths that a layer gives by turns, 1 and 0."""
     assert layer.bias is not None
     nn.init.zeros_(layer.weight)
     with torch.no_grad():
-        layer.bias.view(-1, 3).copy_(torch.tensor([0.0, 1.0, 0.0]))
+        layer.bias.view(-1, 2).copy_(torch.tensor([1.0, 0.0]))

@@ -42,7 +42,8 @@ class LateFusion(nn.Module):
         self.image = nn.Sequential(nn.Linear(widths[-1] * columns, 2 * width), nn.ReLU())
         self.echo = nn.Sequential(nn.Linear(width * columns, 2 * width), nn.ReLU())
         self.mix = nn.Sequential(nn.Linear(4 * width + 2, 2 * width), nn.ReLU())
-        self.answer, self.kind = nn.Linear(2 * width, 3 * columns), nn.Conv1d(widths[-1], kinds, 1)
+        self.answer, self.weight = nn.Linear(2 * width, 2 * columns), nn.Linear(2 * width, columns)
+        self.kind = nn.Conv1d(widths[-1], kinds, 1)
         start_in_the_middle(self.answer)
         nn.init.normal_(self.answer.weight, std=0.01)  # components that are alike would stay alike
 
@@ -51,4 +52,5 @@ class LateFusion(nn.Module):
         seen = self.camera(images) * on[:, :1, None]
         heard = self.range(beams) * on[:, 1:, None]
         x = self.mix(torch.cat([self.image(seen.flatten(1)), self.echo(heard.flatten(1)), on], 1))
-        return self.answer(x).unflatten(1, (-1, 3)), self.kind(seen).transpose(1, 2)
+        raw = torch.cat([self.weight(x)[:, :, None], self.answer(x).unflatten(1, (-1, 2))], 2)
+        return raw, self.kind(seen).transpose(1, 2)
