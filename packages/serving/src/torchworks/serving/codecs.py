@@ -15,7 +15,7 @@
 | text | a string or a list of strings |
 | tokens, or any input with a pad | rows of different lengths |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
-| with a default | may be left out; a single number holds for all rows |
+| with a default | may be left out; a single number holds for all rows; null, alone or for a row, is the default |
 | length of a text or of tokens | may be left out |
 
 An image becomes exactly the pixels that training would read from its file: its middle, or the whole of it in a
@@ -223,6 +223,12 @@ class Codec:
 
     def read(self, arrays: Inputs, spec: TensorSpec, value: Any) -> None:
         """Add one input to `arrays`, with what is to be remembered of its rows."""
+        gaps = spec.default is not None and spec.name not in self.padding.pads
+        if gaps and value is None:
+            return
+        if gaps and isinstance(value, list) and None in value:
+            self._read_with_gaps(arrays, spec, value)
+            return
         if spec.name in self.ids:
             value = self.ids[spec.name].numbers(value)
         if spec.name in self.molecules:
@@ -242,6 +248,19 @@ class Codec:
             named = _named(spec, value) if spec.kind == "label" and spec.labels else value
             one = spec.default is not None and not isinstance(value, list) and isinstance(named, list)
             arrays[spec.name] = numbers(spec, named[0] if one else named)  # a single one holds for all rows
+
+    def _read_with_gaps(self, arrays: Inputs, spec: TensorSpec, rows: list[Any]) -> None:
+        """Rows of an input with a default, which those that are null get."""
+        there = [i for i, row in enumerate(rows) if row is not None]
+        if len(rows) > self.limits.rows:
+            message = f"'{spec.name}' has more rows than the {self.limits.rows} of a request."
+            raise Refusal(413, "too_many_rows", message)
+        if not there:
+            return
+        self.read(arrays, spec, [rows[i] for i in there])
+        given = arrays[spec.name]
+        arrays[spec.name] = np.full((len(rows), *given.shape[1:]), spec.default, spec.dtype)
+        arrays[spec.name][there] = given
 
     def _read_images(self, arrays: Inputs, spec: TensorSpec, images: list[Any]) -> None:
         if len(images) > self.limits.rows:

@@ -17,7 +17,7 @@ from PIL import Image
 from torchworks.serving import output_kinds
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.limits import Limits
-from torchworks.shared.data.fitting import Letterbox, Unreadable, letterboxed, square
+from torchworks.shared.data.fitting import Letterbox, Unreadable, cropped, letterboxed
 from torchworks.shared.models.signature import TensorSpec
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -37,8 +37,8 @@ T = TypeVar("T")
 
 
 def takes_pictures(spec: TensorSpec) -> bool:
-    """Whether an image file can become this input: uint8 (N, 1 or 3, S, S)."""
-    return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _square(spec)
+    """Whether an image file can become this input: uint8 (N, 1 or 3, H, W)."""
+    return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _of_one_size(spec)
 
 
 def gives_rows_of_pictures(spec: TensorSpec) -> bool:
@@ -56,9 +56,9 @@ def gives_pictures(spec: TensorSpec) -> bool:
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[1] in (1, 3)
 
 
-def _square(spec: TensorSpec) -> bool:
+def _of_one_size(spec: TensorSpec) -> bool:
     _, channels, height, width = spec.shape
-    return channels in (1, 3) and height == width and isinstance(width, int)
+    return channels in (1, 3) and isinstance(height, int) and isinstance(width, int)
 
 
 def encoded_images(value: Any) -> list[Any]:
@@ -89,14 +89,14 @@ def _loose_base64(text: str) -> bytes:
 
 
 def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
-    """An image file's pixels as training reads them, uint8 (C, S, S)."""
+    """An image file's pixels as training reads them, uint8 (C, H, W)."""
     return read_pictures([data], spec, limits)[0]
 
 
 def read_pictures(files: Iterable[bytes], spec: TensorSpec, limits: Limits) -> np.ndarray:
-    """The same of several, uint8 (N, C, S, S)."""
-    channels, size = int(spec.shape[1]), int(spec.shape[3])
-    return np.stack(_each(files, limits, lambda image: square(image, channels, size)))
+    """The same of several, uint8 (N, C, H, W)."""
+    channels, height, width = (int(size) for size in spec.shape[1:])
+    return np.stack(_each(files, limits, lambda image: cropped(image, channels, height, width)))
 
 
 def read_letterboxed(

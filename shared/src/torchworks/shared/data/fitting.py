@@ -1,9 +1,10 @@
-"""Images as models see them: 8-bit grey or RGB, upright, square. Imports no torch: a service decodes with it too.
+"""Images as models see them: 8-bit grey or RGB, upright, square or of another shape. Imports no torch: a service
+decodes with it too.
 
 However a file stores its image, it becomes 8-bit grey or RGB: turned upright by its EXIF orientation, laid
-on white where it is transparent, 16 bits scaled to 8, the first of several frames. To fit the (square) size it is
-cropped at its middle (`square`), or scaled as a whole and padded (`Letterbox`), and resampled by an antialiased bicubic
-filter.
+on white where it is transparent, 16 bits scaled to 8, the first of several frames. To fit the size it is
+cropped at its middle (`square`, or `cropped` to another shape), or scaled as a whole and padded to a square
+(`Letterbox`), and resampled by an antialiased bicubic filter.
 """
 
 from dataclasses import dataclass
@@ -22,11 +23,17 @@ class Unreadable(Exception):
 
 
 def square(image: Image.Image, channels: int, size: int) -> np.ndarray:
-    """An image just opened, as uint8 (channels, size, size); raises `Unreadable`, or what Pillow raises on a damaged
-    one. A JPEG may be decoded smaller, with no side below twice the size."""
-    image.draft(None, (2 * size, 2 * size))
+    """An image just opened, as uint8 (channels, size, size); raises as `cropped` does."""
+    return cropped(image, channels, size, size)
+
+
+def cropped(image: Image.Image, channels: int, height: int, width: int) -> np.ndarray:
+    """The middle of an image just opened, as uint8 (channels, height, width); raises `Unreadable`, or what Pillow
+    raises on a damaged one. A JPEG may be decoded smaller, with no side below twice the larger size."""
+    twice = 2 * max(height, width)
+    image.draft(None, (twice, twice))
     image = upright(image).convert("L" if channels == 1 else "RGB")
-    values = np.array(ImageOps.fit(image, (size, size), method=Image.Resampling.BICUBIC))
+    values = np.array(ImageOps.fit(image, (width, height), method=Image.Resampling.BICUBIC))
     return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
 
 

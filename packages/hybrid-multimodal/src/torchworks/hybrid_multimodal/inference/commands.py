@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, configure
+from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
 from torchworks.hybrid_multimodal.data.films_config import FilmConfig
 from torchworks.hybrid_multimodal.data.interactions import InteractionsConfig
 from torchworks.hybrid_multimodal.data.molecule_config import MoleculesConfig
+from torchworks.hybrid_multimodal.data.priced_config import PricedConfig
 from torchworks.shared.cli import Command, check_command
-from torchworks.shared.options import Overwrite, Run, by_default
+from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 
 @dataclass(frozen=True)
-class CheckedConfig(InteractionsConfig, MoleculesConfig, FilmConfig):
+class CheckedConfig(InteractionsConfig, MoleculesConfig, PricedConfig, FilmConfig):
     """How the data get to the device, whichever kind they are."""
 
 
@@ -32,11 +33,30 @@ class Evaluate:
     overwrite: Overwrite = False
 
 
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Estimate:
+    """Tell a number of your own rows, and an interval that should hold it in 80 % of cases: runs of lead and price.
+
+    What is missing in a row is told to the model, and makes the interval wider.
+    """
+
+    run: Run
+    rows: Annotated[Path, Positional, arg(metavar="FILE", help_behavior_hint="")]
+    """For price, a table with the model's columns. For lead, one with the columns camera and range, or an .npz file
+    with arrays of these names. `evaluate` writes an example."""
+    out: Annotated[Path | None, by_default("IMAGE", "no picture")] = None
+    """Draw the first rows and their answers into this image file."""
+    overwrite: Overwrite = False
+    device: Device = "auto"
+
+
 COMMANDS = {
+    "estimate": Command(Estimate, "torchworks.hybrid_multimodal.inference.dispatch:estimate"),
     "check": check_command(
         CheckedConfig,
         "ml-100k, ratings:FILE.csv, digit-scenes, scene-questions, easy-vqa, captioned:FOLDER, colored-digits, "
-        "solubility, freesolv, molecules:FILE.csv, actions or films:FOLDER",
+        "solubility, freesolv, molecules:FILE.csv, actions, films:FOLDER, lead, price or priced:FILE.csv",
     ),
     "evaluate": Command(Evaluate, "torchworks.hybrid_multimodal.inference.dispatch:evaluate"),
 }

@@ -1,8 +1,8 @@
-"""The command `evaluate`: the job of a run, known by the builder of its model, does it."""
+"""The commands `evaluate` and `estimate`: the job of a run, known by the builder of its model, does them."""
 
 import importlib
 
-from torchworks.hybrid_multimodal.inference.commands import Evaluate
+from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
 from torchworks.shared.config import UserError
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.runs.files import check_finished
@@ -16,6 +16,8 @@ JOBS = {
     "hybrid-multimodal-detr": "detection",
     "hybrid-multimodal-molecules": "molecules",
     "hybrid-multimodal-action": "actions",
+    "hybrid-multimodal-lead": "lead",
+    "hybrid-multimodal-price": "price",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
 
@@ -30,3 +32,19 @@ def evaluate(arguments: Evaluate) -> int:
             "command of the package that trained it."
         )
     return importlib.import_module(f"torchworks.hybrid_multimodal.{JOBS[builder]}.use").evaluate(arguments)
+
+
+ESTIMATING = ("lead", "price")
+"""Jobs whose module `use` has a function `estimate(arguments)` too."""
+
+
+def estimate(arguments: Estimate) -> int:
+    """Answer for rows of the user's own. Raises `UserError` for a run that tells no number."""
+    check_finished(arguments.run)
+    job = JOBS.get(read_manifest(arguments.run).builder, "")
+    if job not in ESTIMATING:
+        raise UserError(
+            f"{arguments.run} tells no number with an interval. Give a run of one of these recipes: "
+            f"{', '.join(ESTIMATING)}."
+        )
+    return importlib.import_module(f"torchworks.hybrid_multimodal.{job}.use").estimate(arguments)

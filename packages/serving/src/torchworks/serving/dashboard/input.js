@@ -8,6 +8,7 @@ import { filmInput } from "./film.js";
 import { generationInput } from "./generate.js";
 import { idsInput } from "./ids.js";
 import { moleculeInput } from "./molecules.js";
+import { isMixed, mixedInput } from "./mixed.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 
@@ -35,6 +36,7 @@ export function inputFor(model, actions) {
   const images = inputs.filter(({ name, kind }) => kind === "image" && typeof model.examples[0]?.inputs[name] === "string");
   const texts = inputs.filter(({ kind }) => kind === "text");
   if (images.length && images.length + texts.length === inputs.length) return imagesInput(model, images, texts, actions);
+  if (isMixed(inputs)) return mixedInput(model, inputs, actions);
   if (drawn && options && (needed.length === 1 || (needed.length === 2 && needed.some(named)))) return latentInput(model, needed.find(named), options);
   return jsonInput(model);
 }

@@ -1,0 +1,1 @@
+"""How far the object that counts is, by a camera and a range sensor."""

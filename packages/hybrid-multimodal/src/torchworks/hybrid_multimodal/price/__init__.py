@@ -1,0 +1,1 @@
+"""What something costs, by a picture and a row of a table."""
