@@ -160,7 +160,7 @@ class MultiscaleBlock(nn.Module):
         """Stochastic depth (Huang et al. 2016, arXiv:1603.09382), for each film by itself."""
         if not (self.training and self.drop_path):
             return branch
-        kept = branch.new_empty(len(branch), 1, 1).bernoulli_(1 - self.drop_path)
+        kept = branch.new_empty(branch.shape[0], 1, 1).bernoulli_(1 - self.drop_path)
         return branch * kept / (1 - self.drop_path)
 
 
@@ -181,7 +181,7 @@ class Positions(nn.Module):
             nn.init.trunc_normal_(each, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        token = self.class_token.expand(len(x), 1, -1)
+        token = self.class_token.expand(x.shape[0], 1, -1)
         if not self.second:
             x = x + (self.temporal_pos[:, None] + self.spatial_pos).flatten(0, 1)
             token = token + self.class_pos

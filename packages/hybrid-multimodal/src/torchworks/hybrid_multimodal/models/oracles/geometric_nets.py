@@ -4,8 +4,13 @@ import warnings
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from torchworks.hybrid_multimodal.models.gat import GATLayer
+from torchworks.hybrid_multimodal.models.gatv2 import GATv2Layer
+from torchworks.hybrid_multimodal.models.gcn import GCNLayer
+from torchworks.hybrid_multimodal.models.gin import GINLayer
+from torchworks.hybrid_multimodal.models.gine import GINELayer
 from torchworks.hybrid_multimodal.models.lightgcn import LightGCN
 from torchworks.hybrid_multimodal.models.parity import Comparison, Sizes
 from torchworks.shared.models.parity import On
@@ -16,6 +21,8 @@ with warnings.catch_warnings():  # of torch.jit.script, which it uses while it i
     import torch_geometric.nn as geometric
 
 USERS, ITEMS, EMBED_DIM, LAYERS = 7, 9, 4, 3
+WIDTH, BONDS = 8, 5
+"""Of the nodes of a graph, and of its edges."""
 
 
 def lightgcn() -> Comparison:
@@ -54,4 +61,53 @@ def lightgcn() -> Comparison:
         compared_at={"N": 5},
         captured_at={},
         exported=({},),
+    )
+
+
+def gcn() -> Comparison:
+    return of_layer("GCNConv", GCNLayer(WIDTH, 6), geometric.GCNConv(WIDTH, 6))
+
+
+def gin() -> Comparison:
+    return of_layer("GINConv", GINLayer(mlp(), eps=0.3), geometric.GINConv(mlp(), eps=0.3))
+
+
+def gine() -> Comparison:
+    """With features of the edges."""
+    return of_layer("GINEConv", GINELayer(mlp(), WIDTH, BONDS), geometric.GINEConv(mlp(), edge_dim=BONDS), bonds=True)
+
+
+def gat() -> Comparison:
+    return of_layer("GATConv", GATLayer(WIDTH, 3, 2), geometric.GATConv(WIDTH, 3, heads=2))
+
+
+def gatv2() -> Comparison:
+    return of_layer("GATv2Conv", GATv2Layer(WIDTH, 3, 2), geometric.GATv2Conv(WIDTH, 3, heads=2))
+
+
+# ------------------------------------------------------------------------------------------------------- pieces
+
+
+def mlp() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(WIDTH, 6), nn.ReLU(), nn.Linear(6, WIDTH))
+
+
+def of_layer(name: str, ours: nn.Module, theirs: nn.Module, *, bonds: bool = False) -> Comparison:
+    """A layer of graphs of any number of nodes, N, and edges, E, some of which are loops."""
+
+    def make(sizes: Sizes) -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(sizes["E"])
+        x = torch.randn(sizes["N"], WIDTH, generator=generator)
+        edges = torch.randint(0, sizes["N"], (2, sizes["E"]), generator=generator)
+        return x, edges, *([torch.randn(sizes["E"], BONDS, generator=generator)] if bonds else [])
+
+    return Comparison(
+        f"torch_geometric.nn.{name}",
+        On(ours, lambda net, *inputs: net(*inputs)),
+        On(randomize(theirs), lambda net, *inputs: net(*inputs)),
+        make=make,
+        axes=({0: "N"}, {1: "E"}, *([{0: "E"}] if bonds else [])),
+        compared_at={"N": 7, "E": 10},
+        captured_at={"E": 6},
+        exported=({"E": 1}, {"E": 4}, {"E": 15}),
     )
