@@ -65,4 +65,4 @@ class NetList:
 
 def _summary(net: type) -> str:
     """The first paragraph of its docstring."""
-    return " ".join((net.__doc__ or "").partition("\n\n")[0].split())
+    return " ".join((net.__doc__ or "").partition("\n\n")[0].split()).removesuffix(":")

@@ -18,7 +18,9 @@ from torchworks.shared.testing import randomize
 
 with warnings.catch_warnings():  # of torch.jit.script, which it uses while it is imported
     warnings.simplefilter("ignore")
-    import torch_geometric.nn as geometric
+    import torch_geometric.nn
+
+geometric: Any = torch_geometric.nn  # whose layers leave abstract methods open
 
 USERS, ITEMS, EMBED_DIM, LAYERS = 7, 9, 4, 3
 WIDTH, BONDS = 8, 5

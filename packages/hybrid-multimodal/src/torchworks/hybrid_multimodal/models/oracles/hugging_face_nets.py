@@ -30,12 +30,12 @@ def of_detr(*, bottleneck: bool) -> Comparison:
         "model_type": "resnet", "embedding_size": 8, "hidden_sizes": [16, 32], "depths": [2, 1], "layer_type": layer,
         "out_features": ["stage2"],
     }  # fmt: skip
-    config = DetrConfig(
+    options: dict[str, Any] = dict(
         use_timm_backbone=False, backbone_config=backbone, d_model=WIDTH, encoder_layers=1, decoder_layers=2,
         encoder_attention_heads=HEADS, decoder_attention_heads=HEADS, encoder_ffn_dim=HIDDEN, decoder_ffn_dim=HIDDEN,
         num_queries=QUERIES, num_labels=CLASSES, dropout=0.0,
     )  # fmt: skip
-    theirs = DetrForObjectDetection(config).requires_grad_(True)  # it freezes its backbone
+    theirs = DetrForObjectDetection(DetrConfig(**options)).requires_grad_(True)  # it freezes its backbone
     ours = DETR(
         ResNetMap(8, (16, 32), (2, 1), bottleneck=bottleneck, large=True, norm="frozen"), num_classes=CLASSES,
         drop_rate=0.0, queries=QUERIES, width=WIDTH, num_heads=HEADS, encoder_depth=1, decoder_depth=2, hidden=HIDDEN,

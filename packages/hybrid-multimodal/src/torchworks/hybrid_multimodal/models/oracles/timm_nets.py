@@ -1,5 +1,7 @@
 """Attention for convolutional nets, CoAtNet and the hybrid ViT beside those of timm, in small, with random weights."""
 
+from typing import Any
+
 import torch
 from timm.layers.attention_pool import AttentionPoolLatent
 from timm.layers.cbam import CbamModule
@@ -59,11 +61,11 @@ def coatnet() -> Comparison:
 
 
 def hybrid_vit() -> Comparison:
-    def conv(*sizes: int, **options) -> nn.Module:
+    def conv(*sizes: Any, **options: Any) -> nn.Module:
         return StdConv2dSame(*sizes, eps=1e-8, **options)
 
     backbone = ResNetV2(
-        (2, 1), (128, 256), num_classes=0, global_pool="", stem_chs=32, preact=False, stem_type="same", conv_layer=conv
+        [2, 1], (128, 256), num_classes=0, global_pool="", stem_chs=32, preact=False, stem_type="same", conv_layer=conv
     )
 
     def embedded(**options) -> nn.Module:

@@ -1,5 +1,7 @@
 """Nets for films beside those of torchvision, with random weights: the residual ones and MViT in small."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.video import S3D as TorchvisionS3D
@@ -9,7 +11,7 @@ from torchvision.models.video.mvit import MViT as TorchvisionMViT
 
 from torchworks.hybrid_multimodal.models.mvit import ONE, BlockConfig, MViT
 from torchworks.hybrid_multimodal.models.parity import Comparison, Sizes
-from torchworks.hybrid_multimodal.models.r2plus1d import Conv2Plus1D, Conv3D, ConvNoTime, VideoResNet
+from torchworks.hybrid_multimodal.models.r2plus1d import Conv, Conv2Plus1D, Conv3D, ConvNoTime, VideoResNet
 from torchworks.hybrid_multimodal.models.s3d import S3D
 from torchworks.shared.testing import randomize
 
@@ -52,10 +54,10 @@ def mvit_v2() -> Comparison:
 # ------------------------------------------------------------------------------------------------------- pieces
 
 
-def of_stages(name: str, ours: type, theirs: type, *, divided: bool) -> Comparison:
+def of_stages(name: str, ours: Conv, theirs: Any, *, divided: bool) -> Comparison:
     """Of two stages, for films of any length and size."""
     stem = resnet.R2Plus1dStem if divided else resnet.BasicStem
-    reference = resnet.VideoResNet(resnet.BasicBlock, [theirs] * 4, [1, 1, 1, 1], stem, num_classes=CLASSES)
+    reference: Any = resnet.VideoResNet(resnet.BasicBlock, [theirs] * 4, [1, 1, 1, 1], stem, num_classes=CLASSES)
     reference.layer3, reference.layer4, reference.fc = nn.Identity(), nn.Identity(), nn.Linear(128, CLASSES)
     net = VideoResNet(convs=[ours] * 2, divided_stem=divided, blocks=(1, 1), widths=(64, 128), num_classes=CLASSES)
 
