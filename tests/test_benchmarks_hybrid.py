@@ -12,6 +12,7 @@ pytest.importorskip("torchworks.serving", reason="needs the service that is meas
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
 import bench_hybrid
+import film_speed
 import recommendation_speed as recommenders
 import words_speed as words
 from race import Clock, Times
@@ -51,6 +52,11 @@ def test_the_time_to_a_score_counts_only_where_it_is_reached(ours, theirs, met: 
         recommenders.PAIRS: [Reached(*each) for each in theirs],
     }
     assert [target.met for target in bench_hybrid.curve_targets(curves)] == [met]
+
+
+@pytest.mark.slow
+def test_torchvision_makes_the_same_batches_of_films():
+    assert film_speed.difference() < 1e-6
 
 
 @pytest.mark.slow  # reads MovieLens
