@@ -29,5 +29,5 @@ def coatnet() -> ClassifierConfig:
         net=ClassifierNetConfig(model="coatnet", widths=(32, 64), depths=(1, 2), kinds="CT"),
         loader=ImageConfig(image_size=32),
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=300, batch_size=64, clip=1.0, eval_every=150),
+        trainer=TrainerConfig(steps=800, batch_size=64, clip=1.0, eval_every=400),
     )
