@@ -14,7 +14,7 @@ from torchworks.hybrid_multimodal.commands import COMMANDS
 from torchworks.hybrid_multimodal.data.molecules import Table, as_dataset
 from torchworks.hybrid_multimodal.models.molecule_net import MoleculeNet
 from torchworks.hybrid_multimodal.molecules import baselines as beside
-from torchworks.hybrid_multimodal.molecules.attribution import atom_shares
+from torchworks.hybrid_multimodal.molecules.attribution import atom_shares, cut
 from torchworks.hybrid_multimodal.molecules.auxiliary import NAMES, with_descriptors
 from torchworks.hybrid_multimodal.molecules.metrics import named_scores, scores_of
 from torchworks.hybrid_multimodal.molecules.similarity import Nearest
@@ -163,14 +163,18 @@ def test_shares_of_atoms_are_those_of_a_property_that_is_a_sum_over_atoms():
         loss.backward()
         optimizer.step()
     net.eval()
-    found, wanted = [], []
+    above, found, wanted = [], [], []
     for row in torch.nonzero(test)[:, 0].tolist():
         length = int(data.tensors["molecule_length"][row])
-        found.append(atom_shares(net, table[row, :length])[:, 0] * std)
-        wanted.append(torch.tensor(contribution(rows.molecules[row])))
+        shares = atom_shares(net, table[row, :length])[:, 0] * std
+        true = torch.tensor(contribution(rows.molecules[row]))
+        above += (shares[true > 0][:, None] > shares[true == 0]).flatten().tolist()
+        found.append(shares)
+        wanted.append(true)
     found, wanted = torch.cat(found), torch.cat(wanted)
-    assert torch.corrcoef(torch.stack([found, wanted]))[0, 1] > 0.8
-    assert found[wanted > 15].mean() > found[wanted == 0].mean() + 10
+    assert np.mean(above) > 0.75  # of pairs of a polar atom and another one; chance is one half
+    assert found[wanted > 0].mean() > found[wanted == 0].mean() + 5
+    assert float(found[wanted > 15].mean()) == pytest.approx(float(wanted[wanted > 15].mean()), rel=0.4)
 
 
 def test_the_share_of_an_atom_is_what_is_lost_without_it():
@@ -184,6 +188,16 @@ def test_the_share_of_an_atom_is_what_is_lost_without_it():
     assert shares[:, 1].tolist() == [1, 2, 1]
 
 
+def test_hydrogens_stand_where_an_atom_was_cut_out():
+    def features(smiles: str) -> list:
+        return molecule_table(read_smiles(smiles))[:, :7].tolist()
+
+    for whole, atom, left in (("CCO", 2, "CC"), ("CC=O", 2, "CC"), ("CC#N", 2, "CC"), ("CNC", 1, "C.C")):
+        remains = cut(torch.from_numpy(molecule_table(read_smiles(whole))), atom)
+        assert remains[atom].tolist() == [0] * 23
+        assert remains[remains[:, 0] > 0, :7].tolist() == features(left)
+
+
 # ------------------------------------------------------------------------------------------------------ commands
 
 
@@ -193,7 +207,7 @@ def test_a_run_is_scored_beside_methods_without_a_graph_and_says_how(trained):
     for method in ("delaney", "morgan_ridge", "descriptors_ridge", "descriptors_forest", "descriptors_boosting"):
         assert result[f"rmse_{method}"] < result["rmse_mean"]
     assert "random split by the seed" in result["protocol"]
-    assert "9 held out of training" in result["protocol"]
+    assert "held out of training by the same rule" in result["protocol"]
 
 
 def test_molecules_are_estimated_with_unit_and_nearest_and_drawn(trained, tmp_path, capsys):
