@@ -32,6 +32,7 @@ FEWER = {
     "shapes": "train=4,test=4",
     "scene-questions": "train=24,test=4",
     "digit-scenes": "train=24,test=4",
+    "actions": "train=24,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {
