@@ -33,6 +33,7 @@ FEWER = {
     "scene-questions": "train=24,test=4",
     "digit-scenes": "train=24,test=4",
     "colored-digits": "train=24,test=4",
+    "actions": "train=24,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

@@ -205,6 +205,12 @@ def test_place_sets_the_memory_format_of_convolutions_only():
     assert net[2].weight.is_contiguous()
 
 
+def test_place_sets_the_memory_format_of_convolutions_of_films_too():
+    net = Device(torch.device("cpu"), channels_last=True).place(nn.Sequential(nn.Conv3d(3, 8, 3), nn.Conv2d(3, 8, 3)))
+    assert net[0].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert net[1].weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_seed_fixes_every_global_generator():
     import random
 

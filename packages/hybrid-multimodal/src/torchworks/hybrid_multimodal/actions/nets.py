@@ -18,8 +18,10 @@ FULL: dict[str, Callable[..., nn.Module]] = {
 }
 """Nets of their papers that take films of many sizes."""
 MULTISCALE = {"mvit-v1-b": mvit.mvit_v1_b, "mvit-v2-s": mvit.mvit_v2_s}
-ANY_LENGTH = ("r2plus1d", "cnn-lstm", "r3d-18", "mc3-18", "r2plus1d-18")
-"""Nets that take films of any number of frames; the others take those of training."""
+ANY_LENGTH = ("r2plus1d",)
+"""Nets that are exported for films of any number of frames. The others take as many as in training: those with
+positions or a fixed size do so anyway, and torch.export fixes the frames of an LSTM, and of convolutions with strides
+over time."""
 
 
 def new_net(net: dict[str, Any], *, classes: int, frames: int, image_size: int, channels: int) -> nn.Module:

@@ -13,7 +13,7 @@ def action() -> ActionConfig:
         recipe="action",
         data="actions:train=12000",
         optim=OptimConfig(lr=4e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=800, batch_size=64, clip=2.0, eval_every=200),
+        trainer=TrainerConfig(steps=600, batch_size=64, clip=2.0, eval_every=200),
     )
 
 

@@ -126,7 +126,7 @@ def _strip(opened: ActionRun, path: Path, film: Tensor, named: Sequence[str]) ->
 
 def evaluate(arguments: Evaluate) -> int:
     """Score the run on the test films, as they are, as one frame, shuffled and reversed, beside simpler ways; draw test
-    films forwards and backwards with what the model says of them."""
+    films beside what the model says of them forwards and backwards."""
     opened = ActionRun(arguments.run)
     config, folder = opened.config, arguments.out or arguments.run / "evaluation"
     prepare(folder, ["evaluation.json", "films.png"], overwrite=arguments.overwrite)
@@ -155,20 +155,15 @@ def evaluate(arguments: Evaluate) -> int:
 
 
 def _both_ways(opened: ActionRun, test: TensorDataset) -> list[Strip]:
-    """The first test film of each class, forwards and backwards."""
+    """The first test film of each class beside what the model says of it, forwards and backwards."""
     labels = test.tensors["label"]
     rows = [int((labels == number).nonzero()[0, 0]) for number in labels.unique().tolist()][:SHOWN]
     clips = test.tensors["clip"][rows]
-    ways = {"": clips, "backwards: ": changed(clips)["reversed"]}
-    said = {way: opened.probabilities(films).argmax(1).tolist() for way, films in ways.items()}
+    said, back = (opened.probabilities(films).argmax(1).tolist() for films in (clips, changed(clips)["reversed"]))
     strips = []
-    for place, row in enumerate(rows):
-        true = int(labels[row])
-        for way, films in ways.items():
-            found = said[way][place]
-            color = BLACK if way else RIGHT if found == true else WRONG
-            lines = [(f"{way}{opened.classes[found]}", color)]
-            if not way and found != true:
-                lines.append((f"(it is: {opened.classes[true]})", BLACK))
-            strips.append(Strip(films[place], lines))
+    for film, found, turned, true in zip(clips, said, back, labels[rows].tolist(), strict=True):
+        lines = [(opened.classes[found], RIGHT if found == true else WRONG)]
+        if found != true:
+            lines.append((f"(it is: {opened.classes[true]})", BLACK))
+        strips.append(Strip(film, [*lines, (f"backwards: {opened.classes[turned]}", BLACK)]))
     return strips

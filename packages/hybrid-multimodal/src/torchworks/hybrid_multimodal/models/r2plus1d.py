@@ -43,17 +43,16 @@ class ConvNoTime(nn.Conv3d):
 
 
 class Conv2Plus1D(nn.Sequential):
-    """1 × 3 × 3, then 3 × 1 × 1; `stride` is that of space, `time_stride` (the same if None) that of time."""
+    """1 × 3 × 3, then 3 × 1 × 1; `stride` is that of space and of time. With a `dilation`, the frames that are seen
+    together are so far apart, and time has no stride."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, *, middle: int, stride: int = 1, time_stride: int | None = None
-    ):
-        along = stride if time_stride is None else time_stride
+    def __init__(self, in_channels: int, out_channels: int, *, middle: int, stride: int = 1, dilation: int = 0):
+        along, apart = (1, dilation) if dilation else (stride, 1)
         super().__init__(
             nn.Conv3d(in_channels, middle, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False),
             nn.BatchNorm3d(middle),
             nn.ReLU(inplace=True),
-            nn.Conv3d(middle, out_channels, (3, 1, 1), (along, 1, 1), (1, 0, 0), bias=False),
+            nn.Conv3d(middle, out_channels, (3, 1, 1), (along, 1, 1), (apart, 0, 0), (apart, 1, 1), bias=False),
         )
 
 
@@ -159,15 +158,15 @@ def r2plus1d_18(**options) -> VideoResNet:
 
 class SmallR2Plus1D(nn.Module):
     """Films (N, C, T, H, W) of any length → logits (N, K): a divided convolution for each of `widths`, which halves the
-    pixels along a side, and all but the first the frames too; then the mean over all of space and time."""
+    pixels along a side and sees frames that are 1, 2, 4, … apart; then the mean over all of space and time. Time has no
+    strides, for torch.export takes none of a film of any length."""
 
     def __init__(self, *, num_classes: int, in_channels: int = 3, widths: Sequence[int] = (16, 32, 64)):
         super().__init__()
         layers: list[nn.Module] = []
         before = in_channels
         for number, width in enumerate(widths):
-            time_stride = 2 if number else 1
-            conv = Conv2Plus1D(before, width, middle=width, stride=2, time_stride=time_stride)
+            conv = Conv2Plus1D(before, width, middle=width, stride=2, dilation=2**number)
             layers += [conv, nn.BatchNorm3d(width), nn.ReLU(inplace=True)]
             before = width
         self.features = nn.Sequential(*layers)
