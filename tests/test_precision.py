@@ -32,6 +32,8 @@ FEWER = {
     "shapes": "train=4,test=4",
     "scene-questions": "train=24,test=4",
     "digit-scenes": "train=24,test=4",
+    "lead": "train=40,test=4",
+    "price": "train=40,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

@@ -12,7 +12,6 @@ from torchworks.hybrid_multimodal.price.scaling import Scaling
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError
 from torchworks.shared.models.predictor import check_golden, load_predictor
-from torchworks.shared.testing import check_predictor
 
 SMALL = (
     "--data", "price:train=150,test=40", "--net.widths", 8, 8, "--net.width", 16, "--net.components", 2,
@@ -71,22 +70,8 @@ def test_rows_that_cannot_be_read_are_refused_with_the_reason(trained, tmp_path,
         assert said in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.slow
-def test_what_is_saved_answers_alike_in_any_number_of_rows(trained):
+def test_what_is_saved_replays_its_example(trained):
     check_golden(trained)
-    predictor = load_predictor(trained)
-
-    def rows(sizes: dict[str, int]) -> tuple[torch.Tensor, ...]:
-        count = sizes["N"]
-        generator = torch.Generator().manual_seed(count)
-        image = torch.randint(0, 256, (count, 1, 32, 32), generator=generator).to(torch.uint8)
-        numbers = [torch.rand(count, generator=generator) for _ in predictor.columns.numbers]
-        numbers[0][-1] = MISSING
-        named = [torch.randint(0, len(values), (count,), generator=generator)
-                 for values in predictor.columns.categories.values()]  # fmt: skip
-        return image, *numbers, *named
-
-    check_predictor(predictor, rows)
 
 
 @torch.no_grad()
