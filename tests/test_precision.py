@@ -34,6 +34,8 @@ FEWER = {
     "digit-scenes": "train=24,test=4",
     "colored-digits": "train=24,test=4",
     "actions": "train=24,test=4",
+    "lead": "train=40,test=4",
+    "price": "train=40,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

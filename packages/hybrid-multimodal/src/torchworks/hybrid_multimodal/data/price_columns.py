@@ -17,8 +17,8 @@ from torchworks.shared.data.schema import Schema
 IMAGE, TARGET = "image", "target"
 TRUTH = (TARGET, "number")
 """Fields that no model sees."""
-MISSING = -1e30
-"""A number that is not known."""
+MISSING = -(2.0**100)
+"""A number that is not known, the same in float32 and float64."""
 UNKNOWN = "?"
 """The name of category 0."""
 

@@ -16,7 +16,8 @@ NEAR = 1.0
 
 def interval(mixture: LaplaceMixture) -> tuple[Tensor, Tensor, Tensor]:
     """The answer, the median, and the ends of its interval, (N,) each."""
-    return mixture.quantile(0.5), mixture.quantile((1 - SURE) / 2), mixture.quantile((1 + SURE) / 2)
+    median, low, high = mixture.quantiles((0.5, (1 - SURE) / 2, (1 + SURE) / 2)).unbind(1)
+    return median, low, high
 
 
 def sums(mixture: LaplaceMixture, distance: Tensor, suffix: str = "") -> dict[str, tuple[Tensor, int]]:

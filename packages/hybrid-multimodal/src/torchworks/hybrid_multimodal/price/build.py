@@ -49,6 +49,7 @@ def new_task(config: PriceConfig, net: TableAndImage, columns: Columns, scaling:
         lr=config.optim.lr,
         weight_decay=config.weight_decay,
         failures=config.failures if config.read == "both" else 0.0,
+        error_weight=config.error_weight,
         read=config.read,
     )
 

@@ -40,6 +40,9 @@ class PriceConfig(Config):
     positive."""
     failures: Share = 0.05
     """Share of training rows without picture, and of those without a column, for each column."""
+    error_weight: Amount = 5.0
+    """Weight of the mean answer's squared error beside the likelihood, which alone may never come to read the
+    picture."""
     shift: CountOrZero = 1
     """Pixels by which training pictures are moved at most."""
     weight_decay: Amount = 0.05

@@ -21,7 +21,7 @@ OUTPUTS = ("answer", "low", "high")
 
 
 class PricePredictor(Predictor):
-    """image, uint8 (N, C, S, S), black where there is none, and a column each: numbers float32 (N,), -1e30 where they
+    """image, uint8 (N, C, S, S), black where there is none, and a column each: numbers float32 (N,), -2^100 where they
     are not known, and categories int64 (N,), 0 likewise → answer, low and high, (N,): the median and the ends of the
     interval that holds the truth in 80 % of cases.
 

@@ -11,6 +11,6 @@ def price() -> PriceConfig:
     """
     return PriceConfig(
         recipe="price",
-        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1600, batch_size=64, clip=100.0, eval_every=400),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1600, batch_size=64, clip=20.0, eval_every=400),
     )

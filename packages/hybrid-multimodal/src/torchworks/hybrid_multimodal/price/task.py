@@ -69,10 +69,12 @@ class Pricing(Task):
         lr: float,
         weight_decay: float = 0.0,
         failures: float = 0.0,
+        error_weight: float = 0.0,
         read: str = "both",
     ):
         self.model, self.columns, self.scaling = model, columns, scaling
         self.lr, self.weight_decay, self.failures = lr, weight_decay, failures
+        self.error_weight = error_weight
         self.picture, self.table = read != "table", read != "picture"
         names = (WHOLE, "picture", "table", *columns.names)
         self.errors = {name: Errors(f"_without_{name}" * (name != WHOLE)) for name in names}
@@ -94,7 +96,10 @@ class Pricing(Task):
         rows, columns = len(batch[TARGET]), len(self.columns.names)
         kept = self.random.uniform(rows, 1 + columns) >= self.failures
         mixture = self.row(batch).kept(kept[:, 0], kept[:, 1:]).read(self.model)
-        return Out(-mixture.log_density(self.scaling.learned(batch[TARGET])).mean())
+        wanted = self.scaling.learned(batch[TARGET])
+        error = (mixture.mean() - wanted).square().mean()
+        loss = self.error_weight * error - mixture.log_density(wanted).mean()
+        return Out(loss, logs={"squared_error": error.detach()})
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         scores: dict[str, Any] = {}

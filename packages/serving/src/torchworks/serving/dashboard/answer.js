@@ -5,7 +5,7 @@ import { layersOf, overlay } from "./overlay.js";
 
 const SHOWN = 10;
 const MANY = 64; // images that are not shown all at once
-const LONG = 16; // numbers of a row that are shown only when asked for, if there is anything else
+const LONG = 16; // so many numbers of a row are shown only when asked for, if there is anything else
 
 // Elements that show the outputs of all rows, for the one image that was sent, if it was one.
 export async function answerOf(model, answer, file) {
@@ -19,7 +19,7 @@ export async function answerOf(model, answer, file) {
 // Single numbers stand together, and long rows of numbers behind everything else.
 function plain(specs, outputs) {
   const alone = ({ name, kind }) => kind === "features" && outputs[name].every((row) => typeof [row].flat()[0] === "number" && [row].flat().length === 1);
-  const long = ({ name, kind }) => kind === "features" && specs.length > 1 && outputs[name][0].length > LONG;
+  const long = ({ name, kind }) => kind === "features" && specs.length > 1 && outputs[name][0].length >= LONG;
   const singles = specs.filter(alone), vectors = specs.filter(long);
   const written = (value, { dtype }) => (dtype.startsWith("float") ? number(value) : String(value));
   const numbers = singles.flatMap((spec) => outputs[spec.name].map((row) => [spec.name, written([row].flat()[0], spec)]));
