@@ -1,6 +1,7 @@
 from .models.gru4rec import GRU4Rec as GRU4Rec
 from .models.lightgcn import LightGCN as LightGCN
 from .models.matrix_factorization import MatrixFactorization as MatrixFactorization
+from .models.molecule_net import MoleculeNet as MoleculeNet
 from .models.multi_dae import MultiDAE as MultiDAE
 from .models.neumf import NeuMF as NeuMF
 from .models.sasrec import SASRec as SASRec
