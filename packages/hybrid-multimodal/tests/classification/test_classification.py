@@ -81,7 +81,7 @@ def test_the_label_says_the_color_that_is_seen():
         (("--data", "colored-digits", "--loader.channels", 1), "names colors"),
         (("--data", "digit-scenes:train=8,test=4"), "one class each"),
         (("--net.kinds", "CX", "--net.widths", 32, 32, "--net.depths", 1, 1, "--net.model", "coatnet"), "--net.kinds"),
-        (("--net.model", "coatnet", "--loader.image-size", 36, *DATA), "cannot be halved"),
+        (("--net.model", "coatnet", "--net.widths", 32, 32, 32, "--loader.image-size", 36, *DATA), "cannot be halved"),
         (("--pretrained", "none.safetensors", *DATA), "is no file"),
     ],
 )

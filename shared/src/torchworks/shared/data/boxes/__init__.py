@@ -7,6 +7,7 @@ of masks, checked, and drawn.
 | `labels` | things with boxes and outlines, faults in them, and what is left when those are left out |
 | `labelled` | from labels to a source: split without leaks, samples of one shape |
 | `sample` | the fields of such samples, and the letterbox |
+| `regions` | which boxes lie where nothing counts |
 | `outlines`, `mask_files`, `depth`, `folders` | polygons and run lengths; class ids; metres; where files lie |
 | `check`, `draw` | the report on such data, and its images |
 
