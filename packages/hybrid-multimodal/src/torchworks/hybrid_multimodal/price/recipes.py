@@ -9,10 +9,9 @@ def price() -> PriceConfig:
 
     hybrid-multimodal train price
 
-    Two seeds (0, 1; the third was not measured): mean error 160 ± 23, median relative error 10.4 ± 0.7 %. Gradient
-    boosting on table and picture 447 ± 49 and 35.4 ± 0.1 %, on the table alone 657 ± 82 and 49.2 ± 0.9 %, on the
-    picture alone 1065 ± 85 and 85.8 ± 2.8 %. bf16; 64 s of CPU time of one core of an AMD EPYC with AVX512-BF16,
-    torch 2.14.1.
+    Three seeds (0, 1, 2): mean error 155 ± 18, median relative error 9.8 ± 1.2 %. Gradient boosting on table and
+    picture 468 ± 50 and 36.5 ± 2.0 %, on the table alone 677 ± 67 and 49.3 ± 0.7 %, on the picture alone 1079 ± 64
+    and 86.0 ± 2.0 %. bf16; 64 s of CPU time of one core of an AMD EPYC with AVX512-BF16, torch 2.14.1.
     """
     return PriceConfig(
         recipe="price",
