@@ -110,7 +110,7 @@ def _write_examples(test: Dataset, folder: Path, cameras: Iterable[str]) -> None
         row = min(i, len(test) - 1)
         save_image(picture(rows["image"][row]), folder / name)
         lines.append(f"{name},{' '.join(f'{metres:.2f}' for metres in rows['beams'][row].tolist())}")
-    (folder / "scenes.csv").write_text("\n".join(lines) + "\n")
+    (folder / "scenes.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def estimate(arguments: Estimate) -> int:

@@ -140,7 +140,7 @@ def _write_examples(test: TensorDataset, columns: Columns, folder: Path, images:
     """A table of some test rows and their pictures."""
     count = min(len(images), len(test))
     rows = Rows({name: test.tensors[name][:count] for name in (IMAGE, *columns.names)}, [None] * count)
-    with (folder / "rows.csv").open("w", newline="") as file:
+    with (folder / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([IMAGE, *columns.names])
         for i, name in enumerate(images[:count]):
