@@ -7,7 +7,6 @@ from torchworks.hybrid_multimodal.contrastive.commands import COMMANDS as CONTRA
 from torchworks.hybrid_multimodal.detection.commands import COMMANDS as DETECTION
 from torchworks.hybrid_multimodal.inference.commands import COMMANDS as INFERENCE
 from torchworks.hybrid_multimodal.models.commands import COMMANDS as MODELS
-from torchworks.hybrid_multimodal.molecules.commands import COMMANDS as MOLECULES
 from torchworks.hybrid_multimodal.questions.commands import COMMANDS as QUESTIONS
 from torchworks.hybrid_multimodal.recommendation.commands import COMMANDS as RECOMMENDATION
 from torchworks.shared import cli
@@ -18,7 +17,6 @@ COMMANDS: dict[str, cli.Command] = {
     **CONTRASTIVE,
     **QUESTIONS,
     **ACTIONS,
-    **MOLECULES,
     **CLASSIFICATION,
     **DETECTION,
     **INFERENCE,

@@ -36,17 +36,22 @@ class Evaluate:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Estimate:
-    """Tell a number of your own rows, and an interval that should hold it in 80 % of cases: runs of lead and price.
+    """Estimate a number: a property of molecules by a run of molecules, a distance by one of lead, a price by one of
+    price.
 
-    What is missing in a row is told to the model, and makes the interval wider.
+    A line for each molecule or row. Of lead and price it has an interval that should hold the number in 80 % of cases,
+    and is wider where something is missing; of molecules the most similar one of the training data, and a molecule that
+    is unlike all of them is marked, for the value is then a guess.
     """
 
     run: Run
-    rows: Annotated[Path, Positional, arg(metavar="FILE", help_behavior_hint="")]
-    """For price, a table with the model's columns. For lead, one with the columns camera and range, or an .npz file
-    with arrays of these names. `evaluate` writes an example."""
+    given: Annotated[tuple[str, ...], Positional, arg(metavar="WHAT", help_behavior_hint="")]
+    """For molecules, SMILES; or a file with one in each line, a table with the column smiles, or - for the standard
+    input. For price, a table with the model's columns. For lead, a table with the columns camera and range, or an .npz
+    file with arrays of these names. `evaluate` writes an example of both."""
     out: Annotated[Path | None, by_default("IMAGE", "no picture")] = None
-    """Draw the first rows and their answers into this image file."""
+    """Draw the first rows and their answers into this image file; or up to 24 molecules, each atom colored by how much
+    it raises or lowers the value, also as .svg."""
     overwrite: Overwrite = False
     device: Device = "auto"
 

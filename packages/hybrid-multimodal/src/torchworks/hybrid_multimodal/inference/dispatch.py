@@ -1,6 +1,7 @@
 """The commands `evaluate` and `estimate`: the job of a run, known by the builder of its model, does them."""
 
 import importlib
+from pathlib import Path
 
 from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
 from torchworks.shared.config import UserError
@@ -34,17 +35,24 @@ def evaluate(arguments: Evaluate) -> int:
     return importlib.import_module(f"torchworks.hybrid_multimodal.{JOBS[builder]}.use").evaluate(arguments)
 
 
-ESTIMATING = ("lead", "price")
+ESTIMATING = ("molecules", "lead", "price")
 """Jobs whose module `use` has a function `estimate(arguments)` too."""
 
 
 def estimate(arguments: Estimate) -> int:
-    """Answer for rows of the user's own. Raises `UserError` for a run that tells no number."""
+    """Answer for what the user gives. Raises `UserError` for a run that tells no number."""
     check_finished(arguments.run)
     job = JOBS.get(read_manifest(arguments.run).builder, "")
     if job not in ESTIMATING:
         raise UserError(
-            f"{arguments.run} tells no number with an interval. Give a run of one of these recipes: "
+            f"{arguments.run} tells no number of rows or molecules. Give a run of one of these recipes: "
             f"{', '.join(ESTIMATING)}."
         )
     return importlib.import_module(f"torchworks.hybrid_multimodal.{job}.use").estimate(arguments)
+
+
+def table_of(arguments: Estimate) -> Path:
+    """The one file that a run of rows is given. Raises `UserError`."""
+    if len(arguments.given) != 1:
+        raise UserError(f"Name one file of rows after the run; {len(arguments.given)} were named.")
+    return Path(arguments.given[0])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
+from torchworks.hybrid_multimodal.inference.dispatch import table_of
 from torchworks.hybrid_multimodal.inference.scoring import scored
 from torchworks.hybrid_multimodal.lead.baselines import baselines
 from torchworks.hybrid_multimodal.lead.build import new_task
@@ -118,7 +119,7 @@ def estimate(arguments: Estimate) -> int:
     run = open_run(arguments.run, "hybrid-multimodal", arguments.device)
     camera, beams = run.predictor.signature.inputs[:2]
     height, width = (int(size) for size in camera.shape[2:])
-    scenes: Scenes = read_scenes(arguments.rows, (height, width), int(beams.shape[1]))
+    scenes: Scenes = read_scenes(table_of(arguments), (height, width), int(beams.shape[1]))
     if arguments.out is not None:
         prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=scenes.files)
     distance, low, high, _ = answered(run, scenes.cameras, scenes.beams)

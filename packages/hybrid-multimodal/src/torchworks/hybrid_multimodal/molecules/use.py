@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.molecules import Molecules, molecules_of
-from torchworks.hybrid_multimodal.inference.commands import Evaluate
+from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
 from torchworks.hybrid_multimodal.molecules.attribution import atom_shares
 from torchworks.hybrid_multimodal.molecules.baselines import baselines
 from torchworks.hybrid_multimodal.molecules.build import protocol
-from torchworks.hybrid_multimodal.molecules.commands import Estimate
 from torchworks.hybrid_multimodal.molecules.config import MoleculeConfig
 from torchworks.hybrid_multimodal.molecules.drawing import Drawn, draw, prepare_picture
 from torchworks.hybrid_multimodal.molecules.metrics import named_scores, scores_of
@@ -87,9 +86,9 @@ class OpenedMolecules:
 def estimate(arguments: Estimate) -> int:
     """Print a line for each molecule; those that cannot be read are named at the end. Raises `UserError` for them."""
     opened = OpenedMolecules.of(arguments.run, arguments.device)
-    texts = list(given(arguments.smiles))
+    texts = list(given(arguments.given))
     if arguments.out is not None:
-        inputs = [Path(each) for each in arguments.smiles if Path(each).is_file()]
+        inputs = [Path(each) for each in arguments.given if Path(each).is_file()]
         prepare_picture(arguments.out, overwrite=arguments.overwrite, inputs=inputs)
     read, bad = readable(texts)
     if read:

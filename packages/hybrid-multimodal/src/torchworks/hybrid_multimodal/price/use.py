@@ -12,6 +12,7 @@ from torch import Tensor
 from torchworks.hybrid_multimodal.data.price_columns import IMAGE, MISSING, TARGET, Columns, columns_of
 from torchworks.hybrid_multimodal.data.priced import picture_of, renamed, tensors_of
 from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
+from torchworks.hybrid_multimodal.inference.dispatch import table_of
 from torchworks.hybrid_multimodal.inference.scoring import scored
 from torchworks.hybrid_multimodal.models.table_and_image import TableAndImage
 from torchworks.hybrid_multimodal.price.baselines import baselines
@@ -156,7 +157,7 @@ def estimate(arguments: Estimate) -> int:
     """Print the answer for each row of a table, and its interval."""
     run = open_run(arguments.run, "hybrid-multimodal", arguments.device)
     predictor = cast(PricePredictor, run.predictor)
-    rows, names, files = read_rows(arguments.rows, predictor, cast(PriceConfig, run.config).loader.picture.lower())
+    rows, names, files = read_rows(table_of(arguments), predictor, cast(PriceConfig, run.config).loader.picture.lower())
     if arguments.out is not None:
         prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=files)
     wide = max(map(len, names))
