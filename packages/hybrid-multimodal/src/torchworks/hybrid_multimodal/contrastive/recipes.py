@@ -18,5 +18,5 @@ def clip() -> ClipConfig:
     return ClipConfig(
         recipe="clip",
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=800, batch_size=128, clip=2.0, eval_every=200),
+        trainer=TrainerConfig(steps=1400, batch_size=128, clip=2.0, eval_every=200),
     )

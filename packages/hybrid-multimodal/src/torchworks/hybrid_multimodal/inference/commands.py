@@ -36,8 +36,7 @@ class Evaluate:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Estimate:
-    """Estimate a number: a property of molecules by a run of molecules, a distance by one of lead, a price by one of
-    price.
+    """Estimate a number of molecules, of scenes or of rows of a table, by a run of molecules, lead or price.
 
     A line for each molecule or row. Of lead and price it has an interval that should hold the number in 80 % of cases,
     and is wider where something is missing; of molecules the most similar one of the training data, and a molecule that
