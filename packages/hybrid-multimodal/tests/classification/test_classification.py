@@ -78,7 +78,7 @@ def test_the_label_says_the_color_that_is_seen():
     ("words", "said"),
     [
         (("--data", "colored-digits:tran=5"), "no option 'tran'"),
-        (("--data", "colored-digits", "--loader.channels", 1), "names colors"),
+        (("--data", "colored-digits", "--loader.channels", 1), "name colors"),
         (("--data", "digit-scenes:train=8,test=4"), "one class each"),
         (("--net.kinds", "CX", "--net.widths", 32, 32, "--net.depths", 1, 1, "--net.model", "coatnet"), "--net.kinds"),
         (("--net.model", "coatnet", "--net.widths", 32, 32, 32, "--loader.image-size", 36, *DATA), "cannot be halved"),

@@ -248,7 +248,9 @@ def check_images(config: LoaderConfig, source: str) -> ImageConfig:
     """`config` of images in which colors and digits can be seen. Raises `UserError` for others."""
     config = ImageConfig.of(config, source)
     if config.channels == 1:
-        raise UserError(f"'{source}' names colors, so its images have them; leave --loader.channels out.")
+        raise UserError(
+            f"The classes or captions of '{source}' name colors, so its images have them; leave --loader.channels out."
+        )
     if config.image_size < SMALLEST:
         raise UserError(
             f"'{source}' needs images of at least {SMALLEST} pixels, but --loader.image-size is {config.image_size}: "
