@@ -63,7 +63,9 @@ def words(rows: int, length: int = 6) -> torch.Tensor:
 
 @pytest.mark.parametrize("fusion", NETS)
 def test_every_promise_of_a_net_holds(fusion):
-    check_model(lambda: small_net(fusion), (torch.randn(3, 3, 32, 32), words(3)), shapes=(3, len(ANSWERS)))
+    inputs = torch.randn(3, 3, 32, 32), words(3)
+    unused = ["looks.*.score.bias"]  # a softmax does not see what is added to all
+    check_model(lambda: small_net(fusion), inputs, shapes=(3, len(ANSWERS)), unused=unused)
 
 
 @pytest.mark.parametrize("fusion", NETS)
