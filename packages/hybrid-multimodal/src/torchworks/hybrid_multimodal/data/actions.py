@@ -25,7 +25,7 @@ along a frame, D digits, G pixels along a digit's picture.
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,11 +35,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchworks.hybrid_multimodal.data.drawn import DrawnRows
 from torchworks.hybrid_multimodal.data.films_config import FilmConfig
 from torchworks.hybrid_multimodal.data.films_plots import draw_films
 from torchworks.hybrid_multimodal.data.scenes import digit_parts
 from torchworks.shared.config import Count, Limited, LoaderConfig, UserError, nearest
-from torchworks.shared.data import CheckedOpener, Dataset, Field, Report, Schema, Source, TensorDataset, resident
+from torchworks.shared.data import CheckedOpener, Dataset, Field, Report, Schema, Source, resident
 from torchworks.shared.data.findings import graded
 from torchworks.shared.data.report import of_source
 from torchworks.shared.data.split import fingerprint
@@ -63,8 +64,6 @@ MOVES, TURNS, GROWS = (6.0, 10.0), (60.0, 110.0), (1.45, 2.0)
 DRIFT = 2.0
 """Pixels from frame to frame by which the ground moves at most, in any direction."""
 GLYPH = 20
-CHUNK = 250
-"""Films drawn at once."""
 
 
 @dataclass(frozen=True)
@@ -105,40 +104,23 @@ class Circumstances:
         return torch.cat([each.float().view(len(self.digit), -1) for each in columns], 1)
 
 
-class Actions:
+class Actions(DrawnRows):
     """`count` films of `digits` over one side of the photographs, drawn when asked for. Film i shows the action
     i mod 12."""
 
-    drawn = True  # by torch, many at once
+    chunk = 250
 
     def __init__(self, digits: Dataset, part: str, schema: Schema, *, count: int, seed: int):
-        self.part, self.schema, self._count, self._seed = part, schema, count, seed
+        super().__init__(schema, count=count, seed=seed)
+        self.part = part
         small = resident(digits).tensors["image"].float() / 255
         large = F.interpolate(small, (GLYPH, GLYPH), mode="bicubic", align_corners=False)
         self._ink = ((large - 0.25) / 0.35).clamp(0, 1)  # (D, 1, G, G)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
-        if not 0 <= i < self._count:
-            raise IndexError(i)
-        return {name: value[0] for name, value in self._drawn(range(i, i + 1)).items()}
 
     @property
     def labels(self) -> Tensor:
         """int64 (N,)."""
         return torch.arange(self._count) % len(ACTIONS)
-
-    def resident(self) -> TensorDataset:
-        """All of it, drawn the first time it is asked for."""
-        return self._resident
-
-    @cached_property
-    def _resident(self) -> TensorDataset:
-        chunks = [range(first, min(first + CHUNK, self._count)) for first in range(0, self._count, CHUNK)]
-        parts = [self._drawn(rows) for rows in chunks]
-        return TensorDataset({name: torch.cat([part[name] for part in parts]) for name in parts[0]}, self.schema)
 
     def circumstances(self, rows: Sequence[int]) -> Circumstances:
         """What these films show besides their action."""

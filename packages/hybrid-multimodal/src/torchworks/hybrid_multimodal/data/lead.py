@@ -25,12 +25,12 @@ Shape letters: N scenes.
 """
 
 from dataclasses import astuple, dataclass
-from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from torchworks.hybrid_multimodal.data.drawn import DrawnRows
 from torchworks.hybrid_multimodal.data.lead_drawing import (
     BEAMS,
     GRAIN,
@@ -44,10 +44,9 @@ from torchworks.hybrid_multimodal.data.lead_drawing import (
 )
 from torchworks.hybrid_multimodal.data.scenes import digit_parts
 from torchworks.shared.config import Count, Limited, LoaderConfig, UserError, nearest
-from torchworks.shared.data import Field, Schema, Source, TensorDataset
+from torchworks.shared.data import Field, Schema, Source
 from torchworks.shared.data.split import fingerprint
 from torchworks.shared.numbers.seeds import mix
-from torchworks.shared.numbers.stream import SampleRandom
 
 NAME = "lead"
 LICENCE = (
@@ -55,8 +54,6 @@ LICENCE = (
     "scikit-learn"
 )
 FOLLOW = ("brighter", "lower")
-CHUNK = 1000
-"""Scenes drawn at once."""
 SCHEMA = Schema(
     (
         Field("image", "image", (3, HEIGHT, WIDTH)),
@@ -82,37 +79,14 @@ class LeadOptions(Limited):
     """Scenes."""
 
 
-class LeadScenes:
+class LeadScenes(DrawnRows):
     """`count` scenes, drawn when asked for."""
 
-    drawn = True  # by torch, many at once
-
     def __init__(self, objects: Objects, ground: Tensor, *, follow: str, count: int, seed: int):
-        self.objects, self.ground, self.follow, self.schema = objects, ground, follow, SCHEMA
-        self._count, self._seed = count, seed
+        super().__init__(SCHEMA, count=count, seed=seed)
+        self.objects, self.ground, self.follow = objects, ground, follow
         generator = torch.Generator().manual_seed(mix(seed, "grain"))
         self._grain = torch.randn(GRAIN, GRAIN, 3, generator=generator) * 0.03
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
-        if not 0 <= i < self._count:
-            raise IndexError(i)
-        return {name: value[0] for name, value in self._drawn(range(i, i + 1)).items()}
-
-    def resident(self) -> TensorDataset:
-        """All of it, drawn the first time it is asked for."""
-        return self._resident
-
-    @cached_property
-    def _resident(self) -> TensorDataset:
-        chunks = [range(first, min(first + CHUNK, self._count)) for first in range(0, self._count, CHUNK)]
-        parts = [self._drawn(rows) for rows in chunks]
-        return TensorDataset({name: torch.cat([part[name] for part in parts]) for name in parts[0]}, self.schema)
-
-    def _numbers(self, rows: range, what: str) -> SampleRandom:
-        return SampleRandom(mix(self._seed, what), 0, torch.arange(rows.start, rows.stop))
 
     def _drawn(self, rows: range) -> dict[str, Tensor]:
         truth = drawn_truth(self.objects, self._numbers(rows, "truth"))

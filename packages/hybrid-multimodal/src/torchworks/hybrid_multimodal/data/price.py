@@ -24,17 +24,17 @@ Shape letters: N rows, D handwritten digits, S pixels along a picture, G along a
 """
 
 from dataclasses import astuple, dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchworks.hybrid_multimodal.data.drawn import DrawnRows
 from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, UNKNOWN
 from torchworks.hybrid_multimodal.data.scenes import digit_parts
 from torchworks.shared.config import Count, ImageConfig, Limited, LoaderConfig, UserError, nearest
-from torchworks.shared.data import Dataset, Field, Schema, Source, TensorDataset, resident
+from torchworks.shared.data import Dataset, Field, Schema, Source, resident
 from torchworks.shared.data.dataset import fit
 from torchworks.shared.data.split import fingerprint
 from torchworks.shared.numbers.seeds import mix
@@ -50,8 +50,6 @@ DAYS = {"mon": 1.0, "tue": 1.0, "wed": 1.0, "thu": 1.0, "fri": 1.0, "sat": 1.1, 
 SHOPS = ("north", "south", "east", "west")
 RATES = 0.5, 20.0
 LARGEST = 99
-CHUNK = 1000
-"""Rows drawn at once."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,11 @@ class PriceOptions(Limited):
     """Rows."""
 
 
-class Prices:
+class Prices(DrawnRows):
     """`count` rows, drawn when asked for."""
 
-    drawn = True  # by torch, many at once
-
     def __init__(self, digits: Dataset, schema: Schema, *, count: int, seed: int):
+        super().__init__(schema, count=count, seed=seed)
         tensors = resident(digits).tensors
         order = tensors["label"].argsort(stable=True)
         small = tensors["image"][order].float() / 255
@@ -79,28 +76,6 @@ class Prices:
             large = F.interpolate(small, (size, size), mode="bicubic", align_corners=False)[:, 0]
             self._ink[place, :, :size, :size] = ((large - 0.25) / 0.35).clamp(0, 1)
         self._first = F.pad(torch.bincount(tensors["label"], minlength=10).cumsum(0), (1, 0))
-        self.schema, self._count, self._seed = schema, count, seed
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
-        if not 0 <= i < self._count:
-            raise IndexError(i)
-        return {name: value[0] for name, value in self._drawn(range(i, i + 1)).items()}
-
-    def resident(self) -> TensorDataset:
-        """All of it, drawn the first time it is asked for."""
-        return self._resident
-
-    @cached_property
-    def _resident(self) -> TensorDataset:
-        chunks = [range(first, min(first + CHUNK, self._count)) for first in range(0, self._count, CHUNK)]
-        parts = [self._drawn(rows) for rows in chunks]
-        return TensorDataset({name: torch.cat([part[name] for part in parts]) for name in parts[0]}, self.schema)
-
-    def _numbers(self, rows: range, what: str) -> SampleRandom:
-        return SampleRandom(mix(self._seed, what), 0, torch.arange(rows.start, rows.stop))
 
     def _drawn(self, rows: range) -> dict[str, Tensor]:
         row = drawn_row(self._numbers(rows, "row"))
