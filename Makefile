@@ -70,10 +70,12 @@ setup: | $(UV)
 	@$(UV) sync --inexact $(COPY)
 	@echo "Ready. Try: make train-$(firstword $(TRAINED))"
 
-# Extras that the data of a package's recipes come from.
+# Extras that the data of a package's recipes come from, and of single recipes.
 EXTRAS-hybrid-multimodal := recommend
+EXTRAS-hybrid-multimodal-molecules := molecules
+EXTRAS-hybrid-multimodal-vqa-easy := vqa
 $(TRAIN): train-%: | $(UV)
-	@$(UVRUN) --package $* $(EXTRAS-$*:%=--extra %) python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
+	@$(UVRUN) --package $* $(addprefix --extra ,$(EXTRAS-$*) $(EXTRAS-$*-$(RECIPE))) python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
 
 serve: | $(UV)
 	@[ -n '$(RUN)' ] || { echo "Name a finished run: make serve RUN=runs/cnn-vision/classify-digits/001" >&2; exit 2; }

@@ -52,6 +52,16 @@ def test_a_packed_form_and_packed_tensors_are_read(serving, picture):
     assert answer.status_code == 200
 
 
+def test_a_form_that_is_cut_off_is_refused_and_what_follows_its_end_does_not_count(serving, picture):
+    client = serving("classifier")
+    form = client.build_request("POST", PREDICT, files={"image": ("a.png", picture(), "image/png")})
+    content, kind = form.read(), form.headers["Content-Type"]
+    assert post(client, content + b"after the end", kind=kind).status_code == 200
+    for missing in (4, 40):
+        cut = post(client, content[:-missing], kind=kind)
+        assert (cut.status_code, cut.json()["error"]["code"]) == (400, "bad_form")
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "gzip, br", "x"])
 def test_a_coding_that_is_not_read_is_refused_by_its_name(serving, coding):
     response = post(serving("classifier"), PIXELS, Content_Encoding=coding)

@@ -209,6 +209,19 @@ def test_a_search_is_saved_with_its_images_as_a_model_of_its_own(trained, album,
     assert load_predictor(tmp_path / "saved")  # nothing is lost
 
 
+def test_a_search_replaces_neither_what_it_reads_nor_the_run(trained, album, tmp_path, capsys):
+    (album / "broken.png").unlink()
+    before = {path: path.read_bytes() for folder in (trained, album) for path in folder.rglob("*") if path.is_file()}
+    wrong = [
+        ("--index", album / "red.png"), ("--index", trained / "model.safetensors"), ("--index", tmp_path),
+        ("--save", trained), ("--save", trained / "image"),
+    ]  # fmt: skip
+    for words in wrong:
+        assert run("search", trained, album, SENTENCE, *words, "--overwrite") == 2
+        assert "Traceback" not in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_a_search_refuses_words_that_it_does_not_know_and_folders_that_are_not_there(trained, capsys):
     assert run("search", trained, "digit-scenes:train=40,test=24", "a purple seven") == 2
     assert "does not know the word 'purple'" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_scenes_that_cannot_be_read_are_refused_with_the_reason(trained, tmp_pat
         table.write_text(text)
         assert run("estimate", trained, table) == 2
         assert said in " ".join(capsys.readouterr().err.split())
-    for file, said in ((arrays, "should be uint8 (1, 32, 64, 3)"), (objects, "cannot be read")):
+    for file, said in ((arrays, "should be uint8 (1, 32, 64, 3)"), (objects, "is no .npz file of numbers")):
         assert run("estimate", trained, file) == 2
         assert said in " ".join(capsys.readouterr().err.split())
 
@@ -102,6 +102,25 @@ def test_a_sensor_that_is_not_to_be_used_is_as_one_that_fails(trained):
 def test_data_without_sensors_are_refused(capsys):
     assert run("train", "lead", "--data", "digits", "--dry-run") == 2
     assert "does not read images" in " ".join(capsys.readouterr().err.split())
+
+
+def test_arrays_that_are_no_scenes_are_refused_with_the_reason(trained, tmp_path, capsys):
+    beams = np.ones((2, 64), np.float32)
+    kinds = {
+        "scalar": {"range": np.float32(1)}, "text": {"range": np.full((2, 64), "near")}, "none": {"range": beams[:0]},
+        "complex": {"range": beams.astype(complex)}, "times": {"range": beams.astype("datetime64[s]")},
+    }  # fmt: skip
+    for name, arrays in kinds.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+    np.save(tmp_path / "single.npy", beams)
+    (tmp_path / "single.npy").rename(tmp_path / "single.npz")
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "words.npz").write_text("range,1", encoding="utf-8")
+    for name in (*kinds, "single", "empty", "words"):
+        assert run("estimate", trained, tmp_path / f"{name}.npz") == 2, name
+        said = capsys.readouterr().err
+        assert f"{name}.npz" in said
+        assert "pickle" not in said
 
 
 def test_recipes_of_other_answers_have_no_estimate(tmp_path, capsys):

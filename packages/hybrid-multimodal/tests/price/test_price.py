@@ -62,7 +62,7 @@ def test_rows_that_cannot_be_read_are_refused_with_the_reason(trained, tmp_path,
     rows = tmp_path / "rows.csv"
     for text, said in (
         ("image,rate\nno.png,2\n", "line 2 names the picture no.png"),
-        ("image,rate\n,much\n", "line 2 has a number that is none: 'much'"),
+        ("image,rate\n,much\n", "line 2 has the rate 'much', which is no number"),
         ("image,rate\n", "has no row"),
     ):
         rows.write_text(text)

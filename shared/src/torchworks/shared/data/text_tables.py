@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,10 @@ def _csv_rows(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[in
     begin = 1
     try:
         columns = [name.strip().lower() for name in next(reader, [])]
+        if wrong := wrong_byte("".join(columns).encode(errors="surrogateescape")):
+            raise UserError(f"{name_of(file)}: line 1 {wrong}.")
+        if twice := [name for name, count in Counter(filter(None, columns)).items() if count > 1]:
+            raise UserError(f"{name_of(file)} names the column '{twice[0]}' twice: give each column a name of its own.")
         _check_columns(file, columns, needed)
         begin = reader.line_num + 1
         for cells in reader:
@@ -226,7 +231,7 @@ def _json_lines(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[
             yield line, f"is no JSON: {error}"
             continue
         if not isinstance(values, dict) or not set(needed) <= values.keys():
-            yield line, f"must be an object with {' and '.join(map(repr, needed))}"
+            yield line, "must be an object" + (f" with {' and '.join(map(repr, needed))}" if needed else "")
             continue
         yield line, {name: "" if value is None else str(value).strip() for name, value in values.items()}
 

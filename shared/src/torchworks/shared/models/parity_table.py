@@ -54,8 +54,9 @@ def markdown(columns: Row, rows: Iterable[Row], above: str, *, left: Sequence[in
 def made_by(command: str, others: Iterable[str]) -> str:
     """How a table was made: the command, the versions of torch and of `others` that are installed, and what the numbers
     are."""
-    installed = [name for name in others if importlib.metadata.packages_distributions().get(name)]
-    versions = [f"torch {torch.__version__}", *(f"{name} {importlib.metadata.version(name)}" for name in installed)]
+    known = importlib.metadata.packages_distributions()
+    found = (f"{name} {importlib.metadata.version(known[name][0])}" for name in others if name in known)
+    versions = [f"torch {torch.__version__}", *found]
     return (
         f"Made by `{command}` with {', '.join(versions)}. Both nets have the same random weights, loaded strictly both "
         "ways. Differences are the largest, in units of the reference's largest output or gradient: outputs in "

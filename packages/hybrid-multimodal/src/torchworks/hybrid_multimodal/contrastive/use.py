@@ -35,6 +35,7 @@ from torchworks.shared.runs.outputs import prepare, prepare_file, prepare_image_
 from torchworks.shared.text import from_json
 
 COLUMNS = 4
+INDEX = "search-index.safetensors"
 SHOWN = 4
 """Sentences of the picture that `evaluate` draws, each with as many images."""
 
@@ -89,7 +90,7 @@ def search(arguments: Search) -> int:
         read = find_images([Path(arguments.where)])[0] if Path(arguments.where).is_dir() else ()
         prepare_image_file(arguments.out, overwrite=arguments.overwrite, inputs=[*read])
     if arguments.save is not None:
-        prepare(arguments.save, ["model.json"], overwrite=arguments.overwrite, option="--save")
+        _prepare_model(arguments.save, arguments.run, overwrite=arguments.overwrite)
     searched = _searched(opened, arguments)
     if arguments.save is not None:
         check_size(len(searched.names))
@@ -137,9 +138,10 @@ def _searched(opened: OpenedClip, arguments: Search) -> Searched:
     if not folder.is_dir():
         return _of_source(opened, arguments)
     found, bad = find_images([folder])
-    place = arguments.index or arguments.run / "search-index.safetensors"
-    if arguments.index is not None and not place.exists():
-        prepare_file(place, overwrite=False, inputs=[*found], option="--index")
+    place = arguments.index or arguments.run / INDEX
+    if arguments.index is not None:
+        inputs = [*found, *(path for path in arguments.run.rglob("*") if path.name != INDEX)]
+        prepare_file(place, overwrite=True, inputs=inputs, option="--index")  # what it may replace: below
     index = Index(place, sha256(arguments.run / "model.safetensors"))
     if place.exists() and not index.vectors and arguments.index is not None and not arguments.overwrite:
         raise UserError(
@@ -202,11 +204,18 @@ def zero_shot(arguments: ZeroShot) -> int:
     return 0
 
 
+def _prepare_model(folder: Path, run: Path, *, overwrite: bool) -> None:
+    """Make the folder of a model that is saved. Raises `UserError` if it is the run's that it is made from."""
+    if run.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise UserError(f"--save {folder} is within the run that is read, and would replace it. Choose another folder.")
+    prepare(folder, ["model.json"], overwrite=overwrite, option="--save")
+
+
 def _save(opened: OpenedClip, labels: Sequence[str], arguments: ZeroShot) -> None:
     """A model whose classes are these sentences."""
     assert arguments.save is not None
     manifest, folder = read_manifest(arguments.run), arguments.save
-    prepare(folder, ["model.json"], overwrite=arguments.overwrite, option="--save")
+    _prepare_model(folder, arguments.run, overwrite=arguments.overwrite)
     config = manifest.config | {"prompts": list(labels)}
     files = read_files(arguments.run)
     predictor = build_clip(config, files)

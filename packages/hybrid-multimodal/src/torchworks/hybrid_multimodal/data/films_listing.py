@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.data.decoding import text_bytes
 from torchworks.shared.data.files import choose_parts, ending, entries, folders_in, part_named
 from torchworks.shared.data.film_files import SUFFIXES
 from torchworks.shared.data.images import SUFFIXES as IMAGES
 from torchworks.shared.data.listing import natural, some
+from torchworks.shared.data.text_tables import read_cells
 
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
 FRAMES = IMAGES - {".gif", ".dcm", ".dicom", ".ima"}
@@ -142,25 +142,11 @@ def _in_class(folder: Path) -> list[Path]:
 
 
 def _of_table(table: Path) -> FilmListing:
-    import csv
-
     if ending(table) not in (".csv", ".tsv", ".txt"):
         raise UserError(f"{table} is a file, and no table. Give a folder of films, or a table as films:TABLE.csv.")
-    lines = text_bytes(table, "Give the path of a table.").decode("utf-8", "replace").splitlines()
-    delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    reader = csv.DictReader(lines, delimiter=delimiter, restval="", skipinitialspace=True)
-    columns = [name.strip().lower() for name in reader.fieldnames or []]
-    reader.fieldnames = columns
-    if missing := [name for name in ("path", "label") if name not in columns]:
-        raise UserError(
-            f"{table} lacks the column {' and the column '.join(missing)}.{nearest(missing[0], columns)} Its first "
-            f"line must name the columns path and label, and may name split and group; it names "
-            f"{', '.join(columns) or 'none'}."
-        )
     films, wrong = [], []
-    for row in reader:
-        cells = {name: (cell or "").strip() for name, cell in row.items() if isinstance(name, str)}
-        line, part = f"line {reader.line_num}", part_named(cells.get("split", "train"))
+    for number, cells in read_cells(table, ("path", "label")):
+        line, part = f"line {number}", part_named(cells.get("split", "train"))
         if not (cells["path"] and cells["label"] and part):
             wrong.append(line)
             continue
@@ -171,7 +157,7 @@ def _of_table(table: Path) -> FilmListing:
                 path,
                 f"{line}: {cells['path']}",
                 cells["label"],
-                part if "split" in columns else "",
+                part if "split" in cells else "",
                 cells.get("group", "") or _group_in(path.stem),
             )
         )

@@ -31,6 +31,8 @@ LICENCE = "not stated (your own data)"
 ADVICE = "Give the path of a table with the column smiles and a column of numbers: a .csv, .tsv or .jsonl file."
 OTHERS = ("smiles", "split", "name")
 """Columns that are no targets."""
+LARGEST = 1e30
+"""Of measured numbers: what a model computes with ends not far above."""
 Cells = list[tuple[int, dict[str, str]]]
 
 
@@ -148,7 +150,7 @@ def _mostly_numbers(cells: Sequence[str]) -> bool:
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return abs(float(cell)) <= LARGEST
     except ValueError:
         return False
 
@@ -157,7 +159,7 @@ def _numbers(row: dict[str, str], names: Sequence[str]) -> list[float]:
     """The targets of a row, NaN where a cell is empty. Raises `ValueError` with a part of a sentence."""
     for name in names:
         if (cell := row.get(name, "")) and not _is_number(cell):
-            raise ValueError(f"has '{cell[:40]}' in the column {name}, which is no number")
+            raise ValueError(f"has '{cell[:40]}' in the column {name}, which is no number that can be used")
     values = [float(row.get(name, "") or "nan") for name in names]
     if all(map(math.isnan, values)):
         raise ValueError(f"has no {' and no '.join(names)}")

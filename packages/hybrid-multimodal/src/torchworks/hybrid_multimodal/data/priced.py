@@ -14,7 +14,6 @@ priced:FOLDER is the one table that the folder holds. See `price_columns.py` for
 Shape letters: N rows, C channels, S pixels along a picture.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +38,8 @@ from torchworks.shared.data.text_tables import read_cells
 NAME = "priced"
 LICENCE = "not stated (your own data)"
 TABLES = (".csv", ".tsv", ".jsonl")
+LARGEST = 1e30
+"""Of numbers: what a model computes with ends not far above."""
 NUMERIC = 0.9
 """Share of the cells that are numbers from which on a column is one of numbers, and other cells are mistakes."""
 MOST = 50
@@ -135,9 +136,9 @@ def _read(file: Path, config: PricedConfig) -> tuple[Table, Columns, list[str]]:
     for line, row in rows:
         try:
             image = picture_of(file.parent, row.get(picture, ""), config.channels or 1, config.image_size)
-            value = _number(row.get(target, ""), target)
+            value = number_of(row.get(target, ""), target)
             for name in kinds.numbers:
-                _number(row.get(name, "") or "0", name)
+                number_of(row.get(name, "") or "0", name)
             if row.get("split") and not part_named(row["split"]):
                 raise ValueError(f"says '{row['split']}' for split, which is neither train nor test")
         except ValueError as error:
@@ -161,20 +162,21 @@ def picture_of(folder: Path, cell: str, channels: int, size: int) -> Tensor:
         raise ValueError(f"names the picture {cell}, which cannot be read: {error}") from error
 
 
-def _number(cell: str, column: str) -> float:
+def number_of(cell: str, column: str) -> float:
+    """Raises `ValueError` with a part of a sentence for a cell that is no number that can be computed with."""
     try:
         value = float(cell)
     except ValueError:
         said = f"has the {column} '{cell}', which is no number" if cell else f"has no {column}"
         raise ValueError(said) from None
-    if not math.isfinite(value):
-        raise ValueError(f"has the {column} '{cell}', which is not finite")
+    if not abs(value) <= LARGEST:  # NaN is not either
+        raise ValueError(f"has the {column} '{cell[:40]}', which is no number from -{LARGEST:g} to {LARGEST:g}")
     return value
 
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return abs(float(cell)) <= LARGEST
     except ValueError:
         return False
 

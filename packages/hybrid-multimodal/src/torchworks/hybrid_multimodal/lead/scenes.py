@@ -10,6 +10,7 @@ Shape letters: N scenes, H × W pixels, B beams.
 """
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,23 +83,31 @@ def _beams(cell: str, beams: int) -> Tensor:
 
 
 def _arrays(file: Path, size: tuple[int, int], beams: int) -> Scenes:
+    advice = f"Save arrays of numbers named `{CAMERA}` and `{RANGE}` by numpy.savez."
     try:
-        with np.load(file, allow_pickle=False) as content:
+        content = np.load(file, allow_pickle=False)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            raise UserError(f"{file} holds a single array without a name, not several. {advice}")
+        with content:
             arrays: Mapping[str, np.ndarray] = {name: content[name] for name in content.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file} cannot be read: {error}. Save it by numpy.savez, without objects.") from error
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror or error}. {advice}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{file} is no .npz file of numbers, or is damaged. {advice}") from error
     found = [name for name in (CAMERA, RANGE) if name in arrays]
     if not found:
         raise UserError(f"{file} has neither `{CAMERA}` nor `{RANGE}`; it has {', '.join(arrays) or 'nothing'}.")
-    count = len(arrays[found[0]])
+    count = len(arrays[found[0]]) if arrays[found[0]].ndim else 0
+    if not count:
+        raise UserError(f"`{found[0]}` in {file} has no scene in it: its first size is the number of scenes.")
     cameras = arrays.get(CAMERA, np.zeros((count, *size, 3), np.uint8))
     lines = arrays.get(RANGE, np.zeros((count, beams), np.float32))
     for name, array, shape in ((CAMERA, cameras, (count, *size, 3)), (RANGE, lines, (count, beams))):
-        if array.shape != shape or (name == CAMERA and array.dtype != np.uint8):
+        if array.shape != shape or (array.dtype != np.uint8 if name == CAMERA else array.dtype.kind not in "fiu"):
             raise UserError(f"`{name}` in {file} is {array.dtype} {array.shape}, but should be "
                             f"{'uint8 ' * (name == CAMERA)}{shape}.")  # fmt: skip
     ranges = torch.from_numpy(lines.astype(np.float32))
-    if not ranges.isfinite().all() or (count and ranges.min() < 0):
+    if not ranges.isfinite().all() or ranges.min() < 0:
         raise UserError(f"`{RANGE}` in {file} has beams that are not finite or below 0; 0 is a beam without an echo.")
     names = [f"scene {i}" for i in range(count)]
     return Scenes(torch.from_numpy(cameras).permute(0, 3, 1, 2).contiguous(), ranges, names, [file])

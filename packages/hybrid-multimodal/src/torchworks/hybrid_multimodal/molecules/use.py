@@ -126,7 +126,10 @@ def _in_file(file: Path) -> Iterator[str]:
     content = text_bytes(file, "Give SMILES, or the path of a file with one in each line.")
     if file.suffix.lower() in TABLES:
         rows = rows_of(file, content, ("smiles",))
-        yield from (row["smiles"] if isinstance(row, dict) else f"(line {line})" for line, row in rows)
+        for line, row in rows:
+            if isinstance(row, str):
+                raise UserError(f"{name_of(file)}: line {line} {row}.")
+            yield row["smiles"]
         return
     lines = [line.split() for line in decoded(content, name_of(file)).splitlines()]
     yield from (words[0] for words in lines if words)

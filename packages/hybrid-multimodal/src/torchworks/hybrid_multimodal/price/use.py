@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.price_columns import IMAGE, MISSING, TARGET, Columns, columns_of
-from torchworks.hybrid_multimodal.data.priced import picture_of, renamed, tensors_of
+from torchworks.hybrid_multimodal.data.priced import number_of, picture_of, renamed, tensors_of
 from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
 from torchworks.hybrid_multimodal.inference.dispatch import table_of
 from torchworks.hybrid_multimodal.inference.scoring import scored
@@ -181,11 +181,11 @@ def read_rows(file: Path, predictor: PricePredictor, column: str) -> tuple[Rows,
         try:
             for name in columns.numbers:
                 if said.get(name):
-                    float(said[name])
+                    number_of(said[name], name)
             path = row.get(column, "")
             images.append(picture_of(file.parent, path, int(image.shape[1]), int(image.shape[2])))
         except ValueError as error:
-            raise UserError(f"{file}: line {line} {_plain(str(error))}.") from error
+            raise UserError(f"{file}: line {line} {error}.") from error
         cells.append(said)
         names.append(path or f"line {line}")
         files += [file.parent / path] * bool(path)
@@ -194,10 +194,6 @@ def read_rows(file: Path, predictor: PricePredictor, column: str) -> tuple[Rows,
         print(f"{file} has no column {' and no column '.join(lacking)}, so the model does without.")
     _name_unknown(cells, columns)
     return Rows({IMAGE: torch.stack(images), **tensors_of(cells, columns)}, [None] * len(cells)), names, files
-
-
-def _plain(error: str) -> str:
-    return error.replace("could not convert string to float:", "has a number that is none:")
 
 
 def _name_unknown(cells: Sequence[Mapping[str, str]], columns: Columns) -> None:

@@ -380,7 +380,8 @@ def check_padding(work: Work, engine: Engine) -> None:
 
 def check_loss(work: Work, trained: Score, exported: Score) -> None:
     """Raise `UserError` if the exported model has lost more of its score than it may."""
-    loss, allowed = trained.loss_of(exported), work.settings.max_loss
+    loss = trained.loss_of(exported)
+    allowed = work.settings.max_loss * max(1.0, abs(trained.value))  # of an error in units, a share of it
     if not loss <= allowed:  # NaN is not less than anything
         raise UserError(
             f"The smaller model is too much worse: its {trained.name} over {len(work.scored)} samples is "

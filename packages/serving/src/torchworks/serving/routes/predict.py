@@ -1,10 +1,12 @@
 """Requests for predictions: JSON, an image, or a form in; JSON or an image out."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from pydantic_core import to_json
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartParser
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -15,6 +17,9 @@ from torchworks.serving.handling import Decode, PredictRequest, body_of, limited
 from torchworks.serving.image_files import IMAGE_TYPES, MISNAMED_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
+
+TAIL = 4096
+"""Bytes of the end of a body that are kept."""
 
 
 async def answer(request: Request, name: str, version: str | None) -> Response:
@@ -41,11 +46,26 @@ async def read_body(request: Request, codec: Codec) -> Decode:
     raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(types)}.")
 
 
+class CutOff(MultiPartException):
+    """A form whose last boundary is missing. The parser closes its files at this error."""
+
+
+async def whole(chunks: AsyncIterator[bytes], content_type: str) -> AsyncGenerator[bytes, None]:
+    """The chunks of a form. Raises `CutOff` unless the boundary that closes it is at their end, or little before it."""
+    _, options = parse_options_header(content_type)
+    end, tail = b"--" + options.get(b"boundary", b"") + b"--", b""
+    async for chunk in chunks:
+        tail = (tail + chunk)[-TAIL:]
+        yield chunk
+    if end not in tail:
+        raise CutOff("the last boundary is missing")
+
+
 async def parts_of(request: Request, limits: Limits) -> list[tuple[str, bytes | str]]:
     """The parts of a form, by name, kept in memory: the limit of a body's size bounds them."""
     parser = MultiPartParser(
         request.headers,
-        limited(request, limits),
+        whole(limited(request, limits), request.headers.get("content-type", "")),
         max_files=limits.fields + limits.rows,
         max_fields=limits.fields + limits.rows,
         max_part_size=limits.body_bytes,
@@ -55,6 +75,8 @@ async def parts_of(request: Request, limits: Limits) -> list[tuple[str, bytes | 
         form = await parser.parse()
     except (Refusal, ClientDisconnect):
         raise
+    except CutOff as error:
+        raise Refusal(400, "bad_form", "The form is cut off: its last boundary is missing.") from error
     except Exception as error:
         raise Refusal(400, "bad_form", "The form cannot be read.") from error
     parts: list[tuple[str, bytes | str]] = []
