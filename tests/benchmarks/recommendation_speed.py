@@ -66,7 +66,7 @@ def epochs() -> dict[str, Callable[[], object]]:
 # ---- time to a score ------------------------------------------------------------------------------------------
 
 
-def curves(*, most: int = 8) -> dict[str, list[Reached]]:
+def curves(*, most: int = 12) -> dict[str, list[Reached]]:
     """Up to `most` scores of each method, with the CPU time that training took until then."""
     divided = _divided()
     makers = {SOFTMAX: _by_softmax, PAIRS: _by_pairs, ALS: _by_squares}

@@ -11,9 +11,9 @@ def attention() -> ClassifierConfig:
 
     One of 60 classes of a colored digit anywhere in an image of 32 pixels, three seeds, 1,000 test images: accuracy
     0.965 ± 0.005 with attention pooling (pool, the default), 0.835 ± 0.061 without attention and with a mean (gap),
-    0.466 ± 0.090 with SE (se) and 0.357 ± 0.065 with CBAM (cbam) before it, at 171,000 parameters each; a support vector
-    machine on the cut-out digit 0.939 ± 0.009, ridge regression 0.177, majority class 0.017. bf16; 40 to 52 s of CPU
-    time of one core of an AMD EPYC with AVX512-BF16, torch 2.14.1.
+    0.466 ± 0.090 with SE (se) and 0.357 ± 0.065 with CBAM (cbam) before it, at 171,000 parameters each; a support
+    vector machine on the cut-out digit 0.939 ± 0.009, ridge regression 0.177, majority class 0.017. bf16; 40 to 52 s of
+    CPU time of one core of an AMD EPYC with AVX512-BF16, torch 2.14.1.
     """
     return ClassifierConfig(
         recipe="attention",
