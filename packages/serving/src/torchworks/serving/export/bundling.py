@@ -381,7 +381,8 @@ def check_padding(work: Work, engine: Engine) -> None:
 def check_loss(work: Work, trained: Score, exported: Score) -> None:
     """Raise `UserError` if the exported model has lost more of its score than it may."""
     loss = trained.loss_of(exported)
-    allowed = work.settings.max_loss * max(1.0, abs(trained.value))  # of an error in units, a share of it
+    scale = max(1.0, abs(trained.value)) if trained.in_units else 1.0  # of an error in units, a share of it
+    allowed = work.settings.max_loss * scale
     if not loss <= allowed:  # NaN is not less than anything
         raise UserError(
             f"The smaller model is too much worse: its {trained.name} over {len(work.scored)} samples is "

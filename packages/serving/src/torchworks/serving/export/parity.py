@@ -30,11 +30,13 @@ class Closeness:
 
 @dataclass(frozen=True)
 class Score:
-    """`value` of a model; `better` is 1 where more is better, −1 where less is."""
+    """`value` of a model; `better` is 1 where more is better, −1 where less is. `in_units` of what is predicted, whatever
+    these are."""
 
     name: str
     value: float
     better: int
+    in_units: bool = False
 
     def loss_of(self, other: "Score") -> float:
         """How much worse `other` is; negative if it is better."""
@@ -172,4 +174,4 @@ def _judged(spec: TensorSpec, found: torch.Tensor, target: torch.Tensor) -> Scor
         values = multilabel_auroc(found[:, both], target[:, both].long(), num_labels=int(both.sum()), average="none")
         return Score("mean ROC-AUC", float(torch.as_tensor(values).mean()), 1)
     wanted = target.float() / 255 if target.dtype == torch.uint8 else target.float()
-    return Score("mean absolute error", float(mean_absolute_error(found, wanted)), -1)
+    return Score("mean absolute error", float(mean_absolute_error(found, wanted)), -1, in_units=True)
