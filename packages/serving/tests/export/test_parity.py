@@ -91,7 +91,7 @@ def test_images_are_scored_by_their_mean_absolute_error():
     found = np.full((2, 1, 4, 4), 0.5, np.float32)
     target = np.zeros((2, 1, 4, 4), np.uint8)
     score = score_of(signature("image", ("N", 1, 4, 4), ()), {"answer": found}, samples(2, answer=target), {})
-    assert score == Score("mean absolute error", 0.5, -1)
+    assert score == Score("mean absolute error", 0.5, -1, in_units=True)
     assert score.loss_of(Score("mean absolute error", 0.6, -1)) == pytest.approx(0.1)
 
 

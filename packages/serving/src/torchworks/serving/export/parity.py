@@ -30,8 +30,8 @@ class Closeness:
 
 @dataclass(frozen=True)
 class Score:
-    """`value` of a model; `better` is 1 where more is better, −1 where less is. `in_units` of what is predicted, whatever
-    these are."""
+    """`value` of a model; `better` is 1 where more is better, −1 where less is. `in_units`: in those of what is
+    predicted, whatever these are."""
 
     name: str
     value: float
