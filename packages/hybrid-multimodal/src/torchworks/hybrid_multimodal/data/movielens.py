@@ -7,12 +7,12 @@ Half of the neighboring events of a person bear the same second, so which film c
 second keep the order of the file.
 """
 
-import importlib.metadata
 from pathlib import Path
 
 import numpy as np
 
 from torchworks.hybrid_multimodal.data.interactions import Catalogue, Log, as_source, described, of_interactions
+from torchworks.hybrid_multimodal.data.packaged import packaged_file
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.findings import Finding, graded
@@ -65,17 +65,10 @@ def _catalogue() -> Catalogue:
 
 def _file(kind: str) -> Path:
     """Raises `UserError` that names the extra if the package is not there."""
-    try:
-        package = importlib.metadata.distribution("recbole")
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(
-            f"The data '{NAME}' lie in the package recbole, which is not installed. Install the extra "
-            "hybrid-multimodal[recommend], or use a table of your own: --data ratings:FILE.csv."
-        ) from None
-    file = Path(str(package.locate_file(f"{FOLDER}/{NAME}.{kind}")))
-    if not file.is_file():
-        raise UserError(f"The installed recbole {package.version} lacks {file}. Install recbole 1.2.1.")
-    return file
+    return packaged_file(
+        "recbole", f"{FOLDER}/{NAME}.{kind}", said=f"The data '{NAME}' lie", extra="recommend",
+        instead="ratings:FILE.csv", version="1.2.1",
+    )  # fmt: skip
 
 
 ML100K = CheckedOpener(open_ml100k, check_ml100k)
