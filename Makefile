@@ -74,6 +74,10 @@ setup: | $(UV)
 EXTRAS-hybrid-multimodal := recommend
 EXTRAS-hybrid-multimodal-molecules := molecules
 EXTRAS-hybrid-multimodal-vqa-easy := vqa
+EXTRAS-seq-models-classify-series := series
+EXTRAS-seq-models-anomaly-series := series
+EXTRAS-seq-models-fraud := series
+EXTRAS-seq-models-pronounce := speech
 $(TRAIN): train-%: | $(UV)
 	@$(UVRUN) --package $* $(addprefix --extra ,$(EXTRAS-$*) $(EXTRAS-$*-$(RECIPE))) python -m torchworks.$(subst -,_,$*) train $(RECIPE) $(if $(DATA),--data '$(DATA)') $(ARGS)
 
