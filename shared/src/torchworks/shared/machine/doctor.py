@@ -54,7 +54,7 @@ def _companions() -> Iterator[Finding]:
 
     yield companion("torchvision", torchvision)
     try:
-        import torchaudio  # ty: ignore[import-not-found]
+        import torchaudio
     except ModuleNotFoundError:
         yield Finding("torchaudio", "not installed (only packages for sound need it)")
     except (ImportError, OSError) as error:  # its library was built for another torch

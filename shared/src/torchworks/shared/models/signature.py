@@ -16,6 +16,8 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 | label | a class by its number, or by its name where `labels` has names |
 | video | a film file, or a list of its frames as image files; uint8 (N, T, C, S, S) goes into the model |
 | id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
+| audio | a WAV or FLAC file, or samples (N, L) in −1..1 as numbers |
+| series | a table in CSV, one row a time step, or numbers (N, T, C); with `pad`, of any length |
 | molecule | SMILES; their tables of atoms and bonds (N, A, 23) go into the model (`data/smiles.py`) |
 """
 
@@ -67,6 +69,9 @@ class TensorSpec:
 
     An id has in `labels` what outsiders call each number, and "" for numbers that stand for nothing, and may have in
     `titles` what people call it.
+
+    An audio (N, L) has a `rate` (Hz). A series (N, T, C) has in `labels` the names of its columns, and may have in
+    `every` the time from one step to the next as an ISO 8601 duration, such as PT1H.
     """
 
     name: str
@@ -79,6 +84,8 @@ class TensorSpec:
     default: float | None = None
     pad: float | None = None
     titles: tuple[str, ...] = ()
+    rate: int | None = None
+    every: str = ""
 
     def __post_init__(self) -> None:
         check_name("tensor name", self.name)
@@ -91,7 +98,7 @@ class TensorSpec:
                 f"and its shape as in (N, T), but they are {self.dtype} and {self._written(self.shape)}."
             )
         self._check_default()
-        rank = 3 if self.kind == "molecule" else 2
+        rank = 3 if self.kind in ("molecule", "series") else 2
         if self.pad is not None and not (len(self.shape) == rank and isinstance(self.shape[1], str)):
             raise UserError(
                 f"'{self.name}' has a pad, so its rows can have different lengths: its second size must be a name, as "

