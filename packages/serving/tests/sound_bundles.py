@@ -62,7 +62,22 @@ def marker() -> Tiny:
     )
 
 
+def adder() -> Tiny:
+    """value (N, T) of any length → the sum of all that came so far, which it remembers."""
+    value = TensorSpec("value", "features", "float32", ("N", "T"), pad=0.0)
+    total = TensorSpec("total", "state", "float32", ("N", 1), default=0.0)
+    so_far = TensorSpec("sum", "features", "float32", ("N", 1), labels=("sum so far",))
+    nodes = [
+        node("ReduceSum", ["value", "along"], ["piece"], keepdims=1),
+        node("Add", ["piece", "total"], ["sum"]),
+        node("Identity", ["sum"], ["next_total"]),
+    ]
+    given = TensorSpec("next_total", "state", "float32", ("N", 1))
+    golden = {"value": np.array([[1, 2]], np.float32), "total": np.array([[3]], np.float32)}
+    return Tiny(Signature((value, total), (so_far, given)), nodes, {"along": np.array([1])}, golden)
+
+
 def write(name: str, folder: Path, **options) -> Path:
     """The bundle, in a folder to be made."""
-    made = {"softener": softener, "repeater": repeater, "marker": marker}[name]
+    made = {"softener": softener, "repeater": repeater, "marker": marker, "adder": adder}[name]
     return write_tiny(made(**options), name, folder, {})

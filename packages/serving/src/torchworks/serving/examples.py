@@ -60,7 +60,7 @@ def _first_row(served: ServedModel, *, as_files: bool) -> Schema:
     row: Schema = {}
     padding = served.codec.padding
     for spec in served.codec.specs.values():
-        if spec.name in padding.lengths:
+        if spec.name in padding.lengths or spec.kind == "state":
             continue
         value = _example(served, spec.name)
         if (tokenizer := padding.texts.get(spec.name)) is not None:

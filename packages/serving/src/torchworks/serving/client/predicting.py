@@ -14,7 +14,7 @@ from torchworks.serving import addresses, output_kinds
 from torchworks.serving.client.answers import Card, Prediction, prediction_from
 from torchworks.serving.client.plans import Call, Plan, answered
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.models.signature import TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -39,6 +39,24 @@ def predicted(request: PredictRequest, timeout: float) -> Plan[Prediction[Any]]:
     wanted = {} if request.least_score is None else {"params": {"least_score": request.least_score}}
     call = Call("POST", addresses.model(request.card.name, request.version, "predict"), options=_body(request) | wanted)
     return prediction_from(request.card.signature, (yield from answered(call, timeout)))
+
+
+def begun(card: Card, version: str | None, timeout: float) -> Plan[str]:
+    """Where the pieces of a new session go."""
+    answer = yield from answered(Call("POST", addresses.model(card.name, version, "sessions")), timeout)
+    return addresses.session(answer["session"])
+
+
+def piece_answered(address: str, request: PredictRequest, timeout: float) -> Plan[Prediction[Any]]:
+    """What the model gives for the next piece of a session."""
+    answer = yield from answered(Call("POST", address, options=_body(request)), timeout)
+    signature = request.card.signature
+    shown = Signature(signature.inputs, tuple(spec for spec in signature.outputs if spec.kind != "state"))
+    return prediction_from(shown, answer)
+
+
+def ended(address: str, timeout: float) -> Plan[Any]:
+    return (yield from answered(Call("DELETE", address), timeout))
 
 
 def _body(request: PredictRequest) -> dict[str, Any]:

@@ -15,7 +15,7 @@ export async function answerOf(model, answer, file, past) {
   const { outputs } = answer;
   const over = file ? layersOf(model, outputs) : [];
   const lengths = model.signature.outputs.filter(({ kind }) => kind === "audio").flatMap(({ name }) => [`${name}_length`, "length"]);
-  const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec) && !lengths.includes(spec.name));
+  const others = model.signature.outputs.filter((spec) => outputs[spec.name] && spec.kind !== "state" && !over.includes(spec) && !lengths.includes(spec.name));
   const shown = over.length ? [await overlay(model, outputs, file)] : [];
   const series = others.filter(({ name, kind }) => kind === "series" && isColumns(outputs[name]));
   const sizes = model.signature.inputs.filter(({ kind }) => kind === "series").map(({ shape }) => shape[1]);

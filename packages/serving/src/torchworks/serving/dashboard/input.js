@@ -22,7 +22,7 @@ const MOST_IMAGES = 256;
 export function inputFor(model, actions) {
   if (model.generation) return generationInput(model);
   if (model.denoising) return drawingInput(model, actions);
-  const { inputs } = model.signature;
+  const inputs = model.signature.inputs.filter(({ kind }) => kind !== "state"); // it begins with what it knows at the start
   if (inputs.some(({ kind }) => kind === "id")) return idsInput(model);
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;

@@ -88,7 +88,7 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         numbers = _areas(spec, values)
     elif spec.kind in ("text", "tokens") or (spec.kind == "id" and spec.pad is not None):
         numbers = _tokens(spec, values)
-    elif spec.kind == "id":
+    elif spec.kind in ("id", "state"):
         return {}
     elif spec.kind == "molecule":
         numbers = _molecules(values)
