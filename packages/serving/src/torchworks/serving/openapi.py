@@ -162,6 +162,11 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         operations[address] = _post(
             name, "draw", f"Draw by {name}, step by step", bodies, "200", _answers(served) | events
         )
+    if served.signature.states:
+        begun: Schema = {"application/json": {"schema": {"type": "object", "required": ["session", "links"]}}}
+        begin = _post(name, "sessions", f"Begin a session with {name}, which remembers its pieces", {}, "201", begun)
+        del begin["requestBody"]
+        operations[addresses.model(name, verb="sessions")] = begin
     if served.signature.parts_name is not None:
         operations |= {
             jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),

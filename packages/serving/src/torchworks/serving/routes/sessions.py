@@ -16,16 +16,20 @@ from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
 from torchworks.serving.sessions import Session
 
+PIECE: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+}
+"""Of which inputs, the model says."""
 router = Router("/v1", tags=["sessions"])
 
 
-@router.post("/models/{name}/sessions", status_code=201)
+@router.post("/models/{name}/sessions", status_code=201, include_in_schema=False)  # each model's own addresses are
 async def begin(request: Request, name: str) -> dict[str, Any]:
     """Begin a session with a recurrent model: send its pieces to the address that is answered."""
     return _begun(request, name, None)
 
 
-@router.post("/models/{name}/versions/{version}/sessions", status_code=201)
+@router.post("/models/{name}/versions/{version}/sessions", status_code=201, include_in_schema=False)
 async def begin_with(request: Request, name: str, version: str) -> dict[str, Any]:
     """The same with a version of the model, or an alias."""
     return _begun(request, name, version)
@@ -39,7 +43,7 @@ def _begun(request: Request, name: str, version: str | None) -> dict[str, Any]:
     return session.status() | kept | {"links": {"pieces": base + addresses.session(session.id)}}
 
 
-@router.post("/sessions/{session}")
+@router.post("/sessions/{session}", openapi_extra=PIECE)
 async def piece(request: Request, session: str) -> Response:
     """The next piece, with the body that predict takes but for what the model remembers; one row."""
     service: Service = request.app.state.service
