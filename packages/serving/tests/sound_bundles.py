@@ -77,7 +77,26 @@ def adder() -> Tiny:
     return Tiny(Signature((value, total), (so_far, given)), nodes, {"along": np.array([1])}, golden)
 
 
+SIGNS = ("", " ", "a", "b", "c")
+
+
+def speller() -> Tiny:
+    """sign (N, K), whole numbers → the same as letters, each a tenth of a second after the one before."""
+    sign = TensorSpec("sign", "tokens", "int64", ("N", "K"), low=0, high=4, pad=0)
+    letters = TensorSpec("letters", "tokens", "int64", ("N", "K"), low=0, high=4, labels=SIGNS)
+    seconds = TensorSpec("seconds", "features", "float32", ("N", "K"))
+    nodes = [
+        node("Identity", ["sign"], ["letters"]),
+        node("Cast", ["sign"], ["number"], to=Type.FLOAT),
+        node("Mul", ["number", "nothing"], ["zeros"]),
+        node("Add", ["zeros", "tenth"], ["tenths"]),
+        node("CumSum", ["tenths", "along"], ["seconds"]),
+    ]
+    tensors = {"nothing": np.array(0, np.float32), "tenth": np.array(0.1, np.float32), "along": np.array(1)}
+    return Tiny(Signature((sign,), (letters, seconds)), nodes, tensors, {"sign": np.array([[2, 3, 1, 4, 0]])})
+
+
 def write(name: str, folder: Path, **options) -> Path:
     """The bundle, in a folder to be made."""
-    made = {"softener": softener, "repeater": repeater, "marker": marker, "adder": adder}[name]
+    made = {"softener": softener, "repeater": repeater, "marker": marker, "adder": adder, "speller": speller}[name]
     return write_tiny(made(**options), name, folder, {})

@@ -191,6 +191,22 @@ def test_the_stub_for_editors_is_right_python(bundle, tmp_path):
     compile(source, "stub", "exec")
 
 
+def test_letters_with_times_are_answered_as_words(tmp_path):
+    settings = Settings()
+    registry = Registry(settings)
+    registry.add(ServedModel.load(sound_bundles.write("speller", tmp_path / "speller"), settings))
+    with TestClient(create_app(registry, settings)) as client:
+        sent = {"inputs": {"sign": [[2, 3, 1, 1, 4], [0, 0], [1, 4, 0, 4]]}}
+        answer = client.post("/v1/models/speller/predict", json=sent)
+        schema = client.get("/openapi.json").json()["paths"]["/v1/models/speller/predict"]["post"]
+    first, second, third = answer.json()["outputs"]["letters"]
+    assert answer.json()["outputs"].keys() == {"letters"}
+    assert (first["text"], second, third["text"]) == ("ab c", {"text": "", "words": []}, "cc")
+    assert [(each["word"], round(each["seconds"], 3)) for each in first["words"]] == [("ab", 0.1), ("c", 0.5)]
+    described = schema["responses"]["200"]["content"]["application/json"]["schema"]
+    Draft202012Validator(described).validate(answer.json())
+
+
 def test_nothing_else_is_loaded_for_sounds(bundle):
     """A service without models of sound needs neither soundfile nor SciPy."""
     code = (

@@ -161,6 +161,7 @@ class Codec:
         self.whole = {spec.name for spec in self.signature.inputs if _letterboxes(manifest, spec)}
         self.detections = output_kinds.detections(self.signature)
         self.ranking = output_kinds.ranking(self.signature)
+        self.transcript = output_kinds.transcript(self.signature)
         self.answered = list(output_kinds.answered(self.signature))
         self.colours = output_kinds.colours(self.signature)
 
@@ -422,6 +423,8 @@ class Codec:
             return found
         if self.ranking is not None and spec.name == self.ranking.label.name:
             return [self.ranking.listed(outputs, row) for row in range(len(outputs[spec.name]))]
+        if self.transcript is not None and spec.name == self.transcript.letters.name:
+            return [self.transcript.listed(outputs, row) for row in range(len(outputs[spec.name]))]
         if output_kinds.is_mask(spec):
             painter = output_kinds.Painter(spec, self.colours)
             masks = self._masks(spec, outputs, found)
@@ -432,25 +435,31 @@ class Codec:
             sounds = sounds_of(self.signature, spec, outputs)
             return [base64.b64encode(wav_of(spec, sound)).decode("ascii") for sound in sounds]
         if gives_columns(spec):
-            return self._columns(spec, outputs[spec.name], rows)
+            return self._columns(spec, outputs, rows)
         if gives_rows_of_pictures(spec):
             return [[_encoded(spec, image) for image in row] for row in outputs[spec.name]]
-        listed = self._without_padding(spec, outputs[spec.name].tolist(), rows)
+        listed = self._without_padding(spec, outputs, rows)
         if (tokenizer := self.padding.decoder(spec)) is not None:
             return [self.padding.decoded(tokenizer, row) for row in listed]
         return _readable(spec, outputs[spec.name].shape, listed)
 
-    def _columns(self, spec: TensorSpec, values: np.ndarray, rows: Rows) -> list[dict[str, Any]]:
+    def _columns(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], rows: Rows) -> list[dict[str, Any]]:
         """A series (N, T, C) by its columns, without padding, with the stamps that it has or goes on with."""
-        lengths, told = self.padding.lengths_along(spec, rows.lengths), []
-        for i, row in enumerate(values):
+        lengths, told = self._lengths(spec, outputs, rows), []
+        for i, row in enumerate(outputs[spec.name]):
             kept = row if lengths is None else row[: int(lengths[i])]
             told.append(columns(spec, kept, stamps_of(self.signature, spec, rows.stamps, i, len(kept))))
         return told
 
-    def _without_padding(self, spec: TensorSpec, listed: list[Any], rows: Rows) -> list[Any]:
-        """Rows of an output; of one with a position for each of the input's, only those that were sent."""
-        lengths = self.padding.lengths_along(spec, rows.lengths)
+    def _lengths(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], rows: Rows) -> np.ndarray | None:
+        """How much of each row of an output is no padding: as another output tells, or, of one with a position for
+        each of the input's, as was sent; None if all of it is."""
+        told = output_kinds.length_output(self.signature, spec)
+        return self.padding.lengths_along(spec, rows.lengths) if told is None else outputs[told.name]
+
+    def _without_padding(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], rows: Rows) -> list[Any]:
+        """Rows of an output as lists."""
+        listed, lengths = outputs[spec.name].tolist(), self._lengths(spec, outputs, rows)
         if lengths is None:
             return listed
         return [row[:length] for row, length in zip(listed, lengths.tolist(), strict=True)]

@@ -264,12 +264,34 @@ def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
     if spec.name in codec.molecules:
         smiles: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "description": "A SMILES."}
         schema = {"anyOf": [smiles, _list(smiles, None, limits.rows), schema]}
+    if spec.name in codec.padding.pads and spec.kind != "id" and len(spec.shape) == 2:
+        row = _list(_value_schema(spec), None, codec.signature.most.get(str(spec.shape[1])))
+        schema = {"anyOf": [*_choices(schema), row]}
+    if spec.default is not None and spec.name not in codec.padding.pads:
+        schema = _with_gaps(schema)
     if spec.default is not None:
         value = _value_schema(spec)
-        schema = {"anyOf": [value, schema], "default": int(spec.default) if spec.dtype in INTEGERS else spec.default}
+        schema = {
+            "anyOf": [value, *_choices(schema)],
+            "default": int(spec.default) if spec.dtype in INTEGERS else spec.default,
+        }
     if spec.name in codec.padding.lengths:
         schema = schema | {"description": f"How long each row of '{codec.padding.lengths[spec.name]}' is."}
     return schema
+
+
+def _choices(schema: Schema) -> list[Schema]:
+    return schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
+
+
+def _with_gaps(schema: Schema) -> Schema:
+    """The same, or null, also in some rows: each stands for the default."""
+    null: Schema = {"type": "null"}
+    told = [
+        each | {"items": {"anyOf": [each["items"], null]}} if each.get("type") == "array" else each
+        for each in _choices(schema)
+    ]
+    return {"anyOf": [null, *told]}
 
 
 def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
@@ -306,8 +328,8 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
         sound = {"type": "string", "contentEncoding": "base64", "description": "A WAV or FLAC file in base64."}
         return {"anyOf": [sound, _list(sound, None, limits.rows), nested]}
     if takes_series(spec):
-        one = {"anyOf": _series_schemas(spec)}
-        return {"anyOf": [*_series_schemas(spec), _list(one, None, limits.rows), nested]}
+        one = {"anyOf": [*_series_schemas(spec), *_step_lists(spec, limits, most or {})]}
+        return {"anyOf": [*one["anyOf"], _list(one, None, limits.rows)]}
     if not takes_pictures(spec):
         return nested
     picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}
@@ -322,6 +344,19 @@ def _series_schemas(spec: TensorSpec) -> list[Schema]:
     stamps = _list({"type": "string", "description": "A time stamp such as 2024-05-01T22:00."}, None)
     by_name = _object({TIME: stamps, **dict.fromkeys(names, numbers)}, list(names))
     return [file, by_name]
+
+
+def _step_lists(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> list[Schema]:
+    """One series as a list of the columns' numbers for each step; of one column, numbers alone."""
+    number, width, steps = _value_schema(spec), spec.shape[2], spec.shape[1]
+    longest = (
+        limits.series_steps
+        if isinstance(steps, int)
+        else min(most.get(steps, limits.series_steps), limits.series_steps)
+    )
+    told = [{"type": "array", "items": number, "minItems": width, "maxItems": width}, *([number] if width == 1 else [])]
+    fewest = steps if isinstance(steps, int) else 1
+    return [{"type": "array", "items": each, "minItems": fewest, "maxItems": longest} for each in told]
 
 
 def _id_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> Schema:
@@ -356,6 +391,8 @@ def _list(items: Schema, size: int | None, most: int | None = None) -> Schema:
 def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
     number: Schema = {"type": "number"}
     by_name = {"type": "object", "properties": dict.fromkeys(spec.labels, number)}
+    if codec.transcript is not None and spec.name == codec.transcript.letters.name:
+        return _transcript_schema(codec.transcript)
     if codec.padding.decoder(spec) is not None:
         return {"type": "array", "items": {"type": "string"}}
     if spec.kind == "label" and spec.labels and spec.dtype in INTEGERS:
@@ -411,6 +448,16 @@ def _detections_schema(found: output_kinds.Detections) -> Schema:
     }
     items = {"type": "object", "required": list(fields), "properties": fields}
     return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
+
+
+def _transcript_schema(heard: output_kinds.Transcript) -> Schema:
+    text: Schema = {"type": "string"}
+    if heard.seconds is None:
+        return {"type": "array", "items": text}
+    fields: Schema = {"word": text, "seconds": {"type": "number", "description": "When it begins."}}
+    words = {"type": "array", "items": {"type": "object", "required": list(fields), "properties": fields}}
+    items = {"type": "object", "required": ["text", "words"], "properties": {"text": text, "words": words}}
+    return {"type": "array", "items": items}
 
 
 def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:

@@ -14,6 +14,7 @@ import numpy as np
 from torchworks.serving.errors import Refusal
 from torchworks.serving.image_files import as_bytes
 from torchworks.serving.limits import Limits
+from torchworks.serving.output_kinds import length_output
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.sounds import TooLong, UnsupportedSound, read_sound, resampled, wav_bytes
 from torchworks.shared.models.signature import Signature, TensorSpec
@@ -59,13 +60,6 @@ def read_sounds(files: Sequence[str | bytes], spec: TensorSpec, limits: Limits) 
         for each in sorted(slow)
     ]
     return read, warnings
-
-
-def length_output(signature: Signature, spec: TensorSpec) -> TensorSpec | None:
-    """The output that tells how much of each row of a sound is no padding: whole numbers (N,) called `length` or
-    NAME_length."""
-    names = (f"{spec.name}_length", "length")
-    return next((each for each in signature.outputs if each.name in names and each.shape == spec.shape[:1]), None)
 
 
 def sounds_of(signature: Signature, spec: TensorSpec, outputs: Mapping[str, Any]) -> list[np.ndarray]:

@@ -69,10 +69,10 @@ class Mask:
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
     """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
-    `Ranked`, names of classes, numbers by their names, the columns of a series by theirs, a text, a `Mask`, a `Sound`,
-    an image (Pillow), a list of images or an array, which a map of a quantity becomes too, (H, W); for a model with
-    several outputs a dictionary of these by the outputs' names, where detections have that of the boxes and ranked
-    classes that of the labels."""
+    `Ranked`, names of classes, numbers by their names, the columns of a series by theirs, a text, a dictionary of a
+    text and its words with times, a `Mask`, a `Sound`, an image (Pillow), a list of images or an array, which a map of
+    a quantity becomes too, (H, W); for a model with several outputs a dictionary of these by the outputs' names, where
+    detections have that of the boxes and ranked classes that of the labels."""
 
     model: str
     version: str
@@ -127,7 +127,7 @@ def _row(spec: TensorSpec, value: Any) -> Any:
         return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [Ranked(each["label"], each["score"], each.get("title", "")) for each in value]
-    if spec.kind in ("text", "tokens") and isinstance(value, str):
+    if spec.kind in ("text", "tokens") and isinstance(value, str | dict):
         return value
     if spec.kind == "label" and spec.labels and not isinstance(value, dict):
         return value  # names

@@ -46,6 +46,7 @@ function others(specs, outputs) {
     const rows = outputs[name];
     if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
     if (kind === "audio" && typeof rows[0] === "string") return players(name, rows);
+    if (rows[0]?.words) return el("div", {}, rows.map(transcript));
     if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => (row === "" ? el("p", {}, `${name}: no text`) : el("p", { class: "text" }, row))));
     if (isRanking(rows)) return el("div", { class: "scroll" }, rows.map(ranking));
     if (kind === "features" && !Array.isArray(rows[0]) && typeof rows[0] === "object") return el("dl", { class: "figures" }, figures(rows.flatMap((row) => Object.entries(row).map(([of, value]) => [of, number(value)]))));
@@ -57,6 +58,13 @@ function others(specs, outputs) {
 
 function classification({ label, probabilities }) {
   return [el("p", { class: "winner" }, label), bars(probabilities, SHOWN)];
+}
+
+// A text, and when each of its words begins.
+function transcript({ text, words }) {
+  const cells = words.map(({ word, seconds }) => [word, seconds.toFixed(2)]);
+  return [el("p", { class: text ? "winner" : "" }, text || "nothing was heard"),
+    cells.length ? el("details", {}, el("summary", {}, "When each word begins"), el("div", { class: "scroll" }, table(["word", "#seconds"], cells))) : null].filter(Boolean);
 }
 
 function ranking(row) {

@@ -202,6 +202,8 @@ def _add(codec: Codec, arrays: Inputs, tensor: Any, part: memoryview | None) -> 
     if tensor["datatype"] != DATATYPES[spec.dtype]:
         other = " or BYTES" if takes_bytes(codec, spec) else ""
         raise invalid(f"'{spec.name}' must have the datatype {DATATYPES[spec.dtype]}{other}.")
+    if part is None and not isinstance(tensor["data"], list):
+        raise invalid(f"The data of '{spec.name}' must be a list.")
     values = numbers(spec, tensor["data"]) if part is None else binary.array(spec, part)
     _check_count(spec, values.size, shape)
     arrays[spec.name] = values.reshape(shape)
