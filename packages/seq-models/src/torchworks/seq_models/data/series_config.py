@@ -7,7 +7,6 @@ from typing import Annotated
 from torchworks.shared.config import LoaderConfig, Share, limited
 
 
-
 @dataclass(frozen=True)
 class SeriesConfig(LoaderConfig):
     """How the series get to the device."""

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from scipy.special import expit, ndtri
 from scipy.signal import lfilter
+from scipy.special import expit, ndtri
 
-from torchworks.seq_models.data.series_config import as_series
 from torchworks.seq_models.data.options import parse_options
+from torchworks.seq_models.data.series_config import as_series
 from torchworks.seq_models.data.series_panel import Panel, series_source, with_calendar
 from torchworks.seq_models.data.series_times import DAY, Step
 from torchworks.shared.config import Limited, LoaderConfig, limited
@@ -165,7 +165,9 @@ class Rules:
 
     def part(self, first: int, last: int) -> "Rules":
         # the walk of the day before the first one is needed too
-        return Rules(self.rules[:, : self.first + last], self.walk[:, : self.first + last], self.noise, self.first + first)
+        return Rules(
+            self.rules[:, : self.first + last], self.walk[:, : self.first + last], self.noise, self.first + first
+        )
 
     def quantiles(self, rows: np.ndarray, origins: np.ndarray, horizon: int, levels: Sequence[float]) -> np.ndarray:
         """See `Oracle.quantiles`."""

@@ -32,7 +32,7 @@ class Oracle(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Panel:
     """A data set whose samples are the series. `values` float32 (S, T) and `known` float32 (S, T, K) are NaN where
     nothing is known."""
@@ -67,7 +67,7 @@ class Panel:
         assert self.known.shape == (series, steps, len(self.columns))
         assert len(self.times) == len(self.offsets) == steps
         fields = (Field("series", "series", (steps,)), Field("known", "series", (steps, len(self.columns))))
-        object.__setattr__(self, "schema", Schema(fields))
+        self.schema = Schema(fields)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -85,7 +85,9 @@ def _day(time: np.datetime64) -> int:
 def parse_step(text: str) -> Step:
     """The step that an ISO 8601 duration says. Raises `UserError`."""
     found = _ISO.fullmatch(text)
-    years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in (found.groups() if found else [0] * 7))
+    years, months, weeks, days, hours, minutes, seconds = (
+        int(part or 0) for part in (found.groups() if found else [0] * 7)
+    )
     step = Step(weeks * WEEK + days * DAY + hours * HOUR + minutes * 60 + seconds, 12 * years + months)
     if bool(step.seconds) == bool(step.months):
         raise UserError(

@@ -3,6 +3,7 @@
 Shape letters: N windows, S series, T time steps, L steps of the past, H steps of the future, Q quantiles.
 """
 
+import warnings
 from itertools import product
 
 import numpy as np
@@ -10,33 +11,47 @@ import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor
 
-from torchworks.seq_models.data.series_panel import Panel
-from torchworks.seq_models.forecasting.metrics import Scales, point_scores, scores
-from torchworks.seq_models.forecasting.nets import Pasts, Scaling
+from torchworks.seq_models.forecasting.metrics import Scales, scores
 from torchworks.seq_models.forecasting.ridge import Ridge, forecasts
+from torchworks.seq_models.forecasting.scaling import Pasts, Scaling
 from torchworks.seq_models.forecasting.task import known_of
 from torchworks.seq_models.forecasting.windows import WindowSet
 
+MEDIAN = (0.5,)
 BOOSTED_WINDOWS = 6000
 """Windows, evenly spread, whose steps are what boosted trees learn from."""
+
+
+def forecasts_of(
+    train: WindowSet, test: WindowSet, ridge: Ridge, scaling: Scaling, trained: int
+) -> dict[str, tuple[Tensor, tuple[float, ...]]]:
+    """By name, what each forecasts, (N, H, Q), and the levels of its quantiles, which may be the median alone. The
+    first `trained` steps are for fitting."""
+    found = {
+        "seasonal_naive": (seasonal_naive(test)[..., None], MEDIAN),
+        "holt_winters": (holt_winters(test, trained)[..., None], MEDIAN),
+        "ridge": (forecasts(ridge, test, scaling), scaling.levels),
+        "boosting": (boosting(train, test, scaling)[..., None], MEDIAN),
+    }
+    if (best := oracle(test, scaling)) is not None:
+        found["oracle"] = (best, scaling.levels)
+    return found
 
 
 def baselines(
     train: WindowSet, test: WindowSet, ridge: Ridge, scaling: Scaling, scales: Scales, trained: int
 ) -> dict[str, float]:
     """The scores of `metrics`, with _seasonal_naive, _holt_winters, _ridge, _boosting and, where it is known how the
-    series were made, _oracle behind their names. The first `trained` steps are for fitting."""
-    panel, batch = test.cells.panel, test.whole()
-    target, row = batch["target"].cpu(), batch["row"].cpu()
-    found = {
-        "seasonal_naive": point_scores(seasonal_naive(test), target, row, scales),
-        "holt_winters": point_scores(holt_winters(panel, test, trained), target, row, scales),
-        "ridge": scores(forecasts(ridge, test, scaling), target, row, scales, scaling.levels),
-        "boosting": point_scores(boosting(train, test, scaling), target, row, scales),
-    }
-    if (best := oracle(test, scaling)) is not None:
-        found["oracle"] = scores(best, target, row, scales, scaling.levels)
-    return {f"{score}_{name}": value for name, each in found.items() for score, value in each.items()}
+    series were made, _oracle behind their names."""
+    batch = test.whole()
+    target, row = batch["target"], batch["row"]
+    found = {}
+    for name, (quantiles, levels) in forecasts_of(train, test, ridge, scaling, trained).items():
+        each = scores(quantiles, target, row, scales, levels)
+        if levels == MEDIAN:
+            del each["scaled_pinball"]  # that of the median is mase
+        found |= {f"{score}_{name}": value for score, value in each.items()}
+    return found
 
 
 def seasonal_naive(windows: WindowSet) -> Tensor:
@@ -51,7 +66,7 @@ def oracle(windows: WindowSet, scaling: Scaling) -> Tensor | None:
     panel = windows.cells.panel
     if panel.oracle is None:
         return None
-    row, origin = windows.windows.numpy().T
+    row, origin = windows.windows.cpu().numpy().T
     return torch.from_numpy(panel.oracle.quantiles(row, origin, scaling.horizon, scaling.levels))
 
 
@@ -61,51 +76,56 @@ GRID = ((0.05, 0.15, 0.3, 0.6), (0.0, 0.01, 0.05), (0.05, 0.15, 0.4))
 """Of the smoothing of level, trend and season."""
 
 
-def holt_winters(panel: Panel, windows: WindowSet, trained: int) -> Tensor:
+def holt_winters(windows: WindowSet, trained: int) -> Tensor:
     """Additive Holt-Winters (Winters 1960), (N, H); the smoothing of each series is that of `GRID` with the least
     squared error one step ahead in the first `trained` steps."""
-    values = panel.values.astype(np.float64)
-    choices = np.array(list(product(*GRID)))  # (G, 3)
-    error = np.stack([_smoothed(values[:, :trained], panel.season, *choice)[1] for choice in choices])  # (G, S)
-    chosen = choices[error.argmin(0)]
-    states, _ = _smoothed(values, panel.season, *chosen.T)
-    row, origin = windows.windows.numpy().T
+    panel = windows.cells.panel
+    values, season = panel.values.astype(np.float64), panel.season
+    choices = np.array(list(product(*GRID))).T  # (3, G)
+    error = _Smoothing(values, season, *choices[..., None]).run(trained)  # (G, S)
+    chosen = choices[:, error.argmin(0)][:, None]  # (3, 1, S)
+    row, origin = windows.windows.cpu().numpy().T
     ahead = np.arange(1, windows.cells.horizon + 1)
-    level, trend, seasons = states
-    places = (origin[:, None] + ahead - 1) % panel.season
-    last = origin - 1
-    line = level[last, row][:, None] + trend[last, row][:, None] * ahead
-    return torch.from_numpy(line + seasons[last[:, None], row[:, None], places])
+    found = np.empty((len(row), len(ahead)))
+    smoothing = _Smoothing(values, season, *chosen)
+    for t in np.unique(origin):
+        smoothing.run(t)
+        here = origin == t
+        line = smoothing.level[0, row[here]][:, None] + smoothing.trend[0, row[here]][:, None] * ahead
+        found[here] = line + smoothing.seasons[0, row[here]][:, (t + ahead - 1) % season]
+    return torch.from_numpy(found)
 
 
-def _smoothed(
-    values: np.ndarray, season: int, alpha: np.ndarray | float, beta: np.ndarray | float, gamma: np.ndarray | float
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """Level and trend (T, S) and season (T, S, m) after each step, and the mean squared error one step ahead, (S,).
-    Gaps change nothing."""
-    series, steps = values.shape
-    first = values[:, : 2 * season]
-    level = np.nan_to_num(np.nanmean(first, 1))
-    trend, seasons = np.zeros(series), np.zeros((series, season))
-    for place in range(season):
-        seasons[:, place] = np.nan_to_num(np.nanmean(first[:, place::season] - level[:, None], 1))
-    levels, trends = np.empty((steps, series)), np.empty((steps, series))
-    all_seasons = np.empty((steps, series, season))
-    errors, count = np.zeros(series), np.zeros(series)
-    for t in range(steps):
-        place, y = t % season, values[:, t]
-        there = ~np.isnan(y)
-        ahead = level + trend + seasons[:, place]
-        miss = np.where(there, y - ahead, 0.0)
-        if t >= 2 * season:
-            errors += miss**2
-            count += there
-        old = level
-        level = level + trend + alpha * miss
-        trend = trend + beta * (level - old - trend) * there
-        seasons[:, place] += gamma * (1 - alpha) * miss
-        levels[t], trends[t], all_seasons[t] = level, trend, seasons
-    return (levels, trends, all_seasons), errors / np.maximum(count, 1)
+class _Smoothing:
+    """Level, trend and season of S series, for G choices of how they are smoothed; gaps change nothing."""
+
+    def __init__(self, values: np.ndarray, season: int, alpha: np.ndarray, beta: np.ndarray, gamma: np.ndarray):
+        self.values, self.season, self.smoothing = values, season, (alpha, beta, gamma)
+        first = values[:, : 2 * season]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a mean of gaps alone
+            mean = np.nanmean(first, 1)
+            places = np.stack([np.nanmean(first[:, i::season], 1) for i in range(season)], 1) - mean[:, None]
+        shape = np.broadcast_shapes(alpha.shape, (1, len(values)))  # (G, S)
+        self.level = np.broadcast_to(np.nan_to_num(mean), shape).copy()
+        self.trend = np.zeros(shape)
+        self.seasons = np.broadcast_to(np.nan_to_num(places), (*shape, season)).copy()
+        self.errors, self.t = np.zeros(shape), 0
+
+    def run(self, until: int) -> np.ndarray:
+        """Take in the steps before `until`; the sums of squared errors one step ahead, after two seasons, (G, S)."""
+        alpha, beta, gamma = self.smoothing
+        for t in range(self.t, until):
+            place, y = t % self.season, self.values[:, t]
+            there = ~np.isnan(y)
+            miss = np.where(there, np.nan_to_num(y) - self.level - self.trend - self.seasons[..., place], 0.0)
+            if t >= 2 * self.season:
+                self.errors += miss**2
+            self.level = self.level + self.trend + alpha * miss
+            self.trend = self.trend + alpha * beta * miss
+            self.seasons[..., place] += gamma * (1 - alpha) * miss
+        self.t = max(self.t, until)
+        return self.errors
 
 
 # ------------------------------------------------------------------------------------------------ boosted trees

@@ -14,9 +14,10 @@ from torchworks.seq_models.data.series_times import CALENDAR
 from torchworks.seq_models.forecasting.baselines import baselines
 from torchworks.seq_models.forecasting.config import ForecastConfig
 from torchworks.seq_models.forecasting.metrics import Scales, scales_of
-from torchworks.seq_models.forecasting.nets import Forecaster, Scaling
+from torchworks.seq_models.forecasting.nets import Forecaster
 from torchworks.seq_models.forecasting.predictor import BUILDER
 from torchworks.seq_models.forecasting.ridge import Ridge, fitted
+from torchworks.seq_models.forecasting.scaling import Scaling
 from torchworks.seq_models.forecasting.task import Forecasting
 from torchworks.seq_models.forecasting.windows import Cells, WindowLoader, WindowSet
 from torchworks.shared.config import UserError
@@ -76,9 +77,13 @@ def build(config: ForecastConfig, device: Device) -> Experiment:
     )
     cells = Cells(parts.panel, parts.scaling.context, parts.scaling.horizon, device.device)
     train, valid, test = (WindowSet(cells, each.windows) for each in (parts.train, parts.valid, parts.test))
-    place: dict[str, Any] = {"device": device.device}
-    ordered = {**place, "train": False}
-    training = {**place, "seed": config.seed, "rank": device.rank, "world": device.world}
+    ordered: dict[str, Any] = {"device": device.device, "train": False}
+    training: dict[str, Any] = {
+        "device": device.device,
+        "seed": config.seed,
+        "rank": device.rank,
+        "world": device.world,
+    }
     return Experiment(
         task=task,
         train=WindowLoader(train, config.trainer.batch_size, **training),
@@ -106,8 +111,8 @@ def parts_of(source: Source, config: ForecastConfig) -> Parts:
         raise UserError(
             f"{source.name} has {first.steps} steps for training and {second.steps} for testing. That is too few: "
             f"forecasting {horizon} steps from {context} takes {context + 2 * horizon} for training, the last "
-            f"{first.steps - trained} of which are held out, and {horizon} for testing. Use longer series, or a smaller "
-            "--context or --horizon."
+            f"{first.steps - trained} of which are held out, and {horizon} for testing. Use longer series, or a "
+            "smaller --context or --horizon."
         )
     cells = Cells(panel, context, horizon)
     stride = config.stride or first.stride
@@ -123,7 +128,7 @@ def parts_of(source: Source, config: ForecastConfig) -> Parts:
         )
     windows = [WindowSet(cells, each) for each in chosen.values()]
     scaling = scaling_of(panel.part(0, trained), config, context, horizon, windows[0])
-    scales = scales_of(first.values, panel.season, panel.names)
+    scales = scales_of(first.values[:, :trained], panel.season, panel.names)
     return Parts(panel, trained, first.steps, cells, *windows, scaling, scales)
 
 

@@ -34,6 +34,9 @@ class ForecastNetConfig(Limited):
     """Numbers that it hands on for each step of the horizon."""
     head_dim: CountOrZero = 64
     """Size of the layer that joins them with what is known of that step (0: a linear layer alone)."""
+    effect_dim: CountOrZero = 64
+    """Size of the layers that say what known columns do; this is taken off the past and put on the future (0: none).
+    """
     drop_rate: Annotated[float, *limited(0, 1)] = 0.1
     """Dropout."""
 
@@ -74,4 +77,6 @@ class ForecastConfig(Config):
         super().__post_init__()
         if 0.5 not in self.quantiles or list(self.quantiles) != sorted(set(self.quantiles)):
             given = " ".join(map(str, self.quantiles))
-            raise UserError(f"--quantiles must be ascending and have 0.5, the median, among them, but they are {given}.")
+            raise UserError(
+                f"--quantiles must be ascending and have 0.5, the median, among them, but they are {given}."
+            )

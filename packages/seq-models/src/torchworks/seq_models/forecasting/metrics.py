@@ -45,8 +45,8 @@ def scales_of(values: np.ndarray, season: int, names: Sequence[str]) -> Scales:
     sums = np.nansum(steps, 1)
     if wrong := [name for name, count, total in zip(names, known, sums, strict=True) if not count or not total]:
         raise UserError(
-            f"{_some(wrong)} cannot be scored: in the training part, no value differs from the one a season of {season} "
-            "steps before, or none has one. Leave constant and short series out, or set --loader.season."
+            f"{_some(wrong)} cannot be scored: in the training part, no value differs from the one a season of "
+            f"{season} steps before, or none has one. Leave constant and short series out, or set --loader.season."
         )
     std = np.nanstd(values.astype(np.float64), 1)
     return Scales(torch.from_numpy(sums / known), torch.from_numpy(std))
@@ -91,9 +91,3 @@ def scores(quantiles: Tensor, target: Tensor, row: Tensor, scales: Scales, level
     """The scores of module."""
     found = sums(quantiles, target, row, scales, levels)
     return {name: float(total / count) for name, (total, count) in found.items()}
-
-
-def point_scores(points: Tensor, target: Tensor, row: Tensor, scales: Scales) -> dict[str, float]:
-    """Of a forecast (N, H) without quantiles."""
-    found = scores(points[..., None], target, row, scales, (0.5,))
-    return {name: value for name, value in found.items() if name != "scaled_pinball"}

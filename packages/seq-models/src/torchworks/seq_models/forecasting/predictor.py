@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from torchworks.seq_models.forecasting.nets import Forecaster, Scaling
+from torchworks.seq_models.forecasting.nets import Forecaster
+from torchworks.seq_models.forecasting.scaling import Scaling
 from torchworks.seq_models.forecasting.task import answered
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 

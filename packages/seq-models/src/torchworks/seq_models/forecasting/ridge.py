@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from torchworks.seq_models.forecasting.nets import Pasts, Scaling
+from torchworks.seq_models.forecasting.scaling import Pasts, Scaling
 from torchworks.seq_models.forecasting.task import known_of
 from torchworks.seq_models.forecasting.windows import WindowSet
 
@@ -35,9 +35,9 @@ def fitted(train: WindowSet, valid: WindowSet, scaling: Scaling) -> Ridge:
     """min Σ |z − W x − b|² + λ N |W|², of values beyond ten deviations as ten; λ by the mean absolute error on
     `valid`."""
     parts = [_read(train, some, scaling) for some in _evenly(len(train), MOST_FITTED).split(AT_ONCE)]
-    x_mean = sum(x.sum(0) for x, _ in parts) / sum(len(x) for x, _ in parts)
-    y_mean = sum(y.sum(0) for _, y in parts) / sum(len(y) for _, y in parts)
-    size, count = len(x_mean), sum(len(x) for x, _ in parts)
+    count = sum(len(x) for x, _ in parts)
+    x_mean, y_mean = (torch.stack([each.sum(0) for each in some]).sum(0) / count for some in zip(*parts, strict=True))
+    size = len(x_mean)
     gram, cross = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, len(y_mean), dtype=torch.float64)
     for x, y in parts:
         x = x - x_mean
@@ -82,4 +82,3 @@ def _read(windows: WindowSet, some: Tensor, scaling: Scaling) -> tuple[Tensor, T
 def _evenly(count: int, most: int) -> Tensor:
     """The numbers of at most `most` of `count` windows."""
     return torch.arange(0, count, max(1, -(-count // most)))
-

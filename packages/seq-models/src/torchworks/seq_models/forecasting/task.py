@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchworks.seq_models.forecasting.metrics import Scales, pinball, sums
-from torchworks.seq_models.forecasting.nets import Forecaster, Pasts, Scaling
+from torchworks.seq_models.forecasting.nets import Forecaster
+from torchworks.seq_models.forecasting.scaling import Pasts, Scaling
 from torchworks.shared.task import Out, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
 

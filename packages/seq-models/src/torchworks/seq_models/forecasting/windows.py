@@ -46,13 +46,12 @@ class Cells:
         """series (N, L, 1 + K), known (N, H, K), target (N, H), NaN where it is not known, and row (N,)."""
         row, origin = windows.unbind(1)
         whole = self.view[row, origin - self.context].transpose(1, 2)  # (N, L + H, 1 + K)
-        batch = {
+        return {
             "series": whole[:, : self.context].contiguous(),
             "known": whole[:, self.context :, 1:].contiguous(),
             "target": self.future[row, origin],
             "row": row,
         }
-        return batch
 
 
 class WindowSet:

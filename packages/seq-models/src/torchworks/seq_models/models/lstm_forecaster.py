@@ -7,7 +7,8 @@ which makes quantiles of such a vector and of what is known of that step, is the
     h_t = LSTM(h_{t−1}, x_t)                                 (equation 3)
     (c_{t+1}, …, c_{t+H}) = m_G(h_t)                         (equation 4, without the known values, which m_L has too)
 
-The idea: nothing that was forecast is fed back, so that errors do not add up, and the whole horizon is computed at once.
+The idea: nothing that was forecast is fed back, so that errors do not add up, and the whole horizon is computed at
+once.
 
 What differs from the paper: the LSTM reads `patch` steps at a time instead of one. On half-hourly data 28 patches of a
 day's half were an eighth of the time of 96 single steps, and far better.

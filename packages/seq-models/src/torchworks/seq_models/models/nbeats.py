@@ -22,6 +22,7 @@ Shape letters: N rows, L steps of the past, H steps of the future, E further num
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -86,7 +87,7 @@ class Block(nn.Module):
             raise ValueError(f"a block is 'generic', 'trend' or 'season', but it is {basis!r}")
         self.horizon, self.out_dim = horizon, out_dim
         sizes = [context + inputs, *[width] * layers]
-        steps = [(nn.Linear(a, b), nn.ReLU(), nn.Dropout(drop_rate)) for a, b in zip(sizes, sizes[1:], strict=False)]
+        steps = [(nn.Linear(a, b), nn.ReLU(), nn.Dropout(drop_rate)) for a, b in pairwise(sizes)]
         self.body = nn.Sequential(*(part for step in steps for part in step))
         self.generic = basis == "generic"
         if self.generic:
