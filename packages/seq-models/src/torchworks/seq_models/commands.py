@@ -9,4 +9,13 @@ from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **FORECASTING, **STUDIES}
+COMMANDS = {
+    **INFERENCE,
+    **ANSWERING,
+    **CLASSIFICATION,
+    **EMBEDDING,
+    **LANGUAGE,
+    **TRANSLATION,
+    **FORECASTING,
+    **STUDIES,
+}

@@ -16,7 +16,7 @@ from torchworks.seq_models.forecasting.baselines import forecasts_of
 from torchworks.seq_models.forecasting.build import Parts, parts_of
 from torchworks.seq_models.forecasting.commands import Backtest
 from torchworks.seq_models.forecasting.config import ForecastConfig
-from torchworks.seq_models.forecasting.metrics import Scales, scores
+from torchworks.seq_models.forecasting.metrics import scores
 from torchworks.seq_models.forecasting.nets import Forecaster
 from torchworks.seq_models.forecasting.opened import open_forecaster
 from torchworks.seq_models.forecasting.plots import Drawn, draw_backtest
@@ -44,8 +44,7 @@ class Scored:
     found: dict[str, tuple[Tensor, tuple[float, ...]]]
     target: Tensor
     row: Tensor
-    scales: Scales
-    season: int
+    parts: Parts
 
     @property
     def totals(self) -> dict[str, dict[str, float]]:
@@ -58,7 +57,7 @@ class Scored:
 
     def _scores(self, steps: slice, name: str) -> dict[str, float]:
         quantiles, levels = self.found[name]
-        return scores(quantiles[:, steps], self.target[:, steps], self.row, self.scales, levels)
+        return scores(quantiles[:, steps], self.target[:, steps], self.row, self.parts.scales, levels)
 
     def print_totals(self) -> None:
         """A line for each."""
@@ -67,7 +66,9 @@ class Scored:
             alone = len(self.found[name][1]) == 1  # quantiles of the median alone say nothing more
             cells = [None if alone and score in ("scaled_pinball", "coverage") else found[score] for score in PRINTED]
             print(f"{name.replace('_', ' '):<16}" + "".join(f"{'' if x is None else f'{x:.4f}':>16}" for x in cells))
-        print(f"MASE is by the seasonal naive error of the training part, with a season of {self.season} steps.")
+        print(
+            f"MASE is by the seasonal naive error of the training part, with a season of {self.parts.panel.season} steps."
+        )
 
 
 def scored(run: FinishedRun, data: str | None = None, stride: int = 0) -> Scored:
@@ -77,7 +78,7 @@ def scored(run: FinishedRun, data: str | None = None, stride: int = 0) -> Scored
     found = {"model": (answers(run, windows.windows, parts), parts.scaling.levels)}
     found |= forecasts_of(parts.train, windows, parts.ridge, parts.scaling, parts.trained)
     batch = windows.whole()
-    return Scored(found, batch["target"], batch["row"], parts.scales, parts.panel.season)
+    return Scored(found, batch["target"], batch["row"], parts)
 
 
 def parts_for(run: FinishedRun, data: str | None, stride: int) -> Parts:
@@ -119,7 +120,7 @@ def backtest(arguments: Backtest) -> int:
     prepare(folder, ["backtest.json", "backtest.png"], overwrite=arguments.overwrite)
     run = open_forecaster(arguments.run, arguments.device)
     found = scored(run, arguments.data, arguments.stride)
-    parts = parts_for(run, arguments.data, arguments.stride)
+    parts = found.parts
     by_step = {name: found.by_step(name) for name in found.found}
     print(f"{len(found.target)} forecasts of {len(parts.panel)} series")
     _print_steps(by_step)
@@ -128,7 +129,7 @@ def backtest(arguments: Backtest) -> int:
     write_json(
         folder / "backtest.json",
         {
-            "season": found.season,
+            "season": parts.panel.season,
             "forecasts": len(found.target),
             "scores": found.totals,
             "by_step": {n: {k: v.tolist() for k, v in each.items()} for n, each in by_step.items()},
@@ -138,7 +139,7 @@ def backtest(arguments: Backtest) -> int:
         name: {k: v for k, v in each.items() if k != "coverage" or len(found.found[name][1]) > 1}
         for name, each in by_step.items()
     }
-    draw_backtest(shown, examples(found, parts), parts.scaling.levels, folder / "backtest.png")
+    draw_backtest(shown, examples(found), parts.scaling.levels, folder / "backtest.png")
     print(folder)
     return 0
 
@@ -152,12 +153,13 @@ def _print_steps(by_step: dict[str, dict[str, np.ndarray]]) -> None:
         print(f"{step + 1:<12}{cells}{by_step['model']['coverage'][step]:>16.1%}")
 
 
-def examples(found: Scored, parts: Parts) -> list[Drawn]:
+def examples(found: Scored) -> list[Drawn]:
     """Forecasts that are better, as good, and worse than most: at the first tenth, the middle and the last tenth of
     their errors."""
     quantiles, levels = found.found["model"]
+    parts = found.parts
     middle = quantiles[..., list(levels).index(0.5)]
-    scale = found.scales.seasonal[found.row][:, None]
+    scale = parts.scales.seasonal[found.row][:, None]
     error = ((found.target - middle).abs() / scale).nanmean(1)
     order = error.argsort()
     places: Sequence[int] = [int(order[int(share * (len(order) - 1))]) for share in (0.1, 0.5, 0.9)][:EXAMPLES]

@@ -146,7 +146,7 @@ def scaling_of(panel: Panel, config: ForecastConfig, context: int, horizon: int,
     wide = positive and float(values.max()) > WIDE * float(values.min())
     log = config.scale == "log" or (config.scale == "auto" and wide)
     given = sum(name not in CALENDAR for name in panel.columns)
-    columns = panel.known[..., :given].reshape(-1, given).astype(np.float64)
+    columns = panel.known[..., :given].reshape(panel.values.size, given).astype(np.float64)
     stds = np.nanstd(columns, 0) if given else np.zeros(0)
     scaling = Scaling(
         context=context,

@@ -65,7 +65,7 @@ class LastStep(nn.Module):
         self.linear = nn.Linear(net["width"], scaling.horizon * net["out_dim"])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.net(x)[:, -1]).reshape(len(x), self.horizon, self.out_dim)
+        return self.linear(self.net(x)[:, -1]).reshape(x.shape[0], self.horizon, self.out_dim)
 
 
 def new_core(scaling: Scaling, net: dict[str, Any]) -> nn.Module:

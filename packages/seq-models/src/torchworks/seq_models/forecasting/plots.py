@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from torchworks.shared.runs.outputs import save_image
 
 BAND = "tab:orange"
+OTHERS = ("tab:blue", "tab:green", "tab:purple", "tab:brown", "black", "tab:pink", "tab:gray")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def draw_forecasts(drawn: Sequence[Drawn], levels: Sequence[float], file: Path) 
     figure, axes = pyplot.subplots(len(drawn), 1, figsize=(10, 2.3 * len(drawn) + 0.5), squeeze=False)
     for axis, each in zip(axes[:, 0], drawn, strict=True):
         draw_forecast(axis, each, levels)
-    axes[0, 0].legend(fontsize=8, loc="upper left")
+    axes[0, 0].legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=5, frameon=False)
     _save(figure, file)
 
 
@@ -51,7 +52,7 @@ def draw_forecast(axis: Axes, each: Drawn, levels: Sequence[float]) -> None:
         if round(levels[low] + levels[high], 6) == 1:
             label = f"{levels[high] - levels[low]:.0%} band"
             band = each.quantiles[:, low], each.quantiles[:, high]
-            axis.fill_between(future, *band, color=BAND, alpha=0.22, linewidth=0, label=label)
+            axis.fill_between(future, *band, color=BAND, alpha=0.2 + 0.2 * low, linewidth=0, label=label)
     axis.plot(future, each.quantiles[:, middle], color=BAND, linewidth=1.5, label="median")
     axis.axvline(each.times[-horizon - 1] + (future[0] - each.times[-horizon - 1]) / 2, color="gray", linewidth=0.6)
     axis.set_title(each.name or "value", fontsize=9, loc="left", pad=3)
@@ -68,10 +69,12 @@ def draw_backtest(
     figure = pyplot.figure(figsize=(11, 3.2 + 2.2 * len(examples)))
     grid = figure.add_gridspec(1 + len(examples), 2)
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    for name, found in by_step.items():
+    for i, (name, found) in enumerate(by_step.items()):
         steps = np.arange(1, len(found["mase"]) + 1)
         style: dict[str, Any] = (
-            {"linewidth": 2.2, "color": BAND, "zorder": 3} if name == "model" else {"linewidth": 1.1}
+            {"linewidth": 2.2, "color": BAND, "zorder": 3}
+            if name == "model"
+            else {"color": OTHERS[(i - 1) % len(OTHERS)]}
         )
         left.plot(steps, found["mase"], label=name.replace("_", " "), **style)
         if "coverage" in found:

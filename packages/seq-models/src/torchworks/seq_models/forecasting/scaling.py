@@ -110,7 +110,7 @@ class Pasts:
         values = scaling.learned(series[..., 0].float())
         loc = values.mean(1, keepdim=True)
         spread = (values - loc).square().mean(1, keepdim=True).sqrt().clamp(min=scaling.least_spread)
-        rows, horizon = len(series), scaling.horizon
+        rows, horizon = series.shape[0], scaling.horizon
         if known is None:
             ahead, behind = values.new_zeros(rows, horizon, 0), values.new_zeros(rows, values.shape[1], 0)
         else:

@@ -103,8 +103,8 @@ class Block(nn.Module):
         h = self.body(x if inputs is None else torch.cat([x, inputs], 1))
         back, ahead = self.backcast(h), self.forecast(h)
         if self.generic:
-            return back, ahead.reshape(len(x), self.horizon, self.out_dim)
-        theta = ahead.reshape(len(x), -1, self.out_dim)  # (N, terms, D)
+            return back, ahead.reshape(x.shape[0], self.horizon, self.out_dim)
+        theta = ahead.reshape(x.shape[0], -1, self.out_dim)  # (N, terms, D)
         return back @ self.back, self.ahead.t() @ theta
 
 

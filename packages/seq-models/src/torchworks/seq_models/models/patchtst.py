@@ -68,4 +68,4 @@ class PatchTST(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.dropout(self.embedding(self.cut(x)) + self.positions)
         hidden = self.encoder(tokens, None)  # (N, M, E)
-        return self.linear(self.dropout(hidden.flatten(1))).reshape(len(x), self.horizon, self.out_dim)
+        return self.linear(self.dropout(hidden.flatten(1))).reshape(x.shape[0], self.horizon, self.out_dim)
