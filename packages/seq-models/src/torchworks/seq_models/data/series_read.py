@@ -99,8 +99,8 @@ def _grid(
         table.say(
             "problem",
             f"The time stamps are irregular: {len(off)} of {len(utc)} rows are not a whole number of steps of "
-            f"{step.iso} after the first, such as {lines_named([lines[i] for i in off[:5]] or [lines[-1]])}. Bring them "
-            "to equal steps, or name the step by --loader.every.",
+            f"{step.iso} after the first, such as {lines_named([lines[i] for i in off[:5]] or [lines[-1]])}. Bring "
+            "them to equal steps, or name the step by --loader.every.",
         )
         return None
     if len(off):
