@@ -1,5 +1,7 @@
 from .classification.predictor import ClassifierPredictor as ClassifierPredictor
 from .classification.task import Classification as Classification
+from .forecasting.predictor import ForecastPredictor as ForecastPredictor
+from .forecasting.task import Forecasting as Forecasting
 from .generation.beam import beam_search as beam_search
 from .generation.generate import complete as complete
 from .generation.generate import generate as generate
@@ -11,10 +13,15 @@ from .language.task import LanguageModeling as LanguageModeling
 from .models.bert import BERT as BERT
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
+from .models.lstm_forecaster import LSTMForecaster as LSTMForecaster
+from .models.nbeats import NBEATS as NBEATS
+from .models.nlinear import NLinear as NLinear
+from .models.patchtst import PatchTST as PatchTST
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
 from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq
 from .models.t5 import T5 as T5
+from .models.tcn import TCN as TCN
 from .models.text_cnn import TextCNN as TextCNN
 from .models.transformer import Transformer as Transformer
 from .models.transformer_classifier import TransformerClassifier as TransformerClassifier

@@ -40,6 +40,7 @@ COMMANDS = {
         TextConfig,
         "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, "
         "facts, conversations, jsonl:PATH, spoken or sounds:FOLDER",
+        "facts, conversations, jsonl:PATH, demand, series:FILE.csv or ett:FILE.csv",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

@@ -13,6 +13,7 @@ JOBS = {
     "seq-models-chat": "answering",
     "seq-models-classifier": "classification",
     WORD_VECTORS: "embedding",
+    "seq-models-forecast": "forecasting",
     "seq-models-language": "language",
     "seq-models-recognizer": "recognition",
     "seq-models-translation": "translation",

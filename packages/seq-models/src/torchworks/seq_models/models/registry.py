@@ -32,6 +32,11 @@ MODELS: dict[str, str] = {
     "sentence_bert": "sentence_bert:SentenceBERTClassifier",
     "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
+    "nlinear": "nlinear:NLinear",
+    "lstm_forecaster": "lstm_forecaster:LSTMForecaster",
+    "nbeats": "nbeats:NBEATS",
+    "patchtst": "patchtst:PatchTST",
+    "tcn": "tcn:TCN",
 }
 """The module of this folder and the class of each model."""
 
