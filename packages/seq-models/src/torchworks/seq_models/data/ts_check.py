@@ -88,7 +88,7 @@ def _repeated(table: SeriesTable) -> Iterator[Finding]:
                                 ("fact", [rows for rows in twins if rows not in torn], "Equal series")):  # fmt: skip
         named = [" = ".join(table.names[i] for i in rows[:3]) for rows in chosen]
         if named:
-            yield Finding(level, f"{text}: {len(named)} ({some(named)}).")  # ty: ignore[invalid-argument-type]
+            yield Finding(level, f"{text}: {len(named)} ({some(named)}).")
 
 
 def _across(table: SeriesTable, config: LoaderConfig, seed: int) -> list[Finding]:

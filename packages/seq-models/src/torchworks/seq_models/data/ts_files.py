@@ -86,7 +86,18 @@ def _own(path: Path) -> dict[str, Path]:
 # ----------------------------------------------------------------------------------------------------- .ts files
 
 
-def _read_ts(file: Path, part: str, table: SeriesTable) -> None:
+def read_unlabelled(file: Path) -> SeriesTable:
+    """The series of a .ts or .csv file, whether it says their classes or not."""
+    if file.suffix.lower() in (".csv", ".tsv"):
+        return read_long(file, label=False)
+    if file.suffix.lower() != ".ts":
+        raise UserError(f"{file} is neither a .ts nor a .csv file.")
+    table = SeriesTable()
+    _read_ts(file, "", table, need_label=False)
+    return table
+
+
+def _read_ts(file: Path, part: str, table: SeriesTable, *, need_label: bool = True) -> None:
     lines = decoded(text_bytes(file, ADVICE), str(file)).splitlines()
     header: dict[str, str] = {}
     begin = None
@@ -101,21 +112,22 @@ def _read_ts(file: Path, part: str, table: SeriesTable) -> None:
         raise UserError(f"{file} is no .ts file: it lacks the line @data, behind which the series stand.")
     if header.get("@timestamps") == "true":
         raise UserError(f"{file} has a time stamp with each value, which is not read. Write the values alone.")
-    if header.get("@targetlabel") == "true" or not header.get("@classlabel", "true").startswith("true"):
+    labelled = header.get("@targetlabel") != "true" and header.get("@classlabel", "true").startswith("true")
+    if need_label and not labelled:
         raise UserError(f"{file} has no classes (@classLabel true and their names), and a classifier learns classes.")
     for number, line in enumerate(lines[begin:], begin + 1):
         if line.strip():
-            _add(table, f"{file.name}, line {number}", line.strip(), part)
+            _add(table, f"{file.name}, line {number}", line.strip(), part, labelled)
     if not table.values and not table.wrong:
         raise UserError(f"{file} has no series: there is nothing behind @data.")
 
 
-def _add(table: SeriesTable, name: str, line: str, part: str) -> None:
+def _add(table: SeriesTable, name: str, line: str, part: str, labelled: bool) -> None:
     """The series of a line, or what is wrong with it."""
-    *channels, label = line.split(":")
+    *channels, label = line.split(":") if labelled else [*line.split(":"), ""]
     try:
         rows = [np.array([_value(cell) for cell in channel.split(",")]) for channel in channels]
-        if not channels or not label.strip():
+        if not channels or (labelled and not label.strip()):
             raise ValueError("has no class behind its last colon")
         if len({len(row) for row in rows}) > 1:
             raise ValueError(f"has channels of different lengths, {min(map(len, rows))} to {max(map(len, rows))} steps")

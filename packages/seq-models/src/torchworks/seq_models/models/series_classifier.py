@@ -49,7 +49,7 @@ class SeriesClassifier(nn.Module):
 class MaskedBatchNorm(nn.BatchNorm1d):
     """Batch normalization of x (N, F, T) by the statistics of real steps alone; 0 where `real` (N, T) is False."""
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:  # ty: ignore[invalid-method-override]
+    def forward(self, x: Tensor, real: Tensor) -> Tensor:  # ty: ignore[incompatible-method-override]
         if not self.training:
             return super().forward(x) * real[:, None]
         rows = super().forward(x.transpose(1, 2)[real])  # (real steps, F)
@@ -64,6 +64,6 @@ class SameConv(nn.Conv1d):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, bias: bool = True):
         super().__init__(in_channels, out_channels, kernel_size, bias=bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         width = self.kernel_size[0]
-        return super().forward(F.pad(x, ((width - 1) // 2, width // 2)))
+        return super().forward(F.pad(input, ((width - 1) // 2, width // 2)))
