@@ -52,7 +52,7 @@ class SeriesClassifierConfig(Config):
     """Where the series come from: ts:NAME of the UCR and UEA archives' in the extra series, such as ts:GunPoint, or a
     .ts file or a .csv table of one's own."""
     loader: LoaderConfig = field(default_factory=LoaderConfig)
-    noise: Amount = 0.1
+    noise: Amount = 0.3
     """Standard deviation of the noise added to each value in training, in units of its channel's."""
     weight_decay: Amount = 0.01
     """Decoupled weight decay, not applied to norms and biases."""

@@ -14,7 +14,7 @@ def classify_series() -> SeriesClassifierConfig:
     return SeriesClassifierConfig(
         recipe="classify-series",
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=400, batch_size=32),
+        trainer=TrainerConfig(steps=300, batch_size=32),
     )
 
 
@@ -29,7 +29,7 @@ def classify_series_inception() -> SeriesClassifierConfig:
         recipe="classify-series-inception",
         net=SeriesNetConfig(architecture="inception", kernels=(40, 20, 10), depth=6),
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=300, batch_size=32),
+        trainer=TrainerConfig(steps=200, batch_size=32),
     )
 
 
