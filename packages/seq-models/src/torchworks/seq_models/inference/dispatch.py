@@ -12,10 +12,12 @@ from torchworks.shared.runs.files import check_finished, load_config
 
 WORD_VECTORS = "seq-models-embedding"
 JOBS = {
+    "seq-models-anomaly-series": "anomalies",
     "seq-models-answers": "answering",
     "seq-models-chat": "answering",
     "seq-models-classifier": "classification",
     WORD_VECTORS: "embedding",
+    "seq-models-fraud": "anomalies",
     "seq-models-language": "language",
     "seq-models-series-classifier": "series_classification",
     "seq-models-translation": "translation",
