@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -27,14 +26,14 @@ def draw_columns(
     values, surprise = values[:, shown], surprise[:, shown]
     figure = Figure(figsize=(2.2 + 0.75 * len(shown), 1.2 + 0.3 * len(values)), layout="constrained")
     axis = figure.subplots()
-    norm = TwoSlopeNorm(0.0, min(-1.0, float(surprise.min())), max(1.0, float(np.quantile(surprise, 0.98))))
-    image = axis.imshow(surprise, aspect="auto", cmap="RdBu_r", norm=norm)
+    most = max(1.0, float(np.quantile(surprise, 0.98)))
+    image = axis.imshow(surprise, aspect="auto", cmap="Reds", vmin=0, vmax=most)
     figure.colorbar(image, ax=axis, label="surprise beyond the usual")
     axis.set_xticks(range(len(shown)), [columns[i][:20] for i in shown], rotation=45, ha="right", fontsize=8)
     axis.set_yticks(range(len(names)), names, fontsize=8)
     for row in range(len(values)):
         for column in range(len(shown)):
-            color = "white" if abs(float(norm(surprise[row, column])) - 0.5) > 0.35 else "black"
+            color = "white" if surprise[row, column] > 0.6 * most else "black"
             axis.text(column, row, f"{values[row, column]:.4g}", ha="center", va="center", fontsize=7, color=color)
     figure.savefig(path, dpi=_DPI)
 
