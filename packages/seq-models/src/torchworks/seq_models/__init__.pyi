@@ -1,3 +1,4 @@
+from .anomalies.task import FindingAnomalies as FindingAnomalies
 from .classification.predictor import ClassifierPredictor as ClassifierPredictor
 from .classification.task import Classification as Classification
 from .generation.beam import beam_search as beam_search
@@ -8,9 +9,13 @@ from .generation.generators import gpt_generator as gpt_generator
 from .generation.generators import recurrent_generator as recurrent_generator
 from .language.ngram import WittenBell as WittenBell
 from .language.task import LanguageModeling as LanguageModeling
+from .models.autoregressive_density import AutoregressiveDensity as AutoregressiveDensity
 from .models.bert import BERT as BERT
+from .models.causal_density import CausalDensity as CausalDensity
+from .models.fcn_series import FCN as FCN
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
+from .models.inception_time import InceptionTime as InceptionTime
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
 from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq

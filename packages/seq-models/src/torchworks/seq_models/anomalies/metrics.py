@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
 from torchworks.shared.training.collecting import CollectingMetric
@@ -21,6 +20,8 @@ def ranked(score: Any, label: Any) -> dict[str, float]:
     """`auroc` and `average_precision` of scores (N,), higher for stranger, by labels (N,) above 0 for anomalies. Where
     these are all alike, neither is known and nothing is returned. With few anomalies, AUROC is near 1 even if most
     alarms are false; average precision is then the one to read."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     score, label = np.asarray(score, np.float64), np.asarray(label) > 0
     if label.all() or not label.any():
         return {}

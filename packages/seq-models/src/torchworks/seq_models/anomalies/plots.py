@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from torchworks.seq_models.anomalies.metrics import stretches_of
 
@@ -66,6 +65,8 @@ def draw_series(
 
 def draw_ranking(path: Path, score: np.ndarray, label: np.ndarray, threshold: float = 0.0) -> None:
     """ROC, precision over recall, and the scores of ordinary rows and anomalies. `label` (N,) is above 0 for these."""
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
     label = label > 0
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     roc, recall, spread = figure.subplots(1, 3)

@@ -17,7 +17,7 @@ class Evaluate:
     """Score a model on the test part of its data, or on other data, beside simpler models.
 
     Writes evaluation.json; of a classifier also confusion.png, calibration.png, and errors.csv with the most confident
-    errors first; of a translation errors.tsv; of answers, summaries and replies errors.csv.
+    errors first; of a translation errors.tsv; of answers, summaries and replies errors.csv; of series pictures.
     """
 
     run: Run
@@ -39,7 +39,7 @@ COMMANDS = {
     "check": check_command(
         TextConfig,
         "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, "
-        "facts, conversations or jsonl:PATH",
+        "facts, conversations, jsonl:PATH, ts:NAME, ts:FILE, rows:FILE.csv or signal:FILE.csv",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

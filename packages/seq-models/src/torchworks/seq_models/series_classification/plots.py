@@ -1,4 +1,4 @@
-"""Plots of a classifier of series: what decides, and calibration.
+"""Plots of a classifier of series: what decides.
 
 Shape letters: N series, T steps, C channels, K classes.
 """
@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-
-from torchworks.shared.classification.plots import draw_reliability
 
 COLUMNS = 3
 MOST_NAMED = 4
@@ -51,15 +48,3 @@ def draw_series(path: Path, told: Sequence[Told], channels: Sequence[str]) -> No
         axis.set_axis_off()
     figure.supxlabel("step; blue ground speaks for the predicted class, red against it", fontsize=9)
     figure.savefig(path, dpi=100)
-
-
-def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int = 10) -> None:
-    """Accuracy against confidence; below, the number of series with that confidence."""
-    confidence, predicted = probability.max(1)
-    figure = Figure(figsize=(4.6, 5.2), layout="constrained")
-    above, below = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
-    draw_reliability(above, below, confidence, (predicted == label).to(torch.float32), bins)
-    above.set(ylabel="accuracy")
-    above.legend(["perfectly calibrated", "this classifier", "95 % interval"])
-    below.set(xlabel="confidence", ylabel="series")
-    figure.savefig(path, dpi=110)

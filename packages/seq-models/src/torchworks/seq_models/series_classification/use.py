@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from torchworks.seq_models.classification.commands import Classify, Explain
+from torchworks.seq_models.classification.metrics import by_class, confusion, scores
+from torchworks.seq_models.classification.plots import draw_calibration, draw_confusion
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.seq_models.inference.inputs import refuse_wrong
 from torchworks.seq_models.series_classification.inputs import OpenedClassifier
-from torchworks.seq_models.series_classification.plots import Told, draw_calibration, draw_series
-from torchworks.shared.classification.metrics import by_class, confusion, scores
-from torchworks.shared.classification.plots import draw_confusion
-from torchworks.shared.classification.use import line
+from torchworks.seq_models.series_classification.plots import Told, draw_series
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.options import check_number
@@ -54,12 +53,18 @@ def classify(arguments: Classify) -> int:
     if series:
         found = opened.probabilities(series)
         for name, row in zip(names, found, strict=True):
-            print(f"{line(opened.names, row, arguments.top)}  {name}")
+            print(f"{_line(opened.names, row, arguments.top)}  {name}")
         if arguments.out is not None:
             _write_table(arguments.out, names, found, opened.names)
             print(arguments.out)
     refuse_wrong(wrong, len(series) + len(wrong), WRONG)
     return 0
+
+
+def _line(names: Sequence[str], row: Tensor, top: int) -> str:
+    """The `top` most probable classes of a series with probabilities `row` (K,)."""
+    values, places = (part[:top].tolist() for part in row.sort(descending=True))
+    return "  ".join(f"{names[place]} {value:.1%}" for value, place in zip(values, places, strict=True))
 
 
 def _write_table(file: Path, series: Sequence[str], found: Tensor, names: Sequence[str]) -> None:
@@ -84,11 +89,11 @@ def evaluate(arguments: Evaluate) -> int:
     if arguments.data is None:
         result = json.loads((arguments.run / "result.json").read_text(encoding="utf-8"))
         metrics |= {name: value for name, value in result.items() if name.startswith(("accuracy_", "dtw_"))}
-    table = [{"series" if name == "images" else name: value for name, value in row.items()}
+    table = [{"series" if name == "texts" else name: value for name, value in row.items()}
              for row in by_class(probability, label, opened.names)]  # fmt: skip
     write_json(folder / "evaluation.json", {**metrics, "classes": table})
     draw_confusion(folder / "confusion.png", confusion(probability, label), opened.names)
-    draw_calibration(folder / "calibration.png", probability, label)
+    draw_calibration(folder / "calibration.png", probability, label, noun="series")
     wrong = _most_confident(probability, label, right=False)[:ERRORS]
     right = _most_confident(probability, label, right=True)[: max(0, 3 - len(wrong))]
     draw_series(folder / "errors.png", _told(opened, series, probability, label, [*wrong, *right]), opened.channels)
