@@ -1,3 +1,4 @@
+from .anomalies.task import FindingAnomalies as FindingAnomalies
 from .classification.predictor import ClassifierPredictor as ClassifierPredictor
 from .classification.task import Classification as Classification
 from .forecasting.predictor import ForecastPredictor as ForecastPredictor
@@ -10,13 +11,17 @@ from .generation.generators import gpt_generator as gpt_generator
 from .generation.generators import recurrent_generator as recurrent_generator
 from .language.ngram import WittenBell as WittenBell
 from .language.task import LanguageModeling as LanguageModeling
+from .models.autoregressive_density import AutoregressiveDensity as AutoregressiveDensity
 from .models.bert import BERT as BERT
+from .models.causal_density import CausalDensity as CausalDensity
+from .models.fcn_series import FCN as FCN
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
 from .models.lstm_forecaster import LSTMForecaster as LSTMForecaster
 from .models.nbeats import NBEATS as NBEATS
 from .models.nlinear import NLinear as NLinear
 from .models.patchtst import PatchTST as PatchTST
+from .models.inception_time import InceptionTime as InceptionTime
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
 from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq

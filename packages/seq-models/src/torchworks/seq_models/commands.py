@@ -1,5 +1,6 @@
 """The commands of this package: those of all its jobs. Imports no torch, so that `--help` is quick."""
 
+from torchworks.seq_models.anomalies.commands import COMMANDS as ANOMALIES
 from torchworks.seq_models.answering.commands import COMMANDS as ANSWERING
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
 from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
@@ -22,3 +23,4 @@ COMMANDS = {
     **FORECASTING,
     **STUDIES,
 }
+COMMANDS = {**INFERENCE, **ANOMALIES, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}

@@ -15,7 +15,7 @@ Texts = Annotated[tuple[str, ...], Positional, arg(metavar="TEXTS", help_behavio
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Classify:
-    """Print the most probable classes of each text.
+    """Print the most probable classes of each text, or of each series in a file.
 
     Texts that cannot be classified are named at the end by file and line, once all others are done; the exit code is 2
     then.
@@ -23,7 +23,7 @@ class Classify:
 
     run: Run
     texts: Texts = ()
-    """Texts, each in quotation marks."""
+    """Texts, each in quotation marks; of series, .ts or .csv files."""
     file: Annotated[Path | None, by_default("FILE", "none")] = None
     """Classify a file too, or the standard input (-): the column text of a .csv, .tsv or .jsonl file, or each line of
     any other."""
@@ -38,24 +38,24 @@ class Classify:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Explain:
-    """Show which words decide: how much less probable the class is when a word is hidden.
+    """Show which words decide: how much less probable the class is when a word is hidden. Of series: which steps.
 
-    Without TEXTS: the run's most confident errors on its test texts and its most confident correct predictions, and the
+    Without TEXTS: the run's most confident errors on its test part and its most confident correct predictions, and the
     words that tell most over many of them.
     """
 
     run: Run
     texts: Texts = ()
-    """Texts, each in quotation marks."""
+    """Texts, each in quotation marks; of series, .ts or .csv files."""
     n: Annotated[int, arg(metavar="N")] = 5
     """Number of errors and of correct predictions to show."""
-    out: Annotated[Path | None, by_default("FILE", "RUN/words.png")] = None
-    """Image to draw the words into."""
+    out: Annotated[Path | None, by_default("FILE", "RUN/words.png or RUN/series.png")] = None
+    """Image to draw the words or series into."""
     overwrite: Overwrite = False
     device: Device = "auto"
 
 
 COMMANDS = {
-    "classify": Command(Classify, "torchworks.seq_models.classification.use:classify"),
-    "explain": Command(Explain, "torchworks.seq_models.classification.use:explain"),
+    "classify": Command(Classify, "torchworks.seq_models.inference.dispatch:classify"),
+    "explain": Command(Explain, "torchworks.seq_models.inference.dispatch:explain"),
 }

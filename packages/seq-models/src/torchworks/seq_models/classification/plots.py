@@ -36,8 +36,9 @@ def draw_confusion(path: Path, matrix: Tensor, names: tuple[str, ...]) -> None:
     figure.savefig(path, dpi=_DPI)
 
 
-def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int = 10) -> None:
-    """Reliability diagram: accuracy against confidence, with 95 % intervals; below, the number of texts in each bin."""
+def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int = 10, *, noun: str = "texts") -> None:
+    """Reliability diagram: accuracy against confidence, with 95 % intervals; below, how many texts, or what
+    `noun` says, are in each bin."""
     confidence, predicted = probability.max(1)
     place = (confidence * bins).long().clamp(max=bins - 1)
     count = place.bincount(minlength=bins)
@@ -53,7 +54,7 @@ def draw_calibration(path: Path, probability: Tensor, label: Tensor, bins: int =
     above.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
     above.legend(loc="best")
     below.bar([(i + 0.5) / bins for i in range(bins)], count.tolist(), width=0.9 / bins)
-    below.set(xlabel="confidence", ylabel="texts")
+    below.set(xlabel="confidence", ylabel=noun)
     figure.savefig(path, dpi=_DPI)
 
 

@@ -17,7 +17,7 @@ class Evaluate:
     """Score a model on the test part of its data, or on other data, beside simpler models.
 
     Writes evaluation.json; of a classifier also confusion.png, calibration.png, and errors.csv with the most confident
-    errors first; of a translation errors.tsv; of answers, summaries and replies errors.csv.
+    errors first; of a translation errors.tsv; of answers, summaries and replies errors.csv; of series pictures.
     """
 
     run: Run
@@ -41,6 +41,7 @@ COMMANDS = {
         "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, "
         "facts, conversations, jsonl:PATH, spoken or sounds:FOLDER",
         "facts, conversations, jsonl:PATH, demand, series:FILE.csv or ett:FILE.csv",
+        "facts, conversations, jsonl:PATH, ts:NAME, ts:FILE, rows:FILE.csv or signal:FILE.csv",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

@@ -1,0 +1,1 @@
+"""Classification of series: one class for each."""
