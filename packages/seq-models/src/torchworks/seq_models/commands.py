@@ -2,10 +2,11 @@
 
 from torchworks.seq_models.answering.commands import COMMANDS as ANSWERING
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
+from torchworks.seq_models.composing.commands import COMMANDS as COMPOSING
 from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}
+COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **COMPOSING, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}

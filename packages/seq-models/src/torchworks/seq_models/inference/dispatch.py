@@ -13,7 +13,9 @@ JOBS = {
     "seq-models-chat": "answering",
     "seq-models-classifier": "classification",
     WORD_VECTORS: "embedding",
+    "seq-models-harmony": "composing",
     "seq-models-language": "language",
+    "seq-models-roll": "composing",
     "seq-models-translation": "translation",
     "seq-models-writing": "answering",
 }
