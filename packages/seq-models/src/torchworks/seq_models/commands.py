@@ -7,6 +7,10 @@ from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
+from torchworks.seq_models.tabular.commands import COMMANDS as TABULAR
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **COMPOSING, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}
+COMMANDS = {
+    **INFERENCE, **ANSWERING, **CLASSIFICATION, **COMPOSING, **EMBEDDING, **LANGUAGE, **TABULAR, **TRANSLATION,
+    **STUDIES,
+}  # fmt: skip

@@ -16,6 +16,7 @@ JOBS = {
     "seq-models-harmony": "composing",
     "seq-models-language": "language",
     "seq-models-roll": "composing",
+    "seq-models-tabular": "tabular",
     "seq-models-translation": "translation",
     "seq-models-writing": "answering",
 }
