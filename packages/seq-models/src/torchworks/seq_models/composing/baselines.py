@@ -1,5 +1,5 @@
-"""What predicts the next frame without a net. All are fitted to the training pieces in all keys up to `transpose`
-semitones away, as the nets are.
+"""What predicts the next frame without a net. All are fitted to the training pieces moved by up to
+`transpose` semitones, as far as the voices keep their ranges, as the nets are.
 
 Shape letters: L frames, V notes of a frame.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from torchworks.seq_models.music.frames import HIGHEST, LOWEST, NOTES, transposed
+from torchworks.seq_models.music.frames import LOWEST, NOTES, ranges_of, shifts, transposed
 
 Pieces = Sequence[np.ndarray]
 ORDER = 3
@@ -22,17 +22,11 @@ LEAST = 0.5
 def baselines(train: Pieces, test: Pieces, transpose: int) -> dict[str, float]:
     """`nll_NAME`, nats a frame, over all test frames but each piece's first: `independent` knows how often each note
     sounds; `repeat` how often a note goes on or begins; `ngram` the frames seen after the last two."""
-    known = [each for piece in train for each in in_all_keys(piece, transpose)]
+    low, high = ranges_of(np.concatenate(list(train)))
+    known = [transposed(piece, by) for piece in train for by in shifts(piece, transpose, low, high)]
     independent = Independent(known)
     models = {"independent": independent, "repeat": Repeat(known), "ngram": FrameNGram(known, independent)}
     return {f"nll_{name}": _nll(model, test) for name, model in models.items()}
-
-
-def in_all_keys(piece: np.ndarray, transpose: int) -> list[np.ndarray]:
-    """A piece moved by −`transpose` … `transpose` semitones, as far as it stays on the piano."""
-    sounds = piece[piece > 0]
-    low, high = LOWEST - int(sounds.min(initial=LOWEST)), HIGHEST - int(sounds.max(initial=HIGHEST))
-    return [transposed(piece, by) for by in range(max(-transpose, low), min(transpose, high) + 1)]
 
 
 def _nll(model: Callable[[np.ndarray], np.ndarray], pieces: Pieces) -> float:

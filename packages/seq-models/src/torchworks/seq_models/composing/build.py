@@ -13,6 +13,7 @@ from torchworks.seq_models.composing.predictor import HARMONY, ROLL
 from torchworks.seq_models.composing.sampling import compose, new_net
 from torchworks.seq_models.composing.task import Composing
 from torchworks.seq_models.data.pieces import FRAMES, pieces_of
+from torchworks.seq_models.music.frames import ranges_of
 from torchworks.seq_models.music.rules import broken_per_100
 from torchworks.shared.data import Field, LoaderFactory, Schema, Source, TensorDataset, held_out, open_source, resident
 from torchworks.shared.data.ragged import length_name
@@ -34,8 +35,10 @@ def build(config: ComposeConfig, device: Device) -> Experiment:
     rest, held = held_out(source.train, config.valid_fraction, config.seed)
     voices = source.schema[FRAMES].shape[1]
     net = new_net(voices=voices, **dataclasses.asdict(config.net))
+    low, high = ranges_of(np.concatenate(pieces_of(rest)))
     task = Composing(
         net, lr=config.optim.lr, weight_decay=config.weight_decay, length=config.length, transpose=config.transpose,
+        ranges=(torch.from_numpy(low).to(device.device), torch.from_numpy(high).to(device.device)),
         per_quarter=config.loader.per_quarter,
     )  # fmt: skip
     loaders = LoaderFactory(config, device, evaluation_batch=16)

@@ -46,7 +46,8 @@ class ComposeConfig(Config):
     length: Annotated[int, *limited(2)] = 64
     """Frames of a row of a batch, cut out of a piece at a random place."""
     transpose: CountOrZero = 6
-    """Semitones by which training pieces are moved at most, up or down, each time anew."""
+    """Semitones by which training pieces are moved at most, up or down, each time anew, as far as the
+    voices stay in the ranges that they have."""
     weight_decay: Annotated[float, *limited(0)] = 0.05
     """Decoupled weight decay, not applied to biases."""
     valid_fraction: Share = 0.1

@@ -25,7 +25,8 @@ SHOWN = 32
 
 
 class Composing(Task):
-    """Trains `model`, which has `loss(frames)`, on {`frames`: (N, L, V), `frames_length`: (N,)}.
+    """Trains `model`, which has `loss(frames)`, on {`frames`: (N, L, V), `frames_length`: (N,)}. `ranges` are the
+    lowest and highest notes of each voice (V,) that transposed pieces may have.
 
     Scores `nll`, nats a frame, over all frames but each piece's first, as published; the loss is a mean over all."""
 
@@ -33,10 +34,19 @@ class Composing(Task):
     units = "frames"
 
     def __init__(
-        self, model: nn.Module, *, lr: float, weight_decay: float, length: int, transpose: int, per_quarter: int = 1
+        self,
+        model: nn.Module,
+        *,
+        lr: float,
+        weight_decay: float,
+        length: int,
+        transpose: int,
+        ranges: tuple[Tensor, Tensor],
+        per_quarter: int = 1,
     ):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay
         self.length, self.transpose, self.per_quarter = length, transpose, per_quarter
+        self.low, self.high = ranges
 
     def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
@@ -66,12 +76,15 @@ class Composing(Task):
         return part, places < lengths[:, None], start == 0
 
     def moved(self, frames: Tensor) -> Tensor:
-        """Each piece transposed at random, as far as it stays on the piano."""
+        """Each piece transposed at random, as far as no voice leaves its range in training, or a piano."""
         shift = self.random.integers(2 * self.transpose + 1, len(frames)) - self.transpose
         sounds = frames > 0
-        lowest = torch.where(sounds, frames, HIGHEST).amin((1, 2))
-        highest = torch.where(sounds, frames, LOWEST).amax((1, 2))
-        shift = shift.clamp(min=LOWEST - lowest, max=HIGHEST - highest)
+        full = sounds.all(2, keepdim=True)
+        lowest = torch.where(full, frames, HIGHEST).amin(1)  # (N, V), of frames in which all places are taken
+        highest = torch.where(full, frames, LOWEST).amax(1)
+        least = torch.maximum((self.low - lowest).amax(1), LOWEST - torch.where(sounds, frames, HIGHEST).amin((1, 2)))
+        most = torch.minimum((self.high - highest).amin(1), HIGHEST - frames.amax((1, 2)))
+        shift = shift.clamp(min=least.clamp(max=0), max=most.clamp(min=0))
         return torch.where(sounds, frames + shift[:, None, None], 0)
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class FeatureTokenizer(nn.Module):
         tokens = numbers[..., None] * self.weight * known + self.missing * (1 - known)  # (N, F, E)
         named = [embed(categories[:, i])[:, None] for i, embed in enumerate(self.categories)]
         tokens = torch.cat([tokens, *named], 1) + self.bias
-        return torch.cat([self.answer.expand(len(tokens), -1, -1), tokens], 1)
+        return torch.cat([self.answer.expand(tokens.shape[0], -1, -1), tokens], 1)
 
 
 class Block(nn.Module):

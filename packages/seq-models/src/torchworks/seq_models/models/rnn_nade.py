@@ -9,16 +9,16 @@ frame's notes in an order, begins with:
 
     P(frame t | before) = Π_k P(note k | notes above it, h_t),    h_t = recurrent(frame 1 … t − 1)
 
-    z_k = relu(A h_t + Σ_{j<k} B_j[note j] + c_k)                 the hidden units of step k, as NADE's, equation 23
+    z_k = relu(A h_t + Σ_{j<k} B_j[note j] + c_k)                 hidden units of step k, as NADE's, equation 23
     P(note k) = softmax(W z'_k + …),   z' = z + relu(U z)
 
 What differs from the paper: the order is from the highest note to the lowest, and a step tells which note is next (or
-that the frame has ended), not whether each of 88 sounds: five steps for four voices. Each step also knows how far notes
+that the frame has ended), not whether each of 88 sounds: four steps for four voices. Each step also knows how far notes
 are from the one that the same voice had before, and from the one just above: scores for each distance are added, so
-that what was learned in one key serves in others. The recurrent net is a GRU, and a layer of the net for the frame is
-added.
+that what was learned in one key serves in others; and how the voices above have moved, with a score for moving along
+with each. The recurrent net is a GRU, and a layer of the net for the frame is added.
 
-Shape letters: N pieces, L frames, V notes of a frame, K = V + 1 steps of a frame, E embed_dim, H hidden_dim, M
+Shape letters: N pieces, L frames, V notes of a frame at most, which is as many steps, E embed_dim, H hidden_dim, M
 frame_dim, C = 89 choices: the end of the frame, and 88 notes from low to high.
 """
 
@@ -33,6 +33,8 @@ from torchworks.seq_models.music.frames import LOWEST, NOTES
 CHOICES = NOTES + 1
 REACH = 24
 """Semitones up to which a distance counts."""
+SIZES = 2 * REACH + 2
+"""Distances up to this far, and one for none."""
 NEVER = -1e9
 """Logit of what cannot be."""
 
@@ -62,7 +64,7 @@ class FrameEmbedding(nn.Module):
 
 
 class NoteByNote(nn.Module):
-    """Frames, int64 (N, L, V) of MIDI numbers from high to low, filled up with 0 → logits (N, L, K, C): at [:, t, k]
+    """Frames, int64 (N, L, V) of MIDI numbers from high to low, filled up with 0 → logits (N, L, V, C): at [:, t, k]
     of the k-th note of frame t, if frames before t and the notes above it are as given. No logit allows a note that is
     not below the one above it."""
 
@@ -85,12 +87,16 @@ class NoteByNote(nn.Module):
         self.from_state = nn.Linear(hidden_dim, frame_dim)
         self.from_last = nn.Linear(embed_dim, frame_dim)
         self.above = nn.Embedding(voices * CHOICES, frame_dim)
-        self.step = nn.Parameter(torch.randn(voices + 1, frame_dim) * 0.1)
+        self.motion = nn.Embedding(voices * SIZES, frame_dim)
+        self.gap = nn.Embedding(voices * SIZES, frame_dim)
+        self.parallel = nn.Parameter(torch.zeros(voices, voices, 12))
+        self.step = nn.Parameter(torch.randn(voices, frame_dim) * 0.1)
         self.hidden = nn.Linear(frame_dim, frame_dim)
         self.to_note = nn.Linear(frame_dim, CHOICES)
         self.to_distance = nn.Linear(frame_dim, 2 * (2 * REACH + 1))
         self.dropout = nn.Dropout(drop_rate)
-        nn.init.normal_(self.above.weight, std=0.1)
+        for each in (self.above, self.motion, self.gap):
+            nn.init.normal_(each.weight, std=0.1)
         nn.init.normal_(self.to_note.weight, std=0.02)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -101,7 +107,7 @@ class NoteByNote(nn.Module):
     def loss(self, frames: Tensor) -> Tensor:
         """The negative log-likelihood (nats) of each frame, given those before it, (N, L)."""
         logits = self(frames).float()
-        choices = F.pad(as_choices(frames), (0, 1))  # (N, L, K), the last is the end
+        choices = as_choices(frames)
         each = F.cross_entropy(logits.flatten(0, -2), choices.flatten(), reduction="none").view(choices.shape)
         ended = F.pad((choices[..., :-1] == 0).long().cumsum(-1), (1, 0)) > 0
         return each.masked_fill(ended, 0.0).sum(-1)
@@ -119,17 +125,35 @@ class NoteByNote(nn.Module):
         return self.from_state(self.dropout(states)) + self.from_last(x)
 
     def frame_logits(self, context: Tensor, last: Tensor, choices: Tensor) -> Tensor:
-        """Context (…, M), choices of the frame before (…, V) and of this one (…, V) → logits (…, K, C); those of step k
+        """Context (…, M), choices of the frame before (…, V) and of this one (…, V) → logits (…, V, C); those of step k
         depend on the first k choices alone."""
-        places = torch.arange(self.voices, device=choices.device) * CHOICES
-        known = self.above(choices + places).cumsum(-2)  # (…, V, M)
-        known = F.pad(known, (0, 0, 1, 0))  # (…, K, M)
-        z = self.dropout((context.unsqueeze(-2) + known + self.step).relu())
+        places = torch.arange(self.voices, device=choices.device)
+        told = self.above(choices + places * CHOICES) + self.motion(moved(last, choices) + places * SIZES)
+        known = F.pad(told.cumsum(-2)[..., :-1, :], (0, 0, 1, 0))  # (…, V, M)
+        gaps = self.gap(moved(F.pad(last[..., 1:], (0, 1)), last) + places * SIZES).sum(-2)
+        z = self.dropout(((context + gaps).unsqueeze(-2) + known + self.step).relu())
         z = z + self.hidden(z).relu()
-        upper = F.pad(choices, (1, 0))  # the note above each, (…, K)
+        upper = F.pad(choices[..., :-1], (1, 0))  # the note above each, (…, V)
         by_voice, by_chord = self.to_distance(z).chunk(2, -1)
-        logits = self.to_note(z) + _at(by_voice, F.pad(last, (0, 1))) + _at(by_chord, upper)
+        logits = self.to_note(z) + _at(by_voice, last) + _at(by_chord, upper)
+        logits = logits.scatter_add(-1, *self._in_parallel(last, choices, logits.dtype))
         return logits.masked_fill(~allowed(choices), NEVER)
+
+    def _in_parallel(self, last: Tensor, choices: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """For each step and each voice above: the note that would move as that voice did, and a learned score of doing
+        so, by how far the two were apart, modulo an octave; (…, V, V) each. 0 for a voice that stayed."""
+        mine, theirs, now = last.unsqueeze(-1), last.unsqueeze(-2), choices.unsqueeze(-2)  # (…, V, 1) and (…, 1, V)
+        note = mine + now - theirs
+        counts = (mine > 0) & (theirs > 0) & (now > 0) & (now != theirs) & (note > 0) & (note < CHOICES)
+        places = torch.arange(self.voices, device=last.device)
+        counts = counts & (places < places[:, None])
+        score = self.parallel[places[:, None], places, (theirs - mine) % 12]
+        return torch.where(counts, note, 0), (score * counts).to(dtype)
+
+
+def moved(begin: Tensor, end: Tensor) -> Tensor:
+    """How far notes are from others (…), as a number from 1 on, or 0 where one of the two is missing."""
+    return torch.where((begin > 0) & (end > 0), (end - begin).clamp(-REACH, REACH) + REACH + 1, 0)
 
 
 def before(choices: Tensor) -> Tensor:
@@ -139,9 +163,9 @@ def before(choices: Tensor) -> Tensor:
 
 def allowed(choices: Tensor) -> Tensor:
     """Whether each choice may be made at each step of a frame (…, V): notes below the last one, or the end, bool
-    (…, K, C)."""
+    (…, V, C)."""
     number = torch.arange(CHOICES, device=choices.device)
-    upper = F.pad(choices, (1, 0), value=CHOICES).unsqueeze(-1)
+    upper = F.pad(choices[..., :-1], (1, 0), value=CHOICES).unsqueeze(-1)
     return (number < upper) | (number == 0)
 
 

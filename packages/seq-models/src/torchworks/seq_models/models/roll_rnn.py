@@ -49,7 +49,7 @@ class RollModel(nn.Module):
     def after(self, frames: Tensor) -> Tensor:
         """Logits (N, L + 1, 88): also of the frame that follows the last one."""
         x = self.embedding(as_roll(frames))
-        x = torch.cat([self.begin.expand(len(frames), 1, -1).to(x.dtype), x], 1)
+        x = torch.cat([self.begin.expand(frames.shape[0], 1, -1).to(x.dtype), x], 1)
         return self.to_notes(self.dropout(self.over_time(self.dropout(x))))
 
     def loss(self, frames: Tensor) -> Tensor:

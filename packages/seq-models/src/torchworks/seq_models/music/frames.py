@@ -62,6 +62,26 @@ def transposed(frames: np.ndarray, by: int) -> np.ndarray:
     return np.where(frames > 0, frames + by, 0)
 
 
+def ranges_of(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest note of each place (V,), over frames (L, V) in which all are taken; if there is no
+    such frame, those of a piano."""
+    full = frames[(frames > 0).all(1)]
+    if not len(full):
+        return np.full(frames.shape[1], LOWEST), np.full(frames.shape[1], HIGHEST)
+    return full.min(0), full.max(0)
+
+
+def shifts(frames: np.ndarray, most: int, low: np.ndarray, high: np.ndarray) -> range:
+    """By how many semitones, at most `most`, a piece may be moved so that no voice leaves `low` … `high` (V,), or a
+    piano."""
+    sounds = frames[frames > 0]
+    least, largest = LOWEST - int(sounds.min(initial=HIGHEST)), HIGHEST - int(sounds.max(initial=LOWEST))
+    if (frames > 0).all(1).any():
+        own_low, own_high = ranges_of(frames)
+        least, largest = max(least, int((low - own_low).max())), min(largest, int((high - own_high).min()))
+    return range(max(-most, min(0, least)), min(most, max(0, largest)) + 1)
+
+
 def fingerprint_of(frames: np.ndarray) -> bytes:
     """Equal for pieces that are equal up to transposition."""
     first = frames[frames > 0]

@@ -31,8 +31,8 @@ class TabularPredictor(Predictor):
     def forward(self, *inputs: Tensor) -> Tensor:
         count = len(self.columns.numbers)
         like = inputs[0]
-        numbers = torch.stack(inputs[:count], 1) if count else like.new_zeros(len(like), 0).float()
-        categories = torch.stack(inputs[count:], 1) if inputs[count:] else like.new_zeros(len(like), 0).long()
+        numbers = torch.stack(inputs[:count], 1) if count else like.new_zeros(like.shape[0], 0).float()
+        categories = torch.stack(inputs[count:], 1) if inputs[count:] else like.new_zeros(like.shape[0], 0).long()
         return answers(self.net(*self.scaling.measured(numbers), categories), self.columns, self.scaling)
 
 
