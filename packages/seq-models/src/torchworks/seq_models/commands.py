@@ -3,6 +3,7 @@
 from torchworks.seq_models.anomalies.commands import COMMANDS as ANOMALIES
 from torchworks.seq_models.answering.commands import COMMANDS as ANSWERING
 from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICATION
+from torchworks.seq_models.composing.commands import COMMANDS as COMPOSING
 from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.forecasting.commands import COMMANDS as FORECASTING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
@@ -10,6 +11,7 @@ from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
+from torchworks.seq_models.tabular.commands import COMMANDS as TABULAR
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
 COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND, **RECOGNITION}
@@ -24,3 +26,7 @@ COMMANDS = {
     **STUDIES,
 }
 COMMANDS = {**INFERENCE, **ANOMALIES, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}
+COMMANDS = {
+    **INFERENCE, **ANSWERING, **CLASSIFICATION, **COMPOSING, **EMBEDDING, **LANGUAGE, **TABULAR, **TRANSLATION,
+    **STUDIES,
+}  # fmt: skip

@@ -23,6 +23,10 @@ JOBS = {
     "seq-models-fraud": "anomalies",
     "seq-models-language": "language",
     "seq-models-series-classifier": "series_classification",
+    "seq-models-harmony": "composing",
+    "seq-models-language": "language",
+    "seq-models-roll": "composing",
+    "seq-models-tabular": "tabular",
     "seq-models-translation": "translation",
     "seq-models-writing": "answering",
 }

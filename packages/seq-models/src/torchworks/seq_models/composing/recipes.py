@@ -1,0 +1,52 @@
+"""The recipes that compose. Their docstrings are what `list` prints."""
+
+import dataclasses
+
+from torchworks.seq_models.composing.config import ComposeConfig, ComposerNetConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def compose() -> ComposeConfig:
+    """Music for four voices by a GRU that tells each chord note by note.
+
+    seq-models train compose
+    """
+    return ComposeConfig(
+        recipe="compose",
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=600, batch_size=16, clip=1.0, eval_every=150, precision="fp32"),
+    )
+
+
+def compose_chorales() -> ComposeConfig:
+    """The same after Bach's chorales, from the files of music21 (needs the extra music).
+
+    seq-models train compose-chorales
+    """
+    return dataclasses.replace(compose(), recipe="compose-chorales", data="chorales")
+
+
+def compose_roll() -> ComposeConfig:
+    """A GRU that tells each of 88 notes by itself, to compare.
+
+    seq-models train compose-roll
+    """
+    return ComposeConfig(
+        recipe="compose-roll",
+        net=ComposerNetConfig(kind="roll"),
+        optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=800, batch_size=16, clip=1.0, eval_every=200, precision="fp32"),
+    )
+
+
+def compose_tcn() -> ComposeConfig:
+    """A temporal convolutional net that does so, to compare.
+
+    seq-models train compose-tcn
+    """
+    return ComposeConfig(
+        recipe="compose-tcn",
+        net=ComposerNetConfig(kind="tcn", depth=2, embed_dim=150, hidden_dim=150, drop_rate=0.25),
+        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
+        trainer=TrainerConfig(steps=1200, batch_size=16, clip=0.4, eval_every=300, precision="fp32"),
+    )

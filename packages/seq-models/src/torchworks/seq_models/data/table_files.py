@@ -1,0 +1,230 @@
+"""The data source `table:FILE.csv`: a user's own table with a class or a number to be predicted.
+
+    age,city,income,bought,split           CSV (separated by , or ; or tabs) or .jsonl
+    31,Bonn,2800,yes,train                 any cell but the target may be empty
+    ,Ulm,3100,no,test                      the column split may be missing
+
+`--loader.target` names the column to be predicted. A column whose cells are numbers but for a tenth at most is one of
+numbers, and other cells of it are mistakes; any other is one of categories. Left out are columns that are the same
+everywhere, and those with more than 50 categories, or one for more than every second row, as names and ids have.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from torchworks.seq_models.data.table_columns import LABEL, TARGET, UNKNOWN, Columns, schema_of, tensors_of
+from torchworks.seq_models.data.table_config import TableConfig
+from torchworks.shared.config import LoaderConfig, UserError, nearest
+from torchworks.shared.data import CheckedOpener, Report, Source, TensorDataset
+from torchworks.shared.data.files import part_named
+from torchworks.shared.data.findings import Finding, graded
+from torchworks.shared.data.listing import some
+from torchworks.shared.data.report import of_source
+from torchworks.shared.data.split import fingerprint, split
+from torchworks.shared.data.text_tables import read_cells
+
+NAME = "table"
+LICENCE = "not stated (your own data)"
+LARGEST = 1e30
+"""Of numbers: what a model computes with ends not far above."""
+NUMERIC = 0.9
+MOST = 50
+"""Categories of a column."""
+MOST_CLASSES = 100
+FEWEST = 10
+"""Rows of a part below which a score means nothing."""
+USUAL = ("target", "label", "class")
+RESERVED = (LABEL, TARGET, "index", "probability", "answer")
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows that can be used, by the names that the file has for its columns, and what is wrong with others."""
+
+    file: Path
+    target: str
+    columns: Columns
+    rows: Sequence[Row]
+    wrong: Sequence[str]
+    notes: Sequence[str]
+
+
+def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
+    config = TableConfig.of(config, NAME)
+    table = read_table(rest, config)
+    if table.wrong and not config.skip_bad:
+        raise UserError(
+            f"{rest} has {len(table.wrong)} rows that cannot be used: {some(table.wrong, 10)}. Put them right, or pass "
+            "--skip-bad to leave them out."
+        )
+    return _source(table, config, seed)
+
+
+def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
+    config = TableConfig.of(config, NAME)
+    table = read_table(spec.partition(":")[2], config)
+    level = "warning" if config.skip_bad else "problem"
+    found = [Finding(level, f"Rows that cannot be used: {len(table.wrong)} ({some(table.wrong, 10)}).")]
+    found *= bool(table.wrong)
+    try:
+        source = _source(table, config, seed)
+    except UserError as error:
+        return Report(spec, graded([*found, Finding("problem", str(error))]), None)
+    found += [Finding("fact", text) for text in (*source.notes, *_described(table))]
+    return Report(spec, graded([*found, *of_source(source)]), source)
+
+
+TABLE = CheckedOpener(_open, _check)
+"""For an entry point in the group `torchworks.sources`."""
+
+
+# ---- read ----------------------------------------------------------------------------------------------------
+
+
+def read_table(rest: str, config: TableConfig) -> Table:
+    """Raises `UserError` for a file that is no table, lacks the target, or has no other column that says anything."""
+    if not rest:
+        raise UserError(f"The data source '{NAME}' needs the path of a table after it, as in {NAME}:FILE.csv.")
+    file = Path(rest).expanduser()
+    lines = read_cells(file, ())
+    rows = [row for _, row in lines]
+    target = _target(file, [*rows[0]], config)
+    columns, notes = _columns(rows, (target, "split"))
+    if not columns.names:
+        raise UserError(f"{file} has no column beside {target} that says anything, so there is nothing to learn from.")
+    said = [row.get(target, "") for row in rows if row.get(target)]
+    numeric = sum(map(is_number, said)) >= NUMERIC * len(said) > 0
+    number = config.task == "number" or (config.task == "auto" and numeric and len(set(said)) > 10)
+    kept, wrong = [], []
+    for line, row in lines:
+        problem = _problem(row, columns, target, number)
+        if problem:
+            wrong.append(f"line {line} {problem}")
+        else:
+            kept.append(row)
+    classes = () if number else tuple(sorted({row[target] for row in kept}, key=_natural))
+    if not number and not 2 <= len(classes) <= MOST_CLASSES:
+        raise UserError(
+            f"The column {target} of {file} has {len(classes)} different values; a class should have from 2 to "
+            f"{MOST_CLASSES}. Name another by --loader.target, or pass --loader.task number."
+        )
+    return Table(file, target, replace(columns, classes=classes), kept, wrong, notes)
+
+
+def _target(file: Path, names: Sequence[str], config: TableConfig) -> str:
+    if config.target:
+        if (wanted := config.target.strip().lower()) not in names:
+            raise UserError(f"{file} has no column {wanted}.{nearest(wanted, names)} It has {', '.join(names[:20])}.")
+        return wanted
+    usual = [name for name in USUAL if name in names]
+    return usual[0] if usual else [name for name in names if name and name != "split"][-1]
+
+
+def _columns(rows: Sequence[Row], others: Sequence[str]) -> tuple[Columns, list[str]]:
+    """The columns that say something, and notes on those left out."""
+    numbers, categories, left = [], {}, []
+    for name in rows[0]:
+        said = [row[name] for row in rows if row.get(name)]
+        values = sorted(set(said), key=_natural)
+        if name in others or not name:
+            continue
+        if len(values) < 2:
+            left.append(f"{name} (the same everywhere)")
+        elif sum(map(is_number, said)) >= NUMERIC * len(said):
+            numbers.append(name)
+        elif len(values) > MOST or len(values) > max(2, len(said) // 2):
+            left.append(f"{name} ({len(values)} different texts)")
+        else:
+            categories[name] = (UNKNOWN, *(value for value in values if value != UNKNOWN))
+    return Columns(tuple(numbers), categories), [f"Columns left out: {', '.join(left)}."] * bool(left)
+
+
+def _problem(row: Row, columns: Columns, target: str, number: bool) -> str:
+    """A part of a sentence on what is wrong with a row, empty if it can be used."""
+    cell = row.get(target, "")
+    if not cell:
+        return f"has no {target}"
+    if wrong := [name for name in columns.numbers if row.get(name) and not is_number(row[name])]:
+        return f"has the {wrong[0]} '{row[wrong[0]][:40]}', which is no number up to {LARGEST:g}"
+    if number and not is_number(cell):
+        return f"has the {target} '{cell[:40]}', which is no number up to {LARGEST:g}"
+    if row.get("split") and not part_named(row["split"]):
+        return f"says '{row['split'][:40]}' for split, which is neither train nor test"
+    return ""
+
+
+def is_number(cell: str) -> bool:
+    """Whether it can be computed with; NaN cannot."""
+    try:
+        return abs(float(cell)) <= LARGEST
+    except ValueError:
+        return False
+
+
+def _natural(text: str) -> tuple[bool, float, str]:
+    """Numbers in their order, before texts in theirs."""
+    return (False, float(text), text) if is_number(text) else (True, 0.0, text)
+
+
+def _described(table: Table) -> Iterator[str]:
+    for name in table.columns.names:
+        empty = sum(not row.get(name) for row in table.rows)
+        values = table.columns.categories.get(name)
+        kind = f"{len(values) - 1} categories" if values else "numbers"
+        yield f"Column {name}: {kind}" + (f", missing in {empty} rows." if empty else ".")
+    classes = len(table.columns.classes)
+    yield f"To be predicted: {table.target}, {f'{classes} classes' if classes else 'a number'}."
+
+
+# ---- divide --------------------------------------------------------------------------------------------------
+
+
+def _source(table: Table, config: TableConfig, seed: int) -> Source:
+    rows, columns, target = table.rows, table.columns, table.target
+    parts = [part_named(row.get("split", "")) for row in rows]
+    labels = [columns.classes.index(row[target]) if columns.classes else 0 for row in rows]
+    marks = ["\n".join(f"{name}={row.get(name, '')}" for name in columns.names) for row in rows]
+    if any(parts):
+        train, test = ([i for i, part in enumerate(parts) if part == name] for name in ("train", "test"))
+    else:
+        train, test = split(marks, labels, config.test_fraction, seed)
+    if min(len(train), len(test)) < FEWEST:
+        raise UserError(
+            f"{table.file} gives {len(train)} rows for training and {len(test)} for testing, but {FEWEST} of each are "
+            "the fewest by which a score means anything. Add rows, or another column split."
+        )
+    known = _of_training(columns, [rows[i] for i in train])
+    names = plain_names(known.names)
+    kept = Columns(tuple(names[name] for name in known.numbers),
+                   {names[name]: values for name, values in known.categories.items()}, columns.classes)  # fmt: skip
+    tensors = {names[name]: value for name, value in tensors_of(rows, known).items()}
+    answer = torch.tensor(labels) if columns.classes else torch.tensor([float(row[target]) for row in rows])
+    whole = TensorDataset(tensors | {kept.answer: answer}, schema_of(kept))
+    left = [f"Rows left out, because they cannot be used: {len(table.wrong)}."] * bool(table.wrong)
+    mark = fingerprint(marks, [row[target] for row in rows], train)
+    notes = (*table.notes, *left)
+    return Source(table.file.stem, LICENCE, whole.subset(train), whole.subset(test), whole.schema, mark, notes)
+
+
+def _of_training(columns: Columns, rows: Sequence[Row]) -> Columns:
+    """With the categories that training has alone."""
+    seen = {name: {row.get(name, "") for row in rows} for name in columns.categories}
+    named = {name: (UNKNOWN, *(value for value in values[1:] if value in seen[name]))
+             for name, values in columns.categories.items()}  # fmt: skip
+    return replace(columns, categories=named)
+
+
+def plain_names(names: Sequence[str]) -> dict[str, str]:
+    """Names of a file as inputs of a model can have them: lower case, no spaces, none twice."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^a-z0-9_.-]+", "_", name.lower()).strip("_.-") or "column"
+        while plain in RESERVED or plain in found.values():
+            plain += "_"
+        found[name] = plain
+    return found

@@ -1,0 +1,1 @@
+"""Rows of a table: a class or a number predicted from numbers and categories."""
