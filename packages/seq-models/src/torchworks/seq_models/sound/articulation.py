@@ -1,0 +1,292 @@
+"""From phonemes to the movements of a vocal tract: formants, voice, noise and pitch, one value each 5 ms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchworks.seq_models.sound.phonemes import (
+    AFFRICATES,
+    DIPHTHONGS,
+    DURATIONS,
+    FOLLOWS,
+    FRICATIVES,
+    GLIDES,
+    NASALS,
+    SILENCE,
+    STOPS,
+    SYLLABIC,
+    VOWELS,
+    Formants,
+    Noise,
+    stress_of,
+    without_stress,
+)
+from torchworks.seq_models.sound.voice import Voice
+
+Values = NDArray[np.float64]
+NEUTRAL = np.array([500.0, 1500.0, 2500.0])
+
+
+@dataclass
+class Track:
+    """The movements: T steps."""
+
+    formants: Values
+    """(T, 3) Hz."""
+    voicing: Values
+    aspiration: Values
+    frication: Values
+    centre: Values
+    width: Values
+    """Hz: where the noise of frication lies."""
+    nasal: Values
+    zero: Values
+    """Hz: the zero of the closed mouth."""
+    damping: Values
+    pitch: Values
+    segments: list[tuple[str, int, int]]
+    words: list[tuple[int, int]]
+
+    @property
+    def frames(self) -> int:
+        return len(self.voicing)
+
+
+@dataclass
+class _State:
+    """A piece of a phoneme, `share` of it long; formants move from `start` to `end`."""
+
+    share: float
+    start: Values
+    end: Values
+    voicing: float = 0.0
+    aspiration: float = 0.0
+    noise: Noise = field(default_factory=lambda: Noise(4000, 3000, 0.0))
+    nasal: float = 0.0
+    zero: float = 270.0
+    damping: float = 0.0
+
+
+@dataclass
+class _Phoneme:
+    name: str
+    stressed: bool
+    word: int
+    seconds: float = 0.0
+
+
+def articulate(
+    words: Sequence[Sequence[str]], voice: Voice, random: np.random.Generator, *, around: tuple[float, float],
+    gaps: Sequence[float], step: float,
+) -> Track:  # fmt: skip
+    """The movements for these words."""
+    phonemes = _listed(words, around, gaps)
+    _time(phonemes, voice, random)
+    ends = np.maximum(np.round(np.cumsum([max(item.seconds, step) for item in phonemes]) / step).astype(int), 0)
+    ends = np.maximum.accumulate(np.maximum(ends, np.arange(1, len(ends) + 1)))
+    starts = np.concatenate(([0], ends[:-1]))
+    own = _own_vowels(voice)
+    states, lengths = [], []
+    for index in range(len(phonemes)):
+        pieces = _states(phonemes, index, voice, own, random)
+        total = int(ends[index] - starts[index])
+        cuts = np.round(np.cumsum([0.0, *(piece.share for piece in pieces)]) / sum(p.share for p in pieces) * total)
+        for piece, length in zip(pieces, np.diff(cuts).astype(int), strict=True):
+            if length:
+                states.append(piece)
+                lengths.append(length)
+    spans: list[tuple[int, int]] = []
+    for word in range(len(words)):
+        inside = [i for i, item in enumerate(phonemes) if item.word == word]
+        spans.append((int(starts[inside[0]]), int(ends[inside[-1]])))
+    segments = [(item.name, int(a), int(b)) for item, a, b in zip(phonemes, starts, ends, strict=True) if b > a]
+    return _track(states, np.array(lengths), phonemes, starts, ends, segments, spans, voice, random)
+
+
+def _listed(words: Sequence[Sequence[str]], around: tuple[float, float], gaps: Sequence[float]) -> list[_Phoneme]:
+    listed = [_Phoneme(SILENCE, False, -1, max(around[0], 0.0))]
+    for index, word in enumerate(words):
+        if index and gaps[index - 1] > 0.02:
+            listed.append(_Phoneme(SILENCE, False, -1, gaps[index - 1]))
+        marked = any(stress_of(phoneme) for phoneme in word)
+        waiting = not marked
+        for phoneme in word:
+            name = without_stress(phoneme)
+            stressed = bool(stress_of(phoneme)) if marked else waiting and name in SYLLABIC
+            waiting = waiting and name not in SYLLABIC
+            listed.append(_Phoneme(name, stressed, index, 0.08 if name == SILENCE else 0.0))
+    listed.append(_Phoneme(SILENCE, False, -1, max(around[1], 0.0)))
+    return [item for item in listed if item.seconds > 0 or item.name != SILENCE]
+
+
+def _time(phonemes: list[_Phoneme], voice: Voice, random: np.random.Generator) -> None:
+    """Choose the durations: stress and the end of a phrase lengthen."""
+    for index, item in enumerate(phonemes):
+        if item.name == SILENCE:
+            continue
+        factor = (1.15 if item.stressed else 0.82) if item.name in SYLLABIC else 1.0
+        rest = [other.name for other in phonemes[index + 1 : index + 4]]
+        if SILENCE in rest or len(rest) < 3:
+            factor *= 1.3 if item.name in SYLLABIC | set(NASALS) else 1.15
+        if item.name in SYLLABIC and rest and rest[0] in ("P", "T", "K", "F", "S", "TH", "SH", "CH"):
+            factor *= 0.85  # vowels are shorter before a voiceless consonant
+        item.seconds = DURATIONS[item.name] * factor / voice.speed * float(np.exp(random.normal(0, 0.10)))
+
+
+def _own_vowels(voice: Voice) -> dict[str, Values]:
+    """Factors of the formants of each sonorant by this speaker's accent."""
+    random = np.random.default_rng(voice.accent)
+    spread = voice.accent_strength * np.array([1.0, 1.0, 0.5])
+    return {name: np.exp(random.normal(0, 1, 3) * spread) for name in (*VOWELS, *DIPHTHONGS, *GLIDES)}
+
+
+def _vowel_beside(phonemes: list[_Phoneme], index: int) -> tuple[Formants, Formants]:
+    """Formants of what is before and behind the consonant: of the vowels beside it, or neutral."""
+
+    def formants(name: str, end: bool) -> Formants:
+        if name in DIPHTHONGS:
+            return DIPHTHONGS[name][1 if end else 0]
+        return VOWELS.get(name) or GLIDES.get(name) or (500.0, 1500.0, 2500.0)
+
+    before = phonemes[index - 1].name if index else SILENCE
+    near = (item.name for item in phonemes[index + 1 : index + 3])
+    after = next((name for name in near if name in SYLLABIC or name in GLIDES), SILENCE)
+    behind = formants(after, end=False)
+    return (formants(before, end=True) if before in SYLLABIC | set(GLIDES) else behind), (
+        behind if after != SILENCE else formants(before, end=True)
+    )
+
+
+def _towards(name: str, locus: Formants, vowel: Formants) -> Values:
+    follow = FOLLOWS[name]
+    return np.array(
+        [locus[0], locus[1] + follow * (vowel[1] - locus[1]), locus[2] + 0.5 * follow * (vowel[2] - locus[2])]
+    )
+
+
+def _states(
+    phonemes: list[_Phoneme], index: int, voice: Voice, own: dict[str, Values], random: np.random.Generator
+) -> list[_State]:
+    item, name = phonemes[index], phonemes[index].name
+    wobble = np.exp(random.normal(0, 0.02 + 0.3 * voice.accent_strength, 3))
+    if name == SILENCE:
+        return [_State(1.0, NEUTRAL, NEUTRAL)]
+    if name in SYLLABIC:
+        return _vowel(item, voice, own[name] * wobble)
+    before, after = _vowel_beside(phonemes, index)
+    if name in GLIDES:
+        place = _towards(name, GLIDES[name], after) * own[name] * wobble
+        return [_State(1.0, place, place, voicing=0.75 if name in "LR" else 0.65, damping=0.2)]
+    if name == "HH":
+        return [_State(1.0, np.array(after), np.array(after), aspiration=0.16 + 0.1 * voice.breath, damping=1.2)]
+    if name in NASALS:
+        formants, zero = NASALS[name]
+        first, second = _towards(name, formants, before), _towards(name, formants, after)
+        return [_State(1.0, first, second, voicing=0.7, nasal=1.0, zero=zero, damping=0.3)]
+    if name in FRICATIVES:
+        noise, locus, voiced = FRICATIVES[name]
+        first, second = _towards(name, locus, before), _towards(name, locus, after)
+        return [_State(1.0, first, second, voicing=0.4 if voiced else 0.0, noise=noise, damping=0.8)]
+    return _stop(phonemes, index, voice, before, after)
+
+
+def _vowel(item: _Phoneme, voice: Voice, factor: Values) -> list[_State]:
+    care = voice.carefulness * (1.0 if item.stressed or item.name in DIPHTHONGS else 0.9)
+    loud = 1.0 if item.stressed else 0.75
+
+    def place(formants: Formants) -> Values:
+        return (NEUTRAL + care * (np.array(formants) - NEUTRAL)) * factor
+
+    def state(share: float, start: Values, end: Values) -> _State:
+        return _State(share, start, end, voicing=loud, aspiration=voice.breath * loud, nasal=voice.nasality, zero=450.0)
+
+    if item.name in VOWELS:
+        only = place(VOWELS[item.name])
+        return [state(1.0, only, only)]
+    first, last = (place(formants) for formants in DIPHTHONGS[item.name])
+    return [state(0.35, first, first), state(0.45, first, last), state(0.2, last, last)]
+
+
+def _stop(phonemes: list[_Phoneme], index: int, voice: Voice, before: Formants, after: Formants) -> list[_State]:
+    """Closure, burst and aspiration of a stop; the friction of an affricate."""
+    name = phonemes[index].name
+    noise, locus, voiced = {**STOPS, **AFFRICATES}[name]
+    first, second = _towards(name, locus, before), _towards(name, locus, after)
+    if name in ("K", "G"):  # the burst is where the second formant is
+        noise = Noise(second[1] * 1.02, noise.width, noise.level)
+    bar = 0.16 if voiced else 0.0
+    follows = phonemes[index + 1].name if index + 1 < len(phonemes) else SILENCE
+    if name in AFFRICATES:
+        return [
+            _State(0.4, first, second, voicing=bar, damping=1.0),
+            _State(0.6, second, second, voicing=bar, noise=noise, damping=0.8),
+        ]
+    if voiced:
+        return [
+            _State(0.75, first, second, voicing=bar, damping=1.5),
+            _State(0.25, second, second, voicing=0.3, noise=noise, damping=0.5),
+        ]
+    behind_s = index > 0 and phonemes[index - 1].name == "S"
+    breath = 0.04 if behind_s else 0.18
+    if follows in FRICATIVES or follows in STOPS or follows == SILENCE:
+        breath = 0.06
+    return [
+        _State(0.5, first, second, damping=1.0),
+        _State(0.17, second, second, noise=noise, aspiration=0.06, damping=1.0),
+        _State(0.33, second, (second + np.array(after)) / 2, aspiration=breath, damping=1.2),
+    ]
+
+
+def _smoothed(values: Values, width: int) -> Values:
+    """Averaged by a Hann window of `width` steps (odd), along the first axis."""
+    kernel = np.hanning(width + 2)[1:-1]
+    padded = np.pad(values, [(width // 2, width // 2)] + [(0, 0)] * (values.ndim - 1), mode="edge")
+    if values.ndim == 1:
+        return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+    return np.stack([_smoothed(column, width) for column in values.T], 1)
+
+
+def _track(
+    states: list[_State], lengths: NDArray[np.int64], phonemes: list[_Phoneme], starts: NDArray[np.int64],
+    ends: NDArray[np.int64], segments: list[tuple[str, int, int]], words: list[tuple[int, int]], voice: Voice,
+    random: np.random.Generator,
+) -> Track:  # fmt: skip
+    place = np.concatenate([(np.arange(length) + 0.5) / length for length in lengths])[:, None]
+    first = np.repeat(np.array([state.start for state in states]), lengths, axis=0)
+    last = np.repeat(np.array([state.end for state in states]), lengths, axis=0)
+    formants = _smoothed(first + (last - first) * place, 9) * voice.size * np.array(voice.shape)
+    formants[:, 1] = np.maximum(formants[:, 1], formants[:, 0] + 180)
+    formants[:, 2] = np.maximum(formants[:, 2], formants[:, 1] + 200)
+
+    def course(name: str, width: int) -> Values:
+        return _smoothed(np.repeat(np.array([getattr(state, name) for state in states], float), lengths), width)
+
+    noises = np.array([(state.noise.centre, state.noise.width) for state in states], float) * (0.5 + 0.5 * voice.size)
+    level = np.repeat(np.array([state.noise.level for state in states]), lengths)
+    return Track(
+        formants=formants, voicing=course("voicing", 5), aspiration=course("aspiration", 5),
+        frication=_smoothed(level, 3), centre=np.repeat(noises[:, 0], lengths), width=np.repeat(noises[:, 1], lengths),
+        nasal=course("nasal", 9), zero=course("zero", 5) * voice.size, damping=course("damping", 5),
+        pitch=_pitch(int(ends[-1]), phonemes, starts, ends, voice, random), segments=segments, words=words,
+    )  # fmt: skip
+
+
+def _pitch(
+    frames: int, phonemes: list[_Phoneme], starts: NDArray[np.int64], ends: NDArray[np.int64], voice: Voice,
+    random: np.random.Generator,
+) -> Values:  # fmt: skip
+    """A line that falls, accents on stressed vowels, and a fall or rise at the end (Hz)."""
+    course = np.linspace(0.5, -0.5, frames) * random.uniform(0.5, 1.0)
+    times = np.arange(frames)
+    for item, start, end in zip(phonemes, starts, ends, strict=True):
+        if item.stressed:
+            width = max(12.0, 0.9 * (end - start))
+            course += random.uniform(0.3, 1.0) * np.exp(-0.5 * ((times - (start + end) / 2) / width) ** 2)
+    speech = int(ends[-2]) if len(ends) > 1 and phonemes[-1].name == SILENCE else frames
+    final = np.clip((times - (speech - 50)) / 50, 0, 1)
+    course += final * (random.uniform(0.2, 0.8) if random.random() < 0.2 else -random.uniform(0.2, 0.9))
+    drift = np.cumsum(random.normal(0, 0.02, frames))
+    semitones = voice.melody * (course + drift - drift.mean())
+    return np.clip(voice.pitch * 2 ** (semitones / 12), 55, 450)
