@@ -12,14 +12,17 @@ from torchworks.serving import addresses, output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.denoising import described as drawing
 from torchworks.serving.examples import draw_example, examples, generation_examples, v2_example
-from torchworks.serving.films import takes_films, types_of
+from torchworks.serving.file_types import types_of
+from torchworks.serving.films import takes_films
 from torchworks.serving.generation import described
 from torchworks.serving.image_files import gives_files, gives_pictures, gives_rows_of_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
 from torchworks.serving.routing import Endpoint
+from torchworks.serving.series_tables import TIME, gives_columns, takes_series
 from torchworks.serving.served import ServedModel
+from torchworks.serving.sounds import WAV, gives_sounds, takes_sounds
 from torchworks.shared.data.smiles import MOST_CHARACTERS
 from torchworks.shared.models.signature import TensorSpec
 
@@ -191,16 +194,17 @@ def _bodies(served: ServedModel, limits: Limits) -> Schema:
     codec = served.codec
     bodies: Schema = {"application/json": {"schema": request_schema(served, limits)}}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    if codec.picture is not None:
-        parts = {
-            spec.name: binary["schema"] if takes_pictures(spec) or takes_films(spec) else {}
-            for spec in codec.specs.values()
-        }
+    if codec.file is not None:
+        parts = {spec.name: binary["schema"] if codec.takes_file(spec) else {} for spec in codec.specs.values()}
         required = [name for name, spec in codec.specs.items() if not codec.optional(spec)]
         bodies["multipart/form-data"] = {"schema": _object(parts, required)}
-        if required == [codec.picture.name]:
-            bodies |= dict.fromkeys(types_of(codec.picture), binary)
+        if required == [codec.file.name]:
+            bodies |= dict.fromkeys(types_of(codec.file), binary)
     return bodies
+
+
+def _may_warn(codec: Codec) -> bool:
+    return bool(codec.padding.texts) or any(map(takes_sounds, codec.specs.values()))
 
 
 def _answers(served: ServedModel) -> Schema:
@@ -217,12 +221,14 @@ def _answers(served: ServedModel) -> Schema:
         "properties": {
             **names,
             "outputs": {"type": "object", "required": list(outputs), "properties": outputs},
-            **({"warnings": described.WARNINGS} if served.codec.padding.texts else {}),
+            **({"warnings": described.WARNINGS} if _may_warn(served.codec) else {}),
         },
     }
     answers: Schema = {"application/json": {"schema": schema}}
     if any(map(gives_files, served.codec.answered)):
         answers["image/png"] = {"schema": {"type": "string", "format": "binary"}}
+    if any(map(gives_sounds, served.codec.answered)):
+        answers[WAV] = {"schema": {"type": "string", "format": "binary"}}
     return answers
 
 
@@ -291,10 +297,26 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
         film = {"type": "string", "contentEncoding": "base64", "description": "A film file, or a frame, in base64."}
         frames = _list(film, None, limits.film_frames)
         return {"anyOf": [film, frames, _list(frames, None, limits.rows), nested]}
+    if takes_sounds(spec):
+        sound = {"type": "string", "contentEncoding": "base64", "description": "A WAV or FLAC file in base64."}
+        return {"anyOf": [sound, _list(sound, None, limits.rows), nested]}
+    if takes_series(spec):
+        one = {"anyOf": _series_schemas(spec)}
+        return {"anyOf": [*_series_schemas(spec), _list(one, None, limits.rows), nested]}
     if not takes_pictures(spec):
         return nested
     picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}
     return {"anyOf": [picture, _list(picture, None, limits.rows), nested]}
+
+
+def _series_schemas(spec: TensorSpec) -> list[Schema]:
+    """One series as a table in CSV, and as columns."""
+    file = {"type": "string", "minLength": 1, "description": "A table in CSV, one row a time step."}
+    numbers = _list({"type": "number"}, None)
+    names = spec.labels or ("value",)
+    stamps = _list({"type": "string", "description": "A time stamp such as 2024-05-01T22:00."}, None)
+    by_name = _object({TIME: stamps, **dict.fromkeys(names, numbers)}, list(names))
+    return [file, by_name]
 
 
 def _id_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> Schema:
@@ -345,6 +367,14 @@ def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
     picture: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     if gives_pictures(spec):
         return {"type": "array", "items": picture}
+    if gives_sounds(spec):
+        sound = {"type": "string", "contentEncoding": "base64", "contentMediaType": WAV}
+        return {"type": "array", "items": sound}
+    if gives_columns(spec):
+        numbers = {"type": "array", "items": number}
+        stamps = {"type": "array", "items": {"type": "string", "description": "If time stamps were sent."}}
+        fields = {TIME: stamps, **dict.fromkeys(spec.labels, numbers)}
+        return {"type": "array", "items": {"type": "object", "required": list(spec.labels), "properties": fields}}
     if gives_rows_of_pictures(spec):
         return {"type": "array", "items": {"type": "array", "items": picture}}
     if output_kinds.is_mask(spec):

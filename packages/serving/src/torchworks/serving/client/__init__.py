@@ -22,6 +22,7 @@ from torchworks.serving.client.generation import Generated, GeneratedText, Gener
 from torchworks.serving.client.predicting import Picture, Value
 from torchworks.serving.client.streams import AsyncDrawStream, AsyncTextStream, DrawStream, TextStream
 from torchworks.serving.client.stubs import stub
+from torchworks.shared.data.sounds import Sound
 
 __all__ = [
     "AsyncClient",
@@ -46,6 +47,7 @@ __all__ = [
     "Prediction",
     "Ranked",
     "ServiceError",
+    "Sound",
     "TextPiece",
     "TextStream",
     "Value",

@@ -21,7 +21,8 @@ TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 Picture = str | Path | bytes | Image.Image | np.ndarray
 """A PNG, JPEG or WEBP file by its path or content, an image of Pillow's, or uint8 (C, S, S) as in the signature."""
 Value = Any
-"""A `Picture` or several, a class by its name or number or several, a text or several, or an array."""
+"""A `Picture` or several, a class by its name or number or several, a text or several, a WAV or FLAC file by its path
+or content, a CSV file likewise or a dictionary of columns, or an array."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,11 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     if spec.kind == "image":
         several = list(value) if isinstance(value, (list, tuple)) or _batch(spec, value) else [value]
         return [_picture(spec, item) for item in several]
+    if spec.kind == "audio" and not _is_array(value):
+        return [_file_content(each) for each in (value if isinstance(value, (list, tuple)) else [value])]
+    if spec.kind == "series" and not _is_array(value):
+        several = value if isinstance(value, (list, tuple)) else [value]
+        return [each if isinstance(each, Mapping) else _file_content(each).decode() for each in several]
     if spec.kind == "label":
         several = [value] * (1 if n is None else n) if isinstance(value, (str, int)) else list(value)
         return [_label(spec, item) for item in several]
@@ -122,6 +128,26 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     array = array[None] if array.ndim == len(spec.shape) - 1 else array
     spec.check(array, {})
     return array.tolist()
+
+
+def _is_array(value: Value) -> bool:
+    """Whether these are numbers: an array, or lists of them."""
+    first = value
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    return isinstance(first, (np.ndarray, int, float))
+
+
+def _file_content(value: str | Path | bytes) -> bytes:
+    """Of a sound or a table, by its path or as it is."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, (str, Path)):
+        raise UserError(f"A file must be given by its path or as bytes, not as {type(value).__name__}.")
+    try:
+        return Path(value).read_bytes()
+    except OSError as error:
+        raise UserError(f"{value} cannot be read: {error.strerror}.") from error
 
 
 def _tokens(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:

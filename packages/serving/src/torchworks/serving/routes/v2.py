@@ -21,7 +21,6 @@ from torchworks.serving.codecs import Codec, Inputs, numbers, parse
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.films import takes_films
 from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, media_type, respond
-from torchworks.serving.image_files import takes_pictures
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
@@ -216,8 +215,7 @@ def gives_classes(spec: TensorSpec) -> bool:
 def takes_bytes(codec: Codec, spec: TensorSpec) -> bool:
     """Whether elements of BYTES become this input: image files, film files, texts, SMILES, names of classes."""
     written = spec.name in codec.padding.texts or spec.name in codec.molecules
-    files = takes_pictures(spec) or takes_films(spec)
-    return files or written or (spec.kind == "label" and bool(spec.labels))
+    return codec.takes_file(spec) or written or (spec.kind == "label" and bool(spec.labels))
 
 
 def _check_count(spec: TensorSpec, count: int, shape: list[int]) -> None:
