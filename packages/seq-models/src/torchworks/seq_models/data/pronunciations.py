@@ -194,7 +194,10 @@ def _facts(words: Dictionary) -> Iterator[Finding]:
 
 
 def _sentences(wrong: Mapping[str, Sequence[int]]) -> list[str]:
-    return [f"{text}: {len(lines)} (line{'s' * (len(lines) > 1)} {some(lines, 10)})" for text, lines in wrong.items()]
+    return [
+        f"{text}: {len(lines)} (line{'s' * (len(lines) > 1)} {some([*map(str, lines)], 10)})"
+        for text, lines in wrong.items()
+    ]
 
 
 open_pronunciations = CheckedOpener(_open, _check)

@@ -14,6 +14,7 @@ JOBS = {
     "seq-models-classifier": "classification",
     WORD_VECTORS: "embedding",
     "seq-models-language": "language",
+    "seq-models-pronunciation": "pronunciation",
     "seq-models-translation": "translation",
     "seq-models-writing": "answering",
 }

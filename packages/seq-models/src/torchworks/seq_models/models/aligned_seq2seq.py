@@ -72,10 +72,10 @@ class AlignedSeq2Seq(nn.Module):
 
     def encode(self, letters: Tensor) -> Tensor:
         """(N, T, 2H): of each letter, what stands before and after it."""
-        turned = turn(lengths_of(letters), letters.shape[1])[..., None]  # (N, T, 1)
+        places = turn(lengths_of(letters), letters.shape[1])
         x = self.dropout(self.letters(letters))
         for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
-            from_end = _over_time(backwards, x.take_along_dim(turned, 1)).take_along_dim(turned, 1)
+            from_end = _placed(_over_time(backwards, _placed(x, places)), places)
             x = self.dropout(torch.cat([_over_time(forwards, x), from_end], 2))
         return x
 
@@ -107,7 +107,7 @@ class AlignedSeq2Seq(nn.Module):
             unit = torch.where(moment[1], unit, PADDING)
             return (h, c, unit, total + torch.where(moment[1], best, 0.0)), unit.clone()
 
-        rows, like = len(letters), self.output.bias
+        rows, like = letters.shape[0], self.output.bias  # len() would fix it in an export
         beginning = (*self.first(rows, like), letters.new_zeros(rows, 1), like.new_zeros(rows, 1))
         last, units = (scan if torch.compiler.is_exporting() else loop)(step, beginning, moments)
         return units[..., 0].t(), last[3][:, 0]
@@ -117,6 +117,11 @@ def turn(lengths: Tensor, size: int) -> Tensor:
     """The place that each of `size` places has when each row is turned around within its length: int64 (N, size)."""
     places = torch.arange(size, device=lengths.device)
     return torch.where(places < lengths[:, None], lengths[:, None] - 1 - places, places)
+
+
+def _placed(x: Tensor, places: Tensor) -> Tensor:
+    """x (N, T, C) with what stands at `places` (N, T)."""
+    return x.gather(1, places[..., None].expand(-1, -1, x.shape[2]))
 
 
 def _over_time(layer: LSTM, x: Tensor) -> Tensor:

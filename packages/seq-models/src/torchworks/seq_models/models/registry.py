@@ -23,6 +23,7 @@ MODELS: dict[str, str] = {
     "recurrent_classifier": "recurrent_classifier:RecurrentClassifier",
     "attention_seq2seq": "seq2seq:AttentionSeq2Seq",
     "transformer": "transformer:Transformer",
+    "aligned_seq2seq": "aligned_seq2seq:AlignedSeq2Seq",
     "pointer_generator": "pointer_generator:PointerGenerator",
     "gpt": "gpt:GPT",
     "bert": "bert:BERT",
