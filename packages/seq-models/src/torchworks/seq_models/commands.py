@@ -9,6 +9,8 @@ from torchworks.seq_models.pronunciation.commands import COMMANDS as PRONUNCIATI
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
+from torchworks.seq_models.verification.commands import COMMANDS as VERIFICATION
+from torchworks.seq_models.voice_detection.commands import COMMANDS as VOICE_DETECTION
 
 COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND}
-COMMANDS |= {**PRONUNCIATION}
+COMMANDS |= {**PRONUNCIATION, **VERIFICATION, **VOICE_DETECTION}

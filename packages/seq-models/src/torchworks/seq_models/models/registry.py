@@ -33,6 +33,8 @@ MODELS: dict[str, str] = {
     "sentence_bert": "sentence_bert:SentenceBERTClassifier",
     "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
+    "voice_detector": "voice_detector:VoiceDetector",
+    "x_vector": "x_vector:XVector",
 }
 """The module of this folder and the class of each model."""
 

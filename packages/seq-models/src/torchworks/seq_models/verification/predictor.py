@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from torchworks.seq_models.data.speaker_pairs import RATE
 from torchworks.seq_models.models.x_vector import XVector
@@ -29,7 +30,8 @@ class VoiceVectors(Predictor):
     def forward(self, *inputs: Tensor) -> Tensor:
         audio, length = inputs
         real = torch.arange(audio.shape[1], device=audio.device) < length[:, None]
-        return self.net(self.front(audio * real).transpose(1, 2), self.front.frames(length)).float()
+        mel = self.front(F.pad(audio * real, (0, MEL.hop)))  # two frames or more: one would be a case apart in a graph
+        return self.net(mel.transpose(1, 2), self.front.frames(length)).float()
 
 
 def build_verification(config: dict[str, Any]) -> VoiceVectors:

@@ -1,14 +1,15 @@
 """A trained voice detector as it is used: sound to the probability of speech at each frame.
 
-Shape letters: N sounds, L samples, F frames of 10 ms: 1 + L // 160.
+Shape letters: N sounds, L samples, F frames of 10 ms: 2 + L // 160, of which the last is padding.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from torchworks.seq_models.data.speech_segments import RATE
+from torchworks.seq_models.data.speech_segments import HOP, RATE
 from torchworks.seq_models.models.voice_detector import VoiceDetector
 from torchworks.seq_models.sound.mel import LogMel
 from torchworks.seq_models.voice_detection.features import MEL, MELS
@@ -30,7 +31,7 @@ class VoicePredictor(Predictor):
         audio, length = inputs
         frames = self.front.frames(length)
         real = torch.arange(audio.shape[1], device=audio.device) < length[:, None]
-        mel = self.front(audio * real).transpose(1, 2)
+        mel = self.front(F.pad(audio * real, (0, HOP))).transpose(1, 2)  # two frames or more: one would be a case apart
         shown = torch.arange(mel.shape[1], device=audio.device) < frames[:, None]
         return (self.net(mel).float().sigmoid() * shown)[..., None], frames
 
