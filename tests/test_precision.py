@@ -36,6 +36,9 @@ FEWER = {
     "actions": "train=24,test=4",
     "lead": "train=40,test=4",
     "price": "train=40,test=4",
+    "pronunciations": "words=300",
+    "speech-segments": "train=6,test=5",
+    "speaker-pairs": "train=4,test=2,each=2",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

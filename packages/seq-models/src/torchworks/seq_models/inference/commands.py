@@ -42,6 +42,7 @@ COMMANDS = {
         "facts, conversations, jsonl:PATH, spoken or sounds:FOLDER",
         "facts, conversations, jsonl:PATH, demand, series:FILE.csv or ett:FILE.csv",
         "facts, conversations, jsonl:PATH, ts:NAME, ts:FILE, rows:FILE.csv or signal:FILE.csv",
+        "facts, conversations, jsonl:PATH, pronunciations or pronunciations:FILE",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

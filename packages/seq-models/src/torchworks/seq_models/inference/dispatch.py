@@ -27,7 +27,10 @@ JOBS = {
     "seq-models-language": "language",
     "seq-models-roll": "composing",
     "seq-models-tabular": "tabular",
+    "seq-models-pronunciation": "pronunciation",
     "seq-models-translation": "translation",
+    "seq-models-verification": "verification",
+    "seq-models-voice-detection": "voice_detection",
     "seq-models-writing": "answering",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""

@@ -31,6 +31,7 @@ MODELS: dict[str, str] = {
     "recurrent_classifier": "recurrent_classifier:RecurrentClassifier",
     "attention_seq2seq": "seq2seq:AttentionSeq2Seq",
     "transformer": "transformer:Transformer",
+    "aligned_seq2seq": "aligned_seq2seq:AlignedSeq2Seq",
     "pointer_generator": "pointer_generator:PointerGenerator",
     "gpt": "gpt:GPT",
     "bert": "bert:BERT",
@@ -45,6 +46,8 @@ MODELS: dict[str, str] = {
     "nbeats": "nbeats:NBEATS",
     "patchtst": "patchtst:PatchTST",
     "tcn": "tcn:TCN",
+    "voice_detector": "voice_detector:VoiceDetector",
+    "x_vector": "x_vector:XVector",
 }
 """The module of this folder and the class of each model."""
 

@@ -1,0 +1,1 @@
+"""How words sound: from letters to sounds."""

@@ -1,0 +1,17 @@
+"""The recipes of pronunciation. Their docstrings are what `list` prints."""
+
+from torchworks.seq_models.pronunciation.config import PronunciationConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def pronounce() -> PronunciationConfig:
+    """How English words sound, from their letters: a recurrent net that knows which letters make which sounds.
+
+    seq-models train pronounce
+
+    """
+    return PronunciationConfig(
+        recipe="pronounce",
+        optim=OptimConfig(lr=2e-3, schedule="linear", warmup=200),
+        trainer=TrainerConfig(steps=4600, batch_size=128, eval_every=920, clip=1.0),
+    )

@@ -1,0 +1,1 @@
+"""Whether two recordings are of the same voice."""

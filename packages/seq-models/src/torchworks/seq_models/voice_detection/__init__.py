@@ -1,0 +1,1 @@
+"""When somebody speaks in a sound."""
