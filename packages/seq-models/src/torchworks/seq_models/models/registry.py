@@ -32,6 +32,11 @@ MODELS: dict[str, str] = {
     "sentence_bert": "sentence_bert:SentenceBERTClassifier",
     "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
+    "tacotron2": "tacotron2:Tacotron2",
+    "fastspeech2": "fastspeech:FastSpeech2",
+    "wavernn": "wavernn:WaveRNN",
+    "hifigan": "hifigan:HiFiGAN",
+    "griffin_lim": "griffin_lim:GriffinLim",
 }
 """The module of this folder and the class of each model."""
 
