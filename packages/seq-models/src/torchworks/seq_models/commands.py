@@ -5,8 +5,9 @@ from torchworks.seq_models.classification.commands import COMMANDS as CLASSIFICA
 from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
+from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND}
+COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND, **RECOGNITION}

@@ -39,7 +39,7 @@ COMMANDS = {
     "check": check_command(
         TextConfig,
         "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, "
-        "facts, conversations or jsonl:PATH",
+        "facts, conversations, jsonl:PATH, spoken or sounds:FOLDER",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }

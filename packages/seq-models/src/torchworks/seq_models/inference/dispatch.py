@@ -14,6 +14,7 @@ JOBS = {
     "seq-models-classifier": "classification",
     WORD_VECTORS: "embedding",
     "seq-models-language": "language",
+    "seq-models-recognizer": "recognition",
     "seq-models-translation": "translation",
     "seq-models-writing": "answering",
 }

@@ -26,7 +26,13 @@ from torchworks.seq_models.sound.phonemes import (
 from torchworks.seq_models.sound.voice import Voice
 
 Values = NDArray[np.float64]
+STEP = 0.005
+"""Seconds from one state of the vocal tract to the next."""
 NEUTRAL = np.array([500.0, 1500.0, 2500.0])
+TIP = frozenset({"T", "D", "S", "Z", "N", "TH", "DH", "SH", "ZH", "CH", "JH", "Y"})
+"""Consonants of the tongue's tip, behind which back vowels begin further forward."""
+FRONT = 1850.0
+"""Hz: where the second formant begins then."""
 
 
 @dataclass
@@ -45,6 +51,7 @@ class Track:
     zero: Values
     """Hz: the zero of the closed mouth."""
     damping: Values
+    lift: Values
     pitch: Values
     segments: list[tuple[str, int, int]]
     words: list[tuple[int, int]]
@@ -67,6 +74,7 @@ class _State:
     nasal: float = 0.0
     zero: float = 270.0
     damping: float = 0.0
+    lift: float = 0.0
 
 
 @dataclass
@@ -79,12 +87,12 @@ class _Phoneme:
 
 def articulate(
     words: Sequence[Sequence[str]], voice: Voice, random: np.random.Generator, *, around: tuple[float, float],
-    gaps: Sequence[float], step: float,
+    gaps: Sequence[float],
 ) -> Track:  # fmt: skip
     """The movements for these words."""
     phonemes = _listed(words, around, gaps)
     _time(phonemes, voice, random)
-    ends = np.maximum(np.round(np.cumsum([max(item.seconds, step) for item in phonemes]) / step).astype(int), 0)
+    ends = np.maximum(np.round(np.cumsum([max(item.seconds, STEP) for item in phonemes]) / STEP).astype(int), 0)
     ends = np.maximum.accumulate(np.maximum(ends, np.arange(1, len(ends) + 1)))
     starts = np.concatenate(([0], ends[:-1]))
     own = _own_vowels(voice)
@@ -97,12 +105,21 @@ def articulate(
             if length:
                 states.append(piece)
                 lengths.append(length)
+    _hold(states)
     spans: list[tuple[int, int]] = []
     for word in range(len(words)):
         inside = [i for i, item in enumerate(phonemes) if item.word == word]
         spans.append((int(starts[inside[0]]), int(ends[inside[-1]])))
     segments = [(item.name, int(a), int(b)) for item, a, b in zip(phonemes, starts, ends, strict=True) if b > a]
     return _track(states, np.array(lengths), phonemes, starts, ends, segments, spans, voice, random)
+
+
+def _hold(states: list[_State]) -> None:
+    """In silence the tract is already where the next phoneme begins, or still where the last one ended."""
+    for index, state in enumerate(states):
+        if state.start is NEUTRAL:
+            beside = states[index + 1].start if index + 1 < len(states) else states[index - 1].end
+            state.start = state.end = beside
 
 
 def _listed(words: Sequence[Sequence[str]], around: tuple[float, float], gaps: Sequence[float]) -> list[_Phoneme]:
@@ -132,7 +149,7 @@ def _time(phonemes: list[_Phoneme], voice: Voice, random: np.random.Generator) -
             factor *= 1.3 if item.name in SYLLABIC | set(NASALS) else 1.15
         if item.name in SYLLABIC and rest and rest[0] in ("P", "T", "K", "F", "S", "TH", "SH", "CH"):
             factor *= 0.85  # vowels are shorter before a voiceless consonant
-        item.seconds = DURATIONS[item.name] * factor / voice.speed * float(np.exp(random.normal(0, 0.10)))
+        item.seconds = DURATIONS[item.name] * factor / voice.speed * float(np.exp(random.normal(0, voice.variability)))
 
 
 def _own_vowels(voice: Voice) -> dict[str, Values]:
@@ -174,25 +191,27 @@ def _states(
     if name == SILENCE:
         return [_State(1.0, NEUTRAL, NEUTRAL)]
     if name in SYLLABIC:
-        return _vowel(item, voice, own[name] * wobble)
+        previous = phonemes[index - 1].name if index else SILENCE
+        return _vowel(item, voice, own[name] * wobble, previous in TIP)
     before, after = _vowel_beside(phonemes, index)
     if name in GLIDES:
         place = _towards(name, GLIDES[name], after) * own[name] * wobble
-        return [_State(1.0, place, place, voicing=0.75 if name in "LR" else 0.65, damping=0.2)]
+        return [_State(1.0, place, place, voicing=0.75 if name in "LR" else 0.65, damping=0.2, lift=0.5 * voice.lift)]
     if name == "HH":
         return [_State(1.0, np.array(after), np.array(after), aspiration=0.16 + 0.1 * voice.breath, damping=1.2)]
     if name in NASALS:
         formants, zero = NASALS[name]
         first, second = _towards(name, formants, before), _towards(name, formants, after)
-        return [_State(1.0, first, second, voicing=0.7, nasal=1.0, zero=zero, damping=0.3)]
+        return [_State(1.0, first, second, voicing=0.7, nasal=1.0, zero=zero, damping=0.3, lift=voice.lift)]
     if name in FRICATIVES:
         noise, locus, voiced = FRICATIVES[name]
         first, second = _towards(name, locus, before), _towards(name, locus, after)
+        noise = _varied(noise, voice, random)
         return [_State(1.0, first, second, voicing=0.4 if voiced else 0.0, noise=noise, damping=0.8)]
-    return _stop(phonemes, index, voice, before, after)
+    return _stop(phonemes, index, voice, before, after, random)
 
 
-def _vowel(item: _Phoneme, voice: Voice, factor: Values) -> list[_State]:
+def _vowel(item: _Phoneme, voice: Voice, factor: Values, behind_tip: bool) -> list[_State]:
     care = voice.carefulness * (1.0 if item.stressed or item.name in DIPHTHONGS else 0.9)
     loud = 1.0 if item.stressed else 0.75
 
@@ -204,12 +223,31 @@ def _vowel(item: _Phoneme, voice: Voice, factor: Values) -> list[_State]:
 
     if item.name in VOWELS:
         only = place(VOWELS[item.name])
-        return [state(1.0, only, only)]
+        return [state(0.5, _fronted(only, voice, behind_tip), only), state(0.5, only, only)]
     first, last = (place(formants) for formants in DIPHTHONGS[item.name])
-    return [state(0.35, first, first), state(0.45, first, last), state(0.2, last, last)]
+    begin = _fronted(first, voice, behind_tip and item.name == "OW")
+    return [state(0.35, begin, first), state(0.45, first, last), state(0.2, last, last)]
 
 
-def _stop(phonemes: list[_Phoneme], index: int, voice: Voice, before: Formants, after: Formants) -> list[_State]:
+def _fronted(place: Values, voice: Voice, behind_tip: bool) -> Values:
+    """Where a back vowel begins: further forward behind a consonant of the tongue's tip."""
+    if not behind_tip or place[1] >= FRONT:
+        return place
+    return np.array([place[0], place[1] + voice.fronting * (FRONT - place[1]), place[2]])
+
+
+def _varied(noise: Noise, voice: Voice, random: np.random.Generator) -> Noise:
+    """The same noise, a little stronger or weaker, higher or lower, wider or narrower."""
+    strength, height, width = random.normal(0, voice.variability, 3)
+    return Noise(
+        noise.centre * float(np.exp(0.6 * height)), noise.width * float(np.exp(width)),
+        noise.level * float(np.exp(2.0 * strength)),
+    )  # fmt: skip
+
+
+def _stop(
+    phonemes: list[_Phoneme], index: int, voice: Voice, before: Formants, after: Formants, random: np.random.Generator
+) -> list[_State]:
     """Closure, burst and aspiration of a stop; the friction of an affricate."""
     name = phonemes[index].name
     noise, locus, voiced = {**STOPS, **AFFRICATES}[name]
@@ -217,7 +255,10 @@ def _stop(phonemes: list[_Phoneme], index: int, voice: Voice, before: Formants, 
     if name in ("K", "G"):  # the burst is where the second formant is
         noise = Noise(second[1] * 1.02, noise.width, noise.level)
     bar = 0.16 if voiced else 0.0
+    noise = _varied(noise, voice, random)
     follows = phonemes[index + 1].name if index + 1 < len(phonemes) else SILENCE
+    if follows == SILENCE and name not in AFFRICATES and random.random() > voice.release:
+        return [_State(1.0, first, first, voicing=0.5 * bar, damping=1.0)]
     if name in AFFRICATES:
         return [
             _State(0.4, first, second, voicing=bar, damping=1.0),
@@ -256,7 +297,8 @@ def _track(
     place = np.concatenate([(np.arange(length) + 0.5) / length for length in lengths])[:, None]
     first = np.repeat(np.array([state.start for state in states]), lengths, axis=0)
     last = np.repeat(np.array([state.end for state in states]), lengths, axis=0)
-    formants = _smoothed(first + (last - first) * place, 9) * voice.size * np.array(voice.shape)
+    blend = 2 * round(voice.blend / (2 * STEP)) + 1
+    formants = _smoothed(first + (last - first) * place, blend) * voice.size * np.array(voice.shape)
     formants[:, 1] = np.maximum(formants[:, 1], formants[:, 0] + 180)
     formants[:, 2] = np.maximum(formants[:, 2], formants[:, 1] + 200)
 
@@ -266,11 +308,18 @@ def _track(
     noises = np.array([(state.noise.centre, state.noise.width) for state in states], float) * (0.5 + 0.5 * voice.size)
     level = np.repeat(np.array([state.noise.level for state in states]), lengths)
     return Track(
-        formants=formants, voicing=course("voicing", 5), aspiration=course("aspiration", 5),
+        formants=formants, voicing=course("voicing", 5) * _fading(int(ends[-1]), phonemes, ends, voice), aspiration=course("aspiration", 5),
         frication=_smoothed(level, 3), centre=np.repeat(noises[:, 0], lengths), width=np.repeat(noises[:, 1], lengths),
-        nasal=course("nasal", 9), zero=course("zero", 5) * voice.size, damping=course("damping", 5),
+        nasal=course("nasal", 9), zero=course("zero", 5) * voice.size, damping=course("damping", 5), lift=course("lift", 7),
         pitch=_pitch(int(ends[-1]), phonemes, starts, ends, voice, random), segments=segments, words=words,
     )  # fmt: skip
+
+
+def _fading(frames: int, phonemes: list[_Phoneme], ends: NDArray[np.int64], voice: Voice) -> Values:
+    """1 until the voice begins to die away at the end."""
+    last = int(ends[-2]) if len(ends) > 1 and phonemes[-1].name == SILENCE else frames
+    before_end = (last - np.arange(frames)) * STEP
+    return np.clip(before_end / max(voice.fading, STEP), 0.15, 1.0) if voice.fading else np.ones(frames)
 
 
 def _pitch(

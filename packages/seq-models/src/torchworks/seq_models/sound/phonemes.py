@@ -40,14 +40,14 @@ class Noise:
 FRICATIVES: dict[str, tuple[Noise, Formants, bool]] = {
     "S": (Noise(6200, 1800, 0.70), (320, 1650, 2600), False), "Z": (Noise(6200, 1800, 0.40), (280, 1650, 2600), True),
     "SH": (Noise(3000, 1100, 0.70), (320, 1850, 2550), False), "ZH": (Noise(3000, 1100, 0.3), (280, 1850, 2550), True),
-    "F": (Noise(5500, 7000, 0.18), (320, 1000, 2300), False), "V": (Noise(5500, 7000, 0.06), (280, 1000, 2300), True),
-    "TH": (Noise(6000, 5000, 0.17), (320, 1350, 2600), False), "DH": (Noise(6000, 5000, 0.05), (280, 1350, 2600), True),
+    "F": (Noise(5500, 7000, 0.11), (320, 1000, 2300), False), "V": (Noise(5500, 7000, 0.06), (280, 1000, 2300), True),
+    "TH": (Noise(6000, 5000, 0.10), (320, 1350, 2600), False), "DH": (Noise(6000, 5000, 0.05), (280, 1350, 2600), True),
 }  # fmt: skip
 """Noise, locus of the formants, and whether there is voice."""
 STOPS: dict[str, tuple[Noise, Formants, bool]] = {
-    "P": (Noise(900, 1200, 0.35), (250, 850, 2100), False), "B": (Noise(900, 1200, 0.22), (220, 850, 2100), True),
-    "T": (Noise(4300, 2200, 0.60), (280, 1750, 2700), False), "D": (Noise(4000, 2200, 0.32), (220, 1750, 2700), True),
-    "K": (Noise(1900, 900, 0.60), (280, 2000, 2300), False), "G": (Noise(1900, 900, 0.32), (220, 2000, 2300), True),
+    "P": (Noise(900, 1200, 0.28), (250, 850, 2100), False), "B": (Noise(900, 1200, 0.22), (220, 850, 2100), True),
+    "T": (Noise(4300, 2200, 0.45), (280, 1750, 2700), False), "D": (Noise(4000, 2200, 0.32), (220, 1750, 2700), True),
+    "K": (Noise(1900, 900, 0.45), (280, 2000, 2300), False), "G": (Noise(1900, 900, 0.32), (220, 2000, 2300), True),
 }  # fmt: skip
 AFFRICATES: dict[str, tuple[Noise, Formants, bool]] = {
     "CH": (Noise(3200, 1300, 0.60), (300, 1850, 2550), False), "JH": (Noise(3200, 1300, 0.35), (260, 1850, 2550), True),

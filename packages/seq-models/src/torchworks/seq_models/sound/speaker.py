@@ -25,14 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchworks.seq_models.sound.articulation import Track, articulate
+from torchworks.seq_models.sound.articulation import STEP, Track, articulate
 from torchworks.seq_models.sound.lexicon import Pronunciation, words_and_phonemes
 from torchworks.seq_models.sound.phonemes import DURATIONS, SILENCE, without_stress
 from torchworks.seq_models.sound.voice import Channel, Samples, Voice, through
 from torchworks.shared.config import UserError
 
-STEP = 0.005
-"""Seconds from one state of the vocal tract to the next."""
 Spectra = NDArray[Any]
 
 
@@ -82,7 +80,7 @@ def say(
     for word, phonemes in chosen:
         _check_phonemes(word, phonemes)
     gaps = [float(random.uniform(0, pauses)) if pauses else 0.0 for _ in chosen[1:]]
-    track = articulate([phonemes for _, phonemes in chosen], voice, random, around=around, gaps=gaps, step=STEP)
+    track = articulate([phonemes for _, phonemes in chosen], voice, random, around=around, gaps=gaps)
     samples = _sound(track, voice, rate, random)
     quiet = max(1e-9, float(np.sqrt(np.mean(np.square(samples)))))
     samples = (samples * min(0.1 / quiet, 0.9 / max(1e-9, float(np.abs(samples).max())))).astype(np.float32)
@@ -150,7 +148,9 @@ def _tract(track: Track, voice: Voice, rate: int, size: int) -> Spectra:
     place = np.array([nose]), np.array([100.0])
     nasal = np.clip(track.nasal, 0, 1)
     zero = _resonator(nose + (track.zero - nose) * nasal, 100.0 + 250.0 * nasal, rate, z1, z2)
-    return zero / (_resonator(*place, rate, z1, z2) * denominator)
+    kilohertz = np.arange(size // 2 + 1) * (rate / size / 1000)
+    lifted = (1 + track.lift[:, None] * kilohertz).astype(np.float32)
+    return zero * lifted / (_resonator(*place, rate, z1, z2) * denominator)
 
 
 def _add_periods(

@@ -41,6 +41,18 @@ class Voice:
     """How nasal vowels are, 0 to 0.6."""
     carefulness: float = 1.0
     """1: each vowel is reached; towards 0 vowels lie closer to the neutral one."""
+    blend: float = 0.075
+    """Seconds over which formants go from one phoneme to the next."""
+    fronting: float = 0.3
+    """How far forward back vowels begin behind consonants of the tongue's tip, as in "two", 0 to 1."""
+    lift: float = 0.6
+    """High frequencies in nasals and glides: their spectrum is multiplied by 1 + lift · f/kHz."""
+    variability: float = 0.1
+    """Random change of durations and of the strength and pitch of noises (standard deviation of the logarithm)."""
+    fading: float = 0.06
+    """Seconds over which the voice dies away at the end of a phrase."""
+    release: float = 0.8
+    """Share of stops at the end of a phrase that are released."""
 
     def __post_init__(self) -> None:
         if not 60 <= self.pitch <= 400:
@@ -64,12 +76,18 @@ def random_voice(random: np.random.Generator, *, variety: float = 1.0) -> Voice:
         accent_strength=float(random.uniform(0.0, 0.09) * variety),
         speed=float(np.exp(random.normal(0, 0.18 * variety))),
         breath=float(random.uniform(0.0, 0.25) ** 1.5),
-        tilt=float(np.exp(random.uniform(np.log(700), np.log(5000)))),
+        tilt=float(np.exp(random.uniform(np.log(900), np.log(7000)))),
         openness=float(random.uniform(0.7, 1.5)),
         roughness=float(random.uniform(0.002, 0.03)),
-        damping=float(np.exp(0.2 * normal[3])),
+        damping=float(np.exp(0.15 + 0.25 * normal[3])),
         nasality=float(random.choice([0.0, 0.0, 0.3, 0.5])) * min(variety, 1.0),
-        carefulness=float(random.uniform(0.8, 1.05)),
+        carefulness=float(random.uniform(0.8, 1.1)),
+        blend=float(random.uniform(0.045, 0.15)),
+        fronting=float(random.uniform(0.0, 0.9)),
+        lift=float(random.uniform(0.2, 2.5)),
+        variability=float(random.uniform(0.05, 0.3)),
+        fading=float(random.uniform(0.01, 0.25)),
+        release=float(random.uniform(0.3, 1.0)),
     )
 
 
