@@ -1,4 +1,4 @@
-"""The data source `spoken`: sentences, the sound of them, and when each phoneme is spoken how high.
+"""The data source `sentences`: sentences, the sound of them, and when each phoneme is spoken how high.
 
     four two nine, zero               a row of digits
     three hundred and forty two       a number
@@ -17,7 +17,7 @@ No sentence of the test part is in the training part. A sample has
     speaker     which of the voices speaks
     text        bytes in UTF-8
 
-Options: `spoken:train=500,test=60,voices=1`: numbers of sentences, and of voices (1 to 4: a man, a woman, a child, an
+Options: `sentences:train=500,test=60,voices=1`: numbers of sentences, and of voices (1 to 4: a man, a woman, a child, an
 old man), of which each speaks as many.
 """
 
@@ -40,7 +40,7 @@ from torchworks.shared.data import Source
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAME = "spoken"
+NAME = "sentences"
 RATE = 16_000
 SYMBOLS = (
     SILENCE,
@@ -72,7 +72,7 @@ class Options(Limited):
     """Voices, of which each speaks as many sentences."""
 
 
-def open_spoken(rest: str, config: LoaderConfig, seed: int) -> Source:
+def open_sentences(rest: str, config: LoaderConfig, seed: int) -> Source:
     """The source, for an entry point in the group `torchworks.sources`. The sentences follow from `seed`."""
     import hashlib
 

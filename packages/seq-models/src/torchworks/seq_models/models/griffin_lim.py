@@ -13,7 +13,8 @@ m = 0 is Griffin & Lim's algorithm, m = 0.99 the fast one. Of a mel spectrogram,
 are not negative and whose mels are nearest, by multiplicative updates (Lee & Seung 2001, equation 4).
 
 `GriffinLim` uses torch's Fourier transforms; in an exported graph, which has no complex numbers everywhere, the same by
-convolutions with sines and cosines.
+convolutions with sines and cosines. Rounding grows with each iteration, where magnitudes are small: `by_conv` takes the
+convolutions always, so that a graph gives the very sound of the module it is exported from.
 
 Shape letters: N rows, T frames, F = n_fft / 2 + 1 frequencies, M mels, L = (T − 1) · hop samples.
 """
@@ -30,7 +31,14 @@ class GriffinLim(nn.Module):
     window: Tensor
 
     def __init__(
-        self, n_fft: int = 512, *, hop: int = 160, window: int | None = None, steps: int = 32, momentum: float = 0.99
+        self,
+        n_fft: int = 512,
+        *,
+        hop: int = 160,
+        window: int | None = None,
+        steps: int = 32,
+        momentum: float = 0.99,
+        by_conv: bool = False,
     ):
         super().__init__()
         window = n_fft if window is None else window
@@ -38,6 +46,7 @@ class GriffinLim(nn.Module):
             raise ValueError(f"momentum must be at least 0 and below 1, but it is {momentum}")
         if not 0 < hop <= window <= n_fft or n_fft % 2:
             raise ValueError(f"n_fft must be even, and 0 < hop ≤ window ≤ n_fft: {hop}, {window}, {n_fft}")
+        self.by_conv = by_conv
         self.n_fft, self.hop, self.size, self.steps, self.momentum = n_fft, hop, window, steps, momentum
         left = (n_fft - window) // 2
         hann = torch.hann_window(window, dtype=torch.float64)
@@ -74,7 +83,8 @@ class GriffinLim(nn.Module):
     def _waves(self) -> tuple[Tensor, Tensor]:
         """Cosines and negative sines (F, n_fft)."""
         times = torch.arange(self.n_fft, device=self.window.device)
-        angles = torch.outer(times[: self.n_fft // 2 + 1], times) % self.n_fft * (2 * torch.pi / self.n_fft)
+        turns = torch.outer(times[: self.n_fft // 2 + 1], times) % self.n_fft
+        angles = turns.double() * (2 * torch.pi / self.n_fft)
         return angles.cos().to(self.window.dtype), -angles.sin().to(self.window.dtype)
 
     def _transform_by_conv(self, sound: Tensor) -> tuple[Tensor, Tensor]:

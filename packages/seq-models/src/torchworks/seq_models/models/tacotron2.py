@@ -157,6 +157,24 @@ class Tacotron2(nn.Module):
         mel = torch.stack(found, 1).unflatten(2, (self.frames_per_step, self.num_mels)).flatten(1, 2)
         return Spoken(mel + self.postnet(mel), steps * self.frames_per_step, torch.stack(attention, 1), over)
 
+    def generate_steps(self, tokens: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As `generate` with a threshold of 0.5, always `steps` steps, as an exported graph needs it: log-mel (N, T, M),
+        the frames of each row (N,), and attention (N, S, R)."""
+        memory = self.remember(tokens, lengths)
+        frame = memory.values.new_zeros(len(tokens), self.decoder.frame_dim)
+
+        def step(state: State, _: tuple[Tensor, ...]) -> tuple[State, Tensor]:
+            state, output = self.decoder.step(self.decoder.prenet(state[-1]), state[:-1], memory)
+            return (*state, self.decoder.parts(output)[0].clone()), output
+
+        over_time = scan if torch.compiler.is_exporting() else loop
+        moments = (memory.values.new_zeros(steps, 1),)
+        found, stop, attention = self.decoder.parts(over_time(step, (*self.decoder.start(memory), frame), moments)[1])
+        over = (stop > 0).long().cumsum(0) > 0  # (S, N)
+        mel = found.transpose(0, 1).unflatten(2, (self.frames_per_step, self.num_mels)).flatten(1, 2)
+        lengths = ((~over).sum(0) + 1).clamp_max(steps) * self.frames_per_step
+        return mel + self.postnet(mel), lengths, attention.transpose(0, 1)
+
 
 class Encoder(nn.Module):
     """Embedded tokens (N, R, E) → (N, R, E): convolutions, and an LSTM in both directions. 0 beyond a row's length."""

@@ -35,10 +35,10 @@ class SpeakConfig(Config):
     package: ClassVar[str] = "seq-models"
     build: ClassVar[str] = "torchworks.seq_models.synthesis.build:build"
     convolutional: ClassVar[bool] = False
-    known_data: ClassVar[str] = "spoken or spoken:train=500,test=60,voices=1"
+    known_data: ClassVar[str] = "sentences or sentences:train=500,test=60,voices=1"
 
-    data: str = "spoken"
-    """Sentences, their sound, and when each phoneme is spoken how high: spoken, or spoken:train=500,test=60,voices=1."""
+    data: str = "sentences"
+    """Sentences, their sound, and when each phoneme is spoken how high: sentences, or sentences:train=500,test=60,voices=1."""
     loader: TextConfig = field(default_factory=TextConfig)
     model: Literal["fastspeech", "tacotron"] = "fastspeech"
     """Architecture: all frames at once by predicted durations, or frame by frame with attention."""
@@ -78,10 +78,10 @@ class VocodeConfig(Config):
     package: ClassVar[str] = "seq-models"
     build: ClassVar[str] = "torchworks.seq_models.synthesis.vocoder_build:build"
     convolutional: ClassVar[bool] = False
-    known_data: ClassVar[str] = "spoken or spoken:train=500,test=60,voices=1"
+    known_data: ClassVar[str] = "sentences or sentences:train=500,test=60,voices=1"
 
-    data: str = "spoken"
-    """Sound with the sentences spoken in it: spoken, or spoken:train=500,test=60,voices=1."""
+    data: str = "sentences"
+    """Sound with the sentences spoken in it: sentences, or sentences:train=500,test=60,voices=1."""
     loader: TextConfig = field(default_factory=TextConfig)
     valid_fraction: Share = 0.06
     """Share of the training sentences held out to select the best state; 0 keeps the last state and trains on all."""
@@ -94,5 +94,3 @@ class VocodeConfig(Config):
     pictured: CountOrZero = 2
     """Number of test sentences that are drawn and written as WAV files at each evaluation."""
     net: VocoderNetConfig = field(default_factory=VocoderNetConfig)
-
-

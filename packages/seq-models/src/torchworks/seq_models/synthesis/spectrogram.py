@@ -34,9 +34,9 @@ class MelToSound(nn.Module):
 
     filters: Tensor
 
-    def __init__(self, iterations: int = 32):
+    def __init__(self, iterations: int = 32, *, by_conv: bool = False):
         super().__init__()
-        self.griffin_lim = GriffinLim(MELS.n_fft, hop=HOP, window=MELS.window, steps=iterations)
+        self.griffin_lim = GriffinLim(MELS.n_fft, hop=HOP, window=MELS.window, steps=iterations, by_conv=by_conv)
         self.register_buffer("filters", mel_filters(MELS).to(torch.get_default_dtype()), persistent=False)
 
     def forward(self, mel: Tensor, frames: Tensor) -> Tensor:
