@@ -39,6 +39,10 @@ ORACLES: dict[str, str] = {
     "BERT, answers": f"{_HERE}.hugging_face:bert_question_answering",
     "T5": f"{_HERE}.hugging_face:t5_relu",
     "T5 1.1": f"{_HERE}.hugging_face:t5_gated",
+    "Tacotron 2": f"{_HERE}.sound:tacotron2",
+    "FastSpeech 2, variance adaptor": f"{_HERE}.sound:fastspeech2",
+    "WaveRNN": f"{_HERE}.sound:wavernn",
+    "HiFi-GAN": f"{_HERE}.sound:hifigan",
 }
 """Where the comparison of each architecture is made, as "module:function"."""
 

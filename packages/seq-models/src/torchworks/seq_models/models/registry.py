@@ -48,6 +48,11 @@ MODELS: dict[str, str] = {
     "tcn": "tcn:TCN",
     "voice_detector": "voice_detector:VoiceDetector",
     "x_vector": "x_vector:XVector",
+    "tacotron2": "tacotron2:Tacotron2",
+    "fastspeech2": "fastspeech:FastSpeech2",
+    "wavernn": "wavernn:WaveRNN",
+    "hifigan": "hifigan:HiFiGAN",
+    "griffin_lim": "griffin_lim:GriffinLim",
 }
 """The module of this folder and the class of each model."""
 

@@ -1,0 +1,1 @@
+"""Text to speech: texts become log-mel spectrograms, and these become sound."""

@@ -1,0 +1,63 @@
+"""A trained vocoder as it is used: log-mel spectrograms to sound.
+
+Shape letters: N sounds, T frames, L = T · HOP samples, M mels.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from torchworks.seq_models.models.hifigan import HiFiGAN
+from torchworks.seq_models.synthesis.spectrogram import HOP, MELS, NUM_MELS, RATE, silenced
+from torchworks.shared.models.predictor import Predictor
+from torchworks.shared.models.signature import Signature, TensorSpec
+
+BUILDER = "seq-models-vocode"
+RATES, KERNELS = (5, 5, 4, 2), (11, 11, 8, 4)
+DILATIONS = (1, 3)
+
+
+class VocoderPredictor(Predictor):
+    """mel (N, T, M), frames of `spectrogram.MELS`, and the length of each row in frames, (N,) → audio (N, L) in −1..1,
+    and length (N,) in samples."""
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        mel, frames = inputs
+        return vocoded(self.net, mel, frames), frames * HOP
+
+
+def vocoded(net: nn.Module, mel: Tensor, frames: Tensor) -> Tensor:
+    """Log-mels (N, T, M) with padding, whatever stands there → sound (N, T · HOP)."""
+    real = (torch.arange(mel.shape[1], device=mel.device) < frames[:, None])[..., None]
+    quiet = torch.log(torch.tensor(MELS.floor, device=mel.device))
+    return silenced(net(torch.where(real, mel, quiet)), frames)
+
+
+class Vocoder(nn.Module):
+    """As `MelToSound`, by a net."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, mel: Tensor, frames: Tensor) -> Tensor:
+        return vocoded(self.net, mel, frames)
+
+
+def build_vocoder(config: dict[str, Any]) -> VocoderPredictor:
+    """The predictor with new weights, from the `config` in `model.json`, its net. Builder "seq-models-vocode"."""
+    mel = TensorSpec("mel", "series", "float32", ("N", "T", NUM_MELS), low=-20, high=20, pad=0.0, every="PT0.0125S")
+    length = TensorSpec("length", "features", "int64", ("N",), low=1)
+    audio = TensorSpec("audio", "audio", "float32", ("N", "L"), low=-1, high=1, rate=RATE)
+    samples = TensorSpec("samples", "features", "int64", ("N",), low=1)
+    return VocoderPredictor(new_vocoder(config["net"]), Signature((mel, length), (audio, samples)))
+
+
+def new_vocoder(options: Mapping[str, Any]) -> HiFiGAN:
+    """With `options` of a `VocoderNetConfig`, and new weights."""
+    return HiFiGAN(
+        NUM_MELS, channels=options["channels"], upsample_rates=RATES, upsample_kernels=KERNELS,
+        stack_kernels=tuple(options["stacks"]), stack_dilations=(DILATIONS,) * len(options["stacks"]),
+    )  # fmt: skip
