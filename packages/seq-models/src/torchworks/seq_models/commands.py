@@ -8,8 +8,8 @@ from torchworks.seq_models.embedding.commands import COMMANDS as EMBEDDING
 from torchworks.seq_models.forecasting.commands import COMMANDS as FORECASTING
 from torchworks.seq_models.inference.commands import COMMANDS as INFERENCE
 from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
-from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.pronunciation.commands import COMMANDS as PRONUNCIATION
+from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.tabular.commands import COMMANDS as TABULAR
@@ -17,21 +17,21 @@ from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 from torchworks.seq_models.verification.commands import COMMANDS as VERIFICATION
 from torchworks.seq_models.voice_detection.commands import COMMANDS as VOICE_DETECTION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND, **RECOGNITION}
 COMMANDS = {
     **INFERENCE,
+    **ANOMALIES,
     **ANSWERING,
     **CLASSIFICATION,
+    **COMPOSING,
     **EMBEDDING,
-    **LANGUAGE,
-    **TRANSLATION,
     **FORECASTING,
+    **LANGUAGE,
+    **PRONUNCIATION,
+    **RECOGNITION,
+    **SOUND,
+    **TABULAR,
+    **TRANSLATION,
+    **VERIFICATION,
+    **VOICE_DETECTION,
     **STUDIES,
 }
-COMMANDS = {**INFERENCE, **ANOMALIES, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES}
-COMMANDS = {
-    **INFERENCE, **ANSWERING, **CLASSIFICATION, **COMPOSING, **EMBEDDING, **LANGUAGE, **TABULAR, **TRANSLATION,
-    **STUDIES,
-}  # fmt: skip
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND}
-COMMANDS |= {**PRONUNCIATION, **VERIFICATION, **VOICE_DETECTION}

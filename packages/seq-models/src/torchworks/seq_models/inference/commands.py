@@ -38,11 +38,10 @@ class Evaluate:
 COMMANDS = {
     "check": check_command(
         TextConfig,
-        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, tsv:PATH, "
-        "facts, conversations, jsonl:PATH, spoken or sounds:FOLDER",
-        "facts, conversations, jsonl:PATH, demand, series:FILE.csv or ett:FILE.csv",
-        "facts, conversations, jsonl:PATH, ts:NAME, ts:FILE, rows:FILE.csv or signal:FILE.csv",
-        "facts, conversations, jsonl:PATH, pronunciations or pronunciations:FILE",
+        "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, "
+        "tsv:PATH, facts, conversations, jsonl:PATH, spoken, sounds:FOLDER, demand, series:FILE.csv, "
+        "ett:FILE.csv, ts:NAME, ts:FILE, rows:FILE.csv, signal:FILE.csv, pronunciations or "
+        "pronunciations:FILE",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }
