@@ -17,6 +17,7 @@ Shape letters: N sounds, T frames, M mel channels, R frames after the strides, H
 blank, which is 0.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -79,6 +80,7 @@ class CTCRecognizer(nn.Module):
     def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         real = real_frames(frames, mel.shape[1])
         x = normalized(mel, real).transpose(1, 2)  # (N, M, T)
+        x = F.pad(x, (0, math.prod(self.strides)))  # one frame more than needed: exports want two at least
         for conv, stride in zip(self.convs, self.strides, strict=True):
             x = F.relu(conv(x))
             frames = (frames - 1) // stride + 1

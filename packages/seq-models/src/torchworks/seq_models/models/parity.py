@@ -39,6 +39,11 @@ ORACLES: dict[str, str] = {
     "BERT, answers": f"{_HERE}.hugging_face:bert_question_answering",
     "T5": f"{_HERE}.hugging_face:t5_relu",
     "T5 1.1": f"{_HERE}.hugging_face:t5_gated",
+    "Deep Speech": f"{_HERE}.speech:of_deep_speech",
+    "Conformer": f"{_HERE}.speech:of_conformer",
+    "wav2vec 2.0": f"{_HERE}.speech:of_wav2vec2",
+    "wav2vec 2.0, layer norm": f"{_HERE}.speech:of_wav2vec2_layer_norm",
+    "Whisper": f"{_HERE}.speech:of_whisper",
 }
 """Where the comparison of each architecture is made, as "module:function"."""
 

@@ -32,6 +32,12 @@ MODELS: dict[str, str] = {
     "sentence_bert": "sentence_bert:SentenceBERTClassifier",
     "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
+    "deep_speech": "deep_speech:DeepSpeech",
+    "ctc_recognizer": "ctc_recognizer:CTCRecognizer",
+    "conformer": "conformer:Conformer",
+    "wav2vec2": "wav2vec2:Wav2Vec2",
+    "wav2vec2_ctc": "wav2vec2:Wav2Vec2ForCTC",
+    "whisper": "whisper:Whisper",
 }
 """The module of this folder and the class of each model."""
 
