@@ -10,4 +10,14 @@ from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND, **RECOGNITION}
+COMMANDS = {
+    **INFERENCE,
+    **ANSWERING,
+    **CLASSIFICATION,
+    **EMBEDDING,
+    **LANGUAGE,
+    **TRANSLATION,
+    **STUDIES,
+    **SOUND,
+    **RECOGNITION,
+}

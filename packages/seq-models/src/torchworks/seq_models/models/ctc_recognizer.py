@@ -1,7 +1,7 @@
 """A recogniser of speech: convolutions over a log-mel spectrogram, layers that see all of it, letters by CTC.
 
 Graves et al. 2006, "Connectionist Temporal Classification" (CTC); Amodei et al. 2015, "Deep Speech 2"
-(arXiv:1512.02595), which has the layers; Gulati et al. 2020, "Conformer" (arXiv:2005.08100), an encoder instead of them.
+(arXiv:1512.02595), which has the layers; Gulati et al. 2020, "Conformer" (arXiv:2005.08100), another encoder.
 
 The idea: a net gives each frame probabilities of all letters and of a blank. A text is any sequence of frames that,
 with repeats merged and blanks removed, spells it; its probability is the sum over all of these (Graves, equation 3),
@@ -86,10 +86,7 @@ class CTCRecognizer(nn.Module):
             frames = (frames - 1) // stride + 1
             x = x * real_frames(frames, x.shape[2])[:, None].to(x.dtype)
         x = self.dropout(x.transpose(1, 2))  # (N, R, C)
-        if isinstance(self.layers, GRU):
-            x = self.layers(x, None, frames)[0]
-        else:
-            x = self.layers(x, frames)[0]
+        x = (self.layers(x, None, frames) if isinstance(self.layers, GRU) else self.layers(x, frames))[0]
         return self.classifier(self.dropout(x)).float().log_softmax(-1), frames
 
 

@@ -13,6 +13,7 @@ Shape letters: N sounds, M mel channels, S frames after the stride, T tokens, D 
 """
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -116,7 +117,7 @@ class EncoderDecoder(nn.Module):
 class Whisper(nn.Module):
     """Log-mel (N, M, 2S) and tokens (N, T) → logits (N, T, V) of the token after each."""
 
-    tied = {"proj_out.weight": "model.decoder.embed_tokens.weight"}
+    tied: ClassVar[dict[str, str]] = {"proj_out.weight": "model.decoder.embed_tokens.weight"}
 
     def __init__(
         self,
@@ -137,9 +138,7 @@ class Whisper(nn.Module):
         )
 
     def forward(self, mel: Tensor, tokens: Tensor) -> Tensor:
-        return F.linear(
-            self.model.decoder(tokens, self.model.encoder(mel)), self.model.decoder.embed_tokens.weight
-        )
+        return F.linear(self.model.decoder(tokens, self.model.encoder(mel)), self.model.decoder.embed_tokens.weight)
 
     @torch.no_grad()
     def generate(self, mel: Tensor, tokens: Tensor, *, end: int, most: int = 224) -> Tensor:

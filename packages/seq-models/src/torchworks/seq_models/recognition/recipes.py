@@ -12,7 +12,7 @@ def recognise() -> RecognizerConfig:
     return RecognizerConfig(
         recipe="recognise",
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=32, eval_every=250, clip=5.0),
+        trainer=TrainerConfig(steps=1200, batch_size=32, eval_every=300, clip=5.0),
     )
 
 
@@ -25,5 +25,5 @@ def recognise_conformer() -> RecognizerConfig:
         recipe="recognise-conformer",
         net=NetConfig(architecture="conformer", channels=(64, 96), hidden_dim=128, depth=2),
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=32, eval_every=250, clip=5.0),
+        trainer=TrainerConfig(steps=1200, batch_size=32, eval_every=300, clip=5.0),
     )

@@ -53,7 +53,7 @@ def waves(norm: Any, *, norm_first: bool) -> Comparison:
     """Two nets that hear samples; 30 more than are given, so that one is enough for a frame."""
     config = transformers.Wav2Vec2Config(
         vocab_size=LETTERS, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
-        conv_dim=(8, 8), conv_stride=(5, 2), conv_kernel=(10, 3), num_feat_extract_layers=2, num_conv_pos_embeddings=6,
+        conv_dim=(8, 8), conv_stride=(5, 2), conv_kernel=(10, 3), num_conv_pos_embeddings=6,
         num_conv_pos_embedding_groups=2, feat_extract_norm=norm, conv_bias=norm_first,
         do_stable_layer_norm=norm_first, hidden_dropout=0.0, attention_dropout=0.0, activation_dropout=0.0,
         feat_proj_dropout=0.0, final_dropout=0.0, layerdrop=0.0, apply_spec_augment=False,
