@@ -95,7 +95,7 @@ def open_listener(folder: Path, device: str) -> Listener:
     if manifest.builder != BUILDER:
         raise UserError(
             f"{folder} is a run of the recipe {run.config.recipe}, which does not recognise speech. Name a run of "
-            "recognise or recognise-conformer."
+            "recognise."
         )
     language = LetterModel.from_json(read_files(folder)[LANGUAGE])
     return Listener(run, tuple(manifest.config["alphabet"]), language, manifest.config["rate"])
