@@ -39,6 +39,7 @@ FEWER = {
     "pronunciations": "words=300",
     "speech-segments": "train=6,test=5",
     "speaker-pairs": "train=4,test=2,each=2",
+    "spoken": "train=24,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

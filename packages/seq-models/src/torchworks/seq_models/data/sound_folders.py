@@ -8,7 +8,6 @@ in lower case, with single spaces. Where the table has no split, whole speakers 
 at least three; otherwise sounds are.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -130,10 +129,8 @@ def _opened(rest: str, config: SoundConfig, seed: int, *, whole: bool) -> Source
     notes = [*notes, f"Sounds left out: {len(bad)} ({some(bad, MOST_NAMED)})."] if bad else notes
     if not items:
         raise UserError(f"{rest} has no sound that can be used.")
-    if whole:
-        parts = range(len(items)), range(len(items))
-    else:
-        parts = _parts(good, items, config, seed)
+    every = range(len(items))
+    parts = (every, every) if whole else _parts(good, items, config, seed)
     train, test = ([items[i] for i in part] for part in parts)
     if not train or not test:
         raise UserError(
@@ -231,17 +228,9 @@ def _of_transcripts(rows: Sequence[Row]) -> Iterator[Finding]:
     yield Finding("fact", f"Characters of the transcripts: {''.join(sorted(used))!r}.")
     odd = {sign: names for sign, names in used.items() if not (sign.isalpha() or sign in " '-")}
     for sign, names in sorted(odd.items()):
-        text = f"Transcripts with {sign!r}, which is no letter, space, apostrophe or hyphen, and is not how a word sounds"
+        text = f"Transcripts with {sign!r}, which is no letter, space, apostrophe or hyphen: write words as they sound"
         yield Finding("warning", f"{text}: {len(names)} ({some(names, MOST_NAMED)}).")
 
 
 open_sound_folder = CheckedOpener(open_sounds, check_sounds)
 """The source with its check, for the entry point."""
-
-
-def write_transcripts(file: Path, rows: Sequence[tuple[str, str]]) -> None:
-    """A table of (path, text)."""
-    with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(("path", "text"))
-        writer.writerows(rows)

@@ -2,7 +2,7 @@
 
     spoken                                        digits, one to five of them
     spoken:words,train=8000                       the 170 words of the speaker's lexicon
-    spoken:digits,train=4000,test=300,longest=5
+    spoken:digits,train=4000,test=200,longest=5
 
 Every sound has a voice of its own (pitch, size, accent, speed, breath, …) and a channel of its own (room, noise,
 filters, codec), so the voices of the test part are never those of training. Half of the sounds hold a single word.
@@ -36,7 +36,7 @@ class Options(Limited):
 
     train: Count = 4_000
     """Sounds for training."""
-    test: Count = 300
+    test: Count = 200
     """Sounds for testing."""
     longest: Count = 5
     """Most words of a string."""
@@ -77,9 +77,7 @@ def open_spoken(rest: str, config: LoaderConfig, seed: int) -> Source:
         for part, count in enumerate((options.train, options.test))
     ]
     note = "Every sound has another generated voice; none of the test part is in training."
-    return utterance_source(
-        f"{NAME}, {name}", "none needed: made by rules", parts[0], parts[1], rate, (note,)
-    )
+    return utterance_source(f"{NAME}, {name}", "none needed: made by rules", parts[0], parts[1], rate, (note,))
 
 
 def _read(rest: str) -> tuple[str, Options]:

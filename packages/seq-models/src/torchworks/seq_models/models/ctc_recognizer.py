@@ -1,7 +1,7 @@
 """A recogniser of speech: convolutions over a log-mel spectrogram, layers that see all of it, letters by CTC.
 
 Graves et al. 2006, "Connectionist Temporal Classification" (CTC); Amodei et al. 2015, "Deep Speech 2"
-(arXiv:1512.02595), which has the layers; Gulati et al. 2020, "Conformer" (arXiv:2005.08100), an encoder instead of them.
+(arXiv:1512.02595), which has the layers; Gulati et al. 2020, "Conformer" (arXiv:2005.08100), another encoder.
 
 The idea: a net gives each frame probabilities of all letters and of a blank. A text is any sequence of frames that,
 with repeats merged and blanks removed, spells it; its probability is the sum over all of these (Graves, equation 3),
@@ -17,6 +17,7 @@ Shape letters: N sounds, T frames, M mel channels, R frames after the strides, H
 blank, which is 0.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -79,15 +80,13 @@ class CTCRecognizer(nn.Module):
     def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         real = real_frames(frames, mel.shape[1])
         x = normalized(mel, real).transpose(1, 2)  # (N, M, T)
+        x = F.pad(x, (0, math.prod(self.strides)))  # one frame more than needed: exports want two at least
         for conv, stride in zip(self.convs, self.strides, strict=True):
             x = F.relu(conv(x))
             frames = (frames - 1) // stride + 1
             x = x * real_frames(frames, x.shape[2])[:, None].to(x.dtype)
         x = self.dropout(x.transpose(1, 2))  # (N, R, C)
-        if isinstance(self.layers, GRU):
-            x = self.layers(x, None, frames)[0]
-        else:
-            x = self.layers(x, frames)[0]
+        x = (self.layers(x, None, frames) if isinstance(self.layers, GRU) else self.layers(x, frames))[0]
         return self.classifier(self.dropout(x)).float().log_softmax(-1), frames
 
 

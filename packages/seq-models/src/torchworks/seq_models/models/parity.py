@@ -43,6 +43,11 @@ ORACLES: dict[str, str] = {
     "FastSpeech 2, variance adaptor": f"{_HERE}.sound:fastspeech2",
     "WaveRNN": f"{_HERE}.sound:wavernn",
     "HiFi-GAN": f"{_HERE}.sound:hifigan",
+    "Deep Speech": f"{_HERE}.speech:of_deep_speech",
+    "Conformer": f"{_HERE}.speech:of_conformer",
+    "wav2vec 2.0": f"{_HERE}.speech:of_wav2vec2",
+    "wav2vec 2.0, layer norm": f"{_HERE}.speech:of_wav2vec2_layer_norm",
+    "Whisper": f"{_HERE}.speech:of_whisper",
 }
 """Where the comparison of each architecture is made, as "module:function"."""
 

@@ -53,6 +53,12 @@ MODELS: dict[str, str] = {
     "wavernn": "wavernn:WaveRNN",
     "hifigan": "hifigan:HiFiGAN",
     "griffin_lim": "griffin_lim:GriffinLim",
+    "deep_speech": "deep_speech:DeepSpeech",
+    "ctc_recognizer": "ctc_recognizer:CTCRecognizer",
+    "conformer": "conformer:Conformer",
+    "wav2vec2": "wav2vec2:Wav2Vec2",
+    "wav2vec2_ctc": "wav2vec2:Wav2Vec2ForCTC",
+    "whisper": "whisper:Whisper",
 }
 """The module of this folder and the class of each model."""
 

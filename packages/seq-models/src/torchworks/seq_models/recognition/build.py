@@ -3,6 +3,7 @@ save."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def prepared(
     for item in items:
         ids = [numbers[sign] for sign in item.text]
         found = mel(torch.from_numpy(item.audio)[None])[0].T.contiguous()
-        repeats = sum(a == b for a, b in zip(ids, ids[1:], strict=False))
+        repeats = sum(a == b for a, b in pairwise(ids))
         if int(net.frames(torch.tensor(len(found)))) >= len(ids) + repeats:
             spectrograms.append(found)
             letters.append(torch.tensor(ids))
@@ -165,8 +166,8 @@ def _check_letters(items: Sequence[Utterance], numbers: Mapping[str, int], data:
     if strange:
         named = [f"{sign!r} in '{item.text[:40]}'" for sign, item in sorted(strange.items())]
         raise UserError(
-            f"Transcripts of {data} have characters that the training transcripts have not: {some(named, 5)}. Write them "
-            "in other letters, or train on sounds that have them."
+            f"Transcripts of {data} have characters that the training transcripts have not: {some(named, 5)}. Write "
+            "them in other letters, or train on sounds that have them."
         )
 
 

@@ -54,7 +54,7 @@ def beam_search(
         likely = [int(i) for i in np.flatnonzero(frame > UNLIKELY) if i != BLANK]
         new: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
         for text, (blank, letter) in kept.items():
-            both = np.logaddexp(blank, letter)
+            both = float(np.logaddexp(blank, letter))
             entry = new[text]
             entry[0] = np.logaddexp(entry[0], both + frame[BLANK])
             if text:
@@ -63,7 +63,7 @@ def beam_search(
                 longer = (*text, each)
                 before = blank if text and text[-1] == each else both
                 new[longer][1] = np.logaddexp(new[longer][1], before + frame[each])
-        ranked = sorted(new.items(), key=lambda item: -(np.logaddexp(*item[1]) + prior(item[0])))[:beams]
+        ranked = sorted(new.items(), key=lambda item: -(np.logaddexp(item[1][0], item[1][1]) + prior(item[0])))[:beams]
         kept = {text: (values[0], values[1]) for text, values in ranked}
 
     def total(text: tuple[int, ...]) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchworks.seq_models.models.ctc_recognizer import CTCRecognizer
 from torchworks.seq_models.recognition.config import RecognizerConfig
 from torchworks.seq_models.recognition.decoding import Word, aligned, beam_search, merged, words_of
 from torchworks.seq_models.recognition.language import LetterModel
@@ -63,7 +64,9 @@ class Listener:
         step = self.predictor.step
         piece = max(1, round(seconds / step))  # in frames
         context = round(CONTEXT / step)
-        total = int(self.predictor.net.frames(self.predictor.mel.frames(torch.tensor(len(samples)))))
+        total = int(
+            cast(CTCRecognizer, self.predictor.net).frames(self.predictor.mel.frames(torch.tensor(len(samples))))
+        )
         per_frame = round(step * self.rate)
         parts = []
         for start in range(0, total, piece):
@@ -92,7 +95,7 @@ def open_listener(folder: Path, device: str) -> Listener:
     if manifest.builder != BUILDER:
         raise UserError(
             f"{folder} is a run of the recipe {run.config.recipe}, which does not recognise speech. Name a run of "
-            "recognise or recognise-conformer."
+            "recognise."
         )
     language = LetterModel.from_json(read_files(folder)[LANGUAGE])
     return Listener(run, tuple(manifest.config["alphabet"]), language, manifest.config["rate"])

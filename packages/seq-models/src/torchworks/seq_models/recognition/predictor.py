@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from torchworks.seq_models.models.ctc_recognizer import BLANK, CTCRecognizer, real_frames
@@ -37,15 +38,16 @@ class RecognizerPredictor(Predictor):
         audio, length = inputs
         length = length.clamp(max=audio.shape[1])
         heard = audio * (torch.arange(audio.shape[1], device=audio.device) < length[:, None]).to(audio.dtype)
+        heard = F.pad(heard, (0, self.mel.config.hop))  # one frame more than needed: exports want two at least
         found, frames = self.net(self.mel(heard).transpose(1, 2), self.mel.frames(length))
         found = found.float().clamp_min(LOWEST)
         real = real_frames(frames, found.shape[1])
         found = torch.where(real[:, :, None], found, torch.zeros_like(found))
         best = found.argmax(2).masked_fill(~real, BLANK)
-        before = torch.cat((torch.full_like(best[:, :1], BLANK), best[:, :-1]), 1)
+        before = F.pad(best, (1, 0), value=BLANK)[:, :-1]
         new = (best != BLANK) & (best != before)
         letters, count = moved_to_front(best, new)
-        places, _ = moved_to_front(torch.arange(best.shape[1], device=best.device).expand_as(best), new)
+        places, _ = moved_to_front(torch.ones_like(best).cumsum(1) - 1, new)
         return found, frames, letters, count, places.to(torch.float32) * self.step
 
 

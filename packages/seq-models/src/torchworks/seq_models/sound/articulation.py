@@ -1,11 +1,10 @@
-"""From phonemes to the movements of a vocal tract: formants, voice, noise and pitch, one value each 5 ms."""
+"""From phonemes to the states of a vocal tract, in their order and with their lengths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from torchworks.seq_models.sound.movement import NEUTRAL, STEP, Phoneme, State, Track, Values, moved
 from torchworks.seq_models.sound.phonemes import (
     AFFRICATES,
     DIPHTHONGS,
@@ -25,64 +24,10 @@ from torchworks.seq_models.sound.phonemes import (
 )
 from torchworks.seq_models.sound.voice import Voice
 
-Values = NDArray[np.float64]
-STEP = 0.005
-"""Seconds from one state of the vocal tract to the next."""
-NEUTRAL = np.array([500.0, 1500.0, 2500.0])
 TIP = frozenset({"T", "D", "S", "Z", "N", "TH", "DH", "SH", "ZH", "CH", "JH", "Y"})
 """Consonants of the tongue's tip, behind which back vowels begin further forward."""
 FRONT = 1850.0
 """Hz: where the second formant begins then."""
-
-
-@dataclass
-class Track:
-    """The movements: T steps."""
-
-    formants: Values
-    """(T, 3) Hz."""
-    voicing: Values
-    aspiration: Values
-    frication: Values
-    centre: Values
-    width: Values
-    """Hz: where the noise of frication lies."""
-    nasal: Values
-    zero: Values
-    """Hz: the zero of the closed mouth."""
-    damping: Values
-    lift: Values
-    pitch: Values
-    segments: list[tuple[str, int, int]]
-    words: list[tuple[int, int]]
-
-    @property
-    def frames(self) -> int:
-        return len(self.voicing)
-
-
-@dataclass
-class _State:
-    """A piece of a phoneme, `share` of it long; formants move from `start` to `end`."""
-
-    share: float
-    start: Values
-    end: Values
-    voicing: float = 0.0
-    aspiration: float = 0.0
-    noise: Noise = field(default_factory=lambda: Noise(4000, 3000, 0.0))
-    nasal: float = 0.0
-    zero: float = 270.0
-    damping: float = 0.0
-    lift: float = 0.0
-
-
-@dataclass
-class _Phoneme:
-    name: str
-    stressed: bool
-    word: int
-    seconds: float = 0.0
 
 
 def articulate(
@@ -111,10 +56,10 @@ def articulate(
         inside = [i for i, item in enumerate(phonemes) if item.word == word]
         spans.append((int(starts[inside[0]]), int(ends[inside[-1]])))
     segments = [(item.name, int(a), int(b)) for item, a, b in zip(phonemes, starts, ends, strict=True) if b > a]
-    return _track(states, np.array(lengths), phonemes, starts, ends, segments, spans, voice, random)
+    return moved(states, np.array(lengths), phonemes, starts, ends, segments, spans, voice, random)
 
 
-def _hold(states: list[_State]) -> None:
+def _hold(states: list[State]) -> None:
     """In silence the tract is already where the next phoneme begins, or still where the last one ended."""
     for index, state in enumerate(states):
         if state.start is NEUTRAL:
@@ -122,23 +67,23 @@ def _hold(states: list[_State]) -> None:
             state.start = state.end = beside
 
 
-def _listed(words: Sequence[Sequence[str]], around: tuple[float, float], gaps: Sequence[float]) -> list[_Phoneme]:
-    listed = [_Phoneme(SILENCE, False, -1, max(around[0], 0.0))]
+def _listed(words: Sequence[Sequence[str]], around: tuple[float, float], gaps: Sequence[float]) -> list[Phoneme]:
+    listed = [Phoneme(SILENCE, False, -1, max(around[0], 0.0))]
     for index, word in enumerate(words):
         if index and gaps[index - 1] > 0.02:
-            listed.append(_Phoneme(SILENCE, False, -1, gaps[index - 1]))
+            listed.append(Phoneme(SILENCE, False, -1, gaps[index - 1]))
         marked = any(stress_of(phoneme) for phoneme in word)
         waiting = not marked
         for phoneme in word:
             name = without_stress(phoneme)
             stressed = bool(stress_of(phoneme)) if marked else waiting and name in SYLLABIC
             waiting = waiting and name not in SYLLABIC
-            listed.append(_Phoneme(name, stressed, index, 0.08 if name == SILENCE else 0.0))
-    listed.append(_Phoneme(SILENCE, False, -1, max(around[1], 0.0)))
+            listed.append(Phoneme(name, stressed, index, 0.08 if name == SILENCE else 0.0))
+    listed.append(Phoneme(SILENCE, False, -1, max(around[1], 0.0)))
     return [item for item in listed if item.seconds > 0 or item.name != SILENCE]
 
 
-def _time(phonemes: list[_Phoneme], voice: Voice, random: np.random.Generator) -> None:
+def _time(phonemes: list[Phoneme], voice: Voice, random: np.random.Generator) -> None:
     """Choose the durations: stress and the end of a phrase lengthen."""
     for index, item in enumerate(phonemes):
         if item.name == SILENCE:
@@ -159,7 +104,7 @@ def _own_vowels(voice: Voice) -> dict[str, Values]:
     return {name: np.exp(random.normal(0, 1, 3) * spread) for name in (*VOWELS, *DIPHTHONGS, *GLIDES)}
 
 
-def _vowel_beside(phonemes: list[_Phoneme], index: int) -> tuple[Formants, Formants]:
+def _vowel_beside(phonemes: list[Phoneme], index: int) -> tuple[Formants, Formants]:
     """Formants of what is before and behind the consonant: of the vowels beside it, or neutral."""
 
     def formants(name: str, end: bool) -> Formants:
@@ -184,42 +129,42 @@ def _towards(name: str, locus: Formants, vowel: Formants) -> Values:
 
 
 def _states(
-    phonemes: list[_Phoneme], index: int, voice: Voice, own: dict[str, Values], random: np.random.Generator
-) -> list[_State]:
+    phonemes: list[Phoneme], index: int, voice: Voice, own: dict[str, Values], random: np.random.Generator
+) -> list[State]:
     item, name = phonemes[index], phonemes[index].name
     wobble = np.exp(random.normal(0, 0.02 + 0.3 * voice.accent_strength, 3))
     if name == SILENCE:
-        return [_State(1.0, NEUTRAL, NEUTRAL)]
+        return [State(1.0, NEUTRAL, NEUTRAL)]
     if name in SYLLABIC:
         previous = phonemes[index - 1].name if index else SILENCE
         return _vowel(item, voice, own[name] * wobble, previous in TIP)
     before, after = _vowel_beside(phonemes, index)
     if name in GLIDES:
         place = _towards(name, GLIDES[name], after) * own[name] * wobble
-        return [_State(1.0, place, place, voicing=0.75 if name in "LR" else 0.65, damping=0.2, lift=0.5 * voice.lift)]
+        return [State(1.0, place, place, voicing=0.75 if name in "LR" else 0.65, damping=0.2, lift=0.5 * voice.lift)]
     if name == "HH":
-        return [_State(1.0, np.array(after), np.array(after), aspiration=0.16 + 0.1 * voice.breath, damping=1.2)]
+        return [State(1.0, np.array(after), np.array(after), aspiration=0.16 + 0.1 * voice.breath, damping=1.2)]
     if name in NASALS:
         formants, zero = NASALS[name]
         first, second = _towards(name, formants, before), _towards(name, formants, after)
-        return [_State(1.0, first, second, voicing=0.7, nasal=1.0, zero=zero, damping=0.3, lift=voice.lift)]
+        return [State(1.0, first, second, voicing=0.7, nasal=1.0, zero=zero, damping=0.3, lift=voice.lift)]
     if name in FRICATIVES:
         noise, locus, voiced = FRICATIVES[name]
         first, second = _towards(name, locus, before), _towards(name, locus, after)
         noise = _varied(noise, voice, random)
-        return [_State(1.0, first, second, voicing=0.4 if voiced else 0.0, noise=noise, damping=0.8)]
+        return [State(1.0, first, second, voicing=0.4 if voiced else 0.0, noise=noise, damping=0.8)]
     return _stop(phonemes, index, voice, before, after, random)
 
 
-def _vowel(item: _Phoneme, voice: Voice, factor: Values, behind_tip: bool) -> list[_State]:
+def _vowel(item: Phoneme, voice: Voice, factor: Values, behind_tip: bool) -> list[State]:
     care = voice.carefulness * (1.0 if item.stressed or item.name in DIPHTHONGS else 0.9)
     loud = 1.0 if item.stressed else 0.75
 
     def place(formants: Formants) -> Values:
         return (NEUTRAL + care * (np.array(formants) - NEUTRAL)) * factor
 
-    def state(share: float, start: Values, end: Values) -> _State:
-        return _State(share, start, end, voicing=loud, aspiration=voice.breath * loud, nasal=voice.nasality, zero=450.0)
+    def state(share: float, start: Values, end: Values) -> State:
+        return State(share, start, end, voicing=loud, aspiration=voice.breath * loud, nasal=voice.nasality, zero=450.0)
 
     if item.name in VOWELS:
         only = place(VOWELS[item.name])
@@ -246,8 +191,8 @@ def _varied(noise: Noise, voice: Voice, random: np.random.Generator) -> Noise:
 
 
 def _stop(
-    phonemes: list[_Phoneme], index: int, voice: Voice, before: Formants, after: Formants, random: np.random.Generator
-) -> list[_State]:
+    phonemes: list[Phoneme], index: int, voice: Voice, before: Formants, after: Formants, random: np.random.Generator
+) -> list[State]:
     """Closure, burst and aspiration of a stop; the friction of an affricate."""
     name = phonemes[index].name
     noise, locus, voiced = {**STOPS, **AFFRICATES}[name]
@@ -258,84 +203,23 @@ def _stop(
     noise = _varied(noise, voice, random)
     follows = phonemes[index + 1].name if index + 1 < len(phonemes) else SILENCE
     if follows == SILENCE and name not in AFFRICATES and random.random() > voice.release:
-        return [_State(1.0, first, first, voicing=0.5 * bar, damping=1.0)]
+        return [State(1.0, first, first, voicing=0.5 * bar, damping=1.0)]
     if name in AFFRICATES:
         return [
-            _State(0.4, first, second, voicing=bar, damping=1.0),
-            _State(0.6, second, second, voicing=bar, noise=noise, damping=0.8),
+            State(0.4, first, second, voicing=bar, damping=1.0),
+            State(0.6, second, second, voicing=bar, noise=noise, damping=0.8),
         ]
     if voiced:
         return [
-            _State(0.75, first, second, voicing=bar, damping=1.5),
-            _State(0.25, second, second, voicing=0.3, noise=noise, damping=0.5),
+            State(0.75, first, second, voicing=bar, damping=1.5),
+            State(0.25, second, second, voicing=0.3, noise=noise, damping=0.5),
         ]
     behind_s = index > 0 and phonemes[index - 1].name == "S"
     breath = 0.04 if behind_s else 0.18
     if follows in FRICATIVES or follows in STOPS or follows == SILENCE:
         breath = 0.06
     return [
-        _State(0.5, first, second, damping=1.0),
-        _State(0.17, second, second, noise=noise, aspiration=0.06, damping=1.0),
-        _State(0.33, second, (second + np.array(after)) / 2, aspiration=breath, damping=1.2),
+        State(0.5, first, second, damping=1.0),
+        State(0.17, second, second, noise=noise, aspiration=0.06, damping=1.0),
+        State(0.33, second, (second + np.array(after)) / 2, aspiration=breath, damping=1.2),
     ]
-
-
-def _smoothed(values: Values, width: int) -> Values:
-    """Averaged by a Hann window of `width` steps (odd), along the first axis."""
-    kernel = np.hanning(width + 2)[1:-1]
-    padded = np.pad(values, [(width // 2, width // 2)] + [(0, 0)] * (values.ndim - 1), mode="edge")
-    if values.ndim == 1:
-        return np.convolve(padded, kernel / kernel.sum(), mode="valid")
-    return np.stack([_smoothed(column, width) for column in values.T], 1)
-
-
-def _track(
-    states: list[_State], lengths: NDArray[np.int64], phonemes: list[_Phoneme], starts: NDArray[np.int64],
-    ends: NDArray[np.int64], segments: list[tuple[str, int, int]], words: list[tuple[int, int]], voice: Voice,
-    random: np.random.Generator,
-) -> Track:  # fmt: skip
-    place = np.concatenate([(np.arange(length) + 0.5) / length for length in lengths])[:, None]
-    first = np.repeat(np.array([state.start for state in states]), lengths, axis=0)
-    last = np.repeat(np.array([state.end for state in states]), lengths, axis=0)
-    blend = 2 * round(voice.blend / (2 * STEP)) + 1
-    formants = _smoothed(first + (last - first) * place, blend) * voice.size * np.array(voice.shape)
-    formants[:, 1] = np.maximum(formants[:, 1], formants[:, 0] + 180)
-    formants[:, 2] = np.maximum(formants[:, 2], formants[:, 1] + 200)
-
-    def course(name: str, width: int) -> Values:
-        return _smoothed(np.repeat(np.array([getattr(state, name) for state in states], float), lengths), width)
-
-    noises = np.array([(state.noise.centre, state.noise.width) for state in states], float) * (0.5 + 0.5 * voice.size)
-    level = np.repeat(np.array([state.noise.level for state in states]), lengths)
-    return Track(
-        formants=formants, voicing=course("voicing", 5) * _fading(int(ends[-1]), phonemes, ends, voice), aspiration=course("aspiration", 5),
-        frication=_smoothed(level, 3), centre=np.repeat(noises[:, 0], lengths), width=np.repeat(noises[:, 1], lengths),
-        nasal=course("nasal", 9), zero=course("zero", 5) * voice.size, damping=course("damping", 5), lift=course("lift", 7),
-        pitch=_pitch(int(ends[-1]), phonemes, starts, ends, voice, random), segments=segments, words=words,
-    )  # fmt: skip
-
-
-def _fading(frames: int, phonemes: list[_Phoneme], ends: NDArray[np.int64], voice: Voice) -> Values:
-    """1 until the voice begins to die away at the end."""
-    last = int(ends[-2]) if len(ends) > 1 and phonemes[-1].name == SILENCE else frames
-    before_end = (last - np.arange(frames)) * STEP
-    return np.clip(before_end / max(voice.fading, STEP), 0.15, 1.0) if voice.fading else np.ones(frames)
-
-
-def _pitch(
-    frames: int, phonemes: list[_Phoneme], starts: NDArray[np.int64], ends: NDArray[np.int64], voice: Voice,
-    random: np.random.Generator,
-) -> Values:  # fmt: skip
-    """A line that falls, accents on stressed vowels, and a fall or rise at the end (Hz)."""
-    course = np.linspace(0.5, -0.5, frames) * random.uniform(0.5, 1.0)
-    times = np.arange(frames)
-    for item, start, end in zip(phonemes, starts, ends, strict=True):
-        if item.stressed:
-            width = max(12.0, 0.9 * (end - start))
-            course += random.uniform(0.3, 1.0) * np.exp(-0.5 * ((times - (start + end) / 2) / width) ** 2)
-    speech = int(ends[-2]) if len(ends) > 1 and phonemes[-1].name == SILENCE else frames
-    final = np.clip((times - (speech - 50)) / 50, 0, 1)
-    course += final * (random.uniform(0.2, 0.8) if random.random() < 0.2 else -random.uniform(0.2, 0.9))
-    drift = np.cumsum(random.normal(0, 0.02, frames))
-    semitones = voice.melody * (course + drift - drift.mean())
-    return np.clip(voice.pitch * 2 ** (semitones / 12), 55, 450)

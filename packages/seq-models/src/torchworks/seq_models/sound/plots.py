@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from torchworks.seq_models.sound.mel import MelConfig, Spectrum
-from torchworks.seq_models.sound.speaker import STEP, Segment, Spoken
+from torchworks.seq_models.sound.movement import STEP
+from torchworks.seq_models.sound.speaker import Segment, Spoken
 
 DECIBELS = 70.0
 """Range of loudness that is drawn."""

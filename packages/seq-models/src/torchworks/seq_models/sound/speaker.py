@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchworks.seq_models.sound.articulation import STEP, Track, articulate
+from torchworks.seq_models.sound.articulation import articulate
 from torchworks.seq_models.sound.lexicon import Pronunciation, words_and_phonemes
+from torchworks.seq_models.sound.movement import STEP, Track
 from torchworks.seq_models.sound.phonemes import DURATIONS, SILENCE, without_stress
 from torchworks.seq_models.sound.voice import Channel, Samples, Voice, through
 from torchworks.shared.config import UserError
