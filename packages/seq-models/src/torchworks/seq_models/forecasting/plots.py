@@ -83,7 +83,7 @@ def draw_backtest(
     right.axhline(nominal, color="gray", linestyle=":", linewidth=1, label=f"nominal {nominal:.0f} %")
     for axis, title in ((left, "MASE by step ahead"), (right, "coverage by step ahead, %")):
         axis.set_title(title, fontsize=9, loc="left")
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.1), frameon=False)
         axis.tick_params(labelsize=8)
     left.set_ylim(bottom=0)
     right.set_ylim(min(50.0, right.get_ylim()[0]), 100)
