@@ -28,6 +28,7 @@ FEWER = {
     "scenes": "train=16,test=4",
     "roads": "train=16,test=4",
     "numbers": "train=600,test=40",
+    "demand": "series=4,days=300",
     "facts": "train=200,test=40",
     "shapes": "train=4,test=4",
     "scene-questions": "train=24,test=4",

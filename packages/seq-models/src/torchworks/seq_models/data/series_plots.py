@@ -6,7 +6,6 @@ import numpy as np
 
 from torchworks.seq_models.data.series_panel import Panel
 from torchworks.shared.data import Dataset
-from torchworks.shared.runs.outputs import save_image
 
 SHOWN = 9
 
@@ -16,10 +15,7 @@ def draw_series(dataset: Dataset, file: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from io import BytesIO
-
     from matplotlib import pyplot
-    from PIL import Image
 
     assert isinstance(dataset, Panel)
     rows = min(SHOWN, len(dataset))
@@ -31,7 +27,5 @@ def draw_series(dataset: Dataset, file: Path) -> None:
         for gap in np.flatnonzero(np.isnan(values))[:500]:
             axis.axvline(dataset.times[gap], color="tab:red", linewidth=0.5, alpha=0.4)
     figure.tight_layout()
-    kept = BytesIO()
-    figure.savefig(kept, dpi=110)
+    figure.savefig(file, dpi=110)
     pyplot.close(figure)
-    save_image(Image.open(kept).convert("RGB"), file)

@@ -66,9 +66,8 @@ class Scored:
             alone = len(self.found[name][1]) == 1  # quantiles of the median alone say nothing more
             cells = [None if alone and score in ("scaled_pinball", "coverage") else found[score] for score in PRINTED]
             print(f"{name.replace('_', ' '):<16}" + "".join(f"{'' if x is None else f'{x:.4f}':>16}" for x in cells))
-        print(
-            f"MASE is by the seasonal naive error of the training part, with a season of {self.parts.panel.season} steps."
-        )
+        season = self.parts.panel.season
+        print(f"MASE is by the seasonal naive error of the training part, with a season of {season} steps.")
 
 
 def scored(run: FinishedRun, data: str | None = None, stride: int = 0) -> Scored:

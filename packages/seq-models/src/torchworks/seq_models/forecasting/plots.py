@@ -5,20 +5,16 @@ Shape letters: H steps of the future, Q quantiles, P steps of the past.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from PIL import Image
 
 mpl.use("Agg")
 from matplotlib import dates, pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from torchworks.shared.runs.outputs import save_image
 
 BAND = "tab:orange"
 OTHERS = ("tab:blue", "tab:green", "tab:purple", "tab:brown", "black", "tab:pink", "tab:gray")
@@ -83,7 +79,7 @@ def draw_backtest(
     right.axhline(nominal, color="gray", linestyle=":", linewidth=1, label=f"nominal {nominal:.0f} %")
     for axis, title in ((left, "MASE by step ahead"), (right, "coverage by step ahead, %")):
         axis.set_title(title, fontsize=9, loc="left")
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.1), frameon=False)
         axis.tick_params(labelsize=8)
     left.set_ylim(bottom=0)
     right.set_ylim(min(50.0, right.get_ylim()[0]), 100)
@@ -94,7 +90,5 @@ def draw_backtest(
 
 def _save(figure: Figure, file: Path) -> None:
     figure.tight_layout()
-    kept = BytesIO()
-    figure.savefig(kept, dpi=110)
+    figure.savefig(file, dpi=110)
     pyplot.close(figure)
-    save_image(Image.open(kept).convert("RGB"), file)

@@ -14,7 +14,12 @@ def forecast() -> ForecastConfig:
 
     seq-models train forecast
 
-    MEASURED
+    Three seeds: MASE (season 7) 0.532 ± 0.004, the interval from 0.1 to 0.9 holds 78.1 ± 0.5 %; boosted trees 0.629,
+    ridge 0.835, Holt-Winters 0.933, seasonal naive 1.084, and 0.465 by the rules that made the data. 51 to 53 s of CPU
+    time of one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, fp32.
+
+    On taylor (--trainer.steps 200 --trainer.batch-size 64 --trainer.eval-every 50 --optim.lr 0.001) three seeds: MAPE
+    1.350 ± 0.005 %, ridge 1.368 %, the week before 1.651 %; the interval holds 53 % only. 27 to 29 s.
     """
     return ForecastConfig(
         recipe="forecast",
@@ -29,7 +34,8 @@ def forecast_lstm() -> ForecastConfig:
 
     seq-models train forecast-lstm
 
-    MEASURED
+    Three seeds: MASE 0.555 ± 0.003; boosted trees 0.629, ridge 0.835, seasonal naive 1.084. 33 to 34 s of CPU time of
+    one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, fp32, without the baselines.
     """
     return ForecastConfig(
         recipe="forecast-lstm",
@@ -44,7 +50,8 @@ def forecast_nbeats() -> ForecastConfig:
 
     seq-models train forecast-nbeats
 
-    MEASURED
+    Three seeds: MASE 0.593 ± 0.007; boosted trees 0.629, ridge 0.835, seasonal naive 1.084. 28 to 29 s of CPU time of
+    one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, fp32, without the baselines.
     """
     return ForecastConfig(
         recipe="forecast-nbeats",
@@ -59,7 +66,8 @@ def forecast_patchtst() -> ForecastConfig:
 
     seq-models train forecast-patchtst
 
-    MEASURED
+    Three seeds: MASE 0.590 ± 0.006; boosted trees 0.629, ridge 0.835, seasonal naive 1.084. 47 to 48 s of CPU time of
+    one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, fp32, without the baselines.
     """
     return ForecastConfig(
         recipe="forecast-patchtst",
@@ -74,7 +82,8 @@ def forecast_tcn() -> ForecastConfig:
 
     seq-models train forecast-tcn
 
-    MEASURED
+    Three seeds: MASE 0.557 ± 0.007; boosted trees 0.629, ridge 0.835, seasonal naive 1.084. 80 to 83 s of CPU time of
+    one core of an AMD EPYC with AVX512-BF16, torch 2.14.1, fp32, without the baselines.
     """
     return ForecastConfig(
         recipe="forecast-tcn",
@@ -89,7 +98,8 @@ def forecast_linear() -> ForecastConfig:
 
     seq-models train forecast-linear
 
-    MEASURED
+    Three seeds: MASE 0.835 ± 0.006; ridge 0.835, boosted trees 0.629, seasonal naive 1.084. 12 s of CPU time of one
+    core of an AMD EPYC with AVX512-BF16, torch 2.14.1, fp32, without the baselines.
     """
     return ForecastConfig(
         recipe="forecast-linear",
