@@ -9,9 +9,11 @@ from .generation.generators import recurrent_generator as recurrent_generator
 from .language.ngram import WittenBell as WittenBell
 from .language.task import LanguageModeling as LanguageModeling
 from .models.bert import BERT as BERT
+from .models.ft_transformer import FTTransformer as FTTransformer
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
+from .models.rnn_nade import NoteByNote as NoteByNote
 from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq
 from .models.t5 import T5 as T5

@@ -32,6 +32,12 @@ MODELS: dict[str, str] = {
     "sentence_bert": "sentence_bert:SentenceBERTClassifier",
     "rotary_encoder": "rotary_encoder:RotaryEncoder",
     "t5": "t5:T5",
+    "rnn_nade": "rnn_nade:NoteByNote",
+    "roll_rnn": "roll_rnn:RollRNN",
+    "music_tcn": "music_tcn:MusicTCN",
+    "tabular_mlp": "tabular_mlp:TabularMLP",
+    "tabular_resnet": "tabular_resnet:TabularResNet",
+    "ft_transformer": "ft_transformer:FTTransformer",
 }
 """The module of this folder and the class of each model."""
 
