@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generator_bundles
+import sound_bundles
 from processes import TOKEN, Service, administered, started
 
 CHECKS = """
@@ -23,6 +24,10 @@ expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422]
 [[operations]]
 include-path-regex = "/(predict|infer|jobs|stream|generate)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 413, 415, 422, 429]
+
+[[operations]]
+include-path-regex = "/sessions/[^/]*$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 413, 415, 422, 429]
 
 [[operations]]
 include-path-regex = "/completions$"
@@ -52,6 +57,7 @@ def fuzz(service: Service, folder: Path, *options: str) -> None:
 )
 def test_whatever_is_asked_the_answer_is_one_that_the_document_has(bundles, tmp_path, options):
     models = [bundles / name for name in ("classifier", "findings", "generator", "translator")]
+    models += [sound_bundles.write(name, tmp_path / name) for name in ("softener", "repeater", "adder")]
     with started(tmp_path / "log", *models) as service:
         fuzz(service, tmp_path, *options)
 

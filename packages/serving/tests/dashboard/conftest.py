@@ -15,6 +15,7 @@ import digit_bundles
 import drawing_bundles
 import generator_bundles
 import molecule_bundles
+import sound_bundles
 import text_bundles
 from pages import CHROMIUM, PATIENCE, SECRET, api, choose, service
 from sight_bundles import SEEING, write_seeing
@@ -37,6 +38,7 @@ def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
     made += [digit_bundles.write_slow("slow", folder / "slow")]
     made += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "reader", "towers", "asker")]
     made += [molecule_bundles.write("counter", folder / "counter")]
+    made += [sound_bundles.write(name, folder / name) for name in ("softener", "repeater", "marker")]
     made += [write_seeing(name, folder / name) for name in (*SEEING, "painter")]
     made += [generator_bundles.write(name, folder / name) for name in generator_bundles.SPECS]
     made += [drawing_bundles.write("greys", folder / "greys")]

@@ -7,7 +7,7 @@ LIVE, READY = "/livez", "/readyz"
 METRICS = "/metrics"
 OPENAPI, DOCS = "/openapi.json", "/docs"
 DASHBOARD = "/dashboard"
-MODELS, JOBS, ADMIN = "/v1/models", "/v1/jobs", "/admin/models"
+MODELS, JOBS, SESSIONS, ADMIN = "/v1/models", "/v1/jobs", "/v1/sessions", "/admin/models"
 ADMINISTRATION = "/admin"
 PROTOCOL = "/v2"
 """Of the Open Inference Protocol."""
@@ -54,6 +54,11 @@ def _of_model(models: str, name: str, version: str | None, verb: str) -> str:
     parts = [models, quote(name, safe="")]
     parts += ["versions", quote(version, safe="")] if version else []
     return "/".join([*parts, *([verb] if verb else [])])
+
+
+def session(id: str) -> str:
+    """Where the pieces of a session go."""
+    return f"{SESSIONS}/{id}"
 
 
 def job(id: str, part: str = "") -> str:

@@ -27,7 +27,7 @@ from torchworks.serving.predict_router import PredictRouter
 from torchworks.serving.public_address import WithoutPrefix
 from torchworks.serving.registry import Registry
 from torchworks.serving.request_guard import RequestGuard
-from torchworks.serving.routes import dashboard, docs, health, jobs, models, v2, watch
+from torchworks.serving.routes import dashboard, docs, health, jobs, models, sessions, v2, watch
 from torchworks.serving.routing import Router, other_slash, routes
 from torchworks.serving.service import Service
 from torchworks.shared.config import UserError
@@ -75,7 +75,7 @@ def create_app(registry: Registry, settings: Settings, allowed_hosts: Sequence[s
     is told of each prediction; both are closed with the app. Give `allowed_hosts` (see `HostCheck`) to an app without a
     key that a browser can reach."""
     routers = [health.router, models.router, v2.router, jobs.router, generating.router, openai.router]
-    routers += [drawing.router]
+    routers += [drawing.router, sessions.router]
     routers += [watch.router, docs.router, dashboard.router]
     if settings.admin_token is not None:
         from torchworks.serving.routes import admin  # imports pydantic

@@ -12,6 +12,8 @@
 | label with names | also names; a single one holds for all rows |
 | id | what the caller calls a user or an item; lists of them for an input with a pad (`ids.py`) |
 | molecule | a SMILES or a list of them (`molecules.py`) |
+| audio with a rate and a pad | a WAV or FLAC file as base64, or a list of them (`sounds.py`) |
+| series with names of columns | a table in CSV, or columns of numbers, perhaps with time stamps (`series_tables.py`) |
 | text | a string or a list of strings |
 | tokens, or any input with a pad | rows of different lengths |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
@@ -29,6 +31,7 @@ import codecs
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -54,7 +57,9 @@ from torchworks.serving.image_files import (
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
 from torchworks.serving.molecules import Smiles
-from torchworks.serving.padding import Padding, Tokenizers
+from torchworks.serving.padding import Padding, Tokenizers, filled_up
+from torchworks.serving.series_tables import SeriesTables, columns, gives_columns, stamps_of, takes_series
+from torchworks.serving.sounds import gives_sounds, read_sounds, sounds_of, takes_sounds, wav_of
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.fitting import Letterbox
 from torchworks.shared.models.signature import TensorSpec
@@ -69,15 +74,17 @@ _FAMILIES = {"float32": "fiu", "float16": "fiu", "bool": "b", "int64": "iu", "in
 
 class Inputs(dict[str, np.ndarray]):
     """Arrays by name. `letterboxes` are those of the rows' images, empty where the model got other pixels. `lengths`
-    has how much of each row is no padding, (N,), by the input's name. `warnings` are for whoever gets the answer."""
+    has how much of each row is no padding, (N,), and `stamps` the time stamps of each row's steps, if it has some, by
+    the input's name. `warnings` are for whoever gets the answer."""
 
     letterboxes: Sequence[Letterbox]
     lengths: dict[str, np.ndarray]
+    stamps: dict[str, Sequence[Sequence[datetime]]]
     warnings: list[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.letterboxes, self.lengths, self.warnings = (), {}, []
+        self.letterboxes, self.lengths, self.stamps, self.warnings = (), {}, {}, []
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Rows:
     letterboxes: Sequence[Letterbox] = ()
     lengths: Mapping[str, np.ndarray] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    stamps: Mapping[str, Sequence[Sequence[datetime]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, inputs: Mapping[str, np.ndarray], part: slice = slice(None)) -> "Rows":
@@ -94,7 +102,8 @@ class Rows:
         if not isinstance(inputs, Inputs):
             return cls()
         lengths = {name: value[part] for name, value in inputs.lengths.items()}
-        return cls(inputs.letterboxes[part], lengths, inputs.warnings)
+        stamps = {name: value[part] for name, value in inputs.stamps.items()}
+        return cls(inputs.letterboxes[part], lengths, inputs.warnings, stamps)
 
     @property
     def warned(self) -> dict[str, Any]:
@@ -134,16 +143,25 @@ class Codec:
     def __init__(self, manifest: BundleManifest, limits: Limits, tokenizers: Tokenizers | None = None):
         self.manifest, self.limits, self.signature = manifest, limits, manifest.signature
         self.specs = {spec.name: spec for spec in self.signature.inputs}
-        self.padding = Padding(manifest.signature, manifest.preprocessing, tokenizers or {}, limits.text_tokens)
+        self.padding = Padding(
+            manifest.signature, manifest.preprocessing, tokenizers or {}, limits.text_tokens, limits.sound_seconds
+        )
         self.ids = {spec.name: Tokens(spec) for spec in self.signature.inputs if spec.kind == "id"}
         molecules = [spec for spec in self.signature.inputs if spec.kind == "molecule"]
         self.molecules = {spec.name: Smiles(spec, self.signature.most.get(str(spec.shape[1]))) for spec in molecules}
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
-        self.picture = next((spec for spec in self.signature.inputs if takes_pictures(spec) or takes_films(spec)), None)
+        most = limits.series_steps
+        self.tables = {
+            spec.name: SeriesTables(spec, min(self.signature.most.get(str(spec.shape[1]), most), most))
+            for spec in self.signature.inputs
+            if takes_series(spec)
+        }
+        self.file = next((spec for spec in self.signature.inputs if self.takes_file(spec)), None)
         self.whole = {spec.name for spec in self.signature.inputs if _letterboxes(manifest, spec)}
         self.detections = output_kinds.detections(self.signature)
         self.ranking = output_kinds.ranking(self.signature)
+        self.transcript = output_kinds.transcript(self.signature)
         self.answered = list(output_kinds.answered(self.signature))
         self.colours = output_kinds.colours(self.signature)
 
@@ -155,6 +173,11 @@ class Codec:
     def written(self) -> bool:
         """Whether the model takes something that people write, so that a request needs no `inputs` around it."""
         return bool(self.padding.texts or self.molecules)
+
+    @staticmethod
+    def takes_file(spec: TensorSpec) -> bool:
+        """Whether a file can become this input: an image, a film, a sound, a table."""
+        return takes_pictures(spec) or takes_films(spec) or takes_sounds(spec) or takes_series(spec)
 
     def optional(self, spec: TensorSpec) -> bool:
         """Whether a request may leave this input out whatever else it has."""
@@ -172,20 +195,20 @@ class Codec:
             raise invalid('The body must be a JSON object with one field, "inputs": an object of the model\'s inputs.')
         return self.from_values(given)
 
-    def from_picture(self, data: bytes) -> Inputs:
-        """The arrays of a body that is an image; only for a model whose one required input is one."""
-        if self.picture is None or not all(self.optional(spec) for spec in self.specs.values() if spec != self.picture):
+    def from_file(self, data: bytes) -> Inputs:
+        """The arrays of a body that is a file; only for a model whose one required input is one."""
+        if self.file is None or not all(self.optional(spec) for spec in self.specs.values() if spec != self.file):
             names = ", ".join(self.specs)
-            raise Refusal(415, "wrong_type", f"This model's inputs are {names}, not one image: send them as JSON.")
-        return self.from_values({self.picture.name: data})
+            raise Refusal(415, "wrong_type", f"This model's inputs are {names}, not one file: send them as JSON.")
+        return self.from_values({self.file.name: data})
 
     def from_form(self, parts: Sequence[tuple[str, bytes | str]]) -> Inputs:
         """The arrays of a form."""
         return self.from_values(self.values_of(parts))
 
     def values_of(self, parts: Sequence[tuple[str, bytes | str]]) -> dict[str, Any]:
-        """What a form's names stand for: files are images, texts are texts, class names or JSON; parts of one name are
-        rows."""
+        """What a form's names stand for: files are images and the like, texts are texts, class names or JSON; parts of
+        one name are rows."""
         given: dict[str, list[Any]] = {}
         for name, part in parts:
             given.setdefault(name, []).append(part if isinstance(part, bytes) else self._of_text(name, part))
@@ -239,6 +262,10 @@ class Codec:
             self._read_films(arrays, spec, films)
         elif takes_pictures(spec) and (images := encoded_images(value)):
             self._read_images(arrays, spec, images)
+        elif takes_sounds(spec) and (sounds := encoded_images(value)):
+            self._read_sounds(arrays, spec, sounds)
+        elif spec.name in self.tables:
+            self._read_tables(arrays, spec, value)
         elif spec.name in self.padding.pads:
             rows = self.padding.rows(spec, value, self.limits.rows)
             arrays[spec.name] = numbers(spec, rows.values)
@@ -278,6 +305,24 @@ class Codec:
         arrays[spec.name] = read_films(
             films, spec, frames_of(spec, self.manifest.preprocessing.get(spec.name)), self.limits
         )
+
+    def _read_sounds(self, arrays: Inputs, spec: TensorSpec, sounds: list[Any]) -> None:
+        if len(sounds) > self.limits.rows:
+            raise Refusal(413, "too_many_rows", f"A request may have {self.limits.rows} sounds.")
+        rows, warnings = read_sounds(sounds, spec, self.limits)
+        arrays[spec.name], arrays.lengths[spec.name] = filled_up(spec, rows, self.padding.pads[spec.name])
+        arrays.warnings += warnings
+
+    def _read_tables(self, arrays: Inputs, spec: TensorSpec, value: Any) -> None:
+        found = self.tables[spec.name].read(value, self.limits.rows)
+        rows = [table.values for table in found]
+        if spec.name in self.padding.pads:
+            arrays[spec.name], arrays.lengths[spec.name] = filled_up(spec, rows, self.padding.pads[spec.name])
+        elif len({len(row) for row in rows}) > 1:
+            raise invalid(f"All series of '{spec.name}' must have the same number of steps: send others apart.")
+        else:
+            arrays[spec.name] = np.stack(rows)
+        arrays.stamps[spec.name] = [table.stamps for table in found]
 
     def complete(self, arrays: Inputs) -> None:
         """Add the inputs that were left out and may be. Raises `Refusal` unless all fit the signature and the limit of
@@ -335,7 +380,7 @@ class Codec:
         self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0
     ) -> dict[str, Any]:
         """Outputs for people: classes by name, detections of at least a score, images and masks as base64 PNG, texts as
-        strings, anything else as nested lists without padding."""
+        strings, sounds as base64 WAV, series by their columns, anything else as nested lists without padding."""
         found = self._listed(outputs, rows, least_score)
         return {spec.name: self._readable(spec, outputs, rows, found) for spec in self.answered}
 
@@ -352,6 +397,14 @@ class Codec:
             return png(spec, outputs[spec.name][0])
         masks = self._masks(spec, outputs, self._listed(outputs, rows, least_score))
         return output_kinds.Painter(spec, self.colours).png(masks[0], rows.letterbox(0))
+
+    def to_wav(self, outputs: Mapping[str, np.ndarray]) -> bytes:
+        """The first sound that the model gives, as a file; raises `Refusal` if there is none, or for several rows."""
+        spec = next((spec for spec in self.answered if gives_sounds(spec)), None)
+        if spec is None or len(outputs[spec.name]) > 1:
+            message = "Accept: audio/wav is for models that give sound, and for one row. Accept JSON instead."
+            raise invalid(message)
+        return wav_of(spec, sounds_of(self.signature, spec, outputs)[0])
 
     def heavy(self, outputs: Mapping[str, np.ndarray]) -> bool:
         """Whether writing them takes long enough to be done beside the event loop."""
@@ -370,22 +423,43 @@ class Codec:
             return found
         if self.ranking is not None and spec.name == self.ranking.label.name:
             return [self.ranking.listed(outputs, row) for row in range(len(outputs[spec.name]))]
+        if self.transcript is not None and spec.name == self.transcript.letters.name:
+            return [self.transcript.listed(outputs, row) for row in range(len(outputs[spec.name]))]
         if output_kinds.is_mask(spec):
             painter = output_kinds.Painter(spec, self.colours)
             masks = self._masks(spec, outputs, found)
             return [painter.written(mask, rows.letterbox(i)) for i, mask in enumerate(masks)]
         if gives_pictures(spec):
             return [_encoded(spec, image) for image in outputs[spec.name]]
+        if gives_sounds(spec):
+            sounds = sounds_of(self.signature, spec, outputs)
+            return [base64.b64encode(wav_of(spec, sound)).decode("ascii") for sound in sounds]
+        if gives_columns(spec):
+            return self._columns(spec, outputs, rows)
         if gives_rows_of_pictures(spec):
             return [[_encoded(spec, image) for image in row] for row in outputs[spec.name]]
-        listed = self._without_padding(spec, outputs[spec.name].tolist(), rows)
+        listed = self._without_padding(spec, outputs, rows)
         if (tokenizer := self.padding.decoder(spec)) is not None:
             return [self.padding.decoded(tokenizer, row) for row in listed]
         return _readable(spec, outputs[spec.name].shape, listed)
 
-    def _without_padding(self, spec: TensorSpec, listed: list[Any], rows: Rows) -> list[Any]:
-        """Rows of an output; of one with a position for each of the input's, only those that were sent."""
-        lengths = self.padding.lengths_along(spec, rows.lengths)
+    def _columns(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], rows: Rows) -> list[dict[str, Any]]:
+        """A series (N, T, C) by its columns, without padding, with the stamps that it has or goes on with."""
+        lengths, told = self._lengths(spec, outputs, rows), []
+        for i, row in enumerate(outputs[spec.name]):
+            kept = row if lengths is None else row[: int(lengths[i])]
+            told.append(columns(spec, kept, stamps_of(self.signature, spec, rows.stamps, i, len(kept))))
+        return told
+
+    def _lengths(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], rows: Rows) -> np.ndarray | None:
+        """How much of each row of an output is no padding: as another output tells, or, of one with a position for
+        each of the input's, as was sent; None if all of it is."""
+        told = output_kinds.length_output(self.signature, spec)
+        return self.padding.lengths_along(spec, rows.lengths) if told is None else outputs[told.name]
+
+    def _without_padding(self, spec: TensorSpec, outputs: Mapping[str, np.ndarray], rows: Rows) -> list[Any]:
+        """Rows of an output as lists."""
+        listed, lengths = outputs[spec.name].tolist(), self._lengths(spec, outputs, rows)
         if lengths is None:
             return listed
         return [row[:length] for row, length in zip(listed, lengths.tolist(), strict=True)]

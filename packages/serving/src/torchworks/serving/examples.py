@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from torchworks.serving import addresses
+from torchworks.serving.codecs import Codec
 from torchworks.serving.films import film_png, takes_films
 from torchworks.serving.ids import tokens_of
 from torchworks.serving.image_files import png, takes_pictures
 from torchworks.serving.routes.v2 import DATATYPES
+from torchworks.serving.series_tables import csv_of, takes_series
 from torchworks.serving.served import ServedModel
+from torchworks.serving.sounds import takes_sounds, wav_of
 from torchworks.shared.models.signature import TensorSpec
 
 EXAMPLE_VALUES = 4096
@@ -27,40 +30,44 @@ def examples(served: ServedModel) -> list[Schema]:
     made = []
     if codec.latent is not None:
         made.append({"seed": 0, "n": 2} | _asked(served))
-    if codec.picture is not None:
-        made.append(_first_row(served, as_pictures=True))
+    if codec.file is not None:
+        made.append(_first_row(served, as_files=True))
     if not made or sum(value.size // len(value) for value in served.golden.values() if value.ndim) <= EXAMPLE_VALUES:
-        made.append(_first_row(served, as_pictures=False))
+        made.append(_first_row(served, as_files=False))
     return [{"inputs": inputs} for inputs in made]
 
 
-def example_image(served: ServedModel) -> bytes:
-    """The golden example's first image as a PNG file, of a model that takes images; an animated one of a film."""
-    spec = served.codec.picture
-    assert spec is not None, "asked only of a model that takes images"
-    return _file(spec, _example(served, spec.name)[0])
+def example_file(served: ServedModel) -> bytes:
+    """The golden example's first row as a file, of a model that takes files."""
+    spec = served.codec.file
+    assert spec is not None, "asked only of a model that takes files"
+    return _file(served, spec)
 
 
-def _takes_files(spec: TensorSpec) -> bool:
-    return takes_pictures(spec) or takes_films(spec)
+def _file(served: ServedModel, spec: TensorSpec) -> bytes:
+    """An image or a film as a PNG file, a sound as WAV, a series as CSV; without padding."""
+    value = _example(served, spec.name)[0]
+    if takes_pictures(spec):
+        return png(spec, value)
+    if takes_films(spec):
+        return film_png(spec, value)
+    length = next((name for name, of in served.codec.padding.lengths.items() if of == spec.name), None)
+    value = value if length is None else value[: int(_example(served, length)[0])]
+    return wav_of(spec, value) if takes_sounds(spec) else csv_of(spec, value)
 
 
-def _file(spec: TensorSpec, value: np.ndarray) -> bytes:
-    """An image or a film as a PNG file."""
-    return film_png(spec, value) if takes_films(spec) else png(spec, value)
-
-
-def _first_row(served: ServedModel, *, as_pictures: bool) -> Schema:
+def _first_row(served: ServedModel, *, as_files: bool) -> Schema:
     row: Schema = {}
     padding = served.codec.padding
     for spec in served.codec.specs.values():
-        if spec.name in padding.lengths:
+        if spec.name in padding.lengths or spec.kind == "state":
             continue
         value = _example(served, spec.name)
         if (tokenizer := padding.texts.get(spec.name)) is not None:
             row[spec.name] = [tokenizer.decode(ids) for ids in value.tolist()]
-        elif as_pictures and _takes_files(spec):
-            row[spec.name] = base64.b64encode(_file(spec, value[0])).decode("ascii")
+        elif as_files and Codec.takes_file(spec):
+            file = _file(served, spec)
+            row[spec.name] = file.decode() if takes_series(spec) else base64.b64encode(file).decode("ascii")
         elif spec.kind == "id":
             if any(tokens := [tokens_of(spec, each) for each in value.tolist()]):
                 row[spec.name] = tokens
@@ -97,7 +104,7 @@ def _asked(served: ServedModel) -> Schema:
     """The conditions of an image that is drawn by a seed."""
     specs = [spec for spec in served.codec.specs.values() if spec.default is None]
     labels = {spec.name: spec.labels[0] for spec in specs if spec.kind == "label" and spec.labels}
-    row = _first_row(served, as_pictures=False) if served.codec.padding.texts else {}
+    row = _first_row(served, as_files=False) if served.codec.padding.texts else {}
     return labels | {name: row[name] for name in served.codec.padding.texts}
 
 
@@ -123,9 +130,9 @@ def v2_example(served: ServedModel) -> Schema:
     for spec in served.codec.specs.values():
         value = _example(served, spec.name)
         tensor: Schema = {"name": spec.name, "shape": list(value.shape), "datatype": DATATYPES[spec.dtype]}
-        if _takes_files(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
-            picture = base64.b64encode(_file(spec, value[0])).decode("ascii")
-            tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [picture]})
+        if served.codec.takes_file(spec) and math.prod(value.shape) > EXAMPLE_VALUES:
+            file = base64.b64encode(_file(served, spec)).decode("ascii")
+            tensors.append(tensor | {"shape": [1], "datatype": "BYTES", "data": [file]})
         else:
             tensors.append(tensor | {"data": value.reshape(-1).tolist()})
     return {"inputs": tensors}

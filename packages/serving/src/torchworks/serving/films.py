@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from torchworks.serving.errors import Refusal
-from torchworks.serving.image_files import IMAGE_TYPES, as_bytes, pixels
+from torchworks.serving.image_files import as_bytes, pixels
 from torchworks.serving.limits import Limits
 from torchworks.shared.data.film_files import FilmLimits, TooLarge, Unsupported, read_film, read_frames
 from torchworks.shared.data.fitting import Unreadable
@@ -35,11 +35,6 @@ def takes_films(spec: TensorSpec) -> bool:
         return False
     _, _, channels, height, width = spec.shape
     return channels in (1, 3) and height == width and isinstance(width, int)
-
-
-def types_of(spec: TensorSpec) -> tuple[str, ...]:
-    """Of bodies that are a file for this input."""
-    return FILM_TYPES if takes_films(spec) else IMAGE_TYPES
 
 
 def film_rows(value: Any) -> list[Row]:

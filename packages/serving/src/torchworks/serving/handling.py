@@ -177,7 +177,7 @@ async def _mirrored(call: PredictRequest, shadow: ServedModel) -> None:
 def least_score(given: str | None) -> float:
     """From 0 to 1; 0 if none is given. Raises `Refusal`."""
     try:
-        value = float(given or 0)
+        value = 0.0 if given is None else float(given)
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:

@@ -67,7 +67,8 @@ def encoded_images(value: Any) -> list[Any]:
     return values if values and all(isinstance(item, str | bytes) for item in values) else []
 
 
-def as_bytes(picture: str | bytes) -> bytes:
+def as_bytes(picture: str | bytes, what: str = "An image") -> bytes:
+    """The bytes of a file that may be in base64. Raises `Refusal`, which begins with `what`."""
     if isinstance(picture, bytes):
         return picture
     address = _DATA_URL.match(picture)
@@ -75,17 +76,17 @@ def as_bytes(picture: str | bytes) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return _loose_base64(unquote(text) if address else text)
+        return _loose_base64(unquote(text) if address else text, what)
 
 
-def _loose_base64(text: str) -> bytes:
+def _loose_base64(text: str, what: str) -> bytes:
     """As programs write it: in lines, with the alphabet for addresses, without padding (RFC 4648, 3.1, 3.2 and 5)."""
     text = _SPACE.sub("", text).translate(_URL_SAFE).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         why = "has characters that base64 has not" if re.search(r"[^A-Za-z0-9+/]", text) else "is cut off"
-        raise invalid(f"An image in JSON must be a file's bytes in base64, but the text {why}.") from error
+        raise invalid(f"{what} in JSON must be a file's bytes in base64, but the text {why}.") from error
 
 
 def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:

@@ -20,6 +20,10 @@ class Limits:
     """Frames of one film, for models that take films."""
     film_pixels: int = 64_000_000
     """Pixels of all frames of a request's films, refused before they are decoded."""
+    sound_seconds: float = 120.0
+    """Seconds of all sounds of a request together."""
+    series_steps: int = 32_768
+    """Time steps of one series."""
     rows: int = 64
     """Rows of one request."""
     text_tokens: int = 32_768

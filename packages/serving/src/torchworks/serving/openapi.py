@@ -12,14 +12,17 @@ from torchworks.serving import addresses, output_kinds
 from torchworks.serving.codecs import LARGEST_SEED, Codec
 from torchworks.serving.denoising import described as drawing
 from torchworks.serving.examples import draw_example, examples, generation_examples, v2_example
-from torchworks.serving.films import takes_films, types_of
+from torchworks.serving.file_types import types_of
+from torchworks.serving.films import takes_films
 from torchworks.serving.generation import described
 from torchworks.serving.image_files import gives_files, gives_pictures, gives_rows_of_pictures, takes_pictures
 from torchworks.serving.jobs import JobLimits
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.routes.v2 import DATATYPES, LONGEST_ID, gives_classes, takes_bytes
 from torchworks.serving.routing import Endpoint
+from torchworks.serving.series_tables import TIME, gives_columns, takes_series
 from torchworks.serving.served import ServedModel
+from torchworks.serving.sounds import WAV, gives_sounds, takes_sounds
 from torchworks.shared.data.smiles import MOST_CHARACTERS
 from torchworks.shared.models.signature import TensorSpec
 
@@ -159,6 +162,11 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         operations[address] = _post(
             name, "draw", f"Draw by {name}, step by step", bodies, "200", _answers(served) | events
         )
+    if served.signature.states:
+        begun: Schema = {"application/json": {"schema": {"type": "object", "required": ["session", "links"]}}}
+        begin = _post(name, "sessions", f"Begin a session with {name}, which remembers its pieces", {}, "201", begun)
+        del begin["requestBody"]
+        operations[addresses.model(name, verb="sessions")] = begin
     if served.signature.parts_name is not None:
         operations |= {
             jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
@@ -191,16 +199,17 @@ def _bodies(served: ServedModel, limits: Limits) -> Schema:
     codec = served.codec
     bodies: Schema = {"application/json": {"schema": request_schema(served, limits)}}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    if codec.picture is not None:
-        parts = {
-            spec.name: binary["schema"] if takes_pictures(spec) or takes_films(spec) else {}
-            for spec in codec.specs.values()
-        }
+    if codec.file is not None:
+        parts = {spec.name: binary["schema"] if codec.takes_file(spec) else {} for spec in codec.specs.values()}
         required = [name for name, spec in codec.specs.items() if not codec.optional(spec)]
         bodies["multipart/form-data"] = {"schema": _object(parts, required)}
-        if required == [codec.picture.name]:
-            bodies |= dict.fromkeys(types_of(codec.picture), binary)
+        if required == [codec.file.name]:
+            bodies |= dict.fromkeys(types_of(codec.file), binary)
     return bodies
+
+
+def _may_warn(codec: Codec) -> bool:
+    return bool(codec.padding.texts) or any(map(takes_sounds, codec.specs.values()))
 
 
 def _answers(served: ServedModel) -> Schema:
@@ -217,12 +226,14 @@ def _answers(served: ServedModel) -> Schema:
         "properties": {
             **names,
             "outputs": {"type": "object", "required": list(outputs), "properties": outputs},
-            **({"warnings": described.WARNINGS} if served.codec.padding.texts else {}),
+            **({"warnings": described.WARNINGS} if _may_warn(served.codec) else {}),
         },
     }
     answers: Schema = {"application/json": {"schema": schema}}
     if any(map(gives_files, served.codec.answered)):
         answers["image/png"] = {"schema": {"type": "string", "format": "binary"}}
+    if any(map(gives_sounds, served.codec.answered)):
+        answers[WAV] = {"schema": {"type": "string", "format": "binary"}}
     return answers
 
 
@@ -253,12 +264,34 @@ def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
     if spec.name in codec.molecules:
         smiles: Schema = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "description": "A SMILES."}
         schema = {"anyOf": [smiles, _list(smiles, None, limits.rows), schema]}
+    if spec.name in codec.padding.pads and spec.kind != "id" and len(spec.shape) == 2:
+        row = _list(_value_schema(spec), None, codec.signature.most.get(str(spec.shape[1])))
+        schema = {"anyOf": [*_choices(schema), row]}
+    if spec.default is not None and spec.name not in codec.padding.pads:
+        schema = _with_gaps(schema)
     if spec.default is not None:
         value = _value_schema(spec)
-        schema = {"anyOf": [value, schema], "default": int(spec.default) if spec.dtype in INTEGERS else spec.default}
+        schema = {
+            "anyOf": [value, *_choices(schema)],
+            "default": int(spec.default) if spec.dtype in INTEGERS else spec.default,
+        }
     if spec.name in codec.padding.lengths:
         schema = schema | {"description": f"How long each row of '{codec.padding.lengths[spec.name]}' is."}
     return schema
+
+
+def _choices(schema: Schema) -> list[Schema]:
+    return schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
+
+
+def _with_gaps(schema: Schema) -> Schema:
+    """The same, or null, also in some rows: each stands for the default."""
+    null: Schema = {"type": "null"}
+    told = [
+        each | {"items": {"anyOf": [each["items"], null]}} if each.get("type") == "array" else each
+        for each in _choices(schema)
+    ]
+    return {"anyOf": [null, *told]}
 
 
 def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
@@ -291,10 +324,39 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
         film = {"type": "string", "contentEncoding": "base64", "description": "A film file, or a frame, in base64."}
         frames = _list(film, None, limits.film_frames)
         return {"anyOf": [film, frames, _list(frames, None, limits.rows), nested]}
+    if takes_sounds(spec):
+        sound = {"type": "string", "contentEncoding": "base64", "description": "A WAV or FLAC file in base64."}
+        return {"anyOf": [sound, _list(sound, None, limits.rows), nested]}
+    if takes_series(spec):
+        one = {"anyOf": [*_series_schemas(spec), *_step_lists(spec, limits, most or {})]}
+        return {"anyOf": [*one["anyOf"], _list(one, None, limits.rows)]}
     if not takes_pictures(spec):
         return nested
     picture = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG or WEBP file in base64."}
     return {"anyOf": [picture, _list(picture, None, limits.rows), nested]}
+
+
+def _series_schemas(spec: TensorSpec) -> list[Schema]:
+    """One series as a table in CSV, and as columns."""
+    file = {"type": "string", "minLength": 1, "description": "A table in CSV, one row a time step."}
+    numbers = _list({"type": "number"}, None)
+    names = spec.labels or ("value",)
+    stamps = _list({"type": "string", "description": "A time stamp such as 2024-05-01T22:00."}, None)
+    by_name = _object({TIME: stamps, **dict.fromkeys(names, numbers)}, list(names))
+    return [file, by_name]
+
+
+def _step_lists(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> list[Schema]:
+    """One series as a list of the columns' numbers for each step; of one column, numbers alone."""
+    number, width, steps = _value_schema(spec), spec.shape[2], spec.shape[1]
+    longest = (
+        limits.series_steps
+        if isinstance(steps, int)
+        else min(most.get(steps, limits.series_steps), limits.series_steps)
+    )
+    told = [{"type": "array", "items": number, "minItems": width, "maxItems": width}, *([number] if width == 1 else [])]
+    fewest = steps if isinstance(steps, int) else 1
+    return [{"type": "array", "items": each, "minItems": fewest, "maxItems": longest} for each in told]
 
 
 def _id_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> Schema:
@@ -329,6 +391,8 @@ def _list(items: Schema, size: int | None, most: int | None = None) -> Schema:
 def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
     number: Schema = {"type": "number"}
     by_name = {"type": "object", "properties": dict.fromkeys(spec.labels, number)}
+    if codec.transcript is not None and spec.name == codec.transcript.letters.name:
+        return _transcript_schema(codec.transcript)
     if codec.padding.decoder(spec) is not None:
         return {"type": "array", "items": {"type": "string"}}
     if spec.kind == "label" and spec.labels and spec.dtype in INTEGERS:
@@ -345,6 +409,14 @@ def _output_schema(codec: Codec, spec: TensorSpec) -> Schema:
     picture: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
     if gives_pictures(spec):
         return {"type": "array", "items": picture}
+    if gives_sounds(spec):
+        sound = {"type": "string", "contentEncoding": "base64", "contentMediaType": WAV}
+        return {"type": "array", "items": sound}
+    if gives_columns(spec):
+        numbers = {"type": "array", "items": number}
+        stamps = {"type": "array", "items": {"type": "string", "description": "If time stamps were sent."}}
+        fields = {TIME: stamps, **dict.fromkeys(spec.labels, numbers)}
+        return {"type": "array", "items": {"type": "object", "required": list(spec.labels), "properties": fields}}
     if gives_rows_of_pictures(spec):
         return {"type": "array", "items": {"type": "array", "items": picture}}
     if output_kinds.is_mask(spec):
@@ -376,6 +448,16 @@ def _detections_schema(found: output_kinds.Detections) -> Schema:
     }
     items = {"type": "object", "required": list(fields), "properties": fields}
     return {"type": "array", "description": BOXES, "items": {"type": "array", "items": items}}
+
+
+def _transcript_schema(heard: output_kinds.Transcript) -> Schema:
+    text: Schema = {"type": "string"}
+    if heard.seconds is None:
+        return {"type": "array", "items": text}
+    fields: Schema = {"word": text, "seconds": {"type": "number", "description": "When it begins."}}
+    words = {"type": "array", "items": {"type": "object", "required": list(fields), "properties": fields}}
+    items = {"type": "object", "required": ["text", "words"], "properties": {"text": text, "words": words}}
+    return {"type": "array", "items": items}
 
 
 def _ranking_schema(ranked: output_kinds.Ranking) -> Schema:

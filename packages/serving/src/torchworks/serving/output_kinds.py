@@ -7,6 +7,7 @@
 |---|---|---|
 | boxes (N, D, 4) with score (N, D) and whole label (N, D), −1: nothing | detections | a list for each image |
 | whole label or id (N, K) with a score of its shape, no boxes | a ranking | a list of label, score, perhaps title |
+| tokens (N, K) with labels, of which "" is the first: nothing | what was heard or said | text, words with their times |
 | mask, uint8 (N, S, S), with labels | a class for each pixel | a PNG of class numbers with a palette, and shares |
 | mask, uint8 (N, S, S), without | the number of the detection that is seen there, from 1 on | a grey PNG |
 | mask, float32 (N, S, S), with low and high | a map of a quantity | a grey PNG of 16 bits between low and high |
@@ -95,6 +96,58 @@ class Ranking:
         ]
 
 
+@dataclass(frozen=True)
+class Transcript:
+    """An output (N, K) of letters, or of sounds, by their numbers, and one of when each begins, if there is one."""
+
+    letters: TensorSpec
+    seconds: TensorSpec | None
+
+    def listed(self, outputs: Outputs, row: int) -> str | dict[str, Any]:
+        """The text of one row; with times also its words and when each begins."""
+        numbers = outputs[self.letters.name][row].tolist()
+        there = [place for place, number in enumerate(numbers) if number]
+        signs = [named(self.letters, numbers[place]) for place in there]
+        text = self.between.join(signs)
+        if self.seconds is None:
+            return " ".join(text.split())
+        seconds, words = outputs[self.seconds.name][row].tolist(), []
+        begins = True
+        for place, sign in zip(there, signs, strict=True):
+            if sign.isspace():
+                begins = True
+                continue
+            if begins or self.between:
+                words.append({"word": sign, "seconds": seconds[place]})
+            else:
+                words[-1]["word"] += sign
+            begins = False
+        return {"text": " ".join(text.split()), "words": words}
+
+    @property
+    def between(self) -> str:
+        """What stands between two signs: nothing between letters, a space between sounds, which have longer names."""
+        return "" if all(len(label) <= 1 for label in self.letters.labels) else " "
+
+
+def transcript(signature: Signature) -> Transcript | None:
+    """The first tokens (N, K) with labels whose first is "", and the seconds of its shape, if there are any."""
+    for spec in signature.outputs:
+        if spec.kind == "tokens" and len(spec.shape) == 2 and spec.labels[:1] == ("",) and spec.dtype in INTEGERS:
+            names = ("seconds", f"{spec.name}_seconds")
+            times = (each for each in signature.outputs if each.name in names and each.shape == spec.shape)
+            return Transcript(spec, next(times, None))
+    return None
+
+
+def length_output(signature: Signature, spec: TensorSpec) -> TensorSpec | None:
+    """The output that tells how much of each row of another one is no padding: whole numbers (N,) called NAME_length,
+    or `length`."""
+    names = (f"{spec.name}_length", "length")
+    found = [each for each in signature.outputs if each.name in names and each.shape == spec.shape[:1] != spec.shape]
+    return next((each for name in names for each in found if each.name == name and each.dtype in INTEGERS), None)
+
+
 def ranking(signature: Signature) -> Ranking | None:
     """The first whole-number label or id (N, K) beside which there is a score of the same shape, and no boxes."""
     found = detections(signature)
@@ -154,10 +207,13 @@ def _flat(spec: TensorSpec, dtype: str) -> bool:
 
 
 def answered(signature: Signature) -> Iterator[TensorSpec]:
-    """The outputs that an answer in JSON has a field for: score and label are in that of their boxes, and the scores of
-    a ranking in that of its labels."""
-    found, ranked = detections(signature), ranking(signature)
+    """The outputs that an answer in JSON has a field for: score and label are in that of their boxes, the scores of a
+    ranking in that of its labels, and the times of a transcript in that of its letters."""
+    found, ranked, heard = detections(signature), ranking(signature), transcript(signature)
     inside = (*(found.names[1:] if found else ()), *((ranked.score.name,) if ranked else ()))
+    if heard is not None:
+        inside += () if heard.seconds is None else (heard.seconds.name,)
+        inside += (f"{heard.letters.name}_length",)
     return (spec for spec in signature.outputs if spec.name not in inside)
 
 

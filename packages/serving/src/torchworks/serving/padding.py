@@ -24,6 +24,8 @@ from torchworks.shared.text import Tokenizer, tokenizer_files
 
 Tokenizers = Mapping[str, Tokenizer]
 """By the names of their files."""
+MOST_PADDED = 1 << 24
+"""Values of an input with its padding: one long row makes all rows of a request as long."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class PaddedRows:
 class Padding:
     """Of one model. `texts` are the tokenizers of its text inputs and `pads` the values that fill up inputs, both by
     the inputs' names; `lengths` maps inputs for lengths to the inputs that they belong to. No row may be longer than
-    `longest`, whatever the model allows."""
+    `longest`, or `seconds` of sound, whatever the model allows."""
 
     def __init__(
         self,
@@ -46,8 +48,10 @@ class Padding:
         preprocessing: Mapping[str, Any],
         tokenizers: Tokenizers,
         longest: int = Limits.text_tokens,
+        seconds: float = Limits.sound_seconds,
     ):
         self.signature, self.tokenizers, self.longest = signature, tokenizers, longest
+        self.seconds = seconds
         self._named = tokenizer_files(preprocessing)
         inputs = signature.inputs
         self.texts = {spec.name: self._tokenizer(spec) for spec in inputs if spec.kind == "text"}
@@ -118,22 +122,29 @@ class Padding:
         size, has = str(spec.shape[1]), f"Row {number} of '{spec.name}' has {about}{length} {_unit(spec)}s"
         if length > (most := self.signature.most.get(size, length)):
             raise invalid(f"{has}, but {size} may be {most} at most.")
-        if length > self.longest:
-            raise too_long(f"{has}, but this service reads {self.longest} at most.")
+        if length > (most := self._most(spec)):
+            raise too_long(f"{has}, but this service reads {most} at most.")
+
+    def _most(self, spec: TensorSpec) -> int:
+        return int(self.seconds * spec.rate) if spec.rate else self.longest
 
     def check(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Raise `Refusal` for arrays that are longer than texts may be."""
         for spec in self.signature.inputs:
             array = arrays.get(spec.name)
-            if spec.name in self.pads and array is not None and array.ndim > 1 and array.shape[1] > self.longest:
-                has = f"'{spec.name}' has rows of {array.shape[1]} {_unit(spec)}s"
-                raise too_long(f"{has}, but this service reads {self.longest} at most.")
+            if spec.name in self.pads and array is not None and array.ndim > 1:
+                most = self._most(spec)
+                if array.shape[1] > most:
+                    has = f"'{spec.name}' has rows of {array.shape[1]} {_unit(spec)}s"
+                    raise too_long(f"{has}, but this service reads {most} at most.")
 
     def _filled(self, spec: TensorSpec, rows: list[list[Any]]) -> tuple[list[Any], list[int]]:
         """Rows of one length, and the lengths that they had."""
         lengths = [len(row) for row in rows]
         pad, longest = self.pads[spec.name], max(lengths, default=0)
         pad = int(pad) if spec.dtype.startswith(("int", "uint")) else pad
+        pad = [pad] * spec.shape[2] if len(spec.shape) == 3 and isinstance(spec.shape[2], int) else pad
+        _check_padded(spec, len(rows), longest)
         return [row + [pad] * (longest - len(row)) for row in rows], lengths
 
     def level(self, arrays: dict[str, np.ndarray]) -> None:
@@ -172,6 +183,27 @@ class Padding:
         return tokenizer.decode(ids[: ids.index(end)] if end in ids else ids).strip()
 
 
+def filled_up(spec: TensorSpec, rows: Sequence[np.ndarray], pad: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (T, …) of their own lengths as one array (N, T, …) of the input's type, and their lengths (N,). Raises
+    `Refusal` where it would be too large."""
+    lengths = np.array([len(row) for row in rows])
+    longest = int(lengths.max())
+    _check_padded(spec, len(rows), longest)
+    filled = np.full((len(rows), longest, *rows[0].shape[1:]), pad, spec.dtype)
+    for place, row in zip(filled, rows, strict=True):
+        place[: len(row)] = row
+    return filled, lengths
+
+
+def _check_padded(spec: TensorSpec, rows: int, longest: int) -> None:
+    if rows * longest > MOST_PADDED:
+        message = (
+            f"The {rows} rows of '{spec.name}' would have {rows * longest:,} values with their padding, and "
+            f"{MOST_PADDED:,} are the most: send the long rows and the short ones apart."
+        )
+        raise Refusal(413, "too_much_padding", message)
+
+
 def padded_to(values: np.ndarray, length: int, pad: float) -> np.ndarray:
     """Values (N, T, …) with T = `length`."""
     if values.shape[1] == length:
@@ -207,4 +239,6 @@ def _is_row(value: Any) -> bool:
 
 
 def _unit(spec: TensorSpec) -> str:
-    return "token" if spec.kind in ("text", "tokens") else "value"
+    if spec.kind in ("text", "tokens"):
+        return "token"
+    return "sample" if spec.kind == "audio" else "value"

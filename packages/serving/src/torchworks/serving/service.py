@@ -11,6 +11,7 @@ from torchworks.serving.errors import Refusal
 from torchworks.serving.jobs import Jobs
 from torchworks.serving.limits import Settings
 from torchworks.serving.registry import Registry
+from torchworks.serving.sessions import Sessions
 
 INLINE = 8
 """Inputs that a turn of the event loop decodes by itself."""
@@ -23,7 +24,7 @@ class Service:
 
     def __init__(self, registry: Registry, settings: Settings):
         self.registry, self.settings, self.monitor = registry, settings, registry.monitor
-        self.jobs = Jobs()
+        self.jobs, self.sessions = Jobs(), Sessions()
         self.active = 0
         self._process = os.getpid()
         self.draining = False

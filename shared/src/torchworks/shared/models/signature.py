@@ -18,6 +18,7 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 | id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
 | audio | a WAV or FLAC file, or samples (N, L) in −1..1 as numbers |
 | series | a table in CSV, one row a time step, or numbers (N, T, C); with `pad`, of any length |
+| state | what a recurrent model remembers: left out at the start, then what the model gave as next_NAME before |
 | molecule | SMILES; their tables of atoms and bonds (N, A, 23) go into the model (`data/smiles.py`) |
 """
 
@@ -31,7 +32,7 @@ from torchworks.shared.config import UserError, nearest
 
 Kind = Literal[
     "image", "latent", "label", "probabilities", "text", "tokens", "audio", "series", "boxes", "mask", "features", "id",
-    "molecule", "video",
+    "molecule", "video", "state",
 ]  # fmt: skip
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -182,6 +183,18 @@ class Signature:
         rows = [spec for spec in self.inputs if spec.shape and isinstance(spec.shape[0], str)]
         whole = [spec for spec in self.inputs if spec not in rows]
         return common_first((*rows, *self.outputs), whole) if rows else None
+
+    @property
+    def states(self) -> dict[str, str]:
+        """For each input of the kind state, the output, called next_NAME, that is its value for what comes after."""
+        given = {spec.name: spec for spec in self.outputs if spec.kind == "state"}
+        return {
+            spec.name: name
+            for spec in self.inputs
+            if spec.kind == "state"
+            and (name := f"next_{spec.name}") in given
+            and (given[name].shape, given[name].dtype) == (spec.shape, spec.dtype)
+        }
 
     def check(self, tensors: Mapping[str, Array]) -> dict[str, int]:
         """The named sizes of these inputs. Raises `UserError` naming the value and the limit it breaks."""

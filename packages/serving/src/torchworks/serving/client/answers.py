@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from torchworks.serving import output_kinds
+from torchworks.shared.data.sounds import read_sound
 from torchworks.shared.models.signature import Signature, TensorSpec
 
 Row = TypeVar("Row", covariant=True)
@@ -68,9 +69,10 @@ class Mask:
 @dataclass(frozen=True)
 class Prediction(Sequence[Row], Generic[Row]):
     """What the model gave, a row for each row that went in: a `Classification`, `Findings`, a list of `Detection` or of
-    `Ranked`, names of classes, numbers by their names, a text, a `Mask`, an image (Pillow), a list of images or an
-    array, which a map of a quantity becomes too, (H, W); for a model with several outputs a dictionary of these by the
-    outputs' names, where detections have that of the boxes and ranked classes that of the labels."""
+    `Ranked`, names of classes, numbers by their names, the columns of a series by theirs, a text, a dictionary of a
+    text and its words with times, a `Mask`, a `Sound`, an image (Pillow), a list of images or an array, which a map of
+    a quantity becomes too, (H, W); for a model with several outputs a dictionary of these by the outputs' names, where
+    detections have that of the boxes and ranked classes that of the labels."""
 
     model: str
     version: str
@@ -125,17 +127,19 @@ def _row(spec: TensorSpec, value: Any) -> Any:
         return [Detection(each["label"], each["score"], tuple(each["box"]), each["number"]) for each in value]
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [Ranked(each["label"], each["score"], each.get("title", "")) for each in value]
-    if spec.kind in ("text", "tokens") and isinstance(value, str):
+    if spec.kind in ("text", "tokens") and isinstance(value, str | dict):
         return value
     if spec.kind == "label" and spec.labels and not isinstance(value, dict):
         return value  # names
+    if spec.kind == "audio" and isinstance(value, str):
+        return read_sound(base64.b64decode(value))
     if isinstance(value, str):
         return image_of(value)
     if spec.kind == "image" and value and isinstance(value[0], str):
         return [image_of(each) for each in value]
     if spec.kind == "probabilities" and spec.labels:
         return Findings(value)
-    if spec.kind == "features" and isinstance(value, dict):
+    if spec.kind in ("features", "series") and isinstance(value, dict):
         return value
     if spec.kind == "label" and spec.labels:
         return Classification(value["label"], value["probability"], value["probabilities"])

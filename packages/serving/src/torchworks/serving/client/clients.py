@@ -12,7 +12,7 @@ from torchworks.serving.client.answers import Card, Prediction
 from torchworks.serving.client.drawing import Drawn, DrawOptions, drawn, drawn_by_steps
 from torchworks.serving.client.generation import Generated, GenerateOptions, Prompt, generated, streamed
 from torchworks.serving.client.plans import Call, Outcome, Plan, T, card, is_events, models
-from torchworks.serving.client.predicting import PredictRequest, Value, predicted
+from torchworks.serving.client.predicting import PredictRequest, Value, begun, ended, piece_answered, predicted
 from torchworks.serving.client.streams import AsyncDrawStream, AsyncTextStream, DrawStream, TextStream
 
 
@@ -186,6 +186,34 @@ class Model:
         request = PredictRequest(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
         return self.client._carry_out(predicted(request, self.client.timeout))
 
+    def session(self) -> "Session":
+        """A session with a recurrent model, which remembers the pieces before: `with model.session() as session`."""
+        return Session(self, self.client._carry_out(begun(self.card, self.version, self.client.timeout)))
+
+
+@dataclass(frozen=True)
+class Session:
+    """A sequence of pieces for one model; the service keeps what it remembers between them."""
+
+    model: Model
+    address: str
+
+    def send(self, **inputs: Value) -> Prediction[Any]:
+        """What the model gives for the next piece, one row. Raises as `Model.predict` does."""
+        request = PredictRequest(self.model.card, None, inputs, None, None, None)
+        client = self.model.client
+        return client._carry_out(piece_answered(self.address, request, client.timeout))
+
+    def close(self) -> None:
+        """Let the service forget it."""
+        self.model.client._carry_out(ended(self.address, self.model.client.timeout))
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 @dataclass(frozen=True)
 class AsyncModel:
@@ -208,6 +236,34 @@ class AsyncModel:
         """As of `Model`."""
         request = PredictRequest(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
         return await self.client._carry_out(predicted(request, self.client.timeout))
+
+    async def session(self) -> "AsyncSession":
+        """As of `Model`: `async with await model.session() as session`."""
+        return AsyncSession(self, await self.client._carry_out(begun(self.card, self.version, self.client.timeout)))
+
+
+@dataclass(frozen=True)
+class AsyncSession:
+    """`Session` for asyncio."""
+
+    model: AsyncModel
+    address: str
+
+    async def send(self, **inputs: Value) -> Prediction[Any]:
+        """As of `Session`."""
+        request = PredictRequest(self.model.card, None, inputs, None, None, None)
+        client = self.model.client
+        return await client._carry_out(piece_answered(self.address, request, client.timeout))
+
+    async def close(self) -> None:
+        """As of `Session`."""
+        await self.model.client._carry_out(ended(self.address, self.model.client.timeout))
+
+    async def __aenter__(self) -> "AsyncSession":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 def _headers(api_key: str | None) -> dict[str, str]:

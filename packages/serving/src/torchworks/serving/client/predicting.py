@@ -14,14 +14,15 @@ from torchworks.serving import addresses, output_kinds
 from torchworks.serving.client.answers import Card, Prediction, prediction_from
 from torchworks.serving.client.plans import Call, Plan, answered
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.models.signature import TensorSpec
+from torchworks.shared.models.signature import Signature, TensorSpec
 
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 Picture = str | Path | bytes | Image.Image | np.ndarray
 """A PNG, JPEG or WEBP file by its path or content, an image of Pillow's, or uint8 (C, S, S) as in the signature."""
 Value = Any
-"""A `Picture` or several, a class by its name or number or several, a text or several, or an array."""
+"""A `Picture` or several, a class by its name or number or several, a text or several, a WAV or FLAC file by its path
+or content, a CSV file likewise or a dictionary of columns, or an array."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,24 @@ def predicted(request: PredictRequest, timeout: float) -> Plan[Prediction[Any]]:
     wanted = {} if request.least_score is None else {"params": {"least_score": request.least_score}}
     call = Call("POST", addresses.model(request.card.name, request.version, "predict"), options=_body(request) | wanted)
     return prediction_from(request.card.signature, (yield from answered(call, timeout)))
+
+
+def begun(card: Card, version: str | None, timeout: float) -> Plan[str]:
+    """Where the pieces of a new session go."""
+    answer = yield from answered(Call("POST", addresses.model(card.name, version, "sessions")), timeout)
+    return addresses.session(answer["session"])
+
+
+def piece_answered(address: str, request: PredictRequest, timeout: float) -> Plan[Prediction[Any]]:
+    """What the model gives for the next piece of a session."""
+    answer = yield from answered(Call("POST", address, options=_body(request)), timeout)
+    signature = request.card.signature
+    shown = Signature(signature.inputs, tuple(spec for spec in signature.outputs if spec.kind != "state"))
+    return prediction_from(shown, answer)
+
+
+def ended(address: str, timeout: float) -> Plan[Any]:
+    return (yield from answered(Call("DELETE", address), timeout))
 
 
 def _body(request: PredictRequest) -> dict[str, Any]:
@@ -107,6 +126,11 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     if spec.kind == "image":
         several = list(value) if isinstance(value, (list, tuple)) or _batch(spec, value) else [value]
         return [_picture(spec, item) for item in several]
+    if spec.kind == "audio" and not _is_array(value):
+        return [_file_content(each) for each in (value if isinstance(value, (list, tuple)) else [value])]
+    if spec.kind == "series" and not _is_array(value):
+        several = value if isinstance(value, (list, tuple)) else [value]
+        return [each if isinstance(each, Mapping) else _file_content(each).decode() for each in several]
     if spec.kind == "label":
         several = [value] * (1 if n is None else n) if isinstance(value, (str, int)) else list(value)
         return [_label(spec, item) for item in several]
@@ -122,6 +146,26 @@ def _rows(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:
     array = array[None] if array.ndim == len(spec.shape) - 1 else array
     spec.check(array, {})
     return array.tolist()
+
+
+def _is_array(value: Value) -> bool:
+    """Whether these are numbers: an array, or lists of them."""
+    first = value
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    return isinstance(first, (np.ndarray, int, float))
+
+
+def _file_content(value: str | Path | bytes) -> bytes:
+    """Of a sound or a table, by its path or as it is."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, (str, Path)):
+        raise UserError(f"A file must be given by its path or as bytes, not as {type(value).__name__}.")
+    try:
+        return Path(value).read_bytes()
+    except OSError as error:
+        raise UserError(f"{value} cannot be read: {error.strerror}.") from error
 
 
 def _tokens(spec: TensorSpec, value: Value, n: int | None) -> list[Any]:

@@ -22,7 +22,7 @@ def stub(manifest: BundleManifest) -> str:
     body = CLASS.format(
         name=_class_name(manifest.name),
         model=manifest.name,
-        literals="".join(_literal(spec) for spec in inputs if spec.labels),
+        literals="".join(_literal(spec) for spec in inputs if spec.labels and spec.kind != "series"),
         takes=", ".join(map(_written, inputs)),
         gives=", ".join(map(_written, outputs)),
         given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn, *wanted]),
@@ -57,6 +57,7 @@ class {name}:
 IMPORTS = {
     "collections.abc": ("Sequence",),
     "dataclasses": ("dataclass",),
+    "pathlib": ("Path",),
     "typing": ("Any", "Literal"),
     "numpy": ("ndarray",),
     "PIL": ("Image",),
@@ -70,6 +71,7 @@ IMPORTS = {
         "Picture",
         "Prediction",
         "Ranked",
+        "Sound",
     ),
 }
 
@@ -108,6 +110,9 @@ def _parameter(spec: TensorSpec, drawn: bool) -> str:
     if spec.kind == "label" and spec.labels:
         one, optional = f"{name.capitalize()}Class | int", " | None = None" if drawn else ""
         return f"{name}: {one} | Sequence[{one}]{optional}"
+    if spec.kind in ("audio", "series"):
+        one = f"Path | bytes | {array}" if spec.kind == "audio" else f"Path | bytes | dict[str, Any] | {array}"
+        return f"{name}: {one} | Sequence[{one}]"
     if spec.kind in ("text", "molecule"):
         return f"{name}: str | Sequence[str]"
     if spec.kind == "id":
@@ -127,6 +132,10 @@ def _row_type(spec: TensorSpec, found: output_kinds.Detections | None, ranked: o
         return "str"
     if spec.kind == "label" and spec.labels and spec.dtype in output_kinds.INTEGERS:
         return "str" if len(spec.shape) == 1 else "list[str]"
+    if spec.kind == "audio" and spec.rate is not None and len(spec.shape) == 2:
+        return "Sound"
+    if spec.kind == "series" and spec.labels:
+        return "dict[str, list]"
     if spec.kind == "image":
         return "list[Image.Image]" if len(spec.shape) == 5 else "Image.Image"
     if output_kinds.is_mask(spec) and not output_kinds.is_map(spec):

@@ -1,19 +1,27 @@
-// What a model answered: class names with their probabilities, images, what it saw in an image, or the plain JSON.
+// What a model answered: class names with their probabilities, images, sounds, curves, what it saw in an image, or the
+// plain JSON.
 
 import { el, figures, number, share, table, warned } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
+import { curves, isColumns } from "./series.js";
+import { players } from "./sound.js";
 
 const SHOWN = 10;
 const MANY = 64; // images that are not shown all at once
 const LONG = 16; // so many numbers of a row are shown only when asked for, if there is anything else
 
-// Elements that show the outputs of all rows, for the one image that was sent, if it was one.
-export async function answerOf(model, answer, file) {
+// Elements that show the outputs of all rows, for the one image that was sent, if it was one, or the past of a series.
+export async function answerOf(model, answer, file, past) {
   const { outputs } = answer;
   const over = file ? layersOf(model, outputs) : [];
-  const others = model.signature.outputs.filter((spec) => outputs[spec.name] && !over.includes(spec));
+  const lengths = model.signature.outputs.filter(({ kind }) => kind === "audio").flatMap(({ name }) => [`${name}_length`, "length"]);
+  const others = model.signature.outputs.filter((spec) => outputs[spec.name] && spec.kind !== "state" && !over.includes(spec) && !lengths.includes(spec.name));
   const shown = over.length ? [await overlay(model, outputs, file)] : [];
-  return [...shown, ...plain(others, outputs), ...warned(answer)];
+  const series = others.filter(({ name, kind }) => kind === "series" && isColumns(outputs[name]));
+  const sizes = model.signature.inputs.filter(({ kind }) => kind === "series").map(({ shape }) => shape[1]);
+  const aligned = ({ shape }) => typeof shape[1] === "string" && sizes.includes(shape[1]);
+  const drawn = series.map((spec) => curves(spec.name, outputs[spec.name], past, aligned(spec)));
+  return [...shown, ...drawn, ...plain(others.filter((spec) => !series.includes(spec)), outputs), ...warned(answer)];
 }
 
 // Single numbers stand together, and long rows of numbers behind everything else.
@@ -37,6 +45,8 @@ function others(specs, outputs) {
   return specs.map(({ name, kind }) => {
     const rows = outputs[name];
     if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
+    if (kind === "audio" && typeof rows[0] === "string") return players(name, rows);
+    if (rows[0]?.words) return el("div", {}, rows.map(transcript));
     if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => (row === "" ? el("p", {}, `${name}: no text`) : el("p", { class: "text" }, row))));
     if (isRanking(rows)) return el("div", { class: "scroll" }, rows.map(ranking));
     if (kind === "features" && !Array.isArray(rows[0]) && typeof rows[0] === "object") return el("dl", { class: "figures" }, figures(rows.flatMap((row) => Object.entries(row).map(([of, value]) => [of, number(value)]))));
@@ -48,6 +58,13 @@ function others(specs, outputs) {
 
 function classification({ label, probabilities }) {
   return [el("p", { class: "winner" }, label), bars(probabilities, SHOWN)];
+}
+
+// A text, and when each of its words begins.
+function transcript({ text, words }) {
+  const cells = words.map(({ word, seconds }) => [word, seconds.toFixed(2)]);
+  return [el("p", { class: text ? "winner" : "" }, text || "nothing was heard"),
+    cells.length ? el("details", {}, el("summary", {}, "When each word begins"), el("div", { class: "scroll" }, table(["word", "#seconds"], cells))) : null].filter(Boolean);
 }
 
 function ranking(row) {

@@ -1,5 +1,5 @@
-// The form for a model's inputs, made from its signature: draw or drop an image or a film, have images drawn, write a
-// text, paste numbers, or write JSON. Optional inputs have fields of their own.
+// The form for a model's inputs, made from its signature: draw or drop an image or a film, choose a sound or record one,
+// have images drawn, write a text, paste tables or numbers, or write JSON. Optional inputs have fields of their own.
 
 import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
@@ -11,6 +11,8 @@ import { moleculeInput } from "./molecules.js";
 import { isMixed, mixedInput } from "./mixed.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
+import { seriesInput } from "./series.js";
+import { soundInput } from "./sound.js";
 
 const IMAGE_TYPES = ["image/png", "image/jpeg", "image/webp"];
 const MOST_IMAGES = 256;
@@ -20,7 +22,7 @@ const MOST_IMAGES = 256;
 export function inputFor(model, actions) {
   if (model.generation) return generationInput(model);
   if (model.denoising) return drawingInput(model, actions);
-  const { inputs } = model.signature;
+  const inputs = model.signature.inputs.filter(({ kind }) => kind !== "state"); // it begins with what it knows at the start
   if (inputs.some(({ kind }) => kind === "id")) return idsInput(model);
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
@@ -30,6 +32,8 @@ export function inputFor(model, actions) {
   const options = optionFields(optional);
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && inputs.length === 1 && needed[0].kind === "molecule") return moleculeInput(model, needed[0]);
+  if (needed.length && options && typeof example === "string" && needed.every(({ kind }) => kind === "series")) return seriesInput(model, needed, options, acceptDrops);
+  if (needed.length === 1 && options && typeof example === "string" && needed[0].kind === "audio") return soundInput(model, needed[0], options, example, actions, acceptDrops);
   if (needed.length === 1 && options && isTable(needed[0])) return numbersInput(model, needed[0], options);
   if (inputs.length === 1 && inputs[0].kind === "video" && typeof example === "string") return filmInput(model, inputs[0], example, actions, { acceptDrops, fileOf });
   if (inputs.length === 1 && typeof example === "string") return imageInput(model, inputs[0], example, actions);

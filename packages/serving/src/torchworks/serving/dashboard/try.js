@@ -60,7 +60,7 @@ async function predict(request) {
   const begun = performance.now(), asked = model;
   const answer = await call(request.path, request);
   const file = request.body instanceof Blob ? request.body : null;
-  return [...await answerOf(asked, answer, file), told(answer, begun)];
+  return [...await answerOf(asked, answer, file, request.past), told(answer, begun)];
 }
 
 function told({ model: name, version }, begun) {

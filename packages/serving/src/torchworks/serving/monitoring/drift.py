@@ -88,10 +88,14 @@ def _features(spec: TensorSpec, values: np.ndarray) -> dict[str, Column]:
         numbers = _areas(spec, values)
     elif spec.kind in ("text", "tokens") or (spec.kind == "id" and spec.pad is not None):
         numbers = _tokens(spec, values)
-    elif spec.kind == "id":
+    elif spec.kind in ("id", "state"):
         return {}
     elif spec.kind == "molecule":
         numbers = _molecules(values)
+    elif spec.kind == "audio" and values.ndim == 2:
+        numbers = _sounds(values)
+    elif spec.kind == "series" and values.ndim == 3 and spec.labels:
+        numbers = _series(spec, values)
     elif spec.kind == "label" and np.issubdtype(values.dtype, np.integer):  # ids; of several the first is the best
         return {"class": (values.reshape(len(values), -1)[:, 0].astype(np.int64), spec.labels)} if spec.labels else {}
     elif spec.labels and spec.kind == "label" and values.ndim == 2:
@@ -128,6 +132,37 @@ def _molecules(tables: np.ndarray) -> dict[str, np.ndarray]:
         "no_carbon": (there & (tables[..., 0] != 6)).sum(1) / atoms,
         "aromatic": (there & (tables[..., 5] > 0)).sum(1) / atoms,
     }
+
+
+def _sounds(samples: np.ndarray) -> dict[str, np.ndarray]:
+    """Of sounds (N, L), in which zeros at the end of a row count as no part of it: how many samples, their level (root
+    of the mean square), the loudest one, how often the sign changes, and which part is silent."""
+    there = samples[:, ::-1] != 0
+    length = np.where(there.any(1), samples.shape[1] - there.argmax(1), 1)
+    square = (samples.astype(np.float64) ** 2).sum(1) / length
+    changes = (np.diff(np.signbit(samples), axis=1)).sum(1) / length
+    silent = ((np.abs(samples) < 1e-3).sum(1) - (samples.shape[1] - length)) / length
+    return {
+        "length": length,
+        "level": np.sqrt(square),
+        "peak": np.abs(samples).max(1),
+        "sign_changes": changes,
+        "silent": np.clip(silent, 0, 1),
+    }
+
+
+def _series(spec: TensorSpec, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Of series (N, T, C), in which rows of zeros at the end count as no part of it: how many steps, and the mean and
+    the standard deviation of each column over them."""
+    there = (values[:, ::-1] != 0).any(2)
+    length = np.where(there.any(1), values.shape[1] - there.argmax(1), 1)
+    real = (np.arange(values.shape[1]) < length[:, None])[..., None]
+    wide = values.astype(np.float64)
+    mean = (wide * real).sum(1) / length[:, None]
+    sd = np.sqrt((((wide - mean[:, None]) * real) ** 2).sum(1) / length[:, None])
+    names = spec.labels[:MAX_FINDINGS]
+    means = {f"{name}.mean": mean[:, i] for i, name in enumerate(names)}
+    return {"length": length} | means | {f"{name}.sd": sd[:, i] for i, name in enumerate(names)}
 
 
 def _image(spec: TensorSpec, values: np.ndarray) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ JOB, SHADOW, GENERATE, DRAW, FIRST_TOKEN = "job", "shadow", "generate", "draw", 
 """Nobody waits for jobs, streams and copies for a shadow, a generated text takes as long as it is, and an image as many
 steps as are asked for: their whole time is a stage of its own, so that alerts that judge "total" by what callers are
 promised leave them out."""
-ROUTES = ("predict", "v2", JOB, SHADOW, GENERATE, DRAW)
+ROUTES = ("predict", "v2", "session", JOB, SHADOW, GENERATE, DRAW)
 OTHER = "other"
 """Stands for models, versions, routes and statuses that are not known."""
 MODEL = ("model", "version")

@@ -25,7 +25,7 @@ class Prediction:
     alias: str
     """"champion", "challenger", "shadow" or ""."""
     route: str
-    """"predict", "v2", "job", "generate" or "draw"."""
+    """predict, v2, session, job, generate or draw."""
     status: int
     """HTTP status."""
     rows: int = 0

@@ -9,7 +9,8 @@ from starlette.responses import HTMLResponse, Response
 
 from torchworks.serving import addresses
 from torchworks.serving.errors import Refusal
-from torchworks.serving.examples import Schema, draw_example, example_image, examples, generation_examples, v2_example
+from torchworks.serving.examples import Schema, draw_example, example_file, examples, generation_examples, v2_example
+from torchworks.serving.file_types import example_name, example_type
 from torchworks.serving.routes.dashboard import POLICY
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
@@ -63,8 +64,9 @@ async def example(request: Request, name: str, file: str) -> Response:
     """What the commands send."""
     service: Service = request.app.state.service
     served = service.registry.choose(name)
-    if file == "image.png" and _takes_a_file(served):
-        return Response(example_image(served), media_type="image/png")
+    spec = served.codec.file
+    if spec is not None and _takes_a_file(served) and file == example_name(spec):
+        return Response(example_file(served), media_type=example_type(spec))
     body = _bodies(served).get(file.removesuffix(".json"))
     if body is None or not file.endswith(".json"):
         raise Refusal(404, "not_found", "There is no such example.")
@@ -99,9 +101,11 @@ def _commands(served: ServedModel, base: str, curl: str) -> list[tuple[str, str]
     infer = base + addresses.protocol_model(served.name, verb="infer")
     stored = f"{base}{addresses.DOCS}/{quote(served.name, safe='')}"
     found = []
-    if _takes_a_file(served):
-        sent = f"--data-binary @<({curl} -s {stored}/image.png)"
-        found.append(("An image file", f"{curl} -H 'Content-Type: image/png' {sent} {predict}"))
+    if (spec := served.codec.file) is not None and _takes_a_file(served):
+        name = example_name(spec)
+        sent = f"--data-binary @<({curl} -s {stored}/{name})"
+        what = {"image.png": "An image file", "sound.wav": "A sound file", "series.csv": "A table"}[name]
+        found.append((what, f"{curl} -H 'Content-Type: {example_type(spec)}' {sent} {predict}"))
     for name, body in _bodies(served).items():
         if "inputs" not in body:
             address = base + (addresses.model(served.name, verb=name) if name in ("generate", "draw") else name)
@@ -127,7 +131,8 @@ def _title(name: str, body: Schema) -> str:
 
 
 def _takes_a_file(served: ServedModel) -> bool:
-    return served.codec.picture is not None and len(served.codec.specs) == 1
+    codec = served.codec
+    return codec.file is not None and all(codec.optional(spec) for spec in codec.specs.values() if spec != codec.file)
 
 
 def _bodies(served: ServedModel) -> dict[str, Schema]:

@@ -1,4 +1,4 @@
-"""Requests for predictions: JSON, an image, or a form in; JSON or an image out."""
+"""Requests for predictions: JSON, a file, or a form in; JSON, an image or a sound out."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
-from torchworks.serving.films import types_of
+from torchworks.serving.file_types import types_of
 from torchworks.serving.handling import Decode, PredictRequest, body_of, limited, media_type, respond
 from torchworks.serving.image_files import IMAGE_TYPES, MISNAMED_TYPES, is_small
 from torchworks.serving.limits import Limits
 from torchworks.serving.served import ServedModel
+from torchworks.serving.sounds import WAV
 
 TAIL = 4096
 """Bytes of the end of a body that are kept."""
@@ -37,10 +38,10 @@ async def read_body(request: Request, codec: Codec) -> Decode:
     kind = MISNAMED_TYPES.get(kind, kind)
     if kind == "application/json":
         return Decode(partial(codec.from_json, await body_of(request, codec.limits)))
-    types = IMAGE_TYPES if codec.picture is None else types_of(codec.picture)
+    types = IMAGE_TYPES if codec.file is None else types_of(codec.file)
     if kind in types:
         body = await body_of(request, codec.limits)
-        return Decode(partial(codec.from_picture, body), quick=types == IMAGE_TYPES and is_small(body))
+        return Decode(partial(codec.from_file, body), quick=types == IMAGE_TYPES and is_small(body))
     if kind == "multipart/form-data":
         return Decode(partial(codec.from_form, await parts_of(request, codec.limits)))
     raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(types)}.")
@@ -87,8 +88,10 @@ async def parts_of(request: Request, limits: Limits) -> list[tuple[str, bytes | 
 
 
 def encode(call: PredictRequest) -> Response:
-    """An image for those who accept nothing else, JSON for all others."""
+    """An image or a sound for those who accept nothing else, JSON for all others."""
     codec, told = call.served.codec, (call.outputs, call.rows, call.least_score)
+    if media_type(call.request, "accept") == WAV:
+        return Response(codec.to_wav(call.outputs), media_type=WAV)
     if media_type(call.request, "accept") == "image/png":
         return Response(codec.to_png(*told), media_type="image/png")
     answer = {

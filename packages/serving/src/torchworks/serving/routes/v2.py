@@ -21,7 +21,6 @@ from torchworks.serving.codecs import Codec, Inputs, numbers, parse
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.films import takes_films
 from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, media_type, respond
-from torchworks.serving.image_files import takes_pictures
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
@@ -203,6 +202,8 @@ def _add(codec: Codec, arrays: Inputs, tensor: Any, part: memoryview | None) -> 
     if tensor["datatype"] != DATATYPES[spec.dtype]:
         other = " or BYTES" if takes_bytes(codec, spec) else ""
         raise invalid(f"'{spec.name}' must have the datatype {DATATYPES[spec.dtype]}{other}.")
+    if part is None and not isinstance(tensor["data"], list):
+        raise invalid(f"The data of '{spec.name}' must be a list.")
     values = numbers(spec, tensor["data"]) if part is None else binary.array(spec, part)
     _check_count(spec, values.size, shape)
     arrays[spec.name] = values.reshape(shape)
@@ -216,8 +217,7 @@ def gives_classes(spec: TensorSpec) -> bool:
 def takes_bytes(codec: Codec, spec: TensorSpec) -> bool:
     """Whether elements of BYTES become this input: image files, film files, texts, SMILES, names of classes."""
     written = spec.name in codec.padding.texts or spec.name in codec.molecules
-    files = takes_pictures(spec) or takes_films(spec)
-    return files or written or (spec.kind == "label" and bool(spec.labels))
+    return codec.takes_file(spec) or written or (spec.kind == "label" and bool(spec.labels))
 
 
 def _check_count(spec: TensorSpec, count: int, shape: list[int]) -> None:

@@ -1,0 +1,129 @@
+// The form for series, a table in CSV for each, and the curves of what a model answers: lines over time, and a band
+// between the outer quantiles of a forecast.
+
+import { modelPath } from "./api.js";
+import { el, hint, number, svg, table } from "./dom.js";
+
+const WIDEST = 640, HEIGHT = 260, LEFT = 56, RIGHT = 12, TOP = 12, BOTTOM = 28;
+const COLORS = 5, BEFORE = 4; // so many times the forecast's length of the past is shown
+const QUANTILE = /^q(\d+(?:\.\d+)?)$/;
+
+// Whether an answer is columns of series.
+export const isColumns = (rows) => rows.every((row) => row && !Array.isArray(row) && typeof row === "object" && Object.values(row).every(Array.isArray));
+
+export function seriesInput(model, specs, options, acceptDrops) {
+  const example = model.examples[0]?.inputs;
+  const boxes = specs.map((spec) => {
+    const text = el("textarea", { spellcheck: "false", required: true });
+    const file = el("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => take(file.files[0]) });
+    const take = async (chosen) => { if (chosen) text.value = await chosen.text(); };
+    const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: ${told(spec)}`, text), el("label", { class: "above" }, "Or a CSV file ", file));
+    acceptDrops(place, (dropped) => dropped && take(dropped));
+    return { spec, text, place };
+  });
+  const takeExample = (event) => {
+    for (const { spec, text } of boxes) text.value = [example[spec.name]].flat()[0];
+    event.target.form.requestSubmit();
+  };
+  const fixed = specs.filter(({ shape }) => typeof shape[1] === "number");
+  const rule = fixed.length === 1 ? `The last ${fixed[0].shape[1]} rows are used.` : "";
+  const every = specs.find((spec) => spec.every)?.every;
+  const elements = [
+    ...boxes.map(({ place }) => place), options.row,
+    el("div", { class: "row" }, el("button", { class: "main" }, "Send"), el("button", { type: "button", onclick: takeExample }, "Use an example")),
+    hint(`A heading with the columns' names may be above, and a column may hold time stamps${every ? `, ${spoken(every)} apart` : ""}. ${rule}`),
+  ].filter(Boolean);
+  const request = async () => {
+    const inputs = Object.fromEntries(boxes.map(({ spec, text }) => [spec.name, text.value]));
+    const past = pastOf(boxes[0].spec, boxes[0].text.value);
+    return { path: `${modelPath(model.name)}/predict`, method: "POST", type: "application/json", body: JSON.stringify({ inputs: { ...inputs, ...options.values() } }), past };
+  };
+  return { elements, request };
+}
+
+function told({ labels, shape }) {
+  const names = labels.length > 6 ? `${labels.slice(0, 6).join(", ")} and ${labels.length - 6} more` : labels.join(", ");
+  return labels.length ? `columns ${names}` : shape[2] === 1 ? "a column of numbers" : `${shape[2]} columns of numbers`;
+}
+
+// An ISO 8601 duration of one unit in words.
+function spoken(every) {
+  const [, time, count, unit] = /^P(T?)(\d+(?:\.\d+)?)([YMWDHS])$/.exec(every) ?? [];
+  if (!unit) return every;
+  const name = { Y: "year", M: time ? "minute" : "month", W: "week", D: "day", H: "hour", S: "second" }[unit];
+  return Number(count) === 1 ? `one ${name}` : `${count} ${name}s`;
+}
+
+// The first column of a table that was sent, as far as it can be read here, to stand before what the model says.
+function pastOf({ labels }, text) {
+  const lines = text.split(/\r?\n/).map((line) => line.split(/[,;\t]/).map((cell) => cell.trim())).filter((cells) => cells.some(Boolean));
+  const head = lines[0]?.every((cell) => cell === "" || Number.isNaN(Number(cell))) && !lines[0].some(isStamp) ? lines.shift() : null;
+  if (!lines.length) return null;
+  const stamped = lines[0].findIndex(isStamp);
+  const place = head && labels.length ? head.indexOf(labels[0]) : lines[0].findIndex((cell, i) => i !== stamped && cell !== "" && !Number.isNaN(Number(cell)));
+  const values = lines.map((cells) => Number(cells[place]));
+  if (place < 0 || values.some(Number.isNaN)) return null;
+  return { name: head?.[place] ?? labels[0] ?? "sent", values, time: stamped < 0 ? null : lines.map((cells) => cells[stamped]) };
+}
+
+const isStamp = (cell) => /^\d{4}[-/]\d/.test(cell);
+
+// Curves of each row, and its numbers below.
+export function curves(name, rows, past, aligned) {
+  return el("div", {}, rows.map((row) => {
+    const { time, ...columns } = row, names = Object.keys(columns), length = columns[names[0]].length;
+    const cells = Array.from({ length }, (_, i) => [time?.[i] ?? String(i + 1), ...names.map((each) => number(columns[each][i]))]);
+    const shown = rows.length === 1 ? past : null;
+    return [chart(name, columns, time, shown, aligned),
+      el("details", {}, el("summary", {}, `${name}: ${length} steps as numbers`), el("div", { class: "scroll" }, table([time ? "time" : "step", ...names.map((each) => `#${each}`)], cells)))];
+  }));
+}
+
+// What stands before the model's values on the axis, and where it ends. An answer for each step has the past's own place.
+function chart(name, columns, time, past, aligned) {
+  const width = Math.max(260, Math.min(WIDEST, window.innerWidth - 80)); // so that its letters are as large everywhere
+  const names = Object.keys(columns), length = columns[names[0]].length;
+  const before = past ? past.values.slice(-(aligned ? length : BEFORE * length)) : [];
+  const start = aligned ? 0 : before.length, total = Math.max(before.length, start + length);
+  const quantiles = names.filter((each) => QUANTILE.test(each)).sort((a, b) => level(a) - level(b));
+  const band = quantiles.length >= 2 && !aligned ? [quantiles[0], quantiles.at(-1)] : null;
+  const lines = band ? names.filter((each) => !band.includes(each) && (!QUANTILE.test(each) || level(each) === 0.5)) : names;
+  const all = [...before, ...names.flatMap((each) => columns[each])];
+  const low = Math.min(...all), high = Math.max(...all), room = (high - low || Math.abs(high) || 1) * 0.05;
+  const x = (i) => LEFT + (total > 1 ? i / (total - 1) : 0.5) * (width - LEFT - RIGHT);
+  const y = (value) => TOP + (high + room - value) / (high - low + 2 * room || 1) * (HEIGHT - TOP - BOTTOM);
+  const points = (values, from) => values.map((value, i) => `${x(from + i).toFixed(1)},${y(value).toFixed(1)}`);
+  const line = (values, from, kind) => svg("polyline", { class: kind, points: [...points(values, from), ...(values.length === 1 ? points(values, from) : [])].join(" ") });
+  const marks = ticks(low, high).map((value) => [svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
+    svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, short(value))]);
+  const stamps = [...(past?.time ? past.time.slice(-before.length || undefined) : before.map(() => null)), ...(aligned ? [] : time ?? [])];
+  const ends = [[0, "start"], [total - 1, "end"]].map(([i, anchor]) => svg("text", { x: x(i), y: HEIGHT - 8, "text-anchor": anchor }, stampOf(stamps[i], start, i, aligned)));
+  const drawn = [
+    ...marks, ...ends,
+    band ? svg("polygon", { class: "band", points: [...points(columns[band[0]], start), ...points(columns[band[1]], start).reverse()].join(" ") }) : null,
+    before.length ? line(before, 0, "past") : null,
+    ...lines.map((each, i) => line(columns[each], start, `line c${i % COLORS}`)),
+  ].filter(Boolean);
+  const keys = [...(before.length ? [["past", past.name]] : []), ...lines.map((each, i) => [`c${i % COLORS}`, each === "q0.5" ? "median" : each]), ...(band ? [["band", `${band[0].slice(1)} to ${band[1].slice(1)} quantile`]] : [])];
+  return el("figure", { class: "curves" },
+    svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${name}: ${keys.map(([, key]) => key).join(", ")}` }, drawn),
+    el("figcaption", {}, keys.map(([kind, key]) => el("span", { class: `key ${kind}` }, key))));
+}
+
+const level = (name) => Number(QUANTILE.exec(name)[1]);
+
+function stampOf(stamp, start, i, aligned) {
+  if (stamp) return String(stamp).replace("T", " ").replace(/(:\d\d):00(?=$|[+-])/, "$1");
+  return aligned ? `step ${i + 1}` : i < start ? `${i - start}` : `+${i - start + 1}`;
+}
+
+const short = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(1) : String(+value.toPrecision(4)));
+
+// Three to six round numbers between two.
+function ticks(low, high) {
+  const span = high - low;
+  if (!(span > 0)) return [low];
+  const power = 10 ** Math.floor(Math.log10(span / 3)), step = [1, 2, 5, 10].map((each) => each * power).filter((each) => span / each >= 2.5).at(-1) ?? power;
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}
