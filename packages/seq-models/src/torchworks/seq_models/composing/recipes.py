@@ -39,6 +39,8 @@ def compose_roll() -> ComposeConfig:
     """A GRU that tells each of 88 notes by itself, to compare.
 
     seq-models train compose-roll
+
+    Counterpoint, seed 0 alone: 9.59 nats a frame; frames as symbols 4.39. 58 s of CPU time.
     """
     return ComposeConfig(
         recipe="compose-roll",
@@ -52,6 +54,8 @@ def compose_tcn() -> ComposeConfig:
     """A temporal convolutional net that does so, to compare.
 
     seq-models train compose-tcn
+
+    Counterpoint, seed 0 alone: 8.49 nats a frame; frames as symbols 4.39. 69 s of CPU time.
     """
     return ComposeConfig(
         recipe="compose-tcn",
