@@ -27,6 +27,7 @@ RECIPES = sorted(
 FEWER = {
     "scenes": "train=16,test=4",
     "roads": "train=16,test=4",
+    "counterpoint": "train=12,test=4",
     "numbers": "train=600,test=40",
     "demand": "series=4,days=300",
     "facts": "train=200,test=40",

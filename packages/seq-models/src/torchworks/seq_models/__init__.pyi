@@ -15,6 +15,7 @@ from .models.autoregressive_density import AutoregressiveDensity as Autoregressi
 from .models.bert import BERT as BERT
 from .models.causal_density import CausalDensity as CausalDensity
 from .models.fcn_series import FCN as FCN
+from .models.ft_transformer import FTTransformer as FTTransformer
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
 from .models.lstm_forecaster import LSTMForecaster as LSTMForecaster
@@ -23,6 +24,7 @@ from .models.nlinear import NLinear as NLinear
 from .models.patchtst import PatchTST as PatchTST
 from .models.inception_time import InceptionTime as InceptionTime
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
+from .models.rnn_nade import NoteByNote as NoteByNote
 from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
 from .models.seq2seq import AttentionSeq2Seq as AttentionSeq2Seq
 from .models.t5 import T5 as T5

@@ -59,6 +59,12 @@ MODELS: dict[str, str] = {
     "wav2vec2": "wav2vec2:Wav2Vec2",
     "wav2vec2_ctc": "wav2vec2:Wav2Vec2ForCTC",
     "whisper": "whisper:Whisper",
+    "rnn_nade": "rnn_nade:NoteByNote",
+    "roll_rnn": "roll_rnn:RollRNN",
+    "music_tcn": "music_tcn:MusicTCN",
+    "tabular_mlp": "tabular_mlp:TabularMLP",
+    "tabular_resnet": "tabular_resnet:TabularResNet",
+    "ft_transformer": "ft_transformer:FTTransformer",
 }
 """The module of this folder and the class of each model."""
 
