@@ -8,6 +8,10 @@ from torchworks.seq_models.language.commands import COMMANDS as LANGUAGE
 from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
+from torchworks.seq_models.synthesis.commands import COMMANDS as SYNTHESIS
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 
-COMMANDS = {**INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND, **RECOGNITION}
+COMMANDS = {
+    **INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND,
+    **RECOGNITION, **SYNTHESIS,
+}  # fmt: skip

@@ -15,7 +15,9 @@ JOBS = {
     WORD_VECTORS: "embedding",
     "seq-models-language": "language",
     "seq-models-recognizer": "recognition",
+    "seq-models-speak": "synthesis",
     "seq-models-translation": "translation",
+    "seq-models-vocode": "synthesis",
     "seq-models-writing": "answering",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""

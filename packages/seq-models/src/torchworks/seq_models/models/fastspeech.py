@@ -15,8 +15,8 @@ many frames as it lasts, and a decoder makes all frames at once: nothing can be 
 `regulate` finds the phoneme of each frame by comparing it with the phonemes' ends, so it is one `gather`, for any
 number of frames, and exports: a repetition by counts that are only known at run time does not.
 
-What differs from FastSpeech 2: pitch is no wavelet spectrogram and is not quantised, and belongs to a phoneme; durations
-are predicted as ln(1 + frames), from phonemes alone.
+What differs from FastSpeech 2: pitch is no wavelet spectrogram and is not quantised, and belongs to a phoneme;
+durations are predicted as ln(1 + frames), from phonemes alone.
 
 Shape letters: N rows, P phonemes, T frames, M mels, E embed_dim.
 """

@@ -158,10 +158,10 @@ class Tacotron2(nn.Module):
         return Spoken(mel + self.postnet(mel), steps * self.frames_per_step, torch.stack(attention, 1), over)
 
     def generate_steps(self, tokens: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `generate` with a threshold of 0.5, always `steps` steps, as an exported graph needs it: log-mel (N, T, M),
-        the frames of each row (N,), and attention (N, S, R)."""
+        """As `generate` with a threshold of 0.5, always `steps` steps, as an exported graph needs it: log-mel
+        (N, T, M), the frames of each row (N,), and attention (N, S, R)."""
         memory = self.remember(tokens, lengths)
-        frame = memory.values.new_zeros(len(tokens), self.decoder.frame_dim)
+        frame = memory.values.new_zeros(tokens.shape[0], self.decoder.frame_dim)
 
         def step(state: State, _: tuple[Tensor, ...]) -> tuple[State, Tensor]:
             state, output = self.decoder.step(self.decoder.prenet(state[-1]), state[:-1], memory)

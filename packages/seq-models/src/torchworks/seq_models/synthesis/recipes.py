@@ -12,7 +12,7 @@ def speak() -> SpeakConfig:
     return SpeakConfig(
         recipe="speak",
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=600, batch_size=16, eval_every=150, clip=1.0),
+        trainer=TrainerConfig(steps=400, batch_size=16, eval_every=200, clip=1.0),
     )
 
 
@@ -26,7 +26,7 @@ def speak_tacotron() -> SpeakConfig:
         model="tacotron",
         net=NetConfig(depth=2, filter_dim=96, hidden_dim=160),
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=700, batch_size=16, eval_every=175, clip=1.0),
+        trainer=TrainerConfig(steps=450, batch_size=16, eval_every=150, clip=1.0),
     )
 
 
@@ -38,5 +38,5 @@ def vocode() -> VocodeConfig:
     return VocodeConfig(
         recipe="vocode",
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=500, batch_size=8, eval_every=250, clip=10.0),
+        trainer=TrainerConfig(steps=300, batch_size=8, eval_every=150, clip=10.0),
     )
