@@ -36,6 +36,7 @@ FEWER = {
     "actions": "train=24,test=4",
     "lead": "train=40,test=4",
     "price": "train=40,test=4",
+    "sentences": "train=16,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {
