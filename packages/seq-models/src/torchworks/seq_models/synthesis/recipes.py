@@ -8,6 +8,8 @@ def speak() -> SpeakConfig:
     """Speaks texts: a FastSpeech 2 that makes all frames at once, and Griffin-Lim.
 
     seq-models train speak
+
+    Two seeds, 0 and 1: WORDS_SPEAK
     """
     return SpeakConfig(
         recipe="speak",
@@ -20,6 +22,12 @@ def speak_tacotron() -> SpeakConfig:
     """Speaks texts frame by frame: a Tacotron 2 with guided attention, and Griffin-Lim.
 
     seq-models train speak-tacotron
+
+    Not good enough yet. One seed, and the encoder then saw padding, which it does not now: attention finds the diagonal
+    (0.990; 97.1 % of it lies on the phoneme that is spoken, or on one beside it) and every sentence ends by itself, but
+    frames that follow from frames of its own are blurred, and pocketsphinx takes 90 % of 41 digits for others; with the
+    true frames before them they differ from these by 5.9 dB. 178 s of CPU time (torch 2.14.1, one core of an AMD EPYC
+    with AVX512-BF16, fp32).
     """
     return SpeakConfig(
         recipe="speak-tacotron",
@@ -34,6 +42,10 @@ def vocode() -> VocodeConfig:
     """Makes sound of log-mel spectrograms: a small HiFi-GAN generator, trained without a discriminator.
 
     seq-models train vocode
+
+    One seed: log-mels of its sound differ from those given by 4.2 dB, those of Griffin-Lim by **1.1**; pocketsphinx's
+    word error rate is 34 % of 41 digits, by Griffin-Lim **12 %**, of the speaker itself 5 %; 95 s of CPU time (torch
+    2.14.1, one core of an AMD EPYC with AVX512-BF16, fp32). Griffin-Lim is better here.
     """
     return VocodeConfig(
         recipe="vocode",
