@@ -1,11 +1,13 @@
 """What speaks: drawing sounds as torchaudio does, the length regulator, Griffin-Lim. `test_parity.py` has the nets."""
 
+from typing import Any, cast
+
 import pytest
 import torch
 
 from torchworks.seq_models.models.fastspeech import FastSpeech2, regulate
 from torchworks.seq_models.models.griffin_lim import GriffinLim, magnitudes_of
-from torchworks.seq_models.models.parity import comparison
+from torchworks.seq_models.models.parity import Comparison, comparison
 from torchworks.seq_models.models.tacotron2 import guided_attention
 from torchworks.shared.testing import check_gradients, check_state
 
@@ -76,16 +78,23 @@ def test_magnitudes_of_mels_have_these_mels_and_are_not_negative():
     torch.testing.assert_close(filters.T @ found, mel, rtol=0.02, atol=0.02)
 
 
+def nets_of(pair: Comparison) -> tuple[Any, Any]:
+    """Ours and torchaudio's, without what makes them comparable."""
+    ours, theirs = (cast(Any, net).net.eval() for net in (pair.ours, pair.reference))
+    return ours, theirs
+
+
 @torch.no_grad()
 def test_tacotron_and_wavernn_draw_what_torchaudio_draws():
     pytest.importorskip("torchaudio")
     pair = comparison("Tacotron 2")
     tokens, lengths, _ = pair.make({"N": 1, "R": 5, "T": 2})
-    ours, theirs = pair.ours.net.eval(), pair.reference.net.eval()  # ty: ignore[unresolved-attribute]
-    ours.load_state_dict({pair.key_map(f"net.{k}")[4:]: v for k, v in theirs.state_dict().items()})  # ty: ignore
+    ours, theirs = nets_of(pair)
+    assert pair.key_map is not None
+    ours.load_state_dict({pair.key_map(f"net.{k}")[4:]: v for k, v in theirs.state_dict().items()})
     found = ours.generate(tokens, lengths, most=6, threshold=2.0)
+    theirs.decoder.decoder_max_step, theirs.decoder.gate_threshold = 6, 2.0
     with pytest.warns(UserWarning, match="max decoder steps"):
-        theirs.decoder.decoder_max_step, theirs.decoder.gate_threshold = 6, 2.0
         expected, _, weights = theirs.infer(tokens, lengths)
     torch.testing.assert_close(found.mel, expected.transpose(1, 2))
     torch.testing.assert_close(found.attention[0], weights[0])
@@ -93,7 +102,7 @@ def test_tacotron_and_wavernn_draw_what_torchaudio_draws():
     torch.testing.assert_close(fixed, found.mel)
     torch.testing.assert_close(attention, found.attention)
     pair = comparison("WaveRNN")
-    ours, theirs = pair.ours.net.eval(), pair.reference.net.eval()  # ty: ignore[unresolved-attribute]
+    ours, theirs = nets_of(pair)
     ours.load_state_dict(theirs.state_dict())
     mel = torch.randn(1, 3, 6)
     torch.manual_seed(1)

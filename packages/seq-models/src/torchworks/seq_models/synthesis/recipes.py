@@ -9,10 +9,10 @@ def speak() -> SpeakConfig:
 
     seq-models train speak
 
-    Three seeds: pocketsphinx's word error rate on test sentences of digits (41 to 110 words) 10.6 ± 1.4 %; Griffin-Lim
-    of true spectrograms 8.2 ± 4.0 %, the speaker itself 4.2 ± 0.9 %. Log-mels are off by 3.22 ± 0.04 dB, durations by
-    10.3 ± 0.4 ms (median of each phoneme 12.3 ± 0.1); 104 to 115 s of CPU time (torch 2.14.1, one core of an AMD EPYC with
-    AVX512-BF16, fp32).
+    Three seeds: pocketsphinx's word error rate on test sentences of digits (41 to 110 words) 10.6 ± 1.4 %;
+    Griffin-Lim of true spectrograms 8.2 ± 4.0 %, the speaker itself 4.2 ± 0.9 %. Log-mels are off by 3.22 ± 0.04 dB,
+    durations by 10.3 ± 0.4 ms (median of each phoneme 12.3 ± 0.1); 104 to 115 s of CPU time (torch 2.14.1, one core of
+    an AMD EPYC with AVX512-BF16, fp32).
     """
     return SpeakConfig(
         recipe="speak",
