@@ -36,7 +36,7 @@ def test_a_padded_sentence_is_spoken_as_if_alone_and_speed_shortens_it():
     torch.testing.assert_close(beside[0], mel[0])
     assert same[0] == lengths[0]
     with torch.no_grad():
-        net.predictors["duration"].linear.bias.fill_(2.5)  # ty: ignore[unresolved-attribute]
+        net.get_parameter("predictors.duration.linear.bias").fill_(2.5)
     slow, fast = (int(net.generate(alone, 400, speed=speed)[1]) for speed in (0.5, 2.0))
     assert slow > 2 * fast
 
