@@ -42,6 +42,7 @@ FEWER = {
     "speech-segments": "train=6,test=5",
     "speaker-pairs": "train=4,test=2,each=2",
     "spoken": "train=24,test=4",
+    "sentences": "train=16,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 WORDS = {

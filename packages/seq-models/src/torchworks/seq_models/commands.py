@@ -13,6 +13,7 @@ from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
 from torchworks.seq_models.tabular.commands import COMMANDS as TABULAR
+from torchworks.seq_models.synthesis.commands import COMMANDS as SYNTHESIS
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 from torchworks.seq_models.verification.commands import COMMANDS as VERIFICATION
 from torchworks.seq_models.voice_detection.commands import COMMANDS as VOICE_DETECTION
@@ -43,3 +44,6 @@ COMMANDS = {
     **SOUND,
     **RECOGNITION,
 }
+    **INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND,
+    **RECOGNITION, **SYNTHESIS,
+}  # fmt: skip

@@ -17,8 +17,8 @@ No sentence of the test part is in the training part. A sample has
     speaker     which of the voices speaks
     text        bytes in UTF-8
 
-Options: `sentences:train=500,test=60,voices=1`: numbers of sentences, and of voices (1 to 4: a man, a woman, a child, an
-old man), of which each speaks as many.
+Options: `sentences:train=500,test=60,voices=1`: numbers of sentences, and of voices (1 to 4: a man, a woman, a child,
+an old man), of which each speaks as many.
 """
 
 import random
@@ -107,8 +107,8 @@ def sentences(count: int, seed: int) -> list[str]:
 
 
 def symbols_of(text: str) -> list[str]:
-    """The phonemes of a text, with silence around it and at commas. A word of which several pronunciations are known has
-    the first. Raises `UserError` for words of which none is."""
+    """The phonemes of a text, with silence around it and at commas. A word of which several pronunciations are known
+    has the first. Raises `UserError` for words of which none is."""
     found = [SILENCE]
     for phrase in text.split(","):
         if phrase.strip():

@@ -29,6 +29,9 @@ JOBS = {
     "seq-models-translation": "translation",
     "seq-models-verification": "verification",
     "seq-models-voice-detection": "voice_detection",
+    "seq-models-speak": "synthesis",
+    "seq-models-translation": "translation",
+    "seq-models-vocode": "synthesis",
     "seq-models-writing": "answering",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""

@@ -15,8 +15,8 @@ many frames as it lasts, and a decoder makes all frames at once: nothing can be 
 `regulate` finds the phoneme of each frame by comparing it with the phonemes' ends, so it is one `gather`, for any
 number of frames, and exports: a repetition by counts that are only known at run time does not.
 
-What differs from FastSpeech 2: pitch is no wavelet spectrogram and is not quantised, and belongs to a phoneme; durations
-are predicted as ln(1 + frames), from phonemes alone.
+What differs from FastSpeech 2: pitch is no wavelet spectrogram and is not quantised, and belongs to a phoneme;
+durations are predicted as ln(1 + frames), from phonemes alone.
 
 Shape letters: N rows, P phonemes, T frames, M mels, E embed_dim.
 """
@@ -130,7 +130,7 @@ class FastSpeech2(nn.Module):
         )
 
     def predict(self, hidden: Tensor, real: Tensor) -> Variances:
-        return Variances(*(self.predictors[name](hidden * real[..., None]) * real for name in VARIANCES))
+        return Variances(*(self.predictors[name](hidden, real) * real for name in VARIANCES))
 
     def adapt(self, hidden: Tensor, pitch: Tensor, energy: Tensor, real: Tensor) -> Tensor:
         for name, value in (("pitch", pitch), ("energy", energy)):
@@ -201,9 +201,10 @@ class VariancePredictor(nn.Module):
         self.conv_layers = nn.ModuleList(PredictorLayer(a, b, kernel_size, drop_rate) for a, b in pairwise(sizes))
         self.linear = nn.Linear(width, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        """`real`, bool (N, P), is False for padding, which then counts as 0 in each layer."""
         for layer in self.conv_layers:
-            x = layer(x)
+            x = layer(x if real is None else x * real[..., None])
         return self.linear(x)[..., 0]
 
 

@@ -82,7 +82,9 @@ class Spoken:
 class Tacotron2(nn.Module):
     """Tokens, int64 (N, R), their lengths (N,) and the frames (N, T, M) → an `Output`, each frame by those before it.
 
-    T must be a multiple of `frames_per_step`. The defaults are the paper's.
+    T must be a multiple of `frames_per_step`. With `masked`, padding counts as 0 before each convolution of the encoder,
+    so that a row is spoken alike however it is padded; without, as in torchaudio, padding reaches into a row's last
+    tokens. The defaults are the paper's.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Tacotron2(nn.Module):
         conv_drop_rate: float = 0.5,
         prenet_drop_rate: float = 0.5,
         prenet_dropout: Literal["always", "training"] = "always",
+        masked: bool = False,
     ):
         super().__init__()
         if embed_dim % 2 or not kernel_size % 2 or not location_kernel % 2:
@@ -114,7 +117,7 @@ class Tacotron2(nn.Module):
             raise ValueError(f"prenet_dropout must be 'always' or 'training', but it is {prenet_dropout!r}")
         self.num_mels, self.frames_per_step = num_mels, frames_per_step
         self.embedding = nn.Embedding(vocabulary, embed_dim)
-        self.encoder = Encoder(embed_dim, conv_depth, kernel_size, conv_drop_rate)
+        self.encoder = Encoder(embed_dim, conv_depth, kernel_size, conv_drop_rate, masked)
         self.decoder = Decoder(
             num_mels * frames_per_step, embed_dim, attention_rnn_dim, decoder_dim,
             attention=LocationAttention(attention_rnn_dim, embed_dim, attention_dim, location_filters, location_kernel),
@@ -158,10 +161,10 @@ class Tacotron2(nn.Module):
         return Spoken(mel + self.postnet(mel), steps * self.frames_per_step, torch.stack(attention, 1), over)
 
     def generate_steps(self, tokens: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `generate` with a threshold of 0.5, always `steps` steps, as an exported graph needs it: log-mel (N, T, M),
-        the frames of each row (N,), and attention (N, S, R)."""
+        """As `generate` with a threshold of 0.5, always `steps` steps, as an exported graph needs it: log-mel
+        (N, T, M), the frames of each row (N,), and attention (N, S, R)."""
         memory = self.remember(tokens, lengths)
-        frame = memory.values.new_zeros(len(tokens), self.decoder.frame_dim)
+        frame = memory.values.new_zeros(tokens.shape[0], self.decoder.frame_dim)
 
         def step(state: State, _: tuple[Tensor, ...]) -> tuple[State, Tensor]:
             state, output = self.decoder.step(self.decoder.prenet(state[-1]), state[:-1], memory)
@@ -179,16 +182,17 @@ class Tacotron2(nn.Module):
 class Encoder(nn.Module):
     """Embedded tokens (N, R, E) → (N, R, E): convolutions, and an LSTM in both directions. 0 beyond a row's length."""
 
-    def __init__(self, embed_dim: int, depth: int, kernel_size: int, drop_rate: float):
+    def __init__(self, embed_dim: int, depth: int, kernel_size: int, drop_rate: float, masked: bool):
         super().__init__()
-        self.drop_rate = drop_rate
+        self.drop_rate, self.masked = drop_rate, masked
         self.convolutions = nn.ModuleList(convolution(embed_dim, embed_dim, kernel_size) for _ in range(depth))
         self.lstm = LSTM(embed_dim, embed_dim // 2, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = x.transpose(1, 2)
+        real = (torch.arange(x.shape[2], device=x.device) < lengths[:, None])[:, None] if self.masked else True
         for conv in self.convolutions:
-            x = F.dropout(conv(x).relu(), self.drop_rate, self.training)
+            x = F.dropout(conv(x * real).relu(), self.drop_rate, self.training)
         return self.lstm(x.transpose(1, 2), None, lengths)[0]
 
 

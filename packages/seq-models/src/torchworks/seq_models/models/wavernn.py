@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from torchworks.seq_models.models.recurrent import GRU
+from torchworks.seq_models.models.recurrent_base import State
 
 
 class WaveRNN(nn.Module):
@@ -81,7 +82,7 @@ class WaveRNN(nn.Module):
         """Draw sound (N, L) in −1..1 of a spectrogram (N, T, M), sample by sample, from torch's random numbers."""
         mel, parts = self._conditions(self.padded(mel))
         hidden = self.rnn1.hidden_size
-        states = [(mel.new_zeros(len(mel), hidden),) for _ in range(2)]
+        states: list[State] = [(mel.new_zeros(len(mel), hidden),) for _ in range(2)]
         weights = [each.weights(0) for each in (self.rnn1, self.rnn2)]
         sample, found = mel.new_zeros(len(mel), 1), []
         for moment, *quarters in zip(*(each.unbind(1) for each in (mel, *parts)), strict=True):

@@ -38,7 +38,8 @@ class SpeakConfig(Config):
     known_data: ClassVar[str] = "sentences or sentences:train=500,test=60,voices=1"
 
     data: str = "sentences"
-    """Sentences, their sound, and when each phoneme is spoken how high: sentences, or sentences:train=500,test=60,voices=1."""
+    """Sentences, their sound, and when each phoneme is spoken how high: sentences, or
+    sentences:train=500,test=60,voices=1."""
     loader: TextConfig = field(default_factory=TextConfig)
     model: Literal["fastspeech", "tacotron"] = "fastspeech"
     """Architecture: all frames at once by predicted durations, or frame by frame with attention."""

@@ -1,7 +1,7 @@
 """How many digits a recogniser that knows nothing of us understands: pocketsphinx, with the ten digits as its words.
 
-The word error rate is the least number of words to insert, delete or replace, by the number of words said. Any digit may
-follow any other. Longer lists of words take pocketsphinx minutes a sentence.
+The word error rate is the least number of words to insert, delete or replace, by the number of words said. Any digit
+may follow any other. Longer lists of words take pocketsphinx minutes a sentence.
 """
 
 import importlib.util

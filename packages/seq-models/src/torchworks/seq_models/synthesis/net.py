@@ -91,5 +91,5 @@ def new_net(model: str, options: Mapping[str, Any], speakers: int) -> nn.Module:
         attention_rnn_dim=hidden, decoder_dim=hidden, attention_dim=hidden // 2, location_filters=16,
         location_kernel=15, prenet_dim=hidden // 2, postnet_depth=3, postnet_dim=options["filter_dim"],
         frames_per_step=options["frames_per_step"], drop_rate=options["drop_rate"], conv_drop_rate=0.2,
-        prenet_dropout="training",
+        prenet_dropout="training", masked=True,
     )  # fmt: skip

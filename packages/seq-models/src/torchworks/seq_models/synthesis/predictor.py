@@ -54,11 +54,13 @@ class SpeakPredictor(Predictor):
         frames = text.shape[1] * FRAMES_OF_WORD + FRAMES_AROUND
         net = cast(SpeechNet, self.net)
         if isinstance(net.net, Tacotron2):
-            room = -(-frames // net.net.frames_per_step)
-            mel, count, _ = net.net.generate_steps(phonemes, lengths, room)
-            mel, count = net.log_mel(mel), count
+            steps = -(-frames // net.net.frames_per_step)
+            mel, count, _ = net.net.generate_steps(phonemes, lengths, steps)
+            mel = net.log_mel(mel)
         else:
             mel, count = net.say(phonemes, frames, speaker=None, speed=inputs[1], semitones=inputs[2])
+        room = (text != PAD).sum(1) * FRAMES_OF_WORD + FRAMES_AROUND  # of each row, whatever padding follows
+        count = torch.minimum(count, room)
         return self.to_sound(mel, count), count * HOP
 
     def phonemes(self, text: Tensor) -> tuple[Tensor, Tensor]:

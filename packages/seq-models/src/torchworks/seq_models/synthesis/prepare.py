@@ -32,7 +32,7 @@ def spoken_frames(dataset: Dataset) -> TensorDataset:
     rows = [dataset[i] for i in range(len(dataset))]
     frames = [_frames(row["seconds"]) for row in rows]
     mels = []
-    for row, count, mel in zip(rows, frames, log_mels([row["audio"] for row in rows]), strict=True):
+    for count, mel in zip(frames, log_mels([row["audio"] for row in rows]), strict=True):
         missing = int(count.sum()) - len(mel)
         mels.append(torch.cat([mel, mel[-1:].expand(max(0, missing), -1)])[: int(count.sum())])
     columns = {

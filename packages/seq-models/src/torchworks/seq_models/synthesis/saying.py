@@ -45,7 +45,7 @@ def say_phonemes(
             continue
         spoken = net.say_by_steps(phonemes, lengths)
         for i, n in enumerate(spoken.lengths.tolist()):
-            steps = n // net.net.frames_per_step  # ty: ignore[unsupported-operator]
+            steps = n // net.net.frames_per_step
             attention = spoken.attention[i, :steps, : int(lengths[i])].cpu()
             found.append(Said(spoken.mel[i, :n].cpu(), attention, bool(spoken.stopped[i])))
     return found

@@ -3,10 +3,12 @@
 Shape letters: N sounds, T frames, L = T · HOP samples, M mels.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from torchworks.seq_models.models.hifigan import HiFiGAN
@@ -17,6 +19,9 @@ from torchworks.shared.models.signature import Signature, TensorSpec
 BUILDER = "seq-models-vocode"
 RATES, KERNELS = (5, 5, 4, 2), (11, 11, 8, 4)
 DILATIONS = (1, 3)
+QUIET = math.log(MELS.floor)
+BEYOND = 16
+"""Frames of silence behind the last one, more than the net sees, so that what follows a row does not change it."""
 
 
 class VocoderPredictor(Predictor):
@@ -31,8 +36,8 @@ class VocoderPredictor(Predictor):
 def vocoded(net: nn.Module, mel: Tensor, frames: Tensor) -> Tensor:
     """Log-mels (N, T, M) with padding, whatever stands there → sound (N, T · HOP)."""
     real = (torch.arange(mel.shape[1], device=mel.device) < frames[:, None])[..., None]
-    quiet = torch.log(torch.tensor(MELS.floor, device=mel.device))
-    return silenced(net(torch.where(real, mel, quiet)), frames)
+    mel = F.pad(torch.where(real, mel, QUIET), (0, 0, 0, BEYOND), value=QUIET)
+    return silenced(net(mel)[:, : real.shape[1] * HOP], frames)
 
 
 class Vocoder(nn.Module):

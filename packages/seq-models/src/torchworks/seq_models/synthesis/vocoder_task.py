@@ -83,8 +83,6 @@ class VocoderTask(Task):
 
 def _spectral(said: Tensor, true: Tensor, n_fft: int, hop: int, window: int) -> Tensor:
     hann = torch.hann_window(window, device=said.device)
-    a, b = (
-        torch.stft(each, n_fft, hop, window, hann, return_complex=True).abs().clamp_min(EPSILON)
-        for each in (said, true)
-    )
+    sounds = (torch.stft(each, n_fft, hop, window, hann, return_complex=True) for each in (said, true))
+    a, b = (each.abs().clamp_min(EPSILON) for each in sounds)
     return (a.log() - b.log()).abs().mean() + (a - b).norm() / b.norm().clamp_min(EPSILON)

@@ -26,7 +26,7 @@ def tacotron2() -> Comparison:
         attention_rnn_dim=9, attention_hidden_dim=7, attention_location_n_filter=4, attention_location_kernel_size=5,
         prenet_dim=6, postnet_n_convolution=3, postnet_embedding_dim=7, attention_dropout=0.0, decoder_dropout=0.0,
     )  # fmt: skip
-    theirs.decoder.prenet = WithoutDropout(theirs.decoder.prenet)
+    theirs.decoder.prenet = WithoutDropout(theirs.decoder.prenet)  # ty: ignore[invalid-assignment]
     return Comparison(
         "torchaudio.models.Tacotron2",
         OurTacotron2(new_tacotron2(prenet_drop_rate=0.0, drop_rate=0.0)),
@@ -176,7 +176,7 @@ def fastspeech2() -> Comparison:
 
     from torchworks.seq_models.models.fastspeech import VarianceEmbedding, VariancePredictor
 
-    config = FastSpeech2ConformerConfig(hidden_size=8, encoder_config=None, decoder_config=None)
+    config = FastSpeech2ConformerConfig(hidden_size=8)
     reference = Adaptor(
         theirs.FastSpeech2ConformerVariancePredictor(config, num_layers=2, num_chans=7, dropout_rate=0.0),
         theirs.FastSpeech2ConformerVarianceEmbedding(out_channels=8, kernel_size=3, padding=1),
