@@ -67,7 +67,7 @@ def open_speaker_pairs(rest: str, config: LoaderConfig, seed: int) -> Source:
         voices = [new_voice(random, tested=bool(part)) for _ in range(count)]
         sounds = [(recording(voice, random), first + i) for i, voice in enumerate(voices) for _ in range(options.each)]
         parts.append(_dataset(sounds, names))
-    return Source(NAME, "none needed (generated)", *parts, parts[0].schema, fingerprint([seed, options]))
+    return Source(NAME, "none needed (generated)", parts[0], parts[1], parts[0].schema, fingerprint([seed, options]))
 
 
 def new_voice(random: np.random.Generator, *, tested: bool) -> Voice:
@@ -120,7 +120,7 @@ def _own(folder: Path, config: LoaderConfig, seed: int) -> Source:
         raise UserError(f"{folder} has {len(names)} folders with sounds, and at least 2 speakers are needed.")
     parts = [_dataset([(sound, i) for i in rows for sound in read[names[i]]], tuple(names)) for rows in (train, test)]
     contents = fingerprint([(name, len(sounds), float(np.sum(sounds))) for name, sounds in read.items()])
-    return Source(folder.name, "not stated (your own data)", *parts, parts[0].schema, contents)
+    return Source(folder.name, "not stated (your own data)", parts[0], parts[1], parts[0].schema, contents)
 
 
 def speakers_in(folder: Path) -> dict[str, list[np.ndarray]]:

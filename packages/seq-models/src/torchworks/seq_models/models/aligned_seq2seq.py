@@ -30,8 +30,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from torchworks.seq_models.models.padding import lengths_of
-from torchworks.seq_models.models.recurrent import LSTM, new_layers
-from torchworks.seq_models.models.recurrent_base import State, Weights, loop, scan
+from torchworks.seq_models.models.recurrent import new_layers
+from torchworks.seq_models.models.recurrent_base import Recurrent, State, Weights, loop, scan
 from torchworks.shared.machine.device import BF16_FLAGS
 from torchworks.shared.machine.facts import cpu_flags
 
@@ -124,8 +124,9 @@ def _placed(x: Tensor, places: Tensor) -> Tensor:
     return x.gather(1, places[..., None].expand(-1, -1, x.shape[2]))
 
 
-def _over_time(layer: LSTM, x: Tensor) -> Tensor:
-    """The outputs (N, T, H) of a layer for x (N, T, C)."""
+def _over_time(layer: nn.Module, x: Tensor) -> Tensor:
+    """The outputs (N, T, H) of a recurrent layer for x (N, T, C)."""
+    assert isinstance(layer, Recurrent)
     if x.device.type == "cpu" and torch.is_autocast_enabled("cpu") and computes_in_bf16():
         return layer._by_operator(x, None, None)[0]
     return layer(x)[0]

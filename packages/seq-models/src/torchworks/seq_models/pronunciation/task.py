@@ -6,7 +6,7 @@ Shape letters: N words, T letters, U units.
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
@@ -40,7 +40,7 @@ class Pronunciation(Task):
         self.model, self.words, self.names = model, words, names
         self.lr, self.weight_decay, self.beams = lr, weight_decay, beams
 
-    def nets(self) -> dict[str, AlignedSeq2Seq]:  # ty: ignore[invalid-method-override]
+    def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
 
     def optimizer(self, net: str) -> Optimizer:

@@ -66,7 +66,7 @@ class Verification(Task):
         self.tilt = tilt * math.log(10) / 10
         self.pairs = PairScores()
 
-    def nets(self) -> dict[str, Trained]:  # ty: ignore[invalid-method-override]
+    def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
 
     def optimizer(self, net: str) -> Optimizer:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torchmetrics import Metric
@@ -59,7 +59,7 @@ class VoiceDetection(Task):
         self.loudness = loudness * math.log(10) / 10  # of the power, as a natural logarithm
         self.frames = FrameScores()
 
-    def nets(self) -> dict[str, VoiceDetector]:  # ty: ignore[invalid-method-override]
+    def nets(self) -> dict[str, nn.Module]:
         return {"model": self.model}
 
     def optimizer(self, net: str) -> Optimizer:
