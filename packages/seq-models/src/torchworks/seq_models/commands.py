@@ -12,8 +12,8 @@ from torchworks.seq_models.pronunciation.commands import COMMANDS as PRONUNCIATI
 from torchworks.seq_models.recognition.commands import COMMANDS as RECOGNITION
 from torchworks.seq_models.sound.commands import COMMANDS as SOUND
 from torchworks.seq_models.studies.commands import COMMANDS as STUDIES
-from torchworks.seq_models.tabular.commands import COMMANDS as TABULAR
 from torchworks.seq_models.synthesis.commands import COMMANDS as SYNTHESIS
+from torchworks.seq_models.tabular.commands import COMMANDS as TABULAR
 from torchworks.seq_models.translation.commands import COMMANDS as TRANSLATION
 from torchworks.seq_models.verification.commands import COMMANDS as VERIFICATION
 from torchworks.seq_models.voice_detection.commands import COMMANDS as VOICE_DETECTION
@@ -30,20 +30,10 @@ COMMANDS = {
     **PRONUNCIATION,
     **RECOGNITION,
     **SOUND,
+    **SYNTHESIS,
     **TABULAR,
     **TRANSLATION,
     **VERIFICATION,
     **VOICE_DETECTION,
     **STUDIES,
-    **ANSWERING,
-    **CLASSIFICATION,
-    **EMBEDDING,
-    **LANGUAGE,
-    **TRANSLATION,
-    **STUDIES,
-    **SOUND,
-    **RECOGNITION,
 }
-    **INFERENCE, **ANSWERING, **CLASSIFICATION, **EMBEDDING, **LANGUAGE, **TRANSLATION, **STUDIES, **SOUND,
-    **RECOGNITION, **SYNTHESIS,
-}  # fmt: skip

@@ -25,13 +25,12 @@ JOBS = {
     "seq-models-recognizer": "recognition",
     "seq-models-roll": "composing",
     "seq-models-series-classifier": "series_classification",
+    "seq-models-speak": "synthesis",
     "seq-models-tabular": "tabular",
     "seq-models-translation": "translation",
     "seq-models-verification": "verification",
-    "seq-models-voice-detection": "voice_detection",
-    "seq-models-speak": "synthesis",
-    "seq-models-translation": "translation",
     "seq-models-vocode": "synthesis",
+    "seq-models-voice-detection": "voice_detection",
     "seq-models-writing": "answering",
 }
 """The job of each builder. Its module `use` has a function `evaluate(arguments)`, which returns the exit code."""
