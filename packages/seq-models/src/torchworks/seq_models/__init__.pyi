@@ -18,11 +18,11 @@ from .models.fcn_series import FCN as FCN
 from .models.ft_transformer import FTTransformer as FTTransformer
 from .models.glove import GloVe as GloVe
 from .models.gpt import GPT as GPT
+from .models.inception_time import InceptionTime as InceptionTime
 from .models.lstm_forecaster import LSTMForecaster as LSTMForecaster
 from .models.nbeats import NBEATS as NBEATS
 from .models.nlinear import NLinear as NLinear
 from .models.patchtst import PatchTST as PatchTST
-from .models.inception_time import InceptionTime as InceptionTime
 from .models.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
 from .models.rnn_nade import NoteByNote as NoteByNote
 from .models.sentence_bert import SentenceBERTClassifier as SentenceBERTClassifier
