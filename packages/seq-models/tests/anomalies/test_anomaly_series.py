@@ -1,6 +1,7 @@
 """Anomalous steps of a series from the command line: trained, saved, used."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -100,8 +101,8 @@ def test_check_says_where_time_stamps_are_not_regular(table, tmp_path, capsys):
     assert "Anomalies: 1 stretches, 12 steps" in printed
 
 
+@pytest.mark.skipif(find_spec("aeon") is None, reason="comes with the extra series")
 def test_the_test_part_of_the_archives_series_does_not_repeat_its_training_part():
-    pytest.importorskip("aeon", reason="comes with the extra series")
     source = open_source("kdd-tsad", LoaderConfig())
     train, test = resident(source.train), resident(source.test)
     assert train.tensors["series"].shape == (1, 1200, 1)

@@ -1,6 +1,7 @@
 """Anomalous rows from the command line: trained, saved, used."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -130,8 +131,8 @@ def test_tables_that_cannot_be_used_are_refused(trained, tmp_path, capsys):
     assert "it must be above 0 and below 1" in said(capsys)
 
 
+@pytest.mark.skipif(find_spec("river") is None, reason="comes with the extra series")
 def test_shuttle_has_its_anomalies():
-    pytest.importorskip("river", reason="comes with the extra series")
     source = open_source("shuttle", LoaderConfig(test_fraction=0.5))
     labels = [int(part.tensors["label"].sum()) for part in (source.train, source.test)]  # ty: ignore[unresolved-attribute]
     assert len(source.train) + len(source.test) == 49_097

@@ -1,6 +1,7 @@
 """Classifiers of series from the command line: trained, saved, used."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -183,8 +184,8 @@ def test_tables_with_a_step_in_each_row_are_read(tmp_path):
         open_source(f"ts:{tmp_path}/torn.csv", LoaderConfig())
 
 
+@pytest.mark.skipif(find_spec("aeon") is None, reason="comes with the extra series")
 def test_bundled_series_have_their_official_parts_and_neighbors_their_published_scores():
-    pytest.importorskip("aeon", reason="comes with the extra series")
     from torchworks.seq_models.series_classification.baselines import baselines
     from torchworks.shared.data import resident
 

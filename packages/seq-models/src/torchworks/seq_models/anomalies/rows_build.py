@@ -129,4 +129,5 @@ def _model(config: FraudConfig, net: nn.Module, source: Source, scaling: Scaling
         test=TensorDataset({"features": test.tensors["features"]}),
         inputs={"features": "features"},
         preprocessing={},
+        tolerance=1e-3,  # of hundreds of nats
     )  # fmt: skip
