@@ -39,8 +39,8 @@ def test_what_follows_a_sound_changes_nothing(predictor):
         {"audio": torch.cat((torch.nn.functional.pad(audio, (0, 2_000), value=0.5), noise(1, 6_001))),
          "length": torch.tensor([4_001, 6_001])}
     )  # fmt: skip
-    frames, count = int(alone["frames"][0]), int(alone["count"][0])
-    assert together["frames"][0] == frames
+    frames, count = int(alone["log_probability_length"][0]), int(alone["letters_length"][0])
+    assert together["log_probability_length"][0] == frames
     torch.testing.assert_close(
         together["log_probability"][:1, :frames], alone["log_probability"][:, :frames], rtol=0, atol=1e-5
     )
@@ -52,7 +52,7 @@ def test_letters_are_the_likeliest_ones_merged_and_begin_when_they_are_said(pred
     found = predictor.predict({"audio": noise(1, 4_001), "length": torch.tensor([4_001])})
     best = found["log_probability"][0].argmax(1).tolist()
     starts = [i for i, letter in enumerate(best) if letter and (i == 0 or best[i - 1] != letter)]
-    count = int(found["count"][0])
+    count = int(found["letters_length"][0])
     assert found["letters"][0, :count].tolist() == [best[i] for i in starts]
     assert found["seconds"][0, :count].tolist() == pytest.approx([0.04 * i for i in starts])
 

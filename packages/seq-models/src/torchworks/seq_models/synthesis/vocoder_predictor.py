@@ -56,7 +56,7 @@ def build_vocoder(config: dict[str, Any]) -> VocoderPredictor:
     mel = TensorSpec("mel", "series", "float32", ("N", "T", NUM_MELS), low=-20, high=20, pad=0.0, every="PT0.0125S")
     length = TensorSpec("length", "features", "int64", ("N",), low=1)
     audio = TensorSpec("audio", "audio", "float32", ("N", "L"), low=-1, high=1, rate=RATE)
-    samples = TensorSpec("samples", "features", "int64", ("N",), low=1)
+    samples = TensorSpec("audio_length", "features", "int64", ("N",), low=1)
     return VocoderPredictor(new_vocoder(config["net"]), Signature((mel, length), (audio, samples)))
 
 

@@ -45,6 +45,6 @@ def build_voice_detection(config: dict[str, Any]) -> VoicePredictor:
     speech = TensorSpec(
         "speech", "series", "float32", ("N", "F", 1), low=0, high=1, labels=("speech",), every="PT0.01S"
     )
-    frames = TensorSpec("frames", "features", "int64", ("N",), low=1)
+    frames = TensorSpec("speech_length", "features", "int64", ("N",), low=1)
     signature = Signature((audio, length), (speech, frames), most={"L": MOST_SECONDS * RATE})
     return VoicePredictor(VoiceDetector(MELS, **config["net"]), signature)

