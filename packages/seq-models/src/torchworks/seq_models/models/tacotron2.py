@@ -83,8 +83,8 @@ class Tacotron2(nn.Module):
     """Tokens, int64 (N, R), their lengths (N,) and the frames (N, T, M) → an `Output`, each frame by those before it.
 
     T must be a multiple of `frames_per_step`. With `masked`, padding counts as 0 before each of the encoder's
-    convolutions, so that a row is spoken alike however it is padded; without, as in torchaudio, padding reaches into a row's last
-    tokens. The defaults are the paper's.
+    convolutions, so that a row is spoken alike however it is padded; without, as in torchaudio, padding reaches into a
+    row's last tokens. The defaults are the paper's.
     """
 
     def __init__(
