@@ -63,7 +63,7 @@ class GriffinLim(nn.Module):
         for _ in range(self.steps):
             found = transform(inverse(real, imaginary))
             a, b = (new - share * old for new, old in zip(found, last, strict=True))
-            scale = magnitudes / ((a.square() + b.square()).sqrt() + 1e-16)
+            scale = magnitudes / (a.square() + b.square()).sqrt().clamp_min(1e-16)
             real, imaginary, last = a * scale, b * scale, found
         return inverse(real, imaginary)
 

@@ -62,14 +62,16 @@ def open_trained(folder: Path, direction: str | None) -> Trained:
 
 def parameters(net: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     """How many trained numbers the outputs for `inputs` depend on: of a net for two directions, those of one; of a net
-    whose weights are all held fast, all."""
+    whose weights are all held fast, or whose outputs no gradient comes from, all."""
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
     if not trained:
         return sum(parameter.numel() for parameter in net.parameters())
     with torch.enable_grad():
         outputs = net(*inputs)
-        floating = [o.sum() for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
-        gradients = torch.autograd.grad(floating, trained, allow_unused=True)
+        learned = [o.sum() for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.requires_grad]
+        if not learned:
+            return sum(parameter.numel() for parameter in trained)
+        gradients = torch.autograd.grad(learned, trained, allow_unused=True)
     return sum(parameter.numel() for parameter, found in zip(trained, gradients, strict=True) if found is not None)
 
 
