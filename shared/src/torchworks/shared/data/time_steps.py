@@ -58,7 +58,7 @@ class TimeStep:
         if self.months:
             return f"P{self.months // 12}Y" if self.months % 12 == 0 else f"P{self.months}M"
         for letter, size in (("W", 604_800), ("D", 86_400)):
-            if self.seconds % size == 0 and (letter == "D" or self.seconds == size):
+            if self.seconds % size == 0:
                 return f"P{int(self.seconds // size)}{letter}"
         for letter, size in (("H", 3600), ("M", 60)):
             if self.seconds % size == 0:

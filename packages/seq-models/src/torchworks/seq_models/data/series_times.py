@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from torchworks.shared.config import UserError
+from torchworks.shared.data.time_steps import TimeStep
 
 HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
 CALENDAR = ("hour_of_day", "day_of_week", "day_of_year", "month_of_year")
 """Columns made of the time stamps."""
-_ISO = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(.*)", re.DOTALL)
 
 
@@ -31,15 +31,7 @@ class Step:
     @property
     def iso(self) -> str:
         """As an ISO 8601 duration, such as PT1H."""
-        if self.months:
-            return f"P{self.months // 12}Y" if self.months % 12 == 0 else f"P{self.months}M"
-        for unit, sign in ((WEEK, "W"), (DAY, "D")):
-            if self.seconds % unit == 0:
-                return f"P{self.seconds // unit}{sign}"
-        for unit, sign in ((HOUR, "H"), (60, "M"), (1, "S")):
-            if self.seconds % unit == 0:
-                return f"PT{self.seconds // unit}{sign}"
-        raise AssertionError("a step of less than a second")
+        return str(TimeStep(self.months, self.seconds))
 
     def counted(self, times: np.ndarray, first: np.datetime64) -> np.ndarray:
         """How many steps each time is after `first`, float (T,): not whole where a time is between two."""
@@ -84,17 +76,16 @@ def _day(time: np.datetime64) -> int:
 
 def parse_step(text: str) -> Step:
     """The step that an ISO 8601 duration says. Raises `UserError`."""
-    found = _ISO.fullmatch(text)
-    years, months, weeks, days, hours, minutes, seconds = (
-        int(part or 0) for part in (found.groups() if found else [0] * 7)
-    )
-    step = Step(weeks * WEEK + days * DAY + hours * HOUR + minutes * 60 + seconds, 12 * years + months)
-    if bool(step.seconds) == bool(step.months):
+    try:
+        step = TimeStep.of(text)
+        if step.seconds % 1:
+            raise ValueError("steps are whole seconds")
+    except ValueError as error:
         raise UserError(
             f"--loader.every is '{text}'; write an ISO 8601 duration, such as PT30M, PT1H, P1D, P1W or P1M (not months "
             "and days together)."
-        )
-    return step
+        ) from error
+    return Step(int(step.seconds), step.months)
 
 
 def parse_time(text: str) -> tuple[datetime.datetime, int | None]:
