@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from torchworks.hybrid_multimodal.data.price_columns import MISSING, columns_of
+from torchworks.hybrid_multimodal.data.price_columns import columns_of
 from torchworks.hybrid_multimodal.data.priced import PRICED
 from torchworks.hybrid_multimodal.data.priced_config import PricedConfig
 from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data.mixed_columns import MISSING
 
 HEAD = "image,price,Floor Area,kind,name,country\n"
 

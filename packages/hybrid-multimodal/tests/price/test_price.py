@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from torchworks.hybrid_multimodal.commands import COMMANDS
-from torchworks.hybrid_multimodal.data.price_columns import MISSING, Columns
 from torchworks.hybrid_multimodal.price.metrics import Errors
 from torchworks.hybrid_multimodal.price.scaling import Scaling
 from torchworks.shared.cli import main
 from torchworks.shared.config import UserError
+from torchworks.shared.data.mixed_columns import MISSING, MixedColumns
 from torchworks.shared.models.predictor import check_golden, load_predictor
 
 SMALL = (
@@ -85,7 +85,7 @@ def test_all_that_is_missing_still_gives_an_answer_in_its_interval(trained):
 
 # ----------------------------------------------------------------------------------------------------------- parts
 
-COLUMNS = Columns(("rate",), {"unit": ("?", "a")})
+COLUMNS = MixedColumns(("rate",), {"unit": ("?", "a")})
 
 
 def tensors(target: list[float]) -> dict[str, torch.Tensor]:

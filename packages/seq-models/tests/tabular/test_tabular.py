@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from torchworks.seq_models.commands import COMMANDS
-from torchworks.seq_models.data.table_columns import MISSING, Columns
+from torchworks.seq_models.data.table_columns import Columns
 from torchworks.seq_models.models.ft_transformer import FeatureTokenizer
 from torchworks.seq_models.tabular.baselines import verdict
 from torchworks.seq_models.tabular.predictor import build_tabular, plain
 from torchworks.seq_models.tabular.scaling import Scaling
 from torchworks.shared.cli import main
+from torchworks.shared.data.mixed_columns import MISSING
 from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.testing import check_predictor
 

@@ -31,11 +31,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchworks.hybrid_multimodal.data.drawn import DrawnRows
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, UNKNOWN
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET
 from torchworks.hybrid_multimodal.data.scenes import digit_parts
 from torchworks.shared.config import Count, ImageConfig, Limited, LoaderConfig, UserError, nearest
 from torchworks.shared.data import Dataset, Field, Schema, Source, resident
 from torchworks.shared.data.dataset import fit
+from torchworks.shared.data.mixed_columns import UNKNOWN
 from torchworks.shared.data.split import fingerprint
 from torchworks.shared.numbers.seeds import mix
 from torchworks.shared.numbers.stream import SampleRandom

@@ -8,34 +8,16 @@
 | any other `label` () | int64 () | a category of the row; 0 where it is none that training has |
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from torchworks.shared.config import UserError
+from torchworks.shared.data.mixed_columns import MixedColumns
 from torchworks.shared.data.schema import Schema
 
 IMAGE, TARGET = "image", "target"
 TRUTH = (TARGET, "number")
 """Fields that no model sees."""
-MISSING = -(2.0**100)
-"""A number that is not known, the same in float32 and float64."""
-UNKNOWN = "?"
-"""The name of category 0."""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """What a model reads beside the picture: the names of numbers, and of each column of categories its values."""
-
-    numbers: tuple[str, ...]
-    categories: Mapping[str, tuple[str, ...]]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.numbers, *self.categories)
-
-
-def columns_of(schema: Schema, source: str) -> Columns:
+def columns_of(schema: Schema, source: str) -> MixedColumns:
     """The columns of a schema. Raises `UserError` for data without a picture, a target, or any column."""
     schema.need(IMAGE, TARGET, source=f"'{source}'")
     fields = [field for field in schema.fields if field.name not in (IMAGE, *TRUTH) and not field.shape]
@@ -43,4 +25,4 @@ def columns_of(schema: Schema, source: str) -> Columns:
     categories = {field.name: field.classes for field in fields if field.kind == "label"}
     if not numbers and not categories:
         raise UserError(f"'{source}' has pictures and no column beside them, so there is nothing to join.")
-    return Columns(numbers, categories)
+    return MixedColumns(numbers, categories)

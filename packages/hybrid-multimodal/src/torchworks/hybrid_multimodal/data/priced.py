@@ -14,15 +14,14 @@ priced:FOLDER is the one table that the folder holds. See `price_columns.py` for
 Shape letters: N rows, C channels, S pixels along a picture.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, MISSING, TARGET, TRUTH, UNKNOWN, Columns
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, TRUTH
 from torchworks.hybrid_multimodal.data.priced_config import PricedConfig
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Field, Report, Schema, Source, TensorDataset
@@ -31,6 +30,15 @@ from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.fitting import Unreadable
 from torchworks.shared.data.images import read
 from torchworks.shared.data.listing import some
+from torchworks.shared.data.mixed_columns import (
+    LARGEST,
+    MixedColumns,
+    described,
+    of_training,
+    plain_names,
+    tensors_of,
+    told_columns,
+)
 from torchworks.shared.data.report import of_source
 from torchworks.shared.data.split import digests, fingerprint, split
 from torchworks.shared.data.text_tables import read_cells
@@ -38,12 +46,6 @@ from torchworks.shared.data.text_tables import read_cells
 NAME = "priced"
 LICENCE = "not stated (your own data)"
 TABLES = (".csv", ".tsv", ".jsonl")
-LARGEST = 1e30
-"""Of numbers: what a model computes with ends not far above."""
-NUMERIC = 0.9
-"""Share of the cells that are numbers from which on a column is one of numbers, and other cells are mistakes."""
-MOST = 50
-"""Categories of a column."""
 FEWEST = 10
 """Rows of a part below which a score means nothing."""
 RESERVED = (IMAGE, *TRUTH, "label", "index", "answer", "low", "high")
@@ -90,7 +92,7 @@ def _check(spec: str, config: LoaderConfig, seed: int) -> Report:
     without = sum(not bool(image.any()) for image in table.images)
     found += [Finding("fact", note) for note in source.notes]
     found += [Finding("fact", f"Rows without a picture: {without}.")] * bool(without)
-    found += [Finding("fact", text) for text in _described(columns, table)]
+    found += [Finding("fact", text) for text in described(columns, table.cells)]
     return Report(spec, graded([*found, *of_source(source)]), source)
 
 
@@ -123,13 +125,15 @@ def _path(rest: str) -> Path:
 # -------------------------------------------------------------------------------------------------------- read
 
 
-def _read(file: Path, config: PricedConfig) -> tuple[Table, Columns, list[str]]:
+def _read(file: Path, config: PricedConfig) -> tuple[Table, MixedColumns, list[str]]:
     """The rows, the columns that say something, and notes on those that do not."""
     picture, target = config.picture.lower(), config.target.lower()
     table = Table()
     rows = read_cells(file, (picture, target))
     seen = [row for _, row in rows]
-    kinds, notes = _columns({name: [row.get(name, "") for row in seen] for name in seen[0]}, (picture, target, "split"))
+    kinds, notes = told_columns(
+        {name: [row.get(name, "") for row in seen] for name in seen[0]}, (picture, target, "split")
+    )
     if not kinds.names:
         raise UserError(f"{file} has no column beside {picture} and {target} that says anything, so there is nothing "
                         "to join with the pictures.")  # fmt: skip
@@ -174,41 +178,8 @@ def number_of(cell: str, column: str) -> float:
     return value
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return abs(float(cell)) <= LARGEST
-    except ValueError:
-        return False
-
-
-def _columns(cells: Mapping[str, Sequence[str]], others: Sequence[str]) -> tuple[Columns, list[str]]:
-    """The columns that say something, by the names that the file has for them, and notes on those left out."""
-    numbers, categories, left = [], {}, []
-    for name, column in cells.items():
-        said = [cell for cell in column if cell]
-        values = sorted(set(said))
-        if name in others or not name:
-            continue
-        if len(values) < 2:
-            left.append(f"{name} (the same everywhere)")
-        elif sum(map(_is_number, said)) >= NUMERIC * len(said):
-            numbers.append(name)
-        elif len(values) > MOST or len(values) > max(2, len(said) // 2):
-            left.append(f"{name} ({len(values)} different texts)")
-        else:
-            categories[name] = (UNKNOWN, *(value for value in values if value != UNKNOWN))
-    return Columns(tuple(numbers), categories), [f"Columns left out: {', '.join(left)}."] * bool(left)
-
-
-def _described(columns: Columns, table: Table) -> Iterator[str]:
-    for name in columns.names:
-        empty = sum(not row.get(name) for row in table.cells)
-        kind = f"{len(columns.categories[name]) - 1} categories" if name in columns.categories else "numbers"
-        yield f"Column {name}: {kind}" + (f", missing in {empty} rows." if empty else ".")
-
-
 def _source(
-    file: Path, table: Table, columns: Columns, notes: Sequence[str], config: PricedConfig, seed: int
+    file: Path, table: Table, columns: MixedColumns, notes: Sequence[str], config: PricedConfig, seed: int
 ) -> Source:
     marks = digests(torch.stack(table.images)) if table.images else []
     marks = [mark if image.any() else f"line {i}" for mark, image, i in zip(marks, table.images, table.lines,
@@ -222,10 +193,10 @@ def _source(
             f"{file} gives {len(train)} rows for training and {len(test)} for testing, but {FEWEST} of each are the "
             "fewest by which a score means anything. Add rows, or another column split."
         )
-    known = _of_training(columns, [table.cells[i] for i in train])
+    known = of_training(columns, [table.cells[i] for i in train])
     left = [f"Rows left out, because they cannot be used: {len(table.wrong)}."] * bool(table.wrong)
-    names = renamed(known.names)
-    kept = Columns(tuple(names[name] for name in known.numbers),
+    names = plain_names(known.names, RESERVED)
+    kept = MixedColumns(tuple(names[name] for name in known.numbers),
                    {names[name]: values for name, values in known.categories.items()})  # fmt: skip
     schema = priced_schema(kept, config.image_size, config.channels or 1)
     tensors = {IMAGE: torch.stack(table.images), TARGET: torch.tensor(table.targets, dtype=torch.float32)}
@@ -235,38 +206,7 @@ def _source(
     return Source(file.stem, LICENCE, whole.subset(train), whole.subset(test), schema, mark, (*notes, *left))
 
 
-def _of_training(columns: Columns, rows: Sequence[Cells]) -> Columns:
-    """With the categories that training has alone."""
-    seen = {name: {row.get(name, "") for row in rows} for name in columns.categories}
-    named = {name: (UNKNOWN, *(value for value in values[1:] if value in seen[name]))
-             for name, values in columns.categories.items()}  # fmt: skip
-    return Columns(columns.numbers, named)
-
-
-def renamed(names: Sequence[str]) -> dict[str, str]:
-    """Names of a file as inputs of a model can have them: lower case, no spaces, none twice."""
-    found: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"[^a-z0-9_.-]+", "_", name.lower()).strip("_.-") or "column"
-        while plain in RESERVED or plain in found.values():
-            plain += "_"
-        found[name] = plain
-    return found
-
-
-def tensors_of(rows: Sequence[Cells], columns: Columns) -> dict[str, Tensor]:
-    """The columns of rows, by the names that the file has for them; categories that are not known are 0."""
-    tensors = {}
-    for name in columns.numbers:
-        cells = [row.get(name, "") for row in rows]
-        tensors[name] = torch.tensor([float(cell) if cell else MISSING for cell in cells], dtype=torch.float32)
-    for name, values in columns.categories.items():
-        place = {value: i for i, value in enumerate(values)}
-        tensors[name] = torch.tensor([place.get(row.get(name, ""), 0) for row in rows])
-    return tensors
-
-
-def priced_schema(columns: Columns, image_size: int, channels: int) -> Schema:
+def priced_schema(columns: MixedColumns, image_size: int, channels: int) -> Schema:
     return Schema(
         (
             Field(IMAGE, "image", (channels, image_size, image_size)),

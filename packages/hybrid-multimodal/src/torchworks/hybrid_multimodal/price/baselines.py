@@ -12,10 +12,11 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor
 
 from torchworks.hybrid_multimodal.contrastive.baselines import features
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, Columns
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET
 from torchworks.hybrid_multimodal.price.metrics import errors_of
 from torchworks.hybrid_multimodal.price.scaling import Scaling, categories_of, known_of, numbers_of
 from torchworks.shared.data import Dataset, resident
+from torchworks.shared.data.mixed_columns import MixedColumns
 
 PARTS = 40
 """Principal components of pixels, and of gradients, that boosting reads."""
@@ -24,7 +25,7 @@ ROUNDS = 200
 Fitted = Callable[[np.ndarray], np.ndarray]
 
 
-def baselines(train: Dataset, test: Dataset, columns: Columns, scaling: Scaling) -> dict[str, float]:
+def baselines(train: Dataset, test: Dataset, columns: MixedColumns, scaling: Scaling) -> dict[str, float]:
     """Errors of the median training target (`median`); of gradient boosting on the table (`table_boosting`), on
     principal components of the picture's pixels and gradients (`picture_boosting`) and on both (`boosting`)."""
     known, rows = resident(train).tensors, resident(test).tensors
@@ -43,7 +44,7 @@ def baselines(train: Dataset, test: Dataset, columns: Columns, scaling: Scaling)
     return {name: value for key, each in told.items() for name, value in errors_of(each, rows[TARGET], key).items()}
 
 
-def table_of(rows: dict[str, Tensor], columns: Columns) -> np.ndarray:
+def table_of(rows: dict[str, Tensor], columns: MixedColumns) -> np.ndarray:
     """Numbers, NaN where they are not known, and categories, NaN likewise, (N, F)."""
     numbers, categories = numbers_of(rows, columns).double(), categories_of(rows, columns).double()
     numbers = numbers.where(known_of(numbers), torch.nan)
@@ -67,7 +68,7 @@ def _components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.nda
     return reduce.transform(train), reduce.transform(test)
 
 
-def _boosting(x: np.ndarray, y: np.ndarray, columns: Columns | None = None) -> Fitted:
+def _boosting(x: np.ndarray, y: np.ndarray, columns: MixedColumns | None = None) -> Fitted:
     """Fitted to `y`; the columns of categories are taken for such."""
     named = np.zeros(x.shape[1], bool)
     if columns is not None:

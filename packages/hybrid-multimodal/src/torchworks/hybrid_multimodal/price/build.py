@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, Columns, columns_of
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, columns_of
 from torchworks.hybrid_multimodal.models.table_and_image import TableAndImage
 from torchworks.hybrid_multimodal.price.baselines import baselines
 from torchworks.hybrid_multimodal.price.config import PriceConfig
@@ -12,6 +12,7 @@ from torchworks.hybrid_multimodal.price.scaling import Scaling
 from torchworks.hybrid_multimodal.price.task import Pricing
 from torchworks.shared.data import LoaderFactory, Source, TensorDataset, held_out, open_source, resident
 from torchworks.shared.data.augment import shift
+from torchworks.shared.data.mixed_columns import MixedColumns
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
@@ -41,7 +42,7 @@ def build(config: PriceConfig, device: Device) -> Experiment:
     )
 
 
-def new_task(config: PriceConfig, net: TableAndImage, columns: Columns, scaling: Scaling) -> Pricing:
+def new_task(config: PriceConfig, net: TableAndImage, columns: MixedColumns, scaling: Scaling) -> Pricing:
     return Pricing(
         net,
         columns,
@@ -54,7 +55,9 @@ def new_task(config: PriceConfig, net: TableAndImage, columns: Columns, scaling:
     )
 
 
-def _model(config: PriceConfig, net: TableAndImage, source: Source, columns: Columns, scaling: Scaling) -> TrainedModel:
+def _model(
+    config: PriceConfig, net: TableAndImage, source: Source, columns: MixedColumns, scaling: Scaling
+) -> TrainedModel:
     held = resident(source.test).tensors
     names = (IMAGE, *columns.names)
     channels, size, _ = source.schema[IMAGE].shape

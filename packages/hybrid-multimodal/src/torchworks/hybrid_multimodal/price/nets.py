@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from torchworks.hybrid_multimodal.data.price_columns import Columns
 from torchworks.hybrid_multimodal.models.table_and_image import TableAndImage
 from torchworks.hybrid_multimodal.price.scaling import Scaling
 from torchworks.shared.config import UserError
+from torchworks.shared.data.mixed_columns import MixedColumns
 
 
 def new_net(
-    net: dict[str, Any], scaling: Scaling, columns: Columns, *, image_size: int, channels: int
+    net: dict[str, Any], scaling: Scaling, columns: MixedColumns, *, image_size: int, channels: int
 ) -> TableAndImage:
     """With new weights; `net` are the fields of `PriceNetConfig`. Raises `UserError` for sizes that do not fit."""
     try:

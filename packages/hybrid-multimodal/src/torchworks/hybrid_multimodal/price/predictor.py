@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, MISSING, Columns
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE
 from torchworks.hybrid_multimodal.models.laplace_mixture import LaplaceMixture
 from torchworks.hybrid_multimodal.models.table_and_image import TableAndImage
 from torchworks.hybrid_multimodal.price.metrics import interval
 from torchworks.hybrid_multimodal.price.nets import new_net
 from torchworks.hybrid_multimodal.price.scaling import Scaling, known_of
+from torchworks.shared.data.mixed_columns import MISSING, MixedColumns
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 BUILDER = "hybrid-multimodal-price"
@@ -27,7 +28,7 @@ class PricePredictor(Predictor):
 
     All inputs may be left out; the answer is then less sure."""
 
-    def __init__(self, net: TableAndImage, signature: Signature, columns: Columns, scaling: Scaling):
+    def __init__(self, net: TableAndImage, signature: Signature, columns: MixedColumns, scaling: Scaling):
         super().__init__(net, signature)
         self.columns, self.scaling = columns, scaling
 
@@ -47,7 +48,9 @@ def build_price(config: dict[str, Any]) -> PricePredictor:
 
     Builder "hybrid-multimodal-price"."""
     size, channels = config["image_size"], config["channels"]
-    columns = Columns(tuple(config["numbers"]), {name: tuple(names) for name, names in config["categories"].items()})
+    columns = MixedColumns(
+        tuple(config["numbers"]), {name: tuple(names) for name, names in config["categories"].items()}
+    )
     scaling = Scaling.from_dict(config["scaling"])
     net = new_net(config["net"], scaling, columns, image_size=size, channels=channels)
     inputs = (

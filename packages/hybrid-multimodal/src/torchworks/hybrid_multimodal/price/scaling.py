@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.data.price_columns import MISSING, TARGET, Columns
+from torchworks.hybrid_multimodal.data.price_columns import TARGET
 from torchworks.hybrid_multimodal.models.table_and_image import signed_log
 from torchworks.shared.config import UserError
+from torchworks.shared.data.mixed_columns import MISSING, MixedColumns
 
 SMALLEST = 1e-6
 """Least deviation that something is divided by."""
@@ -32,7 +33,7 @@ class Scaling:
     high: float
 
     @classmethod
-    def of(cls, tensors: Mapping[str, Tensor], columns: Columns, scale: str) -> "Scaling":
+    def of(cls, tensors: Mapping[str, Tensor], columns: MixedColumns, scale: str) -> "Scaling":
         """Raises `UserError` if logarithms are asked for of targets that are not positive."""
         target = tensors[TARGET].double()
         positive = bool((target > 0).all())
@@ -70,12 +71,12 @@ class Scaling:
         return cls(**values | {"center": center, "scale": scale})  # ty: ignore[invalid-argument-type]
 
 
-def numbers_of(tensors: Mapping[str, Tensor], columns: Columns) -> Tensor:
+def numbers_of(tensors: Mapping[str, Tensor], columns: MixedColumns) -> Tensor:
     """The columns of numbers, (N, F)."""
     return _stacked([tensors[name] for name in columns.numbers], tensors[next(iter(columns.names))]).float()
 
 
-def categories_of(tensors: Mapping[str, Tensor], columns: Columns) -> Tensor:
+def categories_of(tensors: Mapping[str, Tensor], columns: MixedColumns) -> Tensor:
     """The columns of categories, int64 (N, G)."""
     return _stacked([tensors[name] for name in columns.categories], tensors[next(iter(columns.names))]).long()
 

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, Columns
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET
 from torchworks.hybrid_multimodal.models.laplace_mixture import LaplaceMixture
 from torchworks.hybrid_multimodal.price.metrics import Errors, interval
 from torchworks.hybrid_multimodal.price.scaling import Scaling, categories_of, known_of, numbers_of
+from torchworks.shared.data.mixed_columns import MixedColumns
 from torchworks.shared.task import Out, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
 
@@ -34,7 +35,7 @@ class Row:
     categories: Tensor
 
     @classmethod
-    def of(cls, batch: dict[str, Tensor], columns: Columns) -> "Row":
+    def of(cls, batch: dict[str, Tensor], columns: MixedColumns) -> "Row":
         numbers = numbers_of(batch, columns)
         known = known_of(numbers)
         return cls(batch[IMAGE], torch.where(known, numbers, 0.0), known.float(), categories_of(batch, columns))
@@ -63,7 +64,7 @@ class Pricing(Task):
     def __init__(
         self,
         model: nn.Module,
-        columns: Columns,
+        columns: MixedColumns,
         scaling: Scaling,
         *,
         lr: float,

@@ -9,8 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from torchworks.hybrid_multimodal.data.price_columns import IMAGE, MISSING, TARGET, Columns, columns_of
-from torchworks.hybrid_multimodal.data.priced import number_of, picture_of, renamed, tensors_of
+from torchworks.hybrid_multimodal.data.price_columns import IMAGE, TARGET, columns_of
+from torchworks.hybrid_multimodal.data.priced import RESERVED, number_of, picture_of
 from torchworks.hybrid_multimodal.inference.commands import Estimate, Evaluate
 from torchworks.hybrid_multimodal.inference.dispatch import table_of
 from torchworks.hybrid_multimodal.inference.scoring import scored
@@ -23,6 +23,7 @@ from torchworks.hybrid_multimodal.price.predictor import PricePredictor
 from torchworks.shared.config import UserError
 from torchworks.shared.data import ResidentLoader, TensorDataset, held_out, open_source, resident
 from torchworks.shared.data.listing import some
+from torchworks.shared.data.mixed_columns import MISSING, MixedColumns, plain_names, tensors_of
 from torchworks.shared.data.text_tables import read_cells
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
@@ -73,7 +74,7 @@ def evaluate(arguments: Evaluate) -> int:
     return 0
 
 
-def _print(found: dict[str, float], columns: Columns) -> None:
+def _print(found: dict[str, float], columns: MixedColumns) -> None:
     print(f"{'':<20}{'MAE':>10}{'median relative':>18}{'interval holds':>17}")
     for name in ("", "picture", "table", *columns.names):
         end = f"_without_{name}" if name else ""
@@ -87,7 +88,7 @@ def _print(found: dict[str, float], columns: Columns) -> None:
               f"{found[f'median_relative_error_{name}']:>18.1%}")  # fmt: skip
 
 
-def shown(test: TensorDataset, columns: Columns) -> Rows:
+def shown(test: TensorDataset, columns: MixedColumns) -> Rows:
     """The first test rows; the last three without picture, without the first column, and with neither."""
     rows = {name: value.clone() for name, value in test.subset(range(min(SHOWN, len(test)))).tensors.items()}
     if len(rows[TARGET]) == SHOWN:
@@ -108,7 +109,7 @@ def draw(run: FinishedRun, rows: Rows, file: Path) -> None:
     save_image(draw_rows(drawn), file)
 
 
-def said_of(rows: Rows, i: int, columns: Columns) -> tuple[str, ...]:
+def said_of(rows: Rows, i: int, columns: MixedColumns) -> tuple[str, ...]:
     """What a row says, a line for each column."""
     texts = []
     for name in columns.names:
@@ -137,7 +138,7 @@ def answered(run: FinishedRun, rows: Rows) -> tuple[Tensor, ...]:
     return tuple(torch.cat(values) for values in zip(*parts, strict=True))
 
 
-def _write_examples(test: TensorDataset, columns: Columns, folder: Path, images: Sequence[str]) -> None:
+def _write_examples(test: TensorDataset, columns: MixedColumns, folder: Path, images: Sequence[str]) -> None:
     """A table of some test rows and their pictures."""
     count = min(len(images), len(test))
     rows = Rows({name: test.tensors[name][:count] for name in (IMAGE, *columns.names)}, [None] * count)
@@ -176,7 +177,7 @@ def read_rows(file: Path, predictor: PricePredictor, column: str) -> tuple[Rows,
     columns, image = predictor.columns, predictor.signature.inputs[0]
     cells, names, files, images = [], [], [file], []
     for line, row in read_cells(file, ()):
-        plain = renamed([name for name in row if name and name != column])
+        plain = plain_names([name for name in row if name and name != column], RESERVED)
         said = {inside: row[name] for name, inside in plain.items()}
         try:
             for name in columns.numbers:
@@ -196,7 +197,7 @@ def read_rows(file: Path, predictor: PricePredictor, column: str) -> tuple[Rows,
     return Rows({IMAGE: torch.stack(images), **tensors_of(cells, columns)}, [None] * len(cells)), names, files
 
 
-def _name_unknown(cells: Sequence[Mapping[str, str]], columns: Columns) -> None:
+def _name_unknown(cells: Sequence[Mapping[str, str]], columns: MixedColumns) -> None:
     for name, values in columns.categories.items():
         unknown = sorted({said for row in cells if (said := row.get(name, "")) and said not in values})
         if unknown:

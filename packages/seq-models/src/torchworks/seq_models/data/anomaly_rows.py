@@ -23,6 +23,7 @@ from torchworks.shared.data import CheckedOpener, Field, Report, Schema, Source,
 from torchworks.shared.data.files import part_named
 from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.listing import number_of, some
+from torchworks.shared.data.mixed_columns import is_number, mostly_numbers
 from torchworks.shared.data.packaged import packaged_file
 from torchworks.shared.data.split import digests, fingerprint, split
 from torchworks.shared.data.text_tables import read_cells
@@ -33,9 +34,6 @@ LABELS = ("anomaly", "is_anomaly")
 YES, NO = ("1", "1.0", "true", "yes", "anomaly"), ("0", "0.0", "false", "no", "ordinary", "normal")
 SHUTTLE_LICENCE = "CC BY 4.0 (Statlog Shuttle, UCI; through river, BSD-3-Clause)"
 OWN = "not stated (your own data)"
-LARGEST = 1e30
-NUMERIC = 0.9
-"""Share of the cells that are numbers from which on a column is one of numbers, and other cells are mistakes."""
 FEWEST = 20
 """Rows of a part."""
 
@@ -127,22 +125,15 @@ def _usable(given: dict[str, list[str]], label: str | None) -> tuple[tuple[str, 
             continue
         if len(set(said)) < 2:
             left.append(f"{name} (the same everywhere)")
-        elif sum(map(_is_number, said)) < NUMERIC * len(said):
+        elif not mostly_numbers(said):
             left.append(f"{name} (no numbers)")
         else:
             names.append(name)
     return tuple(names), [f"Columns left out: {', '.join(left)}."] * bool(left)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return abs(float(cell)) <= LARGEST
-    except ValueError:
-        return False
-
-
 def _number(cell: str, column: str) -> float:
-    if not _is_number(cell):
+    if not is_number(cell):
         raise ValueError(f"has the {column} '{cell[:30]}', which is no number" if cell else f"has no {column}")
     return float(cell)
 

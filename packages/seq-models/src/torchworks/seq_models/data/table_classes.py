@@ -18,9 +18,10 @@ import torch
 
 from torchworks.seq_models.data.table_columns import LABEL, Columns, schema_of
 from torchworks.seq_models.data.table_config import TableConfig
-from torchworks.seq_models.data.table_files import plain_names
+from torchworks.seq_models.data.table_files import RESERVED
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source, TensorDataset
+from torchworks.shared.data.mixed_columns import plain_names
 from torchworks.shared.data.split import digests, fingerprint, split
 
 LICENCE = "CC BY 4.0 (UCI Machine Learning Repository; comes with scikit-learn)"
@@ -35,7 +36,7 @@ def _opener(name: str, function: str) -> Callable[[str, LoaderConfig, int], Sour
         TableConfig.of(config, name)
         found: Any = getattr(datasets, function)()
         x, y = np.asarray(found.data, np.float32), np.asarray(found.target, np.int64)
-        names = plain_names([each.removesuffix(" (cm)") for each in found.feature_names])
+        names = plain_names([each.removesuffix(" (cm)") for each in found.feature_names], RESERVED)
         columns = Columns(tuple(names.values()), {}, tuple(map(str, found.target_names)))
         marks = digests(x)
         train, test = split(marks, y.tolist(), config.test_fraction, seed)

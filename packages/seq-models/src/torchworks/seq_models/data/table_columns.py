@@ -10,7 +10,7 @@
 Shape letters: N rows, F numbers, G columns of categories.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,26 +18,16 @@ from torch import Tensor
 
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, Schema, resident
+from torchworks.shared.data.mixed_columns import MISSING, MixedColumns
 
 LABEL, TARGET = "label", "target"
-MISSING = -(2.0**100)
-"""A number that is not known, the same in float32 and float64."""
-UNKNOWN = "?"
-"""The name of category 0."""
 
 
 @dataclass(frozen=True)
-class Columns:
-    """What a model reads: names of numbers, and of each column of categories its values, of which the first is
-    `UNKNOWN`; and the classes it predicts, none for a number."""
+class Columns(MixedColumns):
+    """What a model reads, and the classes that it predicts, none for a number."""
 
-    numbers: tuple[str, ...]
-    categories: Mapping[str, tuple[str, ...]]
     classes: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.numbers, *self.categories)
 
     @property
     def answer(self) -> str:
@@ -63,19 +53,6 @@ def schema_of(columns: Columns) -> Schema:
     numbers = (Field(name, "series", ()) for name in columns.numbers)
     categories = (Field(name, "label", (), values) for name, values in columns.categories.items())
     return Schema((*numbers, *categories, answer))
-
-
-def tensors_of(rows: Sequence[Mapping[str, str]], columns: Columns) -> dict[str, Tensor]:
-    """The columns of rows of cells; an empty number is `MISSING`, a category that is not known 0. Raises `ValueError`
-    for a cell that should be a number and is none."""
-    tensors = {}
-    for name in columns.numbers:
-        cells = [row.get(name, "") for row in rows]
-        tensors[name] = torch.tensor([float(cell) if cell else MISSING for cell in cells], dtype=torch.float32)
-    for name, values in columns.categories.items():
-        place = {value: i for i, value in enumerate(values)}
-        tensors[name] = torch.tensor([place.get(row.get(name, ""), 0) for row in rows])
-    return tensors
 
 
 def numbers_of(tensors: Mapping[str, Tensor], columns: Columns) -> Tensor:

@@ -9,37 +9,42 @@ numbers, and other cells of it are mistakes; any other is one of categories. Lef
 everywhere, and those with more than 50 categories, or one for more than every second row, as names and ids have.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from torchworks.seq_models.data.table_columns import LABEL, TARGET, UNKNOWN, Columns, schema_of, tensors_of
+from torchworks.seq_models.data.table_columns import LABEL, TARGET, Columns, schema_of
 from torchworks.seq_models.data.table_config import TableConfig
 from torchworks.shared.config import LoaderConfig, UserError, nearest
 from torchworks.shared.data import CheckedOpener, Report, Source, TensorDataset
 from torchworks.shared.data.files import part_named
 from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.listing import some
+from torchworks.shared.data.mixed_columns import (
+    LARGEST,
+    MixedColumns,
+    Row,
+    described,
+    is_number,
+    mostly_numbers,
+    of_training,
+    plain_names,
+    tensors_of,
+    told_columns,
+)
 from torchworks.shared.data.report import of_source
 from torchworks.shared.data.split import fingerprint, split
 from torchworks.shared.data.text_tables import read_cells
 
 NAME = "table"
 LICENCE = "not stated (your own data)"
-LARGEST = 1e30
-"""Of numbers: what a model computes with ends not far above."""
-NUMERIC = 0.9
-MOST = 50
-"""Categories of a column."""
 MOST_CLASSES = 100
 FEWEST = 10
 """Rows of a part below which a score means nothing."""
 USUAL = ("target", "label", "class")
 RESERVED = (LABEL, TARGET, "index", "probability", "answer")
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,12 @@ def read_table(rest: str, config: TableConfig) -> Table:
     lines = read_cells(file, ())
     rows = [row for _, row in lines]
     target = _target(file, [*rows[0]], config)
-    columns, notes = _columns(rows, (target, "split"))
+    cells = {name: [row.get(name, "") for row in rows] for name in rows[0]}
+    columns, notes = told_columns(cells, (target, "split"), key=_natural)
     if not columns.names:
         raise UserError(f"{file} has no column beside {target} that says anything, so there is nothing to learn from.")
     said = [row.get(target, "") for row in rows if row.get(target)]
-    numeric = sum(map(is_number, said)) >= NUMERIC * len(said) > 0
+    numeric = bool(said) and mostly_numbers(said)
     number = config.task == "number" or (config.task == "auto" and numeric and len(set(said)) > 10)
     kept, wrong = [], []
     for line, row in lines:
@@ -113,7 +119,7 @@ def read_table(rest: str, config: TableConfig) -> Table:
             f"The column {target} of {file} has {len(classes)} different values; a class should have from 2 to "
             f"{MOST_CLASSES}. Name another by --loader.target, or pass --loader.task number."
         )
-    return Table(file, target, replace(columns, classes=classes), kept, wrong, notes)
+    return Table(file, target, Columns(columns.numbers, columns.categories, classes), kept, wrong, notes)
 
 
 def _target(file: Path, names: Sequence[str], config: TableConfig) -> str:
@@ -125,26 +131,7 @@ def _target(file: Path, names: Sequence[str], config: TableConfig) -> str:
     return usual[0] if usual else [name for name in names if name and name != "split"][-1]
 
 
-def _columns(rows: Sequence[Row], others: Sequence[str]) -> tuple[Columns, list[str]]:
-    """The columns that say something, and notes on those left out."""
-    numbers, categories, left = [], {}, []
-    for name in rows[0]:
-        said = [row[name] for row in rows if row.get(name)]
-        values = sorted(set(said), key=_natural)
-        if name in others or not name:
-            continue
-        if len(values) < 2:
-            left.append(f"{name} (the same everywhere)")
-        elif sum(map(is_number, said)) >= NUMERIC * len(said):
-            numbers.append(name)
-        elif len(values) > MOST or len(values) > max(2, len(said) // 2):
-            left.append(f"{name} ({len(values)} different texts)")
-        else:
-            categories[name] = (UNKNOWN, *(value for value in values if value != UNKNOWN))
-    return Columns(tuple(numbers), categories), [f"Columns left out: {', '.join(left)}."] * bool(left)
-
-
-def _problem(row: Row, columns: Columns, target: str, number: bool) -> str:
+def _problem(row: Row, columns: MixedColumns, target: str, number: bool) -> str:
     """A part of a sentence on what is wrong with a row, empty if it can be used."""
     cell = row.get(target, "")
     if not cell:
@@ -158,25 +145,13 @@ def _problem(row: Row, columns: Columns, target: str, number: bool) -> str:
     return ""
 
 
-def is_number(cell: str) -> bool:
-    """Whether it can be computed with; NaN cannot."""
-    try:
-        return abs(float(cell)) <= LARGEST
-    except ValueError:
-        return False
-
-
 def _natural(text: str) -> tuple[bool, float, str]:
     """Numbers in their order, before texts in theirs."""
     return (False, float(text), text) if is_number(text) else (True, 0.0, text)
 
 
 def _described(table: Table) -> Iterator[str]:
-    for name in table.columns.names:
-        empty = sum(not row.get(name) for row in table.rows)
-        values = table.columns.categories.get(name)
-        kind = f"{len(values) - 1} categories" if values else "numbers"
-        yield f"Column {name}: {kind}" + (f", missing in {empty} rows." if empty else ".")
+    yield from described(table.columns, table.rows)
     classes = len(table.columns.classes)
     yield f"To be predicted: {table.target}, {f'{classes} classes' if classes else 'a number'}."
 
@@ -198,8 +173,8 @@ def _source(table: Table, config: TableConfig, seed: int) -> Source:
             f"{table.file} gives {len(train)} rows for training and {len(test)} for testing, but {FEWEST} of each are "
             "the fewest by which a score means anything. Add rows, or another column split."
         )
-    known = _of_training(columns, [rows[i] for i in train])
-    names = plain_names(known.names)
+    known = of_training(columns, [rows[i] for i in train])
+    names = plain_names(known.names, RESERVED)
     kept = Columns(tuple(names[name] for name in known.numbers),
                    {names[name]: values for name, values in known.categories.items()}, columns.classes)  # fmt: skip
     tensors = {names[name]: value for name, value in tensors_of(rows, known).items()}
@@ -209,22 +184,3 @@ def _source(table: Table, config: TableConfig, seed: int) -> Source:
     mark = fingerprint(marks, [row[target] for row in rows], train)
     notes = (*table.notes, *left)
     return Source(table.file.stem, LICENCE, whole.subset(train), whole.subset(test), whole.schema, mark, notes)
-
-
-def _of_training(columns: Columns, rows: Sequence[Row]) -> Columns:
-    """With the categories that training has alone."""
-    seen = {name: {row.get(name, "") for row in rows} for name in columns.categories}
-    named = {name: (UNKNOWN, *(value for value in values[1:] if value in seen[name]))
-             for name, values in columns.categories.items()}  # fmt: skip
-    return replace(columns, categories=named)
-
-
-def plain_names(names: Sequence[str]) -> dict[str, str]:
-    """Names of a file as inputs of a model can have them: lower case, no spaces, none twice."""
-    found: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"[^a-z0-9_.-]+", "_", name.lower()).strip("_.-") or "column"
-        while plain in RESERVED or plain in found.values():
-            plain += "_"
-        found[name] = plain
-    return found

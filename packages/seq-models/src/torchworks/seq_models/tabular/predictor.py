@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchworks.seq_models.data.table_columns import MISSING, Columns
+from torchworks.seq_models.data.table_columns import Columns
 from torchworks.seq_models.models.ft_transformer import FTTransformer
 from torchworks.seq_models.models.tabular_mlp import TabularMLP
 from torchworks.seq_models.models.tabular_resnet import TabularResNet
 from torchworks.seq_models.tabular.scaling import Scaling
 from torchworks.seq_models.tabular.task import answers
 from torchworks.shared.config import UserError
+from torchworks.shared.data.mixed_columns import MISSING
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 BUILDER = "seq-models-tabular"

@@ -10,8 +10,8 @@ from typing import cast
 
 from torch import Tensor
 
-from torchworks.seq_models.data.table_columns import Columns, columns_of, rows_of, tensors_of
-from torchworks.seq_models.data.table_files import is_number, plain_names
+from torchworks.seq_models.data.table_columns import Columns, columns_of, rows_of
+from torchworks.seq_models.data.table_files import RESERVED
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.seq_models.tabular import commands
 from torchworks.seq_models.tabular.baselines import NAMES, baselines, verdict
@@ -23,6 +23,7 @@ from torchworks.seq_models.tabular.task import answered
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, open_source
 from torchworks.shared.data.listing import some
+from torchworks.shared.data.mixed_columns import is_number, plain_names, tensors_of
 from torchworks.shared.data.text_tables import read_cells
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.options import check_number
@@ -66,7 +67,7 @@ def read_rows(file: Path, columns: Columns) -> tuple[list[int], dict[str, Tensor
     """The lines of a table and its columns as the model reads them. Columns that it lacks and categories that training
     had not are printed, and missing. Raises `UserError` naming cells that are no numbers."""
     cells = read_cells(file, ())
-    names = plain_names([name for name in cells[0][1] if name])
+    names = plain_names([name for name in cells[0][1] if name], RESERVED)
     rows = [{plain: row[name] for name, plain in names.items()} for _, row in cells]
     known = {*names.values()}
     if lacking := [name for name in columns.names if name not in known]:
