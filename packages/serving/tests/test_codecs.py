@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from torchworks.serving.bundle import read_bundle
-from torchworks.serving.codecs import Codec, numbers
+from torchworks.serving.codecs import Codec
 from torchworks.serving.errors import Refusal
 from torchworks.serving.image_files import read_picture, read_pictures
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
+from torchworks.serving.plain_values import numbers
 from torchworks.shared.models.signature import TensorSpec
 
 GREY = TensorSpec("image", "image", "uint8", ("N", 1, 8, 8))

@@ -32,7 +32,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -58,6 +57,7 @@ from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
 from torchworks.serving.molecules import Smiles
 from torchworks.serving.padding import Padding, Tokenizers, filled_up
+from torchworks.serving.plain_values import loose, named, numbers, whole
 from torchworks.serving.series_tables import SeriesTables, columns, gives_columns, stamps_of, takes_series
 from torchworks.serving.sounds import gives_sounds, read_sounds, sounds_of, takes_sounds, wav_of
 from torchworks.shared.config import UserError, nearest
@@ -69,7 +69,6 @@ DRAWN = ("seed", "n")
 LARGEST_SEED = 2**63
 QUICK_VALUES = 4096
 """So few numbers are written where they are, without a thread."""
-_FAMILIES = {"float32": "fiu", "float16": "fiu", "bool": "b", "int64": "iu", "int32": "iu", "uint8": "iu"}
 
 
 class Inputs(dict[str, np.ndarray]):
@@ -220,10 +219,10 @@ class Codec:
         labels = self.specs[name].labels if name in self.specs and self.specs[name].kind == "label" else ()
         if name in self.padding.texts or text in labels or (name in self.ids and not text.startswith("[")):
             return text
-        value = _loose(text)
+        value = loose(text)
         if name in self.molecules and not isinstance(value, list):
             return text
-        return text if type(value) is int and any(type(_loose(label)) is int for label in labels) else value
+        return text if type(value) is int and any(type(loose(label)) is int for label in labels) else value
 
     def from_values(self, given: Mapping[str, Any]) -> Inputs:
         """Arrays of what the inputs' names stand for."""
@@ -272,9 +271,9 @@ class Codec:
             arrays.lengths[spec.name] = np.array(rows.lengths)
             arrays.warnings += rows.warnings
         else:
-            named = _named(spec, value) if spec.kind == "label" and spec.labels else value
-            one = spec.default is not None and not isinstance(value, list) and isinstance(named, list)
-            arrays[spec.name] = numbers(spec, named[0] if one else named)  # a single one holds for all rows
+            given = named(spec, value) if spec.kind == "label" and spec.labels else value
+            one = spec.default is not None and not isinstance(value, list) and isinstance(given, list)
+            arrays[spec.name] = numbers(spec, given[0] if one else given)  # a single one holds for all rows
 
     def _read_with_gaps(self, arrays: Inputs, spec: TensorSpec, rows: list[Any]) -> None:
         """Rows of an input with a default, which those that are null get."""
@@ -364,8 +363,8 @@ class Codec:
         if len(row) != len(self.latent.shape) - 1 or not row:
             raise invalid(f"'{self.latent.name}' cannot be drawn by its shape, so it must be given.")
         rows = max((len(array) for array in arrays.values() if array.ndim), default=1)
-        n = _whole("n", given.get("n", rows), 1, self.limits.rows)
-        seed = _whole("seed", given.get("seed", 0), 0, LARGEST_SEED)
+        n = whole("n", given.get("n", rows), 1, self.limits.rows)
+        seed = whole("seed", given.get("seed", 0), 0, LARGEST_SEED)
         drawn = draw(seed, range(n), math.prod(row), uniform=self.uniform).reshape(n, *row)
         for spec in self.signature.inputs:
             if spec.kind == "label" and spec.labels and spec.default is None and spec.name not in arrays:
@@ -479,82 +478,6 @@ def _letterboxes(manifest: BundleManifest, spec: TensorSpec) -> bool:
     """Whether the model was trained on whole images."""
     said = manifest.preprocessing.get(spec.name)
     return takes_pictures(spec) and isinstance(said, dict) and said.get("fit") == "letterbox"
-
-
-# ------------------------------------------------------------------------------------------------------ numbers
-
-
-def numbers(spec: TensorSpec, value: Any) -> np.ndarray:
-    """Nested lists as an array of the input's type; raises `Refusal` for anything but numbers that fit into it."""
-    if spec.dtype == "uint8" and (small := _small(value)) is not None:
-        return small
-    try:
-        array = np.array(value)
-    except (ValueError, OverflowError) as error:
-        raise invalid(f"'{spec.name}' must be nested lists of numbers, all of one length at each level.") from error
-    truths = spec.dtype != "bool" and _holds_truths(value)  # among numbers NumPy takes them for 0 and 1
-    if array.size and (truths or array.dtype.kind not in _FAMILIES.get(spec.dtype, "")):
-        raise invalid(f"'{spec.name}' must be nested lists of {spec.dtype} values.")
-    if spec.dtype in ("int64", "int32", "uint8") and array.size:
-        range_ = np.iinfo(spec.dtype)
-        if array.min() < range_.min or array.max() > range_.max:
-            raise invalid(f"'{spec.name}' holds values that do not fit into {spec.dtype}.")
-    with np.errstate(over="ignore"):  # too large for a float becomes infinite, which the signature refuses
-        return array.astype(spec.dtype)
-
-
-def _small(value: Any) -> np.ndarray | None:
-    """Nested lists of numbers from 0 to 255 as an array, in a third of the time that NumPy takes; None for others."""
-    values, shape = [value], []
-    try:
-        while isinstance(values[0], list):
-            (size,) = {len(row) for row in values}
-            shape.append(size)
-            values = list(chain.from_iterable(values))
-        return None if bool in set(map(type, values)) else np.frombuffer(bytearray(values), np.uint8).reshape(shape)
-    except (IndexError, TypeError, ValueError):
-        return None
-
-
-def _holds_truths(value: Any) -> bool:
-    """Whether true or false is in nested lists that are all of one length at each level."""
-    if not isinstance(value, list):
-        return isinstance(value, bool)
-    if value and isinstance(value[0], list):
-        return any(map(_holds_truths, value))
-    return bool in set(map(type, value))
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise invalid(f"'{name}' must be a whole number from {low} to {high}.")
-    return value
-
-
-def _named(spec: TensorSpec, value: Any) -> Any:
-    """Class names as their numbers; a single one as a list."""
-    values = [_text(spec, item) for item in (value if isinstance(value, list) else [value])]
-    known = {label: number for number, label in enumerate(spec.labels)}
-    if any(isinstance(item, str) and item not in known for item in values):
-        shown = ", ".join(spec.labels[:20]) + (", …" if len(spec.labels) > 20 else "")
-        raise invalid(f"'{spec.name}' names a class that the model does not know. Its classes: {shown}.")
-    return [known[item] if isinstance(item, str) else item for item in values]
-
-
-def _text(spec: TensorSpec, item: Any) -> Any:
-    """A name that came as bytes as a string; anything else as it is."""
-    try:
-        return item.decode() if isinstance(item, bytes) else item
-    except UnicodeDecodeError:
-        raise invalid(f"'{spec.name}' has a class name that is not UTF-8.") from None
-
-
-def _loose(text: str) -> Any:
-    """A part of a form: JSON if it is, else the text itself."""
-    try:
-        return from_json(text, allow_inf_nan=False)
-    except ValueError:
-        return text
 
 
 # ------------------------------------------------------------------------------------------------------- answers

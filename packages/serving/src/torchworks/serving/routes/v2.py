@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from torchworks.serving import addresses, binary
-from torchworks.serving.codecs import Codec, Inputs, numbers, parse
+from torchworks.serving.codecs import Codec, Inputs, parse
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.films import takes_films
 from torchworks.serving.handling import Arrays, Decode, PredictRequest, body_of, media_type, respond
+from torchworks.serving.plain_values import numbers
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
