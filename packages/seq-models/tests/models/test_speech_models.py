@@ -57,6 +57,23 @@ def test_every_weight_of_fastspeech_is_trained_and_kept():
     check_state(Whole, (phonemes, durations))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_griffin_lim_keeps_silence_silent_when_it_is_exported(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    net = GriffinLim(64, hop=16, window=48, steps=2, by_conv=True).eval()
+    magnitudes = torch.rand(2, 33, 40, generator=torch.Generator().manual_seed(0))
+    magnitudes[0, :, 10:] = magnitudes[1] = 0
+    sizes = {0: torch.export.Dim("N", min=1), 2: torch.export.Dim("T", min=8)}
+    torch.onnx.export(net, (magnitudes,), dynamo=True, dynamic_shapes=(sizes,), verbose=False).save(
+        tmp_path / "net.onnx"
+    )
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: magnitudes.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), net(magnitudes), atol=1e-4, rtol=1e-3)
+    assert not found[1].any()
+
+
 def test_griffin_lim_is_torchaudios_and_the_same_by_convolutions():
     functional = pytest.importorskip("torchaudio").functional
     ours = GriffinLim(64, hop=16, window=48, steps=8).double()

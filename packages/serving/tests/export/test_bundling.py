@@ -25,6 +25,7 @@ from torchworks.serving.export import bundling, run
 from torchworks.serving.export.commands import Export
 from torchworks.serving.export.prune import last_layer, reestimate
 from torchworks.serving.export.run import export, export_for_serving, folder_of
+from torchworks.serving.export.trained import parameters
 from torchworks.shared import cli
 from torchworks.shared.config import UserError
 from torchworks.shared.models.predictor import Predictor, save_model
@@ -446,3 +447,18 @@ def test_an_export_that_is_stopped_leaves_nothing(digits, monkeypatch, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         export(Export(digits, out=tmp_path / "bundle", seconds=QUICK))
     assert list(tmp_path.iterdir()) == []
+
+
+class Timed(nn.Module):
+    """Says something learned, and when, which is not learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard, self.unheard = nn.Linear(4, 2), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.heard(x), torch.arange(len(x)) * 0.01
+
+
+def test_weights_are_counted_beside_outputs_that_no_gradient_comes_from():
+    assert parameters(Timed(), (torch.zeros(2, 4),)) == 4 * 2 + 2
