@@ -33,6 +33,15 @@ def test_a_net_whose_mask_is_learnt_is_an_onnx_graph_too():
     assert difference < 1e-4
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["Tacotron 2", "Deep Speech", "Conformer", "wav2vec 2.0", "Whisper"])
+def test_nets_that_hear_and_speak_are_onnx_graphs_too(name: str):
+    pytest.importorskip("onnxscript", reason="needs serving[onnx]")
+    difference = onnx_difference(comparison(name))
+    assert difference is not None
+    assert difference < 1e-4
+
+
 def test_an_unknown_architecture_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match="Did you mean 'LSTM'"):
         comparison("LTSM")

@@ -30,7 +30,7 @@ class FullyConnected(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.fc(x).clamp(0, LIMIT))
+        return self.dropout(self.fc(x).clamp(0.0, LIMIT))
 
 
 class DeepSpeech(nn.Module):
