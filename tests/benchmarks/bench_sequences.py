@@ -5,7 +5,9 @@
 
 Prints and saves as JSON: recurrent layers beside torch.nn's (recurrent_step.py), greedy generation and training steps
 of a GPT beside transformers' with the same weights (seq_generation.py), training of word vectors beside gensim's
-(word_vectors.py), and a service of a GPT beside LitServe's (seq_service.py). What a table compares takes turns within
+(word_vectors.py), back-tests beside darts' (series_speed.py), log-mel spectrograms, recognition and the speaker beside
+torchaudio, speechbrain and transformers (sound_speed.py), and a service of a GPT beside LitServe's (seq_service.py).
+--only measures some of these. What a table compares takes turns within
 one process, one thread each (race.py); the services are processes of their own and take turns too. It ends with the
 targets and whether they are met; it never fails because of one.
 Let the machine do nothing else meanwhile.
@@ -15,11 +17,15 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gpt_speed
 import recurrent_step
 import seq_service
+import series_speed
+import sound_speed
 import torch
 import word_vectors
 from race import Times, in_turns
@@ -32,28 +38,71 @@ KIND = "processor"
 """CPU time: other programs hardly count in it."""
 MOST = 1.03
 """The time of ours that is allowed, in multiples of torch.nn's."""
+Measured = tuple[dict[str, Any], list[Target]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=OUT, help=f"where to save the figures (default: {OUT})")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument(
+        "--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure (default: all)"
+    )
     given = parser.parse_args()
 
     torch.set_num_threads(1)
     begun, console = time.monotonic(), Console(highlight=False, width=110)
     machine = print_machine(console)
-    layers = recurrent_layers(console, rounds=7 if given.quick else 31)
-    texts = gpt_speed.generation(console, steps=64 if given.quick else 256, rounds=3 if given.quick else 7)
-    texts |= gpt_speed.training(console, rounds=4 if given.quick else 15)
-    vectors = word_vectors.training(console, words=200_000, rounds=3 if given.quick else 9)
-    service = seq_service.throughput(console, steps=64 if given.quick else 256, rounds=3 if given.quick else 7)
-    targets = [as_fast(layers), *gpt_speed.targets(texts), word_vectors.target(vectors), *seq_service.targets(service)]
+    found, targets = {}, []
+    for part in given.only:
+        found[part], more = PARTS[part](console, quick=given.quick)
+        targets += more
     print_targets(console, targets)
     seconds = round(time.monotonic() - begun, 1)
-    found = {"recurrent": layers, "gpt": texts, "word_vectors": vectors, "service": service}
     save(given.out, machine=machine, targets=targets, seconds=seconds, **found)
     console.print(f"{seconds:.0f} s; saved as {given.out}")
+
+
+def _recurrent(console: Console, *, quick: bool) -> Measured:
+    layers = recurrent_layers(console, rounds=7 if quick else 31)
+    return layers, [as_fast(layers)]
+
+
+def _gpt(console: Console, *, quick: bool) -> Measured:
+    texts = gpt_speed.generation(console, steps=64 if quick else 256, rounds=3 if quick else 7)
+    texts |= gpt_speed.training(console, rounds=4 if quick else 15)
+    return texts, gpt_speed.targets(texts)
+
+
+def _word_vectors(console: Console, *, quick: bool) -> Measured:
+    vectors = word_vectors.training(console, words=200_000, rounds=3 if quick else 9)
+    return vectors, [word_vectors.target(vectors)]
+
+
+def _series(console: Console, *, quick: bool) -> Measured:
+    series = series_speed.measured(console, rounds=3 if quick else 9)
+    return series, series_speed.targets(series)
+
+
+def _sound(console: Console, *, quick: bool) -> Measured:
+    sound = sound_speed.measured(console, rounds=7 if quick else 31)
+    return sound, sound_speed.targets(sound)
+
+
+def _service(console: Console, *, quick: bool) -> Measured:
+    service = seq_service.throughput(console, steps=64 if quick else 256, rounds=3 if quick else 7)
+    return service, seq_service.targets(service)
+
+
+PARTS: dict[str, Callable[..., Measured]] = {
+    "recurrent": _recurrent,
+    "gpt": _gpt,
+    "word_vectors": _word_vectors,
+    "series": _series,
+    "sound": _sound,
+    "service": _service,
+}
+"""What is measured, by its name in the file, in this order."""
 
 
 def recurrent_layers(console: Console, rounds: int) -> dict[str, dict[str, Times]]:

@@ -35,6 +35,18 @@ def test_it_equals_the_fourier_transform_of_torch(config, samples):
 
 
 @pytest.mark.parametrize("config", SETTINGS)
+def test_exports_have_the_same_spectrum_and_gradient(config, samples):
+    """Of any number of sounds of any length, though they compute it by a convolution."""
+    spectrum, sizes = Spectrum(config, config.power), {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
+    exported = torch.export.export(spectrum, (samples,), dynamic_shapes={"samples": sizes}).module()
+    for sound in (samples, samples[:1, :900]):
+        torch.testing.assert_close(exported(sound), spectrum(sound), rtol=1e-9, atol=1e-9)
+    loud = samples[:, :900].requires_grad_()
+    found = [torch.autograd.grad(run(loud).sum(), loud)[0] for run in (exported, spectrum)]
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("config", SETTINGS)
 def test_it_equals_torchaudio(config, samples):
     transforms = pytest.importorskip("torchaudio.transforms")
     told = transforms.MelSpectrogram(

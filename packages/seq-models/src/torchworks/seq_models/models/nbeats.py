@@ -52,20 +52,22 @@ class NBEATS(nn.Module):
         self.blocks = nn.ModuleList(made)
 
     def forward(self, x: Tensor, inputs: Tensor | None = None) -> Tensor:
-        return torch.stack(self.parts(x, inputs)).sum(0)
+        first, *others = self.parts(x, inputs)
+        return sum(others, first)
 
     def parts(self, x: Tensor, inputs: Tensor | None = None) -> list[Tensor]:
         """What each block adds to the forecast, (N, H, D) each."""
         forecasts = []
-        for block in self.blocks:
-            backcast, forecast = block(x, inputs)
-            x = x - backcast
+        for i, block in enumerate(self.blocks):
+            backcast, forecast = block(x, inputs, last=i == len(self.blocks) - 1)
+            x = x if backcast is None else x - backcast
             forecasts.append(forecast)
         return forecasts
 
 
 class Block(nn.Module):
-    """(N, L), (N, E) → what it explains of the past, (N, L), and its part of the future, (N, H, D)."""
+    """(N, L), (N, E) → what it explains of the past, (N, L), and its part of the future, (N, H, D). Nobody reads the
+    first of the `last` block, so it is not computed there."""
 
     back: Tensor
     ahead: Tensor
@@ -99,13 +101,14 @@ class Block(nn.Module):
         self.register_buffer("ahead", made(horizon, terms), persistent=False)
         self.backcast, self.forecast = nn.Linear(width, terms), nn.Linear(width, terms * out_dim)
 
-    def forward(self, x: Tensor, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, inputs: Tensor | None = None, *, last: bool = False) -> tuple[Tensor | None, Tensor]:
         h = self.body(x if inputs is None else torch.cat([x, inputs], 1))
-        back, ahead = self.backcast(h), self.forecast(h)
+        back = None if last else self.backcast(h)
+        ahead = self.forecast(h)
         if self.generic:
             return back, ahead.reshape(x.shape[0], self.horizon, self.out_dim)
         theta = ahead.reshape(x.shape[0], -1, self.out_dim)  # (N, terms, D)
-        return back @ self.back, self.ahead.t() @ theta
+        return None if back is None else back @ self.back, self.ahead.t() @ theta
 
 
 def trend(steps: int, terms: int) -> Tensor:

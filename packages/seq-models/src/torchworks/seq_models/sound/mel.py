@@ -1,7 +1,7 @@
-"""Log-mel spectrograms as a module: a Fourier transform by `conv1d`, triangular filters, a logarithm.
+"""Log-mel spectrograms as a module: a Fourier transform, triangular filters, a logarithm.
 
-The kernel of the convolution holds the sines and cosines of the transform, times the window, so that a front end is an
-ordinary layer: it is exported with its net, and training and serving compute the same numbers.
+An exported front end transforms by `conv1d`: its kernel holds the sines and cosines of the transform, times the window,
+so that any runtime has it. Elsewhere the fast Fourier transform gives the same numbers, several times as quickly.
 
     mel = LogMel(MelConfig(rate=16_000, num_mels=80))
     mel(samples)          # (N, L) in −1..1 → (N, 80, 1 + L // hop)
@@ -86,6 +86,7 @@ class Spectrum(nn.Module):
     """Magnitudes of the short-time Fourier transform: samples (N, L) → (N, K, T)."""
 
     kernel: Tensor
+    window: Tensor
 
     def __init__(self, config: MelConfig, power: float = 1.0):
         super().__init__()
@@ -99,14 +100,29 @@ class Spectrum(nn.Module):
         window = torch.hann_window(config.window, dtype=torch.float64)
         kernel = torch.cat((angle.cos(), -angle.sin())) * window
         self.register_buffer("kernel", kernel[:, None].to(torch.get_default_dtype()), persistent=False)
+        self.register_buffer("window", window.to(torch.get_default_dtype()), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        config = self.config
-        before = config.n_fft // 2 - (config.n_fft - config.window) // 2
-        padded = F.pad(samples[:, None], (before, config.window - before))
-        real, imaginary = F.conv1d(padded, self.kernel, stride=config.hop).chunk(2, 1)
+        transform = self.by_convolution if torch.compiler.is_exporting() else self.by_fft
+        real, imaginary = transform(self._padded(samples))
         power = real.square() + imaginary.square()
         return power if self.power == 2 else (power + 1e-12).sqrt()
+
+    def by_convolution(self, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """Real and imaginary parts (N, K, T)."""
+        real, imaginary = F.conv1d(padded[:, None], self.kernel, stride=self.config.hop).chunk(2, 1)
+        return real, imaginary
+
+    def by_fft(self, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, but for a phase that each bin has in all frames."""
+        frames = padded.unfold(1, self.config.window, self.config.hop) * self.window  # (N, T, window)
+        found = torch.fft.rfft(frames, self.config.n_fft).transpose(1, 2)
+        real, imaginary = torch.view_as_real(found).unbind(-1)
+        return real, imaginary
+
+    def _padded(self, samples: Tensor) -> Tensor:
+        before = self.config.n_fft // 2 - (self.config.n_fft - self.config.window) // 2
+        return F.pad(samples, (before, self.config.window - before))
 
 
 class LogMel(nn.Module):
