@@ -35,7 +35,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make types              check types
 ## make bench              measure the trainer's speed beside others
 ## make bench-cnn-vision   measure training, loading and inference of vision nets beside others
-## make bench-seq-models   measure nets of sequences, and texts from them, beside others
+## make bench-seq-models   measure nets of texts, series and sounds beside others
 ## make bench-diffusion    measure drawing and training of diffusion models beside another library
 ## make bench-hybrid-multimodal  measure recommenders, captions, CLIP and films beside others
 ## make bench-serving      measure the service beside others

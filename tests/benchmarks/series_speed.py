@@ -27,12 +27,14 @@ from torchworks.seq_models.forecasting.nets import Forecaster
 from torchworks.seq_models.forecasting.recipes import forecast_nbeats
 from torchworks.seq_models.forecasting.task import answered
 from torchworks.seq_models.forecasting.windows import Cells
+from torchworks.shared.machine.device import keep_memory
 
 OURS, DARTS, LAST, ONE_BY_ONE = "ours", "darts", "darts, last steps alone", "darts, one by one"
 KIND = "processor"
 WANTED = 20
 """How many times as fast as darts we mean to be."""
-ORIGINS, FEW = 500, 20
+ORIGINS, FEW, TIMES = 500, 20, 5
+"""Of a back-test, of one that is made one by one, and how many back-tests a turn has."""
 TRAINED = 1000
 """Steps before the back-test."""
 
@@ -147,23 +149,27 @@ def backtests(size: Size) -> tuple[dict[str, Callable[[], object]], dict[str, in
     assert torch.equal(seen[0], windows.to(seen[0].dtype)), "the windows differ"
     assert tuple(ours.shape) == (len(found), *found[0].values().shape), "the forecasts are of other sizes"
     weights = {OURS: sum(each.numel() for each in net.parameters()), DARTS: theirs.weights()}
-    actions = {
+    ways: dict[str, Callable[[], object]] = {
         OURS: lambda: our_backtest(net, panel),
         DARTS: lambda: theirs.backtest(ORIGINS),
         LAST: lambda: theirs.backtest(ORIGINS, last_points_only=True),
-        ONE_BY_ONE: lambda: theirs.backtest(FEW, enable_optimization=False),
     }
-    return actions, weights
+    actions: dict[str, Callable[[], object]] = {
+        name: lambda way=way: [way() for _ in range(TIMES)] for name, way in ways.items()
+    }
+    return actions | {ONE_BY_ONE: lambda: theirs.backtest(FEW, enable_optimization=False)}, weights
 
 
 def measured(console: Console, *, rounds: int) -> dict[str, Any]:
     """Seconds per back-test of each size, and the weights of both nets."""
+    keep_memory()  # as the command does
     found = {}
     for size in SIZES:
         actions, weights = backtests(size)
         with quiet():
             times = in_turns(actions, rounds=rounds, warm_up=2)
-        times[ONE_BY_ONE] = times_of(times[ONE_BY_ONE], ORIGINS / FEW)
+        made = {ONE_BY_ONE: FEW / ORIGINS}
+        times = {name: times_of(each, 1 / made.get(name, TIMES)) for name, each in times.items()}
         title = (
             f"back-test of {ORIGINS} origins, {size}, N-BEATS of {weights[OURS]:,} weights (darts {weights[DARTS]:,})"
         )

@@ -28,6 +28,7 @@ from torchworks.seq_models.recognition.recipes import recognise
 from torchworks.seq_models.sound.mel import LogMel, MelConfig
 from torchworks.seq_models.sound.speaker import say
 from torchworks.seq_models.sound.voice import random_voice
+from torchworks.shared.machine.device import keep_memory
 
 OURS, TORCHAUDIO = "ours", "torchaudio"
 CRDNN, WAV2VEC2, PARAKEET = "speechbrain, CRDNN", "transformers, wav2vec 2.0", "transformers, Parakeet"
@@ -153,6 +154,7 @@ def digits(seconds: float, rate: int) -> Tensor:
 
 def measured(console: Console, *, rounds: int) -> dict[str, Any]:
     """Tables of all, by name."""
+    keep_memory()  # as training and the commands do
     return {
         "log_mel": dict(log_mels(console, rounds)),
         "recognition": recognition(console, rounds),

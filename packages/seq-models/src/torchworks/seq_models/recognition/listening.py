@@ -17,6 +17,7 @@ from torchworks.seq_models.recognition.decoding import Word, aligned, beam_searc
 from torchworks.seq_models.recognition.language import LetterModel
 from torchworks.seq_models.recognition.predictor import BUILDER, LANGUAGE, RecognizerPredictor
 from torchworks.shared.config import UserError
+from torchworks.shared.machine.device import keep_memory
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.models.predictor import read_files
 from torchworks.shared.runs.opening import FinishedRun, open_run
@@ -90,6 +91,7 @@ class Listener:
 
 def open_listener(folder: Path, device: str) -> Listener:
     """Raises `UserError` for a run of another kind."""
+    keep_memory()
     run = open_run(folder, "seq-models", device)
     manifest = read_manifest(folder)
     if manifest.builder != BUILDER:
