@@ -60,7 +60,9 @@ def test_each_piece_is_answered_with_what_came_before_in_its_own_session(service
 def test_callers_may_keep_what_the_model_remembers_themselves(service):
     remembered: dict = {}
     for value, expected in ((1, 1), (10, 11), (100, 111)):
-        answer = service.post("/v1/models/adder/predict", json={"inputs": {"value": [[value]], **remembered}}).json()
+        answer = service.post(
+            "/v1/models/adder/predict?states=true", json={"inputs": {"value": [[value]], **remembered}}
+        ).json()
         assert total(answer) == expected
         remembered = {"total": answer["outputs"]["next_total"]}
 

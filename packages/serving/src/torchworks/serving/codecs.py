@@ -377,6 +377,9 @@ class Codec:
         except UserError as error:
             raise invalid(str(error)) from error
         self.padding.check(arrays)
+        for name, padded in self.padding.lengths.items():
+            if name in arrays and arrays[padded].ndim > 1 and arrays[name].max() > (size := arrays[padded].shape[1]):
+                raise invalid(f"'{name}' says {arrays[name].max()}, but the rows of '{padded}' have {size} at most.")
 
     def _add_latent(self, arrays: Inputs, given: Mapping[str, Any]) -> None:
         """Draw the latents that were left out, and for what else was left out take all classes in turn."""
@@ -398,12 +401,14 @@ class Codec:
     # ---- out ---------------------------------------------------------------------------------------------
 
     def to_json(
-        self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0
+        self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0, states: bool = False
     ) -> dict[str, Any]:
         """Outputs for people: classes by name, detections of at least a score, images and masks as base64 PNG, texts as
-        strings, sounds as base64 WAV, series by their columns, anything else as nested lists without padding."""
+        strings, sounds as base64 WAV, series by their columns, anything else as nested lists without padding. With
+        `states` also what the model remembers."""
         found = self._listed(outputs, rows, least_score)
-        return {spec.name: self._readable(spec, outputs, rows, found) for spec in self.answered}
+        kept = {name: outputs[name].tolist() for name in self.signature.states.values()} if states else {}
+        return {spec.name: self._readable(spec, outputs, rows, found) for spec in self.answered} | kept
 
     def to_png(self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0) -> bytes:
         """The first image or mask that the model gives, as a file; raises `Refusal` if there is none, or for several

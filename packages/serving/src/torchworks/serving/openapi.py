@@ -69,6 +69,12 @@ LEAST: Schema = {
     "description": "Leave detections with a lower score out.",
     "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
 }
+STATES: Schema = {
+    "name": "states",
+    "in": "query",
+    "description": "Answer what the model remembers, too: next_NAME is NAME in the request for what comes after.",
+    "schema": {"type": "boolean", "default": False},
+}
 PROTOCOL_ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 OPENAI_ERROR: Schema = {
     "type": "object",
@@ -167,6 +173,7 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         begin = _post(name, "sessions", f"Begin a session with {name}, which remembers its pieces", {}, "201", begun)
         del begin["requestBody"]
         operations[addresses.model(name, verb="sessions")] = begin
+        operations[predict]["parameters"] = [STATES]
     if served.signature.parts_name is not None:
         operations |= {
             jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
@@ -174,7 +181,7 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         }
     if served.codec.detections is not None:
         for address in {predict, stream} & operations.keys():
-            operations[address]["parameters"] = [LEAST]
+            operations[address]["parameters"] = [*operations[address].get("parameters", []), LEAST]
     return operations
 
 

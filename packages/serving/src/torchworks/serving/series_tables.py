@@ -253,7 +253,7 @@ class SeriesTables:
 
     def _lines(self, where: str, file: str | bytes) -> list[tuple[int, list[str]]]:
         """Cells by the number of their line, without empty lines."""
-        text = file if isinstance(file, str) and ("\n" in file or "," in file[:200]) else as_bytes(file, "A table")
+        text = file if isinstance(file, str) and ("\n" in file or "," in file[:200]) else self._bytes(where, file)
         if isinstance(text, bytes):
             try:
                 text = text.decode("utf-8-sig")
@@ -267,6 +267,13 @@ class SeriesTables:
             return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
         except csv.Error as error:
             raise invalid(f"{where} is no table in CSV: {error}.") from error
+
+    def _bytes(self, where: str, file: str | bytes) -> bytes:
+        try:
+            return as_bytes(file, "A table")
+        except Refusal as error:
+            message = f"{where} is no table: it must be in CSV, with a row for each step, or such a file in base64."
+            raise invalid(message) from error
 
     def _places(self, where: str, names: list[str] | None, row: list[str]) -> tuple[list[int], int | None]:
         """Where the model's columns and the time stamps stand."""

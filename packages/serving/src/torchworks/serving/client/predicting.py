@@ -15,7 +15,7 @@ from torchworks.serving.calendars import NONE, calendars_of
 from torchworks.serving.client.answers import Card, Prediction, prediction_from
 from torchworks.serving.client.plans import Call, Plan, answered
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -51,9 +51,7 @@ def begun(card: Card, version: str | None, timeout: float) -> Plan[str]:
 def piece_answered(address: str, request: PredictRequest, timeout: float) -> Plan[Prediction[Any]]:
     """What the model gives for the next piece of a session."""
     answer = yield from answered(Call("POST", address, options=_body(request)), timeout)
-    signature = request.card.signature
-    shown = Signature(signature.inputs, tuple(spec for spec in signature.outputs if spec.kind != "state"))
-    return prediction_from(shown, answer)
+    return prediction_from(request.card.signature, answer)
 
 
 def ended(address: str, timeout: float) -> Plan[Any]:

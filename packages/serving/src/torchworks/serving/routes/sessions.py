@@ -84,7 +84,7 @@ async def _answered(request: Request, session: Session) -> Response:
             "request_id": call.request.state.request_id,
             "session": session.id,
             "piece": session.pieces + 1,
-            "outputs": {name: value for name, value in shown.items() if name not in states.values()},
+            "outputs": shown,
         }
         encoded = Response(to_json(answer | call.rows.warned), media_type="application/json")
         session.keep(states, call.outputs)
