@@ -49,6 +49,36 @@ def repeater(every: str = "PT1H", steps: int | str = 4) -> Tiny:
     return Tiny(Signature((series,), (ahead,)), nodes, tensors, golden)
 
 
+def planner(given: bool = False) -> Tiny:
+    """series (N, 4, 1 + K), load and hour, and of three steps ahead known (N, 3, K), the hour and, if `given`, a price
+    → the last hour and the known columns of each step."""
+    columns = ("price", "hour_of_day") if given else ("hour_of_day",)
+    series = TensorSpec(
+        "series", "series", "float32", ("N", 4, 1 + len(columns)), labels=("load", *columns), every="PT1H"
+    )
+    known = TensorSpec("known", "series", "float32", ("N", AHEAD, len(columns)), labels=columns, every="PT1H")
+    ahead = TensorSpec("seen", "series", "float32", ("N", AHEAD, 1 + len(columns)), labels=("last", *columns))
+    nodes = [
+        node("Gather", ["series", "end"], ["step"], axis=1),
+        node("Gather", ["step", "hour"], ["last"], axis=2),  # (N, 1, 1)
+        node("Mul", ["last", "ones"], ["lasts"]),
+        node("Concat", ["lasts", "known"], ["seen"], axis=2),
+    ]
+    tensors = {
+        "end": np.array([-1]),
+        "hour": np.array([len(columns)]),
+        "ones": np.ones((1, AHEAD, 1), np.float32),
+    }
+    golden = {
+        "series": np.arange(4 * (1 + len(columns)), dtype=np.float32).reshape(1, 4, -1),
+        "known": np.arange(AHEAD * len(columns), dtype=np.float32).reshape(1, AHEAD, -1),
+    }
+    return Tiny(Signature((series, known), (ahead,)), nodes, tensors, golden)
+
+
+PLANS = {"series": {"calendar": ["hour_of_day"]}, "known": {"calendar": ["hour_of_day"], "follows": "series"}}
+
+
 def marker() -> Tiny:
     """series (N, T, 1) of any length → twice each value."""
     series = TensorSpec("series", "series", "float32", ("N", "T", 1), pad=0.0)
@@ -60,6 +90,16 @@ def marker() -> Tiny:
         {"two": np.array(2, np.float32)},
         golden,
     )
+
+
+def closer() -> Tiny:
+    """value (N, T) of any length → the sum of all that came so far, which it remembers, and `more` as it got it."""
+    tiny = adder()
+    more = TensorSpec("more", "features", "int64", ("N",), low=0, high=1, default=0.0)
+    told = TensorSpec("told", "features", "int64", ("N",))
+    signature = Signature((*tiny.signature.inputs, more), (*tiny.signature.outputs, told))
+    golden = tiny.golden | {"more": np.array([1])}
+    return Tiny(signature, [*tiny.nodes, node("Identity", ["more"], ["told"])], tiny.weights, golden)
 
 
 def adder() -> Tiny:
@@ -98,5 +138,8 @@ def speller() -> Tiny:
 
 def write(name: str, folder: Path, **options) -> Path:
     """The bundle, in a folder to be made."""
-    made = {"softener": softener, "repeater": repeater, "marker": marker, "adder": adder, "speller": speller}[name]
-    return write_tiny(made(**options), name, folder, {})
+    made = {
+        "softener": softener, "repeater": repeater, "planner": planner, "marker": marker, "adder": adder,
+        "closer": closer, "speller": speller,
+    }[name]  # fmt: skip
+    return write_tiny(made(**options), name, folder, PLANS if name == "planner" else {})

@@ -26,7 +26,7 @@ BEGIN = "/v1/models/adder/sessions"
 def service(tmp_path_factory) -> Iterator[TestClient]:
     settings, folder = Settings(), tmp_path_factory.mktemp("sessions")
     registry = Registry(settings)
-    for name in ("adder", "marker"):
+    for name in ("adder", "closer", "marker"):
         registry.add(ServedModel.load(sound_bundles.write(name, folder / name), settings))
     with TestClient(create_app(registry, settings)) as client:
         yield client
@@ -60,9 +60,20 @@ def test_each_piece_is_answered_with_what_came_before_in_its_own_session(service
 def test_callers_may_keep_what_the_model_remembers_themselves(service):
     remembered: dict = {}
     for value, expected in ((1, 1), (10, 11), (100, 111)):
-        answer = service.post("/v1/models/adder/predict", json={"inputs": {"value": [[value]], **remembered}}).json()
+        answer = service.post(
+            "/v1/models/adder/predict?states=true", json={"inputs": {"value": [[value]], **remembered}}
+        ).json()
         assert total(answer) == expected
         remembered = {"total": answer["outputs"]["next_total"]}
+
+
+def test_a_model_is_told_that_more_pieces_follow_unless_the_request_says_otherwise(service):
+    address = service.post("/v1/models/closer/sessions").json()["links"]["pieces"]
+    assert send(service, address, 7)["outputs"]["told"] == [1]
+    last = service.post(address, json={"inputs": {"value": [[1]], "more": 0}}).json()
+    assert last["outputs"]["told"] == [0]
+    whole = service.post("/v1/models/closer/predict", json={"inputs": {"value": [[1]]}}).json()
+    assert whole["outputs"]["told"] == [0]
 
 
 def test_a_piece_that_is_refused_changes_nothing(service):

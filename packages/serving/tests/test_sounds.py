@@ -65,6 +65,12 @@ def refused(service, audio: object) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["message"]
 
 
+def test_a_length_beyond_what_was_sent_is_refused(service):
+    answer = service.post("/v1/models/softener/predict", json={"inputs": {"audio": [[0.1, 0.2]], "length": [5]}})
+    assert answer.status_code == 422
+    assert "'length' says 5, but the rows of 'audio' have 2 at most" in answer.json()["error"]["message"]
+
+
 def test_a_sound_is_answered_with_a_sound(service):
     outputs = asked(service, base64_of(wav_bytes(TONE, RATE)))
     soft = heard(outputs["soft"][0])

@@ -9,6 +9,7 @@ import torch
 
 from torchworks.seq_models.anomalies.series_predictor import build_anomaly_series
 from torchworks.seq_models.commands import COMMANDS
+from torchworks.seq_models.inference.states import example_states
 from torchworks.shared.cli import main
 from torchworks.shared.config import LoaderConfig
 from torchworks.shared.data import open_source, resident
@@ -121,10 +122,21 @@ def test_the_model_is_exported_for_any_length(method: str):
     })  # fmt: skip
 
     def inputs(sizes: dict[str, int]) -> tuple[torch.Tensor, ...]:
-        return torch.randn(sizes["N"], sizes["T"], 2), torch.arange(sizes["N"]) % sizes["T"] + 1
+        rows = sizes["N"]
+        states = example_states(predictor.signature, rows).values()
+        return torch.randn(rows, sizes["T"], 2), torch.arange(rows) % sizes["T"] + 1, *states
 
     check_predictor(predictor, inputs, lengths={"T": (1, 6, 17)})
     series, length = torch.randn(1, 9, 2), torch.tensor([5])
-    score, surprise = predictor(series, length)
+    score, surprise, *after = predictor(series, length)
     assert not score[0, 5:].any()
-    torch.testing.assert_close(surprise[:, :5], predictor(series[:, :5], length)[1])
+    _, same, *state = predictor(series[:, :5], length)
+    torch.testing.assert_close(surprise[:, :5], same)
+    torch.testing.assert_close(after, state)
+
+    whole, state, found = predictor(series, torch.tensor([9])), [], []
+    for piece in series.split((1, 1, 4, 3), 1):  # as it comes in
+        score, surprise, *state = predictor(piece, torch.tensor([piece.shape[1]]), *state)
+        found.append((score, surprise))
+    for each, parts in zip(whole[:2], zip(*found, strict=True), strict=True):
+        torch.testing.assert_close(torch.cat(parts, 1), each, atol=1e-5, rtol=1e-5)

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from torchworks.seq_models.data.check_config import CheckConfig
+from torchworks.seq_models.data.music_config import MusicConfig
 from torchworks.seq_models.data.series_config import SeriesConfig
 from torchworks.seq_models.data.series_demand import Options, cafes
 from torchworks.seq_models.data.series_panel import filled, joined, panels_of
 from torchworks.seq_models.data.series_read import read_series
 from torchworks.seq_models.data.series_times import Step, commonest_step, parse_step, parse_time
+from torchworks.seq_models.data.table_config import TableConfig
 from torchworks.shared.config import TextConfig, UserError
 from torchworks.shared.data import check, open_source
 
@@ -125,6 +128,18 @@ def test_check_and_open_agree(tmp_path):
     train, test = panels_of(open_source(f"series:{good}", CONFIG))
     assert (train.steps, test.steps) == (560, 140)
     np.testing.assert_array_equal(joined(train, test).values[0], [(i * 7) % 24 for i in range(700)])
+
+
+def test_check_takes_what_says_how_data_of_each_kind_are_read(tmp_path):
+    lines = ["when,north,south,sun", *(f"{t},{i % 7},{i % 5},{i % 3}" for i, t in enumerate(hourly(400)))]
+    given = CheckConfig(target=("south",), known=("sun",), season=5)
+    report = check(f"series:{table(tmp_path, lines)}", given)
+    assert report.source is not None
+    train, _ = panels_of(report.source)
+    assert (train.names, train.columns[:1], train.season) == (("south",), ("sun",), 5)
+    assert TableConfig.of(given, "table").target == "south"
+    assert MusicConfig.of(CheckConfig(voices=3, test_fraction=0.4), "midi") == MusicConfig(voices=3, test_fraction=0.4)
+    assert check("counterpoint:train=20,test=10", CheckConfig()).ok
 
 
 def test_the_ett_form_has_the_published_borders(tmp_path):

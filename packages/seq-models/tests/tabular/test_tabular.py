@@ -67,6 +67,21 @@ def test_a_class_is_learned_beside_trees_and_a_linear_model(trained, capsys, tmp
     assert "on the test part: accuracy" in capsys.readouterr().out
 
 
+def test_other_rows_are_scored_with_the_same_baselines(trained, table, tmp_path, capsys):
+    rows = table.read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join(rows[:61]) + "\n")
+    assert run("evaluate", trained, "--data", f"table:{tmp_path / 'new.csv'}", "--out", tmp_path / "scores") == 0
+    assert "60 rows" in capsys.readouterr().out
+    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text())["accuracy"] > 0.8
+    (tmp_path / "odd.csv").write_text("\n".join([*rows[:20], rows[20].rpartition(",")[0] + ",maybe"]) + "\n")
+    for data, sentence in (
+        (f"table:{tmp_path / 'odd.csv'}", "line 21 has 'maybe'"),
+        ("iris", "--data iris is no table"),
+    ):
+        assert run("evaluate", trained, "--data", data, "--out", tmp_path / "none") == 2
+        assert sentence in said(capsys)
+
+
 def test_rows_of_a_file_are_answered_and_gaps_are_said(trained, tmp_path, capsys):
     rows = tmp_path / "rows.csv"
     rows.write_text("age (years),city\n70,Ulm\n70,Kiel\n,Rome\n")
@@ -89,6 +104,10 @@ def test_the_columns_that_decide_are_found(trained, tmp_path, capsys):
     assert {"city"} <= {*first[:2]}
     assert first[-1] in ("noise", "income")
     assert (tmp_path / "columns.png").read_bytes().startswith(b"\x89PNG")
+    assert run("explain", trained, "a text") == 2
+    assert "Leave a text out" in said(capsys)
+    assert run("explain", trained, "--out", tmp_path / "same.png") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:5]] == first
 
 
 def test_the_saved_model_takes_named_columns_that_may_be_missing(trained):
@@ -133,8 +152,8 @@ def test_tables_that_cannot_be_used_are_explained(table, tmp_path, capsys):
         assert sentence.lower() in said(capsys).lower()
     assert run("train", "tabular", "--data", f"table:{bad}", "--dry-run", "--skip-bad", *TINY) == 0
     assert run("train", "tabular", "--data", "reviews:pairs=10", "--dry-run") == 2
-    assert run("check", f"table:{table}") == 2  # of a package whose `check` reads texts
-    assert "Use the recipe tabular" in said(capsys)
+    assert run("check", f"table:{table}", "--loader.target", "city", "--skip-bad") == 0
+    assert "income" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("data", ["iris", "wine", "breast-cancer"])

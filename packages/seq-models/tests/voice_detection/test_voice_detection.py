@@ -9,6 +9,7 @@ import torch
 
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.speech_segments import RATE, scene
+from torchworks.seq_models.inference.states import example_states
 from torchworks.seq_models.models.voice_detector import VoiceDetector
 from torchworks.seq_models.voice_detection.features import MELS, Stream, mel_frames
 from torchworks.seq_models.voice_detection.metrics import auroc, best_threshold, error
@@ -127,8 +128,10 @@ def test_the_predictor_exports_for_sounds_of_any_length():
     predictor = build_voice_detection({"net": NET})
 
     def make(sizes: dict[str, int]) -> tuple[torch.Tensor, ...]:
-        audio = torch.rand(sizes["N"], sizes["L"]) * 2 - 1
-        return audio, torch.arange(sizes["N"]) % sizes["L"] + 1
+        rows = sizes["N"]
+        audio = torch.rand(rows, sizes["L"]) * 2 - 1
+        states = example_states(predictor.signature, rows).values()
+        return audio, torch.arange(rows) % sizes["L"] + 1, torch.arange(rows) % 2, *states
 
     check_predictor(predictor, make, lengths={"L": (1, 160, 1000)})
 
@@ -137,11 +140,33 @@ def test_the_predictor_exports_for_sounds_of_any_length():
 def test_padding_changes_no_answer_and_holds_no_speech():
     predictor = build_voice_detection({"net": NET}).eval()
     audio = torch.rand(1, 1000) - 0.5
-    alone, frames = predictor(audio, torch.tensor([1000]))
-    padded, same = predictor(torch.nn.functional.pad(audio, (0, 900), value=0.7), torch.tensor([1000]))
-    assert frames.tolist() == same.tolist() == [7]
-    torch.testing.assert_close(padded[:, :7], alone[:, :7])
-    assert not padded[:, 7:].any()
+    rest = torch.tensor([1000]), torch.tensor([1]), *example_states(predictor.signature, 2).values()
+    rest = tuple(each[-1:] for each in rest)
+    alone, frames, *state = predictor(audio, *rest)
+    padded, same, *after = predictor(torch.nn.functional.pad(audio, (0, 900), value=0.7), *rest)
+    torch.testing.assert_close(after, state)
+    count = int(frames)
+    assert same.tolist() == [count]
+    torch.testing.assert_close(padded[:, :count], alone[:, :count])
+    assert not padded[:, count:].any()
+
+
+@torch.no_grad()
+def test_the_predictor_answers_pieces_as_it_does_the_whole_sound():
+    torch.manual_seed(0)
+    predictor = build_voice_detection({"net": NET}).eval()
+    beginning = [each[:1] for each in example_states(predictor.signature, 1).values()]
+    for length, pieces in ((7777, (1, 3000, 160, 39, 1, 4576)), (1600, (1600,)), (333, (200, 133))):
+        audio = torch.rand(1, length) - 0.5
+        whole, frames, *_ = predictor(audio, torch.tensor([length]), torch.tensor([0]), *beginning)
+        assert frames.tolist() == [1 + length // 160]
+        state, found = beginning, []
+        for number, piece in enumerate(audio.split(pieces, 1), 1):
+            more = torch.tensor([int(number < len(pieces))])
+            speech, count, *state = predictor(piece, torch.tensor([piece.shape[1]]), more, *state)
+            found.append(speech[:, : int(count)])
+        torch.testing.assert_close(torch.cat(found, 1), whole[:, : int(frames)], atol=1e-5, rtol=0)
+        assert not any(each.any() for each in state)  # the next sound begins as the first one did
 
 
 @pytest.mark.slow

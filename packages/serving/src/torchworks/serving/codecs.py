@@ -14,6 +14,7 @@
 | molecule | a SMILES or a list of them (`molecules.py`) |
 | audio with a rate and a pad | a WAV or FLAC file as base64, or a list of them (`sounds.py`) |
 | series with names of columns | a table in CSV, or columns of numbers, perhaps with time stamps (`series_tables.py`) |
+| what is known of a series' future | may be left out if all its columns are the calendar's (`calendars.py`) |
 | text | a string or a list of strings |
 | tokens, or any input with a pad | rows of different lengths |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
@@ -39,6 +40,7 @@ from pydantic_core import from_json
 
 from torchworks.serving import output_kinds
 from torchworks.serving.bundle import BundleManifest
+from torchworks.serving.calendars import NONE, Calendar, calendars_of
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.serving.films import film_rows, frames_of, read_films, takes_films
 from torchworks.serving.ids import Tokens
@@ -74,16 +76,18 @@ QUICK_VALUES = 4096
 class Inputs(dict[str, np.ndarray]):
     """Arrays by name. `letterboxes` are those of the rows' images, empty where the model got other pixels. `lengths`
     has how much of each row is no padding, (N,), and `stamps` the time stamps of each row's steps, if it has some, by
-    the input's name. `warnings` are for whoever gets the answer."""
+    the input's name. `sent` are the names that the request had, `warnings` are for whoever gets the answer."""
 
     letterboxes: Sequence[Letterbox]
     lengths: dict[str, np.ndarray]
     stamps: dict[str, Sequence[Sequence[datetime]]]
+    sent: frozenset[str]
     warnings: list[str]
 
     def __init__(self) -> None:
         super().__init__()
         self.letterboxes, self.lengths, self.stamps, self.warnings = (), {}, {}, []
+        self.sent = frozenset()
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,11 @@ class Codec:
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
         self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
         most = limits.series_steps
+        self.calendars = calendars_of(manifest.signature, manifest.preprocessing)
         self.tables = {
-            spec.name: SeriesTables(spec, min(self.signature.most.get(str(spec.shape[1]), most), most))
+            spec.name: SeriesTables(
+                spec, min(self.signature.most.get(str(spec.shape[1]), most), most), self.calendar(spec)
+            )
             for spec in self.signature.inputs
             if takes_series(spec)
         }
@@ -180,7 +187,12 @@ class Codec:
 
     def optional(self, spec: TensorSpec) -> bool:
         """Whether a request may leave this input out whatever else it has."""
-        return spec.default is not None or spec.name in self.padding.lengths
+        made = self.calendar(spec).optional(spec)
+        return spec.default is not None or spec.name in self.padding.lengths or made
+
+    def calendar(self, spec: TensorSpec) -> Calendar:
+        """Which columns of a series the service makes."""
+        return self.calendars.get(spec.name, NONE)
 
     # ---- in ----------------------------------------------------------------------------------------------
 
@@ -235,6 +247,9 @@ class Codec:
         for name, spec in self.specs.items():
             if name in given:
                 self.read(arrays, spec, given[name])
+            elif self.calendar(spec).optional(spec) and self.calendar(spec).follows in arrays:
+                self._make_table(arrays, spec)
+        arrays.sent = frozenset(given)
         if draws:
             self._add_latent(arrays, given)
         self.complete(arrays)
@@ -313,7 +328,8 @@ class Codec:
         arrays.warnings += warnings
 
     def _read_tables(self, arrays: Inputs, spec: TensorSpec, value: Any) -> None:
-        found = self.tables[spec.name].read(value, self.limits.rows)
+        before = arrays.stamps.get(self.calendar(spec).follows, ())
+        found = self.tables[spec.name].read(value, self.limits.rows, before)
         rows = [table.values for table in found]
         if spec.name in self.padding.pads:
             arrays[spec.name], arrays.lengths[spec.name] = filled_up(spec, rows, self.padding.pads[spec.name])
@@ -322,6 +338,12 @@ class Codec:
         else:
             arrays[spec.name] = np.stack(rows)
         arrays.stamps[spec.name] = [table.stamps for table in found]
+
+    def _make_table(self, arrays: Inputs, spec: TensorSpec) -> None:
+        """What is known of the future where all of it follows from the time stamps."""
+        earlier = self.calendar(spec).follows
+        before = arrays.stamps.get(earlier) or [()] * len(arrays[earlier])
+        arrays[spec.name] = np.stack([table.values for table in self.tables[spec.name].made(before)])
 
     def complete(self, arrays: Inputs) -> None:
         """Add the inputs that were left out and may be. Raises `Refusal` unless all fit the signature and the limit of
@@ -355,6 +377,9 @@ class Codec:
         except UserError as error:
             raise invalid(str(error)) from error
         self.padding.check(arrays)
+        for name, padded in self.padding.lengths.items():
+            if name in arrays and arrays[padded].ndim > 1 and arrays[name].max() > (size := arrays[padded].shape[1]):
+                raise invalid(f"'{name}' says {arrays[name].max()}, but the rows of '{padded}' have {size} at most.")
 
     def _add_latent(self, arrays: Inputs, given: Mapping[str, Any]) -> None:
         """Draw the latents that were left out, and for what else was left out take all classes in turn."""
@@ -376,12 +401,14 @@ class Codec:
     # ---- out ---------------------------------------------------------------------------------------------
 
     def to_json(
-        self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0
+        self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0, states: bool = False
     ) -> dict[str, Any]:
         """Outputs for people: classes by name, detections of at least a score, images and masks as base64 PNG, texts as
-        strings, sounds as base64 WAV, series by their columns, anything else as nested lists without padding."""
+        strings, sounds as base64 WAV, series by their columns, anything else as nested lists without padding. With
+        `states` also what the model remembers."""
         found = self._listed(outputs, rows, least_score)
-        return {spec.name: self._readable(spec, outputs, rows, found) for spec in self.answered}
+        kept = {name: outputs[name].tolist() for name in self.signature.states.values()} if states else {}
+        return {spec.name: self._readable(spec, outputs, rows, found) for spec in self.answered} | kept
 
     def to_png(self, outputs: Mapping[str, np.ndarray], rows: Rows = EVERY, least_score: float = 0.0) -> bytes:
         """The first image or mask that the model gives, as a file; raises `Refusal` if there is none, or for several

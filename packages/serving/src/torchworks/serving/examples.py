@@ -53,7 +53,7 @@ def _file(served: ServedModel, spec: TensorSpec) -> bytes:
         return film_png(spec, value)
     length = next((name for name, of in served.codec.padding.lengths.items() if of == spec.name), None)
     value = value if length is None else value[: int(_example(served, length)[0])]
-    return wav_of(spec, value) if takes_sounds(spec) else csv_of(spec, value)
+    return wav_of(spec, value) if takes_sounds(spec) else csv_of(spec, value, served.codec.calendar(spec))
 
 
 def _first_row(served: ServedModel, *, as_files: bool) -> Schema:
@@ -61,6 +61,8 @@ def _first_row(served: ServedModel, *, as_files: bool) -> Schema:
     padding = served.codec.padding
     for spec in served.codec.specs.values():
         if spec.name in padding.lengths or spec.kind == "state":
+            continue
+        if as_files and served.codec.calendar(spec).optional(spec):
             continue
         value = _example(served, spec.name)
         if (tokenizer := padding.texts.get(spec.name)) is not None:

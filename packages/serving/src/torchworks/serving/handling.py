@@ -85,6 +85,11 @@ class PredictRequest:
         """Of the detections to be answered; raises `Refusal`."""
         return least_score(self.request.query_params.get("least_score"))
 
+    @property
+    def states(self) -> bool:
+        """Whether what the model remembers is asked for."""
+        return self.request.query_params.get("states") in ("true", "1")
+
     @contextlib.contextmanager
     def _timed(self, name: str) -> Iterator[None]:
         began = time.monotonic()

@@ -69,6 +69,12 @@ LEAST: Schema = {
     "description": "Leave detections with a lower score out.",
     "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
 }
+STATES: Schema = {
+    "name": "states",
+    "in": "query",
+    "description": "Answer what the model remembers, too: next_NAME is NAME in the request for what comes after.",
+    "schema": {"type": "boolean", "default": False},
+}
 PROTOCOL_ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 OPENAI_ERROR: Schema = {
     "type": "object",
@@ -167,6 +173,7 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         begin = _post(name, "sessions", f"Begin a session with {name}, which remembers its pieces", {}, "201", begun)
         del begin["requestBody"]
         operations[addresses.model(name, verb="sessions")] = begin
+        operations[predict]["parameters"] = [STATES]
     if served.signature.parts_name is not None:
         operations |= {
             jobs: _post(name, "jobs", f"Run {name} on many rows, as a job", larger, "202", job),
@@ -174,7 +181,7 @@ def _operations(served: ServedModel, limits: Limits) -> dict[str, Schema]:
         }
     if served.codec.detections is not None:
         for address in {predict, stream} & operations.keys():
-            operations[address]["parameters"] = [LEAST]
+            operations[address]["parameters"] = [*operations[address].get("parameters", []), LEAST]
     return operations
 
 
@@ -257,7 +264,8 @@ def _inputs(served: ServedModel, limits: Limits) -> Schema:
 
 def _input(codec: Codec, spec: TensorSpec, limits: Limits) -> Schema:
     """Of one input, with what may take its place: texts, rows of different lengths, its default."""
-    schema = input_schema(spec, limits, codec.signature.most)
+    made = codec.calendar(spec).made
+    schema = input_schema(spec, limits, codec.signature.most, made)
     if spec.name in codec.padding.texts:
         text: Schema = {"type": "string", "minLength": 1, "description": "A text, which becomes the ids of its tokens."}
         schema = {"anyOf": [text, _list(text, None, limits.rows), schema]}
@@ -309,8 +317,11 @@ def _object(properties: Schema, required: list[str]) -> Schema:
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
-def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | None = None) -> Schema:
-    """Of one input as nested lists; `most` are the largest values of named sizes."""
+def input_schema(
+    spec: TensorSpec, limits: Limits, most: Mapping[str, int] | None = None, made: Sequence[str] = ()
+) -> Schema:
+    """Of one input as nested lists; `most` are the largest values of named sizes, `made` columns of a series that may
+    be left out."""
     value = _value_schema(spec)
     if spec.kind == "label" and spec.labels:
         value = {"anyOf": [value, {"type": "string", "enum": list(spec.labels)}]}
@@ -328,7 +339,7 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
         sound = {"type": "string", "contentEncoding": "base64", "description": "A WAV or FLAC file in base64."}
         return {"anyOf": [sound, _list(sound, None, limits.rows), nested]}
     if takes_series(spec):
-        one = {"anyOf": [*_series_schemas(spec), *_step_lists(spec, limits, most or {})]}
+        one = {"anyOf": [*_series_schemas(spec, made), *_step_lists(spec, limits, most or {}, made)]}
         return {"anyOf": [*one["anyOf"], _list(one, None, limits.rows)]}
     if not takes_pictures(spec):
         return nested
@@ -336,17 +347,18 @@ def input_schema(spec: TensorSpec, limits: Limits, most: Mapping[str, int] | Non
     return {"anyOf": [picture, _list(picture, None, limits.rows), nested]}
 
 
-def _series_schemas(spec: TensorSpec) -> list[Schema]:
+def _series_schemas(spec: TensorSpec, made: Sequence[str]) -> list[Schema]:
     """One series as a table in CSV, and as columns."""
     file = {"type": "string", "minLength": 1, "description": "A table in CSV, one row a time step."}
     numbers = _list({"type": "number"}, None)
     names = spec.labels or ("value",)
     stamps = _list({"type": "string", "description": "A time stamp such as 2024-05-01T22:00."}, None)
-    by_name = _object({TIME: stamps, **dict.fromkeys(names, numbers)}, list(names))
-    return [file, by_name]
+    properties = {TIME: stamps, **dict.fromkeys(names, numbers)}
+    whole, needed = _object(properties, list(names)), [name for name in names if name not in made]
+    return [file, whole, *([_object(properties, [*needed, TIME])] if made and needed else [])]
 
 
-def _step_lists(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> list[Schema]:
+def _step_lists(spec: TensorSpec, limits: Limits, most: Mapping[str, int], made: Sequence[str]) -> list[Schema]:
     """One series as a list of the columns' numbers for each step; of one column, numbers alone."""
     number, width, steps = _value_schema(spec), spec.shape[2], spec.shape[1]
     longest = (
@@ -354,7 +366,9 @@ def _step_lists(spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> li
         if isinstance(steps, int)
         else min(most.get(steps, limits.series_steps), limits.series_steps)
     )
-    told = [{"type": "array", "items": number, "minItems": width, "maxItems": width}, *([number] if width == 1 else [])]
+    widths = sorted({width, width - len(made)} - {0}) if isinstance(width, int) else [width]
+    told = [{"type": "array", "items": number, "minItems": each, "maxItems": each} for each in widths]
+    told += [number] if 1 in widths else []
     fewest = steps if isinstance(steps, int) else 1
     return [{"type": "array", "items": each, "minItems": fewest, "maxItems": longest} for each in told]
 

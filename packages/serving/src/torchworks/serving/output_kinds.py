@@ -208,13 +208,14 @@ def _flat(spec: TensorSpec, dtype: str) -> bool:
 
 def answered(signature: Signature) -> Iterator[TensorSpec]:
     """The outputs that an answer in JSON has a field for: score and label are in that of their boxes, the scores of a
-    ranking in that of its labels, and the times of a transcript in that of its letters."""
+    ranking in that of its labels, and the times of a transcript in that of its letters. What a model remembers is in no
+    answer unless it is asked for."""
     found, ranked, heard = detections(signature), ranking(signature), transcript(signature)
     inside = (*(found.names[1:] if found else ()), *((ranked.score.name,) if ranked else ()))
     if heard is not None:
         inside += () if heard.seconds is None else (heard.seconds.name,)
         inside += (f"{heard.letters.name}_length",)
-    return (spec for spec in signature.outputs if spec.name not in inside)
+    return (spec for spec in signature.outputs if spec.name not in inside and spec.kind != "state")
 
 
 # -------------------------------------------------------------------------------------------------- for people

@@ -25,6 +25,7 @@ from torchworks.serving.errors import Refusal
 from torchworks.serving.generation.engine import GenerationEngine
 from torchworks.serving.generation.graph import StatefulEngine
 from torchworks.serving.limits import Limits, Settings
+from torchworks.serving.sounds import warm_up
 from torchworks.serving.warmup import Best, best_batch
 from torchworks.shared.config import UserError
 
@@ -67,6 +68,7 @@ class ServedModel:
     def _prepare(self) -> None:
         """In the model's own thread: the golden example, then batches of all sizes."""
         difference = check_golden(self.bundle, self.engine)
+        warm_up(self.signature)
         if self.signature.rows_name:
             self.best = best_batch(self._run_golden, self.codec.limits.batch_rows)
         log.info(

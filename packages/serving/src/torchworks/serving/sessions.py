@@ -5,6 +5,9 @@
     sessions.get(session.id)
 
 A session stays with the version of the model that it began with, and is forgotten some minutes after its last piece.
+
+A model that answers the end of a sequence otherwise than what may go on has an input `more`, 0 unless it is given: in a
+session it is 1, and the last piece may have it as 0.
 """
 
 import asyncio
@@ -18,6 +21,9 @@ import numpy as np
 
 from torchworks.serving.errors import Refusal, invalid
 from torchworks.shared.models.signature import Signature
+
+MORE = "more"
+"""The input that says whether other pieces follow."""
 
 
 class Model(Protocol):

@@ -62,6 +62,12 @@ def read_sounds(files: Sequence[str | bytes], spec: TensorSpec, limits: Limits) 
     return read, warnings
 
 
+def warm_up(signature: Signature) -> None:
+    """Load what brings sounds to another rate, which takes seconds on a busy machine, before a request needs it."""
+    if any(map(takes_sounds, signature.inputs)):
+        resampled(np.zeros(2, np.float32), 8_000, 16_000)
+
+
 def sounds_of(signature: Signature, spec: TensorSpec, outputs: Mapping[str, Any]) -> list[np.ndarray]:
     """The rows of an output that is sound, without their padding."""
     told = length_output(signature, spec)

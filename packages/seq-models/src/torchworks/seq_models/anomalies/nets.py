@@ -17,7 +17,10 @@ def rows_net(options: Mapping[str, Any], columns: int) -> nn.Module:
     return AutoregressiveDensity(columns, hidden_dim=options["hidden_dim"], components=options["components"])
 
 
-def series_net(options: Mapping[str, Any], channels: int) -> nn.Module:
+SeriesNet = CausalDensity | WindowAutoencoder
+
+
+def series_net(options: Mapping[str, Any], channels: int) -> SeriesNet:
     """The same for series."""
     hidden = options["hidden_dim"]
     if options["method"] == "autoencoder":

@@ -17,8 +17,9 @@ from torchworks.seq_models.anomalies.metrics import alarms, threshold_of
 from torchworks.seq_models.anomalies.nets import series_net
 from torchworks.seq_models.anomalies.scaling import Scaling
 from torchworks.seq_models.anomalies.series_baselines import baselines
-from torchworks.seq_models.anomalies.series_predictor import BUILDER
+from torchworks.seq_models.anomalies.series_predictor import BUILDER, build_anomaly_series
 from torchworks.seq_models.anomalies.task import FindingInSeries, smoothed
+from torchworks.seq_models.inference.states import example_states
 from torchworks.shared.config import UserError
 from torchworks.shared.data import LoaderFactory, Source, TensorDataset, open_source, resident
 from torchworks.shared.machine.device import Device
@@ -128,16 +129,19 @@ def _model(
     tested = line.series[line.test :]
     steps = min(KEPT_STEPS, len(tested))
     rows = torch.stack([tested[i * steps : (i + 1) * steps] for i in range(min(KEPT, len(tested) // steps))])
+    made = {
+        "columns": list(columns.classes), "mean": scaling.mean.tolist(), "std": scaling.std.tolist(),
+        "clamp": config.clamp, "smooth": config.smooth, "net": dataclasses.asdict(config.net), "threshold": 0.0,
+        "usual": [0.0] * columns.shape[1],
+    }  # fmt: skip
+    states = example_states(build_anomaly_series(made).signature, len(rows), config.seed)
+    kept = {"series": rows, "length": torch.full((len(rows),), steps)} | states
     return TrainedModel(
         builder=BUILDER,
-        config={
-            "columns": list(columns.classes), "mean": scaling.mean.tolist(), "std": scaling.std.tolist(),
-            "clamp": config.clamp, "smooth": config.smooth, "net": dataclasses.asdict(config.net), "threshold": 0.0,
-            "usual": [0.0] * columns.shape[1],
-        },
+        config=made,
         net=net,
-        test=TensorDataset({"series": rows, "length": torch.full((len(rows),), steps)}),
-        inputs={"series": "series", "length": "length"},
+        test=TensorDataset(kept),
+        inputs={name: name for name in kept},
         preprocessing={},
         tolerance=1e-3,  # of hundreds of nats
-    )  # fmt: skip
+    )

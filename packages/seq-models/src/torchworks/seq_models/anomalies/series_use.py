@@ -37,7 +37,7 @@ APART = 20
 def computed(run: FinishedRun, series: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (T,), above 0 for alarms, and each channel's surprise beyond the usual, (T, C)."""
     length = torch.tensor([len(series)], device=run.device)
-    score, surprise = run.predictor.eval()(series[None].to(run.device), length)
+    score, surprise, *_ = run.predictor.eval()(series[None].to(run.device), length)
     return score[0, :, 0].cpu(), surprise[0].cpu()
 
 

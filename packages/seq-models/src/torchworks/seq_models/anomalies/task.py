@@ -71,6 +71,13 @@ class FindingInSeries(FindingAnomalies):
 
 def smoothed(score: Tensor, steps: int) -> Tensor:
     """The mean of (N, T) over the `steps` up to each step, or as many as there are."""
-    places = torch.arange(1, score.shape[1] + 1, device=score.device)
-    total = F.avg_pool1d(F.pad(score, (steps - 1, 0))[:, None], steps, stride=1)[:, 0] * steps
-    return total / places.clamp(max=steps)
+    before = torch.zeros(len(score), dtype=torch.int64, device=score.device)
+    return averaged(F.pad(score, (steps, 0)), before, steps)
+
+
+def averaged(score: Tensor, before: Tensor, steps: int) -> Tensor:
+    """The same (N, T) of scores (N, steps + T), the first `steps` of which are of the past; in each row as many of them
+    as `before` (N,) says are there, and the others, which come first, are 0."""
+    places = torch.arange(1, score.shape[1] - steps + 1, device=score.device)
+    total = F.avg_pool1d(score[:, None, 1:], steps, stride=1)[:, 0] * steps
+    return total / (before[:, None] + places).clamp(max=steps)

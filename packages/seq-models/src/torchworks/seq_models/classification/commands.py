@@ -38,7 +38,8 @@ class Classify:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Explain:
-    """Show which words decide: how much less probable the class is when a word is hidden. Of series: which steps.
+    """Show which words decide: how much less probable the class is when a word is hidden. Of series: which steps. Of
+    tables: which columns, as `columns` does.
 
     Without TEXTS: the run's most confident errors on its test part and its most confident correct predictions, and the
     words that tell most over many of them.
@@ -49,8 +50,8 @@ class Explain:
     """Texts, each in quotation marks; of series, .ts or .csv files."""
     n: Annotated[int, arg(metavar="N")] = 5
     """Number of errors and of correct predictions to show."""
-    out: Annotated[Path | None, by_default("FILE", "RUN/words.png or RUN/series.png")] = None
-    """Image to draw the words or series into."""
+    out: Annotated[Path | None, by_default("FILE", "RUN/words.png, RUN/series.png or RUN/columns.png")] = None
+    """Image to draw the words, series or columns into."""
     overwrite: Overwrite = False
     device: Device = "auto"
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from torchworks.seq_models.data.series_times import CALENDAR, Step, calendar
+from torchworks.seq_models.data.series_times import Step, calendar
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Field, Schema, Source
+from torchworks.shared.data.calendar_columns import CALENDAR
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from torchworks.shared.config import UserError
+from torchworks.shared.data.calendar_columns import calendar_columns
 from torchworks.shared.data.time_steps import TimeStep
 
-HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
-CALENDAR = ("hour_of_day", "day_of_week", "day_of_year", "month_of_year")
-"""Columns made of the time stamps."""
+DAY, WEEK = 86400, 7 * 86400
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(.*)", re.DOTALL)
 
 
@@ -125,12 +124,8 @@ def calendar(times: np.ndarray, step: Step) -> dict[str, np.ndarray]:
     """What the clock and the calendar say, by column, float32 (T,): hour_of_day 0 to 24 and day_of_week 0 (Monday) to 6
     where a step is shorter than these, day_of_year 1 to 366, and month_of_year 1 to 12 where steps are months."""
     if step.months:
-        return {"month_of_year": (times.astype("datetime64[M]").astype(np.int64) % 12 + 1).astype(np.float32)}
-    days = times.astype("datetime64[D]")
-    columns = {}
-    if step.seconds < DAY:
-        columns["hour_of_day"] = (times - days).astype(np.int64) / HOUR
-    if step.seconds < WEEK:
-        columns["day_of_week"] = (days.astype(np.int64) + 3) % 7  # 1 January 1970 was a Thursday
-    columns["day_of_year"] = (days - times.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
-    return {name: value.astype(np.float32) for name, value in columns.items()}
+        names = ["month_of_year"]
+    else:
+        there = {"hour_of_day": step.seconds < DAY, "day_of_week": step.seconds < WEEK, "day_of_year": True}
+        names = [name for name, fits in there.items() if fits]
+    return dict(zip(names, calendar_columns(times, names).T, strict=True))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from torchworks.seq_models.data.check_config import CheckConfig
 from torchworks.shared.config import LoaderConfig, UserError
 
 
@@ -21,4 +22,6 @@ class TableConfig(LoaderConfig):
         """`config`, for the source `source`. Raises `UserError` if the recipe reads something else."""
         if isinstance(config, TableConfig):
             return config
+        if isinstance(config, CheckConfig):
+            return config.read_as(TableConfig)
         raise UserError(f"'{source}' is a table of numbers and categories. Use the recipe tabular.")

@@ -98,7 +98,7 @@ def read_table(rest: str, config: TableConfig) -> Table:
     file = Path(rest).expanduser()
     lines = read_cells(file, ())
     rows = [row for _, row in lines]
-    target = _target(file, [*rows[0]], config)
+    target = target_of(file, [*rows[0]], config)
     cells = {name: [row.get(name, "") for row in rows] for name in rows[0]}
     columns, notes = told_columns(cells, (target, "split"), key=_natural)
     if not columns.names:
@@ -122,7 +122,8 @@ def read_table(rest: str, config: TableConfig) -> Table:
     return Table(file, target, Columns(columns.numbers, columns.categories, classes), kept, wrong, notes)
 
 
-def _target(file: Path, names: Sequence[str], config: TableConfig) -> str:
+def target_of(file: Path, names: Sequence[str], config: TableConfig) -> str:
+    """The column of a table to be predicted. Raises `UserError` if there is none of the name that is given."""
     if config.target:
         if (wanted := config.target.strip().lower()) not in names:
             raise UserError(f"{file} has no column {wanted}.{nearest(wanted, names)} It has {', '.join(names[:20])}.")

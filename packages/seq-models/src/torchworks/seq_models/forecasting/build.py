@@ -10,18 +10,18 @@ import numpy as np
 import torch
 
 from torchworks.seq_models.data.series_panel import Panel, joined, panels_of
-from torchworks.seq_models.data.series_times import CALENDAR
 from torchworks.seq_models.forecasting.baselines import baselines
 from torchworks.seq_models.forecasting.config import ForecastConfig
 from torchworks.seq_models.forecasting.metrics import Scales, scales_of
 from torchworks.seq_models.forecasting.nets import Forecaster
-from torchworks.seq_models.forecasting.predictor import BUILDER
+from torchworks.seq_models.forecasting.predictor import BUILDER, calendar_preprocessing
 from torchworks.seq_models.forecasting.ridge import Ridge, fitted
 from torchworks.seq_models.forecasting.scaling import Scaling
 from torchworks.seq_models.forecasting.task import Forecasting
 from torchworks.seq_models.forecasting.windows import Cells, WindowLoader, WindowSet
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, TensorDataset, open_source
+from torchworks.shared.data.calendar_columns import CALENDAR
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
@@ -192,4 +192,5 @@ def _model(config: ForecastConfig, model: Forecaster, net: dict[str, Any], parts
         net=model,
         test=TensorDataset({name: kept[name] for name in names}),
         inputs={name: name for name in names},
+        preprocessing=calendar_preprocessing(parts.scaling),
     )

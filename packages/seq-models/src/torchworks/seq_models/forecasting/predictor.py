@@ -47,6 +47,13 @@ def build_forecaster(config: dict[str, Any]) -> ForecastPredictor:
     return ForecastPredictor(Forecaster(scaling, config["net"]), Signature(inputs, (quantiles,)))
 
 
+def calendar_preprocessing(scaling: Scaling) -> dict[str, Any]:
+    """For a service: which columns it makes of time stamps, and that those of the future follow the past's."""
+    made = list(scaling.columns[scaling.given :])
+    past = {"series": {"calendar": made}} if made else {}
+    return past | ({"known": {"calendar": made, "follows": "series"}} if scaling.columns else {})
+
+
 def labels_of(scaling: Scaling) -> tuple[str, ...]:
     """What the quantiles are called, such as q0.1."""
     return tuple(f"q{level:g}" for level in scaling.levels)

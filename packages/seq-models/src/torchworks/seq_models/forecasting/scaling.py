@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.seq_models.data.series_times import CALENDAR
+from torchworks.shared.data.calendar_columns import CALENDAR
 
 PERIODS = {"hour_of_day": 24.0, "day_of_year": 365.25, "month_of_year": 12.0}
 """Of columns that become sines and cosines; days of the week become one number each."""

@@ -11,6 +11,7 @@ from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.runs.files import check_finished, load_config
 
 WORD_VECTORS = "seq-models-embedding"
+TABLES = "seq-models-tabular"
 JOBS = {
     "seq-models-anomaly-series": "anomalies",
     "seq-models-answers": "answering",
@@ -26,7 +27,7 @@ JOBS = {
     "seq-models-roll": "composing",
     "seq-models-series-classifier": "series_classification",
     "seq-models-speak": "synthesis",
-    "seq-models-tabular": "tabular",
+    TABLES: "tabular",
     "seq-models-translation": "translation",
     "seq-models-verification": "verification",
     "seq-models-vocode": "synthesis",
@@ -55,7 +56,9 @@ def classify(arguments: Classify) -> int:
 
 
 def explain(arguments: Explain) -> int:
-    """Draw what decides. Raises `UserError` for a run that is no classifier."""
+    """Draw what decides. Raises `UserError` for a run that is no classifier and no model of tables."""
+    if _builder(arguments.run, "explain") == TABLES:
+        return _use(TABLES).explain(arguments)
     return _classifier(arguments.run, "explain").explain(arguments)
 
 

@@ -13,7 +13,8 @@ Shape letters: N rows, D columns, H hidden units; T steps, C channels, W steps o
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from torchworks.seq_models.models.padding import last_before
 
 
 class Autoencoder(nn.Module):
@@ -30,17 +31,32 @@ class Autoencoder(nn.Module):
 
 class WindowAutoencoder(nn.Module):
     """Series x (N, T, C), about standardized → of each step, for each channel the mean squared error of the `window`
-    steps that end with it, (N, T, C). Before its beginning a series counts as 0, so that no step looks ahead."""
+    steps that end with it, (N, T, C). Before its beginning a series counts as 0, so that no step looks ahead. The state
+    is the `window` steps before, and begins as zeros."""
 
     def __init__(self, channels: int, *, window: int = 64, hidden_dim: int = 64, narrow: int = 8):
         super().__init__()
-        self.window = window
+        self.channels, self.window = channels, window
         self.net = Autoencoder(channels * window, hidden_dim=hidden_dim, narrow=narrow)
 
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        """Of the tensors of a state, without their rows: (W, C)."""
+        return [(self.window, self.channels)]
+
     def forward(self, x: Tensor) -> Tensor:
+        return self.advance(x, (x.new_zeros(x.shape[0], self.window, self.channels),))[0]
+
+    def advance(
+        self, x: Tensor, state: tuple[Tensor, ...], length: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The errors of these steps, given the `state` that those before left, and the state after them, or after the
+        first `length` (N,) of each row."""
         steps, channels = x.shape[1], x.shape[2]
-        padded = F.pad(x, (0, 0, self.window - 1, 0))
+        end = torch.full_like(x[:, 0, 0], steps, dtype=torch.int64) if length is None else length
+        padded = torch.cat([state[0].to(x.dtype), x], 1)
         places = torch.arange(steps, device=x.device)[:, None] + torch.arange(self.window, device=x.device)
-        windows = padded[:, places]  # (N, T, W, C)
+        windows = padded[:, places + 1]  # (N, T, W, C)
         errors = self.net(windows.reshape(-1, self.window * channels))
-        return errors.view(-1, steps, self.window, channels).mean(2)
+        errors = errors.view(-1, steps, self.window, channels).mean(2)
+        return errors, (last_before(padded, end, self.window),)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchworks.seq_models.models.padding import last_before
 from torchworks.seq_models.models.recurrent import new_layers
 
 State = tuple[Tensor, Tensor, Tensor]
@@ -59,13 +60,15 @@ class VoiceDetector(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         return self.advance(mel, self.beginning(mel.shape[0], mel))[0]
 
-    def advance(self, mel: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(self, mel: Tensor, state: State, length: Tensor | None = None) -> tuple[Tensor, State]:
+        """The logits of these frames and the state after them, or after the first `length` (N,) of each row."""
         x = torch.cat([state[0], (mel - self.mean) / self.deviation], 1)
         u = torch.cat([state[1], _along_time(self.near, x).to(x.dtype)], 1)
         v = self.dropout(_along_time(self.far, u))
-        h, last = self.memory(v, state[2])
-        kept = tuple(each[:, each.shape[1] - kernel + 1 :] for each, kernel in zip((x, u), self.kernels, strict=True))
-        return self.output(self.dropout(h))[..., 0], (kept[0], kept[1], last)
+        h, last = self.memory(v, state[2], length)
+        end = torch.full_like(mel[:, 0, 0], mel.shape[1], dtype=torch.int64) if length is None else length
+        near, far = (last_before(each, end, kernel - 1) for each, kernel in zip((x, u), self.kernels, strict=True))
+        return self.output(self.dropout(h))[..., 0], (near, far, last)
 
 
 def _along_time(layer: nn.Conv1d, x: Tensor) -> Tensor:

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import Tensor
 
+from torchworks.seq_models.classification.commands import Explain
 from torchworks.seq_models.data.table_columns import Columns, columns_of, rows_of
-from torchworks.seq_models.data.table_files import RESERVED
+from torchworks.seq_models.data.table_config import TableConfig
+from torchworks.seq_models.data.table_files import NAME, RESERVED, target_of
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.seq_models.tabular import commands
 from torchworks.seq_models.tabular.baselines import NAMES, baselines, verdict
@@ -129,6 +132,17 @@ def columns(arguments: commands.Columns) -> int:
     return 0
 
 
+def explain(arguments: Explain) -> int:
+    """The same by the command `explain`. Raises `UserError` for texts, which no table has."""
+    if arguments.texts:
+        raise UserError(
+            f"{arguments.run} is a run on a table, whose columns are explained by its own test rows. Leave "
+            f"{some(list(arguments.texts))} out; `estimate` predicts other rows."
+        )
+    return columns(commands.Columns(arguments.run, out=arguments.out, overwrite=arguments.overwrite,
+                                    device=arguments.device))  # fmt: skip
+
+
 def _same_source(run: FinishedRun, predictor: TabularPredictor) -> Source:
     config = cast(TabularConfig, run.config)
     source = open_source(config.data, config.loader, config.seed)
@@ -146,21 +160,44 @@ def _same_source(run: FinishedRun, predictor: TabularPredictor) -> Source:
 def evaluate(arguments: Evaluate) -> int:
     """Print and write the scores of the model beside those of methods without a net, and say which is best."""
     run, predictor = _open(arguments.run, arguments.device)
-    if arguments.data is not None:
-        raise UserError("A model of tables is scored on the test part of its own data; use estimate for other rows.")
     folder = arguments.out or arguments.run / "evaluation"
     prepare(folder, ["evaluation.json"], overwrite=arguments.overwrite)
-    source = _same_source(run, predictor)
-    known, test = predictor.columns, rows_of(source.test)
+    source, known = _same_source(run, predictor), predictor.columns
+    if arguments.data is None:
+        test = rows_of(source.test)
+    else:
+        test = _other_rows(arguments.data, known, cast(TabularConfig, run.config).loader)
+        print(f"{arguments.data}: {len(test[known.answer])} rows")
     answer, truth = answered(predictor.net, test, known, predictor.scaling), test[known.answer]
     scores = class_scores(answer, truth) if known.classes else number_scores(answer, truth)
     model = {name: float(value) for name, value in scores.items()}
-    others = baselines(rows_of(source.train), rows_of(source.test), known, run.config.seed)
+    others = baselines(rows_of(source.train), test, known, run.config.seed)
     _print(model, others)
     print(verdict(model, others, known))
     write_json(folder / "evaluation.json", model | others)
     print(folder)
     return 0
+
+
+def _other_rows(data: str, columns: Columns, config: TableConfig) -> dict[str, Tensor]:
+    """The rows of table:FILE with what is to be predicted. Raises `UserError` for rows without a usable answer."""
+    kind, _, rest = data.partition(":")
+    if kind != NAME or not rest:
+        raise UserError(f"--data {data} is no table. Give {NAME}:FILE.csv or leave it out for the test part.")
+    file = Path(rest).expanduser()
+    lines, rows = read_rows(file, columns)
+    cells = [row for _, row in read_cells(file, ())]
+    target = target_of(file, [*cells[0]], config)
+    answers = [row.get(target, "") for row in cells]
+    fits = columns.classes.__contains__ if columns.classes else is_number
+    if wrong := [f"line {line} has {text[:40]!r}" for line, text in zip(lines, answers, strict=True) if not fits(text)]:
+        what = f"no class of the run ({some(list(columns.classes), 10)})" if columns.classes else "no number"
+        raise UserError(f"{file} has a {target} that is {what}: {some(wrong, 10)}. Mend or remove these rows.")
+    if columns.classes:
+        answer = torch.tensor([columns.classes.index(text) for text in answers])
+    else:
+        answer = torch.tensor([float(text) for text in answers])
+    return rows | {columns.answer: answer}
 
 
 def _print(model: Mapping[str, float], others: Mapping[str, float]) -> None:

@@ -2,14 +2,16 @@
 
 import dataclasses
 
+import torch
 from torch import Tensor
 
+from torchworks.seq_models.inference.states import example_states
 from torchworks.seq_models.models.voice_detector import VoiceDetector
 from torchworks.seq_models.voice_detection.baselines import baselines
 from torchworks.seq_models.voice_detection.config import VoiceDetectionConfig
 from torchworks.seq_models.voice_detection.features import MELS, mel_frames
 from torchworks.seq_models.voice_detection.metrics import best_threshold
-from torchworks.seq_models.voice_detection.predictor import BUILDER
+from torchworks.seq_models.voice_detection.predictor import BUILDER, build_voice_detection
 from torchworks.seq_models.voice_detection.task import VoiceDetection, probabilities
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, Field, LoaderFactory, Schema, TensorDataset, held_out, open_source, resident
@@ -82,13 +84,16 @@ def threshold(net: VoiceDetector, valid: TensorDataset) -> float:
 
 
 def _model(config: VoiceDetectionConfig, net: VoiceDetector, test: Dataset) -> TrainedModel:
-    held = resident(test).tensors
-    fields = (test.schema["audio"], test.schema["length"])
+    held, made = resident(test).tensors, {"net": dataclasses.asdict(config.net)}
+    kept = {name: held[name][:KEPT] for name in ("audio", "length")}
+    rows = len(kept["audio"])
+    kept["more"] = torch.arange(rows) % 2
+    kept |= example_states(build_voice_detection(made).signature, rows, config.seed)
     return TrainedModel(
         builder=BUILDER,
-        config={"net": dataclasses.asdict(config.net)},
+        config=made,
         net=net,
-        test=TensorDataset({name: held[name][:KEPT] for name in ("audio", "length")}, Schema(fields)),
-        inputs={"audio": "audio", "length": "length"},
+        test=TensorDataset(kept),
+        inputs={name: name for name in kept},
         preprocessing={},
     )

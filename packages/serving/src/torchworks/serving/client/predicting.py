@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from torchworks.serving import addresses, output_kinds
+from torchworks.serving.calendars import NONE, calendars_of
 from torchworks.serving.client.answers import Card, Prediction, prediction_from
 from torchworks.serving.client.plans import Call, Plan, answered
 from torchworks.shared.config import UserError, nearest
-from torchworks.shared.models.signature import Signature, TensorSpec
+from torchworks.shared.models.signature import TensorSpec
 
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -50,9 +51,7 @@ def begun(card: Card, version: str | None, timeout: float) -> Plan[str]:
 def piece_answered(address: str, request: PredictRequest, timeout: float) -> Plan[Prediction[Any]]:
     """What the model gives for the next piece of a session."""
     answer = yield from answered(Call("POST", address, options=_body(request)), timeout)
-    signature = request.card.signature
-    shown = Signature(signature.inputs, tuple(spec for spec in signature.outputs if spec.kind != "state"))
-    return prediction_from(shown, answer)
+    return prediction_from(request.card.signature, answer)
 
 
 def ended(address: str, timeout: float) -> Plan[Any]:
@@ -81,8 +80,10 @@ def _check_names(request: PredictRequest, specs: dict[str, TensorSpec]) -> None:
             raise UserError(f"'{request.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
     left_out = [spec for name, spec in specs.items() if name not in request.inputs]
     drawn = any(spec.kind == "latent" for spec in left_out)
+    calendars = calendars_of(request.card.signature, request.card.about.get("preprocessing") or {})
     for spec in left_out:
-        optional = spec.default is not None or _is_length(spec, specs)
+        made = calendars.get(spec.name, NONE).optional(spec)
+        optional = spec.default is not None or _is_length(spec, specs) or made
         if not optional and (not drawn or spec.kind not in ("latent", "label")):
             raise UserError(f"'{request.card.name}' needs the input '{spec.name}' ({spec.kind}).")
     if request.seed is not None and not drawn:

@@ -11,7 +11,7 @@ import { moleculeInput } from "./molecules.js";
 import { isMixed, mixedInput } from "./mixed.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
-import { seriesInput } from "./series.js";
+import { isMade, seriesInput } from "./series.js";
 import { soundInput } from "./sound.js";
 
 const IMAGE_TYPES = ["image/png", "image/jpeg", "image/webp"];
@@ -28,7 +28,7 @@ export function inputFor(model, actions) {
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
   const drawn = inputs.filter((spec) => spec.kind === "latent").length === 1;
   const lengths = inputs.filter(isLength), optional = inputs.filter((spec) => spec.default != null);
-  const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec));
+  const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec) && !isMade(model, spec));
   const options = optionFields(optional);
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && inputs.length === 1 && needed[0].kind === "molecule") return moleculeInput(model, needed[0]);

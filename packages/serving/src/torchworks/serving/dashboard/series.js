@@ -11,13 +11,17 @@ const QUANTILE = /^q(\d+(?:\.\d+)?)$/;
 // Whether an answer is columns of series.
 export const isColumns = (rows) => rows.every((row) => row && !Array.isArray(row) && typeof row === "object" && Object.values(row).every(Array.isArray));
 
+// The columns that the service makes of time stamps, and whether it makes all of an input.
+const madeOf = (model, { name }) => model.preprocessing?.[name]?.calendar ?? [];
+export const isMade = (model, spec) => Boolean(model.preprocessing?.[spec.name]?.follows) && spec.labels.length > 0 && spec.labels.every((label) => madeOf(model, spec).includes(label));
+
 export function seriesInput(model, specs, options, acceptDrops) {
   const example = model.examples[0]?.inputs;
   const boxes = specs.map((spec) => {
     const text = el("textarea", { spellcheck: "false", required: true });
     const file = el("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => take(file.files[0]) });
     const take = async (chosen) => { if (chosen) text.value = await chosen.text(); };
-    const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: ${told(spec)}`, text), el("label", { class: "above" }, "Or a CSV file ", file));
+    const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: ${told(model, spec)}`, text), el("label", { class: "above" }, "Or a CSV file ", file));
     acceptDrops(place, (dropped) => dropped && take(dropped));
     return { spec, text, place };
   });
@@ -28,10 +32,12 @@ export function seriesInput(model, specs, options, acceptDrops) {
   const fixed = specs.filter(({ shape }) => typeof shape[1] === "number");
   const rule = fixed.length === 1 ? `The last ${fixed[0].shape[1]} rows are used.` : "";
   const every = specs.find((spec) => spec.every)?.every;
+  const made = specs.flatMap((spec) => (model.preprocessing?.[spec.name]?.follows ? [] : madeOf(model, spec)));
+  const stamps = `${made.length ? "a column holds" : "a column may hold"} time stamps${every ? `, ${spoken(every)} apart` : ""}${made.length ? `, of which the service makes ${made.join(", ")}` : ""}`;
   const elements = [
     ...boxes.map(({ place }) => place), options.row,
     el("div", { class: "row" }, el("button", { class: "main" }, "Send"), el("button", { type: "button", onclick: takeExample }, "Use an example")),
-    hint(`A heading with the columns' names may be above, and a column may hold time stamps${every ? `, ${spoken(every)} apart` : ""}. ${rule}`),
+    hint(`A heading with the columns' names may be above, and ${stamps}. ${rule}`),
   ].filter(Boolean);
   const request = async () => {
     const inputs = Object.fromEntries(boxes.map(({ spec, text }) => [spec.name, text.value]));
@@ -41,9 +47,10 @@ export function seriesInput(model, specs, options, acceptDrops) {
   return { elements, request };
 }
 
-function told({ labels, shape }) {
+function told(model, spec) {
+  const labels = spec.labels.filter((label) => !madeOf(model, spec).includes(label)), { shape } = spec;
   const names = labels.length > 6 ? `${labels.slice(0, 6).join(", ")} and ${labels.length - 6} more` : labels.join(", ");
-  return labels.length ? `columns ${names}` : shape[2] === 1 ? "a column of numbers" : `${shape[2]} columns of numbers`;
+  return labels.length ? `${labels.length > 1 ? "columns" : "column"} ${names}` : shape[2] === 1 ? "a column of numbers" : `${shape[2]} columns of numbers`;
 }
 
 // An ISO 8601 duration of one unit in words.

@@ -98,6 +98,6 @@ def encode(call: PredictRequest) -> Response:
         "model": call.served.name,
         "version": call.served.version,
         "request_id": call.request.state.request_id,
-        "outputs": codec.to_json(*told),
+        "outputs": codec.to_json(*told, states=call.states),
     } | call.rows.warned
     return Response(to_json(answer), media_type="application/json")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from torchworks.serving.routes.predict import read_body
 from torchworks.serving.routing import Router
 from torchworks.serving.served import ServedModel
 from torchworks.serving.service import Service
-from torchworks.serving.sessions import Session
+from torchworks.serving.sessions import MORE, Session
 
 PIECE: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
@@ -83,7 +84,7 @@ async def _answered(request: Request, session: Session) -> Response:
             "request_id": call.request.state.request_id,
             "session": session.id,
             "piece": session.pieces + 1,
-            "outputs": {name: value for name, value in shown.items() if name not in states.values()},
+            "outputs": shown,
         }
         encoded = Response(to_json(answer | call.rows.warned), media_type="application/json")
         session.keep(states, call.outputs)
@@ -102,4 +103,6 @@ def _with_states(arrays: Any, session: Session, served: ServedModel) -> Inputs:
             raise invalid(f"'{name}' is what the service remembers in this session: leave it out.")
         if name in session.states:
             arrays[name] = session.states[name]
+    if MORE in arrays and MORE not in arrays.sent:
+        arrays[MORE] = np.ones_like(arrays[MORE])
     return arrays
