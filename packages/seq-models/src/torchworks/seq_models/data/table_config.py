@@ -1,8 +1,10 @@
 """How tables are read. Imports no torch, so that `--help` is quick."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from torchworks.seq_models.data.check_config import CheckConfig
 from torchworks.shared.config import LoaderConfig, UserError
 
 
@@ -21,4 +23,7 @@ class TableConfig(LoaderConfig):
         """`config`, for the source `source`. Raises `UserError` if the recipe reads something else."""
         if isinstance(config, TableConfig):
             return config
+        if isinstance(config, CheckConfig):
+            values = {item.name: getattr(config, item.name) for item in dataclasses.fields(LoaderConfig)}
+            return cls(**values, target=next(iter(config.target), ""), task=config.task)
         raise UserError(f"'{source}' is a table of numbers and categories. Use the recipe tabular.")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.seq_models.data.check_config import CheckConfig
 from torchworks.shared.cli import Command, check_command
-from torchworks.shared.config import TextConfig
 from torchworks.shared.options import Device, Overwrite, Run, by_default
 
 
@@ -37,11 +37,11 @@ class Evaluate:
 
 COMMANDS = {
     "check": check_command(
-        TextConfig,
+        CheckConfig,
         "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, "
         "tsv:PATH, facts, conversations, jsonl:PATH, spoken, sounds:FOLDER, demand, series:FILE.csv, "
-        "ett:FILE.csv, ts:NAME, ts:FILE, rows:FILE.csv, signal:FILE.csv, pronunciations or "
-        "pronunciations:FILE",
+        "ett:FILE.csv, ts:NAME, ts:FILE, rows:FILE.csv, signal:FILE.csv, iris, table:FILE.csv, counterpoint, "
+        "midi:FOLDER, jsb:FILE.json, pronunciations or pronunciations:FILE",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }
