@@ -132,6 +132,11 @@ def test_check_reads_any_source_with_its_options(tmp_path, capsys):
         assert sentence in " ".join(" ".join(capsys.readouterr()).split())
 
 
+def test_what_is_never_there_is_filled_by_the_value_before():
+    week = np.array([[1, 2, 3, 4, 5, np.nan, np.nan]], np.float32)
+    np.testing.assert_array_equal(filled(np.concatenate([week, 2 * week], 1), 7)[0, 5:], [5, 5, 2, 4, 6, 8, 10, 10, 10])
+
+
 def test_a_clock_put_forward_makes_no_gap_where_stamps_have_a_zone(tmp_path):
     utc = np.datetime64("2024-03-30T20", "h") + np.arange(30)
     zones = [1 if time < np.datetime64("2024-03-31T01", "h") else 2 for time in utc]

@@ -123,6 +123,8 @@ def harmonise(arguments: Harmonise) -> int:
             "compose-chorales."
         )
     config = cast(ComposeConfig, run.config)
+    if config.loader.voices < 2:
+        raise UserError(f"{arguments.run} composes for one voice, so there is none below a melody. Use another run.")
     per_quarter = config.loader.per_quarter
     chords = score.chords(per_quarter)
     step = score.division / per_quarter

@@ -10,9 +10,9 @@ from torchworks.shared.config import LoaderConfig, UserError, limited
 class MusicConfig(LoaderConfig):
     """How the data get to the device."""
 
-    per_quarter: Annotated[int, *limited(1, 48)] = 1
+    per_quarter: Annotated[int, *limited(1, 48, below=False)] = 1
     """Frames of a quarter note that are read from midi:FOLDER: 1 for chorales, 4 for sixteenth notes."""
-    voices: Annotated[int, *limited(1, 32)] = 4
+    voices: Annotated[int, *limited(1, 32, below=False)] = 4
     """Notes of a frame at most, of midi:FOLDER; of more the middle ones are left out."""
 
     @classmethod
