@@ -1,5 +1,6 @@
 """Models of music from the command line: trained, scored, and used to compose and to harmonise."""
 
+import gzip
 import json
 
 import numpy as np
@@ -95,6 +96,15 @@ def test_a_melody_stays_exactly_as_it_is(trained, tmp_path, capsys):
         assert sentence in said(capsys)
 
 
+def test_a_melody_that_would_sound_for_hours_is_refused(trained, tmp_path, capsys):
+    late, slow = tmp_path / "late.mid", tmp_path / "slow.mid"
+    late.write_bytes(midi_bytes([Note(10_000_000, 10_000_480, 72)]))
+    slow.write_bytes(midi_bytes([Note(480 * i, 480 * i + 480, 72 + i % 3) for i in range(300)], tempo=4))
+    for file, sentence in ((late, "with the rest before it is 20835"), (slow, "lasts 75 minutes")):
+        assert run("harmonise", trained, file) == 2
+        assert sentence in said(capsys)
+
+
 def test_own_midi_files_are_trained_on_and_bad_ones_are_named(tmp_path, capsys):
     for i in range(8):
         notes = [Note(120 * t, 120 * t + 120, 60 + (i + t * (i + 1)) % 12) for t in range(16)]
@@ -108,6 +118,11 @@ def test_own_midi_files_are_trained_on_and_bad_ones_are_named(tmp_path, capsys):
     (tmp_path / "a.json").write_text(json.dumps({"train": [[[60, 64]] * 9] * 4, "test": [[[60, 200]] * 9]}))
     assert run("train", "compose", "--data", f"jsb:{tmp_path / 'a.json'}", "--dry-run") == 2
     assert "200 is no such number" in said(capsys)
+    packed = gzip.compress((tmp_path / "a.json").read_bytes())
+    for name, content in (("b.json.gz", packed[:12] + b"?" + packed[13:]), ("c.json", b"[" * 99_999)):
+        (tmp_path / name).write_bytes(content)
+        assert run("train", "compose", "--data", f"jsb:{tmp_path / name}", "--dry-run") == 2
+        assert name in said(capsys)
 
 
 # ---- the nets ------------------------------------------------------------------------------------------------

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.data.check_config import CheckConfig
-from torchworks.seq_models.data.music_config import MusicConfig
 from torchworks.seq_models.data.series_config import SeriesConfig
 from torchworks.seq_models.data.series_demand import Options, cafes
 from torchworks.seq_models.data.series_panel import filled, joined, panels_of
 from torchworks.seq_models.data.series_read import read_series
 from torchworks.seq_models.data.series_times import Step, commonest_step, parse_step, parse_time
 from torchworks.seq_models.data.table_config import TableConfig
+from torchworks.shared.cli import main
 from torchworks.shared.config import TextConfig, UserError
 from torchworks.shared.data import check, open_source
 
@@ -65,7 +66,7 @@ def test_every_defect_is_named_with_its_line(tmp_path):
     lines[20] = lines[19]
     lines[30] = f"{times[29]}:10:00,3,5"
     found = "\n".join(said(tmp_path, lines))
-    assert "problem: Cells of 'value' that are no number: line 4 ('x7')" in found
+    assert "problem: Cells of 'value' that are no number up to 1e+15: line 4 ('x7')" in found
     assert "warning: Rows that are earlier than the one before, put in order: line 12" in found
     assert "problem: Time stamps that are repeated: line 20 (again in 21)" in found
     assert "problem: Rows off the steps of PT1H: line 31" in found
@@ -85,6 +86,57 @@ def test_times_that_cannot_be_put_on_steps_are_a_problem(tmp_path, lines, messag
     assert message in "\n".join(said(tmp_path, lines))
     with pytest.raises(UserError, match="cannot be used"):
         open_source(f"series:{tmp_path}/own.csv", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (lambda i: f'"{i % 7},5"', "Write them with a point and without other signs"),
+        (lambda i: f"{i}e40", "no number up to 1e+15"),
+        (lambda i: f"{1e9 + i % 7 / 8}", "differs by too little for numbers of about 1e+09"),
+        (lambda i: f"{i}e-30", "write it in a smaller unit"),
+    ],
+)
+def test_numbers_that_cannot_be_computed_with_are_a_problem(tmp_path, values, message):
+    lines = ["time,value,other", *(f"{time},{values(i)},{i % 5}" for i, time in enumerate(hourly(40)))]
+    assert message in "\n".join(said(tmp_path, lines))
+
+
+@pytest.mark.parametrize(
+    ("stamps", "message"),
+    [
+        ([*hourly(40), "2924-01-01T00"], "none lies between 2024-01-02T15:00:00 and 2924-01-01T00:00:00"),
+        (["2024-01-01T00:00:00.100", "2024-01-01T00:00:00.200"], "parts of a second"),
+        ([*hourly(40), hourly(40)[39]], "Where clocks are put back, stamps without a zone are repeated"),
+    ],
+)
+def test_stamps_of_other_kinds_are_explained(tmp_path, stamps, message):
+    assert message in "\n".join(said(tmp_path, ["time,value", *(f"{time},{i % 7}" for i, time in enumerate(stamps))]))
+
+
+def test_a_series_that_ends_a_little_early_makes_no_other_one_known_in_advance(tmp_path):
+    lines = ["time,a,b", *(f"{time},{i % 7},{i % 5 if i < 39 else ''}" for i, time in enumerate(hourly(40)))]
+    read = read_series(table(tmp_path, lines), CONFIG)
+    assert read.panel is not None
+    assert read.panel.names == ("a", "b")
+    assert "name them by --loader.known" in "\n".join(said(tmp_path, lines))
+
+
+def test_check_reads_any_source_with_its_options(tmp_path, capsys):
+    lines = ["time,a,b", *(f"{time},{i % 7},{i % 5}" for i, time in enumerate(hourly(200)))]
+    rows = ["x,y,z", *(f"{i},{i * i % 7},{'pq'[i % 2]}" for i in range(60))]
+    for data, words, sentence in (
+        (f"series:{table(tmp_path, lines)}", ["--loader.known", "b"], "Known in advance: b"),
+        (f"table:{table(tmp_path, rows, 'rows.csv')}", ["--loader.target", "y"], "To be predicted: y, 4 classes"),
+        (f"midi:{tmp_path}", [], "has no MIDI file"),
+    ):
+        main("seq-models", "lm", COMMANDS, ["check", data, *words])
+        assert sentence in " ".join(" ".join(capsys.readouterr()).split())
+
+
+def test_what_is_never_there_is_filled_by_the_value_before():
+    week = np.array([[1, 2, 3, 4, 5, np.nan, np.nan]], np.float32)
+    np.testing.assert_array_equal(filled(np.concatenate([week, 2 * week], 1), 7)[0, 5:], [5, 5, 2, 4, 6, 8, 10, 10, 10])
 
 
 def test_a_clock_put_forward_makes_no_gap_where_stamps_have_a_zone(tmp_path):
@@ -138,7 +190,6 @@ def test_check_takes_what_says_how_data_of_each_kind_are_read(tmp_path):
     train, _ = panels_of(report.source)
     assert (train.names, train.columns[:1], train.season) == (("south",), ("sun",), 5)
     assert TableConfig.of(given, "table").target == "south"
-    assert MusicConfig.of(CheckConfig(voices=3, test_fraction=0.4), "midi") == MusicConfig(voices=3, test_fraction=0.4)
     assert check("counterpoint:train=20,test=10", CheckConfig()).ok
 
 

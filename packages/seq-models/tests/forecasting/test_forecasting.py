@@ -83,6 +83,18 @@ def test_series_are_continued_with_time_stamps_and_quantiles_in_order(own, tmp_p
     assert "is a file that is read" in said(capsys)
 
 
+def test_series_of_working_days_without_a_known_column_are_learned_and_continued(tmp_path):
+    """Then no forecast has all its days, and of the steps to come nothing need be said."""
+    days = [day for day in np.datetime64("2023-01-02") + np.arange(300) if np.is_busday(day)]
+    rows: list[list[object]] = [["date", "a", "b"], *([day, i % 5 + i / 99, i % 5] for i, day in enumerate(days))]
+    file = write(tmp_path / "days.csv", rows)
+    words = ["train", "forecast-linear", "--data", f"series:{file}", "--loader.target", "a", *TINY[:6]]
+    assert run(*words, "--out", tmp_path / "run") == 0
+    assert run("forecast", tmp_path / "run", file, "--out", tmp_path / "next.csv") == 0
+    found = list(csv.DictReader((tmp_path / "next.csv").read_text().splitlines()))
+    assert ({row["series"] for row in found}, len(found)) == ({"a"}, 14)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

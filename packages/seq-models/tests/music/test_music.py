@@ -82,9 +82,17 @@ def test_running_status_drums_and_open_notes_are_read():
     assert score.chords(2) == [{60, 64}, {60, 64}, {64}, {64}]
 
 
+def test_running_status_goes_on_after_the_words_of_a_song():
+    track = bytes([0, 0x90, 60, 80, 0, 0xFF, 0x05, 2, 65, 98, 0, 64, 80, 0x60, 60, 0, 0, 64, 0])
+    head = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 0x60])
+    score = read_midi(head + b"MTrk" + len(track).to_bytes(4, "big") + track)
+    assert [(note.start, note.end, note.pitch) for note in score.notes] == [(0, 96, 60), (0, 96, 64)]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
+        (b"MThd" + bytes([0, 0, 0, 6, 0, 1, 0, 2, 0, 96]) + b"MTrk\0\0\0\x04" + bytes([0, 0xFF, 0x2F, 0]), "1 of 2"),
         (b"RIFF", "is no MIDI file"),
         (b"MThd" + bytes([0, 0, 0, 6, 0, 2, 0, 1, 0, 96]), "format 2"),
         (b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0xE7, 40]), "frames of a film"),

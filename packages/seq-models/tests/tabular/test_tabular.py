@@ -139,11 +139,11 @@ def test_tables_that_cannot_be_used_are_explained(table, tmp_path, capsys):
     few, same, bad = (tmp_path / f"{name}.csv" for name in ("few", "same", "bad"))
     few.write_text("a,b\n1,x\n2,y\n3,x\n4,y\n")
     same.write_text("a,b\n1,x\n2,x\n3,x\n")
-    bad.write_text("a,b\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(60)) + "?,x\n5,\n")
+    bad.write_text("a,b\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(60)) + "??,x\n5,\n")
     for data, words, sentence in (
         (few, [], "10 of each are the fewest"),
         (same, [], "1 different values"),
-        (bad, [], "line 62 has the a '?', which is no number up to 1e+30, line 63 has no b"),
+        (bad, [], "line 62 has the a '??', which is no number up to 1e+30, line 63 has no b"),
         (table, ["--loader.target", "bougt"], "Did you mean 'bought'?"),
         (table, ["--net.heads", 5], "does not divide"),
         (tmp_path / "none.csv", [], "There is no file"),
@@ -154,6 +154,8 @@ def test_tables_that_cannot_be_used_are_explained(table, tmp_path, capsys):
     assert run("train", "tabular", "--data", "reviews:pairs=10", "--dry-run") == 2
     assert run("check", f"table:{table}", "--loader.target", "city", "--skip-bad") == 0
     assert "income" in capsys.readouterr().out
+    assert run("train", "lm", "--data", f"table:{table}", "--dry-run") == 2
+    assert "Use the recipe tabular" in said(capsys)
 
 
 @pytest.mark.parametrize("data", ["iris", "wine", "breast-cancer"])

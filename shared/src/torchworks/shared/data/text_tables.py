@@ -29,7 +29,7 @@ from torchworks.shared.data.texts import text_source
 
 NEEDED = ("text", "label")
 LICENCE = "not stated (your own data)"
-ADVICE = "Give the path of a table of texts: a .csv, .tsv or .jsonl file."
+ADVICE = "Give the path of a table: a .csv, .tsv or .jsonl file."
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,9 @@ def read_table(file: Path) -> TextTable:
 
 
 def read_cells(file: Path, needed: Sequence[str] = NEEDED) -> list[tuple[int, dict[str, str]]]:
-    """Of each row that is not empty the line that it begins in and its cells by column, stripped. Raises `UserError`
-    for a file without the columns `needed`, that is no table, or has a row that cannot be read."""
+    """Of each row that is not empty the line that it begins in and its cells by column, stripped; all rows have the
+    same columns. Raises `UserError` for a file without the columns `needed`, that is no table, or has a row that cannot
+    be read."""
     content = text_bytes(file, ADVICE)
     decoded(content, name_of(file))
     cells = []
@@ -133,7 +134,8 @@ def read_cells(file: Path, needed: Sequence[str] = NEEDED) -> list[tuple[int, di
         cells.append((line, row))
     if not cells:
         raise UserError(f"{name_of(file)} has no row: there is nothing below its first line.")
-    return cells
+    columns = dict.fromkeys(name for _, row in cells for name in row)  # lines of JSON may each have others
+    return [(line, row if len(row) == len(columns) else dict.fromkeys(columns, "") | row) for line, row in cells]
 
 
 def rows_of(file: Path, content: bytes, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | str]]:
@@ -230,6 +232,8 @@ def _json_lines(file: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[
         except (ValueError, RecursionError) as error:
             yield line, f"is no JSON: {error}"
             continue
+        if isinstance(values, dict):
+            values = {name.strip().lower(): value for name, value in values.items()}
         if not isinstance(values, dict) or not set(needed) <= values.keys():
             yield line, "must be an object" + (f" with {' and '.join(map(repr, needed))}" if needed else "")
             continue

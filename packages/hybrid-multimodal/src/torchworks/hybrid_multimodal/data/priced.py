@@ -34,6 +34,7 @@ from torchworks.shared.data.mixed_columns import (
     LARGEST,
     MixedColumns,
     described,
+    is_missing,
     of_training,
     plain_names,
     tensors_of,
@@ -142,7 +143,7 @@ def _read(file: Path, config: PricedConfig) -> tuple[Table, MixedColumns, list[s
             image = picture_of(file.parent, row.get(picture, ""), config.channels or 1, config.image_size)
             value = number_of(row.get(target, ""), target)
             for name in kinds.numbers:
-                number_of(row.get(name, "") or "0", name)
+                number_of("0" if is_missing(row.get(name, "")) else row[name], name)
             if row.get("split") and not part_named(row["split"]):
                 raise ValueError(f"says '{row['split']}' for split, which is neither train nor test")
         except ValueError as error:

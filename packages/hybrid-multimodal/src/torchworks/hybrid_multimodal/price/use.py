@@ -23,7 +23,7 @@ from torchworks.hybrid_multimodal.price.predictor import PricePredictor
 from torchworks.shared.config import UserError
 from torchworks.shared.data import ResidentLoader, TensorDataset, held_out, open_source, resident
 from torchworks.shared.data.listing import some
-from torchworks.shared.data.mixed_columns import MISSING, MixedColumns, plain_names, tensors_of
+from torchworks.shared.data.mixed_columns import MISSING, MixedColumns, is_missing, plain_names, tensors_of
 from torchworks.shared.data.text_tables import read_cells
 from torchworks.shared.runs.directory import write_json
 from torchworks.shared.runs.opening import FinishedRun, open_run
@@ -181,7 +181,7 @@ def read_rows(file: Path, predictor: PricePredictor, column: str) -> tuple[Rows,
         said = {inside: row[name] for name, inside in plain.items()}
         try:
             for name in columns.numbers:
-                if said.get(name):
+                if not is_missing(said.get(name, "")):
                     number_of(said[name], name)
             path = row.get(column, "")
             images.append(picture_of(file.parent, path, int(image.shape[1]), int(image.shape[2])))

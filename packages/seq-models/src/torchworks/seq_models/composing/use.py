@@ -3,7 +3,9 @@
 Shape letters: L frames, V notes of a frame.
 """
 
+import heapq
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ from torchworks.seq_models.composing.build import COMPOSED, compared_rules
 from torchworks.seq_models.composing.commands import Compose, Harmonise
 from torchworks.seq_models.composing.config import ComposeConfig
 from torchworks.seq_models.composing.predictor import HARMONY, ROLL
-from torchworks.seq_models.data.midi_files import whole_midi
+from torchworks.seq_models.data.midi_files import MOST_BYTES, whole_midi
 from torchworks.seq_models.data.pieces import FRAMES, pieces_of
 from torchworks.seq_models.data.whole import open_whole
 from torchworks.seq_models.inference.commands import Evaluate
@@ -39,6 +41,8 @@ from torchworks.shared.runs.outputs import prepare, prepare_file, save_image
 MOST_PIECES, MOST_FRAMES, MOST_PARTICLES = 1000, 4096, 4096
 SLOWEST, FASTEST = 20, 300
 """Quarter notes a minute."""
+MOST_MINUTES = 60
+"""Of a melody."""
 EVALUATED = 24
 """Pieces that `evaluate` composes."""
 
@@ -119,21 +123,28 @@ def harmonise(arguments: Harmonise) -> int:
             "compose-chorales."
         )
     config = cast(ComposeConfig, run.config)
+    if config.loader.voices < 2:
+        raise UserError(f"{arguments.run} composes for one voice, so there is none below a melody. Use another run.")
     per_quarter = config.loader.per_quarter
     chords = score.chords(per_quarter)
-    check_number("The number of frames of the melody", len(chords), 1, MOST_FRAMES)
+    step = score.division / per_quarter
+    begin = int(score.notes[0].start // step) * step
+    steps = round(begin / step) + len(chords)
+    check_number("The number of frames of the melody, with the rest before it", steps, 1, MOST_FRAMES)
+    if (minutes := steps / per_quarter / score.tempo) > MOST_MINUTES:
+        raise UserError(
+            f"{melody} lasts {minutes:.0f} minutes at its tempo of {score.tempo:.3g} quarter notes a minute; at most "
+            f"{MOST_MINUTES} are harmonised. Set another tempo, or cut the melody."
+        )
     tops = torch.tensor([max(chord, default=0) for chord in chords])
     frames = sampling.harmonise(
         run.predictor.net, tops, seed=arguments.seed, temperature=arguments.temperature, particles=arguments.particles
     )
-    step = score.division / per_quarter
-    begin = int(score.notes[0].start // step) * step
     lower = [
         Note(round(begin + note.start * score.division / TICKS), round(begin + note.end * score.division / TICKS),
              note.pitch, note.track)
         for note in notes_of(frames, per_quarter) if frames.shape[1] > 4 or note.track > 0
     ]  # fmt: skip
-    steps = round(begin / step) + len(frames)
     _write(file, [*score.notes, *lower], score.division, score.tempo, steps, per_quarter)
     print(file)
     if frames.shape[1] <= 4:
@@ -147,18 +158,33 @@ def read_melody(file: Path) -> Score:
     """The highest notes of a MIDI file, those above which nothing sounds when they begin, as track 0. Raises
     `UserError`."""
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ValueError(f"has more than {MOST_BYTES >> 20} MiB")
         score = read_midi(file.read_bytes())
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}. Give a MIDI file with a melody.") from error
     except ValueError as error:
         raise UserError(f"{file} {error}. Give a MIDI file with a melody.") from error
-    notes = [note for note in score.notes if not any(
-        other.start <= note.start < other.end and other.pitch > note.pitch for other in score.notes)]  # fmt: skip
+    notes = _highest(score.notes)
     if not notes:
         raise UserError(f"{file} has no notes, so there is no melody to harmonise.")
     if wrong := [note.pitch for note in notes if not LOWEST <= note.pitch <= HIGHEST]:
         raise UserError(f"{file} has the note {wrong[0]} in its melody; notes from {LOWEST} to {HIGHEST} are known.")
     return Score(tuple(Note(note.start, note.end, note.pitch, 0) for note in notes), score.division, score.tempo)
+
+
+def _highest(notes: Sequence[Note]) -> list[Note]:
+    """Those above which nothing sounds when they begin, of notes in order of their starts."""
+    found: list[Note] = []
+    sounding: list[tuple[int, int]] = []  # minus the pitch, and the end; the highest is the first
+    for start, together in groupby(notes, key=lambda note: note.start):
+        begun = [*together]
+        for note in begun:
+            heapq.heappush(sounding, (-note.pitch, note.end))
+        while sounding[0][1] <= start:
+            heapq.heappop(sounding)
+        found += [note for note in begun if note.pitch == -sounding[0][0]]
+    return found
 
 
 # ---- evaluate ------------------------------------------------------------------------------------------------

@@ -23,8 +23,9 @@ from torchworks.shared.data import CheckedOpener, Field, Report, Schema, Source,
 from torchworks.shared.data.files import part_named
 from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.listing import number_of, some
-from torchworks.shared.data.mixed_columns import is_number, mostly_numbers
+from torchworks.shared.data.mixed_columns import LARGEST, is_missing, is_number, mostly_numbers, number_otherwise
 from torchworks.shared.data.packaged import packaged_file
+from torchworks.shared.data.rounding import is_coarse, said_of
 from torchworks.shared.data.split import digests, fingerprint, split
 from torchworks.shared.data.text_tables import read_cells
 
@@ -97,7 +98,7 @@ def read_rows(file: Path, columns: Sequence[str] = ()) -> Rows:
     cells = read_cells(file, columns)
     given = {name: [row.get(name, "") for _, row in cells] for name in cells[0][1] if name}
     label = next((name for name in LABELS if name in given and name not in columns), None)
-    names, notes = (tuple(columns), []) if columns else _usable(given, label)
+    names, notes = (tuple(columns), []) if columns else usable_columns(given, label)
     rows = Rows(names, np.empty((0, len(names)), np.float32), [], [], [], notes=notes)
     values = []
     for line, row in cells:
@@ -117,7 +118,8 @@ def read_rows(file: Path, columns: Sequence[str] = ()) -> Rows:
     return rows
 
 
-def _usable(given: dict[str, list[str]], label: str | None) -> tuple[tuple[str, ...], list[str]]:
+def usable_columns(given: dict[str, list[str]], label: str | None) -> tuple[tuple[str, ...], list[str]]:
+    """The columns of numbers that say something, without that of the labels, and a note on those left out."""
     names, left = [], []
     for name, column in given.items():
         said = [cell for cell in column if cell]
@@ -126,15 +128,22 @@ def _usable(given: dict[str, list[str]], label: str | None) -> tuple[tuple[str, 
         if len(set(said)) < 2:
             left.append(f"{name} (the same everywhere)")
         elif not mostly_numbers(said):
-            left.append(f"{name} (no numbers)")
+            odd = number_otherwise(said)
+            left.append(
+                f"{name} (numbers written otherwise than 1234.5: '{odd[:30]}')" if odd else f"{name} (no numbers)"
+            )
+        elif is_coarse(values := np.array([float(cell) if is_number(cell) else np.nan for cell in column])):
+            left.append(f"{name} ({said_of(values)})")
         else:
             names.append(name)
     return tuple(names), [f"Columns left out: {', '.join(left)}."] * bool(left)
 
 
 def _number(cell: str, column: str) -> float:
+    if is_missing(cell):
+        raise ValueError(f"has no {column}")
     if not is_number(cell):
-        raise ValueError(f"has the {column} '{cell[:30]}', which is no number" if cell else f"has no {column}")
+        raise ValueError(f"has the {column} '{cell[:30]}', which is no number up to {LARGEST:g}")
     return float(cell)
 
 

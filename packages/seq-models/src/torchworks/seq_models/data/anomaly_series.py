@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from torchworks.seq_models.data.anomaly_rows import CLASSES, LABELS, OWN, read_rows
+from torchworks.seq_models.data.anomaly_rows import CLASSES, LABELS, OWN, read_rows, usable_columns
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import CheckedOpener, Field, Report, Schema, Source, TensorDataset
 from torchworks.shared.data.findings import Finding, graded
 from torchworks.shared.data.listing import number_of, some
+from torchworks.shared.data.mixed_columns import is_number
 from torchworks.shared.data.packaged import packaged_file
 from torchworks.shared.data.split import digests, fingerprint
 from torchworks.shared.data.text_tables import read_cells
@@ -80,21 +81,20 @@ def _path(rest: str) -> Path:
 def read_signal(file: Path, columns: tuple[str, ...] = ()) -> Signal:
     """A table with a step in each row. Raises `UserError` for cells that are no numbers: a step cannot be left out."""
     cells = read_cells(file, columns)
-    stamp = next((name for name in STAMPS if name in cells[0][1]), None)
-    chosen = columns or tuple(name for name in cells[0][1] if name and name not in (*STAMPS, *LABELS, "split"))
+    stamp = _stamp_column(cells[0][1], columns)
+    chosen, notes = columns, []
+    if not columns:
+        given = {name: [row[name] for _, row in cells] for name in cells[0][1] if name and name != stamp}
+        chosen, notes = usable_columns(given, next((name for name in LABELS if name in given), None))
+        if not chosen:
+            raise UserError(f"{file} has no column of numbers that differ from step to step. {' '.join(notes)}".strip())
     rows = read_rows(file, chosen)
     if rows.wrong:
         raise UserError(
             f"{file} has steps that cannot be used: {len(rows.wrong)} ({some(rows.wrong, 10)}). A step cannot be left "
             "out of a series; fill it, by interpolation for instance."
         )
-    values, notes = rows.values, []
-    if not columns:
-        flat = [name for name, column in zip(chosen, values.T, strict=True) if np.ptp(column) == 0]
-        chosen = tuple(name for name in chosen if name not in flat)
-        notes = [f"Columns left out, as they are the same everywhere: {some(flat)}."] * bool(flat)
-        values = values[:, [rows.columns.index(name) for name in chosen]]
-    signal = Signal(chosen, values, np.array(rows.labels), notes=notes)
+    signal = Signal(chosen, rows.values, np.array(rows.labels), notes=notes)
     if stamp:
         signal.stamps = [row.get(stamp, "") for _, row in cells]
         signal.every, signal.irregular = _step(signal.stamps)
@@ -106,6 +106,21 @@ def read_signal(file: Path, columns: tuple[str, ...] = ()) -> Signal:
                 f"{file} must say train in all its first rows and test in all others: a series is in order."
             )
     return signal
+
+
+def _stamp_column(row: dict[str, str], columns: tuple[str, ...]) -> str | None:
+    """The column with the time stamps: one with a usual name, or the first whose cell is a date."""
+    others = [name for name in row if name and name not in columns]
+    if named := [name for name in STAMPS if name in others]:
+        return named[0]
+    for name in others:
+        try:
+            stamp_of(row[name])
+        except ValueError:
+            continue
+        if not is_number(row[name]):
+            return name
+    return None
 
 
 def _step(stamps: list[str]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ their published division. Its part `valid` is not used: a part of the training p
 import gzip
 import json
 import lzma
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,10 @@ from torchworks.shared.data.split import split
 
 LICENCE = "not stated (your own data)"
 SUFFIXES = (".mid", ".midi")
-PACKED = {".xz": lzma.decompress, ".gz": gzip.decompress}
-_MOST_BYTES = 1 << 24
+PACKED = {".xz": lzma.open, ".gz": gzip.open}
+MOST_BYTES = 1 << 24
+"""Of a file."""
+MOST_UNPACKED = 1 << 28
 
 
 def open_midi(rest: str, config: LoaderConfig, seed: int) -> Source:
@@ -87,8 +90,8 @@ def _read_all(files: Sequence[Path], config: MusicConfig) -> tuple[dict[Path, np
 def chords_of(file: Path, per_quarter: int) -> list[set[int]]:
     """Raises `ValueError` with a part of a sentence for a file that cannot be read."""
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"has more than {_MOST_BYTES >> 20} MiB")
+        if file.stat().st_size > MOST_BYTES:
+            raise ValueError(f"has more than {MOST_BYTES >> 20} MiB")
         content = file.read_bytes()
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from error
@@ -120,14 +123,17 @@ def open_jsb(rest: str, config: LoaderConfig, seed: int) -> Source:
     config = MusicConfig.of(config, "jsb")
     file = Path(rest).expanduser()
     try:
-        content = file.read_bytes()
-        values = json.loads(PACKED[file.suffix](content) if file.suffix in PACKED else content)
+        with PACKED.get(file.suffix, open)(file, "rb") as opened:
+            content = opened.read(MOST_UNPACKED + 1)
+        if len(content) > MOST_UNPACKED:
+            raise ValueError(f"it has more than {MOST_UNPACKED >> 20} MiB")
+        values = json.loads(content)
         parts = [[_piece(piece, config.voices) for piece in values[part]] for part in ("train", "test")]
     except OSError as error:
         raise UserError(
             f"{rest or 'jsb:'} cannot be read: {error.strerror or error}. Give a file, as jsb:FILE."
         ) from error
-    except (ValueError, KeyError, TypeError, EOFError, lzma.LZMAError) as error:
+    except (ValueError, KeyError, TypeError, EOFError, RecursionError, lzma.LZMAError, zlib.error) as error:
         raise UserError(
             f'{file} is not of the form {{"train": [[[60, 64], …], …], "test": …}}, pieces of frames of MIDI numbers '
             f"from {LOWEST} to {HIGHEST}: {error!r}."

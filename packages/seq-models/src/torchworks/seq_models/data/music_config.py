@@ -1,18 +1,18 @@
 """How music is read. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from torchworks.seq_models.data.check_config import CheckConfig
-from torchworks.shared.config import Count, LoaderConfig, UserError
+from torchworks.shared.config import LoaderConfig, UserError, limited
 
 
 @dataclass(frozen=True)
 class MusicConfig(LoaderConfig):
     """How the data get to the device."""
 
-    per_quarter: Count = 1
+    per_quarter: Annotated[int, *limited(1, 48, below=False)] = 1
     """Frames of a quarter note that are read from midi:FOLDER: 1 for chorales, 4 for sixteenth notes."""
-    voices: Count = 4
+    voices: Annotated[int, *limited(1, 32, below=False)] = 4
     """Notes of a frame at most, of midi:FOLDER; of more the middle ones are left out."""
 
     @classmethod
@@ -20,6 +20,4 @@ class MusicConfig(LoaderConfig):
         """`config`, for the source `source`. Raises `UserError` if the recipe reads something else."""
         if isinstance(config, MusicConfig):
             return config
-        if isinstance(config, CheckConfig):
-            return config.read_as(MusicConfig)
         raise UserError(f"'{source}' is music, and this recipe learns from other data. Use the recipe compose.")

@@ -13,11 +13,14 @@ from torchworks.seq_models.data.series_times import parse_time
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data.findings import Finding
 from torchworks.shared.data.listing import some
+from torchworks.shared.data.mixed_columns import is_missing, number_otherwise
+from torchworks.shared.data.rounding import is_coarse, said_of
 from torchworks.shared.data.text_tables import lines_named
 
 TIMES = ("time", "timestamp", "date", "datetime", "ds", "day", "week", "month", "hour")
 SERIES = ("series", "unique_id", "series_id", "item_id", "item", "id")
-NOTHING = ("", "na", "nan", "null", "none", "n/a", "-", "?")
+LARGEST, SMALLEST = 1e15, 1e-15
+"""Of numbers, and of a column's deviation: the squares of what a model computes with must be numbers in float32."""
 Cells = list[tuple[int, dict[str, str]]]
 
 
@@ -94,40 +97,61 @@ def number_columns(
     for name in columns:
         values = [_number(row.get(name, "")) for _, row in cells]
         wrong = [line for (line, _), value in zip(cells, values, strict=True) if value is None]
-        if not any(value is not None and not math.isnan(value) for value in values) and name not in asked:
+        odd = number_otherwise([row.get(name, "") for _, row in cells]) if wrong else ""
+        if not odd and not any(map(_is_one, (row.get(name, "") for _, row in cells))) and name not in asked:
             words.append(name)
             continue
         if wrong:
             row = next(row for line, row in cells if line == wrong[0])
-            table.say("problem", f"Cells of '{name}' that are no number: {lines_named(wrong)} ('{row[name][:40]}').")
+            form = " Write them with a point and without other signs, such as 1234.5." * bool(odd)
+            table.say(
+                "problem",
+                f"Cells of '{name}' that are no number up to {LARGEST:g}: {lines_named(wrong)} "
+                f"('{row[name][:40]}').{form}",
+            )
         found[name] = np.array([math.nan if value is None else value for value in values])
+        there = found[name][~np.isnan(found[name])]
+        if is_coarse(there):
+            table.say("problem", f"The column '{name}' {said_of(there)}.")
+        elif len(there) and 0 < there.std() < SMALLEST:
+            table.say("problem", f"The column '{name}' differs by {there.std():.2g} only: write it in a smaller unit.")
     if words:
         table.say("warning", f"Columns without a number, left out: {some(words)}.")
     return found
 
 
+def _is_one(text: str) -> bool:
+    """Whether it is a number, however large."""
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False
+
+
 def _number(text: str) -> float | None:
-    """NaN for an empty cell; None for what is no finite number."""
-    if text.strip().lower() in NOTHING:
+    """NaN for an empty cell; None for what is no number that can be computed with."""
+    if is_missing(text):
         return math.nan
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None
 
 
 def roles_of(
-    table: SeriesTable, config: SeriesConfig, time: str, series: str, numbers: dict[str, np.ndarray], utc: np.ndarray
-) -> Roles:
+    table: SeriesTable, config: SeriesConfig, time: str, series: str, numbers: dict[str, np.ndarray], utc: np.ndarray,
+    shortest: int,
+) -> Roles:  # fmt: skip
+    """What the columns are. If the configuration does not say it, those that go on for at least `shortest` steps after
+    others end are known in advance; with 0 none is."""
     columns = [*numbers]
     target = tuple(_named(table.file, name, columns, "target") for name in config.target)
     known = tuple(_named(table.file, name, columns, "known") for name in config.known)
     if both := {*target} & {*known}:
         raise UserError(f"The column '{both.pop()}' is named by both --loader.target and --loader.known. Choose one.")
-    if not target and not known:
-        last = {name: utc[~np.isnan(values)].max() for name, values in numbers.items()}
-        known = tuple(name for name in columns if last[name] == max(last.values()) != min(last.values()))
+    if not target and not known and columns and shortest:
+        known = _going_on(table, numbers, utc, shortest)
     target = target or tuple(name for name in columns if name not in known)
     if not target:
         raise UserError(
@@ -135,3 +159,29 @@ def roles_of(
             f"{', known in advance' * bool(known)}. Add a column of numbers, or name one by --loader.target."
         )
     return Roles(time, series, target, known)
+
+
+def _going_on(table: SeriesTable, numbers: dict[str, np.ndarray], utc: np.ndarray, shortest: int) -> tuple[str, ...]:
+    """The columns that have values after others have ended, and what is to be known of that."""
+    last = {name: utc[~np.isnan(values)].max() for name, values in numbers.items() if not np.isnan(values).all()}
+    if not last:
+        return ()
+    end = min(last.values())
+    on = tuple(name for name in last if last[name] == max(last.values()))
+    steps = len(np.unique(utc[utc > end]))
+    others = some([name for name in last if name not in on])
+    if not steps or len(on) == len(last):
+        return ()
+    if steps < shortest:
+        table.say(
+            "warning",
+            f"{others} ends {steps} steps before {some(list(on))}; all count as series to forecast. If the latter are "
+            "known in advance, name them by --loader.known.",
+        )
+        return ()
+    table.say(
+        "warning",
+        f"Taken for known in advance, because {others} ends {steps} steps before: {some(list(on))}. If they are to be "
+        "forecast too, name all by --loader.target.",
+    )
+    return on

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from torchworks.seq_models.data.series_config import as_series
 from torchworks.seq_models.data.series_panel import Panel, series_source
 from torchworks.seq_models.data.series_plots import draw_series
@@ -11,6 +13,7 @@ from torchworks.seq_models.data.series_times import DAY
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.findings import Finding, graded
+from torchworks.shared.data.listing import some
 from torchworks.shared.data.report import CheckedOpener, Report
 
 LICENCE = "not stated (your own data)"
@@ -43,6 +46,14 @@ def _source(table: SeriesTable, config: LoaderConfig) -> Source:
         raise UserError(
             f"{table.file} has {panel.steps} steps of {panel.step.iso}. That is too few to learn from: forecasting "
             f"{panel.horizon} steps takes at least {3 * panel.horizon + tested}."
+        )
+    learned = panel.values[:, : panel.steps - tested]
+    if silent := [
+        name for name, row in zip(panel.names, learned, strict=True) if len(np.unique(row[~np.isnan(row)])) < 2
+    ]:
+        raise UserError(
+            f"{some(silent)} of {table.file} has no two different values in the first {learned.shape[1]} steps, the "
+            "training part. Leave such series out, or change --loader.test-fraction."
         )
     notes = [each.text for each in table.findings if each.level == "warning"]
     return series_source(table.file.stem, LICENCE, panel, tested, notes)

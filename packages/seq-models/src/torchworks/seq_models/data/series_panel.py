@@ -141,16 +141,19 @@ def joined(first: Panel, second: Panel) -> Panel:
 
 def filled(values: np.ndarray, season: int) -> np.ndarray:
     """`values` (S, T) with each gap filled by the value a season before, before the first season by the nearest one
-    before, and at the beginning by the first one there is; 0 in a row without any."""
+    before, and at the beginning by the first one there is; 0 in a row without any. What was never there in that place
+    of a season, as Sundays of a shop, is filled by the value before."""
     out = values.copy()
     for row in out:
         there = np.flatnonzero(~np.isnan(row))
         if not len(there):
             row[:] = 0
             continue
+        seen = ~np.isnan(row)
         row[: there[0]] = row[there[0]]
         for i in np.flatnonzero(np.isnan(row)):
-            row[i] = row[i - season] if i >= season + there[0] else row[i - 1]
+            seen[i] = i >= season and seen[i - season]
+            row[i] = row[i - season] if seen[i] else row[i - 1]
     return out
 
 

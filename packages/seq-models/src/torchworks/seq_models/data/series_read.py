@@ -36,8 +36,10 @@ MOST_STEPS = 100
 """How many times as many steps as rows there may be, before steps count as irregular."""
 
 
-def read_series(path: str, config: SeriesConfig) -> SeriesTable:
-    """Raises `UserError` for a file that is no table, or whose columns cannot be told apart; everything else that is
+def read_series(path: str, config: SeriesConfig, infer: bool = True) -> SeriesTable:
+    """Without `infer`, no column is known in advance but those that `config` names.
+
+    Raises `UserError` for a file that is no table, or whose columns cannot be told apart; everything else that is
     wrong becomes a finding."""
     file = Path(path).expanduser()
     cells = read_cells(file, ())
@@ -49,9 +51,20 @@ def read_series(path: str, config: SeriesConfig) -> SeriesTable:
     stamps = _stamps(table, cells, time)
     if stamps is None:
         return table
-    roles = roles_of(table, config, time, series, columns, stamps[0])
+    if table.problems and all(np.isnan(column).all() for column in columns.values()):
+        return table
+    roles = roles_of(table, config, time, series, columns, stamps[0], _shortest(config, stamps[0]) if infer else 0)
     _fill(table, cells, columns, stamps, roles, config)
     return table
+
+
+def _shortest(config: SeriesConfig, utc: np.ndarray) -> int:
+    """For how many steps a column must go on to count as known in advance: a quarter of a usual forecast."""
+    times = np.unique(utc)
+    if len(times) < 2:
+        return 1
+    step = parse_step(config.every) if config.every else commonest_step(times)
+    return max(2, usual_sizes(step, config.season or step.season)[1] // 4)
 
 
 # ------------------------------------------------------------------------------------------------------- times
@@ -95,7 +108,15 @@ def _grid(
     counted_from = times + _shift(step, ahead)
     counted = step.counted(utc + _shift(step, ahead), counted_from[0])
     off = np.flatnonzero(counted % 1 != 0)
-    if len(off) > 0.2 * len(utc) or counted.max() > MOST_STEPS * max(len(times), 10):
+    if counted.max() > MOST_STEPS * max(len(times), 10):
+        place = int(np.diff(times).argmax())
+        table.say(
+            "problem",
+            f"With steps of {step.iso} there are far more steps than rows: none lies between {times[place]} and "
+            f"{times[place + 1]}. Correct these time stamps, or name the step by --loader.every.",
+        )
+        return None
+    if len(off) > 0.2 * len(utc):
         table.say(
             "problem",
             f"The time stamps are irregular: {len(off)} of {len(utc)} rows are not a whole number of steps of "
@@ -137,7 +158,7 @@ def _fill(
         counted = step.counted(daily_local, first)
         place = np.where(counted % 1 == 0, counted, -1).astype(np.int64)
     owner, ids = _owners(table, cells, roles)
-    _order(table, lines, place, owner, ids, config)
+    _order(table, lines, place, owner, ids, config, not zoned and 0 < step.seconds < DAY)
     names = [
         "/".join(filter(None, (each, name if len(roles.targets) > 1 or not each else "")))
         for each in ids
@@ -192,9 +213,9 @@ def _owners(table: SeriesTable, cells: Cells, roles: Roles) -> tuple[np.ndarray,
 
 def _order(
     table: SeriesTable, lines: Sequence[int], place: np.ndarray, owner: np.ndarray, ids: Sequence[str],
-    config: SeriesConfig,
+    config: SeriesConfig, hourly: bool,
 ) -> None:  # fmt: skip
-    """Rows that go back in time, and that repeat a stamp."""
+    """Rows that go back in time, and that repeat a stamp; `hourly` if these are parts of a day without a zone."""
     back, seen, twice = [], {}, defaultdict(list)
     last: dict[int, int] = {}
     for line, step, series in zip(lines, place.tolist(), owner.tolist(), strict=True):
@@ -209,11 +230,12 @@ def _order(
     if back:
         table.say("warning", f"Rows that are earlier than the one before, put in order: {lines_named(back)}.")
     if twice:
-        repeated = [f"{line} (again in {', '.join(map(str, again))})" for line, again in twice.items()]
+        repeated = [f"{line} (again in {some(list(map(str, again)), 3)})" for line, again in twice.items()]
         level = "warning" if config.skip_bad else "problem"
-        text = f"Time stamps that are repeated{' in the same series' * (len(ids) > 1)}: line {some(repeated, 10)}."
+        text = f"Time stamps that are repeated{' in the same series' * (len(ids) > 1)}: line {some(repeated, 5)}."
         advice = "The first row counts." if config.skip_bad else "Remove them, or pass --skip-bad to keep the first."
-        table.say(level, f"{text} {advice}")
+        hint = " Where clocks are put back, stamps without a zone are repeated: write the zone." * hourly
+        table.say(level, f"{text} {advice}{hint}")
 
 
 def _offsets(place: np.ndarray, ahead: np.ndarray, steps: int) -> np.ndarray:

@@ -99,8 +99,10 @@ def parse_time(text: str) -> tuple[datetime.datetime, int | None]:
         time = datetime.datetime.fromisoformat(f"{year}-{int(month):02}-{int(day or 1):02}T{rest}")
     except ValueError as error:
         raise ValueError(f"'{text[:40]}' is no time stamp: {error}") from None
+    if time.microsecond:
+        raise ValueError(f"'{text[:40]}' has parts of a second, and steps are whole seconds")
     zone = time.utcoffset()
-    return time.replace(tzinfo=None, microsecond=0), None if zone is None else round(zone.total_seconds() / 60)
+    return time.replace(tzinfo=None), None if zone is None else round(zone.total_seconds() / 60)
 
 
 def commonest_step(times: Sequence[np.datetime64] | np.ndarray) -> Step:

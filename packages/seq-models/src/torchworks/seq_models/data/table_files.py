@@ -27,6 +27,7 @@ from torchworks.shared.data.mixed_columns import (
     MixedColumns,
     Row,
     described,
+    is_missing,
     is_number,
     mostly_numbers,
     of_training,
@@ -64,7 +65,7 @@ def _open(rest: str, config: LoaderConfig, seed: int) -> Source:
     table = read_table(rest, config)
     if table.wrong and not config.skip_bad:
         raise UserError(
-            f"{rest} has {len(table.wrong)} rows that cannot be used: {some(table.wrong, 10)}. Put them right, or pass "
+            f"{rest} has {len(table.wrong)} rows that cannot be used: {some(table.wrong, 3)}. Put them right, or pass "
             "--skip-bad to leave them out."
         )
     return _source(table, config, seed)
@@ -102,7 +103,8 @@ def read_table(rest: str, config: TableConfig) -> Table:
     cells = {name: [row.get(name, "") for row in rows] for name in rows[0]}
     columns, notes = told_columns(cells, (target, "split"), key=_natural)
     if not columns.names:
-        raise UserError(f"{file} has no column beside {target} that says anything, so there is nothing to learn from.")
+        said = f"{file} has no column beside {target} that says anything, so there is nothing to learn from."
+        raise UserError(f"{said} {' '.join(notes)}".strip())
     said = [row.get(target, "") for row in rows if row.get(target)]
     numeric = bool(said) and mostly_numbers(said)
     number = config.task == "number" or (config.task == "auto" and numeric and len(set(said)) > 10)
@@ -135,9 +137,9 @@ def target_of(file: Path, names: Sequence[str], config: TableConfig) -> str:
 def _problem(row: Row, columns: MixedColumns, target: str, number: bool) -> str:
     """A part of a sentence on what is wrong with a row, empty if it can be used."""
     cell = row.get(target, "")
-    if not cell:
+    if not cell or (number and is_missing(cell)):
         return f"has no {target}"
-    if wrong := [name for name in columns.numbers if row.get(name) and not is_number(row[name])]:
+    if wrong := [name for name in columns.numbers if not (is_missing(row.get(name, "")) or is_number(row[name]))]:
         return f"has the {wrong[0]} '{row[wrong[0]][:40]}', which is no number up to {LARGEST:g}"
     if number and not is_number(cell):
         return f"has the {target} '{cell[:40]}', which is no number up to {LARGEST:g}"

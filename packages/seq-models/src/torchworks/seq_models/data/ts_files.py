@@ -202,6 +202,8 @@ def source_of(table: SeriesTable, name: str, licence: str, config: LoaderConfig,
         )
     if not table.values:
         raise UserError(f"{name} has no series that can be used.")
+    if coarse := table.coarse():
+        raise UserError(f"{name} has channels that the model could not read: {some(coarse)}.")
     notes = [f"Series left out: {len(table.wrong)} ({some(table.wrong)})."] * bool(table.wrong)
     train, test = divided(table, config.test_fraction, seed)
     if not train or not test:

@@ -163,10 +163,11 @@ def scaling_of(panel: Panel, config: ForecastConfig, context: int, horizon: int,
     past = scaling.learned(some["series"][..., 0].double())
     spread = past.std(1, correction=0)
     mean = past.mean(1)
+    least = 1e-6 * (float(past.abs().mean()) or 1.0)  # whatever unit the values have
     return dataclasses.replace(
         scaling,
-        least_spread=max(0.1 * float(spread.median()), 1e-6),
-        level=(float(mean.mean()), max(float(mean.std(correction=0)), 1e-6)),
+        least_spread=max(0.1 * float(spread.median()), least),
+        level=(float(mean.mean()), max(float(mean.std(correction=0)), least)),
     )
 
 

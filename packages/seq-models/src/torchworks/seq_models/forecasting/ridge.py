@@ -71,11 +71,14 @@ def forecasts(ridge: Ridge, windows: WindowSet, scaling: Scaling) -> Tensor:
 
 def _read(windows: WindowSet, some: Tensor, scaling: Scaling) -> tuple[Tensor, Tensor]:
     """What is read of windows, float64 (N, D), and what is to be forecast, (N, H), in units of their pasts; of
-    windows whose whole future is known."""
+    windows whose whole future is known, or, if these are not half of them, with gaps filled as in a past."""
     batch = windows.cells.take(windows.windows[some])
     pasts = Pasts.of(batch["series"], known_of(batch), scaling)
     wanted = (scaling.learned(batch["target"]) - pasts.loc) / pasts.spread
     whole = ~wanted.isnan().any(1)
+    if 2 * int(whole.sum()) < len(whole):
+        likely = (scaling.learned(windows.cells.ahead(windows.windows[some])) - pasts.loc) / pasts.spread
+        wanted, whole = torch.where(wanted.isnan(), likely, wanted), torch.ones_like(whole)
     return pasts.flat()[whole].double(), wanted[whole].double().clamp(-10, 10)
 
 

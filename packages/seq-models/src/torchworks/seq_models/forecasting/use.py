@@ -100,7 +100,7 @@ def _of_run(run: FinishedRun) -> Ahead:
         if table.panel is not None and table.known.shape[1] >= scaling.horizon:
             return _after(panel, table.known[:, : scaling.horizon], scaling)
     if not scaling.given:
-        return _after(panel, np.zeros((len(panel), scaling.horizon, 0), np.float32), scaling)
+        return _after(panel, panel.known, scaling)
     print(
         f"Nothing is known of the steps after the end of {config.data}, so its last {scaling.horizon} are forecast. To "
         "continue series, give a file with rows for the steps to come."
@@ -115,7 +115,8 @@ def _of_file(run: FinishedRun, file: Path) -> Ahead:
     config, scaling = cast(ForecastConfig, run.config), scaling_of(run)
     given = scaling.columns[: scaling.given]
     loader = config.loader if config.data.partition(":")[0] in ("series", "ett") else SeriesConfig()
-    table = read_series(str(file), dataclasses.replace(loader, known=given, target=(), season=scaling.season))
+    asked = dataclasses.replace(loader, known=given, target=(), season=scaling.season)
+    table = read_series(str(file), asked, infer=False)
     if table.problems or table.panel is None:
         raise UserError(f"{file} cannot be used. {' '.join(table.problems)}")
     panel = table.panel
@@ -131,11 +132,22 @@ def _of_file(run: FinishedRun, file: Path) -> Ahead:
             f"{table.known.shape[1]} rows after the last value. Add rows with time stamps and these columns, and leave "
             "their values empty."
         )
-    return _after(panel, table.known[:, : scaling.horizon], scaling)
+    rows = _targets(panel.names, loader.target)
+    panel = dataclasses.replace(
+        panel, names=tuple(panel.names[i] for i in rows), values=panel.values[rows], known=panel.known[rows]
+    )
+    return _after(panel, table.known[rows, : scaling.horizon], scaling)
+
+
+def _targets(names: tuple[str, ...], target: tuple[str, ...]) -> list[int]:
+    """The series of the columns that the run was trained to forecast, if the file has such; otherwise all."""
+    columns = {name.strip().lower() for name in target}
+    return [i for i, name in enumerate(names) if name.rpartition("/")[2] in columns] or [*range(len(names))]
 
 
 def _after(panel: Panel, known: np.ndarray, scaling: Scaling) -> Ahead:
     """The steps after the last one, with the user's known columns `known` (S, H, U) and those of the calendar."""
+    known = known if scaling.given else np.zeros((len(panel), scaling.horizon, 0), np.float32)
     times, offsets = panel.following(scaling.horizon)
     made = calendar(times, panel.step)
     columns = [np.broadcast_to(made[name], (len(panel), scaling.horizon)) for name in scaling.columns[scaling.given :]]
@@ -189,9 +201,9 @@ def _print(ahead: Ahead, quantiles: np.ndarray, scaling: Scaling) -> None:
     for name, rows, truth in list(zip(ahead.panel.names, quantiles, ahead.truth, strict=True))[:MOST_PRINTED]:
         print(f"{name or 'value'}")
         came = not np.isnan(truth).all()
-        print(f"{'':<{width}}" + "".join(f"{each:>11}" for each in names) + f"{'came':>11}" * came)
+        print(f"{'':<{width}}" + "".join(f"{each:>13}" for each in names) + f"{'came':>13}" * came)
         for time, row, value in zip(written, rows, truth, strict=True):
-            print(f"{time:<{width}}" + "".join(f"{each:>11.5g}" for each in row) + f"{value:>11.5g}" * came)
+            print(f"{time:<{width}}" + "".join(f"{each:>13.5g}" for each in row) + f"{value:>13.5g}" * came)
         print()
     if (rest := len(quantiles) - MOST_PRINTED) > 0:
         print(f"{rest} more series are not shown. --series NAME shows one, --out FILE.csv writes all.")

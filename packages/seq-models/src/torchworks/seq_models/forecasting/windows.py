@@ -53,6 +53,11 @@ class Cells:
             "row": row,
         }
 
+    def ahead(self, windows: Tensor) -> Tensor:
+        """The futures with their gaps filled, (N, H)."""
+        row, origin = windows.unbind(1)
+        return self.view[row, origin - self.context, 0, self.context :]
+
 
 class WindowSet:
     """Chosen windows as a data set."""

@@ -55,11 +55,14 @@ class Score:
         if count > _MOST_STEPS:
             raise ValueError(f"lasts {count:,} steps, and at most {_MOST_STEPS:,} are read")
         chords: list[set[int]] = [set() for _ in range(count)]
+        reached: dict[int, int] = {}
         for note in self.notes:
             if LOWEST <= note.pitch <= HIGHEST:
                 begin, end = (time / step - 1 / _LATE for time in (note.start, note.end))
-                for place in range(max(first, -int(-begin // 1)), -int(-end // 1)):
+                stop = -int(-end // 1)
+                for place in range(max(first, -int(-begin // 1), reached.get(note.pitch, 0)), stop):
                     chords[place - first].add(note.pitch)
+                reached[note.pitch] = max(stop, reached.get(note.pitch, 0))
         while chords and not chords[-1]:
             chords.pop()
         return chords
@@ -72,17 +75,20 @@ def read_midi(data: bytes) -> Score:
     """Raises `ValueError` with a part of a sentence for what is no such file, or is damaged."""
     if data[:4] != b"MThd" or len(data) < 14:
         raise ValueError("is no MIDI file: it does not begin with MThd")
-    length, form, _, division = struct.unpack(">IHHH", data[4:14])
+    length, form, count, division = struct.unpack(">IHHH", data[4:14])
     if form > 1:
         raise ValueError(f"is a MIDI file of format {form}, and 0 and 1 are read")
     if division & 0x8000 or not division:
         raise ValueError("counts time in frames of a film, and only parts of a quarter note are read")
     notes: list[Note] = []
     tempo = 0.0
+    track = -1
     for track, chunk in enumerate(_tracks(data, 8 + length)):
         found, said = _read_track(chunk, track)
         notes += found
         tempo = tempo or said
+    if track + 1 < count:
+        raise ValueError(f"is cut off: it has {track + 1} of {count} tracks")
     return Score(tuple(sorted(notes)), division, tempo or 120.0)
 
 
@@ -107,17 +113,19 @@ def _read_track(data: bytes, track: int) -> tuple[list[Note], float]:
         while place < len(data):
             wait, place = _number(data, place)
             time += wait
+            said = status
             if data[place] & 0x80:
-                status, place = data[place], place + 1
-            if status in (0xFF, 0xF0, 0xF7):
+                said, place = data[place], place + 1
+            if said in (0xFF, 0xF0, 0xF7):  # after which a channel's status goes on, as many programs write it
                 kind = data[place]
-                size, begin = _number(data, place + (status == 0xFF))
+                size, begin = _number(data, place + (said == 0xFF))
                 place = begin + size
-                if status == 0xFF and kind == 0x51 and size == 3 and not tempo:
+                if said == 0xFF and kind == 0x51 and size == 3 and not tempo:
                     tempo = 6e7 / max(1, int.from_bytes(data[begin:place], "big"))
-                if status == 0xFF and kind == 0x2F:
+                if said == 0xFF and kind == 0x2F:
                     break
                 continue
+            status = said
             count = _DATA_BYTES[status & 0xF0]
             values, place = data[place : place + count], place + count
             _take(notes, open_notes, time, status, values, track)

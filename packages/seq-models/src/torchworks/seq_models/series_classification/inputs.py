@@ -83,7 +83,7 @@ class OpenedClassifier:
                     wrong.append(f"{name} has {number_of(len(values), 'step')}, but {MOST_STEPS:,} are the most")
                     continue
                 names.append(name)
-                series.append(torch.from_numpy(values))
+                series.append(torch.from_numpy(values).float())
         return names, series, wrong
 
     def _ordered(self, file: Path, table: SeriesTable) -> SeriesTable:

@@ -165,6 +165,8 @@ def explain(arguments: Explain) -> int:
         names, series, wrong = opened.read(files)
         probability, label = opened.probabilities(series), None
         rows: list[int] = list(range(len(series)))[:MOST_DRAWN]
+        if len(series) > MOST_DRAWN:
+            print(f"The first {MOST_DRAWN} of {len(series)} series are explained.")
     else:
         series, label = _labelled(opened, None)
         names, wrong, probability = [], [], opened.probabilities(series)

@@ -26,7 +26,7 @@ from torchworks.seq_models.tabular.task import answered
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Source, open_source
 from torchworks.shared.data.listing import some
-from torchworks.shared.data.mixed_columns import is_number, plain_names, tensors_of
+from torchworks.shared.data.mixed_columns import is_missing, is_number, plain_names, tensors_of
 from torchworks.shared.data.text_tables import read_cells
 from torchworks.shared.models.manifest import read_manifest
 from torchworks.shared.options import check_number
@@ -80,7 +80,7 @@ def read_rows(file: Path, columns: Columns) -> tuple[list[int], dict[str, Tensor
     wrong = [
         f"line {line} has the {name} '{row[name][:40]}'"
         for (line, _), row in zip(cells, rows, strict=True)
-        for name in columns.numbers if row.get(name) and not is_number(row[name])
+        for name in columns.numbers if not (is_missing(row.get(name, "")) or is_number(row[name]))
     ]  # fmt: skip
     if wrong:
         raise UserError(f"{file} has {len(wrong)} cells that should be numbers: {some(wrong, 10)}. Put them right.")
