@@ -6,8 +6,9 @@
 
 Every sound has a voice of its own (pitch, size, accent, speed, breath, …) and a channel of its own (room, noise,
 filters, codec), so the voices of the test part are never those of training. Half of the sounds hold a single word.
-A sound is a pure function of the seed and its number. Options: `train` and `test`, how many sounds; `longest`, the
-most words of a string.
+Those of training are more various (`sound/variety.py`) than those of the test part: odd voices and pronunciations, and
+ends that are cut off. A sound is a pure function of the seed and its number. Options: `train` and `test`, how many
+sounds; `longest`, the most words of a string.
 """
 
 from collections.abc import Sequence
@@ -46,21 +47,26 @@ def vocabulary(name: str) -> Sequence[str]:
     return DIGITS if name == "digits" else tuple(lexicon())
 
 
-def utterance(words: Sequence[str], longest: int, rate: int, *place: int) -> "tuple[np.ndarray, str]":
-    """A string of up to `longest` of the `words`, spoken; `place` are the numbers that all of it follows from. Half of
-    the sounds begin or end without silence, as those that were cut by hand."""
+def utterance(
+    words: Sequence[str], longest: int, rate: int, *place: int, varied: bool = False
+) -> "tuple[np.ndarray, str]":
+    """A string of up to `longest` of the `words`, spoken; `place` are the numbers that all of it follows from. Some of
+    the sounds begin or end without silence, as those that were cut by hand. `varied`: as various as for training."""
     from torchworks.seq_models.sound.speaker import say
+    from torchworks.seq_models.sound.variety import cut, varied_pronunciations, varied_voice
     from torchworks.seq_models.sound.voice import random_channel, random_voice
 
     random = np.random.default_rng(place)
     count = 1 if longest == 1 or random.random() < SINGLE else int(random.integers(2, longest + 1))
-    text = " ".join(words[i] for i in random.integers(0, len(words), count))
+    said = [words[i] for i in random.integers(0, len(words), count)]
     around = [float(random.uniform(0, 0.25)) if random.random() < 0.7 else 0.0 for _ in range(2)]
-    voice, channel = random_voice(random), random_channel(random, rate=rate)
+    voice, channel = (varied_voice if varied else random_voice)(random), random_channel(random, rate=rate)
+    known = varied_pronunciations(said, random) if varied else None
     spoken = say(
-        text, voice, int(random.integers(2**31)), channel, rate=rate, around=(around[0], around[1]), pauses=0.25
-    )
-    return spoken.samples, text
+        " ".join(said), voice, int(random.integers(2**31)), channel, rate=rate, around=(around[0], around[1]),
+        pauses=0.25, known=known,
+    )  # fmt: skip
+    return (cut(spoken.samples, rate, random) if varied else spoken.samples), " ".join(said)
 
 
 def open_spoken(rest: str, config: LoaderConfig, seed: int) -> Source:
@@ -71,7 +77,9 @@ def open_spoken(rest: str, config: LoaderConfig, seed: int) -> Source:
     rate, words = as_sounds(config).rate, vocabulary(name)
     parts = [
         [
-            Utterance.of(*utterance(words, options.longest, rate, seed, part, number), f"{NAME} {number}")
+            Utterance.of(
+                *utterance(words, options.longest, rate, seed, part, number, varied=part == 0), f"{NAME} {number}"
+            )
             for number in range(count)
         ]
         for part, count in enumerate((options.train, options.test))

@@ -8,8 +8,10 @@ with repeats merged and blanks removed, spells it; its probability is the sum ov
 so nobody has to say when a letter is spoken.
 
 What differs from Deep Speech 2: convolutions run over time alone, GRUs have no batch normalisation, and all is small.
-Each channel's mean over time is taken away first, and the whole is divided by its deviation: what is constant in a
-sound is its microphone and its room.
+What is more than `loudness_range` below a sound's loudest place is raised to that, as by the front end of Whisper,
+where it is 18 nepers of energy (80 dB): below are rooms and microphones, whose silences differ more than voices do. Then
+each channel's mean over time is taken away, and the whole is divided by its deviation: what is constant in a sound is
+its microphone and its room.
 
 Padding changes nothing: what lies beyond a row's end is 0 before each convolution, and hidden from the layers.
 
@@ -46,8 +48,10 @@ class CTCRecognizer(nn.Module):
         depth: int = 2,
         num_heads: int = 4,
         drop_rate: float = 0.1,
+        loudness_range: float = 0.0,
     ):
         super().__init__()
+        self.loudness_range = loudness_range
         if len(channels) != len(strides) or not channels:
             raise ValueError(f"channels {channels} and strides {strides} must be as many, and at least one")
         self.strides = tuple(strides)
@@ -79,6 +83,8 @@ class CTCRecognizer(nn.Module):
 
     def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         real = real_frames(frames, mel.shape[1])
+        if self.loudness_range:
+            mel = raised(mel, real, self.loudness_range)
         x = normalized(mel, real).transpose(1, 2)  # (N, M, T)
         x = F.pad(x, (0, math.prod(self.strides)))  # one frame more than needed: exports want two at least
         for conv, stride in zip(self.convs, self.strides, strict=True):
@@ -93,6 +99,13 @@ class CTCRecognizer(nn.Module):
 def real_frames(frames: Tensor, size: int) -> Tensor:
     """bool (N, T): which of `size` frames are within each row's."""
     return torch.arange(size, device=frames.device) < frames[:, None]
+
+
+def raised(mel: Tensor, real: Tensor, loudness_range: float) -> Tensor:
+    """(N, T, M), nothing of which is more than `loudness_range` below the largest value in a row's `real` frames."""
+    lowest = torch.finfo(mel.dtype).min
+    loudest = mel.masked_fill(~real[:, :, None], lowest).amax((1, 2), keepdim=True)
+    return torch.maximum(mel, loudest - loudness_range)
 
 
 def normalized(mel: Tensor, real: Tensor) -> Tensor:

@@ -45,6 +45,9 @@ class FrontConfig(Limited):
     """From one frame to the next (ms)."""
     low: Amount = 60.0
     """Lowest frequency (Hz)."""
+    loudness_range: Amount = 8.0
+    """What is further below the loudest place of a sound is raised to this (nepers of energy: 8 are 35 dB); 0: nothing
+    is."""
 
 
 @dataclass(frozen=True)

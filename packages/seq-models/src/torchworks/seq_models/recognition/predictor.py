@@ -62,7 +62,8 @@ def mel_config(front: Mapping[str, Any], rate: int) -> MelConfig:
 
 def new_net(net: Mapping[str, Any], front: Mapping[str, Any], alphabet: int) -> CTCRecognizer:
     """The net of these options, with new weights, for `alphabet` letters."""
-    return CTCRecognizer(alphabet + 1, num_mels=front["num_mels"], **net)
+    loudness_range = front.get("loudness_range", 0.0)  # runs of before have none
+    return CTCRecognizer(alphabet + 1, num_mels=front["num_mels"], loudness_range=loudness_range, **net)
 
 
 def build_recognizer(config: dict[str, Any]) -> RecognizerPredictor:
