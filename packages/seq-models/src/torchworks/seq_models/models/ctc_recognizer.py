@@ -9,9 +9,9 @@ so nobody has to say when a letter is spoken.
 
 What differs from Deep Speech 2: convolutions run over time alone, GRUs have no batch normalisation, and all is small.
 What is more than `loudness_range` below a sound's loudest place is raised to that, as by the front end of Whisper,
-where it is 18 nepers of energy (80 dB): below are rooms and microphones, whose silences differ more than voices do. Then
-each channel's mean over time is taken away, and the whole is divided by its deviation: what is constant in a sound is
-its microphone and its room.
+where it is 18 nepers of energy (80 dB): below are rooms and microphones, whose silences differ more than voices do.
+Then each channel's mean over time is taken away, and the whole is divided by its deviation: what is constant in a sound
+is its microphone and its room.
 
 Padding changes nothing: what lies beyond a row's end is 0 before each convolution, and hidden from the layers.
 
