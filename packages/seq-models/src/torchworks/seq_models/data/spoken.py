@@ -3,24 +3,25 @@
     spoken                                        digits, one to five of them
     spoken:words,train=8000                       the 170 words of the speaker's lexicon
     spoken:digits,train=4000,test=200,longest=5
+    spoken:digits,varied=100                      training sounds that are more various than those of the test part
 
 Every sound has a voice of its own (pitch, size, accent, speed, breath, …) and a channel of its own (room, noise,
 filters, codec), so the voices of the test part are never those of training. Half of the sounds hold a single word.
-Those of training are more various (`sound/variety.py`) than those of the test part: odd voices and pronunciations, and
-ends that are cut off. A sound is a pure function of the seed and its number. Options: `train` and `test`, how many
-sounds; `longest`, the most words of a string.
+A sound is a pure function of the seed and its number. Options: `train` and `test`, how many sounds; `longest`, the most
+words of a string; `varied`, the percentage of the training sounds with odd voices, odd pronunciations of the digits,
+and ends that are cut off (`sound/variety.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from torchworks.seq_models.data.options import parse_options
 from torchworks.seq_models.sound.config import as_sounds
 from torchworks.seq_models.sound.lexicon import DIGITS, lexicon
-from torchworks.shared.config import Count, Limited, LoaderConfig, UserError, nearest
+from torchworks.shared.config import Count, Limited, LoaderConfig, UserError, limited, nearest
 from torchworks.shared.data import Source
 
 NAME = "spoken"
@@ -41,6 +42,8 @@ class Options(Limited):
     """Sounds for testing."""
     longest: Count = 5
     """Most words of a string."""
+    varied: Annotated[int, *limited(0, 100, below=False)] = 0
+    """Percentage of the training sounds that are more various."""
 
 
 def vocabulary(name: str) -> Sequence[str]:
@@ -51,7 +54,8 @@ def utterance(
     words: Sequence[str], longest: int, rate: int, *place: int, varied: bool = False
 ) -> "tuple[np.ndarray, str]":
     """A string of up to `longest` of the `words`, spoken; `place` are the numbers that all of it follows from. Some of
-    the sounds begin or end without silence, as those that were cut by hand. `varied`: as various as for training."""
+    the sounds begin or end without silence, as those that were cut by hand. `varied`: of an odd voice, with odd
+    pronunciations, and cut."""
     from torchworks.seq_models.sound.speaker import say
     from torchworks.seq_models.sound.variety import cut, varied_pronunciations, varied_voice
     from torchworks.seq_models.sound.voice import random_channel, random_voice
@@ -78,11 +82,12 @@ def open_spoken(rest: str, config: LoaderConfig, seed: int) -> Source:
     parts = [
         [
             Utterance.of(
-                *utterance(words, options.longest, rate, seed, part, number, varied=part == 0), f"{NAME} {number}"
+                *utterance(words, options.longest, rate, seed, part, number, varied=number % 100 < varied),
+                f"{NAME} {number}",
             )
             for number in range(count)
         ]
-        for part, count in enumerate((options.train, options.test))
+        for part, (count, varied) in enumerate(((options.train, options.varied), (options.test, 0)))
     ]
     note = "Every sound has another generated voice; none of the test part is in training."
     return utterance_source(f"{NAME}, {name}", "none needed: made by rules", parts[0], parts[1], rate, (note,))

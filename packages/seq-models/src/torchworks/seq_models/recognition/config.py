@@ -45,9 +45,12 @@ class FrontConfig(Limited):
     """From one frame to the next (ms)."""
     low: Amount = 60.0
     """Lowest frequency (Hz)."""
-    loudness_range: Amount = 8.0
-    """What is further below the loudest place of a sound is raised to this (nepers of energy: 8 are 35 dB); 0: nothing
-    is."""
+    loudness_range: Amount = 10.0
+    """In use, what is further below the loudest place of a sound is raised to this (nepers of energy: 10 are 43 dB); 0:
+    nothing is."""
+    silence: CountOrZero = 2
+    """In use, frames of the net (40 ms) of silence that are heard before a sound and behind it, for recordings that
+    begin in the midst of a word."""
 
 
 @dataclass(frozen=True)

@@ -17,5 +17,5 @@ def recognise() -> RecognizerConfig:
     return RecognizerConfig(
         recipe="recognise",
         optim=OptimConfig(lr=3e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=1500, batch_size=32, eval_every=500, clip=5.0),
+        trainer=TrainerConfig(steps=1200, batch_size=32, eval_every=300, clip=5.0),
     )
