@@ -27,9 +27,9 @@ class RecognizerPredictor(Predictor):
     """audio (N, L) and the samples of each row (N,) →
 
     log_probability (N, R, V): of each letter, or the blank, in each frame, the first and last `silence` of which lie
-    before and behind the sound; `log_probability_length` (N,), how many are real; letters (N, R): the likeliest letters,
-    repeats merged, blanks removed, 0 behind them; `letters_length` (N,), how many; seconds (N, R): when each of them
-    begins; 0 behind them."""
+    before and behind the sound; `log_probability_length` (N,), how many are real; letters (N, R): the likeliest
+    letters, repeats merged, blanks removed, 0 behind them; `letters_length` (N,), how many; seconds (N, R): when each
+    of them begins; 0 behind them."""
 
     def __init__(self, net: nn.Module, signature: Signature, mel: LogMel, step: float):
         super().__init__(net, signature)
