@@ -37,6 +37,15 @@ def test_spoken_sounds_follow_from_the_seed_and_parts_differ():
     assert one.schema["audio"].rate == 8_000
 
 
+def test_some_training_sounds_can_be_more_various_and_those_of_the_test_part_stay():
+    usual, varied = (open_spoken(f"train=2,test=2,longest=1{more}", CONFIG, 0) for more in ("", ",varied=100"))
+    for one, other, equal in ((usual.train, varied.train, False), (usual.test, varied.test, True)):
+        pairs = zip(utterances_in(one), utterances_in(other), strict=True)
+        assert all(np.array_equal(a.samples, b.samples) == equal for a, b in pairs)
+    with pytest.raises(UserError, match="varied"):
+        open_spoken("varied=101", CONFIG, 0)
+
+
 def test_an_unknown_vocabulary_is_refused():
     with pytest.raises(UserError, match="Known: digits, words"):
         open_spoken("numbers", CONFIG, 0)

@@ -4,17 +4,20 @@ import json
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from torchworks.seq_models.commands import COMMANDS
 from torchworks.seq_models.models.aligned_seq2seq import AlignedSeq2Seq
 from torchworks.seq_models.pronunciation.alignment import Aligner
-from torchworks.seq_models.pronunciation.baselines import JointNGram, LetterTable
-from torchworks.seq_models.pronunciation.decoding import pronounced, search
+from torchworks.seq_models.pronunciation.baselines import LetterTable
+from torchworks.seq_models.pronunciation.decoding import Chooser, pronounced, search
+from torchworks.seq_models.pronunciation.joint import JointNGram, aligned_json, joint_from_json
 from torchworks.seq_models.pronunciation.metrics import distance, scores
 from torchworks.seq_models.pronunciation.predictor import TOKENIZER, build_pronunciation
 from torchworks.shared.cli import main
+from torchworks.shared.config import UserError
 from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.testing import check_predictor
 from torchworks.shared.testing_runs import killed_and_resumed
@@ -92,6 +95,42 @@ def test_an_ngram_of_letters_with_sounds_knows_what_a_letter_table_knows():
         assert model.pronounce(word) == table.pronounce(word) == said(word)
 
 
+def test_ngrams_give_each_words_probability_whatever_is_asked_with_it():
+    known = [(word, units) for word, units in zip(WORDS, Aligner(PAIRS).align(PAIRS), strict=True) if units]
+    model = JointNGram(known, order=3)
+    asked = [known[5], ("xake", ["K S", "AA", "K", ""]), ("ba", ["B", "K S"])]
+    together = model.log_probabilities(asked)
+    assert together.tolist() == pytest.approx([float(model.log_probabilities([each])[0]) for each in asked])
+    steps, history = 0.0, (0,)
+    for pair in [*zip(*asked[1], strict=True), None]:
+        number = 0 if pair is None else model.numbers[pair]
+        steps += float(np.log(model.model.distribution(history[-2:])[number]))
+        history = (*history, number)
+    assert together[1] == pytest.approx(steps)
+    assert together[2] < together[1] - 10  # no letter a made K S
+    again = joint_from_json(aligned_json(known))
+    assert again.pronounce("bagin") == said("bagin")
+
+
+def test_ngrams_that_are_no_ngrams_are_refused():
+    with pytest.raises(UserError, match="Train again"):
+        joint_from_json(b'[["ba", "B"]]')
+
+
+def test_ngrams_choose_among_what_a_net_finds():
+    torch.manual_seed(1)
+    letters = {sign: i for i, sign in enumerate("bdkngxaiue", 1)}
+    known = [(word, units) for word, units in zip(WORDS, Aligner(PAIRS).align(PAIRS), strict=True) if units]
+    names = ["", "-", "B", "D", "AA", "K", "N", "G", "JH", "IY"]
+    net = AlignedSeq2Seq(11, len(names), embed_dim=4, hidden_dim=4, decoder_dim=6, depth=1).eval()
+    words = ["bad", "nib"]
+    rows = [[letters[sign] for sign in word] for word in words]
+    chooser = Chooser(JointNGram(known, order=3), 0.9)
+    found = pronounced(net, rows, names, 9**3, words=words, chooser=chooser)
+    assert [each[0].sounds for each in found] == ["B AA D", "N IY B"]
+    assert sum(each.probability for each in found[0]) == pytest.approx(1)
+
+
 # ---- the search --------------------------------------------------------------------------------------------
 
 
@@ -121,6 +160,7 @@ def test_the_rules_are_learned_and_scores_stand_beside_those_of_baselines(traine
     result = json.loads((trained / "result.json").read_text())
     assert result["word_error"] < 0.1
     assert result["sound_error"] < 0.05
+    assert result["with_ngrams_word_error"] < 0.1
     assert {"nearest_word_word_error", "letter_table_word_error", "ngram_word_error"} <= {*result}
 
 
@@ -154,6 +194,7 @@ def test_evaluate_scores_the_test_part_or_another_dictionary(trained: Path, dict
     again = json.loads((tmp_path / "own" / "evaluation.json").read_text())
     assert again["word_error"] == pytest.approx(result["word_error"])
     assert again["words_that_were_learned"] == 0
+    assert again["word_error_with_ngrams"] == pytest.approx(result["with_ngrams_word_error"])
     assert run("evaluate", trained, "--data", f"pronunciations:{dictionary}", "--out", tmp_path / "other") == 0
     assert json.loads((tmp_path / "other" / "evaluation.json").read_text())["n"] == len(WORDS)
 

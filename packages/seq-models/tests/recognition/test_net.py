@@ -9,7 +9,7 @@ from torchworks.seq_models.recognition.config import AugmentConfig
 from torchworks.seq_models.recognition.predictor import RecognizerPredictor, build_recognizer
 from torchworks.shared.numbers.stream import StepRandom
 
-FRONT = {"num_mels": 12, "window": 25.0, "hop": 10.0, "low": 60.0}
+FRONT = {"num_mels": 12, "window": 25.0, "hop": 10.0, "low": 60.0, "loudness_range": 8.0, "silence": 2}
 LENGTHS = (1, 900, 4_001)
 
 
@@ -54,7 +54,7 @@ def test_letters_are_the_likeliest_ones_merged_and_begin_when_they_are_said(pred
     starts = [i for i, letter in enumerate(best) if letter and (i == 0 or best[i - 1] != letter)]
     count = int(found["letters_length"][0])
     assert found["letters"][0, :count].tolist() == [best[i] for i in starts]
-    assert found["seconds"][0, :count].tolist() == pytest.approx([0.04 * i for i in starts])
+    assert found["seconds"][0, :count].tolist() == pytest.approx([0.04 * max(0, i - 2) for i in starts])
 
 
 @pytest.mark.slow
@@ -91,6 +91,34 @@ def test_a_faster_sound_is_shorter_and_a_warped_one_is_higher():
     torch.testing.assert_close(twice[0, :, 0], torch.arange(0.0, 20, 2))
     peak = torch.nn.functional.one_hot(torch.tensor([[4]]), 12).float()
     assert int(warped(peak, torch.tensor([0.5])).argmax()) == 8
+
+
+def test_what_is_far_below_the_loudest_place_is_not_heard():
+    torch.manual_seed(0)
+    net = CTCRecognizer(4, num_mels=12, channels=(8,), strides=(2,), hidden_dim=8, loudness_range=8.0).eval()
+    mel, frames = noise(2, 40, 12), torch.tensor([40, 25])
+    mel[:, ::4] = -9.0  # of 0.3 at most
+    mel[1, 25:] = 50.0  # beyond the end, so that it is not the loudest
+    quieter = torch.where(mel == -9.0, -20.0, mel)
+    with torch.no_grad():
+        torch.testing.assert_close(net(quieter, frames)[0][:, :12], net(mel, frames)[0][:, :12])
+        assert not torch.allclose(net(quieter + (quieter == -20.0) * 15, frames)[0], net(mel, frames)[0])
+
+
+def test_in_use_a_sound_is_heard_with_silence_around_it_and_in_training_it_is_not():
+    torch.manual_seed(0)
+    size = {"num_mels": 12, "channels": (8,), "strides": (2,), "hidden_dim": 8, "drop_rate": 0.0}
+    net = CTCRecognizer(4, **size, silence=3)
+    plain = CTCRecognizer(4, **size).eval()
+    plain.load_state_dict(net.state_dict())
+    mel, frames = noise(1, 41, 12), torch.tensor([41])
+    with torch.no_grad():
+        heard, count = net.train()(mel, frames)
+        torch.testing.assert_close(heard, plain(mel, frames)[0])
+        quiet = mel.min().expand(1, 6, 12)
+        around, more = plain(torch.cat((quiet, mel, quiet), 1), frames + 12)
+        torch.testing.assert_close(net.eval()(mel, frames)[0], around)
+    assert int(more) == int(count) + 6
 
 
 def test_layers_that_do_not_fit_are_refused():

@@ -8,8 +8,11 @@ with repeats merged and blanks removed, spells it; its probability is the sum ov
 so nobody has to say when a letter is spoken.
 
 What differs from Deep Speech 2: convolutions run over time alone, GRUs have no batch normalisation, and all is small.
-Each channel's mean over time is taken away first, and the whole is divided by its deviation: what is constant in a
-sound is its microphone and its room.
+In use, what is more than `loudness_range` below a sound's loudest place is raised to that, as by the front end of
+Whisper, where it is 18 nepers of energy (80 dB): below are rooms and microphones, whose silences differ more than
+voices do. In training, all is heard. Then each channel's mean over time is taken away, and the whole is divided by its
+deviation: what is constant in a sound is its microphone and its room. And in use a sound is heard with `silence` frames
+of the net before and behind it, as quiet as its quietest place, for recordings that begin in the midst of a word.
 
 Padding changes nothing: what lies beyond a row's end is 0 before each convolution, and hidden from the layers.
 
@@ -32,7 +35,8 @@ BLANK = 0
 
 
 class CTCRecognizer(nn.Module):
-    """Log-mel (N, T, M) and the frames of each row (N,) → log-probabilities (N, R, V), and their frames (N,)."""
+    """Log-mel (N, T, M) and the frames of each row (N,) → log-probabilities (N, R, V), and their frames (N,). In use,
+    the first and the last `silence` of these frames lie before and behind the sound."""
 
     def __init__(
         self,
@@ -46,8 +50,11 @@ class CTCRecognizer(nn.Module):
         depth: int = 2,
         num_heads: int = 4,
         drop_rate: float = 0.1,
+        loudness_range: float = 0.0,
+        silence: int = 0,
     ):
         super().__init__()
+        self.loudness_range, self.silence = loudness_range, silence
         if len(channels) != len(strides) or not channels:
             raise ValueError(f"channels {channels} and strides {strides} must be as many, and at least one")
         self.strides = tuple(strides)
@@ -79,6 +86,13 @@ class CTCRecognizer(nn.Module):
 
     def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         real = real_frames(frames, mel.shape[1])
+        silence = 0 if self.training else self.silence
+        if self.loudness_range and not self.training:
+            mel = raised(mel, real, self.loudness_range)
+        if silence:
+            mel = in_silence(mel, real, silence * math.prod(self.strides))
+            frames = frames + 2 * silence * math.prod(self.strides)
+            real = real_frames(frames, mel.shape[1])
         x = normalized(mel, real).transpose(1, 2)  # (N, M, T)
         x = F.pad(x, (0, math.prod(self.strides)))  # one frame more than needed: exports want two at least
         for conv, stride in zip(self.convs, self.strides, strict=True):
@@ -93,6 +107,21 @@ class CTCRecognizer(nn.Module):
 def real_frames(frames: Tensor, size: int) -> Tensor:
     """bool (N, T): which of `size` frames are within each row's."""
     return torch.arange(size, device=frames.device) < frames[:, None]
+
+
+def raised(mel: Tensor, real: Tensor, loudness_range: float) -> Tensor:
+    """(N, T, M), nothing of which is more than `loudness_range` below the largest value in a row's `real` frames."""
+    lowest = torch.finfo(mel.dtype).min
+    loudest = mel.masked_fill(~real[:, :, None], lowest).amax((1, 2), keepdim=True)
+    return torch.maximum(mel, loudest - loudness_range)
+
+
+def in_silence(mel: Tensor, real: Tensor, frames: int) -> Tensor:
+    """(N, T, M) with so many `frames` before each row and behind it that are as quiet as its quietest place."""
+    highest = torch.finfo(mel.dtype).max
+    quiet = mel.masked_fill(~real[:, :, None], highest).amin((1, 2), keepdim=True)
+    around = quiet.expand(-1, frames, mel.shape[2])
+    return torch.cat((around, torch.where(real[:, :, None], mel, quiet), around), 1)
 
 
 def normalized(mel: Tensor, real: Tensor) -> Tensor:

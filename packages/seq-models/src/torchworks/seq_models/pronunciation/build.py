@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -12,6 +12,8 @@ from torchworks.seq_models.models.aligned_seq2seq import AlignedSeq2Seq
 from torchworks.seq_models.pronunciation.alignment import Aligner, Units
 from torchworks.seq_models.pronunciation.baselines import baselines
 from torchworks.seq_models.pronunciation.config import PronunciationConfig
+from torchworks.seq_models.pronunciation.decoding import CANDIDATES, Chooser, pronounced
+from torchworks.seq_models.pronunciation.joint import ALIGNED, JointNGram, aligned_json
 from torchworks.seq_models.pronunciation.predictor import BUILDER, TOKENIZER, shown
 from torchworks.seq_models.pronunciation.task import Pronunciation
 from torchworks.shared.config import UserError
@@ -67,8 +69,13 @@ def build(config: PronunciationConfig, device: Device) -> Experiment:
         select=loaders.ordered(to_score(held_words, tokenizer, len(tested)) if held_words else scored),
         test=loaders.ordered(scored),
         sources=(source,),
-        models=(_model(config, net, tokenizer, units, scored, known),),
-        baselines=lambda: baselines([pair for pair, _ in aligned], [each for _, each in aligned], tested),
+        models=(_model(config, net, tokenizer, units, scored, known, aligned),),
+        baselines=lambda: baselines(
+            [pair for pair, _ in aligned],
+            [each for _, each in aligned],
+            tested,
+            net_and_ngrams(net, tokenizer, shown(units), config.ngram_weight) if config.ngram_weight else None,
+        ),
     )
 
 
@@ -115,6 +122,19 @@ def to_score(words: Dictionary, tokenizer: Tokenizer, first: int) -> TensorDatas
     return TensorDataset(tensors, Schema(fields))
 
 
+def net_and_ngrams(
+    net: AlignedSeq2Seq, tokenizer: Tokenizer, names: Sequence[str], weight: float
+) -> Callable[[Sequence[str], JointNGram], dict[str, str]]:
+    """A function from words and n-grams to the pronunciation of each word, by both together."""
+
+    def chosen(words: Sequence[str], joint: JointNGram) -> dict[str, str]:
+        rows = [tokenizer.encode(word) for word in words]
+        found = pronounced(net, rows, names, CANDIDATES, words=words, chooser=Chooser(joint, weight))
+        return {word: each[0].sounds for word, each in zip(words, found, strict=True)}
+
+    return chosen
+
+
 def _pairs(words: Dictionary) -> list[Pair]:
     return [(word, said) for word, each in words.items() for said in each]
 
@@ -130,6 +150,7 @@ def _model(
     units: Sequence[str],
     test: TensorDataset,
     known: Dictionary,
+    aligned: Aligned,
 ) -> TrainedModel:
     step = -(-len(test) // KEPT)
     letters = test.tensors["letters"][::step]
@@ -141,5 +162,9 @@ def _model(
         test=TensorDataset({"letters": letters}, Schema((field,))),
         inputs={"text": "letters"},
         preprocessing={"text": {"tokenizer": TOKENIZER}},
-        files={TOKENIZER: tokenizer.to_json(), DICTIONARY: json.dumps(known).encode()},
+        files={
+            TOKENIZER: tokenizer.to_json(),
+            DICTIONARY: json.dumps(known).encode(),
+            ALIGNED: aligned_json([(word, each) for (word, _), each in aligned]),
+        },
     )

@@ -42,6 +42,9 @@ class PronunciationConfig(Config):
     """Letters of a word: longer ones are not trained on, and the model refuses them."""
     beams: Count = 4
     """Beginnings that are followed at a time when pronunciations are scored."""
+    ngram_weight: Share = 0.4
+    """Weight of n-grams of letters with their sounds beside the net, where a finished model pronounces; 0: the net
+    alone."""
     valid_fraction: Share = 0.03
     """Share of the training words held out to select the best state; 0 keeps the last state and trains on all."""
     weight_decay: Amount = 0.01

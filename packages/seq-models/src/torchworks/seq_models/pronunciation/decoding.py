@@ -1,4 +1,4 @@
-"""Words to pronunciations by a net: a beam search over their letters.
+"""Words to pronunciations by a net: a beam search over their letters, and n-grams to choose among what it finds.
 
 Shape letters: N words of equal length, T letters, K beginnings that are followed, U units.
 """
@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from torchworks.seq_models.models.aligned_seq2seq import PADDING, AlignedSeq2Seq
+from torchworks.seq_models.pronunciation.joint import JointNGram
 from torchworks.shared.runs.outputs import progress
 
 BATCH = 256
+CANDIDATES = 8
+"""Beginnings that are followed where n-grams choose."""
 SILENT = "-"
 """What a unit without a sound is called where names are shown."""
 
@@ -27,11 +31,26 @@ class Spoken(NamedTuple):
     probability: float
 
 
+class Chooser(NamedTuple):
+    """n-grams that choose among the pronunciations a net finds, with their `weight` beside the net's."""
+
+    joint: JointNGram
+    weight: float
+
+    def scores(self, word: str, units: Sequence[Sequence[str]], logs: Sequence[float]) -> list[float]:
+        """Of each candidate's units, with the net's log-probability, the logarithm of its share of them all."""
+        given = self.joint.log_probabilities([(word, each) for each in units])
+        both = (1 - self.weight) * np.array(logs) + self.weight * given
+        return (both - np.logaddexp.reduce(both)).tolist()
+
+
 def pronounced(
-    net: AlignedSeq2Seq, rows: Sequence[Sequence[int]], names: Sequence[str], beams: int, *, shown: bool = False
-) -> list[list[Spoken]]:
+    net: AlignedSeq2Seq, rows: Sequence[Sequence[int]], names: Sequence[str], beams: int, *, shown: bool = False,
+    words: Sequence[str] = (), chooser: Chooser | None = None,
+) -> list[list[Spoken]]:  # fmt: skip
     """The pronunciations of each row of letters, the likeliest first, at least one and `beams` at the most. Those that
-    different units spell alike are one, with the sum of their probabilities. `names` are the sounds of each unit."""
+    different units spell alike are one, with the sum of their probabilities. `names` are the sounds of each unit. A
+    `chooser`, which needs the `words` of the rows, has its say too: probabilities are shares among those found then."""
     net.eval()
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found: list[list[Spoken]] = [[] for _ in rows]
@@ -40,6 +59,9 @@ def pronounced(
     for batch in progress(batches, "pronouncing", len(batches)) if shown else batches:
         units, logs = search(net, torch.tensor([rows[i] for i in batch]), beams)
         for i, each, scores in zip(batch, units.tolist(), logs.tolist(), strict=True):
+            if chooser is not None:
+                said = [["" if names[unit] == SILENT else names[unit] for unit in one] for one in each]
+                scores = chooser.scores(words[i], said, scores)
             found[i] = _merged(each, scores, names)
     return found
 

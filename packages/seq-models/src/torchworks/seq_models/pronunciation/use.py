@@ -14,7 +14,8 @@ from torchworks.seq_models.models.aligned_seq2seq import AlignedSeq2Seq
 from torchworks.seq_models.pronunciation.build import DICTIONARY
 from torchworks.seq_models.pronunciation.commands import Pronounce
 from torchworks.seq_models.pronunciation.config import PronunciationConfig
-from torchworks.seq_models.pronunciation.decoding import Spoken, pronounced
+from torchworks.seq_models.pronunciation.decoding import CANDIDATES, Chooser, Spoken, pronounced
+from torchworks.seq_models.pronunciation.joint import ALIGNED, joint_from_json
 from torchworks.seq_models.pronunciation.metrics import scores
 from torchworks.seq_models.pronunciation.predictor import BUILDER, TOKENIZER, shown
 from torchworks.shared.config import UserError
@@ -30,7 +31,6 @@ from torchworks.shared.text import Tokenizer, from_json
 
 MOST = 20
 """Pronunciations of a word that are asked for."""
-BEAMS = 8
 MOST_ERRORS = 200
 WRONG = "Words that cannot be pronounced"
 
@@ -46,6 +46,7 @@ class Pronouncer:
     longest: int
     dictionary: Dictionary
     """Words that the run was trained on or selected by."""
+    chooser: Chooser | None = None
     wrong: list[str] = field(default_factory=list)
     """A sentence for each word so far that cannot be pronounced."""
 
@@ -66,8 +67,12 @@ class Pronouncer:
             self.wrong.append(f"{given.name} {wrong}")
         return None if wrong else ids
 
-    def pronounced(self, rows: Sequence[Sequence[int]], beams: int, *, shown: bool = True) -> list[list[Spoken]]:
-        return pronounced(cast(AlignedSeq2Seq, self.run.predictor.net), rows, self.names, beams, shown=shown)
+    def pronounced(
+        self, words: Sequence[str], rows: Sequence[Sequence[int]], beams: int, *, alone: bool = False
+    ) -> list[list[Spoken]]:
+        """The pronunciations of `words`, whose letters are `rows`; `alone`: by the net without n-grams."""
+        net, chooser = cast(AlignedSeq2Seq, self.run.predictor.net), None if alone else self.chooser
+        return pronounced(net, rows, self.names, beams, shown=True, words=words, chooser=chooser)
 
 
 def open_pronouncer(folder: Path, device: str) -> Pronouncer:
@@ -82,7 +87,10 @@ def open_pronouncer(folder: Path, device: str) -> Pronouncer:
     files = read_files(folder)
     tokenizer = from_json(files[TOKENIZER], f"tokenizer of {folder}")
     config = manifest.config
-    return Pronouncer(run, tokenizer, shown(config["units"]), config["longest"], json.loads(files[DICTIONARY]))
+    weight = cast(PronunciationConfig, run.config).ngram_weight
+    chooser = Chooser(joint_from_json(files[ALIGNED]), weight) if weight and ALIGNED in files else None
+    known = json.loads(files[DICTIONARY])
+    return Pronouncer(run, tokenizer, shown(config["units"]), config["longest"], known, chooser)
 
 
 # ---- pronounce -------------------------------------------------------------------------------------------
@@ -99,7 +107,8 @@ def pronounce(arguments: Pronounce) -> int:
     rows = [(each, model.letters(each)) for each in given]
     usable = [(each, row) for each, row in rows if row is not None]
     say_unknown(model.tokenizer, [spelled((each.text or "").strip()) for each, _ in usable])
-    found = model.pronounced([row for _, row in usable], max(BEAMS, 2 * arguments.n))
+    words = [spelled((each.text or "").strip()) for each, _ in usable]
+    found = model.pronounced(words, [row for _, row in usable], max(CANDIDATES, 2 * arguments.n))
     for (each, _), spoken in zip(usable, found, strict=True):
         word = spelled((each.text or "").strip())
         print(word)
@@ -127,7 +136,7 @@ def _words(texts: Any) -> list[Given]:
 
 
 def evaluate(arguments: Evaluate) -> int:
-    """Print and write word and sound error, and the words that are wrong."""
+    """Print and write word and sound error, with n-grams and by the net alone, and the words that are wrong."""
     model = open_pronouncer(arguments.run, arguments.device)
     folder = arguments.out or arguments.run / "evaluation"
     prepare(folder, ["evaluation.json", "errors.tsv"], overwrite=arguments.overwrite)
@@ -135,12 +144,15 @@ def evaluate(arguments: Evaluate) -> int:
     words = _asked(arguments.data, config)
     rows = {word: model.letters(Given(word, word)) for word in words}
     usable = [word for word, row in rows.items() if row is not None]
-    spoken = model.pronounced([rows[word] or [] for word in usable], config.beams)
-    found = {word: each[0].sounds for word, each in zip(usable, spoken, strict=True)}
+    letters = [rows[word] or [] for word in usable]
+    alone = first_of(usable, model.pronounced(usable, letters, config.beams, alone=True))
+    found = alone if model.chooser is None else first_of(usable, model.pronounced(usable, letters, CANDIDATES))
     if model.wrong:
         print(f"Counted wrong, because they cannot be pronounced: {len(model.wrong)} of {len(words)} words.")
     learned = sum(word in model.dictionary for word in words)
-    result = {"n": len(words), "words_that_were_learned": learned, **scores(found, words)}
+    result = {"n": len(words), "words_that_were_learned": learned, **scores(alone, words)}
+    if model.chooser is not None:
+        result |= {f"{name}_with_ngrams": value for name, value in scores(found, words).items()}
     wrong = [word for word in words if found.get(word) not in words[word]][:MOST_ERRORS]
     lines = [f"{word}\t{' or '.join(words[word])}\t{found.get(word, '')}\n" for word in wrong]
     (folder / "errors.tsv").write_text("".join(lines), encoding="utf-8")
@@ -150,6 +162,11 @@ def evaluate(arguments: Evaluate) -> int:
     write_json(folder / "evaluation.json", result)
     print(folder)
     return 0
+
+
+def first_of(words: Sequence[str], spoken: Sequence[Sequence[Spoken]]) -> dict[str, str]:
+    """The likeliest pronunciation of each word."""
+    return {word: each[0].sounds for word, each in zip(words, spoken, strict=True)}
 
 
 def _asked(data: str | None, config: PronunciationConfig) -> Dictionary:

@@ -45,6 +45,12 @@ class FrontConfig(Limited):
     """From one frame to the next (ms)."""
     low: Amount = 60.0
     """Lowest frequency (Hz)."""
+    loudness_range: Amount = 9.0
+    """In use, what is further below the loudest place of a sound is raised to this (nepers of energy: 9 are 39 dB); 0:
+    nothing is."""
+    silence: CountOrZero = 1
+    """In use, frames of the net (40 ms) of silence that are heard before a sound and behind it, for recordings that
+    begin in the midst of a word."""
 
 
 @dataclass(frozen=True)

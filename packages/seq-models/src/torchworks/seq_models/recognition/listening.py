@@ -69,12 +69,13 @@ class Listener:
             cast(CTCRecognizer, self.predictor.net).frames(self.predictor.mel.frames(torch.tensor(len(samples))))
         )
         per_frame = round(step * self.rate)
-        parts = []
+        parts, silence = [], self.predictor.silence
         for start in range(0, total, piece):
             before = min(start, context)
             begin, end = (start - before) * per_frame, (start + piece + context) * per_frame
             found = self.probabilities(samples[begin:end])
-            parts.append(found[before : before + min(piece, total - start)])
+            first = silence + before if start else 0
+            parts.append(found[first : silence + before + piece] if start + piece < total else found[first:])
         return np.concatenate(parts)
 
     def decoded(self, found: NDArray[np.float32], seconds: float, *, beams: int = 16, weight: float = 0.5) -> Heard:
@@ -84,7 +85,7 @@ class Listener:
         else:
             letters = merged(found.argmax(1).tolist())
         text = "".join(self.alphabet[i - 1] for i in letters)
-        starts = aligned(found, letters)
+        starts = [max(0, start - self.predictor.silence) for start in aligned(found, letters)]
         words = words_of(text, starts, self.predictor.step, seconds)
         return Heard(" ".join(text.split()), tuple(words))
 

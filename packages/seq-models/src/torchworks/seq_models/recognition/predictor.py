@@ -26,13 +26,19 @@ LOWEST = -69.0
 class RecognizerPredictor(Predictor):
     """audio (N, L) and the samples of each row (N,) →
 
-    log_probability (N, R, V): of each letter, or the blank, in each frame; `log_probability_length` (N,), how many are
-    real; letters (N, R): the likeliest letters, repeats merged, blanks removed, 0 behind them; `letters_length` (N,),
-    how many; seconds (N, R): when each of them begins; 0 behind them."""
+    log_probability (N, R, V): of each letter, or the blank, in each frame, the first and last `silence` of which lie
+    before and behind the sound; `log_probability_length` (N,), how many are real; letters (N, R): the likeliest
+    letters, repeats merged, blanks removed, 0 behind them; `letters_length` (N,), how many; seconds (N, R): when each
+    of them begins; 0 behind them."""
 
     def __init__(self, net: nn.Module, signature: Signature, mel: LogMel, step: float):
         super().__init__(net, signature)
         self.mel, self.step = mel, step
+
+    @property
+    def silence(self) -> int:
+        """Frames of the net before the sound, and behind it."""
+        return cast(CTCRecognizer, self.net).silence
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         audio, length = inputs
@@ -48,6 +54,7 @@ class RecognizerPredictor(Predictor):
         new = (best != BLANK) & (best != before)
         letters, count = moved_to_front(best, new)
         places, _ = moved_to_front(torch.ones_like(best).cumsum(1) - 1, new)
+        places = (places - self.silence).clamp_min(0)
         return found, frames, letters, count, places.to(torch.float32) * self.step
 
 
@@ -62,7 +69,8 @@ def mel_config(front: Mapping[str, Any], rate: int) -> MelConfig:
 
 def new_net(net: Mapping[str, Any], front: Mapping[str, Any], alphabet: int) -> CTCRecognizer:
     """The net of these options, with new weights, for `alphabet` letters."""
-    return CTCRecognizer(alphabet + 1, num_mels=front["num_mels"], **net)
+    kept = {name: front[name] for name in ("loudness_range", "silence") if name in front}  # earlier runs have neither
+    return CTCRecognizer(alphabet + 1, num_mels=front["num_mels"], **kept, **net)
 
 
 def build_recognizer(config: dict[str, Any]) -> RecognizerPredictor:
