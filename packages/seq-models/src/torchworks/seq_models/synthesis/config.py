@@ -49,7 +49,7 @@ class SpeakConfig(Config):
     """Decoupled weight decay, not applied to biases and norms."""
     guided: Amount = 1.0
     """Weight of the loss on attention away from the phoneme that is spoken (tacotron)."""
-    aligned_share: Share = 0.8
+    aligned_share: Share = 0.75
     """Share of the steps, the first ones, in which the decoder attends to the phoneme that is spoken, whatever its own
     attention says (tacotron)."""
     stop_weight: Amount = 15.0

@@ -36,8 +36,8 @@ def speak_tacotron() -> SpeakConfig:
         recipe="speak-tacotron",
         model="tacotron",
         net=NetConfig(depth=2, filter_dim=96, hidden_dim=160),
-        optim=OptimConfig(lr=3e-3, schedule="cosine", warmup=20),
-        trainer=TrainerConfig(steps=400, batch_size=32, eval_every=100, clip=1.0),
+        optim=OptimConfig(lr=2.5e-3, schedule="linear", warmup=20),
+        trainer=TrainerConfig(steps=1000, batch_size=16, eval_every=250, clip=1.0),
     )
 
 
