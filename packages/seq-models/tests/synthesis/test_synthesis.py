@@ -20,6 +20,7 @@ from torchworks.seq_models.data.spoken_text import (
 )
 from torchworks.seq_models.synthesis.judge import error_rate, is_digits
 from torchworks.seq_models.synthesis.pitch import pitch_of
+from torchworks.seq_models.synthesis.predictor import TOKENIZER
 from torchworks.seq_models.synthesis.prepare import spoken_frames
 from torchworks.seq_models.synthesis.spectrogram import HOP, MelToSound, log_mels, mel_distance, sounds_of
 from torchworks.seq_models.synthesis.tacotron_task import shares_of_steps
@@ -28,6 +29,7 @@ from torchworks.shared.cli import main
 from torchworks.shared.config import TextConfig, UserError
 from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.testing import check_predictor
+from torchworks.shared.text import from_json
 
 DATA = ["--data", "sentences:train=12,test=3", "--precision", "fp32", "--trainer.batch-size", 4, "--heard", 0]
 TINY = [
@@ -167,6 +169,17 @@ def test_what_cannot_be_said_is_refused_before_anything_is_written(trained, tmp_
     assert not (tmp_path / "a.wav").exists()
 
 
+def test_what_a_served_model_cannot_say_is_named_and_marks_are_not(trained):
+    """A service warns of what the tokenizer calls unknown."""
+    tokenizer = from_json((trained / TOKENIZER).read_bytes())
+    assert tokenizer.unknown_in('Three, (one) - "two": four! Five? Six; 7.') == []
+    assert tokenizer.unknown_in("one harmonica two qzxv") == ["harmonica", "qzxv"]
+    predictor = load_predictor(trained)
+    phonemes = [predictor.phonemes(torch.tensor([tokenizer.encode(text)]))[0] for text in ("one qzxv two", "one two")]
+    count = int((phonemes[1] != 0).sum())
+    assert torch.equal(phonemes[0][:, :count], phonemes[1][:, :count])
+
+
 def test_speed_shortens_what_a_fastspeech_says(trained, tmp_path):
     if "tacotron" in trained.name:
         pytest.skip("a Tacotron predicts no durations")
@@ -203,7 +216,7 @@ def test_the_whole_model_exports_for_any_number_of_words(trained):
     check_predictor(predictor, make, lengths={"W": (1, 2, 5)}, tol=0.01)
 
 
-@pytest.mark.parametrize("model", ["vocos", "hifigan"])
+@pytest.mark.parametrize("model", ["vocos", pytest.param("hifigan", marks=pytest.mark.slow)])
 def test_a_vocoder_makes_sound_and_exports(tmp_path, model):
     words = ["--segment", 8, "--iterations", 2, "--pictured", 1, "--model", model]
     words += ["--net.embed-dim", 16, "--net.depth", 1, "--net.refinements", 1]

@@ -92,7 +92,11 @@ class SourceVocos(nn.Module):
 
     def sound(self, mel: Tensor, found: Found, pitch: Tensor, voiced: Tensor) -> Tensor:
         """Of the pitch (N, T) in Hz where `voiced`, bool (N, T)."""
-        power = (mel.float().clamp_max(12).exp() - MELS.floor).clamp_min(0).transpose(1, 2)
+        with torch.autocast(mel.device.type, enabled=False):
+            return self._sound(mel.float(), found, pitch, voiced)
+
+    def _sound(self, mel: Tensor, found: Found, pitch: Tensor, voiced: Tensor) -> Tensor:
+        power = (mel.clamp_max(12).exp() - MELS.floor).clamp_min(0).transpose(1, 2)
         prior = F.pad(magnitudes_of(power, self.filters).sqrt(), (0, BEHIND))  # (N, F, T + BEHIND)
         gain, turn = (F.pad(each.transpose(1, 2), (0, BEHIND)) for each in (found.gain, found.turn))
         source = self.source(F.pad(pitch, (0, BEHIND - 1)), F.pad(voiced, (0, BEHIND - 1)))
