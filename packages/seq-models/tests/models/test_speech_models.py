@@ -7,8 +7,10 @@ import torch
 
 from torchworks.seq_models.models.fastspeech import FastSpeech2, regulate
 from torchworks.seq_models.models.griffin_lim import GriffinLim, magnitudes_of
+from torchworks.seq_models.models.harmonic_source import HarmonicSource, dirichlet
 from torchworks.seq_models.models.parity import Comparison, comparison
-from torchworks.seq_models.models.tacotron2 import guided_attention
+from torchworks.seq_models.models.tacotron2 import Tacotron2, guided_attention
+from torchworks.seq_models.models.vocos import Vocos
 from torchworks.shared.testing import check_gradients, check_state
 
 
@@ -85,6 +87,40 @@ def test_griffin_lim_is_torchaudios_and_the_same_by_convolutions():
     one.load_state_dict(ours.state_dict())
     one.window = ours.window
     torch.testing.assert_close(one(magnitudes), theirs, rtol=0, atol=1e-9)
+
+
+def test_a_tacotron_that_is_given_its_own_alignment_says_the_same():
+    torch.manual_seed(0)
+    net = Tacotron2(
+        9, num_mels=5, embed_dim=8, attention_rnn_dim=6, decoder_dim=7, attention_dim=4, location_filters=3,
+        location_kernel=5, prenet_dim=6, postnet_depth=2, postnet_dim=6, frames_per_step=2, prenet_dropout="training",
+    ).double().eval()  # fmt: skip
+    tokens, lengths = torch.randint(1, 9, (3, 6)), torch.tensor([6, 4, 5])
+    frames = torch.randn(3, 10, 5, dtype=torch.float64)
+    alone = net(tokens, lengths, frames)
+    for a, b in zip(alone, net(tokens, lengths, frames, alone.attention), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_a_source_has_all_harmonics_of_its_pitch_and_no_other_frequency():
+    phase = torch.linspace(-0.5, 0.5, 101, dtype=torch.float64)
+    expected = torch.stack([(2 * torch.pi * h * phase).cos() for h in range(1, 8)]).sum(0)
+    torch.testing.assert_close(dirichlet(phase, torch.tensor(7.0, dtype=torch.float64)), expected, rtol=0, atol=1e-5)
+    sound = HarmonicSource(rate=16_000, hop=200, breath=0.0)(torch.full((1, 80), 125.0), torch.ones(1, 80) > 0)[0]
+    spectrum = torch.fft.rfft(sound[:12_800]).abs()  # 1.25 Hz a bin
+    harmonic = torch.arange(len(spectrum)) % 100 == 0
+    harmonic[0] = False
+    assert spectrum[harmonic].min() > 20 * spectrum[~harmonic].max()
+
+
+def test_a_vocos_trains_every_weight_and_makes_as_many_samples_as_the_frames_stand_for():
+    def new() -> Vocos:
+        return Vocos(6, embed_dim=8, hidden_dim=12, depth=2, n_fft=32, hop=8)
+
+    mel = torch.randn(2, 10, 6, generator=torch.Generator().manual_seed(0))
+    assert new()(mel).shape == (2, 80)
+    check_gradients(new(), (mel,))
+    check_state(new, (mel,))
 
 
 def test_magnitudes_of_mels_have_these_mels_and_are_not_negative():

@@ -9,15 +9,27 @@ import torch
 from matplotlib.image import imread
 
 from torchworks.seq_models.commands import COMMANDS
-from torchworks.seq_models.data.spoken_text import SYMBOLS, Options, numbers_of, open_sentences, sentences, symbols_of
+from torchworks.seq_models.data.spoken_text import (
+    SYMBOLS,
+    Options,
+    numbers_of,
+    open_sentences,
+    sentences,
+    spoken,
+    symbols_of,
+)
 from torchworks.seq_models.synthesis.judge import error_rate, is_digits
+from torchworks.seq_models.synthesis.pitch import pitch_of
+from torchworks.seq_models.synthesis.predictor import TOKENIZER
 from torchworks.seq_models.synthesis.prepare import spoken_frames
 from torchworks.seq_models.synthesis.spectrogram import HOP, MelToSound, log_mels, mel_distance, sounds_of
+from torchworks.seq_models.synthesis.tacotron_task import shares_of_steps
 from torchworks.seq_models.synthesis.use import new_digits
 from torchworks.shared.cli import main
 from torchworks.shared.config import TextConfig, UserError
 from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.testing import check_predictor
+from torchworks.shared.text import from_json
 
 DATA = ["--data", "sentences:train=12,test=3", "--precision", "fp32", "--trainer.batch-size", 4, "--heard", 0]
 TINY = [
@@ -100,6 +112,23 @@ def test_words_are_counted_as_wrong_once():
     assert error_rate([["one"], ["two"]], [[], ["two", "two"]]) == 1
 
 
+def test_the_pitch_that_is_found_is_the_speakers_and_noise_has_none():
+    said = spoken("one nine, four two", 0, 0)
+    found = pitch_of(torch.from_numpy(said.samples))
+    true = torch.from_numpy(np.asarray(said.pitch, np.float32))
+    true = true[(torch.arange(len(found)) * HOP // said.hop).clamp_max(len(true) - 1)]
+    both = (found > 0) & (true > 0)
+    assert both.sum() > 0.8 * (true > 0).sum()
+    assert (found[both] / true[both]).log2().abs().quantile(0.95) < 1 / 12
+    assert not pitch_of(torch.randn(16_000, generator=torch.Generator().manual_seed(0))).any()
+
+
+def test_the_shares_of_a_step_are_those_of_the_phonemes_in_it():
+    shares = shares_of_steps(torch.tensor([[3, 0, 4, 1], [2, 0, 0, 0]]), 2, 4)
+    assert shares[0].tolist() == [[0.75, 0, 0.25, 0], [0, 0, 0.75, 0.25]]
+    assert shares[1].tolist() == [[1, 0, 0, 0], [0, 0, 0, 0]]
+
+
 # --------------------------------------------------------------------------------------------------- runs
 
 
@@ -140,6 +169,17 @@ def test_what_cannot_be_said_is_refused_before_anything_is_written(trained, tmp_
     assert not (tmp_path / "a.wav").exists()
 
 
+def test_what_a_served_model_cannot_say_is_named_and_marks_are_not(trained):
+    """A service warns of what the tokenizer calls unknown."""
+    tokenizer = from_json((trained / TOKENIZER).read_bytes())
+    assert tokenizer.unknown_in('Three, (one) - "two": four! Five? Six; 7.') == []
+    assert tokenizer.unknown_in("one harmonica two qzxv") == ["harmonica", "qzxv"]
+    predictor = load_predictor(trained)
+    phonemes = [predictor.phonemes(torch.tensor([tokenizer.encode(text)]))[0] for text in ("one qzxv two", "one two")]
+    count = int((phonemes[1] != 0).sum())
+    assert torch.equal(phonemes[0][:, :count], phonemes[1][:, :count])
+
+
 def test_speed_shortens_what_a_fastspeech_says(trained, tmp_path):
     if "tacotron" in trained.name:
         pytest.skip("a Tacotron predicts no durations")
@@ -176,8 +216,11 @@ def test_the_whole_model_exports_for_any_number_of_words(trained):
     check_predictor(predictor, make, lengths={"W": (1, 2, 5)}, tol=0.01)
 
 
-def test_a_vocoder_makes_sound_and_exports(tmp_path):
-    words = ["--net.channels", 16, "--net.stacks", 3, "--segment", 8, "--iterations", 2, "--pictured", 1]
+@pytest.mark.parametrize("model", ["vocos", pytest.param("hifigan", marks=pytest.mark.slow)])
+def test_a_vocoder_makes_sound_and_exports(tmp_path, model):
+    words = ["--segment", 8, "--iterations", 2, "--pictured", 1, "--model", model]
+    words += ["--net.embed-dim", 16, "--net.depth", 1, "--net.refinements", 1]
+    words += ["--net.channels", 16, "--net.stacks", 3]
     assert run("train", "vocode", "--out", tmp_path / "run", "--steps", 2, *DATA, *words) == 0
     assert check_golden(tmp_path / "run") < 1e-4
     predictor = load_predictor(tmp_path / "run")

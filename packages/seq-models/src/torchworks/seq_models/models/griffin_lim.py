@@ -24,6 +24,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+SMALLEST = 1e-16
+"""Power below which a number has no phase; a root's gradient at 0 would be infinite."""
+
+
 class GriffinLim(nn.Module):
     """Magnitudes (N, F, T), not powers, with frames centred at multiples of `hop` → sound (N, L) after `steps`
     iterations, beginning with phases of 0. The window is Hann's of `window` samples in the middle of `n_fft`."""
@@ -52,20 +56,28 @@ class GriffinLim(nn.Module):
         hann = torch.hann_window(window, dtype=torch.float64)
         self.register_buffer("window", F.pad(hann, (left, n_fft - window - left)).to(torch.get_default_dtype()), False)
 
-    def forward(self, magnitudes: Tensor) -> Tensor:
-        exporting = torch.compiler.is_exporting()
-        transform, inverse = (self._transform_by_conv, self._inverse_by_conv) if exporting else (
-            self._transform, self._inverse
-        )  # fmt: skip
+    def forward(self, magnitudes: Tensor, start: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """`start`, real and imaginary parts of these magnitudes, has phases to begin with other than 0."""
         share = self.momentum / (1 + self.momentum)
-        real, imaginary = magnitudes, torch.zeros_like(magnitudes)
-        last = (imaginary, imaginary)
+        last = (torch.zeros_like(magnitudes),) * 2
+        real, imaginary = (magnitudes, last[0]) if start is None else start
         for _ in range(self.steps):
-            found = transform(inverse(real, imaginary))
+            found = self.spectrum(self.sound(real, imaginary))
             a, b = (new - share * old for new, old in zip(found, last, strict=True))
-            scale = magnitudes / (a.square() + b.square()).sqrt().clamp_min(1e-16)
+            scale = magnitudes * (a.square() + b.square()).clamp_min(SMALLEST).rsqrt()
             real, imaginary, last = a * scale, b * scale, found
-        return inverse(real, imaginary)
+        return self.sound(real, imaginary)
+
+    def sound(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """The inverse short-time Fourier transform: (N, F, T) each → (N, L)."""
+        return self._inverse_by_conv(real, imaginary) if self._convolves() else self._inverse(real, imaginary)
+
+    def spectrum(self, sound: Tensor) -> tuple[Tensor, Tensor]:
+        """The short-time Fourier transform: (N, L) → real and imaginary parts, (N, F, T) each."""
+        return self._transform_by_conv(sound) if self._convolves() else self._transform(sound)
+
+    def _convolves(self) -> bool:
+        return self.by_conv or torch.compiler.is_exporting()
 
     # ------------------------------------------------------------------------------------------ by torch.fft
 

@@ -52,6 +52,8 @@ MODELS: dict[str, str] = {
     "fastspeech2": "fastspeech:FastSpeech2",
     "wavernn": "wavernn:WaveRNN",
     "hifigan": "hifigan:HiFiGAN",
+    "vocos": "vocos:Vocos",
+    "harmonic_source": "harmonic_source:HarmonicSource",
     "griffin_lim": "griffin_lim:GriffinLim",
     "deep_speech": "deep_speech:DeepSpeech",
     "ctc_recognizer": "ctc_recognizer:CTCRecognizer",

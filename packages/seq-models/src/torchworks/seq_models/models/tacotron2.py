@@ -126,11 +126,16 @@ class Tacotron2(nn.Module):
         )  # fmt: skip
         self.postnet = Postnet(num_mels, postnet_dim, postnet_depth, kernel_size, conv_drop_rate)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, frames: Tensor) -> Output:
+    def forward(self, tokens: Tensor, lengths: Tensor, frames: Tensor, alignment: Tensor | None = None) -> Output:
+        """`alignment`, weights (N, S, R), is attended to in place of what attention says, as it has been before each
+        step too; then no step waits for another one's attention, and a step of training is several times as fast."""
         memory = self.remember(tokens, lengths)
         grouped = frames.unflatten(1, (-1, self.frames_per_step)).flatten(2)  # (N, S, r·M)
         before = F.pad(grouped, (0, 0, 1, 0))[:, : grouped.shape[1]]
-        found, stop, attention = self.decoder(before, memory)
+        if alignment is None:
+            found, stop, attention = self.decoder(before, memory)
+        else:
+            found, stop, attention = self.decoder.aligned(before, memory, alignment)
         mel = found.unflatten(2, (self.frames_per_step, self.num_mels)).flatten(1, 2)
         return Output(mel, mel + self.postnet(mel), stop, attention)
 
@@ -222,11 +227,14 @@ class LocationAttention(nn.Module):
 
     def forward(self, query: Tensor, memory: Memory, last: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
         """The context c (N, E) and the weights α (N, R)."""
+        weights = self.weights(query, memory, last, total)
+        return torch.bmm(weights[:, None], memory.values)[:, 0], weights
+
+    def weights(self, query: Tensor, memory: Memory, last: Tensor, total: Tensor) -> Tensor:
         seen = self.location_layer(torch.cat([last[:, None], total[:, None]], 1))  # (N, R, attention_dim)
         fitting = (self.query_layer(query)[:, None] + seen + memory.keys).tanh()
         energies = (fitting * self.v.weight).sum(2)  # as a layer of (N, R, …), v would fix sizes in an exported scan
-        weights = energies.masked_fill(~memory.real, -torch.inf).softmax(1)
-        return torch.bmm(weights[:, None], memory.values)[:, 0], weights
+        return energies.masked_fill(~memory.real, -torch.inf).softmax(1)
 
 
 class LocationLayer(nn.Module):
@@ -276,6 +284,22 @@ class Decoder(nn.Module):
         frames, stop, attention = self.parts(outputs)
         return frames.transpose(0, 1), stop.transpose(0, 1), attention.transpose(0, 1)
 
+    def aligned(self, before: Tensor, memory: Memory, alignment: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, attending to `alignment` (N, S, R). What is returned is what attention says of each step, which
+        equals `alignment` where it has learnt it."""
+        rows, steps, _ = alignment.shape
+        inputs, context = self.prenet(before), torch.bmm(alignment, memory.values)
+        query = self._over_time(self.attention_rnn, torch.cat([inputs, _later(context)], 2))
+        hidden = self._over_time(self.decoder_rnn, torch.cat([query, context], 2))
+        both = torch.cat([hidden, context], 2)
+        each = Memory(*(value.repeat_interleave(steps, 0) for value in memory))  # (N · S, …)
+        last, total = _later(alignment).flatten(0, 1), _later(alignment.cumsum(1)).flatten(0, 1)
+        weights = self.attention_layer.weights(query.flatten(0, 1), each, last, total).unflatten(0, (rows, steps))
+        return self.linear_projection(both), self.gate_layer(both)[..., 0], weights
+
+    def _over_time(self, lstm: LSTM, x: Tensor) -> Tensor:
+        return F.dropout(lstm(x.transpose(0, 1).contiguous())[0].transpose(0, 1), self.drop_rate, self.training)
+
     def start(self, memory: Memory) -> State:
         """Zeros: of both LSTMs, of the context, and of the weights of before and their sum."""
         rows, tokens, _ = memory.values.shape
@@ -302,6 +326,11 @@ class Decoder(nn.Module):
     def parts(self, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(…, D + 1 + R) → frames (…, D), stop logits (…), weights (…, R)."""
         return output[..., : self.frame_dim], output[..., self.frame_dim], output[..., self.frame_dim + 1 :]
+
+
+def _later(x: Tensor) -> Tensor:
+    """What was one step before, (N, S, …), and 0 first."""
+    return F.pad(x, (0, 0, 1, 0))[:, : x.shape[1]]
 
 
 class Postnet(nn.Module):

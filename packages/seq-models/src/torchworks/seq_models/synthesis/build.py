@@ -47,7 +47,8 @@ def build(config: SpeakConfig, device: Device) -> Experiment:
     if config.model == FASTSPEECH:
         task = FastSpeechTask(net, **options)
     else:
-        task = TacotronTask(net, guided=config.guided, stop_weight=config.stop_weight, **options)
+        aligned = round(config.aligned_share * config.trainer.steps)
+        task = TacotronTask(net, guided=config.guided, stop_weight=config.stop_weight, aligned_steps=aligned, **options)
     if held is None:
         task.watch = None  # nothing to select by, so the last state is kept
     loaders = LoaderFactory(config, device)

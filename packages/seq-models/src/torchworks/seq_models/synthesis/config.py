@@ -47,8 +47,11 @@ class SpeakConfig(Config):
     """Share of the training sentences held out to select the best state; 0 keeps the last state and trains on all."""
     weight_decay: Amount = 0.01
     """Decoupled weight decay, not applied to biases and norms."""
-    guided: Amount = 5.0
-    """Weight of the loss on attention far from the diagonal (tacotron)."""
+    guided: Amount = 1.0
+    """Weight of the loss on attention away from the phoneme that is spoken (tacotron)."""
+    aligned_share: Share = 0.75
+    """Share of the steps, the first ones, in which the decoder attends to the phoneme that is spoken, whatever its own
+    attention says (tacotron)."""
     stop_weight: Amount = 15.0
     """How many times as much the steps at a sentence's end count for whether to stop (tacotron)."""
     iterations: Annotated[int, *limited(1, 200, below=False)] = 32
@@ -66,10 +69,16 @@ class VocoderNetConfig(Limited):
 
     group: ClassVar[str] = "net"
 
+    embed_dim: Annotated[int, *limited(8)] = 128
+    """Numbers that a frame becomes (vocos)."""
+    depth: Count = 4
+    """Layers (vocos)."""
+    refinements: CountOrZero = 4
+    """Iterations of Griffin-Lim that end it (vocos)."""
     channels: Annotated[int, *limited(16)] = 96
-    """Width before the first of four stages, each of which halves it; a multiple of 16."""
+    """Width before the first of four stages, each of which halves it; a multiple of 16 (hifigan)."""
     stacks: Annotated[tuple[int, ...], *limited(1)] = (3, 7)
-    """Kernel of each stack of dilated convolutions that a stage has; odd."""
+    """Kernel of each stack of dilated convolutions that a stage has; odd (hifigan)."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,13 @@ class VocodeConfig(Config):
     loader: TextConfig = field(default_factory=TextConfig)
     valid_fraction: Share = 0.06
     """Share of the training sentences held out to select the best state; 0 keeps the last state and trains on all."""
-    segment: Annotated[int, *limited(8)] = 32
+    model: Literal["vocos", "hifigan"] = "vocos"
+    """Architecture: magnitudes and phases of a source with the pitch of the spectrogram, or samples by transposed
+    convolutions."""
+    segment: Annotated[int, *limited(8)] = 48
     """Frames of each piece that is trained on."""
+    mel_weight: Amount = 3.0
+    """Weight of the loss on log-mels."""
     iterations: Annotated[int, *limited(1, 200, below=False)] = 32
     """Iterations of Griffin-Lim, the baseline."""
     heard: CountOrZero = 40

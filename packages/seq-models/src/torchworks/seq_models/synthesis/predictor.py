@@ -1,8 +1,8 @@
 """A trained model that speaks, as it is used: a text to sound.
 
 A service turns a text into the numbers of its words by the tokenizer that is kept with the model. The words' phonemes
-are looked up in the graph, so text goes in and sound comes out. Words that the model does not know are passed over; the
-command `speak` knows those of pocketsphinx's dictionary too.
+are looked up in the graph, so text goes in and sound comes out. Words that the model does not know are passed over, and
+named in the answer; the command `speak` knows those of pocketsphinx's dictionary too, and refuses others.
 
 Shape letters: N texts, W words of the longest, K phonemes of the longest word, P phonemes, T frames, L samples.
 """
@@ -104,8 +104,9 @@ def pronunciation_table(known: Mapping[str, list[str]], words: tuple[str, ...]) 
 
 
 def known_words() -> tuple[Words, dict[str, list[str]]]:
-    """The words that a model is kept with: those of the lexicon, single digits, and the comma, which is a silence."""
+    """The words that a model is kept with: those of the lexicon, single digits, and marks, which are a silence or
+    nothing. What a text has beside them is unknown; a service names it in the `warnings` of its answer."""
     known = {word: stressed(variants[0]) for word, variants in sorted(lexicon().items())}
     known |= {str(i): known[word] for i, word in enumerate(DIGITS)}
-    known |= {mark: [SILENCE] for mark in ",.;:"}
+    known |= {mark: [SILENCE] for mark in ",.;:!?"} | {mark: [] for mark in '-()"“”'}
     return Words(tuple(known), _SPECIALS), known

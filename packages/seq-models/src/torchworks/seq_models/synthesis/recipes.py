@@ -36,8 +36,8 @@ def speak_tacotron() -> SpeakConfig:
         recipe="speak-tacotron",
         model="tacotron",
         net=NetConfig(depth=2, filter_dim=96, hidden_dim=160),
-        optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=450, batch_size=16, eval_every=150, clip=1.0),
+        optim=OptimConfig(lr=2.5e-3, schedule="linear", warmup=20),
+        trainer=TrainerConfig(steps=1000, batch_size=16, eval_every=250, clip=1.0),
     )
 
 
@@ -53,5 +53,5 @@ def vocode() -> VocodeConfig:
     return VocodeConfig(
         recipe="vocode",
         optim=OptimConfig(lr=2e-3, schedule="one-cycle"),
-        trainer=TrainerConfig(steps=300, batch_size=8, eval_every=150, clip=10.0),
+        trainer=TrainerConfig(steps=200, batch_size=8, eval_every=100, clip=5.0),
     )

@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from torchworks.seq_models.models.hifigan import HiFiGAN
 from torchworks.seq_models.synthesis.build import heard_wrong
 from torchworks.seq_models.synthesis.config import VocodeConfig
 from torchworks.seq_models.synthesis.judge import can_listen, is_digits, words_of
+from torchworks.seq_models.synthesis.pitch import pitch_of
 from torchworks.seq_models.synthesis.plots import Column, speech_image
 from torchworks.seq_models.synthesis.spectrogram import (
     HOP,
@@ -46,14 +46,14 @@ def build(config: VocodeConfig, device: Device) -> Experiment:
     source.need("audio", "text")
     rest, held = held_out(source.train, config.valid_fraction, config.seed)
     train, test = pieces(rest), pieces(source.test)
-    net = new_vocoder(dataclasses.asdict(config.net))
+    net = new_vocoder(config.model, dataclasses.asdict(config.net))
     real = torch.arange(train.tensors["mel"].shape[1]) < train.tensors["frames"][:, None]
     known = train.tensors["mel"][real]
     net.normalize_by(known.mean(0), known.std(0).clamp_min(0.1))
     true = [row["mel"][: int(row["frames"])] for row in (test[i] for i in range(len(test)))]
     texts = [bytes(source.test[i]["text"].tolist()).decode() for i in range(len(source.test))]
     show = shower(true[: config.pictured], texts) if config.pictured else None
-    task = VocoderTask(net, lr=config.optim.lr, segment=config.segment, show=show)
+    task = VocoderTask(net, lr=config.optim.lr, segment=config.segment, mel_weight=config.mel_weight, show=show)
     if held is None:
         task.watch = None  # nothing to select by, so the last state is kept
     loaders = LoaderFactory(config, device)
@@ -69,22 +69,24 @@ def build(config: VocodeConfig, device: Device) -> Experiment:
 
 
 def pieces(dataset: Dataset) -> TensorDataset:
-    """Samples with `mel` (T, M), `frames`, how many are real, and `audio` (T · HOP,), all padded."""
+    """Samples with `mel` (T, M), `frames`, how many are real, `pitch` (T,) in Hz and `audio` (T · HOP,), all padded."""
     rows = [dataset[i]["audio"] for i in range(len(dataset))]
     mel, frames = pad_to_longest(log_mels(rows))
     audio, _ = pad_to_longest([row[: len(row) // HOP * HOP] for row in rows])
+    pitch, _ = pad_to_longest([pitch_of(row) for row in rows])
     fields = (
+        Field("pitch", "series", tuple(pitch.shape[1:])),
         Field("mel", "series", tuple(mel.shape[1:])),
         Field("audio", "audio", tuple(audio.shape[1:]), rate=RATE),
         Field("frames", "id", (), size=mel.shape[1] + 1),
     )
-    return TensorDataset({"mel": mel, "audio": audio, "frames": frames}, Schema(fields))
+    return TensorDataset({"pitch": pitch, "mel": mel, "audio": audio, "frames": frames}, Schema(fields))
 
 
-def shower(true: Sequence[Tensor], texts: Sequence[str]) -> Callable[[HiFiGAN], Mapping[str, Preview]]:
+def shower(true: Sequence[Tensor], texts: Sequence[str]) -> Callable[[nn.Module], Mapping[str, Preview]]:
     """Makes what is shown at each evaluation: test sentences as sound, and their spectrograms beside the true ones."""
 
-    def show(net: HiFiGAN) -> dict[str, Preview]:
+    def show(net: nn.Module) -> dict[str, Preview]:
         sounds = sounds_of(list(true), Vocoder(net.eval()))
         columns: list[Column] = [
             (text, (("true", mel), ("vocoder", found)), None, ())
@@ -97,7 +99,7 @@ def shower(true: Sequence[Tensor], texts: Sequence[str]) -> Callable[[HiFiGAN], 
 
 
 def compared(
-    net: HiFiGAN, true: Sequence[Tensor], source: Dataset, texts: Sequence[str], config: VocodeConfig
+    net: nn.Module, true: Sequence[Tensor], source: Dataset, texts: Sequence[str], config: VocodeConfig
 ) -> dict[str, float]:
     """Griffin-Lim's distance of log-mels; and how well digits are understood, said by the net, by Griffin-Lim, and by
     the speaker itself."""
@@ -116,10 +118,10 @@ def compared(
     return scores | {name: heard_wrong(sounds, right) for name, sounds in told.items()}
 
 
-def _model(config: VocodeConfig, net: HiFiGAN, test: TensorDataset) -> TrainedModel:
+def _model(config: VocodeConfig, net: nn.Module, test: TensorDataset) -> TrainedModel:
     first = test.tensors["mel"][:2, :GOLDEN]
     frames = test.tensors["frames"][:2].clamp_max(first.shape[1])
     return TrainedModel(
-        builder=BUILDER, config={"net": dataclasses.asdict(config.net)}, net=net,
+        builder=BUILDER, config={"model": config.model, "net": dataclasses.asdict(config.net)}, net=net,
         golden={"mel": first.contiguous(), "length": frames}, preprocessing={},
     )  # fmt: skip
