@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from torchworks.seq_models.data.check_config import CheckConfig
 from torchworks.shared.config import Count, LoaderConfig, UserError
 
 
@@ -20,6 +19,4 @@ class MusicConfig(LoaderConfig):
         """`config`, for the source `source`. Raises `UserError` if the recipe reads something else."""
         if isinstance(config, MusicConfig):
             return config
-        if isinstance(config, CheckConfig):
-            return config.read_as(MusicConfig)
         raise UserError(f"'{source}' is music, and this recipe learns from other data. Use the recipe compose.")

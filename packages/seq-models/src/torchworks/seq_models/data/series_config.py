@@ -4,7 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated
 
-from torchworks.seq_models.data.check_config import CheckConfig
 from torchworks.shared.config import LoaderConfig, Share, limited
 
 
@@ -34,7 +33,5 @@ def as_series(config: LoaderConfig) -> SeriesConfig:
     """`config` with the defaults of series where it says nothing of them, as for the command `check`."""
     if isinstance(config, SeriesConfig):
         return config
-    if isinstance(config, CheckConfig):
-        return config.read_as(SeriesConfig)
     values = {item.name: getattr(config, item.name) for item in dataclasses.fields(LoaderConfig)}
     return SeriesConfig(**values)

@@ -1,5 +1,6 @@
 """How tables are read. Imports no torch, so that `--help` is quick."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,5 +24,6 @@ class TableConfig(LoaderConfig):
         if isinstance(config, TableConfig):
             return config
         if isinstance(config, CheckConfig):
-            return config.read_as(TableConfig)
+            values = {item.name: getattr(config, item.name) for item in dataclasses.fields(LoaderConfig)}
+            return cls(**values, target=next(iter(config.target), ""), task=config.task)
         raise UserError(f"'{source}' is a table of numbers and categories. Use the recipe tabular.")

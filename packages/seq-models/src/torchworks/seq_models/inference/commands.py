@@ -40,8 +40,8 @@ COMMANDS = {
         CheckConfig,
         "documentation, code, library, text:PATH, reviews, spam, languages, csv:PATH, numbers, phrases, "
         "tsv:PATH, facts, conversations, jsonl:PATH, spoken, sounds:FOLDER, demand, series:FILE.csv, "
-        "ett:FILE.csv, ts:NAME, ts:FILE, rows:FILE.csv, signal:FILE.csv, table:FILE.csv, iris, "
-        "midi:FOLDER, jsb:FILE, counterpoint, pronunciations or pronunciations:FILE",
+        "ett:FILE.csv, ts:NAME, ts:FILE, rows:FILE.csv, signal:FILE.csv, iris, table:FILE.csv, counterpoint, "
+        "midi:FOLDER, jsb:FILE.json, pronunciations or pronunciations:FILE",
     ),
     "evaluate": Command(Evaluate, "torchworks.seq_models.inference.dispatch:evaluate"),
 }
