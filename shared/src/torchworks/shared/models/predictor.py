@@ -64,6 +64,8 @@ class Predictor(nn.Module):
     """Set for a model that generates text (`generator.py`)."""
     denoising: DenoisingSpec | None = None
     """Set for a diffusion model of which one step is exported (`denoiser.py`)."""
+    exported_with_gradients = True
+    """False where `forward` has a scan over time by which gradients cannot pass, as one that chooses by `argmax`."""
 
     def __init__(self, net: nn.Module, signature: Signature):
         super().__init__()

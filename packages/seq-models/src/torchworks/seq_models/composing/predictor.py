@@ -23,6 +23,8 @@ class HarmonyPredictor(Predictor):
     probable ones below it, after those before. What follows a frame does not change it, so that padding does not
     either. A note below a piano's lowest rests."""
 
+    exported_with_gradients = False
+
     def forward(self, *inputs: Tensor) -> Tensor:
         (melody,) = inputs
         net = self.net

@@ -24,6 +24,8 @@ class PronunciationPredictor(Predictor):
     each letter makes, 0 at padding, and the probability (N,) of all of them. The likeliest unit is taken at each letter
     after those before it."""
 
+    exported_with_gradients = False
+
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         units, total = cast(AlignedSeq2Seq, self.net).greedy(inputs[0])
         return units, total.exp()

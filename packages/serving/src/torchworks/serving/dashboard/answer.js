@@ -1,7 +1,7 @@
 // What a model answered: class names with their probabilities, images, sounds, curves, what it saw in an image, or the
 // plain JSON.
 
-import { el, figures, number, share, table, warned } from "./dom.js";
+import { compact, el, figures, number, share, table, warned } from "./dom.js";
 import { layersOf, overlay } from "./overlay.js";
 import { curves, isColumns } from "./series.js";
 import { players } from "./sound.js";
@@ -14,13 +14,13 @@ const LONG = 16; // so many numbers of a row are shown only when asked for, if t
 export async function answerOf(model, answer, file, past) {
   const { outputs } = answer;
   const over = file ? layersOf(model, outputs) : [];
-  const lengths = model.signature.outputs.filter(({ kind }) => kind === "audio").flatMap(({ name }) => [`${name}_length`, "length"]);
+  const lengths = model.signature.outputs.flatMap(({ name, kind }) => [`${name}_length`, ...(["audio", "series"].includes(kind) ? ["length"] : [])]);
   const others = model.signature.outputs.filter((spec) => outputs[spec.name] && spec.kind !== "state" && !over.includes(spec) && !lengths.includes(spec.name));
   const shown = over.length ? [await overlay(model, outputs, file)] : [];
   const series = others.filter(({ name, kind }) => kind === "series" && isColumns(outputs[name]));
   const sizes = model.signature.inputs.filter(({ kind }) => kind === "series").map(({ shape }) => shape[1]);
   const aligned = ({ shape }) => typeof shape[1] === "string" && sizes.includes(shape[1]);
-  const drawn = series.map((spec) => curves(spec.name, outputs[spec.name], past, aligned(spec)));
+  const drawn = series.map((spec) => curves(spec, outputs[spec.name], past, aligned(spec)));
   return [...shown, ...drawn, ...plain(others.filter((spec) => !series.includes(spec)), outputs), ...warned(answer)];
 }
 
@@ -35,7 +35,7 @@ function plain(specs, outputs) {
     ...others(specs.filter((spec) => !singles.includes(spec) && !vectors.includes(spec)), outputs),
     ...(numbers.length ? [el("dl", { class: "figures" }, figures(numbers))] : []),
     ...vectors.map(({ name }) => el("details", {}, el("summary", {}, `${name}: ${outputs[name][0].length} numbers`),
-      el("pre", { tabindex: 0 }, JSON.stringify(outputs[name], null, 1)))),
+      el("pre", { tabindex: 0 }, compact(outputs[name])))),
   ];
 }
 
@@ -52,7 +52,7 @@ function others(specs, outputs) {
     if (kind === "features" && !Array.isArray(rows[0]) && typeof rows[0] === "object") return el("dl", { class: "figures" }, figures(rows.flatMap((row) => Object.entries(row).map(([of, value]) => [of, number(value)]))));
     if (rows[0]?.probabilities) return el("div", {}, rows.map(classification));
     if (kind === "probabilities" && !Array.isArray(rows[0])) return el("div", {}, rows.map((row) => bars(row)));
-    return el("pre", { tabindex: 0 }, JSON.stringify(rows, null, 1));
+    return el("pre", { tabindex: 0 }, compact(rows));
   });
 }
 

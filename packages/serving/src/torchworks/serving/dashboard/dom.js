@@ -66,3 +66,10 @@ export function table(names, rows) {
   })));
   return el("table", { role: "table" }, el("thead", {}, el("tr", {}, head)), el("tbody", { role: "rowgroup" }, body));
 }
+
+// JSON with a line for each list of numbers or texts, and not for each of them.
+export function compact(value, indent = "") {
+  if (!Array.isArray(value)) return JSON.stringify(value, null, 1);
+  if (!value.some((each) => each && typeof each === "object")) return `[${value.map((each) => JSON.stringify(each)).join(", ")}]`;
+  return `[\n${value.map((each) => `${indent} ${compact(each, `${indent} `)}`).join(",\n")}\n${indent}]`;
+}

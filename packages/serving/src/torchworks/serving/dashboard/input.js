@@ -27,8 +27,8 @@ export function inputFor(model, actions) {
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
   const drawn = inputs.filter((spec) => spec.kind === "latent").length === 1;
-  const lengths = inputs.filter(isLength), optional = inputs.filter((spec) => spec.default != null);
-  const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec) && !isMade(model, spec));
+  const lengths = inputs.filter(isLength), optional = inputs.filter((spec) => spec.default != null && !isMore(model, spec));
+  const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec) && !isMade(model, spec) && !isMore(model, spec));
   const options = optionFields(optional);
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && inputs.length === 1 && needed[0].kind === "molecule") return moleculeInput(model, needed[0]);
@@ -44,6 +44,9 @@ export function inputFor(model, actions) {
   if (drawn && options && (needed.length === 1 || (needed.length === 2 && needed.some(named)))) return latentInput(model, needed.find(named), options);
   return jsonInput(model);
 }
+
+// Whether other pieces follow, which only sessions ask for.
+const isMore = (model, { name }) => name === "more" && model.signature.inputs.some(({ kind }) => kind === "state");
 
 // What the service fills by itself: how long the rows of another input are.
 function isLength({ name, kind, shape }, _, inputs) {

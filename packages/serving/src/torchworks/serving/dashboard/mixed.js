@@ -1,5 +1,5 @@
 // The form of a model that reads several things of different kinds at once: images, lines of numbers, categories by
-// name, single numbers, switches. What is optional may be left blank, and is then left out of the request.
+// name, single numbers, switches; or the columns of a table. What is optional may be left blank, and is then left out of the request.
 
 import { modelPath } from "./api.js";
 import { el, hint } from "./dom.js";
@@ -9,7 +9,8 @@ const IMAGE_TYPES = "image/png,image/jpeg,image/webp";
 const HUGE = 1e29; // a default beyond it stands for what is not known, and no limit is worth showing
 
 // Whether the form has a field for each of these inputs, and there are several.
-export const isMixed = (inputs) => inputs.length > 1 && inputs.every((spec) => kindOf(spec)) && inputs.some(({ kind }) => kind === "image");
+export const isMixed = (inputs) => inputs.length > 1 && inputs.every((spec) => kindOf(spec)) && (inputs.some(({ kind }) => kind === "image") || inputs.every(isColumn));
+const isColumn = ({ shape, default: value }) => shape.length === 1 && value != null;
 
 export function mixedInput(model, inputs, { refuse }) {
   const fields = inputs.map((spec) => MAKERS[kindOf(spec)](spec, refuse));

@@ -4,6 +4,7 @@ ONNX, pt2 and aoti begin with the same graph, captured by `torch.export` with ev
 open, so that a model takes any number of rows.
 """
 
+import contextlib
 import io
 import json
 import logging
@@ -101,7 +102,7 @@ def _no_trace(reason: str) -> UserError:
 
 def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProgram:
     shapes = _dynamic_shapes(predictor)
-    learns = not isinstance(predictor, Generator)  # a scan over time is captured without gradients only
+    learns = _learns(predictor)
     try:
         with warnings.catch_warnings(), torch.set_grad_enabled(learns):  # recurrent layers list weights at each call
             warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
@@ -111,6 +112,11 @@ def _captured(predictor: Predictor, inputs: Inputs) -> torch.export.ExportedProg
         raise _not_captured(error, predictor.signature) from error
     strip_program(program)
     return program
+
+
+def _learns(predictor: Predictor) -> bool:
+    """Whether gradients are on while it is captured: a scan over time of some models has none."""
+    return not isinstance(predictor, Generator) and predictor.exported_with_gradients
 
 
 def _dynamic_shapes(predictor: Predictor) -> tuple[dict[int, Any], ...]:
@@ -176,7 +182,8 @@ def _output_names(predictor: Predictor) -> list[str]:
 
 def _write_onnx(path: Path, program: torch.export.ExportedProgram, predictor: Predictor) -> None:
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of empty lists that torch's exporter hands it
-    with warnings.catch_warnings():  # torch 2.11 warns of what it does itself
+    plain = contextlib.nullcontext() if predictor.exported_with_gradients else torch.no_grad()
+    with warnings.catch_warnings(), plain:  # torch 2.11 warns of what it does itself
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*create_unbacked_symint", category=FutureWarning)  # torchvision
         made = torch.onnx.export(

@@ -376,9 +376,12 @@ class Monitor:
 
 
 def _alike(predictions: Iterable[Prediction]) -> list[tuple[Key, list[Prediction]]]:
-    """The answered ones that are no trials, grouped by version and such that their rows can be joined."""
+    """The answered ones that are no trials and no pieces of sessions, which are shorter than what the test data have,
+    grouped by version and such that their rows can be joined."""
     groups: dict[tuple, list[Prediction]] = {}
     for prediction in predictions:
+        if prediction.route == "session":
+            continue
         if prediction.answered and not prediction.trial and prediction.inputs and prediction.outputs:
             arrays = (*prediction.inputs.values(), *prediction.outputs.values())
             shapes = tuple(array.shape[1:] for array in arrays)

@@ -44,7 +44,8 @@ async def read_body(request: Request, codec: Codec) -> Decode:
         return Decode(partial(codec.from_file, body), quick=types == IMAGE_TYPES and is_small(body))
     if kind == "multipart/form-data":
         return Decode(partial(codec.from_form, await parts_of(request, codec.limits)))
-    raise Refusal(415, "wrong_type", f"Send application/json, multipart/form-data or {', '.join(types)}.")
+    others = ["multipart/form-data", *(types if codec.file is not None else ())]
+    raise Refusal(415, "wrong_type", f"Send application/json or {', '.join(others)}.")
 
 
 class CutOff(MultiPartException):
