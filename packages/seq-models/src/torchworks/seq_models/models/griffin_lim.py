@@ -23,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 SMALLEST = 1e-16
 """Power below which a number has no phase; a root's gradient at 0 would be infinite."""
 
