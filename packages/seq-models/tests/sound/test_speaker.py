@@ -77,6 +77,8 @@ def test_a_channel_changes_no_length_and_brings_the_noise_it_is_told():
 def test_unknown_phonemes_and_empty_texts_are_refused():
     with pytest.raises(UserError, match="no phoneme of ARPAbet"):
         say("[QX AA]")
+    with pytest.raises(UserError, match="no other one"):
+        say("[W ER")
     with pytest.raises(UserError, match="nothing to say"):
         say("...")
     with pytest.raises(UserError, match="pitch"):

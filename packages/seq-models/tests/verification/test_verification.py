@@ -81,6 +81,10 @@ def test_one_file_and_files_that_are_no_sound_are_refused(trained: Path, voices:
     wrong.write_text("hello")
     assert run("compare-voices", trained, voices / "a" / "0.wav", wrong) == 2
     assert "text.wav cannot be used" in " ".join(capsys.readouterr().err.split())
+    for samples, reason in ((16_000, "it is silent"), (100, "it lasts 0.0")):
+        wrong.write_bytes(wav_bytes(np.zeros(samples), 8_000))
+        assert run("compare-voices", trained, voices / "a" / "0.wav", wrong) == 2
+        assert reason in " ".join(capsys.readouterr().err.split())
 
 
 def test_evaluate_scores_a_folder_of_speakers(trained: Path, voices: Path, tmp_path: Path):

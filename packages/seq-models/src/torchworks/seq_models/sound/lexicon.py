@@ -263,7 +263,9 @@ def words_and_phonemes(
     text: str, known: Mapping[str, Sequence[Pronunciation]] | None = None
 ) -> list[tuple[str, tuple[Pronunciation, ...]]]:
     """The words of a text with their pronunciations: `one [HH AH L OW1]`; `known` goes before the lexicon. Raises
-    `UserError` for an unknown word and for a text without words."""
+    `UserError` for an unknown word, a bracket without its other and a text without words."""
+    if set("[]") & set(re.sub(r"\[[^\[\]]*\]", "", text)):
+        raise UserError(f"A bracket of '{text}' has no other one. Write phonemes in two, as in [HH AH L OW1].")
     found: list[tuple[str, tuple[Pronunciation, ...]]] = []
     for bracketed, word in re.findall(r"\[([^\]]*)\]|([^\s\[\]]+)", text.lower()):
         if bracketed:

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import torch
 
+from torchworks.seq_models.data.sound_folders import SILENT
 from torchworks.seq_models.data.speaker_pairs import NAME, RATE, read_samples, speakers_in
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.seq_models.models.x_vector import XVector
@@ -28,8 +29,8 @@ from torchworks.shared.runs.opening import FinishedRun, open_run
 from torchworks.shared.runs.outputs import prepare
 
 MOST_FILES = 50
-SHORT = 1.0
-"""Seconds below which hardly anything is known of a voice."""
+SHORT, LEAST = 1.0, 0.3
+"""Seconds below which hardly anything is known of a voice, and nothing."""
 WARNING = (
     "The threshold is that of generated voices: at it, both kinds of mistakes were as frequent. It proves nothing "
     "about who speaks."
@@ -44,6 +45,9 @@ def compare_voices(arguments: CompareVoices) -> int:
     for file, sound in zip(arguments.files, sounds, strict=True):
         if len(sound) > MOST_SECONDS * RATE:
             raise UserError(f"{file} lasts {len(sound) / RATE:.0f} s, and {MOST_SECONDS} s are read at most. Cut it.")
+        if len(sound) < LEAST * RATE or np.sqrt(np.mean(np.square(sound, dtype=np.float64))) < SILENT:
+            why = f"lasts {len(sound) / RATE:.2f} s" if len(sound) < LEAST * RATE else "is silent"
+            raise UserError(f"{file} has no voice to compare: it {why}. Give recordings of a second of speech or more.")
         if len(sound) < SHORT * RATE:
             print(f"{file} lasts {len(sound) / RATE:.2f} s, too little to know a voice by.", file=sys.stderr)
     net = cast(XVector, run.predictor.net).cpu()
