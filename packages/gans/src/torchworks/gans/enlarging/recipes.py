@@ -1,0 +1,69 @@
+"""The recipes for images enlarged; each docstring is what `gans list` prints."""
+
+from torchworks.gans.enlarging.config import ESRGANConfig, PerceptualConfig, SRGANConfig, SRResNetConfig
+from torchworks.gans.models.enlarger_config import EnlargingDiscriminatorNet, RRDBNetNet, SRResNetNet
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def srresnet() -> SRResNetConfig:
+    """SRResNet, photographs enlarged 4 times, by pixels alone.
+
+    gans train srresnet
+    """
+    return SRResNetConfig(
+        recipe="srresnet",
+        net=SRResNetNet(width=32, blocks=8, outer_kernel=5, norm=False, skip=True),
+        optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
+        trainer=TrainerConfig(steps=1000, batch_size=8, ema=0.995, eval_every=500),
+    )
+
+
+def srresnet_x2() -> SRResNetConfig:
+    """SRResNet, photographs enlarged 2 times, by pixels alone.
+
+    gans train srresnet-x2
+    """
+    return SRResNetConfig(
+        recipe="srresnet-x2",
+        factor=2,
+        crop=48,
+        net=SRResNetNet(width=32, blocks=8, outer_kernel=5, norm=False, skip=True),
+        optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
+        trainer=TrainerConfig(steps=800, batch_size=8, ema=0.99, eval_every=400),
+    )
+
+
+def srgan() -> SRGANConfig:
+    """SRGAN, photographs enlarged 4 times, with texture that a discriminator takes for real.
+
+    gans train srgan
+    """
+    return SRGANConfig(
+        recipe="srgan",
+        crop=64,
+        net=SRResNetNet(width=32, blocks=8, outer_kernel=5, norm=False, skip=True),
+        discriminator=EnlargingDiscriminatorNet(width=16),
+        perceptual=PerceptualConfig(weight=0.1),
+        pretrain_steps=400,
+        adversarial_weight=0.002,
+        optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=900, batch_size=8, ema=0.99, eval_every=300),
+    )
+
+
+def esrgan() -> ESRGANConfig:
+    """ESRGAN, photographs enlarged 4 times, by dense blocks and a discriminator of each pixel.
+
+    gans train esrgan
+    """
+    return ESRGANConfig(
+        recipe="esrgan",
+        crop=64,
+        net=RRDBNetNet(width=32, blocks=1, growth=16, skip=True),
+        discriminator=EnlargingDiscriminatorNet(kind="unet", width=16),
+        perceptual=PerceptualConfig(weight=0.1),
+        pretrain_steps=400,
+        adversarial_weight=0.3,
+        optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
+        trainer=TrainerConfig(steps=900, batch_size=8, ema=0.99, eval_every=300),
+    )
