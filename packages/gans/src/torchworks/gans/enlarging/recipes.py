@@ -12,9 +12,9 @@ def srresnet() -> SRResNetConfig:
     """
     return SRResNetConfig(
         recipe="srresnet",
-        net=SRResNetNet(width=32, blocks=8, outer_kernel=5, norm=False, skip=True),
+        net=SRResNetNet(width=32, blocks=6, outer_kernel=5, norm=False, skip=True),
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
-        trainer=TrainerConfig(steps=1000, batch_size=8, ema=0.995, eval_every=500),
+        trainer=TrainerConfig(steps=600, batch_size=8, ema=0.995, eval_every=300),
     )
 
 
@@ -27,9 +27,9 @@ def srresnet_x2() -> SRResNetConfig:
         recipe="srresnet-x2",
         factor=2,
         crop=48,
-        net=SRResNetNet(width=32, blocks=8, outer_kernel=5, norm=False, skip=True),
+        net=SRResNetNet(width=32, blocks=6, outer_kernel=5, norm=False, skip=True),
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
-        trainer=TrainerConfig(steps=800, batch_size=8, ema=0.99, eval_every=400),
+        trainer=TrainerConfig(steps=600, batch_size=8, ema=0.99, eval_every=300),
     )
 
 
@@ -41,13 +41,13 @@ def srgan() -> SRGANConfig:
     return SRGANConfig(
         recipe="srgan",
         crop=64,
-        net=SRResNetNet(width=32, blocks=8, outer_kernel=5, norm=False, skip=True),
+        net=SRResNetNet(width=32, blocks=6, outer_kernel=5, norm=False, skip=True),
         discriminator=EnlargingDiscriminatorNet(width=16),
         perceptual=PerceptualConfig(weight=0.1),
-        pretrain_steps=400,
+        pretrain_steps=300,
         adversarial_weight=0.002,
         optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
-        trainer=TrainerConfig(steps=900, batch_size=8, ema=0.99, eval_every=300),
+        trainer=TrainerConfig(steps=700, batch_size=8, ema=0.98, eval_every=100),
     )
 
 
@@ -62,8 +62,8 @@ def esrgan() -> ESRGANConfig:
         net=RRDBNetNet(width=32, blocks=1, growth=16, skip=True),
         discriminator=EnlargingDiscriminatorNet(kind="unet", width=16),
         perceptual=PerceptualConfig(weight=0.1),
-        pretrain_steps=400,
+        pretrain_steps=300,
         adversarial_weight=0.3,
         optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
-        trainer=TrainerConfig(steps=900, batch_size=8, ema=0.99, eval_every=300),
+        trainer=TrainerConfig(steps=700, batch_size=8, ema=0.98, eval_every=100),
     )

@@ -35,7 +35,7 @@ class RRDBNet(nn.Module):
     def __init__(self, *, factor: int = 4, width: int = 64, blocks: int = 23, growth: int = 32, skip: bool = False):
         super().__init__()
         assert factor in (2, 4), f"enlarges by 2 or 4, not by {factor}"
-        self.factor, self.step, self.skip = factor, 4 // factor, skip
+        self.factor, self.width, self.step, self.skip = factor, width, 4 // factor, skip
         self.conv_first = nn.Conv2d(3 * self.step**2, width, 3, padding=1)
         self.body = nn.Sequential(*(RRDB(width, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(width, width, 3, padding=1)

@@ -32,7 +32,8 @@ _GRID = 4
 
 class SRResNet(nn.Module):
     """Images (N, 3, H, W) in [0, 1] to (N, 3, F·H, F·W), about in [0, 1]. `radius` is how many pixels of the input
-    around a place its output depends on."""
+    around a place its output depends on; `step` what the place of a window must be a multiple of to be computed alike.
+    """
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class SRResNet(nn.Module):
     ):
         super().__init__()
         assert factor in (2, 4), f"enlarges by 2 or 4, not by {factor}"
-        self.factor, self.skip = factor, skip
+        self.factor, self.width, self.step, self.skip = factor, width, 1, skip
         outer = outer_kernel // 2
         self.head = nn.Sequential(nn.Conv2d(3, width, outer_kernel, padding=outer), nn.PReLU())
         self.blocks = nn.Sequential(*(ResidualBlock(width, norm) for _ in range(blocks)))
