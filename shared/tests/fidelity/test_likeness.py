@@ -17,7 +17,9 @@ def pairs():
 
 def test_the_peak_ratio_is_scikit_images(pairs):
     truth, images = pairs
-    wanted = [metrics.peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1.0) for a, b in zip(*pairs, strict=True)]
+    wanted = [
+        metrics.peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1.0) for a, b in zip(*pairs, strict=True)
+    ]
     assert peak_ratio(images, truth, 1.0).tolist() == pytest.approx(wanted)
     assert peak_ratio(2 * images - 1, 2 * truth - 1, 2.0).tolist() == pytest.approx(wanted)
     assert peak_ratio(truth, truth, 1.0).tolist() == pytest.approx([100.0] * 3)

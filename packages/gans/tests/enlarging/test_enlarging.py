@@ -51,12 +51,13 @@ def enlarger(kind: str, factor: int) -> nn.Module:
 @pytest.mark.parametrize("factor", [2, 4])
 @pytest.mark.parametrize("kind", ["srresnet", "rrdbnet"])
 def test_tiles_have_the_very_pixels_of_the_whole(kind, factor):
+    """In double precision, since convolutions of other sizes differ in the last bits."""
     torch.manual_seed(0)
-    net = enlarger(kind, factor)
+    net = enlarger(kind, factor).double()
     image = torch.randint(0, 256, (3, net.radius * 2 + 21, net.radius + 30), dtype=torch.uint8)
     whole = enlarged(net, image, 1000, 0, torch.float64)
     tiles = enlarged(net, image, 13, net.radius, torch.float64)
-    torch.testing.assert_close(tiles, whole, rtol=0, atol=1e-6)
+    torch.testing.assert_close(tiles, whole, rtol=0, atol=1e-9)
     seams = enlarged(net, image, 13, 1, torch.float64)
     assert (seams - whole).abs().max() > 1e-4
     assert torch.equal(enlarged(net, image, 13, net.radius), (tiles * 255).round().byte())
@@ -84,7 +85,7 @@ def test_squares_are_pieces_of_their_images_in_all_eight_ways():
     }
     seen = set()
     random = StepRandom(0)
-    for step in range(40):
+    for step in range(200):
         cut = random_squares(image.expand(8, -1, -1, -1), 4, random.at("train", step))
         seen |= {tuple(row.flatten().tolist()) for row in cut}
     assert seen == pieces
@@ -128,7 +129,10 @@ def test_losses_are_the_papers(loss):
         fooling, judged = softplus(-fake).mean(), softplus(-real).mean() + softplus(fake).mean()
     else:
         over, under = real - fake.mean(), fake - real.mean()
-        fooling, judged = softplus(-under).mean() + softplus(over).mean(), softplus(-over).mean() + softplus(under).mean()
+        fooling, judged = (
+            softplus(-under).mean() + softplus(over).mean(),
+            softplus(-over).mean() + softplus(under).mean(),
+        )
     ours, theirs = task.loss_features(made), task.loss_features(wanted)
     perceptual = sum((a - b).abs().mean() for a, b in zip(ours, theirs, strict=True)) / 2
     torch.testing.assert_close(out.loss, 2 * (made - wanted).abs().mean() + perceptual + 0.5 * fooling)

@@ -39,7 +39,9 @@ def test_no_photograph_is_in_two_parts(source):
 def test_test_pieces_are_the_photographs_own_pixels(source):
     names = source.schema["label"].classes
     photo = np.asarray(photo_crops._packaged("scikit-image", "skimage/data/chelsea.png").open())
-    cats = [source.test[i]["image"] for i in range(len(source.test)) if names[int(source.test[i]["label"])] == "chelsea"]
+    cats = [
+        source.test[i]["image"] for i in range(len(source.test)) if names[int(source.test[i]["label"])] == "chelsea"
+    ]
     assert len(cats) == (300 // 64) * (451 // 64)
     top, left = (300 % 64) // 2, (451 % 64) // 2
     assert np.array_equal(cats[0].permute(1, 2, 0), photo[top : top + 64, left : left + 64])

@@ -87,9 +87,7 @@ def _task(
     if not isinstance(config, EnlargingGanConfig):
         return EnlargingTask(generator, config, features, shown)
     learnt = loss_features(train, config.seed, config.perceptual.weights).to(device.device)
-    task = EnlargingGanTask(
-        generator, enlarging_discriminator(config.discriminator), config, features, learnt, shown
-    )
+    task = EnlargingGanTask(generator, enlarging_discriminator(config.discriminator), config, features, learnt, shown)
     task.doctor = Doctor(
         config.doctor,
         loss="non-saturating",

@@ -54,8 +54,8 @@ def _learnt(train: Dataset, widths: tuple[int, ...], seed: int) -> nn.Module:
 
 
 class VGG19Features(nn.Module):
-    """VGG-19's convolutions with the keys of torchvision's; images (N, 3, H, W) in [0, 1], of 16 pixels at least, to the
-    maps of `LAYERS`."""
+    """VGG-19's convolutions by torchvision's keys; images (N, 3, H, W) in [0, 1], of 16 pixels at least, to the maps of
+    `LAYERS`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -114,7 +114,9 @@ def _of_folder(folder: Path, config: ImageConfig, seed: int) -> tuple[list[Photo
         if min(image.size) < config.image_size:
             bad[file] = f"it is {image.width} × {image.height} pixels, smaller than a piece"
             continue
-        found.append(Photograph(name.as_posix(), image.width * image.height, lambda file=file: picture(file, 0).convert("RGB")))
+        found.append(
+            Photograph(name.as_posix(), image.width * image.height, lambda file=file: picture(file, 0).convert("RGB"))
+        )
     left_out = some([f"{file} ({why})" for file, why in bad.items()], 5)
     if len(found) < FEWEST:
         raise UserError(
@@ -131,7 +133,7 @@ def _of_folder(folder: Path, config: ImageConfig, seed: int) -> tuple[list[Photo
 def random_crops(
     photographs: Sequence[Photograph], count: int, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[str]]:
-    """`count` square pieces, uint8 (N, 3, S, S), about as many of each photograph as it is large, and whose they are."""
+    """`count` square pieces, uint8 (N, 3, S, S), about as many of each photograph as it is large, and whose."""
     whole = sum(photograph.pixels for photograph in photographs)
     crops, labels = [], []
     for photograph in photographs:

@@ -9,6 +9,10 @@ def srresnet() -> SRResNetConfig:
     """SRResNet, photographs enlarged 4 times, by pixels alone.
 
     gans train srresnet
+
+    One seed (0), pieces of three test photographs: PSNR of the luma 33.47 dB, SSIM 0.797, perceptual distance 0.259
+    (bicubic 32.53, 0.774, 0.276; Lanczos 32.73, 0.779, 0.272; nearest 30.78, 0.743, 0.307); 82 s of CPU time (torch
+    2.14.1, bf16, one core of an AMD EPYC beside other work).
     """
     return SRResNetConfig(
         recipe="srresnet",
@@ -22,6 +26,8 @@ def srresnet_x2() -> SRResNetConfig:
     """SRResNet, photographs enlarged 2 times, by pixels alone.
 
     gans train srresnet-x2
+
+    Not measured yet.
     """
     return SRResNetConfig(
         recipe="srresnet-x2",
@@ -34,9 +40,14 @@ def srresnet_x2() -> SRResNetConfig:
 
 
 def srgan() -> SRGANConfig:
-    """SRGAN, photographs enlarged 4 times, with texture that a discriminator takes for real.
+    """SRGAN, photographs enlarged 4 times, by a net that also has to deceive a discriminator.
 
     gans train srgan
+
+    One seed (0), as srresnet: PSNR 33.17 dB, SSIM 0.795, perceptual distance 0.260; 104 s of CPU time. The discriminator
+    joins too late and weighs too little to add texture: the result is that of srresnet after fewer steps, better than
+    interpolation and not better than srresnet in any score. Weights of 0.01 and 0.3 (--adversarial-weight,
+    --perceptual.weight), 200 steps from a run of srresnet, gave 33.09 dB, 0.795 and 0.259.
     """
     return SRGANConfig(
         recipe="srgan",
@@ -55,6 +66,8 @@ def esrgan() -> ESRGANConfig:
     """ESRGAN, photographs enlarged 4 times, by dense blocks and a discriminator of each pixel.
 
     gans train esrgan
+
+    Not measured yet.
     """
     return ESRGANConfig(
         recipe="esrgan",

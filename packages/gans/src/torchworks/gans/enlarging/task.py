@@ -1,6 +1,6 @@
 """The training of a net that enlarges: by pixels (SRResNet), then also against a discriminator (SRGAN, ESRGAN).
 
-Batches have an "image" (N, 3, S, S) in [-1, 1]. Of each a square is cut, turned and mirrored by chance, and made smaller
+Batches have an "image" (N, 3, S, S) in [-1, 1]. Of each a square is cut, turned and mirrored by chance, and reduced
 (degradation.py); the net gives it back. With a discriminator D, features φ and an enlarged image ŷ of y,
 
     L_G = λ_p |ŷ − y| + λ_φ mean_l |φ_l(ŷ) − φ_l(y)| + λ_a E softplus(−D(ŷ))

@@ -2,7 +2,8 @@
 
 What a net makes of a place depends on the pixels within its `radius` alone. A window of the image goes through the net
 for each tile, which reaches that far beyond the tile where the image does; the rest is cut off again. At the edges of
-the image the window ends as the image does. So no seam can be seen, nor measured: the pixels are those of the whole.
+the image the window ends as the image does. So there is no seam: the pixels are those of the whole, up to the last bits
+in which convolutions of other sizes differ.
 
 Shape letters: H × W pixels of the image, F factor.
 """
@@ -47,12 +48,12 @@ def enlarged(net: Net, image: Tensor, tile: int, overlap: int, dtype: torch.dtyp
     """`image`, uint8 (3, H, W), as (3, F·H, F·W): 0 to 255 in bytes, or in [0, 1] for a `dtype` of floats. `tile` is
     the side of a tile, `overlap` what the net sees beyond it; of both the next multiple of the net's step is taken."""
     tile, overlap = (-(-value // net.step) * net.step for value in (tile, overlap))
-    factor, device = net.factor, next(net.parameters()).device
+    factor, weight = net.factor, next(net.parameters())
     large = torch.empty(3, factor * image.shape[1], factor * image.shape[2], dtype=dtype)
     for rows in windows(image.shape[1], tile, overlap):
         for columns in windows(image.shape[2], tile, overlap):
-            seen = image[None, :, rows.first : rows.last, columns.first : columns.last].to(device)
-            made = net(seen.float() / 255)[0].clamp(0, 1)
+            seen = image[None, :, rows.first : rows.last, columns.first : columns.last].to(weight)
+            made = net(seen / 255)[0].clamp(0, 1)
             top, left = factor * (rows.begin - rows.first), factor * (columns.begin - columns.first)
             height, width = factor * (rows.end - rows.begin), factor * (columns.end - columns.begin)
             kept = made[:, top : top + height, left : left + width]
