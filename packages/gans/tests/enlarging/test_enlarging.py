@@ -213,6 +213,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "srresnet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(photo_crops, "COUNT", 24)
+        patch.setattr(photo_crops, "TEST", {"scikit-image": ("chelsea.png",)})
         words = ["--trainer.steps", 2, "--trainer.eval-every", 0, "--device", "cpu", "--precision", "fp32"]
         assert gans("train", "srresnet", *SMALL, *words, "--out", folder) == 0
     return folder
