@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,6 +231,11 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
+def opened(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return image.copy()
+
+
 def test_images_of_every_kind_are_enlarged_alike(run, tmp_path, capsys):
     color = Image.fromarray(noise(20, 30, 3))
     color.save(tmp_path / "color.png")
@@ -243,7 +249,7 @@ def test_images_of_every_kind_are_enlarged_alike(run, tmp_path, capsys):
     out = tmp_path / "out"
     assert gans("enlarge", run, tmp_path, tmp_path / "none.png", "--out", out) == 2  # for the one that is not there
     assert "none.png (there is no such file)" in told(capsys)
-    found = {file.name: Image.open(file) for file in out.iterdir()}
+    found = {file.name: opened(file) for file in out.iterdir()}
     assert {name: (image.mode, image.size) for name, image in found.items()} == {
         "color.png": ("RGB", (120, 80)),
         "grey.png": ("L", (120, 80)),
@@ -254,7 +260,7 @@ def test_images_of_every_kind_are_enlarged_alike(run, tmp_path, capsys):
     }
     assert np.array_equal(found["grey.png"], found["deep.png"])
     assert gans("enlarge", run, tmp_path / "color.png", "--out", tmp_path / "tiles", "--tile", 5) == 0
-    assert np.abs(np.array(Image.open(tmp_path / "tiles/color.png"), int) - np.array(found["color.png"])).max() <= 1
+    assert np.abs(np.array(opened(tmp_path / "tiles/color.png"), int) - np.array(found["color.png"])).max() <= 1
 
 
 def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
