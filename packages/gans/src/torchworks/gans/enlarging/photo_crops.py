@@ -10,7 +10,7 @@ of photographs; these are eleven.
 Shape letters: N crops, S pixels, H × W pixels of a photograph.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def open_photo_crops(rest: str, config: LoaderConfig, seed: int) -> Source:
     return Source(name, licence, datasets[0], datasets[1], schema, mark, notes)
 
 
-def _bundled(files: dict[str, Sequence[str]]) -> list[Photograph]:
+def _bundled(files: Mapping[str, Sequence[str]]) -> list[Photograph]:
     """Those of packages that are never imported, which is slow."""
     found = [_packaged(package, f"{PACKAGES[package]}/{name}") for package, names in files.items() for name in names]
     return found + ([_packaged("matplotlib", HOPPER)] if files is TRAIN else [])

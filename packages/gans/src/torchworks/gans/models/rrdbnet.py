@@ -45,8 +45,8 @@ class RRDBNet(nn.Module):
         self.conv_last = nn.Conv2d(width, 3, 3, padding=1)
         self.radius = self.step * (ceil(1 + 15 * blocks + 1 + 0.5 + 3 * 0.25) + 1)
         if skip:  # the enlarged image is then bicubic interpolation at first
-            nn.init.zeros_(self.conv_last.weight)
-            nn.init.zeros_(self.conv_last.bias)
+            for parameter in self.conv_last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         size = [self.factor * x.shape[2], self.factor * x.shape[3]]
@@ -85,20 +85,25 @@ class DenseBlock(nn.Module):
 
     def __init__(self, width: int, growth: int):
         super().__init__()
-        for number in range(1, 6):
-            channels, out = width + (number - 1) * growth, growth if number < 5 else width
-            conv = nn.Conv2d(channels, out, 3, padding=1)
-            nn.init.kaiming_normal_(conv.weight)  # section 3.1: small at first, so that deep nets train
-            with torch.no_grad():
-                conv.weight.mul_(_INIT_SCALE)
-            nn.init.zeros_(conv.bias)
-            self.add_module(f"conv{number}", conv)
+        sizes = [(width + number * growth, growth) for number in range(4)] + [(width + 4 * growth, width)]
+        self.conv1, self.conv2, self.conv3, self.conv4, self.conv5 = (_small_conv(*size) for size in sizes)
 
     def forward(self, x: Tensor) -> Tensor:
         maps = [x]
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             maps.append(_act(conv(torch.cat(maps, 1))))
         return x + SCALE * self.conv5(torch.cat(maps, 1))
+
+
+def _small_conv(channels: int, out: int) -> nn.Conv2d:
+    """With weights that are small at first, so that deep nets train (section 3.1)."""
+    conv = nn.Conv2d(channels, out, 3, padding=1)
+    nn.init.kaiming_normal_(conv.weight)
+    with torch.no_grad():
+        conv.weight.mul_(_INIT_SCALE)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
 
 
 def _act(x: Tensor) -> Tensor:

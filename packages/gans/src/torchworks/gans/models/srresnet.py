@@ -58,8 +58,8 @@ class SRResNet(nn.Module):
         reach = outer + 2 * blocks + 1 + sum(2.0**-i for i in range(factor // 2)) + outer / factor
         self.radius = ceil(reach) + 1
         if skip:  # the enlarged image is then bicubic interpolation at first
-            nn.init.zeros_(self.tail.weight)
-            nn.init.zeros_(self.tail.bias)
+            for parameter in self.tail.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.head(x)
