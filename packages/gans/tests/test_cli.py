@@ -9,7 +9,10 @@ import pytest
 from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
-RECIPES = ["cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan"]
+RECIPES = [
+    *("cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "esrgan", "pix2pix", "r3gan", "srgan"),
+    *("srresnet", "srresnet-x2"),
+]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 
 

@@ -25,6 +25,7 @@ from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
+ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
 
 class Pixels(FeatureSpace):
@@ -83,7 +84,7 @@ def images(n: int = 6) -> torch.Tensor:
 
 def test_every_recipe_is_announced_and_says_what_it_is():
     found = recipes("gans")
-    assert set(found) == {*GANS, *TRANSLATORS}
+    assert set(found) == {*GANS, *TRANSLATORS, *ENLARGERS}
     for name, recipe in found.items():
         assert recipe().recipe == name
         assert f"gans train {name}" in recipe.__doc__

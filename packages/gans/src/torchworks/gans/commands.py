@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.gans.enlarging.commands import COMMANDS as ENLARGING
 from torchworks.gans.noise.commands import COMMANDS as NOISE
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
 from torchworks.shared.cli import Command
@@ -33,4 +34,4 @@ class Evaluate:
     device: Device = "auto"
 
 
-COMMANDS = {**NOISE, **TRANSLATION, "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate")}
+COMMANDS = {**NOISE, **TRANSLATION, **ENLARGING, "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate")}

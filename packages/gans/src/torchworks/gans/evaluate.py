@@ -25,6 +25,7 @@ LOOKED_AT = 1000  # images searched for copies
 MOST_LEARNT = 10_000  # images that a classifier is trained on
 SHOWN, NEAREST = 10, 3  # images in copies.png, neighbors of each
 BESIDE = {"_floor": "real images", "_real": "real images", "_baseline": "baseline"}
+BESIDE |= {f"_{method}": method for method in ("nearest", "bicubic", "lanczos")}
 """Ends of the names of what a score is read against, and the column they are shown in."""
 
 
@@ -107,7 +108,7 @@ def learn_from(generator: Generator, source: Source, seed: int) -> dict[str, flo
 
 def table(scores: dict[str, float]) -> str:
     """A line for each score, with what it is read against beside it."""
-    columns: dict[str, dict[str, float]] = {"this run": {}, "real images": {}, "baseline": {}}
+    columns: dict[str, dict[str, float]] = {"this run": {}} | {title: {} for title in BESIDE.values()}
     for name, value in scores.items():
         end = next((end for end in BESIDE if name.endswith(end) and not name.startswith("n_")), "")
         columns[BESIDE.get(end, "this run")][name.removesuffix(end)] = value

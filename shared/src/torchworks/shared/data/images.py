@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
@@ -106,10 +106,23 @@ def _decoded(path: Path, channels: int, image_size: int) -> np.ndarray:
 
 def picture(path: Path, least: int) -> Image.Image:
     """The image in a file, whole and upright, in grey (L) or color (RGB); raises `Unreadable`. A JPEG may be decoded
-    smaller, with no side below `least`."""
+    smaller, with no side below `least`; at 0 it never is."""
     with _opened(path) as (image, _, _):
-        image.draft(None, (least, least))
+        if least:
+            image.draft(None, (least, least))
         return upright(image)
+
+
+def picture_and_alpha(path: Path) -> tuple[Image.Image, Image.Image | None]:
+    """The image in a file, whole and upright, in grey (L) or color (RGB), and how opaque each pixel is (L), or None
+    where all are: the colors are then not laid on white. Raises `Unreadable`."""
+    with _opened(path) as (image, _, _):
+        if not ("transparency" in image.info or image.mode in ("RGBA", "LA", "PA")):
+            return upright(image), None
+        turned = ImageOps.exif_transpose(image)
+        alpha = turned.convert("RGBA").getchannel("A")
+        color = turned.convert("RGBA").convert("L" if turned.mode in ("L", "LA", "1") else "RGB")
+        return color, None if alpha.getextrema() == (255, 255) else alpha
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from torchworks.cnn_vision.models.autoencoder import Autoencoder
 from torchworks.cnn_vision.models.vae import VAE, divergence, interpolated, log_likelihood
+from torchworks.shared.fidelity import likeness
 from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Task
@@ -86,8 +87,7 @@ class Autoencoding(Reconstruction):
 
 def peak_ratio(images: Tensor, clean: Tensor) -> Tensor:
     """PSNR in dB of each image (N, C, S, S) in [0, 1], (N,). A perfect copy has 100."""
-    error = (images - clean).square().flatten(1).mean(1)
-    return -10 * error.clamp(min=1e-10).log10()
+    return likeness.peak_ratio(images, clean, 1.0)
 
 
 class Variational(Reconstruction):

@@ -21,6 +21,7 @@ from torchworks.diffusion.process.denoiser import Denoiser
 from torchworks.shared.denoising import SAMPLERS, Level
 from torchworks.shared.denoising.grids import uniform
 from torchworks.shared.denoising.restoring import Constraint, noisier, restore
+from torchworks.shared.fidelity import likeness
 from torchworks.shared.numbers.stream import sample_normal
 
 __all__ = ["Noises", "Restorer", "known_means", "known_pixels", "noised", "noisier", "restore", "shrunk"]
@@ -60,10 +61,8 @@ def blocks(small: Tensor, size: int) -> Tensor:
 
 
 def peak_ratio(images: Tensor, truth: Tensor) -> Tensor:
-    """The peak signal-to-noise ratio of each of `images` (N, C, S, S) in [-1, 1], in dB, (N,): -10 log₁₀ of the mean
-    squared error over 2²."""
-    errors = (images.clamp(-1, 1) - truth).square().flatten(1).mean(1)
-    return -10 * torch.log10(errors / 4 + 1e-10)
+    """The peak signal-to-noise ratio of each of `images` (N, C, S, S), cut to [-1, 1], in dB, (N,)."""
+    return likeness.peak_ratio(images.clamp(-1, 1), truth, 2.0)
 
 
 def noised(image: Tensor, level: Level, noise: Tensor) -> Tensor:

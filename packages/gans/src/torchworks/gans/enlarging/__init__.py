@@ -1,0 +1,1 @@
+"""Images enlarged: SRResNet, SRGAN, ESRGAN."""

@@ -1,0 +1,100 @@
+"""The feature nets: one for the perceptual loss, another for the perceptual score.
+
+Papers take VGG-19 as trained on ImageNet. Its weights do not come with these packages, so the default are features that
+k-means finds in the training images (kmeans_features.py); a user who has the weights names their file. The score has a
+net of its own, from another seed and of other widths: a loss would else be scored by what it was trained on.
+
+Shape letters: N images, H × W pixels.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from torchworks.gans.models.kmeans_features import KMeansFeatures
+from torchworks.shared.config import UserError
+from torchworks.shared.data import Dataset
+from torchworks.shared.numbers.seeds import mix
+
+LOSS_WIDTHS, SCORE_WIDTHS = (32, 64, 128), (48, 96, 96)
+LEARNT_FROM, SIDE = 96, 64
+"""Training images that k-means sees, and pixels along a side of what it sees of each."""
+VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512)
+"""Channels of configuration E of Simonyan & Zisserman 2015, without its last pooling."""
+LAYERS = (2, 7, 16, 25, 34)
+"""The maps that count, as torchvision numbers its layers: conv1_2, 2_2, 3_4, 4_4 and 5_4, before their ReLUs."""
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def loss_features(train: Dataset, seed: int, weights: Path | None) -> nn.Module:
+    """Images (N, 3, H, W) in [0, 1] to a list of maps, frozen. Raises `UserError` for a file that is no VGG-19."""
+    return vgg19(weights) if weights is not None else _learnt(train, LOSS_WIDTHS, mix(seed, "loss features"))
+
+
+def score_features(train: Dataset) -> nn.Module:
+    """The same for the score: whatever the seed of a run is, the same for the same training images."""
+    return _learnt(train, SCORE_WIDTHS, mix(0, "score features"))
+
+
+def _learnt(train: Dataset, widths: tuple[int, ...], seed: int) -> nn.Module:
+    count = min(len(train), LEARNT_FROM)
+    rows = [train[i * len(train) // count]["image"] for i in range(count)]
+    images = torch.stack(rows)[:, :, :SIDE, :SIDE].float() / 255
+    with torch.random.fork_rng(devices=[]):  # or nets made after this would depend on it
+        net = KMeansFeatures(widths)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums come out the same on any number of cores
+    try:
+        return net.fit(images, seed % 2**63)
+    finally:
+        torch.set_num_threads(threads)
+
+
+class VGG19Features(nn.Module):
+    """VGG-19's convolutions by torchvision's keys; images (N, 3, H, W) in [0, 1], of 16 pixels at least, to the maps of
+    `LAYERS`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in VGG19:
+            if isinstance(width, str):
+                layers.append(nn.MaxPool2d(2, 2))
+                continue
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = []
+        x = (images - self.mean) / self.std
+        for number, layer in enumerate(self.features[: LAYERS[-1] + 1]):
+            x = layer(x)
+            if number in LAYERS:
+                maps.append(x)
+        return maps
+
+
+def vgg19(file: Path) -> nn.Module:
+    """With the weights in a safetensors file: those of torchvision's `vgg19`, whose classifier is not used."""
+    advice = "Give a safetensors file of torchvision's vgg19, or leave out --perceptual.weights."
+    try:
+        found = {key: value for key, value in load_file(file).items() if key.startswith("features.")}
+        net = VGG19Features()
+        net.load_state_dict(found)
+    except FileNotFoundError:
+        raise UserError(f"There is no file {file}. {advice}") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} is not a safetensors file: {error}. {advice}") from error
+    except RuntimeError as error:
+        raise UserError(f"The weights in {file} are not those of VGG-19: {error} {advice}") from error
+    return net.eval()
