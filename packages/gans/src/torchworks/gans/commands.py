@@ -7,6 +7,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, configure
 
 from torchworks.gans.noise.commands import COMMANDS as NOISE
+from torchworks.gans.styles.commands import COMMANDS as STYLES
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
 from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, by_default
@@ -33,4 +34,4 @@ class Evaluate:
     device: Device = "auto"
 
 
-COMMANDS = {**NOISE, **TRANSLATION, "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate")}
+COMMANDS = {**NOISE, **STYLES, **TRANSLATION, "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate")}
