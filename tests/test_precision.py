@@ -75,6 +75,8 @@ SLOW = [
     ("diffusion", "text2image-3"),
     ("gans", "cgan"),
     ("gans", "cyclegan"),
+    ("gans", "stylegan2"),
+    ("gans", "stylegan2-mnist"),
     ("seq_models", "classify-minilm"),
     ("seq_models", "code"),
 ]

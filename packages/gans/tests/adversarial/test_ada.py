@@ -86,7 +86,7 @@ def test_resampling_by_a_matrix_moves_what_is_smooth_to_where_the_matrix_says():
     shifted[0, 2] = 0.25  # pixels come from the right
     found = resample(bump, shifted[None])
     wanted = torch.exp(-((x + 0.05) ** 2 + y**2) / 0.08)
-    torch.testing.assert_close(found[0, 0, :, :-8], wanted[:, :-8], rtol=0, atol=0.01)  # beside it a reflection moved in
+    torch.testing.assert_close(found[0, 0, :, :-8], wanted[:, :-8], rtol=0, atol=0.01)  # the rest is a reflection
     quarter = torch.tensor([[0.0, -1, 0], [1, 0, 0]])
     found = resample(bump, quarter[None])
     wanted = torch.exp(-((-y - 0.2) ** 2 + x**2) / 0.08)
@@ -99,6 +99,13 @@ def test_turning_the_hue_keeps_greys_and_a_third_of_a_turn_exchanges_the_colors(
     torch.testing.assert_close(_hue(x, third), x.roll(1, 1), rtol=1e-5, atol=1e-5)
     grey = x[:, :1].expand(-1, 3, -1, -1)
     torch.testing.assert_close(_hue(grey, third), grey)
+
+
+def test_half_precision_around_it_changes_nothing():
+    x, random = images(8), StepRandom(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = adaptive_augment(x, tuple(KINDS), 1.0, random.at("train", 3))
+    assert torch.equal(rough, adaptive_augment(x, tuple(KINDS), 1.0, random.at("train", 3)))
 
 
 # ---- the controller --------------------------------------------------------------------------------------

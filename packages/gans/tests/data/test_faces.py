@@ -42,5 +42,3 @@ def test_its_contents_and_not_the_size_decide_the_split():
 def test_any_other_word_behind_the_colon_is_refused():
     with pytest.raises(UserError, match="'faces:some' was given"):
         open_source("faces:some", ImageConfig())
-
-

@@ -145,6 +145,13 @@ def test_games_that_do_not_fit_are_refused(options, words):
         replace(config, adversarial=replace(config.adversarial, **options))
 
 
+def test_compiled_nets_are_refused_where_they_are_differentiated_twice():
+    config = stylegan2()
+    plain = replace(config, adversarial=replace(config.adversarial, r1=0.0))
+    with pytest.raises(UserError, match=r"--style\.path-weight 0"):
+        replace(plain, trainer=replace(plain.trainer, compile=True))
+
+
 @pytest.mark.slow
 def test_a_killed_run_with_augmentation_ends_like_a_whole_one_bit_for_bit(tmp_path):
     words = [

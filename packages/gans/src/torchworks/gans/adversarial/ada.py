@@ -57,11 +57,12 @@ TURN = math.pi
 
 def adaptive_augment(images: Tensor, kinds: Sequence[str], p: Tensor | float, random: StepRandom) -> Tensor:
     """Images (N, C, S, S), each changed by each change of `kinds` ("blit", "geometric", "color") with probability `p`;
-    differentiable twice with respect to them."""
-    p = torch.as_tensor(p, dtype=torch.float32, device=images.device)
-    for kind in kinds:
-        images = KINDS[kind](images, p, random)
-    return images
+    differentiable twice with respect to them. Always computed in float32, or places would be off by parts of pixels."""
+    p, changed = torch.as_tensor(p, dtype=torch.float32, device=images.device), images.float()
+    with torch.autocast(images.device.type, enabled=False):
+        for kind in kinds:
+            changed = KINDS[kind](changed, p, random)
+    return changed.to(images.dtype)
 
 
 # ---- pixel blitting --------------------------------------------------------------------------------------

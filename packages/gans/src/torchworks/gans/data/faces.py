@@ -37,7 +37,9 @@ def open_faces(rest: str, config: LoaderConfig, seed: int) -> Source:
     names = digests(images)
     train, test = split(names, labels[: len(images)].tolist(), config.test_fraction, seed)
     channels, size = config.channels or 1, config.image_size
-    schema = image_schema(channels, size, CLASSES) if rest else Schema((Field("image", "image", (channels, size, size)),))
+    schema = (
+        image_schema(channels, size, CLASSES) if rest else Schema((Field("image", "image", (channels, size, size)),))
+    )
     parts = [ArrayDataset(images[rows], labels[rows] if rest else None, schema) for rows in (train, test)]
     mark = fingerprint([names[i] for i in train], [names[i] for i in test])
     return Source("faces:all" if rest else "faces", LICENCE, parts[0], parts[1], schema, mark)

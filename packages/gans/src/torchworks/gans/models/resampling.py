@@ -29,7 +29,7 @@ def upfirdn2d(x: Tensor, taps: Tensor, *, up: int = 1, down: int = 1, padding: P
 
     Without padding it is the valid part of `scipy.signal.upfirdn`; with `padding=(K − 1, K − 1)`, `up=1` all of it.
     """
-    n, channels, height, width = x.shape
+    channels = x.shape[1]
     before, after = padding
     if up > 1:
         x = F.pad(x[..., None], (0, up - 1)).flatten(-2)  # zeros after each pixel of a row

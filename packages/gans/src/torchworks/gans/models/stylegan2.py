@@ -45,6 +45,8 @@ take a style.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -107,9 +109,7 @@ class Mapping(nn.Module):
     def __init__(self, latent_dim: int, style_dim: int, layers: int, lr_multiplier: float = 0.01):
         super().__init__()
         sizes = [latent_dim] + [style_dim] * layers
-        self.layers = nn.ModuleList(
-            EqualizedLinear(a, b, lr_multiplier=lr_multiplier) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(EqualizedLinear(a, b, lr_multiplier=lr_multiplier) for a, b in pairwise(sizes))
         self.register_buffer("mean", torch.zeros(style_dim))
         self.mean: Tensor
 
@@ -254,6 +254,15 @@ class Synthesis(nn.Module):
         return image
 
 
+class Mixing(NamedTuple):
+    """What training gives a generator besides latent vectors: others, `z` (N, D), whose styles the layers from `cut`
+    (N,) on have, and `noise` as in `Synthesis`."""
+
+    z: Tensor
+    cut: Tensor
+    noise: Sequence[Tensor]
+
+
 class StyleGAN2Generator(nn.Module):
     """Latent vectors (N, latent_dim) to images (N, out_channels, S, S); the range is not bounded by an activation.
 
@@ -277,22 +286,23 @@ class StyleGAN2Generator(nn.Module):
         self.mapping = Mapping(latent_dim, style_dim, mapping_layers)
         self.synthesis = Synthesis(image_size, out_channels, style_dim, width, max_channels)
 
-    def forward(self, z: Tensor, truncation: Tensor | None = None) -> Tensor:
-        """`truncation` (N,) is ψ of each image, 1 if it is not given."""
+    def forward(
+        self, z: Tensor, truncation: Tensor | None = None, *, mixing: Mixing | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Images; `truncation` (N,) is ψ of each, 1 if it is not given. With `mixing`, as in training: images and
+        their styles (N, L, W), and in training mode the running mean of w moves on."""
+        if mixing is not None:
+            return self._mixed(z, mixing)
         w = self.mapping(z)
         return self.synthesis(self.styles(w if truncation is None else self.truncated(w, truncation)))
 
-    def train_images(
-        self, z: Tensor, mixed: Tensor, cut: Tensor, noise: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Images as in training, and their styles (N, L, W): layers from `cut` (N,) on have the style of `mixed`
-        (N, latent_dim), and `noise` is as in `Synthesis`. Moves the running mean of w on, if in training mode."""
-        w, other = self.mapping(torch.cat([z, mixed])).chunk(2)
+    def _mixed(self, z: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
+        w, other = self.mapping(torch.cat([z, mixing.z])).chunk(2)
         if self.training:
             self.mapping.track(w.detach())
         layer = torch.arange(self.synthesis.styles, device=z.device)
-        styles = torch.where((layer < cut[:, None])[..., None], w[:, None], other[:, None])  # (N, L, W)
-        return self.synthesis(styles, noise), styles
+        styles = torch.where((layer < mixing.cut[:, None])[..., None], w[:, None], other[:, None])  # (N, L, W)
+        return self.synthesis(styles, mixing.noise), styles
 
     def styles(self, w: Tensor) -> Tensor:
         """(N, W) → (N, L, W): the same style in all layers."""

@@ -42,6 +42,11 @@ class StyleGAN2Config(GanConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.trainer.compile and self.style.path_weight:
+            raise UserError(
+                "The penalty on path lengths differentiates the generator twice, which compiled nets cannot do in this "
+                "version of PyTorch. Leave out --trainer.compile, or set --style.path-weight 0."
+            )
         if self.adversarial.loss not in LOSSES:
             raise UserError(
                 f"--adversarial.loss is {self.adversarial.loss}, but adaptive augmentation reads from the sign of a "
@@ -49,5 +54,5 @@ class StyleGAN2Config(GanConfig):
             )
         if self.adversarial.r2:
             raise UserError(
-                "StyleGAN2 penalizes the slope at real images only: leave out --adversarial.r2, or use the recipe r3gan."
+                "StyleGAN2 penalizes the slope at real images only: leave out --adversarial.r2, or use r3gan."
             )

@@ -1,6 +1,6 @@
 """The command `project`: the w and the noise whose image is most like a given one.
 
-Karras et al. 2020 (arXiv:1912.04958), section 5 and appendix D. From the mean of w, Adam goes down the distance to the
+Karras et al. 2020 (arXiv:1912.04958), section 5 and appendix D. From a first w, Adam goes down the distance to the
 image, over w and the noise of every layer. Normally distributed numbers are added to w, less and less until three
 quarters of the steps, so that it is not caught in the first hollow. The noise is kept from holding the image itself: at
 each scale it must not look like itself moved by a pixel.
@@ -8,7 +8,8 @@ each scale it must not look like itself moved by a pixel.
     L = distance(image, target) + λ Σ_layers Σ_scales (mean n(x, y) · n(x − 1, y))² + (mean n(x, y) · n(x, y − 1))²
 
 What differs: the paper's distance is LPIPS, whose weights cannot be fetched; this one is the mean squared difference of
-pixels, averaged over the image and its halvings down to 4 pixels, and λ is 10 for that.
+pixels, averaged over the image and its halvings down to 4 pixels, and λ is 10 for that. It starts from the nearest of
+1,000 random images where the paper starts from the mean of w.
 
 Shapes: N images, C channels, S image size, W length of w.
 """
@@ -75,7 +76,7 @@ def project(arguments: Project) -> int:
     targets, unreadable = _read(files, generator)
     bad |= unreadable
 
-    width = max((len(name) for name in (HEAD, *names.values())))
+    width = max(len(name) for name in (HEAD, *names.values()))
     if targets:
         heads = ("mean image", f"nearest of {DRAWN:,}", "projection")
         print(f"{HEAD:<{width}}" + "".join(f"{head:>{w}}" for head, w in zip(heads, COLUMNS, strict=True)))
@@ -99,8 +100,8 @@ def find(net: StyleGAN2Generator, targets: Tensor, steps: int, seed: int = 0) ->
     """The projections of `targets`, uint8 (N, C, S, S)."""
     wanted, n = targets.float() / 127.5 - 1, len(targets)
     random = StepRandom(seed, wanted.device)
-    mean, spread, nearest = _chance(net, wanted, random)
-    w = net.mapping.mean.expand(n, -1).clone().requires_grad_()
+    start, spread, mean, nearest = _chance(net, wanted, random)
+    w = start.clone().requires_grad_()
     noise = [random.at("noise").normal(n, 1, size, size).requires_grad_() for size in net.synthesis.noise_sizes]
     optimizer = torch.optim.Adam([w, *noise], lr=RATE)
     with torch.enable_grad():
@@ -129,15 +130,18 @@ def find(net: StyleGAN2Generator, targets: Tensor, steps: int, seed: int = 0) ->
 
 
 @torch.no_grad()
-def _chance(net: StyleGAN2Generator, wanted: Tensor, random: StepRandom) -> tuple[Tensor, float, Tensor]:
-    """The differences (N,) of the mean image, how much w varies, and the differences (N,) of the nearest random one."""
+def _chance(net: StyleGAN2Generator, wanted: Tensor, random: StepRandom) -> tuple[Tensor, float, Tensor, Tensor]:
+    """The w (N, W) of the nearest of some random images, how much w varies, and the differences (N,) of the mean image
+    and of those nearest ones."""
     w = net.mapping(random.at("chance").normal(DRAWN, net.latent_dim))
     spread = (w - net.mapping.mean).square().sum(dim=1).mean().sqrt().item()
-    nearest = wanted.new_full((len(wanted),), math.inf)
+    differences = []
     for part in w.split(CHUNK):
-        for image in net.synthesis(net.styles(part)):
-            nearest = torch.minimum(nearest, _rms(image.expand_as(wanted), wanted))
-    return _rms(net.synthesis(net.styles(net.mapping.mean[None])).expand_as(wanted), wanted), spread, nearest
+        images = net.synthesis(net.styles(part))
+        differences.append(torch.stack([_rms(images, each) for each in wanted]))
+    nearest, index = torch.cat(differences, dim=1).min(dim=1)
+    mean = _rms(net.synthesis(net.styles(net.mapping.mean[None])), wanted)
+    return w[index], spread, mean, nearest
 
 
 def distance(images: Tensor, wanted: Tensor) -> Tensor:

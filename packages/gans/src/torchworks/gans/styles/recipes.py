@@ -19,7 +19,7 @@ def stylegan2() -> StyleGAN2Config:
         ada=AdaConfig(images=16_000),
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2.5e-3),
-        trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.997),
+        trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.997),
     )
 
 

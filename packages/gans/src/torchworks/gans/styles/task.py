@@ -26,7 +26,7 @@ from torch.optim import Optimizer
 from torchworks.gans.adversarial.ada import Controller, adaptive_augment
 from torchworks.gans.adversarial.config import AdaConfig, AdversarialConfig
 from torchworks.gans.adversarial.losses import squared_slopes
-from torchworks.gans.models.stylegan2 import StyleGAN2Generator
+from torchworks.gans.models.stylegan2 import Mixing, StyleGAN2Generator
 from torchworks.gans.noise.task import GanTask
 from torchworks.gans.styles.config import StyleConfig
 from torchworks.shared.task import Out, Phase
@@ -35,8 +35,6 @@ from torchworks.shared.training.optim import adam
 
 class StyleGAN2Task(GanTask):
     """As `GanTask`, for `StyleGAN2Generator` and `StyleGAN2Discriminator`; without labels."""
-
-    generator: StyleGAN2Generator
 
     def __init__(
         self,
@@ -52,6 +50,7 @@ class StyleGAN2Task(GanTask):
         self.style, self.ada = style, ada
         self.control = Controller(ada.p, target=ada.target, every=ada.every, images=ada.images)
         self.path_mean = torch.zeros(())
+        self.layers, self.noise_sizes = generator.synthesis.styles, generator.synthesis.noise_sizes
         self._apart = True  # or the deviation over a batch would compare real with generated images
         d, g = self.phases
         slopes = Phase("r1", net="discriminator", every=style.r1_every)
@@ -95,7 +94,7 @@ class StyleGAN2Task(GanTask):
     def _path_penalty(self, n: int) -> Out:
         """For half of a batch, which is enough (SG2 appendix B)."""
         n = max(1, n // 2)
-        images, styles = self.generator.train_images(*self._training_inputs(n))
+        images, styles = self._train_images(n)
         lengths = path_lengths(images, styles, self.random.normal(n, *images.shape[1:]))
         everyones = self.gather(lengths.detach()).mean()
         self.path_mean = self.path_mean.to(lengths.device).lerp(everyones, 1 - self.style.path_decay)
@@ -107,17 +106,17 @@ class StyleGAN2Task(GanTask):
         return adaptive_augment(super()._augment(images), self.ada.kinds, self.control.p, self.random)
 
     def _generate(self, n: int, labels: Tensor | None) -> Tensor:
-        if not self.generator.training:
-            return self.generator(self.random.normal(n, self.latent_dim))
-        return self.generator.train_images(*self._training_inputs(n))[0]
+        if self.generator.training:
+            return self._train_images(n)[0]
+        return self.generator(self.random.normal(n, self.latent_dim))
 
-    def _training_inputs(self, n: int) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
-        """Latent vectors, others to mix in, the layer from which these hold, and noise."""
+    def _train_images(self, n: int) -> tuple[Tensor, Tensor]:
+        """Images (n, C, S, S) with mixed styles and fresh noise, and their styles (n, L, W)."""
         z, other = self.random.normal(n, self.latent_dim), self.random.normal(n, self.latent_dim)
-        layers = self.generator.synthesis.styles
-        cut = 1 + self.random.integers(layers - 1, n)
-        cut = torch.where(self.random.uniform(n) < self.style.mixing, cut, layers)
-        return z, other, cut, [self.random.normal(n, 1, size, size) for size in self.generator.synthesis.noise_sizes]
+        cut = 1 + self.random.integers(self.layers - 1, n)
+        cut = torch.where(self.random.uniform(n) < self.style.mixing, cut, self.layers)
+        noise = [self.random.normal(n, 1, size, size) for size in self.noise_sizes]
+        return self.generator(z, mixing=Mixing(other, cut, noise))
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"ada": self.control.state_dict(), "path_mean": self.path_mean.item()}
@@ -129,8 +128,8 @@ class StyleGAN2Task(GanTask):
 
 
 def path_lengths(images: Tensor, styles: Tensor, noise: Tensor) -> Tensor:
-    """‖Jᵀ_w y‖ (N,) of images (N, C, S, S) made of styles (N, L, W), for noise y (N, C, S, S) divided by √(S·S), so that
-    the length does not depend on the size: the root over layers' mean of the squared length in each layer's w."""
+    """‖Jᵀ_w y‖ (N,) of images (N, C, S, S) made of styles (N, L, W), for noise y (N, C, S, S) divided by √(S·S), so
+    that the length does not depend on the size: the root over layers' mean of the squared length in each layer's w."""
     scaled = noise / math.sqrt(images.shape[2] * images.shape[3])
     (slopes,) = torch.autograd.grad((images * scaled).sum(), styles, create_graph=True)  # (N, L, W)
     return slopes.square().sum(dim=2).mean(dim=1).sqrt()
