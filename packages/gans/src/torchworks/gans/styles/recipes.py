@@ -10,6 +10,10 @@ def stylegan2() -> StyleGAN2Config:
     """StyleGAN2 with adaptive augmentation, on 80 faces of 28 pixels, or a folder of few images.
 
     gans train stylegan2
+
+    Seed 0 alone: fd_facesrot64 29.4 with 20 images (real test faces 98.1, normally distributed pixels 83.2; the
+    judge learned from 80 images and says little, see docs/stylegan2.md), precision 0.90, recall 0.90. 197 CPU s (torch
+    2.14.1, one core of an AMD EPYC with AVX512-BF16, bf16).
     """
     return StyleGAN2Config(
         recipe="stylegan2",
