@@ -1,6 +1,7 @@
 """The training of StyleGAN2: lazy phases, penalties as in the papers, and a resume that changes nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torchworks.gans.styles.task import path_lengths
 from torchworks.shared.config import TrainerConfig, UserError
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing_runs import killed_and_resumed
-from torchworks.shared.training.checkpoint import load, path_of, steps
+from torchworks.shared.training.checkpoint import Checkpoint, load, path_of, steps
 from torchworks.shared.training.trainer import Trainer
 
 SMALL = {"width": 4, "max_channels": 8}
@@ -150,6 +151,26 @@ def test_compiled_nets_are_refused_where_they_are_differentiated_twice():
     plain = replace(config, adversarial=replace(config.adversarial, r1=0.0))
     with pytest.raises(UserError, match=r"--style\.path-weight 0"):
         replace(plain, trainer=replace(plain.trainer, compile=True))
+
+
+def trained(made: StyleGAN2Task, folder: Path, steps: int, resume: Checkpoint | None = None) -> Checkpoint:
+    """The last checkpoint of a training of `steps` steps."""
+    settings = TrainerConfig(steps=steps, batch_size=8, device="cpu", precision="fp32", ema=0.5)
+    Trainer(made, [{"image": images()}] * 20, None, settings, folder=folder).fit(resume)
+    return load(path_of(folder / "checkpoints", steps))
+
+
+def test_a_training_that_is_resumed_ends_like_a_whole_one_bit_for_bit(tmp_path):
+    lazy = {"ada": AdaConfig(p=0.3, images=200, every=2), "style": StyleConfig(r1_every=3, path_every=2)}
+    whole = trained(task(**lazy), tmp_path / "whole", 9)
+    half = trained(task(**lazy), tmp_path / "half", 5)
+    resumed = trained(task(**lazy), tmp_path / "resumed", 9, half)
+    assert whole.state["task"] == resumed.state["task"] != half.state["task"]
+    assert whole.state["task"]["ada"]["p"] not in (0.0, 0.3, 1.0)
+    assert whole.state["task"]["path_mean"] > 0
+    for name, net in whole.nets.items():
+        assert all(torch.equal(value, resumed.nets[name][key]) for key, value in net.items()), name
+    assert whole.nets["generator.ema"]["mapping.mean"].any()
 
 
 @pytest.mark.slow
