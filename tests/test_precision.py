@@ -76,7 +76,6 @@ SLOW = [
     ("gans", "cgan"),
     ("gans", "cyclegan"),
     ("gans", "stylegan2"),
-    ("gans", "stylegan2-mnist"),
     ("seq_models", "classify-minilm"),
     ("seq_models", "code"),
 ]

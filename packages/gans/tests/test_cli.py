@@ -9,7 +9,7 @@ import pytest
 from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
-RECIPES = ["cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan", "stylegan2", "stylegan2-mnist"]
+RECIPES = ["cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "pix2pix", "r3gan", "stylegan2"]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 
 

@@ -8,8 +8,8 @@ each scale it must not look like itself moved by a pixel.
     L = distance(image, target) + λ Σ_layers Σ_scales (mean n(x, y) · n(x − 1, y))² + (mean n(x, y) · n(x, y − 1))²
 
 What differs: the paper's distance is LPIPS, whose weights cannot be fetched; this one is the mean squared difference of
-pixels, averaged over the image and its halvings down to 4 pixels, and λ is 10 for that. It starts from the nearest of
-1,000 random images where the paper starts from the mean of w.
+pixels, averaged over the image and its halvings down to 4 pixels, and λ is 0.1 for that. It starts from the nearest of
+1,000 random images and the net's own noise, where the paper starts from the mean of w and new noise.
 
 Shapes: N images, C channels, S image size, W length of w.
 """
@@ -39,7 +39,7 @@ from torchworks.shared.runs.opening import CHUNK
 from torchworks.shared.runs.outputs import picture, prepare, progress, save_image
 from torchworks.shared.training.checkpoint import write_tensors
 
-RATE, DOUBT, NOISE_WEIGHT = 0.1, 0.05, 10.0
+RATE, DOUBT, NOISE_WEIGHT = 0.1, 0.05, 0.1
 RAMP_UP, RAMP_DOWN, SURE = 0.05, 0.25, 0.75  # shares of the steps
 DRAWN = 1000  # images that say how much w varies, and how near chance comes
 SMALLEST = 8  # side of noise that is still compared with itself moved
@@ -102,7 +102,7 @@ def find(net: StyleGAN2Generator, targets: Tensor, steps: int, seed: int = 0) ->
     random = StepRandom(seed, wanted.device)
     start, spread, mean, nearest = _chance(net, wanted, random)
     w = start.clone().requires_grad_()
-    noise = [random.at("noise").normal(n, 1, size, size).requires_grad_() for size in net.synthesis.noise_sizes]
+    noise = [layer.get_buffer("noise").repeat(n, 1, 1, 1).requires_grad_() for layer in net.synthesis.layers]
     optimizer = torch.optim.Adam([w, *noise], lr=RATE)
     with torch.enable_grad():
         for step in progress(range(steps), "projecting", steps):

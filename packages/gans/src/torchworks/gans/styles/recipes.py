@@ -1,8 +1,8 @@
-"""The recipes of StyleGAN2; each docstring is what `gans list` prints."""
+"""The recipe of StyleGAN2; its docstring is what `gans list` prints."""
 
 from torchworks.gans.adversarial.config import AdaConfig, AdversarialConfig
 from torchworks.gans.models.config import StyleGAN2Net
-from torchworks.gans.styles.config import StyleConfig, StyleGAN2Config
+from torchworks.gans.styles.config import StyleGAN2Config
 from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
@@ -21,24 +21,6 @@ def stylegan2() -> StyleGAN2Config:
         net=StyleGAN2Net(width=16, discriminator_width=16, max_channels=64),
         adversarial=AdversarialConfig(loss="non-saturating", r1=0.05, betas=(0.0, 0.99)),
         ada=AdaConfig(images=16_000),
-        loader=ImageConfig(image_size=28),
-        optim=OptimConfig(lr=2.5e-3),
-        trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.997),
-    )
-
-
-def stylegan2_mnist() -> StyleGAN2Config:
-    """StyleGAN2 on 5,000 digits of MNIST, 28 pixels, without labels.
-
-    gans train stylegan2-mnist
-    """
-    return StyleGAN2Config(
-        recipe="stylegan2-mnist",
-        data="mnist5k",
-        net=StyleGAN2Net(width=16, discriminator_width=16, max_channels=64),
-        adversarial=AdversarialConfig(loss="non-saturating", r1=0.05, betas=(0.0, 0.99)),
-        style=StyleConfig(path_weight=0.0),
-        ada=AdaConfig(images=50_000),
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2.5e-3),
         trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.997),
