@@ -39,7 +39,8 @@ def finished(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("form", [pytest.param("onnx", marks=pytest.mark.slow), "pt2"])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
 def test_the_exported_generator_draws_what_the_trained_one_does(tmp_path, form):
     run = finished(tmp_path / "run")
     settings = Export(run, format=form, seconds=0)
