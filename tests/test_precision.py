@@ -75,6 +75,7 @@ SLOW = [
     ("diffusion", "text2image-3"),
     ("gans", "cgan"),
     ("gans", "cyclegan"),
+    ("gans", "stylegan2"),
     ("seq_models", "classify-minilm"),
     ("seq_models", "code"),
 ]

@@ -23,7 +23,7 @@ from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan"]
+GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
@@ -49,7 +49,7 @@ class Pixels(FeatureSpace):
 @pytest.fixture
 def untrained_judge(monkeypatch):
     """Experiments without the seconds it takes to train a judge."""
-    for job in ("noise", "translation"):
+    for job in ("noise", "styles", "translation"):
         monkeypatch.setattr(f"torchworks.gans.{job}.build.judge_for", lambda *args, **kwargs: Pixels())
 
 
@@ -57,6 +57,7 @@ def tiny(name: str, **trainer):
     """A recipe with its nets shrunk."""
     config = find_recipe("gans", name)()
     narrow = {"width": 4, "discriminator_width": 4, "blocks": 1, "max_channels": 8, "group_size": 2, "latent_dim": 6}
+    narrow |= {"style_dim": 8}
     net = replace(config.net, **{key: value for key, value in narrow.items() if hasattr(config.net, key)})
     settings = replace(TrainerConfig(batch_size=8, device="cpu", precision="fp32"), **trainer)
     return replace(config, net=net, trainer=settings)
@@ -135,7 +136,7 @@ def example(signature) -> dict[str, torch.Tensor]:
     rows = {}
     for spec in signature.inputs:
         shape = [3 if isinstance(size, str) else size for size in spec.shape]
-        if spec.kind == "latent":
+        if spec.kind in ("latent", "features"):
             rows[spec.name] = torch.rand(shape)
         else:
             rows[spec.name] = torch.randint(0, 10, shape).to(getattr(torch, spec.dtype))
@@ -324,7 +325,7 @@ def test_a_short_training_brings_a_dcgan_closer_to_the_digits():
 
 
 @pytest.mark.parametrize(("size", "near"), [(24, "16 or 28"), (1, "16"), (300, "256")])
-@pytest.mark.parametrize("name", ["dcgan", "cgan", "r3gan", "cyclegan", "pix2pix"])
+@pytest.mark.parametrize("name", ["dcgan", "cgan", "r3gan", "stylegan2", "cyclegan", "pix2pix"])
 def test_a_size_that_no_network_has_is_refused_before_anything_is_opened(name, size, near):
     with pytest.raises(UserError, match=f"--loader.image-size {near};"):
         replace(tiny(name), loader=ImageConfig(image_size=size), data="folder:nowhere")

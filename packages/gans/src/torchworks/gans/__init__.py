@@ -1,4 +1,4 @@
-"""Generative adversarial networks: DCGAN, conditional GAN, R3GAN, CycleGAN, pix2pix.
+"""Generative adversarial networks: DCGAN, conditional GAN, R3GAN, StyleGAN2, CycleGAN, pix2pix.
 
 from torchworks.gans import DCGANGenerator
 

@@ -1,3 +1,4 @@
+from .adversarial.ada import adaptive_augment as adaptive_augment
 from .adversarial.diffaugment import diff_augment as diff_augment
 from .adversarial.losses import LOSSES as LOSSES
 from .adversarial.losses import AdversarialLoss as AdversarialLoss
@@ -19,11 +20,14 @@ from .models.spectral import SpectralLinear as SpectralLinear
 from .models.spectral import spectral_norm as spectral_norm
 from .models.srresnet import SRGANDiscriminator as SRGANDiscriminator
 from .models.srresnet import SRResNet as SRResNet
+from .models.stylegan2 import StyleGAN2Discriminator as StyleGAN2Discriminator
+from .models.stylegan2 import StyleGAN2Generator as StyleGAN2Generator
 from .models.translators import PatchDiscriminator as PatchDiscriminator
 from .models.translators import ResnetGenerator as ResnetGenerator
 from .models.unet_discriminator import UNetDiscriminator as UNetDiscriminator
 from .noise.predictor import GeneratorPredictor as GeneratorPredictor
 from .noise.task import GanTask as GanTask
+from .styles.task import StyleGAN2Task as StyleGAN2Task
 from .translation.cyclegan import Critics as Critics
 from .translation.cyclegan import CycleGANTask as CycleGANTask
 from .translation.cyclegan import ImagePool as ImagePool

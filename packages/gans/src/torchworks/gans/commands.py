@@ -8,6 +8,7 @@ from tyro.conf import FlagCreatePairsOff, configure
 
 from torchworks.gans.enlarging.commands import COMMANDS as ENLARGING
 from torchworks.gans.noise.commands import COMMANDS as NOISE
+from torchworks.gans.styles.commands import COMMANDS as STYLES
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
 from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, by_default
@@ -34,4 +35,10 @@ class Evaluate:
     device: Device = "auto"
 
 
-COMMANDS = {**NOISE, **TRANSLATION, **ENLARGING, "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate")}
+COMMANDS = {
+    **NOISE,
+    **STYLES,
+    **TRANSLATION,
+    **ENLARGING,
+    "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate"),
+}

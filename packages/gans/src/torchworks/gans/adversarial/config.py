@@ -40,6 +40,24 @@ class AdversarialConfig(Limited):
 
 
 @dataclass(frozen=True)
+class AdaConfig(Limited):
+    """Adaptive augmentation of what the discriminator sees (Karras et al. 2020)."""
+
+    group: ClassVar[str] = "ada"
+
+    target: Annotated[float, *limited(0, 1)] = 0.6
+    """How sure of training images the discriminator is to be, E[sign D(x)]; p rises where it is surer (0: p stays)."""
+    p: Annotated[float, *limited(0, 1, below=False)] = 0.0
+    """Probability of each change at the start."""
+    images: Count = 500_000
+    """Training images in which p can go from 0 to 1."""
+    every: Count = 4
+    """Steps between two changes of p."""
+    kinds: tuple[Literal["blit", "geometric", "color"], ...] = ("blit", "geometric", "color")
+    """Kinds of change: mirroring, quarter turns and shifts; scaling and turning; brightness, contrast and colors."""
+
+
+@dataclass(frozen=True)
 class DoctorConfig(Limited):
     """The training doctor: it names collapse, a discriminator that won, divergence and oscillation."""
 

@@ -32,6 +32,12 @@ def stages_of(image_size: int) -> int:
     return len(resolutions_of(image_size)) - 1
 
 
+def style_resolutions(image_size: int) -> list[int]:
+    """The same for StyleGAN2, whose feature maps are halved without rest: from `image_size` down to 4, or to 7."""
+    sizes = resolutions_of(image_size)
+    return [size for stage, size in enumerate(sizes) if size * 2**stage == image_size]
+
+
 @dataclass(frozen=True)
 class DCGANNet(Limited):
     """Sizes of DCGAN's two nets."""
@@ -80,6 +86,26 @@ class R3GANNet(Limited):
     """How many times wider a block is inside."""
     group_size: Count = 16
     """Channels per group of the 3 × 3 convolutions."""
+
+
+@dataclass(frozen=True)
+class StyleGAN2Net(Limited):
+    """Sizes of StyleGAN2's two nets."""
+
+    group: ClassVar[str] = "net"
+
+    latent_dim: Count = 64
+    """Length of the latent vector z, standard normal."""
+    style_dim: Count = 64
+    """Length of the vector w that z is mapped to."""
+    mapping_layers: Count = 4
+    """Dense layers from z to w; 8 in the paper."""
+    width: Count = 32
+    """Channels of the generator at full size; doubled towards the coarse end."""
+    discriminator_width: Count = 32
+    """The same of the discriminator."""
+    max_channels: Count = 512
+    """Limit of that doubling."""
 
 
 @dataclass(frozen=True)

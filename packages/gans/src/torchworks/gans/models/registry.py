@@ -5,13 +5,19 @@ from dataclasses import asdict
 from torch import nn
 
 from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator
-from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet, TranslatorNet
+from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet, StyleGAN2Net, TranslatorNet
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from torchworks.gans.models.r3gan import R3GANDiscriminator, R3GANGenerator
+from torchworks.gans.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from torchworks.gans.models.translators import PatchDiscriminator, ResnetGenerator, patch_layers
 
-GanNet = DCGANNet | CGANNet | R3GANNet
-ARCHITECTURES: dict[str, type[GanNet]] = {"dcgan": DCGANNet, "cgan": CGANNet, "r3gan": R3GANNet}
+GanNet = DCGANNet | CGANNet | R3GANNet | StyleGAN2Net
+ARCHITECTURES: dict[str, type[GanNet]] = {
+    "dcgan": DCGANNet,
+    "cgan": CGANNet,
+    "r3gan": R3GANNet,
+    "stylegan2": StyleGAN2Net,
+}
 
 
 def architecture_of(net: GanNet) -> str:
@@ -28,6 +34,9 @@ def generator(net: GanNet, image_size: int, channels: int, num_classes: int = 0)
     """The generator of images (N, channels, image_size, image_size); `num_classes` is for `CGANNet` alone."""
     if isinstance(net, R3GANNet):
         return R3GANGenerator(image_size, channels, **asdict(net))
+    if isinstance(net, StyleGAN2Net):
+        options = {key: value for key, value in asdict(net).items() if key != "discriminator_width"}
+        return StyleGAN2Generator(image_size, channels, **options)
     sizes = {
         "latent_dim": net.latent_dim,
         "width": net.width,
@@ -45,6 +54,9 @@ def discriminator(net: GanNet, image_size: int, channels: int, num_classes: int 
         return R3GANDiscriminator(
             image_size, channels, **{key: value for key, value in asdict(net).items() if key != "latent_dim"}
         )
+    if isinstance(net, StyleGAN2Net):
+        limits = {"width": net.discriminator_width, "max_channels": net.max_channels}
+        return StyleGAN2Discriminator(image_size, channels, **limits)
     sizes = {
         "width": net.discriminator_width,
         "max_channels": net.max_channels,

@@ -34,6 +34,13 @@ class Sample:
     """Images in a row of the grid."""
     interpolate: Annotated[int, by_default("STEPS", "no film")] = 0
     """Draw a film (GIF) instead: each image turns into three others and back, in this many steps each."""
+    truncation: Annotated[float, by_default("PSI", "1")] = 1.0
+    """For a run with styles (stylegan2): how far from the mean image, 0 to 1; less is more typical and less varied."""
+    mix: bool = False
+    """For a run with styles: draw a table instead, images with the coarse styles of a row and the fine ones of a
+    column; --columns is how many, and --n of all."""
+    mix_from: Annotated[int | None, by_default("LAYER", "half of the layers")] = None
+    """First layer that has the column's style in that table."""
     overwrite: bool = False
     """Replace files of the same names in DIR; in RUN/generated they always are."""
     device: Device = "auto"

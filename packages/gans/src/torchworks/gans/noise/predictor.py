@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from torchworks.gans.models import registry
+from torchworks.gans.models.config import StyleGAN2Net
 from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
 from torchworks.gans.noise.task import to_latent
 from torchworks.shared.config import UserError, from_dict, nearest
@@ -19,9 +21,12 @@ from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.opening import FinishedRun, open_run
 
+TRUNCATION = "truncation"
+"""The input of generators with styles that says how typical an image is to be: 1 as trained, 0 the mean."""
+
 
 class GeneratorPredictor(Predictor):
-    """latent (N, latent_dim)[, label (N,)] → image (N, C, S, S) in [0, 1]."""
+    """latent (N, latent_dim)[, label (N,)][, truncation (N,)] → image (N, C, S, S) in [0, 1]."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return to_unit(self.net(*inputs))
@@ -46,27 +51,42 @@ def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
     inputs = [TensorSpec("latent", "latent", "float32", ("N", net.latent_dim), low=limit and -limit, high=limit)]
     if classes:
         inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))
+    if isinstance(net, StyleGAN2Net):
+        inputs.append(TensorSpec(TRUNCATION, "features", "float32", ("N",), low=0.0, high=1.0, default=1.0))
     signature = Signature(tuple(inputs), (unit_image(channels, size),))
     return GeneratorPredictor(registry.generator(net, size, channels, len(classes)), signature)
 
 
 class Generator:
-    """The generator of a finished run; `classes` is empty unless it draws what class is asked for."""
+    """The generator of a finished run; `classes` is empty unless it draws what class is asked for, and `styled` says
+    whether it has styles, which can be mixed and truncated."""
 
     def __init__(self, run: FinishedRun):
         self.run = run
-        self.latent, *label = run.predictor.signature.inputs
-        self.classes = label[0].labels if label else ()
+        specs = {spec.name: spec for spec in run.predictor.signature.inputs}
+        self.latent = specs["latent"]
+        self.classes = specs["label"].labels if "label" in specs else ()
+        self.styled = TRUNCATION in specs
 
     def latents(self, seed: int, indices: range) -> Tensor:
         """Standard normal (N, latent_dim), row i of which depends on (seed, indices[i]) alone."""
         return sample_normal(seed, indices, int(self.latent.shape[1]))
 
-    def draw(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+    def draw(self, latents: Tensor, labels: Tensor | None, truncation: float = 1.0) -> Tensor:
         """Images, uint8 (N, C, S, S), of standard normal `latents` (N, latent_dim) and, if there are classes, of
-        `labels` (N,)."""
-        z = to_latent(latents, "normal" if self.latent.low is None else "uniform")
-        return from_unit(self.run.compute(z) if labels is None else self.run.compute(z, labels))
+        `labels` (N,); of a styled generator with this `truncation`."""
+        inputs = [to_latent(latents, "normal" if self.latent.low is None else "uniform")]
+        inputs += [labels] if labels is not None else []
+        inputs += [torch.full((len(latents),), truncation)] if self.styled else []
+        return from_unit(self.run.compute(*inputs))
+
+    def need_styles(self, option: str) -> None:
+        """Raise `UserError` for a generator without styles; `option` is what asks for them."""
+        if not self.styled:
+            raise UserError(
+                f"{option} is for generators with styles, and {self.run.folder} is a run of {self.run.config.recipe}. "
+                "Leave it out, or train the recipe stylegan2."
+            )
 
     def class_indices(self, names: Sequence[str]) -> list[int]:
         """The classes called `names`; all of them if there are no names. Raises `UserError` for an unknown one."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from torchworks.gans.noise.commands import Sample
+from torchworks.gans.noise.mixing import draw_table
 from torchworks.gans.noise.predictor import Generator, open_generator
 from torchworks.shared.config import UserError
 from torchworks.shared.runs.directory import picture_grid
@@ -24,6 +25,10 @@ def sample(arguments: Sample) -> int:
     """Draw what `arguments` ask for and print the paths written."""
     _check(arguments)
     generator = open_generator(arguments.run, arguments.device)
+    if arguments.truncation != 1:
+        generator.need_styles("--truncation")
+    if arguments.mix:
+        return draw_table(generator, arguments)
     labels = _labels(generator, arguments)
     folder = arguments.out or arguments.run / "generated"
     names = _names(arguments, labels, generator.classes)
@@ -37,7 +42,7 @@ def sample(arguments: Sample) -> int:
     kept = []
     for rows in progress(_parts(arguments.n), "drawing", -(-arguments.n // AT_ONCE)):
         asked = None if labels is None else labels[rows.start : rows.stop]
-        images = generator.draw(generator.latents(arguments.seed, rows), asked)
+        images = generator.draw(generator.latents(arguments.seed, rows), asked, arguments.truncation)
         if not arguments.no_grid:
             kept.append(images)
         if arguments.files:
@@ -72,6 +77,8 @@ def _check(arguments: Sample) -> None:
         raise UserError(f"--columns is {arguments.columns}; it must be at least 1.")
     if arguments.interpolate and not 2 <= arguments.interpolate <= LONGEST:
         raise UserError(f"--interpolate is {arguments.interpolate}; it must be from 2 to {LONGEST} steps.")
+    if not 0 <= arguments.truncation <= 1:
+        raise UserError(f"--truncation is {arguments.truncation:g}; it must be from 0 to 1.")
 
 
 def _labels(generator: Generator, arguments: Sample) -> Tensor | None:
@@ -103,7 +110,8 @@ def _film(generator: Generator, arguments: Sample, labels: Tensor | None, column
     frames = []
     latents_of_frames = walk(generator, arguments.seed, arguments.n, arguments.interpolate)
     for latents in progress(latents_of_frames, "drawing", STOPS * arguments.interpolate):
-        frames.append(picture_grid(generator.draw(latents, labels) / 255, columns, min_side=side))
+        images = generator.draw(latents, labels, arguments.truncation)
+        frames.append(picture_grid(images / 255, columns, min_side=side))
     save_film(path, frames, milliseconds=80)
 
 

@@ -1,0 +1,1 @@
+"""Images from noise, steered by styles: StyleGAN2 with adaptive augmentation."""
