@@ -79,7 +79,7 @@ def test_recognisers_have_as_many_weights_and_frames():
     frames = ours(audio, torch.tensor([8_000]))[0].shape[1]
     mel = ours.mel(audio).transpose(1, 2)
     for logits in (wave(audio).logits, conformer(input_features=mel).logits):
-        assert abs(logits.shape[1] - frames) <= 3
+        assert abs(logits.shape[1] - frames) <= 6  # ours hears silence before and behind
 
 
 def test_sound_is_judged_by_its_medians():
