@@ -177,7 +177,7 @@ def test_a_training_that_is_resumed_ends_like_a_whole_one_bit_for_bit(tmp_path):
 def test_a_killed_run_with_augmentation_ends_like_a_whole_one_bit_for_bit(tmp_path):
     words = [
         "train", "stylegan2", "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "5",
-        "--trainer.batch-size", "8", "--trainer.eval-every", "20", "--ada.images", "200", "--ada.p", "0.3",
+        "--trainer.batch-size", "8", "--trainer.eval-every", "20", "--ada.images", "2000", "--ada.p", "0.3",
         "--net.width", "4", "--net.discriminator-width", "4", "--net.max-channels", "8", "--device", "cpu",
         "--precision", "fp32", "--loader.image-size", "16",
     ]  # fmt: skip

@@ -13,10 +13,11 @@ from torchworks.shared.options import Device, Overwrite, Run, Seed
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Project:
-    """Find the image of a StyleGAN2 run that is most like yours: its w and its noise.
+    """Find the image of a StyleGAN2 run that is most like yours.
 
-    Images are cropped at their middle to a square and brought to the size of the run. The distance is that of pixels,
-    at full size and each time halved: a perceptual one (LPIPS) needs weights that cannot be fetched here.
+    What is found are w and noise. Images are cropped at their middle to a square and brought to the size of the run.
+    The distance is that of pixels, at full size and each time halved: a perceptual one (LPIPS) needs weights that
+    cannot be fetched here.
     """
 
     run: Run
