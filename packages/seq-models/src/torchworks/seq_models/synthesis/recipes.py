@@ -9,10 +9,10 @@ def speak() -> SpeakConfig:
 
     seq-models train speak
 
-    Three seeds, of which two were trained before padding was left out of its predictors: pocketsphinx's word error
-    rate on test sentences of digits (82 to 110 words) 10.6 ± 1.4 %; Griffin-Lim of true spectrograms 8.2 ± 4.0 %, the
-    speaker itself 4.2 ± 0.9 %. Log-mels are off by 3.2 dB, durations by 10.3 ± 0.4 ms (median of each phoneme
-    12.3 ± 0.1); 104 to 105 s of CPU time (torch 2.14.1, one core of an AMD EPYC with AVX512-BF16, fp32).
+    Three seeds: pocketsphinx's word error rate on test sentences of digits (82 to 110 words) 9.6 ± 2.4 %; Griffin-Lim
+    of true spectrograms 8.2 ± 4.0 %, the speaker itself 4.2 ± 0.9 %. Log-mels are off by 3.17 ± 0.03 dB, durations by
+    10.4 ± 0.3 ms (median of each phoneme 12.3 ± 0.1); 104 s of CPU time, seed 0 (torch 2.14.1, one core of an AMD EPYC
+    with AVX512-BF16, fp32).
     """
     return SpeakConfig(
         recipe="speak",
@@ -26,10 +26,10 @@ def speak_tacotron() -> SpeakConfig:
 
     seq-models train speak-tacotron
 
-    One seed: pocketsphinx's word error rate is 13.4 % of 82 digits; Griffin-Lim of true spectrograms 12.2 %, the
-    speaker itself 4.9 %. Every sentence ends by itself; 98.9 % of attention lies on the phoneme that is spoken, or on
-    one beside it. With the true frames before each, log-mels are off by 3.9 dB; 223 s of CPU time (torch 2.14.1, one
-    core of an AMD EPYC with AVX512-BF16, fp32).
+    Three seeds: pocketsphinx's word error rate on test sentences of digits (82 to 110 words) 11.8 ± 3.1 %; Griffin-Lim
+    of true spectrograms 8.2 ± 4.0 %, the speaker itself 4.2 ± 0.9 %. Every sentence ends by itself; 98.7 ± 0.1 % of
+    attention lies on the phoneme that is spoken, or on one beside it. With the true frames before each, log-mels are
+    off by 4.0 ± 0.1 dB; 223 s of CPU time, seed 0 (torch 2.14.1, one core of an AMD EPYC with AVX512-BF16, fp32).
     """
     return SpeakConfig(
         recipe="speak-tacotron",
@@ -45,10 +45,10 @@ def vocode() -> VocodeConfig:
 
     seq-models train vocode
 
-    One seed: log-mels of its sound differ from those given by 1.34 dB, those of 32 iterations of Griffin-Lim by
-    **1.13**; pocketsphinx's word error rate is **7.3 %** of 82 digits, by Griffin-Lim 12.2 %, of the speaker itself
-    4.9 %; 101 s of CPU time (torch 2.14.1, one core of an AMD EPYC with AVX512-BF16, fp32). A HiFi-GAN
-    (--model hifigan) had 4.2 dB and 34 % after 95 s.
+    Three seeds: log-mels of its sound differ from those given by 1.37 ± 0.02 dB, those of 32 iterations of Griffin-Lim
+    by **1.16 ± 0.02**; pocketsphinx's word error rate on sentences of digits (82 to 110 words) is 7.3 ± 0.9 %, by
+    Griffin-Lim 8.2 ± 4.0 %, of the speaker itself 4.2 ± 0.9 %; 101 s of CPU time, seed 0 (torch 2.14.1, one core of an
+    AMD EPYC with AVX512-BF16, fp32). A HiFi-GAN (--model hifigan) had 4.2 dB and 34 % after 95 s.
     """
     return VocodeConfig(
         recipe="vocode",
