@@ -27,6 +27,7 @@ RUN_OF = {
     "packages/gans/README.md": {
         "gans": "cgan-mnist-mnist5k",
         "gans RECIPE=cyclegan": "cyclegan-digits-printed-digits",
+        "gans RECIPE=srresnet": "srresnet-photo-crops",
     },
 }
 """Runs that later commands use."""

@@ -196,7 +196,7 @@ def test_options_that_make_no_sense_are_refused(words, said, capsys):
     assert said in told(capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["esrgan", "srgan"])
 def test_a_run_killed_and_resumed_ends_with_the_very_same_weights(recipe, tmp_path):
     """With the discriminator joining at step 10, and degradation and its noise in the data."""

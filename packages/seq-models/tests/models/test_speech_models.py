@@ -82,11 +82,20 @@ def test_griffin_lim_is_torchaudios_and_the_same_by_convolutions():
     sound = torch.randn(2, 1600, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     magnitudes = torch.stft(sound, 64, 16, 64, ours.window, return_complex=True).abs()
     theirs = functional.griffinlim(magnitudes, ours.window, 64, 16, 64, 1.0, 8, 0.99, None, False)
-    torch.testing.assert_close(ours(magnitudes), theirs, rtol=0, atol=1e-9)
+    start = magnitudes, torch.zeros_like(magnitudes)  # phases of 0, as theirs
+    torch.testing.assert_close(ours(magnitudes, start), theirs, rtol=0, atol=1e-9)
     one = GriffinLim(64, hop=16, window=48, steps=8, by_conv=True).double()
     one.load_state_dict(ours.state_dict())
     one.window = ours.window
-    torch.testing.assert_close(one(magnitudes), theirs, rtol=0, atol=1e-9)
+    torch.testing.assert_close(one(magnitudes, start), theirs, rtol=0, atol=1e-9)
+
+
+def test_a_millionth_of_the_magnitudes_changes_little_of_griffin_lims_sound():
+    net = GriffinLim(64, hop=16, window=48, steps=32)
+    sound = torch.randn(1, 4000, generator=torch.Generator().manual_seed(0)).cumsum(1).sin()
+    magnitudes = torch.stft(sound, 64, 16, 64, net.window, return_complex=True).abs()
+    made, other = net(magnitudes), net(magnitudes * (1 + 1e-6 * torch.randn_like(magnitudes)))
+    assert (made - other).abs().max() < 0.01 * made.abs().max()
 
 
 def test_a_tacotron_that_is_given_its_own_alignment_says_the_same():

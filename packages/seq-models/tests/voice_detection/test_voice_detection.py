@@ -169,7 +169,7 @@ def test_the_predictor_answers_pieces_as_it_does_the_whole_sound():
         assert not any(each.any() for each in state)  # the next sound begins as the first one did
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_resumed_it_ends_with_the_very_same_weights(tmp_path: Path):
     train = [
         "-m", "torchworks.seq_models", "train", "detect-speech", "--data", "speech-segments:train=6,test=5",

@@ -45,7 +45,7 @@ export async function written(model, request, wanted, refused) {
   const shown = el("p", { class: "text" }, el("span", { class: "soft" }, request.prompt + between), said);
   let stopped = false, first = null, end = null, last = {};
   const stop = el("button", { type: "button", onclick: () => { stopped = true; } }, "Stop");
-  byId("answer").replaceChildren(shown, el("div", { class: "row" }, stop));
+  byId("answer").replaceChildren(el("div", { class: "row" }, stop), shown); // above the text, which would push it down
   reveal(byId("answer"));
   for await (const piece of events(request.path, request)) {
     if (!wanted() || stopped) break; // which closes the connection, and the service stops too
