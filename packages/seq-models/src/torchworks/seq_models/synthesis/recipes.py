@@ -9,9 +9,9 @@ def speak() -> SpeakConfig:
 
     seq-models train speak
 
-    Three seeds: pocketsphinx's word error rate on test sentences of digits (82 to 110 words) 9.6 ± 2.4 %; Griffin-Lim
-    of true spectrograms 8.2 ± 4.0 %, the speaker itself 4.2 ± 0.9 %. Log-mels are off by 3.17 ± 0.03 dB, durations by
-    10.4 ± 0.3 ms (median of each phoneme 12.3 ± 0.1); 104 s of CPU time, seed 0 (torch 2.14.1, one core of an AMD EPYC
+    Three seeds: pocketsphinx's word error rate on test sentences of digits (82 to 110 words) 9.3 ± 2.6 %; Griffin-Lim
+    of true spectrograms 7.8 ± 2.9 %, the speaker itself 4.2 ± 0.9 %. Log-mels are off by 3.18 ± 0.03 dB, durations by
+    10.3 ± 0.3 ms (median of each phoneme 12.3 ± 0.1); 104 s of CPU time, seed 0 (torch 2.14.1, one core of an AMD EPYC
     with AVX512-BF16, fp32).
     """
     return SpeakConfig(
@@ -26,8 +26,8 @@ def speak_tacotron() -> SpeakConfig:
 
     seq-models train speak-tacotron
 
-    Three seeds: pocketsphinx's word error rate on test sentences of digits (82 to 110 words) 11.8 ± 3.1 %; Griffin-Lim
-    of true spectrograms 8.2 ± 4.0 %, the speaker itself 4.2 ± 0.9 %. Every sentence ends by itself; 98.7 ± 0.1 % of
+    Three seeds: pocketsphinx's word error rate on test sentences of digits (82 to 110 words) 11.4 ± 1.2 %; Griffin-Lim
+    of true spectrograms 7.8 ± 2.9 %, the speaker itself 4.2 ± 0.9 %. Every sentence ends by itself; 98.7 ± 0.1 % of
     attention lies on the phoneme that is spoken, or on one beside it. With the true frames before each, log-mels are
     off by 4.0 ± 0.1 dB; 223 s of CPU time, seed 0 (torch 2.14.1, one core of an AMD EPYC with AVX512-BF16, fp32).
     """
@@ -47,7 +47,7 @@ def vocode() -> VocodeConfig:
 
     Three seeds: log-mels of its sound differ from those given by 1.37 ± 0.02 dB, those of 32 iterations of Griffin-Lim
     by **1.16 ± 0.02**; pocketsphinx's word error rate on sentences of digits (82 to 110 words) is 7.3 ± 0.9 %, by
-    Griffin-Lim 8.2 ± 4.0 %, of the speaker itself 4.2 ± 0.9 %; 101 s of CPU time, seed 0 (torch 2.14.1, one core of an
+    Griffin-Lim 7.8 ± 2.9 %, of the speaker itself 4.2 ± 0.9 %; 101 s of CPU time, seed 0 (torch 2.14.1, one core of an
     AMD EPYC with AVX512-BF16, fp32). A HiFi-GAN (--model hifigan) had 4.2 dB and 34 % after 95 s.
     """
     return VocodeConfig(
