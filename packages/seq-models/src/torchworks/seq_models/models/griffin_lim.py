@@ -13,10 +13,10 @@ m = 0 is Griffin & Lim's algorithm, m = 0.99 the fast one. Of a mel spectrogram,
 are not negative and whose mels are nearest, by multiplicative updates (Lee & Seung 2001, equation 4).
 
 `GriffinLim` uses torch's Fourier transforms; in an exported graph, which has no complex numbers everywhere, the same by
-convolutions with sines and cosines; `by_conv` takes these always. Rounding grows with each iteration. Phases of 0 make it
-grow most, for the sound is then a row of pulses and silence, in which phases are anything: after 32 iterations a millionth
-more or less of the magnitudes changes half of the sound. So the first phases are scattered, by numbers that any runtime
-computes exactly: then it is a thousandth.
+convolutions with sines and cosines; `by_conv` takes these always. Rounding grows with each iteration. Phases of 0 make
+it grow most, for the sound is then a row of pulses and silence, in which phases are anything: after 32 iterations a
+millionth more or less of the magnitudes changes half of the sound. So the first phases are scattered, by numbers that
+any runtime computes exactly: then it is a thousandth.
 
 Shape letters: N rows, T frames, F = n_fft / 2 + 1 frequencies, M mels, L = (T − 1) · hop samples.
 """
