@@ -11,8 +11,8 @@ def recognise() -> RecognizerConfig:
 
     Three seeds: word error rate 4.5 ± 1.8 % by greedy decoding, 1.6 ± 1.1 % by beam search with a 6-gram of letters,
     of 200 strings by unseen generated voices; of single words 0.3 ± 0.5 %, templates by dynamic time warping 75 ± 7 %;
-    always the commonest text 91 ± 2 %; 204 to 213 s of CPU time. Earlier trainings of the same settings had 77.6 ± 0.9 %
-    of digits by real people right, never heard, by beam search; of the one whom no option was chosen by, 74.0 ± 2.3 %
+    always the commonest text 91 ± 2 %; 204 to 213 s of CPU time. Earlier trainings of the same settings had 77.6 ± 0.9
+    % of digits by real people right, never heard, by beam search; of the one whom no option was chosen by, 74.0 ± 2.3 %
     (torch 2.14.1, fp32, one core of an AMD EPYC with AVX512-BF16, beside other work).
     """
     return RecognizerConfig(
