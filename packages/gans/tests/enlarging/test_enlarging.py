@@ -16,12 +16,13 @@ from torchworks.gans.commands import COMMANDS
 from torchworks.gans.enlarging import photo_crops
 from torchworks.gans.enlarging.build import start
 from torchworks.gans.enlarging.config import SRGANConfig, SRResNetConfig
-from torchworks.gans.enlarging.features import VGG19Features, vgg19
+from torchworks.gans.enlarging.features import vgg19
 from torchworks.gans.enlarging.metrics import feature_distance, luma, scores_of
 from torchworks.gans.enlarging.predictor import build_enlarger
 from torchworks.gans.enlarging.task import EnlargingGanTask, random_squares
 from torchworks.gans.enlarging.tiles import bytes_per_pixel, enlarged, tile_for
 from torchworks.gans.models.enlarger_config import SRResNetNet
+from torchworks.gans.models.vgg19 import VGG19Features
 from torchworks.shared.cli import main
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.numbers.stream import StepRandom

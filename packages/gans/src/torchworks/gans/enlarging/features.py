@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from torchworks.gans.models.kmeans_features import KMeansFeatures
+from torchworks.gans.models.vgg19 import VGG19Features
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset
 from torchworks.shared.numbers.seeds import mix
@@ -22,11 +23,6 @@ from torchworks.shared.numbers.seeds import mix
 LOSS_WIDTHS, SCORE_WIDTHS = (32, 64, 128), (48, 96, 96)
 LEARNT_FROM, SIDE = 96, 64
 """Training images that k-means sees, and pixels along a side of what it sees of each."""
-VGG19 = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512)
-"""Channels of configuration E of Simonyan & Zisserman 2015, without its last pooling."""
-LAYERS = (2, 7, 16, 25, 34)
-"""The maps that count, as torchvision numbers its layers: conv1_2, 2_2, 3_4, 4_4 and 5_4, before their ReLUs."""
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def loss_features(train: Dataset, seed: int, weights: Path | None) -> nn.Module:
@@ -51,37 +47,6 @@ def _learnt(train: Dataset, widths: tuple[int, ...], seed: int) -> nn.Module:
         return net.fit(images, seed % 2**63)
     finally:
         torch.set_num_threads(threads)
-
-
-class VGG19Features(nn.Module):
-    """VGG-19's convolutions by torchvision's keys; images (N, 3, H, W) in [0, 1], of 16 pixels at least, to the maps of
-    `LAYERS`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        channels = 3
-        for width in VGG19:
-            if isinstance(width, str):
-                layers.append(nn.MaxPool2d(2, 2))
-                continue
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        self.features = nn.Sequential(*layers)
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
-        self.requires_grad_(False)
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        maps = []
-        x = (images - self.mean) / self.std
-        for number, layer in enumerate(self.features[: LAYERS[-1] + 1]):
-            x = layer(x)
-            if number in LAYERS:
-                maps.append(x)
-        return maps
 
 
 def vgg19(file: Path) -> nn.Module:

@@ -60,10 +60,10 @@ class StyleGAN2Task(GanTask):
 
     def optimizer(self, net: str) -> Optimizer:
         """Adam, with its rate and decays changed for lazy regularization."""
-        lazy, factor = (self.config.r1, self.config.discriminator_lr), 1.0
-        every, weight = self.style.path_every, self.style.path_weight
         if net == "discriminator":
-            (weight, factor), every = lazy, self.style.r1_every
+            factor, weight, every = self.config.discriminator_lr, self.config.r1, self.style.r1_every
+        else:
+            factor, weight, every = 1.0, self.style.path_weight, self.style.path_every
         c = every / (every + 1) if weight else 1.0
         beta1, beta2 = self.config.betas
         return adam(self.nets()[net].parameters(), lr=self.lr * factor * c, betas=(beta1**c, beta2**c))
