@@ -104,7 +104,10 @@ class Spectrum(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         transform = self.by_convolution if torch.compiler.is_exporting() else self.by_fft
-        real, imaginary = transform(self._padded(samples))
+        return self.sizes(*transform(self._padded(samples)))
+
+    def sizes(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """Magnitudes of complex numbers, or their squares for a `power` of 2."""
         power = real.square() + imaginary.square()
         return power if self.power == 2 else (power + 1e-12).sqrt()
 
@@ -146,3 +149,9 @@ class LogMel(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         with torch.autocast(samples.device.type, enabled=False):
             return (self.mel(samples.to(self.filters.dtype)) + self.config.floor).log()
+
+    def of_windows(self, samples: Tensor) -> Tensor:
+        """The same of samples (N, L) that begin with the first frame's window and end with the last one's, such as a
+        piece of a sound with what came before it: (N, M, T) with T = 1 + (L - window) // hop."""
+        spectrum = self.spectrum.sizes(*self.spectrum.by_convolution(samples))
+        return (torch.einsum("nkt,km->nmt", spectrum, self.filters) + self.config.floor).log()

@@ -58,9 +58,6 @@ class Stream:
         if not frames:
             return torch.zeros(0)
         used = self.waiting[: (frames - 1) * HOP + MEL.window]
-        spectrum = F.conv1d(used[None, None], self.front.spectrum.kernel, stride=HOP)
-        real, imaginary = spectrum.chunk(2, 1)
-        mel = torch.einsum("nkt,km->ntm", real.square() + imaginary.square(), self.front.filters)
-        logits, self.state = self.net.advance((mel + MEL.floor).log(), self.state)
+        logits, self.state = self.net.advance(self.front.of_windows(used[None]).transpose(1, 2), self.state)
         self.waiting = self.waiting[frames * HOP :]
         return logits[0].sigmoid()

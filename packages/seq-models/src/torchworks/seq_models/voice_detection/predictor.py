@@ -43,7 +43,7 @@ class VoicePredictor(Predictor):
         begins = MEL.window - HALF - beyond  # where the next frame's window begins
         width = audio.shape[1] + MEL.window + HALF  # of as many frames as there can be
         window = sound.gather(1, begins[:, None] + torch.arange(width, device=audio.device))
-        mel = self.mel(window)
+        mel = self.front.of_windows(window).transpose(1, 2)
         near, far, memory = state
         given = near, far, memory[None]
         logits, (near, far, memory) = cast(VoiceDetector, self.net).advance(mel, given, frames)
@@ -54,13 +54,6 @@ class VoicePredictor(Predictor):
         rest = (each * more.view(-1, *[1] * (each.ndim - 1)) for each in (heard, near, far, memory[0]))
         heard, *state = rest
         return speech, frames, heard, beyond, *state
-
-    def mel(self, samples: Tensor) -> Tensor:
-        """Log-mel frames (N, F, M) of samples that begin with the first frame's window."""
-        spectrum = F.conv1d(samples[:, None], self.front.spectrum.kernel, stride=HOP)
-        real, imaginary = spectrum.chunk(2, 1)
-        mel = torch.einsum("nkt,km->ntm", real.square() + imaginary.square(), self.front.filters)
-        return (mel + MEL.floor).log()
 
 
 def build_voice_detection(config: dict[str, Any]) -> VoicePredictor:
