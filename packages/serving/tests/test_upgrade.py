@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -90,25 +91,37 @@ def packets(parts: tuple[bytes, bytes], how: str) -> list[bytes]:
     }[how]
 
 
-def answer(connection: socket.socket) -> tuple[int, list]:
+def answer(reader: BinaryIO) -> tuple[int, dict]:
+    """Status and content of the next answer.
+
+    One reader per connection: it may hold the start of the answer that comes next, as answers may arrive together.
+    """
+    status = int(reader.readline().split()[1])
+    headers = http.client.parse_headers(reader)
+    return status, json.loads(reader.read(int(headers["Content-Length"])))
+
+
+def echoed(reader: BinaryIO) -> tuple[int, list]:
     """Status and outputs of the next answer."""
-    response = http.client.HTTPResponse(connection)
-    response.begin()
-    return response.status, json.loads(response.read())["outputs"]["echo"]
+    status, content = answer(reader)
+    return status, content["outputs"]["echo"]
 
 
 def answers(port: int, several: list[list[bytes]]) -> list[tuple[int, list]]:
     """Of requests on one connection, each sent in packets when the one before is answered; nothing may follow."""
-    with socket.create_connection(("127.0.0.1", port), timeout=LONG) as connection:
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=LONG) as connection,
+        connection.makefile("rb") as reader,
+    ):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         found = []
         for each in several:
             for packet in each:
                 connection.sendall(packet)
-            found.append(answer(connection))
+            found.append(echoed(reader))
         connection.settimeout(0.1)
         with contextlib.suppress(TimeoutError):
-            assert connection.recv(1) == b"", "there is one answer for each request"
+            assert reader.read(1) == b"", "there is one answer for each request"
         return found
 
 
@@ -134,22 +147,21 @@ def test_it_is_read_whole_behind_a_proxy_that_passes_the_offer_on(behind_nginx, 
 
 
 def test_requests_sent_ahead_are_each_answered_in_their_order(service):
-    with service.connect() as connection:
+    with service.connect() as connection, connection.makefile("rb") as reader:
         connection.sendall(b"".join(b"".join(request(n, H2C, chunked=n == 2)) for n in (1, 2, 3)))
-        assert [answer(connection) for _ in range(3)] == [(200, [[n + 0.25, 0.25]]) for n in (1, 2, 3)]
+        assert [echoed(reader) for _ in range(3)] == [(200, [[n + 0.25, 0.25]]) for n in (1, 2, 3)]
 
 
 def test_a_refused_request_that_offers_another_protocol_leaves_nothing_of_its_body_behind(service):
     """It is refused by its head alone, so that nobody has read its body when the next request comes."""
     body = b" " * 70_000
     unknown = head(H2C, f"Content-Length: {len(body)}").replace(b"/echo/", b"/none/") + body
-    with service.connect() as connection:
+    with service.connect() as connection, connection.makefile("rb") as reader:
         connection.sendall(unknown)
-        refused = http.client.HTTPResponse(connection)
-        refused.begin()
-        assert (refused.status, json.loads(refused.read())["error"]["code"]) == (404, "no_such_model")
+        status, refused = answer(reader)
+        assert (status, refused["error"]["code"]) == (404, "no_such_model")
         connection.sendall(b"".join(request(2, {}, chunked=False)))
-        assert answer(connection) == (200, [[2.25, 0.25]])
+        assert echoed(reader) == (200, [[2.25, 0.25]])
 
 
 @pytest.mark.parametrize(
