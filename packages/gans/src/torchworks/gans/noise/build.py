@@ -5,18 +5,21 @@ from torch import nn
 
 from torchworks.gans.adversarial.doctor import Doctor
 from torchworks.gans.models import registry
-from torchworks.gans.models.config import CGANNet
+from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
+from torchworks.gans.models.config import CGANNet, ClusteredNet
 from torchworks.gans.noise.config import GanConfig
 from torchworks.gans.noise.predictor import generator_config
 from torchworks.gans.noise.task import GanTask, to_latent
-from torchworks.shared.config import UserError
-from torchworks.shared.data import LoaderFactory, Source, open_source
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data import Dataset, LoaderFactory, Source, open_loader, open_source
 from torchworks.shared.fidelity import Fidelity, Selection, bounds, features_of, judge_for
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.progress import first_says
+
+_CLUSTERED = 20_000
 
 
 def build(config: GanConfig, device: Device) -> Experiment:
@@ -25,6 +28,8 @@ def build(config: GanConfig, device: Device) -> Experiment:
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = _classes(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (registry.generator, registry.discriminator)]
+    if isinstance(config.net, ClusteredNet):
+        _find_clusters(*nets, source.train, config)
     judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
     fidelity = Fidelity(judge, reference=features_of(judge, source.train)).to(device.device)
     task = _task(config, nets, len(classes), fidelity)
@@ -38,6 +43,24 @@ def build(config: GanConfig, device: Device) -> Experiment:
         models=(_model(config, task, channels, classes),),
         baselines=lambda: bounds(judge, source),
     )
+
+
+def _find_clusters(
+    generator: ClusteredGenerator, discriminator: ClusteredDiscriminator, dataset: Dataset, config: GanConfig
+) -> None:
+    """Clusters of the data, at most `_CLUSTERED` images of them, told to both nets."""
+    wanted, have = len(discriminator.clusters.centers), len(dataset)
+    if have < wanted:
+        raise UserError(
+            f"There are {have} training images, fewer than --net.clusters {wanted}. Ask for fewer clusters."
+        )
+    loader, images = open_loader(dataset, LoaderConfig(), 250, train=False), []
+    for batch in loader:
+        images.append(discriminator.clusters.features(batch["image"]))
+        if 250 * len(images) >= _CLUSTERED:
+            break
+    discriminator.clusters.fit(torch.cat(images), config.seed)
+    generator.shares.copy_(discriminator.clusters.shares)
 
 
 def _task(config: GanConfig, nets: list[nn.Module], num_classes: int, fidelity: Fidelity) -> GanTask:
