@@ -1,9 +1,9 @@
 """Sizes of images and nets. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Count, CountOrZero, Limited, UserError
+from torchworks.shared.config import Count, CountOrZero, Limited, UserError, limited
 
 SIZES = (16, 28, 32, 64, 128, 256)
 """Widths of images in pixels. 28 is 4 → 7 → 14 → 28, the others are 4·2^k."""
@@ -66,6 +66,19 @@ class CGANNet(DCGANNet):
 
     condition: Literal["projection", "concatenation"] = "projection"
     """Conditional batch norm with a projection discriminator, or the class appended to the inputs (Mirza 2014)."""
+
+
+@dataclass(frozen=True)
+class ClusteredNet(DCGANNet):
+    """Sizes of nets that tell images without labels apart by clusters."""
+
+    clusters: Annotated[int, *limited(2)] = 40
+    """Clusters of the training images, found before the training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.latent_dim < 2:
+            raise UserError("--net.latent-dim must be at least 2: the last latent number chooses the cluster.")
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,18 @@ from dataclasses import asdict
 from torch import nn
 
 from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator
-from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet, StyleGAN2Net, TranslatorNet
+from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
+from torchworks.gans.models.config import CGANNet, ClusteredNet, DCGANNet, R3GANNet, StyleGAN2Net, TranslatorNet
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from torchworks.gans.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from torchworks.gans.models.translators import PatchDiscriminator, ResnetGenerator, patch_layers
 
-GanNet = DCGANNet | CGANNet | R3GANNet | StyleGAN2Net
+GanNet = DCGANNet | CGANNet | ClusteredNet | R3GANNet | StyleGAN2Net
 ARCHITECTURES: dict[str, type[GanNet]] = {
     "dcgan": DCGANNet,
     "cgan": CGANNet,
+    "clustered": ClusteredNet,
     "r3gan": R3GANNet,
     "stylegan2": StyleGAN2Net,
 }
@@ -45,6 +47,8 @@ def generator(net: GanNet, image_size: int, channels: int, num_classes: int = 0)
     }
     if isinstance(net, CGANNet):
         return CGANGenerator(num_classes, image_size, channels, condition=net.condition, **sizes)
+    if isinstance(net, ClusteredNet):
+        return ClusteredGenerator(net.clusters, image_size, channels, latent=net.latent, **sizes)
     return DCGANGenerator(image_size, channels, **sizes)
 
 
@@ -65,6 +69,8 @@ def discriminator(net: GanNet, image_size: int, channels: int, num_classes: int 
     }
     if isinstance(net, CGANNet):
         return CGANDiscriminator(num_classes, image_size, channels, condition=net.condition, **sizes)
+    if isinstance(net, ClusteredNet):
+        return ClusteredDiscriminator(net.clusters, image_size, channels, **sizes)
     return DCGANDiscriminator(image_size, channels, **sizes)
 
 

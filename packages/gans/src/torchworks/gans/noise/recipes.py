@@ -1,8 +1,8 @@
 """The recipes for images from noise; each docstring is what `gans list` prints."""
 
 from torchworks.gans.adversarial.config import AdversarialConfig
-from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet
-from torchworks.gans.noise.config import CGANConfig, DCGANConfig, R3GANConfig
+from torchworks.gans.models.config import CGANNet, ClusteredNet, DCGANNet, R3GANNet
+from torchworks.gans.noise.config import CGANConfig, ClusteredConfig, DCGANConfig, R3GANConfig
 from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
@@ -79,6 +79,22 @@ def cgan_mnist() -> CGANConfig:
         data="mnist5k",
         net=CGANNet(latent_dim=64, width=32, discriminator_width=32),
         adversarial=AdversarialConfig(augment=("cutout",)),
+        loader=ImageConfig(image_size=28),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=5000, batch_size=24, ema=0.998, eval_every=2500, channels_last="on"),
+    )
+
+
+def dcgan_mnist() -> ClusteredConfig:
+    """Conditional GAN of clusters found without labels, on 5,000 digits of MNIST: handwriting from noise.
+
+    gans train dcgan-mnist
+    """
+    return ClusteredConfig(
+        recipe="dcgan-mnist",
+        data="mnist5k",
+        net=ClusteredNet(latent_dim=65, width=32, discriminator_width=32, clusters=40),
+        adversarial=AdversarialConfig(augment=("cutout",), reuse=True),
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=5000, batch_size=24, ema=0.998, eval_every=2500, channels_last="on"),
