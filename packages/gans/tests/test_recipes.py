@@ -24,7 +24,7 @@ from torchworks.shared.training.checkpoint import Checkpoint, load, path_of
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-mnist", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "r3gan-mnist", "stylegan2"]
+GANS = ["dcgan", "dcgan-mnist", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
