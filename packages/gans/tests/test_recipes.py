@@ -309,7 +309,7 @@ def test_clusters_are_found_in_the_data_before_the_training(untrained_judge):
     assert shares.min() > 0
     assert shares.std() > 0
     assert torch.equal(task.discriminator.clusters.shares, shares)
-    assert len(centers.unique(dim=0)) == len(centers) == 40
+    assert len(centers.unique(dim=0)) == len(centers) == 25
 
 
 def test_a_discriminator_with_batch_norm_sees_real_and_generated_images_apart():
