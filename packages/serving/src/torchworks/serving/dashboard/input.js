@@ -213,7 +213,9 @@ function acceptDrops(place, take) {
   });
 }
 
+// Images that are drawn by a seed, and perhaps by seeds of `more` latents.
 function latentInput(model, label, options, more) {
+  const first = model.signature.inputs.find(({ kind }) => kind === "latent").name;
   const n = el("input", { type: "number", min: 1, max: MOST_IMAGES, value: 16, class: "count", required: true });
   const seed = el("input", { type: "number", min: 0, value: 0, class: "seed", required: true });
   const classes = label && el("select", {}, el("option", { value: "" }, "all, in turn"), label.labels.map((name) => el("option", {}, name)));
@@ -228,7 +230,7 @@ function latentInput(model, label, options, more) {
     ...seeds.map(({ name, field }) => el("div", { class: "row" }, el("label", {}, `Seed of ${name} `, field), el("button", { type: "button", onclick: redraw(field) }, `Another ${name}`))),
     options.row,
     el("div", { class: "row" }, el("button", { class: "main" }, "Generate"), el("button", { type: "button", onclick: redraw(seed) }, "Another seed")),
-    hint("Image i of a seed is always the same image."),
+    hint(["Image i of a seed is always the same image.", ...more.map(({ name }) => `Without a seed of its own, ${name} is the same as ${first}.`)].join(" ")),
   ].filter(Boolean);
   const request = async () => {
     const count = Number(n.value);
