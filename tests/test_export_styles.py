@@ -10,7 +10,7 @@ pytest.importorskip("onnxscript", reason="exporting needs serving[export]")
 pytest.importorskip("torchworks.gans", reason="needs the package that trains these nets")
 
 from torchworks.gans.models.config import StyleGAN2Net
-from torchworks.gans.noise.predictor import TRUNCATION, build_generator, generator_config
+from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, build_generator, generator_config
 from torchworks.serving.bundle import open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.engine import check_golden, open_engine
@@ -34,7 +34,10 @@ def finished(folder: Path) -> Path:
     predictor.net.mapping.mean.normal_()
     save_model(
         folder, predictor, package="gans", recipe="stylegan2", builder="gans-generator", config=config,
-        golden={"latent": torch.randn(2, 8), TRUNCATION: torch.tensor([1.0, 0.5])},
+        golden={
+            "latent": torch.randn(2, 8), TRUNCATION: torch.tensor([1.0, 0.5]), FINE: torch.randn(2, 8),
+            CROSSOVER: torch.tensor([1, 6]),
+        },
     )  # fmt: skip
     return folder
 
@@ -51,8 +54,14 @@ def test_the_exported_generator_draws_what_the_trained_one_does(tmp_path, form):
 
     trained, codec = load_predictor(run), Codec(bundle.manifest, Limits())
     for rows in (1, 3):
-        for given, psi in ({}, 1.0), ({TRUNCATION: 0.4}, 0.4):
+        for given, psi, cut in (
+            ({}, 1.0, 6),
+            ({TRUNCATION: 0.4}, 0.4, 6),
+            ({"fine_seed": 5}, 1.0, 3),
+            ({"fine_seed": 5, CROSSOVER: 1, TRUNCATION: 0.4}, 0.4, 1),
+        ):
             inputs = codec.from_values({"seed": 3, "n": rows, **given})
             found = engine.run(dict(inputs))["image"]
-            wanted = trained(sample_normal(3, range(rows), 8), torch.full((rows,), psi))
+            latent, fine = (sample_normal(seed, range(rows), 8) for seed in (3, 5))
+            wanted = trained(latent, torch.full((rows,), psi), fine, torch.full((rows,), cut))
             np.testing.assert_allclose(found, wanted.detach().numpy(), rtol=0, atol=1e-4)

@@ -174,12 +174,13 @@ def test_a_training_that_is_resumed_ends_like_a_whole_one_bit_for_bit(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_with_augmentation_ends_like_a_whole_one_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("size", [16, pytest.param(64, marks=pytest.mark.long)])
+def test_a_killed_run_with_augmentation_ends_like_a_whole_one_bit_for_bit(tmp_path, size):
     words = [
         "train", "stylegan2", "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "5",
         "--trainer.batch-size", "8", "--trainer.eval-every", "20", "--ada.images", "2000", "--ada.p", "0.3",
         "--net.width", "4", "--net.discriminator-width", "4", "--net.max-channels", "8", "--device", "cpu",
-        "--precision", "fp32", "--loader.image-size", "16",
+        "--precision", "fp32", "--loader.image-size", str(size),
     ]  # fmt: skip
     runs = killed_and_resumed(["-m", "torchworks.gans", *words], tmp_path)
     killed, whole = (load(path_of(run / "checkpoints", steps(run / "checkpoints")[-1])) for run in runs)

@@ -12,7 +12,7 @@ from torchworks.gans import StyleGAN2Generator
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.models.config import DCGANNet, StyleGAN2Net
 from torchworks.gans.noise.mixing import mixing_table
-from torchworks.gans.noise.predictor import TRUNCATION, build_generator, generator_config
+from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, build_generator, generator_config
 from torchworks.gans.noise.recipes import dcgan
 from torchworks.gans.styles.project import distance, find
 from torchworks.gans.styles.recipes import stylegan2
@@ -47,7 +47,8 @@ def saved(folder: Path, config, net) -> Path:
     golden = {"latent": torch.randn(2, net.latent_dim)}
     if isinstance(net, StyleGAN2Net):
         awake(predictor.net)
-        golden[TRUNCATION] = torch.tensor([1.0, 0.5])
+        golden |= {TRUNCATION: torch.tensor([1.0, 0.5]), FINE: torch.randn(2, net.latent_dim)}
+        golden[CROSSOVER] = torch.tensor([1, 4])
     folder.mkdir()
     TrainedModel(builder="gans-generator", config=plain, net=predictor.net, golden=golden).save(folder, config, ())
     write_json(folder / "config.json", {"package": config.package, **to_dict(config)})
@@ -169,9 +170,37 @@ def test_project_wants_images_and_a_number_of_steps(run, tmp_path, capsys):
 # ---- served ----------------------------------------------------------------------------------------------
 
 
-def test_the_predictor_exports_for_any_number_of_rows_with_truncation():
-    predictor = build_generator(generator_config(NET, 16, 1, ()))
-    awake(predictor.net)
-    assert [spec.name for spec in predictor.signature.inputs] == ["latent", TRUNCATION]
-    assert predictor.signature.inputs[1].default == 1
+@pytest.fixture(scope="module")
+def predictor():
+    made = build_generator(generator_config(NET, 16, 1, ()))
+    awake(made.net)
+    return made
+
+
+def test_the_predictor_exports_for_any_number_of_rows_with_truncation_and_mixing(predictor):
+    inputs = {spec.name: spec for spec in predictor.signature.inputs}
+    assert [*inputs] == ["latent", TRUNCATION, FINE, CROSSOVER]
+    assert inputs[TRUNCATION].default == 1
+    assert (inputs[CROSSOVER].low, inputs[CROSSOVER].high, inputs[CROSSOVER].default) == (0, 6, 3)
     check_predictor(predictor)
+
+
+def test_the_predictor_mixes_as_the_table_does(predictor):
+    rows, columns = torch.randn(2, 6), torch.randn(2, 6)
+    one = torch.ones(2)
+
+    def drawn(cut: int) -> torch.Tensor:
+        return predictor(rows, one, columns, torch.full((2,), cut))
+
+    table = mixing_table(predictor.net, rows, columns, cut=2).view(3, 3, 1, 16, 16)
+    torch.testing.assert_close(drawn(2), torch.stack([table[1, 1], table[2, 2]]))
+    torch.testing.assert_close(drawn(6), table[1:, 0])
+    torch.testing.assert_close(drawn(0), table[0, 1:])
+
+
+def test_a_run_that_was_saved_before_mixing_still_draws():
+    config = generator_config(NET, 16, 1, ())
+    del config["mixes"]
+    predictor = build_generator(config)
+    assert [spec.name for spec in predictor.signature.inputs] == ["latent", TRUNCATION]
+    assert predictor(torch.randn(3, 6), torch.ones(3)).shape == (3, 1, 16, 16)

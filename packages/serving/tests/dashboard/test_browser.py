@@ -113,6 +113,28 @@ def test_the_class_can_be_all_in_turn_and_a_number_that_is_too_large_is_not_sent
     expect(page.locator(".images img")).to_have_count(3)
 
 
+def test_styles_are_mixed_with_sliders_and_a_second_seed(visit, models):
+    page = visit(models, "mixer", width=360)
+    page.get_by_label("Images").fill("3")
+    page.get_by_label("Seed", exact=True).fill("3")
+
+    def moved(name: str, value: str, **asked: object) -> None:
+        """Let a slider go there: the images are those of `asked`."""
+        page.get_by_label(name).fill(value)
+        wanted = ask(models, "/v1/models/mixer/predict", {"inputs": {"seed": 3, "n": 3, **asked}})["outputs"]["image"]
+        expect(page.locator(".images img").last).to_have_attribute("src", f"data:image/png;base64,{wanted[-1]}")
+        assert shown_images(page) == wanted
+
+    moved("truncation", "0.5", truncation=0.5)
+    moved("crossover", "1", truncation=0.5)
+    page.get_by_label("Seed of fine").fill("5")
+    moved("crossover", "3", truncation=0.5, fine_seed=5, crossover=3)
+    assert page.locator(".slider output").all_inner_texts() == ["0.5", "3"]
+    page.get_by_role("button", name="Another fine").click()
+    expect(page.get_by_label("Seed of fine")).not_to_have_value("5")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_long_job_shows_how_far_it_is_and_can_be_cancelled(visit, models):
     page = visit(models, "slow")
     page.get_by_label("Images").fill("256")

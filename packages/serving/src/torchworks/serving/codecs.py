@@ -18,6 +18,7 @@
 | text | a string or a list of strings |
 | tokens, or any input with a pad | rows of different lengths |
 | latent | may be left out: "seed" and "n" beside the other inputs draw it, as `gans sample` does |
+| another latent | may be left out: "NAME_seed" draws it, and without that it is the first one |
 | with a default | may be left out; a single number holds for all rows; null, alone or for a row, is the default |
 | length of a text or of tokens | may be left out |
 
@@ -125,6 +126,10 @@ def warned(warnings: Sequence[str]) -> dict[str, Any]:
     return {"warnings": list(warnings)} if warnings else {}
 
 
+def _rows(arrays: Mapping[str, np.ndarray]) -> int:
+    return max((len(array) for array in arrays.values() if array.ndim), default=1)
+
+
 def text_of(body: bytes) -> bytes:
     """The text of a body without the mark that some editors and shells set before it; raises `Refusal` for UTF-16."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -153,7 +158,7 @@ class Codec:
         molecules = [spec for spec in self.signature.inputs if spec.kind == "molecule"]
         self.molecules = {spec.name: Smiles(spec, self.signature.most.get(str(spec.shape[1]))) for spec in molecules}
         self.latent = next((spec for spec in self.signature.inputs if spec.kind == "latent"), None)
-        self.uniform = self.latent is not None and manifest.defaults.get(self.latent.name) == "uniform"
+        self.more_latents = self.signature.more_latents
         most = limits.series_steps
         self.calendars = calendars_of(manifest.signature, manifest.preprocessing)
         self.tables = {
@@ -188,7 +193,8 @@ class Codec:
     def optional(self, spec: TensorSpec) -> bool:
         """Whether a request may leave this input out whatever else it has."""
         made = self.calendar(spec).optional(spec)
-        return spec.default is not None or spec.name in self.padding.lengths or made
+        another = spec in self.more_latents.values()
+        return spec.default is not None or spec.name in self.padding.lengths or made or another
 
     def calendar(self, spec: TensorSpec) -> Calendar:
         """Which columns of a series the service makes."""
@@ -239,10 +245,12 @@ class Codec:
     def from_values(self, given: Mapping[str, Any]) -> Inputs:
         """Arrays of what the inputs' names stand for."""
         draws = self.latent is not None and self.latent.name not in given
-        extra = DRAWN if draws else ()
+        extra = (*(DRAWN if draws else ()), *self.more_latents)
         for name in given:
             if name not in self.specs and name not in extra:
                 raise invalid(f"The model has no such input.{nearest(name, self.specs)} Its inputs: {self._inputs()}.")
+            if name in self.more_latents and (drawn := self.more_latents[name].name) in given:
+                raise invalid(f"'{name}' draws '{drawn}', which is given: leave out one of the two.")
         arrays = Inputs()
         for name, spec in self.specs.items():
             if name in given:
@@ -252,11 +260,15 @@ class Codec:
         arrays.sent = frozenset(given)
         if draws:
             self._add_latent(arrays, given)
+        for name, spec in self.more_latents.items():
+            if name in given:
+                seed = whole(name, given[name], 0, LARGEST_SEED)
+                arrays[spec.name] = self._drawn(spec, seed, min(_rows(arrays), self.limits.rows))
         self.complete(arrays)
         return arrays
 
     def _inputs(self) -> str:
-        return ", ".join([*self.specs, *(DRAWN if self.latent else ())])
+        return ", ".join([*self.specs, *(DRAWN if self.latent else ()), *self.more_latents])
 
     def read(self, arrays: Inputs, spec: TensorSpec, value: Any) -> None:
         """Add one input to `arrays`, with what is to be remembered of its rows."""
@@ -349,6 +361,9 @@ class Codec:
         """Add the inputs that were left out and may be. Raises `Refusal` unless all fit the signature and the limit of
         rows."""
         self.padding.level(arrays)
+        for spec in self.more_latents.values():
+            if spec.name not in arrays and self.latent is not None and self.latent.name in arrays:
+                arrays[spec.name] = arrays[self.latent.name]
         for spec in self.signature.inputs:
             given = arrays.get(spec.name)
             if given is None and (padded := self.padding.lengths.get(spec.name)) is not None and padded in arrays:
@@ -384,19 +399,23 @@ class Codec:
     def _add_latent(self, arrays: Inputs, given: Mapping[str, Any]) -> None:
         """Draw the latents that were left out, and for what else was left out take all classes in turn."""
         assert self.latent is not None
-        row = [size for size in self.latent.shape[1:] if isinstance(size, int)]
-        if len(row) != len(self.latent.shape) - 1 or not row:
-            raise invalid(f"'{self.latent.name}' cannot be drawn by its shape, so it must be given.")
-        rows = max((len(array) for array in arrays.values() if array.ndim), default=1)
-        n = whole("n", given.get("n", rows), 1, self.limits.rows)
+        n = whole("n", given.get("n", _rows(arrays)), 1, self.limits.rows)
         seed = whole("seed", given.get("seed", 0), 0, LARGEST_SEED)
-        drawn = draw(seed, range(n), math.prod(row), uniform=self.uniform).reshape(n, *row)
+        drawn = self._drawn(self.latent, seed, n)
         for spec in self.signature.inputs:
             if spec.kind == "label" and spec.labels and spec.default is None and spec.name not in arrays:
                 arrays[spec.name] = (np.arange(n) % len(spec.labels)).astype(spec.dtype)
             elif spec.name in arrays and arrays[spec.name].shape[:1] == (1,):
                 arrays[spec.name] = np.repeat(arrays[spec.name], n, axis=0)
         arrays[self.latent.name] = drawn
+
+    def _drawn(self, spec: TensorSpec, seed: int, n: int) -> np.ndarray:
+        """Rows of a latent input."""
+        row = [size for size in spec.shape[1:] if isinstance(size, int)]
+        if len(row) != len(spec.shape) - 1 or not row:
+            raise invalid(f"'{spec.name}' cannot be drawn by its shape, so it must be given.")
+        uniform = self.manifest.defaults.get(spec.name) == "uniform"
+        return draw(seed, range(n), math.prod(row), uniform=uniform).reshape(n, *row)
 
     # ---- out ---------------------------------------------------------------------------------------------
 

@@ -247,13 +247,20 @@ def _answers(served: ServedModel) -> Schema:
 # ----------------------------------------------------------------------------------------------------- schemas
 
 
+_SEED: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}
+
+
 def request_schema(served: ServedModel, limits: Limits) -> Schema:
     """Of the JSON that `predict` takes."""
     codec = served.codec
     inputs = _inputs(served, limits)
-    inner = _object(inputs, [name for name, spec in codec.specs.items() if not codec.optional(spec)])
+    seeds: Schema = {name: _SEED for name in codec.more_latents}
+    inner = _object(inputs | seeds, [name for name, spec in codec.specs.items() if not codec.optional(spec)])
     if codec.latent is not None:
-        inner = {"anyOf": [_drawn(served, inputs, limits), inner]}
+        inner = {"anyOf": [_drawn(served, inputs | seeds, limits), inner]}
+    if seeds:  # a latent is given or drawn
+        both = [{"required": [seed, spec.name]} for seed, spec in codec.more_latents.items()]
+        inner = {**inner, "not": {"anyOf": both}}
     whole = _object({"inputs": inner}, ["inputs"])
     return {"anyOf": [whole, inner]} if codec.written else whole
 
@@ -304,9 +311,10 @@ def _with_gaps(schema: Schema) -> Schema:
 
 def _drawn(served: ServedModel, inputs: Schema, limits: Limits) -> Schema:
     """Of the inputs if the latents are left out."""
-    others = [spec for spec in served.codec.specs.values() if spec is not served.codec.latent]
-    properties = {spec.name: inputs[spec.name] for spec in others} | {
-        "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
+    latent = served.codec.latent
+    others = [spec for spec in served.codec.specs.values() if spec is not latent]
+    properties = {name: schema for name, schema in inputs.items() if latent is None or name != latent.name} | {
+        "seed": _SEED | {"default": 0},
         "n": {"type": "integer", "minimum": 1, "maximum": limits.rows, "default": 1},
     }
     needed = [spec for spec in others if not (spec.kind == "label" and spec.labels) and not served.codec.optional(spec)]

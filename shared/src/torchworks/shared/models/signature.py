@@ -12,7 +12,7 @@ tensors of torch and arrays of NumPy alike, and imports neither.
 |---|---|
 | text | strings; the ids of their tokens (N, T) go into the model |
 | tokens | ids (N, T) as numbers; with `pad`, rows of any length |
-| latent | may be left out, and is then drawn from a seed |
+| latent | may be left out, and is then drawn from a seed; another of its shape is then the same (`more_latents`) |
 | label | a class by its number, or by its name where `labels` has names |
 | video | a film file, or a list of its frames as image files; uint8 (N, T, C, S, S) goes into the model |
 | id | a user or an item by what the caller calls it, one of `labels`, also where that is a number |
@@ -183,6 +183,14 @@ class Signature:
         rows = [spec for spec in self.inputs if spec.shape and isinstance(spec.shape[0], str)]
         whole = [spec for spec in self.inputs if spec not in rows]
         return common_first((*rows, *self.outputs), whole) if rows else None
+
+    @property
+    def more_latents(self) -> dict[str, TensorSpec]:
+        """The latents after the first that have its shape, by the name, NAME_seed, of the seed from which a request may
+        have one drawn. Where it gives neither, such a latent is the first one."""
+        latents = [spec for spec in self.inputs if spec.kind == "latent"]
+        alike = [spec for spec in latents[1:] if (spec.shape, spec.dtype) == (latents[0].shape, latents[0].dtype)]
+        return {f"{spec.name}_seed": spec for spec in alike}
 
     @property
     def states(self) -> dict[str, str]:

@@ -38,6 +38,11 @@ def style_resolutions(image_size: int) -> list[int]:
     return [size for stage, size in enumerate(sizes) if size * 2**stage == image_size]
 
 
+def style_layers(image_size: int) -> int:
+    """How many layers of StyleGAN2 take a style: two at each resolution."""
+    return 2 * len(style_resolutions(image_size))
+
+
 def _leave_one(latent_dim: int) -> None:
     if latent_dim < 2:
         raise UserError("--net.latent-dim must be at least 2: the last latent number chooses the cluster.")

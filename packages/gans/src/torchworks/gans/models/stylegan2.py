@@ -287,26 +287,44 @@ class StyleGAN2Generator(nn.Module):
         self.synthesis = Synthesis(image_size, out_channels, style_dim, width, max_channels)
 
     def forward(
-        self, z: Tensor, truncation: Tensor | None = None, *, mixing: Mixing | None = None
+        self,
+        z: Tensor,
+        truncation: Tensor | None = None,
+        fine: Tensor | None = None,
+        crossover: Tensor | None = None,
+        *,
+        mixing: Mixing | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Images; `truncation` (N,) is ψ of each, 1 if it is not given. With `mixing`, as in training: images and
-        their styles (N, L, W), and in training mode the running mean of w moves on."""
+        """Images; `truncation` (N,) is ψ of each, 1 if it is not given. With `fine` (N, D), layers from `crossover`
+        (N,) in 0 … L on have the styles of those latent vectors. With `mixing`, as in training: images and their
+        styles (N, L, W), and in training mode the running mean of w moves on."""
         if mixing is not None:
             return self._mixed(z, mixing)
+        styles = self.styles(self._w(z, truncation))
+        if fine is not None:
+            assert crossover is not None
+            styles = self.crossed(styles, self.styles(self._w(fine, truncation)), crossover)
+        return self.synthesis(styles)
+
+    def _w(self, z: Tensor, truncation: Tensor | None) -> Tensor:
         w = self.mapping(z)
-        return self.synthesis(self.styles(w if truncation is None else self.truncated(w, truncation)))
+        return w if truncation is None else self.truncated(w, truncation)
 
     def _mixed(self, z: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
         w, other = self.mapping(torch.cat([z, mixing.z])).chunk(2)
         if self.training:
             self.mapping.track(w.detach())
-        layer = torch.arange(self.synthesis.styles, device=z.device)
-        styles = torch.where((layer < mixing.cut[:, None])[..., None], w[:, None], other[:, None])  # (N, L, W)
+        styles = self.crossed(self.styles(w), self.styles(other), mixing.cut)
         return self.synthesis(styles, mixing.noise), styles
 
     def styles(self, w: Tensor) -> Tensor:
         """(N, W) → (N, L, W): the same style in all layers."""
         return w[:, None].expand(-1, self.synthesis.styles, -1)
+
+    def crossed(self, coarse: Tensor, fine: Tensor, cut: Tensor) -> Tensor:
+        """Styles (N, L, W) of `coarse` before layer `cut` (N,), of `fine` from there on."""
+        layer = torch.arange(self.synthesis.styles, device=cut.device)
+        return torch.where((layer < cut[:, None])[..., None], coarse, fine)
 
     def truncated(self, w: Tensor, truncation: Tensor) -> Tensor:
         """w̄ + ψ (w − w̄) for w (N, W) and ψ (N,)."""

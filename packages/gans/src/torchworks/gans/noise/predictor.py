@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from torchworks.gans.models import registry
-from torchworks.gans.models.config import StyleGAN2Net
+from torchworks.gans.models.config import StyleGAN2Net, style_layers
 from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
 from torchworks.gans.noise.task import to_latent
 from torchworks.shared.config import UserError, from_dict, nearest
@@ -21,12 +21,14 @@ from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.opening import FinishedRun, open_run
 
-TRUNCATION = "truncation"
-"""The input of generators with styles that says how typical an image is to be: 1 as trained, 0 the mean."""
+TRUNCATION, FINE, CROSSOVER = "truncation", "fine", "crossover"
+"""Inputs of generators with styles: how typical an image is to be, 1 as trained and 0 the mean; latent vectors of
+other images, and the first layer that has their styles."""
 
 
 class GeneratorPredictor(Predictor):
-    """latent (N, latent_dim)[, label (N,)][, truncation (N,)] → image (N, C, S, S) in [0, 1]."""
+    """latent (N, latent_dim)[, label (N,)][, truncation (N,), fine (N, latent_dim), crossover (N,)] → image
+    (N, C, S, S) in [0, 1]."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return to_unit(self.net(*inputs))
@@ -34,13 +36,14 @@ class GeneratorPredictor(Predictor):
 
 def generator_config(net: registry.GanNet, image_size: int, channels: int, classes: tuple[str, ...]) -> dict[str, Any]:
     """What `build_generator` needs, as plain data."""
-    return {
+    config = {
         "architecture": registry.architecture_of(net),
         "image_size": image_size,
         "channels": channels,
         "classes": list(classes),
         "net": asdict(net),
     }
+    return config | ({"mixes": True} if isinstance(net, StyleGAN2Net) else {})
 
 
 def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
@@ -53,6 +56,12 @@ def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
         inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))
     if isinstance(net, StyleGAN2Net):
         inputs.append(TensorSpec(TRUNCATION, "features", "float32", ("N",), low=0.0, high=1.0, default=1.0))
+    if config.get("mixes"):  # runs that were saved before mixing have no such entry
+        layers = style_layers(size)
+        inputs += [
+            TensorSpec(FINE, "latent", "float32", ("N", net.latent_dim)),
+            TensorSpec(CROSSOVER, "features", "int64", ("N",), low=0, high=layers, default=layers // 2),
+        ]
     signature = Signature(tuple(inputs), (unit_image(channels, size),))
     return GeneratorPredictor(registry.generator(net, size, channels, len(classes)), signature)
 
@@ -66,7 +75,7 @@ class Generator:
         specs = {spec.name: spec for spec in run.predictor.signature.inputs}
         self.latent = specs["latent"]
         self.classes = specs["label"].labels if "label" in specs else ()
-        self.styled = TRUNCATION in specs
+        self.styled, self.mixes = TRUNCATION in specs, FINE in specs
 
     def latents(self, seed: int, indices: range) -> Tensor:
         """Standard normal (N, latent_dim), row i of which depends on (seed, indices[i]) alone."""
@@ -78,6 +87,7 @@ class Generator:
         inputs = [to_latent(latents, "normal" if self.latent.low is None else "uniform")]
         inputs += [labels] if labels is not None else []
         inputs += [torch.full((len(latents),), truncation)] if self.styled else []
+        inputs += [inputs[0], torch.zeros(len(latents), dtype=torch.int64)] if self.mixes else []
         return from_unit(self.run.compute(*inputs))
 
     def need_styles(self, option: str) -> None:

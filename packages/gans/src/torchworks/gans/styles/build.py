@@ -5,7 +5,7 @@ import torch
 from torchworks.gans.adversarial.doctor import Doctor
 from torchworks.gans.models import registry
 from torchworks.gans.models.stylegan2 import StyleGAN2Generator
-from torchworks.gans.noise.predictor import TRUNCATION, generator_config
+from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, generator_config
 from torchworks.gans.styles.config import StyleGAN2Config
 from torchworks.gans.styles.task import StyleGAN2Task
 from torchworks.shared.data import LoaderFactory, open_source
@@ -49,6 +49,8 @@ def build(config: StyleGAN2Config, device: Device) -> Experiment:
         golden={
             "latent": sample_normal(config.seed, range(2), task.latent_dim),
             TRUNCATION: torch.tensor([1.0, 0.5]),
+            FINE: sample_normal(config.seed, range(2, 4), task.latent_dim),
+            CROSSOVER: torch.tensor([1, task.layers]),
         },
     )
     return Experiment(

@@ -23,7 +23,7 @@ class StyleConfig(Limited):
     path_weight: Amount = 2.0
     """Weight of the penalty on uneven path lengths: how far images move as w does (0: none)."""
     path_every: Count = 8
-    """Steps between two of these, each counted so many times."""
+    """Steps between two of these, each counted so many times: 8 in the paper, 4 in its authors' later code."""
     path_decay: Annotated[float, *limited(0, 1)] = 0.99
     """Decay of the mean path length."""
     mixing: Annotated[float, *limited(0, 1, below=False)] = 0.9

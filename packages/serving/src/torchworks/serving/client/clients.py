@@ -180,9 +180,9 @@ class Model:
         **named: Value,
     ) -> Prediction[Any]:
         """Run the model on inputs by name, given as keywords or as a mapping. A latent input may be left out: the
-        service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given. Of the
-        detections those below `least_score`, from 0 to 1, are left out. Raises `UserError` for inputs that do not fit
-        the signature, and `ServiceError`."""
+        service then draws `n` rows of it from `seed`, and takes the classes in turn if none are given; a second latent,
+        NAME, is drawn by NAME_seed, or else is the first. Of the detections those below `least_score`, from 0 to 1, are
+        left out. Raises `UserError` for inputs that do not fit the signature, and `ServiceError`."""
         request = PredictRequest(self.card, self.version, {**(inputs or {}), **named}, seed, n, least_score)
         return self.client._carry_out(predicted(request, self.client.timeout))
 

@@ -62,28 +62,41 @@ def _body(request: PredictRequest) -> dict[str, Any]:
     """The request as options of httpx2: an image alone as it is, an image for each of several inputs as a form,
     anything else as JSON."""
     specs = {spec.name: spec for spec in request.card.signature.inputs}
-    _check_names(request, specs)
-    values = {name: _rows(specs[name], value, request.n) for name, value in request.inputs.items()}
+    seeds = {name: value for name, value in request.inputs.items() if name in request.card.signature.more_latents}
+    _check_names(request, specs, seeds)
+    given = {name: value for name, value in request.inputs.items() if name not in seeds}
+    values = {name: _rows(specs[name], value, request.n) for name, value in given.items()}
     rows = _check_limits(request, values)
     if rows == 1 and all(spec.kind == "image" for spec in specs.values()):
         return _pictures({name: value[0] for name, value in values.items()})
-    inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()}
-    if any(spec.kind == "latent" and name not in values for name, spec in specs.items()):
+    inputs: dict[str, Any] = {name: [_plain(row) for row in rows] for name, rows in values.items()} | seeds
+    if any(spec.name not in values for spec in _drawn(request)):
         # "n" and "seed" stand for what is left out
         inputs |= {"n": rows} | ({} if request.seed is None else {"seed": request.seed})
     return {"json": {"inputs": inputs}}
 
 
-def _check_names(request: PredictRequest, specs: dict[str, TensorSpec]) -> None:
+def _drawn(request: PredictRequest) -> list[TensorSpec]:
+    """The latents that `seed` draws where they are left out."""
+    signature = request.card.signature
+    others = signature.more_latents.values()
+    return [spec for spec in signature.inputs if spec.kind == "latent" and spec not in others]
+
+
+def _check_names(request: PredictRequest, specs: dict[str, TensorSpec], seeds: Mapping[str, Any]) -> None:
+    more = request.card.signature.more_latents
     for name in request.inputs:
-        if name not in specs:
+        if name not in specs and name not in seeds:
             raise UserError(f"'{request.card.name}' has no input '{name}'.{nearest(name, specs)} Known: {[*specs]}.")
     left_out = [spec for name, spec in specs.items() if name not in request.inputs]
-    drawn = any(spec.kind == "latent" for spec in left_out)
+    for name in seeds:
+        if more[name].name in request.inputs:
+            raise UserError(f"'{name}' draws '{more[name].name}', which is given. Leave out one of the two.")
+    drawn = any(spec in left_out for spec in _drawn(request))
     calendars = calendars_of(request.card.signature, request.card.about.get("preprocessing") or {})
     for spec in left_out:
         made = calendars.get(spec.name, NONE).optional(spec)
-        optional = spec.default is not None or _is_length(spec, specs) or made
+        optional = spec.default is not None or _is_length(spec, specs) or made or spec in more.values()
         if not optional and (not drawn or spec.kind not in ("latent", "label")):
             raise UserError(f"'{request.card.name}' needs the input '{spec.name}' ({spec.kind}).")
     if request.seed is not None and not drawn:

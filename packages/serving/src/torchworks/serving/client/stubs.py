@@ -15,7 +15,9 @@ def stub(manifest: BundleManifest) -> str:
     told, found = list(output_kinds.answered(manifest.signature)), output_kinds.detections(manifest.signature)
     ranked = output_kinds.ranking(manifest.signature)
     latent = any(spec.kind == "latent" for spec in inputs)
+    seeds = list(manifest.signature.more_latents)
     drawn = ["seed: int | None = None", "n: int | None = None"] if latent else []
+    drawn += [f"{_identifier(name)}: int | None = None" for name in seeds]
     wanted = ["least_score: float | None = None"] if found else []
     optional = any(spec.kind == "latent" or spec.default is not None for spec in inputs)
     ordered = sorted(inputs, key=lambda spec: spec.kind == "latent" or spec.default is not None)
@@ -27,7 +29,7 @@ def stub(manifest: BundleManifest) -> str:
         gives=", ".join(map(_written, outputs)),
         given=", ".join([*(_parameter(spec, latent) for spec in ordered), *drawn, *wanted]),
         row=_row_type(told[0], found, ranked) if len(told) == 1 else "dict[str, Any]",
-        inputs=", ".join(f"{spec.name!r}: {_identifier(spec.name)}" for spec in inputs),
+        inputs=", ".join(f"{name!r}: {_identifier(name)}" for name in (*(spec.name for spec in inputs), *seeds)),
         sent="{name: value for name, value in inputs.items() if value is not None}" if optional else "inputs",
         options=(", seed=seed, n=n" if latent else "") + (", least_score=least_score" if found else ""),
     )

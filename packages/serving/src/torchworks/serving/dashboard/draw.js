@@ -4,6 +4,7 @@ import { download } from "./answer.js";
 import { events, modelPath } from "./api.js";
 import { byId, el, hint, milliseconds, reveal, warned } from "./dom.js";
 import { MaskPad } from "./mask.js";
+import { slider } from "./slider.js";
 
 const MOST_AT_ONCE = 64, MOST_IMAGES = 256, MOST_SEEDS = 1e6, WIDEST_GUIDANCE = 6, HOLE_STEPS = 12;
 const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"; // one pixel, transparent
@@ -52,17 +53,6 @@ export function drawingInput(model, { refuse }) {
     return { path: `${modelPath(model.name)}/${many ? "jobs" : "draw"}`, method: "POST", body, type: "application/json", job: many, count: given.n };
   };
   return { elements, request, pick: hole && ((file) => hole.take(file)) };
-}
-
-// A number chosen with a slider, shown beside it.
-function slider(name, { value, ...rest }) {
-  const shown = el("output", {}, String(value));
-  const field = el("input", { type: "range", value, ...rest, oninput: () => { shown.textContent = field.value; } });
-  const set = (next) => {
-    field.value = next;
-    shown.textContent = field.value;
-  };
-  return { element: el("label", { class: "slider" }, `${name} `, field, shown), value: () => field.value, set };
 }
 
 // An image with a part to be drawn anew; `open` while there is one.

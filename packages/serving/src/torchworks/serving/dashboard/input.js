@@ -12,6 +12,7 @@ import { isMixed, mixedInput } from "./mixed.js";
 import { parseNumbers } from "./numbers.js";
 import { Pad } from "./pad.js";
 import { isMade, seriesInput } from "./series.js";
+import { slides, sliderOf } from "./slider.js";
 import { soundInput } from "./sound.js";
 
 const IMAGE_TYPES = ["image/png", "image/jpeg", "image/webp"];
@@ -26,9 +27,10 @@ export function inputFor(model, actions) {
   if (inputs.some(({ kind }) => kind === "id")) return idsInput(model);
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
-  const drawn = inputs.filter((spec) => spec.kind === "latent").length === 1;
+  const [latent, ...others] = inputs.filter(({ kind }) => kind === "latent");
+  const more = others.filter(({ shape }) => String(shape) === String(latent.shape)); // the service has these like the first, or draws them by a seed
   const lengths = inputs.filter(isLength), optional = inputs.filter((spec) => spec.default != null && !isMore(model, spec));
-  const needed = inputs.filter((spec) => !lengths.includes(spec) && !optional.includes(spec) && !isMade(model, spec) && !isMore(model, spec));
+  const needed = inputs.filter((spec) => ![lengths, optional, more].some((left) => left.includes(spec)) && !isMade(model, spec) && !isMore(model, spec));
   const options = optionFields(optional);
   if (needed.length && options && needed.every(({ kind }) => kind === "text")) return textInput(model, needed, options);
   if (needed.length === 1 && inputs.length === 1 && needed[0].kind === "molecule") return moleculeInput(model, needed[0]);
@@ -41,7 +43,7 @@ export function inputFor(model, actions) {
   const texts = inputs.filter(({ kind }) => kind === "text");
   if (images.length && images.length + texts.length === inputs.length) return imagesInput(model, images, texts, actions);
   if (isMixed(inputs)) return mixedInput(model, inputs, actions);
-  if (drawn && options && (needed.length === 1 || (needed.length === 2 && needed.some(named)))) return latentInput(model, needed.find(named), options);
+  if (latent && options && (needed.length === 1 || (needed.length === 2 && needed.some(named)))) return latentInput(model, needed.find(named), options, more);
   return jsonInput(model);
 }
 
@@ -57,14 +59,17 @@ function isLength({ name, kind, shape }, _, inputs) {
 // Rows of numbers: a series, tokens, features; or several values at each time.
 const isTable = ({ kind, shape }) => ["series", "tokens", "features", "audio"].includes(kind) && [2, 3].includes(shape.length);
 
-// A field for each optional number, or null if there is one that is no number.
+// A slider or a field for each optional number, or null if there is one that is no number.
 function optionFields(specs) {
   if (specs.some(({ shape, kind }) => shape.length > 1 || kind === "label")) return null;
-  const fields = specs.map(({ name, low, high, default: value, dtype }) => ({
-    name, field: el("input", { type: "number", min: low, max: high, value, step: dtype.startsWith("float") ? "any" : 1, class: "count", required: true }),
-  }));
-  const row = fields.length ? el("div", { class: "row" }, fields.map(({ name, field }) => el("label", {}, `${name} `, field))) : null;
-  return { row, values: () => Object.fromEntries(fields.map(({ name, field }) => [name, Number(field.value)])) };
+  const fields = specs.map((spec) => ({ name: spec.name, ...(slides(spec) ? sliderOf(spec) : numberField(spec)) }));
+  const row = fields.length ? el("div", { class: "row" }, fields.map(({ element }) => element)) : null;
+  return { row, values: () => Object.fromEntries(fields.map(({ name, value }) => [name, Number(value())])) };
+}
+
+function numberField({ name, low, high, default: value, dtype }) {
+  const field = el("input", { type: "number", min: low, max: high, value, step: dtype.startsWith("float") ? "any" : 1, class: "count", required: true });
+  return { element: el("label", {}, `${name} `, field), value: () => field.value };
 }
 
 // A box for each text.
@@ -208,23 +213,29 @@ function acceptDrops(place, take) {
   });
 }
 
-function latentInput(model, label, options) {
+// Images that are drawn by a seed, and perhaps by seeds of `more` latents.
+function latentInput(model, label, options, more) {
+  const first = model.signature.inputs.find(({ kind }) => kind === "latent").name;
   const n = el("input", { type: "number", min: 1, max: MOST_IMAGES, value: 16, class: "count", required: true });
   const seed = el("input", { type: "number", min: 0, value: 0, class: "seed", required: true });
   const classes = label && el("select", {}, el("option", { value: "" }, "all, in turn"), label.labels.map((name) => el("option", {}, name)));
-  const another = () => {
-    seed.value = Math.floor(Math.random() * 1e6);
-    seed.form.requestSubmit();
+  const redraw = (field) => () => {
+    field.value = Math.floor(Math.random() * 1e6);
+    field.form.requestSubmit();
   };
+  const seeds = more.map(({ name }) => ({ name, field: el("input", { type: "number", min: 0, class: "seed", placeholder: "as Seed" }) }));
+  options.row?.addEventListener("change", ({ target }) => target.type === "range" && target.form.requestSubmit());
   const elements = [
     el("div", { class: "row" }, el("label", {}, "Images ", n), el("label", {}, "Seed ", seed), label && el("label", {}, "Class ", classes)),
+    ...seeds.map(({ name, field }) => el("div", { class: "row" }, el("label", {}, `Seed of ${name} `, field), el("button", { type: "button", onclick: redraw(field) }, `Another ${name}`))),
     options.row,
-    el("div", { class: "row" }, el("button", { class: "main" }, "Generate"), el("button", { type: "button", onclick: another }, "Another seed")),
-    hint("Image i of a seed is always the same image."),
+    el("div", { class: "row" }, el("button", { class: "main" }, "Generate"), el("button", { type: "button", onclick: redraw(seed) }, "Another seed")),
+    hint(["Image i of a seed is always the same image.", ...more.map(({ name }) => `Without a seed of its own, ${name} is the same as ${first}.`)].join(" ")),
   ].filter(Boolean);
   const request = async () => {
     const count = Number(n.value);
     const given = { seed: Number(seed.value), n: count, ...options.values() };
+    for (const { name, field } of seeds) if (field.value !== "") given[`${name}_seed`] = Number(field.value);
     if (label) given[label.name] = Array.from({ length: count }, (_, i) => classes.value || label.labels[i % label.labels.length]);
     return { path: `${modelPath(model.name)}/jobs`, job: true, ...post({ inputs: given }) };
   };

@@ -92,7 +92,10 @@ def _model(served: ServedModel, base: str, curl: str) -> str:
 def _shape(spec: TensorSpec, signature: Signature) -> str:
     """The sizes with their largest values, and the default if there is one."""
     sizes = [f"{size} ≤ {signature.most[size]}" if size in signature.most else str(size) for size in spec.shape]
-    return ", ".join(sizes) + ("" if spec.default is None else f"; optional, {spec.default:g} by default")
+    optional = "" if spec.default is None else f"; optional, {spec.default:g} by default"
+    if spec in signature.more_latents.values():
+        optional = f"; optional, the first latent by default; {spec.name}_seed draws it"
+    return ", ".join(sizes) + optional
 
 
 def _commands(served: ServedModel, base: str, curl: str) -> list[tuple[str, str]]:
