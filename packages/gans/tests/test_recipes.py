@@ -25,6 +25,7 @@ from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
+SWAPPERS = ["face-swap"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
 
@@ -85,7 +86,7 @@ def images(n: int = 6) -> torch.Tensor:
 
 def test_every_recipe_is_announced_and_says_what_it_is():
     found = recipes("gans")
-    assert set(found) == {*GANS, *TRANSLATORS, *ENLARGERS}
+    assert set(found) == {*GANS, *TRANSLATORS, *ENLARGERS, *SWAPPERS}
     for name, recipe in found.items():
         assert recipe().recipe == name
         assert f"gans train {name}" in recipe.__doc__

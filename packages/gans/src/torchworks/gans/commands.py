@@ -9,6 +9,7 @@ from tyro.conf import FlagCreatePairsOff, configure
 from torchworks.gans.enlarging.commands import COMMANDS as ENLARGING
 from torchworks.gans.noise.commands import COMMANDS as NOISE
 from torchworks.gans.styles.commands import COMMANDS as STYLES
+from torchworks.gans.swapping.commands import COMMANDS as SWAPPING
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
 from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, by_default
@@ -40,5 +41,6 @@ COMMANDS = {
     **STYLES,
     **TRANSLATION,
     **ENLARGING,
+    **SWAPPING,
     "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate"),
 }

@@ -1,0 +1,28 @@
+"""Sizes of the nets that swap faces and detect swapped ones. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torchworks.shared.config import Count, Limited
+
+
+@dataclass(frozen=True)
+class FaceSwapNet(Limited):
+    """Sizes of the autoencoder."""
+
+    group: ClassVar[str] = "net"
+
+    width: Count = 16
+    """Channels at half size, doubled at smaller ones."""
+    latent_dim: Count = 96
+    """Numbers that describe a face; few, so that there is no room for who it is."""
+
+
+@dataclass(frozen=True)
+class SwapDetectorNet(Limited):
+    """Sizes of the detector."""
+
+    group: ClassVar[str] = "net"
+
+    width: Count = 16
+    """Channels of the first convolution, doubled at each halving."""
