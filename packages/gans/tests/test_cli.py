@@ -11,7 +11,7 @@ from torchworks.shared.cli import main
 
 RECIPES = [
     *("cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-paper", "esrgan", "face-swap", "pix2pix", "r3gan", "srgan"),
-    *("srresnet", "srresnet-x2", "stylegan2"),
+    *("srresnet", "srresnet-x2", "stylegan2", "swap-detector"),
 ]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 

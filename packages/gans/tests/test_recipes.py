@@ -25,7 +25,7 @@ from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
-SWAPPERS = ["face-swap"]
+SWAPPERS = ["face-swap", "swap-detector"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.gans.detecting.commands import COMMANDS as DETECTING
 from torchworks.gans.enlarging.commands import COMMANDS as ENLARGING
 from torchworks.gans.noise.commands import COMMANDS as NOISE
 from torchworks.gans.styles.commands import COMMANDS as STYLES
@@ -42,5 +43,6 @@ COMMANDS = {
     **TRANSLATION,
     **ENLARGING,
     **SWAPPING,
+    **DETECTING,
     "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate"),
 }

@@ -65,7 +65,7 @@ def decoder(width: int) -> nn.Sequential:
     """(N, 4·width, S/8, S/8) → (N, 3, S, S) in [0, 1]."""
     layers: list[nn.Module] = []
     channels = 4 * width
-    for out in (4 * width, 2 * width, width):
+    for out in (2 * width, width, width):
         layers += doubling(channels, out)
         channels = out
     return nn.Sequential(*layers, nn.Conv2d(channels, 3, 5, padding=2), nn.Sigmoid())

@@ -19,10 +19,12 @@ class FaceSwapNet(Limited):
 
 
 @dataclass(frozen=True)
-class SwapDetectorNet(Limited):
+class Meso4Net(Limited):
     """Sizes of the detector."""
 
     group: ClassVar[str] = "net"
 
-    width: Count = 16
-    """Channels of the first convolution, doubled at each halving."""
+    width: Count = 8
+    """Channels of the first two convolutions; the last two have twice as many."""
+    hidden_dim: Count = 16
+    """Numbers before the logit."""

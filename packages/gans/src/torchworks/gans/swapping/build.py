@@ -59,7 +59,7 @@ def open_faces(config: Any) -> tuple[Source, Source]:
     return sources
 
 
-def divided(source: Source, config: FaceSwapConfig) -> tuple[Dataset, Dataset]:
+def divided(source: Source, config: Any) -> tuple[Dataset, Dataset]:
     """The training images, and those by which the best state is chosen. Raises `UserError` if there are too few."""
     train, valid = held_out(source.train, config.valid_fraction, config.seed, labels=[0] * len(source.train))
     if valid is None:

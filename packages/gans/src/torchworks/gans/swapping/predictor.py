@@ -17,7 +17,7 @@ from torchworks.gans.models.swapping_config import FaceSwapNet
 from torchworks.gans.swapping.marks import Marks
 from torchworks.shared.config import UserError, from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
-from torchworks.shared.runs.opening import FinishedRun, open_run
+from torchworks.shared.runs.opening import CHUNK, FinishedRun, open_run
 
 PERSONS = ("A", "B")
 
@@ -66,6 +66,15 @@ class Swapper:
         """The images as person "A" or "B", marked, uint8 (N, 3, S, S)."""
         person = torch.full((len(images),), PERSONS.index(to))
         return (self.run.compute(images, person) * 255).round().to(torch.uint8)
+
+    @torch.no_grad()
+    def unmarked(self, images: Tensor, to: int) -> Tensor:
+        """The images as person 0 (A) or 1 (B) without marks, uint8 (N, 3, S, S): for the training of detectors."""
+        parts = []
+        for rows in images.split(CHUNK):
+            made = self.predictor.unmarked(*(x.to(self.run.device) for x in (rows, torch.full((len(rows),), to))))
+            parts.append((made * 255).round().to(torch.uint8).cpu())
+        return torch.cat(parts)
 
 
 def open_swapper(folder: Path, device: str = "auto") -> Swapper:

@@ -13,6 +13,9 @@ def face_swap() -> FaceSwapConfig:
     """
     return FaceSwapConfig(
         recipe="face-swap",
-        optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=50),
-        trainer=TrainerConfig(steps=2000, batch_size=16, ema=0.995, eval_every=400),
+        rotation=4.0,
+        zoom=0.02,
+        shift=0.02,
+        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=50),
+        trainer=TrainerConfig(steps=1500, batch_size=8, ema=0.99, eval_every=500),
     )

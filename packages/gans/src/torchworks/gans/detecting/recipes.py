@@ -1,0 +1,18 @@
+"""The recipe of the detector; its docstring is what `gans list` prints."""
+
+from torchworks.gans.detecting.config import SwapDetectorConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def swap_detector() -> SwapDetectorConfig:
+    """Meso-4, a detector of swapped faces: learns from swaps of two faces, is tested on those of two others as well.
+
+    gans train swap-detector
+
+    Not measured yet.
+    """
+    return SwapDetectorConfig(
+        recipe="swap-detector",
+        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=20),
+        trainer=TrainerConfig(steps=400, batch_size=32, ema=0.98, eval_every=100),
+    )
