@@ -34,6 +34,10 @@ class SharedEncoderAutoencoder(nn.Module):
         self.image_size = image_size
         self.encoder = encoder(image_size, width, latent_dim)
         self.decoder_a, self.decoder_b = decoder(width), decoder(width)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, a=SLOPE)  # else ten layers leave nothing of the image at first
+                nn.init.zeros_(module.bias)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Each image by the decoder of its own person."""

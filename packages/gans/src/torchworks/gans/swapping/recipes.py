@@ -9,6 +9,10 @@ def face_swap() -> FaceSwapConfig:
 
     gans train face-swap
 
+    For images of persons who have agreed to it, for teaching and for the research of detectors: putting the face of
+    somebody who has not agreed into an image can do great harm, and is a crime in many countries. Every image made
+    bears a visible and an invisible mark.
+
     Not measured yet.
     """
     return FaceSwapConfig(
@@ -16,6 +20,6 @@ def face_swap() -> FaceSwapConfig:
         rotation=4.0,
         zoom=0.02,
         shift=0.02,
-        optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=50),
+        optim=OptimConfig(lr=8e-4, schedule="cosine", warmup=100),
         trainer=TrainerConfig(steps=1500, batch_size=8, ema=0.99, eval_every=500),
     )
