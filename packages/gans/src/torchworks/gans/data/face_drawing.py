@@ -113,7 +113,7 @@ def random_pose(draw: np.random.Generator) -> Pose:
     """One of the poses that all persons have."""
     blink = draw.uniform() < 0.12
     return Pose(
-        yaw=draw.uniform(-0.6, 0.6),
+        yaw=draw.uniform(-0.5, 0.5),
         pitch=draw.uniform(-0.3, 0.3),
         roll=draw.uniform(-0.22, 0.22),
         open=max(0.0, draw.uniform(-0.5, 1.0)),
@@ -123,8 +123,8 @@ def random_pose(draw: np.random.Generator) -> Pose:
         gaze_y=draw.uniform(-0.6, 0.6),
         brows=draw.uniform(-1, 1),
         size=draw.uniform(0.93, 1.07),
-        x=draw.uniform(-0.06, 0.06),
-        y=draw.uniform(-0.06, 0.06),
+        x=draw.uniform(-0.05, 0.05),
+        y=draw.uniform(-0.05, 0.05),
         light_x=draw.uniform(-0.3, 0.3),
         light_y=draw.uniform(-0.2, 0.1),
         brightness=draw.uniform(0.8, 1.05),
@@ -158,7 +158,7 @@ class _Face:
 
     def __init__(self, who: Person, pose: Pose, side: int):
         self.who, self.pose, self.side = who, pose, side
-        self.canvas = Image.new("RGB", (side, side), _hue(pose.background, 0.28, 0.72))
+        self.canvas = Image.new("RGB", (side, side), _hue(pose.background, 0.1, 0.74))
         self.draw = ImageDraw.Draw(self.canvas)
         self.head = Image.new("L", (side, side))  # where the light falls on a round surface
         self.depth = 0.5

@@ -37,7 +37,7 @@ class SharedEncoderAutoencoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, a=SLOPE)  # else ten layers leave nothing of the image at first
-                nn.init.zeros_(module.bias)
+                nn.init.constant_(module.get_parameter("bias"), 0.0)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Each image by the decoder of its own person."""

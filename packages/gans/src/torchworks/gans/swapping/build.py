@@ -15,6 +15,7 @@ from torchworks.gans.swapping.config import FaceSwapConfig
 from torchworks.gans.swapping.marks import payload_of
 from torchworks.gans.swapping.metrics import Judges, Renders, SwapScores
 from torchworks.gans.swapping.predictor import swapper_config
+from torchworks.gans.swapping.survival import MOST, survival
 from torchworks.gans.swapping.task import FaceSwapTask
 from torchworks.gans.translation.data import open_domains
 from torchworks.shared.config import UserError
@@ -47,7 +48,7 @@ def build_face_swap(config: FaceSwapConfig, device: Device) -> Experiment:
         test=test,
         sources=sources,
         models=(_model(config, task, tests[0]),),
-        baselines=lambda: baselines(test, renders) if renders else {},
+        baselines=lambda: _survival(task, tests) | (baselines(test, renders) if renders else {}),
     )
 
 
@@ -101,6 +102,15 @@ def _shown(tests: list[Any]) -> dict[str, Tensor]:
         for name in {"image", "truth"} & rows[0].keys():
             shown[f"{side}_{name}"] = torch.stack([row[name] for row in rows]).float() / 127.5 - 1
     return shown
+
+
+def _survival(task: FaceSwapTask, tests: list[Any]) -> dict[str, float]:
+    """What the mark of this net survives in test images of A as B."""
+    device = next(task.autoencoder.parameters()).device
+    rows = [tests[0][i]["image"] for i in range(min(MOST, len(tests[0])))]
+    images = torch.stack(rows).to(device).float() / 255
+    task.autoencoder.eval()
+    return survival(images, task.swapped(images, 1), payload_of(task.autoencoder))
 
 
 def _model(config: FaceSwapConfig, task: FaceSwapTask, test: Any) -> TrainedModel:

@@ -38,6 +38,8 @@ class FaceSwapConfig(Config):
     """Share of the image by which they are moved at most."""
     warp: Amount = 0.06
     """Strength of the random deformation that the net has to undo: standard deviation in shares of half the image."""
+    structure: Amount = 0.5
+    """Weight of 1 - SSIM beside the mean absolute difference: it is small features, such as eyes, that it counts."""
     betas: Annotated[tuple[float, float], *limited(0, 1)] = (0.5, 0.999)
     """Adam's decay rates."""
     valid_fraction: Share = 0.1

@@ -17,9 +17,10 @@ def face_swap() -> FaceSwapConfig:
     """
     return FaceSwapConfig(
         recipe="face-swap",
-        rotation=4.0,
-        zoom=0.02,
-        shift=0.02,
-        optim=OptimConfig(lr=8e-4, schedule="cosine", warmup=100),
-        trainer=TrainerConfig(steps=1500, batch_size=8, ema=0.99, eval_every=500),
+        rotation=0.0,
+        zoom=0.0,
+        shift=0.0,
+        warp=0.04,
+        optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=100),
+        trainer=TrainerConfig(steps=1600, batch_size=4, ema=0.99, eval_every=400),
     )

@@ -1,6 +1,9 @@
 """The training of a face swap: an image of each person is deformed, and its own decoder gives it back as it was.
 
-    L = ½ mean |D_A(E(w(a))) − a| + ½ mean |D_B(E(w(b))) − b|,      w the random deformation of warping.py
+    L = ½ d(D_A(E(w(a))), a) + ½ d(D_B(E(w(b))), b),      d(x, y) = mean |x − y| + λ (1 − SSIM(grey x, grey y)),
+
+w the random deformation of warping.py. The program of 2017 had λ = 0; DeepFaceLab (arXiv:2005.05535, section 3.3) adds
+structural dissimilarity, as eyes and mouth are few pixels.
 
 Batches have "a_image" and "b_image" (N, 3, S, S) in [-1, 1]. Those of the test part of generated faces also have
 "a_truth", the other person in the same pose, and "a_pose" (N, 17); and "b_truth" and "b_pose".
@@ -21,8 +24,10 @@ from torchworks.gans.swapping.config import FaceSwapConfig
 from torchworks.gans.swapping.marks import Marks
 from torchworks.gans.swapping.metrics import SwapScores
 from torchworks.gans.swapping.warping import Deformation, warped_pair
+from torchworks.shared.fidelity.likeness import structural_similarity
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Phase, Task
+from torchworks.shared.training.full_precision import full_precision
 from torchworks.shared.training.optim import adam
 
 
@@ -57,7 +62,8 @@ class FaceSwapTask(Task):
             warped, wanted = warped_pair(images, self.deformation, self.random)
         n = len(batch["a_image"])
         made = self.autoencoder(warped[:n], warped[n:])
-        a, b = (F.l1_loss(each.float(), truth) for each, truth in zip(made, (wanted[:n], wanted[n:]), strict=True))
+        pairs = zip(made, (wanted[:n], wanted[n:]), strict=True)
+        a, b = (distance(each, truth, self.config.structure) for each, truth in pairs)
         return Out((a + b) / 2, logs={"a": a.detach(), "b": b.detach()})
 
     # ---- evaluation --------------------------------------------------------------------------------------
@@ -72,6 +78,7 @@ class FaceSwapTask(Task):
             found["scores"] = self.scores
         return found
 
+    @torch.no_grad()
     def swapped(self, images: Tensor, to: int) -> Tensor:
         """Images (N, 3, S, S) in [0, 1] as those of person 0 (A) or 1 (B), without marks."""
         person = torch.full((len(images),), to, device=images.device)
@@ -89,6 +96,19 @@ class FaceSwapTask(Task):
             if f"{own}_truth" in self.shown:
                 rows.append(_unit(self.shown[f"{own}_truth"].to(device)))
         return {"swapped": picture_grid(torch.cat(rows), len(rows[0]))}
+
+
+@full_precision
+def distance(made: Tensor, truth: Tensor, structure: float) -> Tensor:
+    """d of images (N, 3, S, S) in [0, 1], where λ is `structure`."""
+    error = F.l1_loss(made, truth)
+    if not structure:
+        return error
+    return error + structure * (1 - structural_similarity(_grey(made), _grey(truth), 1.0).mean())
+
+
+def _grey(images: Tensor) -> Tensor:
+    return images.mean(1, keepdim=True)
 
 
 def _unit(images: Tensor) -> Tensor:
