@@ -5,7 +5,7 @@ from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
 def swap_detector() -> SwapDetectorConfig:
-    """Meso-4, a detector of swapped faces: learns from swaps of two faces, is tested on those of two others as well.
+    """Meso-4, a detector of swapped faces, tested on other faces as well.
 
     gans train swap-detector
 

@@ -5,7 +5,7 @@ from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
 def face_swap() -> FaceSwapConfig:
-    """Face swap: one encoder and a decoder for each of two faces, on cartoon faces that this package draws.
+    """Face swap: one encoder, and a decoder for each of two drawn faces.
 
     gans train face-swap
 
