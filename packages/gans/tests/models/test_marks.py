@@ -23,6 +23,8 @@ from torchworks.gans.models.spread_transform_mark import (
 )
 from torchworks.gans.models.visible_mark import word
 from torchworks.gans.swapping.marks import Marks, chance, payload_of, read_mark
+from torchworks.shared.config import ImageConfig
+from torchworks.shared.data import open_source, resident
 from torchworks.shared.fidelity.likeness import peak_ratio
 
 PAYLOAD = 0xBEEF
@@ -143,3 +145,19 @@ def test_a_payload_names_the_weights():
     assert payload_of(a) == payload_of(a)
     assert payload_of(a) != payload_of(b)
     assert 0 <= payload_of(a) < 65536
+
+
+@pytest.mark.slow
+def test_no_mark_is_seen_in_hundreds_of_other_images():
+    """Drawn faces of a hundred persons, photographs of faces, pieces of other photographs; whole and cropped."""
+    draw = np.random.default_rng(2)
+    drawn = [draw_face(person(i % 100), random_pose(draw), 64) for i in range(500)]
+    config = ImageConfig(image_size=64, channels=3)
+    photographs = [resident(open_source(name, config).train).tensors["image"] for name in ("faces:all", "photo-crops")]
+    images = torch.cat([torch.from_numpy(np.stack(drawn)), *photographs]).float() / 255
+    assert len(images) > 900
+    agreeing = torch.tensor([float(read_mark(image).agreeing) for image in images])
+    assert not any(read_mark(image[:, 1:, 2:]).found for image in images[::4])
+    assert agreeing.max() < 29
+    assert abs(agreeing.mean() - SYNC_BITS / 2) < 0.5
+    assert abs(agreeing.std() - (SYNC_BITS / 4) ** 0.5) < 0.4

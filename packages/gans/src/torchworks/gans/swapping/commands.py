@@ -36,7 +36,7 @@ class Swap:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Provenance:
-    """Say whether images bear the invisible mark of a face swap, and of which run.
+    """Say whether images bear the mark of a face swap, and of which run.
 
     It says how many of 32 known bits agree, and how probable that is of an image without a mark. That there is no mark
     proves nothing: whoever has this program can remove it.
