@@ -16,6 +16,9 @@ from PIL import Image, ImageDraw
 
 OVER = 4
 """How many times larger than the image it is drawn, before pixels are averaged."""
+CLOSE, MIDDLE = 1.35, 0.12
+"""How many times larger than a whole head a face is, and how far below the head's middle it is cut: what face swaps are
+made of shows little hair and little background."""
 Color = tuple[int, int, int]
 Points = NDArray[np.float64]
 
@@ -179,7 +182,8 @@ class _Face:
         """Shaded as a round head and a flat background, then brightened and tinted."""
         pose, who = self.pose, self.who
         y, x = np.mgrid[0 : len(small), 0 : len(small)] * 2 / len(small) - 1 + 1 / len(small)
-        u, v = (x - pose.x) / (who.width * 1.15), (y - pose.y) / (who.height * 1.15)
+        wide, high = (1.15 * CLOSE * side for side in (who.width, who.height))
+        u, v = (x - pose.x) / wide, (y - pose.y + CLOSE * MIDDLE) / high
         toward = np.sqrt(np.clip(1 - u**2 - v**2, 0, 1))
         round_ = 0.86 + 0.18 * toward + pose.light_x * u + pose.light_y * v
         flat = 1 + 0.35 * (pose.light_x * x + pose.light_y * y)
@@ -202,9 +206,12 @@ class _Face:
         """Points of the image plane, rolled, sized and shifted, as pixels (M, 2)."""
         pose = self.pose
         sin, cos = np.sin(pose.roll), np.cos(pose.roll)
-        x, y = cos * x - sin * y, sin * x + cos * y
-        at = np.stack([pose.x + pose.size * x, 0.04 + pose.y + pose.size * y], -1)
-        return (at + 1) / 2 * self.side
+        y = y - MIDDLE
+        return self._image(np.stack([cos * x - sin * y, sin * x + cos * y], -1))
+
+    def _image(self, at: Points) -> Points:
+        """Points (M, 2) beside the face's middle as pixels."""
+        return (CLOSE * self.pose.size * at + [self.pose.x, self.pose.y] + 1) / 2 * self.side
 
     def _on(self, x: Points, y: Points, lift: float = 0.0) -> Points:
         """Points of the face's surface, as pixels."""
@@ -220,7 +227,7 @@ class _Face:
 
     def _line(self, points: Points, color: Color, width: float) -> None:
         """With round ends; `width` in units of half the image."""
-        thick = max(1, round(width * self.pose.size * self.side / 2))
+        thick = max(1, round(width * CLOSE * self.pose.size * self.side / 2))
         self.draw.line([tuple(point) for point in points], fill=color, width=thick, joint="curve")
         for x, y in (points[0], points[-1]):
             r = thick / 2
@@ -246,10 +253,10 @@ class _Face:
         who, pose = self.who, self.pose
         dark = _mixed(who.skin, _DARK, 0.25)
         neck = np.array([[-0.2, 0.3], [0.2, 0.3], [0.24, 1.2], [-0.24, 1.2]])
-        lean = np.array([pose.x + 0.04 * pose.yaw, 0.04 + pose.y])
+        lean = np.array([0.04 * pose.yaw, -MIDDLE])
         shoulders = np.array([[-0.95, 1.3], [-0.7, 0.86], [-0.22, 0.72], [0.22, 0.72], [0.7, 0.86], [0.95, 1.3]])
-        self._fill((neck * pose.size + lean + 1) / 2 * self.side, dark)
-        self._fill((shoulders * pose.size + lean + 1) / 2 * self.side, who.shirt)
+        self._fill(self._image(neck + lean), dark)
+        self._fill(self._image(shoulders + lean), who.shirt)
 
     def _hair_behind(self) -> None:
         who = self.who

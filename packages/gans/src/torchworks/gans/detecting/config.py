@@ -9,8 +9,8 @@ from torchworks.gans.swapping.config import check_images
 from torchworks.shared.config import Config, Count, ImageConfig, Share
 from torchworks.shared.options import by_default
 
-LEARNT = "generated-faces:person=3,train=300+generated-faces:person=8,train=300"
-UNSEEN = "generated-faces:person=0,train=300+generated-faces:person=6,train=300"
+LEARNT = "generated-faces:person=3,train=200+generated-faces:person=18,train=200"
+UNSEEN = "generated-faces:person=10,train=200+generated-faces:person=11,train=200"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SwapDetectorConfig(Config):
     """A finished run of face-swap on --data, whose swaps are learnt from."""
     unseen_run: Annotated[Path | None, by_default("RUN", "one is trained first")] = None
     """A finished run of face-swap on --unseen."""
-    swap_steps: Count = 400
+    swap_steps: Count = 300
     """Steps of the face swaps that are trained first."""
     net: Meso4Net = field(default_factory=Meso4Net)
     valid_fraction: Share = 0.15

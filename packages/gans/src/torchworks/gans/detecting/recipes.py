@@ -14,5 +14,5 @@ def swap_detector() -> SwapDetectorConfig:
     return SwapDetectorConfig(
         recipe="swap-detector",
         optim=OptimConfig(lr=2e-3, schedule="cosine", warmup=20),
-        trainer=TrainerConfig(steps=400, batch_size=32, ema=0.98, eval_every=100),
+        trainer=TrainerConfig(steps=300, batch_size=32, ema=0.98, eval_every=100),
     )

@@ -12,7 +12,7 @@ it is, and keeps pose, expression and light, is because each decoder knows its p
 
 The layers are those of "deepfakes": convolutions of stride 2, two dense layers, then convolutions to four times the
 channels laid out as 2 × 2 pixels (PixelShuffle). Widths and the code are smaller: 16 to 128 channels instead of 128 to
-1024, 96 numbers instead of 1024.
+1024, 48 numbers instead of 1024.
 
 Shape letters: N images, S pixels a side.
 """
@@ -28,7 +28,7 @@ HALVINGS = 4
 class SharedEncoderAutoencoder(nn.Module):
     """Images (N, 3, S, S) in [0, 1] of A and of B to the same, S divisible by 16."""
 
-    def __init__(self, image_size: int, *, width: int = 16, latent_dim: int = 96):
+    def __init__(self, image_size: int, *, width: int = 16, latent_dim: int = 48):
         super().__init__()
         assert image_size % 2**HALVINGS == 0, f"{image_size} pixels cannot be halved {HALVINGS} times"
         self.image_size = image_size

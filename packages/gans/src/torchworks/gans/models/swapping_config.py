@@ -14,7 +14,7 @@ class FaceSwapNet(Limited):
 
     width: Count = 16
     """Channels at half size, doubled at smaller ones."""
-    latent_dim: Count = 96
+    latent_dim: Count = 48
     """Numbers that describe a face; few, so that there is no room for who it is."""
 
 

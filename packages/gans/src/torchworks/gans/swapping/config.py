@@ -11,7 +11,7 @@ CONSENT = (
     "somebody who has not agreed into an image can do great harm, and is a crime in many countries. Every image made "
     "bears a visible and an invisible mark that say what it is."
 )
-PAIR = "generated-faces:person=3+generated-faces:person=8"
+PAIR = "generated-faces:person=3+generated-faces:person=18"
 HALVED = 16
 """What the side of an image is divisible by."""
 

@@ -22,5 +22,5 @@ def face_swap() -> FaceSwapConfig:
         shift=0.0,
         warp=0.04,
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup=100),
-        trainer=TrainerConfig(steps=1600, batch_size=4, ema=0.99, eval_every=400),
+        trainer=TrainerConfig(steps=1200, batch_size=4, ema=0.99, eval_every=400),
     )
