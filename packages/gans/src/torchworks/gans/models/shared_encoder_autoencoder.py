@@ -10,13 +10,13 @@ and D_B,
 Nothing but the shared encoder and a narrow code between says that E must describe both persons alike. That it drops who
 it is, and keeps pose, expression and light, is because each decoder knows its person anyway.
 
-What differs: instance normalization in the encoder, which takes away color, contrast and other statistics in which the
-persons differ (Huang et al. 2018, MUNIT, arXiv:1804.04732, section 5.1), so that both are soon described alike. Without,
-a thousand steps are far too few; with it, how bright and how warm the light is gets lost.
-
-The layers are else those of "deepfakes": convolutions of stride 2, two dense layers, then convolutions to four times the
+The layers are those of "deepfakes": convolutions of stride 2, two dense layers, then convolutions to four times the
 channels laid out as 2 × 2 pixels (PixelShuffle). Widths and the code are smaller: 16 to 128 channels instead of 128 to
 1024, 48 numbers instead of 1024.
+
+What differs: instance normalization in the encoder, which takes away color, contrast and other statistics in which the
+persons differ (Huang et al. 2018, MUNIT, arXiv:1804.04732, section 5.1), so that both are described alike sooner. How
+bright and how warm the light is gets lost by it.
 
 Shape letters: N images, S pixels a side.
 """
