@@ -13,7 +13,8 @@ pytest.importorskip("torchworks.gans", reason="needs the package that trains the
 
 from fastapi.testclient import TestClient
 
-from torchworks.gans.data.face_drawing import Pose, draw_face, person
+from torchworks.gans.data.face_drawing import draw_face
+from torchworks.gans.data.face_numbers import Pose, person
 from torchworks.gans.models.swapping_config import FaceSwapNet
 from torchworks.gans.models.visible_mark import word
 from torchworks.gans.swapping.marks import read_mark

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from torchworks.gans.data.face_drawing import POSE, Pose, draw_face, person, places, pose_of, random_pose, vector
+from torchworks.gans.data.face_drawing import draw_face, places
+from torchworks.gans.data.face_numbers import POSE, Pose, person, pose_of, random_pose, vector
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import open_source
 

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from torchworks.gans.commands import COMMANDS
-from torchworks.gans.data.face_drawing import Pose, draw_face, person
+from torchworks.gans.data.face_drawing import draw_face
+from torchworks.gans.data.face_numbers import Pose, person
 from torchworks.gans.detecting.baselines import baselines, spectrum
 from torchworks.gans.detecting.data import labelled, reduced, swapped_beside, together
 from torchworks.gans.detecting.metrics import DetectorScores, curve, threshold

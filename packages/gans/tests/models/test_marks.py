@@ -10,7 +10,8 @@ from PIL import Image
 from scipy.fft import dctn
 
 from torchworks.gans import SpreadTransformMark, VisibleMark
-from torchworks.gans.data.face_drawing import draw_face, person, random_pose
+from torchworks.gans.data.face_drawing import draw_face
+from torchworks.gans.data.face_numbers import person, random_pose
 from torchworks.gans.models.spread_transform_mark import (
     FREQUENCIES,
     STEP,

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from torchworks.gans.commands import COMMANDS
-from torchworks.gans.data.face_drawing import Pose, draw_face, person, pose_of
+from torchworks.gans.data.face_drawing import draw_face
+from torchworks.gans.data.face_numbers import Pose, person, pose_of
 from torchworks.gans.models.visible_mark import word
 from torchworks.gans.swapping.build import build_face_swap
 from torchworks.gans.swapping.config import FaceSwapConfig

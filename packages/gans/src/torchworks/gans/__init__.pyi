@@ -4,7 +4,7 @@ from .adversarial.losses import LOSSES as LOSSES
 from .adversarial.losses import AdversarialLoss as AdversarialLoss
 from .adversarial.losses import squared_slopes as squared_slopes
 from .data.face_drawing import draw_face as draw_face
-from .data.face_drawing import person as person
+from .data.face_numbers import person as person
 from .detecting.predictor import SwapDetectorPredictor as SwapDetectorPredictor
 from .detecting.task import SwapDetectorTask as SwapDetectorTask
 from .enlarging.task import EnlargingGanTask as EnlargingGanTask

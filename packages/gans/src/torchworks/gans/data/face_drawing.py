@@ -7,143 +7,19 @@ drawn at four times the size and averaged. No photograph and no person has any p
 Coordinates: x to the right, y down, z towards the viewer; the image is from -1 to 1 in x and y. Angles are in radians.
 """
 
-import colorsys
-from dataclasses import astuple, dataclass, fields
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+from torchworks.gans.data.face_numbers import Color, Person, Pose, from_hue, mixed
 
 OVER = 4
 """How many times larger than the image it is drawn, before pixels are averaged."""
 CLOSE, MIDDLE = 1.35, 0.12
 """How many times larger than a whole head a face is, and how far below the head's middle it is cut: what face swaps are
 made of shows little hair and little background."""
-Color = tuple[int, int, int]
 Points = NDArray[np.float64]
-
-SKINS = ((247, 214, 188), (236, 188, 152), (214, 160, 120), (178, 122, 84), (132, 86, 58), (98, 64, 46))
-HAIRS = ((38, 30, 30), (92, 58, 34), (150, 84, 40), (214, 172, 92), (168, 60, 32), (176, 176, 180))
-EYES = ((64, 104, 160), (70, 120, 70), (96, 60, 34), (44, 36, 32), (112, 124, 132))
-STYLES = ("short", "bob", "long", "bun", "curls")
 _WHITE, _DARK = (250, 248, 244), (44, 30, 34)
-
-
-@dataclass(frozen=True)
-class Person:
-    """What stays the same in all images of a face. Lengths are in units of half the image."""
-
-    skin: Color
-    hair: Color
-    eye: Color
-    lips: Color
-    shirt: Color
-    style: str
-    width: float
-    height: float
-    jaw: float
-    fringe: float
-    eye_distance: float
-    eye_size: float
-    brow: float
-    brow_tilt: float
-    nose_width: float
-    nose_length: float
-    mouth_width: float
-    mouth_fullness: float
-    glasses: bool
-    beard: bool
-    freckles: bool
-
-
-@dataclass(frozen=True)
-class Pose:
-    """How a face is held, moves and is lit. `open` and `smile` are of the mouth, `lids` of the eyes (0: closed)."""
-
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    open: float = 0.0
-    smile: float = 0.0
-    lids: float = 1.0
-    gaze_x: float = 0.0
-    gaze_y: float = 0.0
-    brows: float = 0.0
-    size: float = 1.0
-    x: float = 0.0
-    y: float = 0.0
-    light_x: float = 0.0
-    light_y: float = 0.0
-    brightness: float = 1.0
-    warmth: float = 0.0
-    background: float = 0.0
-    """Hue, from 0 to 1."""
-
-
-POSE = tuple(item.name for item in fields(Pose))
-HELD, EXPRESSION = POSE[:3], POSE[3:9]
-"""How the head is held, and what its face does; the others are of the camera and the light."""
-
-
-def person(number: int) -> Person:
-    """Always the same one for a `number`; others are another."""
-    draw = np.random.default_rng([number, 0xFACE])
-    skin = SKINS[draw.integers(len(SKINS))]
-    hair = HAIRS[draw.integers(len(HAIRS))]
-    bare = {
-        "width": draw.uniform(0.47, 0.6),
-        "height": draw.uniform(0.6, 0.72),
-        "jaw": draw.uniform(0.3, 1.0),
-        "fringe": draw.uniform(0.3, 0.62),
-        "eye_distance": draw.uniform(0.19, 0.26),
-        "eye_size": draw.uniform(0.085, 0.125),
-        "brow": draw.uniform(0.025, 0.06),
-        "brow_tilt": draw.uniform(-0.05, 0.05),
-        "nose_width": draw.uniform(0.06, 0.12),
-        "nose_length": draw.uniform(0.18, 0.28),
-        "mouth_width": draw.uniform(0.15, 0.23),
-        "mouth_fullness": draw.uniform(0.03, 0.06),
-    }
-    lips = _mixed(skin, (196, 54, 70), draw.uniform(0.35, 0.75))
-    shirt = _hue(draw.uniform(), 0.55, 0.75)
-    style = STYLES[draw.integers(len(STYLES))]
-    glasses, beard = bool(draw.uniform() < 0.3), bool(draw.uniform() < 0.25 and style == "short")
-    eye, freckles = EYES[draw.integers(len(EYES))], bool(draw.uniform() < 0.3)
-    return Person(skin, hair, eye, lips, shirt, style, **bare, glasses=glasses, beard=beard, freckles=freckles)
-
-
-def random_pose(draw: np.random.Generator) -> Pose:
-    """One of the poses that all persons have."""
-    blink = draw.uniform() < 0.12
-    return Pose(
-        yaw=draw.uniform(-0.5, 0.5),
-        pitch=draw.uniform(-0.3, 0.3),
-        roll=draw.uniform(-0.22, 0.22),
-        open=max(0.0, draw.uniform(-0.5, 1.0)),
-        smile=draw.uniform(-0.8, 1.0),
-        lids=0.0 if blink else draw.uniform(0.45, 1.0),
-        gaze_x=draw.uniform(-1, 1),
-        gaze_y=draw.uniform(-0.6, 0.6),
-        brows=draw.uniform(-1, 1),
-        size=draw.uniform(0.93, 1.07),
-        x=draw.uniform(-0.05, 0.05),
-        y=draw.uniform(-0.05, 0.05),
-        light_x=draw.uniform(-0.3, 0.3),
-        light_y=draw.uniform(-0.2, 0.1),
-        brightness=draw.uniform(0.8, 1.05),
-        warmth=draw.uniform(-0.06, 0.06),
-        background=draw.uniform(0.0, 1.0),
-    )
-
-
-def vector(pose: Pose) -> NDArray[np.float32]:
-    """The numbers of a pose in the order of `POSE`, (17,)."""
-    return np.array(astuple(pose), np.float32)
-
-
-def pose_of(values: NDArray[np.floating]) -> Pose:
-    """The pose of numbers in the order of `POSE`."""
-    return Pose(*map(float, values))
 
 
 def draw_face(who: Person, pose: Pose, size: int) -> NDArray[np.uint8]:
@@ -161,7 +37,7 @@ class _Face:
 
     def __init__(self, who: Person, pose: Pose, side: int):
         self.who, self.pose, self.side = who, pose, side
-        self.canvas = Image.new("RGB", (side, side), _hue(pose.background, 0.1, 0.74))
+        self.canvas = Image.new("RGB", (side, side), from_hue(pose.background, 0.1, 0.74))
         self.draw = ImageDraw.Draw(self.canvas)
         self.head = Image.new("L", (side, side))  # where the light falls on a round surface
         self.depth = 0.5
@@ -251,7 +127,7 @@ class _Face:
 
     def _body(self) -> None:
         who, pose = self.who, self.pose
-        dark = _mixed(who.skin, _DARK, 0.25)
+        dark = mixed(who.skin, _DARK, 0.25)
         neck = np.array([[-0.2, 0.3], [0.2, 0.3], [0.24, 1.2], [-0.24, 1.2]])
         lean = np.array([0.04 * pose.yaw, -MIDDLE])
         shoulders = np.array([[-0.95, 1.3], [-0.7, 0.86], [-0.22, 0.72], [0.22, 0.72], [0.7, 0.86], [0.95, 1.3]])
@@ -260,7 +136,7 @@ class _Face:
 
     def _hair_behind(self) -> None:
         who = self.who
-        dark = _mixed(who.hair, (0, 0, 0), 0.22)
+        dark = mixed(who.hair, (0, 0, 0), 0.22)
         x, y = self._outline(1.12)
         if who.style in ("bob", "long"):
             length = 0.62 if who.style == "bob" else 1.05
@@ -282,7 +158,7 @@ class _Face:
         t = np.linspace(0, 2 * np.pi, 28)
         for side in (-1, 1):
             ear = self._head_points(side * who.width * 1.0 + 0.08 * np.cos(t), 0.03 + 0.13 * np.sin(t), -0.2)
-            self._fill(ear, _mixed(who.skin, (150, 60, 50), 0.18), head=True)
+            self._fill(ear, mixed(who.skin, (150, 60, 50), 0.18), head=True)
         self._fill(self._head_points(*self._outline()), who.skin, head=True)
         if who.beard:
             x, y = self._outline(0.99)
@@ -290,14 +166,14 @@ class _Face:
             upper = np.linspace(x[low].min(), x[low].max(), 20)
             edge = 0.12 + 0.2 * (1 - (upper / who.width) ** 2)
             ring = np.stack([np.concatenate([x[low], upper]), np.concatenate([y[low], edge])])
-            self._fill(self._head_points(*ring), _mixed(who.hair, who.skin, 0.25), head=True)
+            self._fill(self._head_points(*ring), mixed(who.hair, who.skin, 0.25), head=True)
         if who.freckles:
             for x, y in ((-0.26, 0.12), (-0.2, 0.17), (-0.3, 0.19), (0.26, 0.12), (0.2, 0.17), (0.3, 0.19)):
-                self._fill(self._on(x + 0.014 * np.cos(t), y + 0.014 * np.sin(t)), _mixed(who.skin, (120, 50, 20), 0.5))
+                self._fill(self._on(x + 0.014 * np.cos(t), y + 0.014 * np.sin(t)), mixed(who.skin, (120, 50, 20), 0.5))
 
     def _nose(self) -> None:
         who = self.who
-        shade = _mixed(who.skin, _DARK, 0.3)
+        shade = mixed(who.skin, _DARK, 0.3)
         tip = who.nose_length - 0.06
         ridge = np.linspace(-0.1, tip, 10)
         side = -1.0 if self.pose.yaw < 0 else 1.0
@@ -324,7 +200,7 @@ class _Face:
             ring = [self._on(x[keep], upper[keep], 0.02), self._on(x[keep], teeth[keep], 0.02)[::-1]]
             self._fill(np.concatenate(ring), _WHITE)
         else:
-            self._line(self._on(x, line, 0.02), _mixed(who.lips, _DARK, 0.6), 0.022)
+            self._line(self._on(x, line, 0.02), mixed(who.lips, _DARK, 0.6), 0.022)
 
     def _eyes(self) -> None:
         who, pose = self.who, self.pose
@@ -335,7 +211,7 @@ class _Face:
             across = np.linspace(-1, 1, 9)
             rise = 0.2 * who.eye_size * (1 - across**2) + 0.035 * pose.brows
             y = height - 1.55 * who.eye_size - rise - side * across * who.brow_tilt
-            self._line(self._on(x0 + 1.25 * who.eye_size * across, y, 0.02), _mixed(who.hair, _DARK, 0.4), who.brow)
+            self._line(self._on(x0 + 1.25 * who.eye_size * across, y, 0.02), mixed(who.hair, _DARK, 0.4), who.brow)
             if who.glasses:
                 t = np.linspace(0, 2 * np.pi, 33)
                 rim = self._on(x0 + 1.6 * who.eye_size * np.cos(t), height + 1.45 * who.eye_size * np.sin(t), 0.06)
@@ -374,15 +250,4 @@ class _Face:
         self._fill(np.concatenate([top, self._on(x, y)]), who.hair, head=True)
         gloss = np.linspace(np.pi * 1.25, np.pi * 1.6, 12)
         shine = self._head_points(0.8 * who.width * np.cos(gloss), 0.9 * who.height * np.sin(gloss), -0.02)
-        self._line(shine, _mixed(who.hair, (255, 255, 255), 0.25), 0.03)
-
-
-def _mixed(a: Color, b: Color, share: float) -> Color:
-    """`a` with a `share` of `b`."""
-    red, green, blue = (round((1 - share) * x + share * y) for x, y in zip(a, b, strict=True))
-    return red, green, blue
-
-
-def _hue(hue: float, saturation: float, value: float) -> Color:
-    red, green, blue = (round(255 * x) for x in colorsys.hsv_to_rgb(hue, saturation, value))
-    return red, green, blue
+        self._line(shine, mixed(who.hair, (255, 255, 255), 0.25), 0.03)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from torchworks.gans.data.face_drawing import POSE, draw_face, person, pose_of, random_pose, vector
+from torchworks.gans.data.face_drawing import draw_face
+from torchworks.gans.data.face_numbers import POSE, person, pose_of, random_pose, vector
 from torchworks.shared.config import ImageConfig, LoaderConfig, UserError
 from torchworks.shared.data import Source
 from torchworks.shared.data.schema import Field, Schema

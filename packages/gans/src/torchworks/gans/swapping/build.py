@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchworks.gans.data.face_drawing import draw_face, person, pose_of
+from torchworks.gans.data.face_drawing import draw_face
+from torchworks.gans.data.face_numbers import person, pose_of
 from torchworks.gans.data.generated_faces import GeneratedFaces
 from torchworks.gans.models.shared_encoder_autoencoder import SharedEncoderAutoencoder
 from torchworks.gans.swapping.baselines import baselines

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from torchworks.gans.data.face_drawing import HELD, POSE, Person
+from torchworks.gans.data.face_numbers import HELD, POSE, Person
 from torchworks.gans.swapping.reading import READ, FaceReader, Ridge, correlation, whole
 from torchworks.shared.fidelity.likeness import peak_ratio, structural_similarity
 from torchworks.shared.training.collecting import CollectingMetric

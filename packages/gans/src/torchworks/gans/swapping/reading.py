@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from torchworks.gans.data.face_drawing import EXPRESSION, HELD, POSE, Person, places, pose_of
+from torchworks.gans.data.face_drawing import places
+from torchworks.gans.data.face_numbers import EXPRESSION, HELD, POSE, Person, pose_of
 
 PENALTY = 1e-2
 """λ, as a share of the mean of the images' own products."""
