@@ -15,8 +15,8 @@ from torchworks.shared.options import Device, Images, Overwrite, Run, by_default
 class Detect:
     """Say whether faces look swapped, by a run of swap-detector.
 
-    It judges by pixels, not by marks; `gans provenance` reads those. Of faces and nets that it has not learnt from it
-    knows little, as the scores of the run say.
+    It learnt from swaps without marks, and may take marked ones for real: ask `gans provenance` about those first. Of
+    faces and nets that it has not learnt from it knows little, as the scores of the run say.
     """
 
     run: Run
