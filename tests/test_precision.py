@@ -45,6 +45,7 @@ FEWER = {
     "sentences": "train=16,test=4",
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
+FEW_FACES = "generated-faces:person=3,train=12,test=4+generated-faces:person=8,train=12,test=4"
 WORDS = {
     ("cnn_vision", "anomaly"): ["--pretrained", "FEATURES", "--coreset", "0.002"],
     ("cnn_vision", "style-adain"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
@@ -53,6 +54,8 @@ WORDS = {
     ("diffusion", "few-step"): ["--teacher.batch-size", "4", "--pairs.count", "8", "--pairs.steps", "2"],
     ("diffusion", "text2image"): ["--sampling.steps", "2", "--net.widths", "16", "32"],
     ("diffusion", "text2image-3"): ["--sampling.steps", "2"],
+    ("gans", "face-swap"): ["--data", FEW_FACES],
+    ("gans", "swap-detector"): ["--data", FEW_FACES, "--unseen", FEW_FACES, "--swap-steps", "2"],
     ("seq_models", "code"): ["--data", "documentation"],
 }
 """More words for recipes that would train another net first, for minutes, that look at hundreds of large images, that

@@ -10,8 +10,8 @@ from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
 RECIPES = [
-    *("cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "pix2pix", "r3gan", "srgan"),
-    *("srresnet", "srresnet-x2", "stylegan2"),
+    *("cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "face-swap", "pix2pix"),
+    *("r3gan", "srgan", "srresnet", "srresnet-x2", "stylegan2", "swap-detector"),
 ]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 
@@ -93,7 +93,7 @@ def test_typing_errors_get_a_suggestion_and_exit_code_2(words, told, capsys):
 
 
 @pytest.mark.usefixtures("manual")
-@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "cyclegan"])
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name not in ("cyclegan", "face-swap", "swap-detector")])
 def test_data_without_images_are_a_mistake_of_the_user_s(recipe, tmp_path, capsys):
     words = ["train", recipe, "--data", "manual", "--out", str(tmp_path / "run")]
     assert main("gans", default="dcgan", commands=COMMANDS, arguments=words) == 2

@@ -26,6 +26,7 @@ from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-mnist", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
+SWAPPERS = ["face-swap", "swap-detector"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
 
@@ -86,7 +87,7 @@ def images(n: int = 6) -> torch.Tensor:
 
 def test_every_recipe_is_announced_and_says_what_it_is():
     found = recipes("gans")
-    assert set(found) == {*GANS, *TRANSLATORS, *ENLARGERS}
+    assert set(found) == {*GANS, *TRANSLATORS, *ENLARGERS, *SWAPPERS}
     for name, recipe in found.items():
         assert recipe().recipe == name
         assert f"gans train {name}" in recipe.__doc__

@@ -1,0 +1,1 @@
+"""Telling images of swapped faces from others."""
