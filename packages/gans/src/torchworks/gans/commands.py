@@ -6,10 +6,12 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.gans.codes.commands import COMMANDS as CODES
 from torchworks.gans.enlarging.commands import COMMANDS as ENLARGING
 from torchworks.gans.noise.commands import COMMANDS as NOISE
 from torchworks.gans.styles.commands import COMMANDS as STYLES
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
+from torchworks.gans.wasserstein.commands import COMMANDS as WASSERSTEIN
 from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, by_default
 
@@ -38,6 +40,8 @@ class Evaluate:
 COMMANDS = {
     **NOISE,
     **STYLES,
+    **CODES,
+    **WASSERSTEIN,
     **TRANSLATION,
     **ENLARGING,
     "evaluate": Command(Evaluate, "torchworks.gans.evaluate:evaluate"),

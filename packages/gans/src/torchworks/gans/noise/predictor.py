@@ -4,7 +4,7 @@ The builder rebuilds the predictor from the configuration in `model.json`; it is
 `torchworks.builders`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from torchworks.gans.models import registry
-from torchworks.gans.models.config import StyleGAN2Net
+from torchworks.gans.models.config import InfoGANNet, StyleGAN2Net
+from torchworks.gans.models.infogan import DRAWN, DRAWN_NUMBER
 from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
 from torchworks.gans.noise.task import to_latent
 from torchworks.shared.config import UserError, from_dict, nearest
@@ -24,9 +25,18 @@ from torchworks.shared.runs.opening import FinishedRun, open_run
 TRUNCATION = "truncation"
 """The input of generators with styles that says how typical an image is to be: 1 as trained, 0 the mean."""
 
+CATEGORY = "category"
+"""The input of generators with a code that chooses its category: 1 and more, or 0 for the one in the latent vector."""
+
+
+def number_name(index: int) -> str:
+    """What the input for a code's number of this index is called."""
+    return f"number_{index + 1}"
+
 
 class GeneratorPredictor(Predictor):
-    """latent (N, latent_dim)[, label (N,)][, truncation (N,)] → image (N, C, S, S) in [0, 1]."""
+    """latent (N, latent_dim)[, label (N,)][, truncation (N,)][, category (N,), number_1 (N,), …] → image (N, C, S, S)
+    in [0, 1]."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return to_unit(self.net(*inputs))
@@ -53,8 +63,21 @@ def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
         inputs.append(TensorSpec("label", "label", "int64", ("N",), low=0, high=len(classes) - 1, labels=classes))
     if isinstance(net, StyleGAN2Net):
         inputs.append(TensorSpec(TRUNCATION, "features", "float32", ("N",), low=0.0, high=1.0, default=1.0))
+    if isinstance(net, InfoGANNet):
+        inputs += code_inputs(net)
     signature = Signature(tuple(inputs), (unit_image(channels, size),))
     return GeneratorPredictor(registry.generator(net, size, channels, len(classes)), signature)
+
+
+def code_inputs(net: InfoGANNet) -> list[TensorSpec]:
+    """The code of InfoGAN, each part of which may be left to the latent vector."""
+    names = ("drawn", *(str(i + 1) for i in range(net.categories)))
+    category = TensorSpec(CATEGORY, "label", "int64", ("N",), low=0, high=net.categories, labels=names, default=DRAWN)
+    numbers = [
+        TensorSpec(number_name(i), "features", "float32", ("N",), low=-2.0, high=2.0, default=DRAWN_NUMBER)
+        for i in range(net.numbers)
+    ]
+    return [category, *numbers]
 
 
 class Generator:
@@ -67,17 +90,24 @@ class Generator:
         self.latent = specs["latent"]
         self.classes = specs["label"].labels if "label" in specs else ()
         self.styled = TRUNCATION in specs
+        numbers = (specs.get(number_name(i)) for i in range(len(specs)))
+        self.code = [spec for spec in (specs.get(CATEGORY), *numbers) if spec is not None]
 
     def latents(self, seed: int, indices: range) -> Tensor:
         """Standard normal (N, latent_dim), row i of which depends on (seed, indices[i]) alone."""
         return sample_normal(seed, indices, int(self.latent.shape[1]))
 
-    def draw(self, latents: Tensor, labels: Tensor | None, truncation: float = 1.0) -> Tensor:
+    def draw(
+        self, latents: Tensor, labels: Tensor | None, truncation: float = 1.0, code: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
         """Images, uint8 (N, C, S, S), of standard normal `latents` (N, latent_dim) and, if there are classes, of
-        `labels` (N,); of a styled generator with this `truncation`."""
+        `labels` (N,); of a styled generator with this `truncation`; of one with a code, of those of its parts (N,) that
+        `code` names, the others left to the latents."""
+        code = code or {}
         inputs = [to_latent(latents, "normal" if self.latent.low is None else "uniform")]
         inputs += [labels] if labels is not None else []
         inputs += [torch.full((len(latents),), truncation)] if self.styled else []
+        inputs += [code.get(spec.name, _default(spec, len(latents))) for spec in self.code]
         return from_unit(self.run.compute(*inputs))
 
     def need_styles(self, option: str) -> None:
@@ -100,6 +130,12 @@ class Generator:
                 known = ", ".join(self.classes[:20]) + (", …" if len(self.classes) > 20 else "")
                 raise UserError(f"There is no class '{name}'.{nearest(name, self.classes)} Classes: {known}.")
         return [self.classes.index(name) for name in names or self.classes]
+
+
+def _default(spec: TensorSpec, rows: int) -> Tensor:
+    """What an input is where nobody asks for anything."""
+    assert spec.default is not None
+    return torch.full((rows,), spec.default, dtype=getattr(torch, spec.dtype))
 
 
 def open_generator(folder: Path, device: str = "auto") -> Generator:
