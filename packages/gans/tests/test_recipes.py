@@ -23,7 +23,7 @@ from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
+GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2", "wgan-gp", "infogan", "biggan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
@@ -49,7 +49,7 @@ class Pixels(FeatureSpace):
 @pytest.fixture
 def untrained_judge(monkeypatch):
     """Experiments without the seconds it takes to train a judge."""
-    for job in ("noise", "styles", "translation"):
+    for job in ("noise", "styles", "translation", "wasserstein", "codes", "big"):
         monkeypatch.setattr(f"torchworks.gans.{job}.build.judge_for", lambda *args, **kwargs: Pixels())
 
 

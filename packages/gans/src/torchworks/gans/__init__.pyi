@@ -2,14 +2,21 @@ from .adversarial.ada import adaptive_augment as adaptive_augment
 from .adversarial.diffaugment import diff_augment as diff_augment
 from .adversarial.losses import LOSSES as LOSSES
 from .adversarial.losses import AdversarialLoss as AdversarialLoss
+from .adversarial.losses import gradient_penalty as gradient_penalty
 from .adversarial.losses import squared_slopes as squared_slopes
+from .big.task import BigGANTask as BigGANTask
+from .codes.task import InfoGANTask as InfoGANTask
 from .enlarging.task import EnlargingGanTask as EnlargingGanTask
 from .enlarging.task import EnlargingTask as EnlargingTask
+from .models.biggan import BigGANDiscriminator as BigGANDiscriminator
+from .models.biggan import BigGANGenerator as BigGANGenerator
 from .models.cgan import CGANDiscriminator as CGANDiscriminator
 from .models.cgan import CGANGenerator as CGANGenerator
 from .models.cgan import ConditionalBatchNorm2d as ConditionalBatchNorm2d
 from .models.dcgan import DCGANDiscriminator as DCGANDiscriminator
 from .models.dcgan import DCGANGenerator as DCGANGenerator
+from .models.infogan import InfoGANDiscriminator as InfoGANDiscriminator
+from .models.infogan import InfoGANGenerator as InfoGANGenerator
 from .models.kmeans_features import KMeansFeatures as KMeansFeatures
 from .models.r3gan import R3GANDiscriminator as R3GANDiscriminator
 from .models.r3gan import R3GANGenerator as R3GANGenerator
@@ -25,6 +32,7 @@ from .models.stylegan2 import StyleGAN2Generator as StyleGAN2Generator
 from .models.translators import PatchDiscriminator as PatchDiscriminator
 from .models.translators import ResnetGenerator as ResnetGenerator
 from .models.unet_discriminator import UNetDiscriminator as UNetDiscriminator
+from .models.wgan_gp import WGANCritic as WGANCritic
 from .noise.predictor import GeneratorPredictor as GeneratorPredictor
 from .noise.task import GanTask as GanTask
 from .styles.task import StyleGAN2Task as StyleGAN2Task
@@ -34,3 +42,4 @@ from .translation.cyclegan import ImagePool as ImagePool
 from .translation.cyclegan import Translators as Translators
 from .translation.pix2pix import Pix2PixTask as Pix2PixTask
 from .translation.predictor import TranslatorPredictor as TranslatorPredictor
+from .wasserstein.task import WGANTask as WGANTask

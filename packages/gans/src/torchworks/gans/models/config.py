@@ -148,7 +148,7 @@ class BigGANNet(Limited):
 
     group: ClassVar[str] = "net"
 
-    latent_dim: Annotated[int, *limited(8)] = 64
+    latent_dim: Count = 64
     """Length of the latent vector, standard normal; it is cut into a chunk for each stage."""
     embed_dim: Count = 32
     """Length of the vector that stands for a class."""
