@@ -23,7 +23,18 @@ from torchworks.shared.numbers.stream import StepRandom, sample_normal
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2", "wgan-gp", "infogan", "biggan"]
+GANS = [
+    "dcgan",
+    "dcgan-mnist",
+    "dcgan-paper",
+    "cgan",
+    "cgan-mnist",
+    "r3gan",
+    "stylegan2",
+    "wgan-gp",
+    "infogan",
+    "biggan",
+]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 

@@ -15,7 +15,7 @@ def infogan() -> InfoGANConfig:
         recipe="infogan",
         data="mnist5k",
         net=InfoGANNet(latent_dim=65, width=32, discriminator_width=32, categories=10, numbers=2),
-        information=InformationConfig(category=1.0, numbers=0.1),
+        information=InformationConfig(category=0.2, numbers=0.05),
         loader=ImageConfig(image_size=28),
         adversarial=AdversarialConfig(reuse=True),
         optim=OptimConfig(lr=2e-3, schedule="linear"),

@@ -15,7 +15,8 @@ I(c; x) = H(c) − H(c | x) needs the posterior P(c | x), so it is bounded from 
     L_I(G, Q) = E_{c ~ P(c), x ~ G(z, c)} log Q(c | x) + H(c)  ≤  I(c; G(z, c))
 
 and min over G, Q, max over D of V(D, G) − λ L_I(G, Q) (eq. 6). Q shares all layers of D but its last; Q(category | x)
-is a softmax, Q(number | x) a normal distribution whose mean and log-variance are read. The bound is tight when Q finds
+is a softmax, Q(number | x) a normal distribution of variance 1, as in the authors' experiments on digits: with a
+learned variance, numbers say so much that they take digits' shapes from the category. The bound is tight when Q finds
 the code for sure: log K nats for one of K categories. Without any label, the category that says most about images of
 digits is, more or less, which digit it is.
 
@@ -44,7 +45,6 @@ DRAWN = 0
 """The category that leaves it to the latent vector; the others are 1 to K."""
 DRAWN_NUMBER = -2.0
 """The number that leaves it to the latent vector; those drawn lie in [−1, 1], and up to 2 may be asked for."""
-_SMALLEST_LOG_VARIANCE = -6.0
 _HIDDEN = 128
 """Width of Q's own layer, as in the paper's appendix C.1."""
 
@@ -57,12 +57,11 @@ class Code(NamedTuple):
 
 
 class Guess(NamedTuple):
-    """D's logits (N,), and Q: logits of categories (N, K), means and log-variances (N, M) of numbers."""
+    """D's logits (N,), and Q: logits of categories (N, K), means of numbers (N, M)."""
 
     real: Tensor
     category: Tensor
     mean: Tensor
-    log_variance: Tensor
 
 
 def category_bound(guess: Guess, code: Code) -> Tensor:
@@ -72,10 +71,9 @@ def category_bound(guess: Guess, code: Code) -> Tensor:
 
 
 def number_bound(guess: Guess, code: Code) -> Tensor:
-    """The same of all M numbers together, of which each has the entropy log 2 of a uniform one in [−1, 1]."""
-    mean, log_variance = guess.mean.float(), guess.log_variance.float().clamp(min=_SMALLEST_LOG_VARIANCE)
-    errors = (code.numbers - mean).square() / log_variance.exp()
-    log_density = -(errors + log_variance + math.log(2 * math.pi)) / 2
+    """The same of all M numbers together, of which each has the entropy log 2 of a uniform one in [−1, 1]. Since Q's
+    variance is 1, the most is log 2 − ½ log 2π = −0.23 for each: a bound, though not a tight one."""
+    log_density = -((code.numbers - guess.mean.float()).square() + math.log(2 * math.pi)) / 2
     return (log_density + math.log(2)).sum(dim=1).mean()
 
 
@@ -136,7 +134,7 @@ class InfoGANDiscriminator(nn.Module):
         norm: Norm = "spectral",
     ):
         super().__init__()
-        self.sizes = [categories, numbers, numbers]
+        self.sizes = [categories, numbers]
         channels = channel_plan(image_size, width, max_channels)
         self.trunk = discriminator_trunk(image_size, in_channels, channels, kernel_size, norm)
         self.head = (SpectralLinear if norm == "spectral" else nn.Linear)(channels[-1] * 16, 1)
