@@ -62,7 +62,7 @@ def test_the_exported_generator_draws_the_code_that_is_asked_for_and_another_if_
     engine, codec = exported(run, form)
     trained = load_predictor(run)
     for rows in (1, 3):
-        for given, category, number in ({}, 0, -2.0), ({"category": "2", "number_2": 0.5}, 2, 0.5):
+        for given, category, number in ({}, 0, -2.0), ({"category": 2, "number_2": 0.5}, 2, 0.5):
             found = engine.run(dict(codec.from_values({"seed": 3, "n": rows, **given})))["image"]
             code = torch.full((rows,), category), torch.full((rows,), -2.0), torch.full((rows,), number)
             wanted = trained(sample_normal(3, range(rows), 9), *code)

@@ -147,7 +147,7 @@ def example(signature) -> dict[str, torch.Tensor]:
     rows = {}
     for spec in signature.inputs:
         shape = [3 if isinstance(size, str) else size for size in spec.shape]
-        if spec.kind in ("latent", "features"):
+        if spec.dtype == "float32":
             rows[spec.name] = torch.rand(shape)
         else:
             rows[spec.name] = torch.randint(0, 10, shape).to(getattr(torch, spec.dtype))

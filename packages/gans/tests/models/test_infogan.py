@@ -93,7 +93,7 @@ def test_the_predictor_exports_with_a_code_that_may_be_left_out():
     predictor = build_generator(generator_config(net, 16, 1, ()))
     found = [(spec.name, spec.default) for spec in predictor.signature.inputs]
     assert found == [("latent", None), ("category", 0), ("number_1", -2), ("number_2", -2)]
-    assert predictor.signature.inputs[1].labels == ("drawn", "1", "2", "3", "4")
+    assert (predictor.signature.inputs[1].low, predictor.signature.inputs[1].high) == (0, 4)
     check_predictor(predictor)
 
 

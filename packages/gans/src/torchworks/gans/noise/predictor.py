@@ -71,8 +71,7 @@ def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
 
 def code_inputs(net: InfoGANNet) -> list[TensorSpec]:
     """The code of InfoGAN, each part of which may be left to the latent vector."""
-    names = ("drawn", *(str(i + 1) for i in range(net.categories)))
-    category = TensorSpec(CATEGORY, "label", "int64", ("N",), low=0, high=net.categories, labels=names, default=DRAWN)
+    category = TensorSpec(CATEGORY, "features", "int64", ("N",), low=0, high=net.categories, default=DRAWN)
     numbers = [
         TensorSpec(number_name(i), "features", "float32", ("N",), low=-2.0, high=2.0, default=DRAWN_NUMBER)
         for i in range(net.numbers)
