@@ -10,8 +10,8 @@ from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
 RECIPES = [
-    *("biggan", "cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan"),
-    *("infogan", "pix2pix", "r3gan", "srgan", "srresnet", "srresnet-x2", "stylegan2", "wgan-gp"),
+    *("biggan", "cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "infogan"),
+    *("pix2pix", "r3gan", "r3gan-mnist", "srgan", "srresnet", "srresnet-x2", "stylegan2", "wgan-gp"),
 ]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 

@@ -4,16 +4,16 @@ Sage, Agustsson, Timofte & Van Gool 2018, "Logo Synthesis and Manipulation with 
 Networks" (CVPR, arXiv:1712.04407), section 3.2.
 
 The idea: a GAN that is told the classes of its images learns far better than one that is not. Where nobody knows
-classes, k-means divides the images into K clusters before the training, and a conditional GAN (cgan.py) learns the
-clusters in their place. Whoever draws images need not know of them:
+classes, k-means divides the images into K clusters before the training, and a conditional GAN (cgan.py, r3gan.py)
+learns the clusters in their place. Whoever draws images need not know of them:
 
     u = Φ(z_last)                             in [0, 1], evenly distributed
     cluster = the first whose cumulative share of the training images exceeds u
     image = G(z_rest, cluster)
 
 What differs: clusters are of histograms of the directions of edges (Dalal & Triggs 2005, "Histograms of Oriented
-Gradients for Human Detection", without their blocks), not of an autoencoder's or a classifier's features; the cluster is
-read off the latent vector, so that the generator is a function of that alone.
+Gradients for Human Detection", without their blocks), not of an autoencoder's or a classifier's features;
+the cluster is read off the latent vector, so that the generator is a function of that alone.
 
 Shapes: N batch, C channels, S image size, K clusters.
 """
@@ -23,8 +23,6 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator
 
 _LARGEST = 32
 _CELLS, _DIRECTIONS = 4, 8
@@ -72,25 +70,14 @@ class Clusters(nn.Module):
 
 
 class ClusteredGenerator(nn.Module):
-    """Latent vectors (N, latent_dim) to images (N, out_channels, S, S) in [-1, 1]; the last latent number chooses the
-    cluster. `latent` is how these numbers are distributed: "normal", or "uniform" in [-1, 1]. Other sizes as in
-    `CGANGenerator`."""
+    """Latent vectors (N, latent_dim) to images (N, C, S, S) in [-1, 1]. The last number chooses the cluster, and `net`
+    draws an image of it by the others. `latent` is how they are distributed: "normal", or "uniform" in [-1, 1]."""
 
     shares: Tensor
 
-    def __init__(
-        self,
-        clusters: int,
-        image_size: int = 32,
-        out_channels: int = 3,
-        *,
-        latent_dim: int = 100,
-        latent: str = "normal",
-        **sizes,
-    ):
+    def __init__(self, net: nn.Module, clusters: int, *, latent: str = "normal"):
         super().__init__()
-        self.latent_dim, self.latent = latent_dim, latent
-        self.net = CGANGenerator(clusters, image_size, out_channels, latent_dim=latent_dim - 1, **sizes)
+        self.net, self.latent = net, latent
         self.register_buffer("shares", torch.full((clusters,), 1 / clusters))
 
     def cluster_of(self, z: Tensor) -> Tensor:
@@ -105,13 +92,12 @@ class ClusteredGenerator(nn.Module):
 
 
 class ClusteredDiscriminator(nn.Module):
-    """Images (N, in_channels, S, S) in [-1, 1] and their clusters (N,) to logits (N,). `clusters` finds those of real
-    images. Sizes as in `CGANDiscriminator`."""
+    """Images (N, C, S, S) in [-1, 1] and their clusters (N,) to logits (N,), which `net` gives. `clusters` finds those
+    of real images."""
 
-    def __init__(self, clusters: int, image_size: int = 32, in_channels: int = 3, **sizes):
+    def __init__(self, net: nn.Module, clusters: int):
         super().__init__()
-        self.clusters = Clusters(clusters)
-        self.net = CGANDiscriminator(clusters, image_size, in_channels, **sizes)
+        self.net, self.clusters = net, Clusters(clusters)
 
     def forward(self, x: Tensor, clusters: Tensor) -> Tensor:
         return self.net(x, clusters)

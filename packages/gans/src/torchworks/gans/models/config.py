@@ -38,6 +38,11 @@ def style_resolutions(image_size: int) -> list[int]:
     return [size for stage, size in enumerate(sizes) if size * 2**stage == image_size]
 
 
+def _leave_one(latent_dim: int) -> None:
+    if latent_dim < 2:
+        raise UserError("--net.latent-dim must be at least 2: the last latent number chooses the cluster.")
+
+
 @dataclass(frozen=True)
 class DCGANNet(Limited):
     """Sizes of DCGAN's two nets."""
@@ -77,8 +82,7 @@ class ClusteredNet(DCGANNet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.latent_dim < 2:
-            raise UserError("--net.latent-dim must be at least 2: the last latent number chooses the cluster.")
+        _leave_one(self.latent_dim)
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,13 @@ class R3GANNet(Limited):
     """How many times wider a block is inside."""
     group_size: Count = 16
     """Channels per group of the 3 × 3 convolutions."""
+    clusters: CountOrZero = 0
+    """Clusters of the training images that stand for classes, found before the training (0: none)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clusters:
+            _leave_one(self.latent_dim)
 
 
 @dataclass(frozen=True)

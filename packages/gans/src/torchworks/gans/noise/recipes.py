@@ -117,3 +117,19 @@ def r3gan() -> R3GANConfig:
         optim=OptimConfig(lr=3e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.995, eval_every=400),
     )
+
+
+def r3gan_mnist() -> R3GANConfig:
+    """R3GAN of clusters found without labels, on 5,000 digits of MNIST: handwriting from noise.
+
+    gans train r3gan-mnist
+    """
+    return R3GANConfig(
+        recipe="r3gan-mnist",
+        data="mnist5k",
+        net=R3GANNet(latent_dim=65, width=16, max_channels=64, blocks=1, clusters=40),
+        adversarial=AdversarialConfig(loss="relativistic", r1=0.05, r2=0.05, betas=(0.0, 0.99), reuse=True),
+        loader=ImageConfig(image_size=28),
+        optim=OptimConfig(lr=3e-3, schedule="cosine"),
+        trainer=TrainerConfig(steps=2500, batch_size=32, ema=0.998, eval_every=2500),
+    )
