@@ -14,10 +14,10 @@ def infogan() -> InfoGANConfig:
     return InfoGANConfig(
         recipe="infogan",
         data="mnist5k",
-        net=InfoGANNet(latent_dim=65, width=32, discriminator_width=32, categories=10, numbers=2),
-        information=InformationConfig(category=0.2, numbers=0.05),
+        net=InfoGANNet(latent_dim=15, width=32, discriminator_width=32, categories=10, numbers=2),
+        information=InformationConfig(category=1.0, numbers=0.1),
         loader=ImageConfig(image_size=28),
-        adversarial=AdversarialConfig(reuse=True),
+        adversarial=AdversarialConfig(augment=("translation", "cutout"), reuse=True),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=2500, batch_size=32, ema=0.997, eval_every=1250, channels_last="on"),
     )
