@@ -96,8 +96,7 @@ def test_a_training_that_is_resumed_ends_like_a_whole_one_bit_for_bit(tmp_path):
 def test_a_killed_run_ends_like_a_whole_one_bit_for_bit(tmp_path):
     words = [
         "train", "infogan", "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "5",
-        "--trainer.batch-size", "8", "--trainer.eval-every", "20", "--net.width", "4", "--net.discriminator-width", "4",
-        "--net.max-channels", "8", "--device", "cpu", "--precision", "fp32", "--loader.image-size", "16",
+        "--trainer.batch-size", "24", "--trainer.eval-every", "20", "--device", "cpu", "--precision", "fp32",
     ]  # fmt: skip
     killed_and_resumed(["-m", "torchworks.gans", *words], tmp_path)
 

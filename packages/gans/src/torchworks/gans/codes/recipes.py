@@ -17,7 +17,7 @@ def infogan() -> InfoGANConfig:
         net=InfoGANNet(latent_dim=15, width=32, discriminator_width=32, categories=10, numbers=2),
         information=InformationConfig(category=1.0, numbers=0.1),
         loader=ImageConfig(image_size=28),
-        adversarial=AdversarialConfig(augment=("translation", "cutout"), reuse=True),
+        adversarial=AdversarialConfig(reuse=True),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
         trainer=TrainerConfig(steps=2500, batch_size=32, ema=0.997, eval_every=1250, channels_last="on"),
     )

@@ -15,10 +15,10 @@ I(c; x) = H(c) − H(c | x) needs the posterior P(c | x), so it is bounded from 
     L_I(G, Q) = E_{c ~ P(c), x ~ G(z, c)} log Q(c | x) + H(c)  ≤  I(c; G(z, c))
 
 and min over G, Q, max over D of V(D, G) − λ L_I(G, Q) (eq. 6). Q shares all layers of D but its last; Q(category | x)
-is a softmax, Q(number | x) a normal distribution of variance 1, as in the authors' experiments on digits: with a
-learned variance, numbers say so much that they take digits' shapes from the category. The bound is tight when Q finds
-the code for sure: log K nats for one of K categories. Without any label, the category that says most about images of
-digits is, more or less, which digit it is.
+is a softmax, Q(number | x) a normal distribution of variance 1, as in the authors' experiments on digits; where its
+variance was learned, numbers decided which digit it was, and the category did not. The bound is tight when Q finds the
+code for sure: log K nats for one of K categories. The category that says most about images of digits should be which
+digit it is.
 
 The code is a part of the latent vector, so that images from noise alone need not know of it:
 
@@ -26,7 +26,9 @@ The code is a part of the latent vector, so that images from noise alone need no
 
 with Φ the normal distribution function and i, j the last places of the vector; or the code that is asked for.
 
-What differs: D's trunk is spectrally normalized (spectral.py), Q's layers are not; the paper has batch norm.
+What differs: D's trunk is spectrally normalized (spectral.py), Q's layers are not; the paper has batch norm. The recipe
+has 12 noise numbers, not 62: with many of them the generator needs no category to draw ten digits, and the category
+became a matter of stroke and size (docs/teaching.md has the scores).
 
 Shapes: N batch, C channels, S image size, K categories, M numbers.
 """
