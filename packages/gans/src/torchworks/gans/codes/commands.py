@@ -13,7 +13,7 @@ from torchworks.shared.options import Device, Run, Seed, by_default
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Sweep:
-    """Show what the code of an InfoGAN run means: tables of images in which one part of it changes.
+    """Show what each part of an InfoGAN run's code changes.
 
     Writes categories.png (a column for each category, a row for each latent vector) and number_1.png and so on (a row
     for each category, a column for each value). Prints how each number correlates with slant, stroke width and breadth

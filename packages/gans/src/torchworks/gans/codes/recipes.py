@@ -10,6 +10,11 @@ def infogan() -> InfoGANConfig:
     """InfoGAN on 5,000 digits of MNIST: without labels, a category that finds the digits, and numbers that slant them.
 
     gans train infogan
+
+    Seed 0 alone: the category agrees with the class read in 58.7 % of drawn digits (NMI 0.51); the one that Q finds in
+    real test digits with 54.3 % of their labels (k-means of pixels 52.6 %, chance 14.4 %); fd_mnist5k64 1.09 (real test
+    digits 0.10, normally distributed pixels 121), precision 0.76, recall 0.86. 113 CPU s (torch 2.14.1, one core of an
+    AMD EPYC with AVX512-BF16, bf16).
     """
     return InfoGANConfig(
         recipe="infogan",

@@ -13,10 +13,11 @@ from torchworks.shared.options import Overwrite, Seed
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Critics:
-    """Draw what clipped weights and the gradient penalty make of a critic, on points of the plane.
+    """Draw what clipped weights and the gradient penalty make of a critic.
 
-    Critics learn to tell points from the same points with noise added, as in figure 2 of the WGAN-GP paper. The image
-    shows their level sets, how the gradient grows or shrinks from layer to layer, and their weights. Needs no run."""
+    Critics learn to tell points of the plane from the same points with noise added, as in figure 2 of the WGAN-GP
+    paper. The image shows their level sets, how the gradient grows or shrinks from layer to layer, and their weights.
+    Needs no run."""
 
     out: Annotated[Path, arg(metavar="FILE")] = Path("critics.png")
     """Image file to write."""

@@ -10,6 +10,10 @@ def wgan_gp() -> WGANConfig:
     """WGAN-GP on 5,000 digits of MNIST: a critic's loss that falls as images get better.
 
     gans train wgan-gp
+
+    Seed 0 alone: fd_mnist5k64 3.27 (real test digits 0.10, normally distributed pixels 121), precision 0.70, recall
+    0.90, 10 of 10 classes; the estimate fell from 18.5 at step 20 to 1.89. 113 CPU s (torch 2.14.1, one core of an AMD
+    EPYC with AVX512-BF16, bf16).
     """
     return WGANConfig(
         recipe="wgan-gp",
