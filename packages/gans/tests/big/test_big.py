@@ -1,5 +1,6 @@
 """The training of BigGAN: the orthogonal penalty is the generator's alone, and a resume changes nothing."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torchworks.gans import BigGANDiscriminator, BigGANGenerator, BigGANTask
 from torchworks.gans.adversarial.config import AdversarialConfig
 from torchworks.gans.models.biggan import orthogonal_penalty
+from torchworks.gans.noise.sample import within
 from torchworks.shared.config import TrainerConfig
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing_runs import killed_and_resumed
@@ -44,6 +46,16 @@ def test_the_generator_minimizes_the_orthogonal_penalty_besides():
     torch.testing.assert_close(b.logs["orthogonal"], penalty)
     assert "orthogonal" not in a.logs
     assert "orthogonal" not in task().loss("d", batch()).logs
+
+
+def test_a_threshold_cuts_the_normal_distribution_off_and_keeps_the_order_of_images():
+    z = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0))
+    cut = within(z, 0.7)
+    assert cut.abs().max() <= 0.7
+    assert torch.equal(cut.flatten().argsort(stable=True), z.flatten().argsort(stable=True))
+    kept = z[z.abs() <= 0.7]  # as if numbers beyond were drawn again
+    assert cut.std().item() == pytest.approx(kept.std().item(), rel=0.02)
+    assert torch.equal(within(z, math.inf), z)
 
 
 def trained(made: BigGANTask, folder: Path, steps: int, resume: Checkpoint | None = None) -> Checkpoint:

@@ -23,7 +23,7 @@ class Critics:
     """Image file to write."""
     points: Literal["8-gaussians", "swiss-roll"] = "8-gaussians"
     """Where the points lie."""
-    steps: Annotated[int, arg(metavar="N")] = 1000
+    steps: Annotated[int, arg(metavar="N")] = 600
     """Training steps of each critic, from 1 to 100,000."""
     clips: Annotated[tuple[float, ...], arg(metavar="C")] = (0.03, 0.1, 0.3)
     """Limits of clipped critics' weights: a critic for each, and one with the penalty."""
