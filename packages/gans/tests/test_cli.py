@@ -10,8 +10,8 @@ from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
 RECIPES = [
-    *("cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "face-swap", "pix2pix"),
-    *("r3gan", "srgan", "srresnet", "srresnet-x2", "stylegan2", "swap-detector"),
+    *("biggan", "cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "face-swap"),
+    *("infogan", "pix2pix", "r3gan", "srgan", "srresnet", "srresnet-x2", "stylegan2", "swap-detector", "wgan-gp"),
 ]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 

@@ -25,6 +25,7 @@ from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-mnist", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
+GANS += ["wgan-gp", "infogan", "biggan"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 SWAPPERS = ["face-swap", "swap-detector"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
@@ -51,7 +52,7 @@ class Pixels(FeatureSpace):
 @pytest.fixture
 def untrained_judge(monkeypatch):
     """Experiments without the seconds it takes to train a judge."""
-    for job in ("noise", "styles", "translation"):
+    for job in ("noise", "styles", "translation", "wasserstein", "codes", "big"):
         monkeypatch.setattr(f"torchworks.gans.{job}.build.judge_for", lambda *args, **kwargs: Pixels())
 
 
@@ -138,7 +139,7 @@ def example(signature) -> dict[str, torch.Tensor]:
     rows = {}
     for spec in signature.inputs:
         shape = [3 if isinstance(size, str) else size for size in spec.shape]
-        if spec.kind in ("latent", "features"):
+        if spec.dtype == "float32":
             rows[spec.name] = torch.rand(shape)
         else:
             rows[spec.name] = torch.randint(0, 10, shape).to(getattr(torch, spec.dtype))

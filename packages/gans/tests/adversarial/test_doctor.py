@@ -183,6 +183,13 @@ def test_a_wasserstein_critic_may_be_as_far_ahead_as_it_likes():
     assert causes(Doctor(QUICK, loss="wasserstein"), [figures(d_loss=-500.0, real=250.0, fake=-250.0)] * 20) == []
 
 
+def test_a_wasserstein_critic_whose_slope_is_not_held_has_diverged():
+    steep = [figures(d_loss=-500.0, real=250.0, fake=-250.0, **{"d/slope": 40.0})] * 20
+    assert causes(Doctor(QUICK, loss="wasserstein"), steep)[0].startswith("divergence: the critic's slope is 40.0")
+    held = [figures(d_loss=-500.0, real=250.0, fake=-250.0, **{"d/slope": 1.3})] * 20
+    assert causes(Doctor(QUICK, loss="wasserstein"), held) == []
+
+
 def test_gradient_penalties_are_no_part_of_the_discriminators_score():
     doctor = Doctor(QUICK, loss="relativistic", penalties=(10.0, 10.0))
     line = figures(d_loss=0.01 + 5 * 0.3 + 5 * 0.5, **{"d/r1": 0.3, "d/r2": 0.5})

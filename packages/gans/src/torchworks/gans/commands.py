@@ -6,12 +6,14 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, configure
 
+from torchworks.gans.codes.commands import COMMANDS as CODES
 from torchworks.gans.detecting.commands import COMMANDS as DETECTING
 from torchworks.gans.enlarging.commands import COMMANDS as ENLARGING
 from torchworks.gans.noise.commands import COMMANDS as NOISE
 from torchworks.gans.styles.commands import COMMANDS as STYLES
 from torchworks.gans.swapping.commands import COMMANDS as SWAPPING
 from torchworks.gans.translation.commands import COMMANDS as TRANSLATION
+from torchworks.gans.wasserstein.commands import COMMANDS as WASSERSTEIN
 from torchworks.shared.cli import Command
 from torchworks.shared.options import Device, Overwrite, Run, by_default
 
@@ -40,6 +42,8 @@ class Evaluate:
 COMMANDS = {
     **NOISE,
     **STYLES,
+    **CODES,
+    **WASSERSTEIN,
     **TRANSLATION,
     **ENLARGING,
     **SWAPPING,

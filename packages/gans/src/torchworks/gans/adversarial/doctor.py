@@ -5,7 +5,7 @@ A GAN has no loss that falls as it learns, so a run that is lost looks like one 
 | ailment | sign | why |
 |---|---|---|
 | not finite | a loss is NaN or infinite, or most steps were skipped | nothing is learnt any more |
-| divergence | the discriminator's loss is 10 × an undecided one's | it is confidently wrong |
+| divergence | the discriminator's loss is 10 × an undecided one's, or a penalized slope is 10 × its aim | it is wrong |
 | getting worse | the watched score is 2 × its best | the FID of StudioGAN's DCGAN rose from 49 to 137 |
 | mode collapse | diversity is under 0.05 of real images', or 0.4 of its peak | Goodfellow 2016, section 5.1 |
 | lost classes | entropy of classes under 0.35 though precise, or 0.6 of its best | seen at evaluations |
@@ -16,7 +16,8 @@ A GAN has no loss that falls as it learns, so a run that is lost looks like one 
 The gap is the mean logit of real images minus that of generated ones. The numbers are ours, set well outside of
 what healthy runs of the recipes here show. A loss determines what an undecided discriminator's is and which gap is a
 clear margin (`CRITERIA`). A Wasserstein critic's logits have no scale of their own and it is meant to be ahead, so its
-loss says nothing; the generator's diversity, the swings of the gap and the scores at evaluations still do.
+loss says nothing and it cannot win; the generator's diversity, the swings of the gap, the critic's slope, which a
+penalty holds at 1, and the scores at evaluations still do.
 
 An ailment must last before it is named: `patience` blocks of 20 steps (or of one log interval, if that is longer),
 or three evaluations; a block without the sign undoes two with it. When it lasts twice as long, the run goes back to
@@ -35,6 +36,7 @@ BLOCK = 20  # steps
 MEMORY = 50  # blocks
 EVALUATIONS = 3  # for which a bad score must last
 METRICS = {"d_loss": "d/loss", "g_loss": "g/loss", "real": "d/real", "fake": "d/fake", "diversity": "g/diversity"}
+METRICS |= {"slope": "d/slope"}
 
 Block = dict[str, float]
 """Means of the metrics over some steps; nan where a task does not log one."""
@@ -186,6 +188,8 @@ class Doctor:
         return None
 
     def _diverging(self) -> str | None:
+        if (slope := self.blocks[-1].get("slope", math.nan)) >= 10:
+            return f"the critic's slope is {slope:.1f} instead of 1, so that its numbers estimate no distance"
         if not (share := self._share()) >= 10:
             return None
         return f"the discriminator's loss is {share:.0f} times that of one that cannot decide"

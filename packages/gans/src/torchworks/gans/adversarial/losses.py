@@ -11,7 +11,8 @@ penalties are computed in fp32 whatever the nets run in.
 | wasserstein | E D(x̂) − E D(x) | −E D(x̂) | Arjovsky 2017, Algorithm 1 |
 | relativistic | E softplus(−(D(x) − D(x̂))) | E softplus(−(D(x̂) − D(x))) | Jolicoeur-Martineau 2019; Huang 2024, eq. 2 |
 
-Wasserstein's needs a discriminator whose slope is bounded: spectral normalization, or a penalty below.
+Wasserstein's needs a discriminator whose slope is bounded: spectral normalization, clipped weights (Arjovsky 2017), or
+the penalty λ E (‖∇D(x̃)‖ − 1)² of `gradient_penalty` (Gulrajani 2017).
 """
 
 from collections.abc import Callable
@@ -82,6 +83,18 @@ LOSSES = {
 }
 
 
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(‖∇D(x̃)‖ − 1)² of each row (N,), and ‖∇D(x̃)‖ (N,), at x̃ = ε x + (1 − ε) x̂ (Gulrajani et al. 2017, eq. 3).
+
+    `real` x and `fake` x̂ (N, …) have the same shape, `mix` ε (N,) lies in [0, 1]; `critic` must treat its rows apart.
+    """
+    between = torch.lerp(fake.detach().float(), real.float(), mix.view(-1, *[1] * (real.ndim - 1))).requires_grad_()
+    slopes = (squared_slopes(critic(between), between) + 1e-12).sqrt()  # at 0 a root has no derivative
+    return (slopes - 1).square(), slopes
+
+
 def squared_slopes(logits: Tensor, images: Tensor) -> Tensor:
     """‖∇ₓ D(x)‖² of each image (N,), differentiable with respect to D.
 
@@ -90,4 +103,4 @@ def squared_slopes(logits: Tensor, images: Tensor) -> Tensor:
     both are used with a factor γ/2.
     """
     (slopes,) = torch.autograd.grad(logits.float().sum(), images, create_graph=True)
-    return slopes.float().square().sum(dim=(1, 2, 3))
+    return slopes.float().square().flatten(1).sum(dim=1)

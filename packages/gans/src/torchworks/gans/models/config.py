@@ -91,6 +91,47 @@ class ClusteredNet(DCGANNet):
 
 
 @dataclass(frozen=True)
+class InfoGANNet(DCGANNet):
+    """Sizes of InfoGAN's nets, and of its code."""
+
+    latent_dim: Count = 65
+    """Length of the latent vector, standard normal; its last numbers hold the code."""
+    latent: Literal["normal"] = "normal"
+    categories: Annotated[int, *limited(2, 100, below=False)] = 10
+    """Values of the code's category."""
+    numbers: CountOrZero = 2
+    """Numbers in the code, each in [−1, 1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.latent_dim < self.numbers + 2:
+            raise UserError(
+                f"--net.latent-dim must be at least {self.numbers + 2}: the code is in its last {self.numbers + 1} "
+                "numbers, and one must be left."
+            )
+
+
+@dataclass(frozen=True)
+class WGANNet(Limited):
+    """Sizes of WGAN-GP's two nets."""
+
+    group: ClassVar[str] = "net"
+
+    latent_dim: Count = 128
+    """Length of the latent vector, standard normal."""
+    width: Count = 64
+    """Channels of the generator before its last layer; doubled towards the 4 × 4 end."""
+    discriminator_width: Count = 64
+    """Channels of the critic after its first layer; doubled towards the 4 × 4 end."""
+    max_channels: Count = 512
+    """Limit of that doubling."""
+    kernel_size: Literal[4, 5] = 5
+    """Side of the convolution kernels."""
+    critic_norm: Literal["layer", "none"] = "layer"
+    """Normalization in the critic. Batch norm cannot be: the penalty is on the slope at single images."""
+
+
+@dataclass(frozen=True)
 class R3GANNet(Limited):
     """Sizes of R3GAN's two nets, which are mirror images."""
 
@@ -115,6 +156,26 @@ class R3GANNet(Limited):
         super().__post_init__()
         if self.clusters:
             _leave_one(self.latent_dim)
+
+
+@dataclass(frozen=True)
+class BigGANNet(Limited):
+    """Sizes of BigGAN's two nets."""
+
+    group: ClassVar[str] = "net"
+
+    latent_dim: Count = 64
+    """Length of the latent vector, standard normal; it is cut into a chunk for each stage."""
+    embed_dim: Count = 32
+    """Length of the vector that stands for a class."""
+    width: Count = 32
+    """Channels of the generator at full size; doubled towards the 4 × 4 end."""
+    discriminator_width: Count = 32
+    """The same of the discriminator."""
+    max_channels: Count = 512
+    """Limit of that doubling."""
+    attention: CountOrZero = 14
+    """Resolution in pixels that has self-attention, such as 14 for images of 28 (0, or one that there is not: none)."""
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,37 @@ from typing import Any
 
 from torch import nn
 
+from torchworks.gans.models.biggan import BigGANDiscriminator, BigGANGenerator
 from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator, Condition
 from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
-from torchworks.gans.models.config import CGANNet, ClusteredNet, DCGANNet, R3GANNet, StyleGAN2Net, TranslatorNet
+from torchworks.gans.models.config import (
+    BigGANNet,
+    CGANNet,
+    ClusteredNet,
+    DCGANNet,
+    InfoGANNet,
+    R3GANNet,
+    StyleGAN2Net,
+    TranslatorNet,
+    WGANNet,
+)
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from torchworks.gans.models.infogan import InfoGANDiscriminator, InfoGANGenerator
 from torchworks.gans.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from torchworks.gans.models.translators import PatchDiscriminator, ResnetGenerator, patch_layers
+from torchworks.gans.models.wgan_gp import WGANCritic
 
-GanNet = DCGANNet | CGANNet | ClusteredNet | R3GANNet | StyleGAN2Net
+GanNet = BigGANNet | DCGANNet | CGANNet | ClusteredNet | InfoGANNet | R3GANNet | StyleGAN2Net | WGANNet
 ARCHITECTURES: dict[str, type[GanNet]] = {
     "dcgan": DCGANNet,
+    "biggan": BigGANNet,
     "cgan": CGANNet,
     "clustered": ClusteredNet,
+    "infogan": InfoGANNet,
     "r3gan": R3GANNet,
     "stylegan2": StyleGAN2Net,
+    "wgan-gp": WGANNet,
 }
 
 
@@ -39,7 +55,7 @@ def clusters_of(net: GanNet) -> int:
 
 
 def generator(net: GanNet, image_size: int, channels: int, num_classes: int = 0) -> nn.Module:
-    """The generator of images (N, channels, image_size, image_size); `num_classes` is for `CGANNet` alone."""
+    """The generator of images (N, channels, image_size, image_size); `num_classes` is for `CGANNet` and `BigGANNet`."""
     if clusters := clusters_of(net):
         inner = _generator(replace(net, latent_dim=net.latent_dim - 1), image_size, channels, clusters)
         return ClusteredGenerator(inner, clusters, latent=latent_of(net))
@@ -54,6 +70,8 @@ def discriminator(net: GanNet, image_size: int, channels: int, num_classes: int 
 
 
 def _generator(net: GanNet, image_size: int, channels: int, num_classes: int) -> nn.Module:
+    if isinstance(net, BigGANNet):
+        return BigGANGenerator(num_classes, image_size, channels, **_sizes(net, "discriminator_width"))
     if isinstance(net, R3GANNet):
         return R3GANGenerator(image_size, channels, num_classes=num_classes, **_sizes(net, "clusters"))
     if isinstance(net, StyleGAN2Net):
@@ -66,10 +84,15 @@ def _generator(net: GanNet, image_size: int, channels: int, num_classes: int) ->
     }
     if isinstance(net, CGANNet | ClusteredNet):
         return CGANGenerator(num_classes, image_size, channels, condition=_condition(net), **sizes)
+    if isinstance(net, InfoGANNet):
+        return InfoGANGenerator(image_size, channels, categories=net.categories, numbers=net.numbers, **sizes)
     return DCGANGenerator(image_size, channels, **sizes)
 
 
 def _discriminator(net: GanNet, image_size: int, channels: int, num_classes: int) -> nn.Module:
+    if isinstance(net, BigGANNet):
+        limits = {"width": net.discriminator_width, "max_channels": net.max_channels, "attention": net.attention}
+        return BigGANDiscriminator(num_classes, image_size, channels, **limits)
     if isinstance(net, R3GANNet):
         return R3GANDiscriminator(
             image_size, channels, num_classes=num_classes, **_sizes(net, "clusters", "latent_dim")
@@ -77,6 +100,9 @@ def _discriminator(net: GanNet, image_size: int, channels: int, num_classes: int
     if isinstance(net, StyleGAN2Net):
         limits = {"width": net.discriminator_width, "max_channels": net.max_channels}
         return StyleGAN2Discriminator(image_size, channels, **limits)
+    if isinstance(net, WGANNet):
+        limits = {"width": net.discriminator_width, "max_channels": net.max_channels, "kernel_size": net.kernel_size}
+        return WGANCritic(image_size, channels, norm=net.critic_norm, **limits)
     sizes = {
         "width": net.discriminator_width,
         "max_channels": net.max_channels,
@@ -85,6 +111,8 @@ def _discriminator(net: GanNet, image_size: int, channels: int, num_classes: int
     }
     if isinstance(net, CGANNet | ClusteredNet):
         return CGANDiscriminator(num_classes, image_size, channels, condition=_condition(net), **sizes)
+    if isinstance(net, InfoGANNet):
+        return InfoGANDiscriminator(image_size, channels, categories=net.categories, numbers=net.numbers, **sizes)
     return DCGANDiscriminator(image_size, channels, **sizes)
 
 

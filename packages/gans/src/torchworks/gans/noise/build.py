@@ -26,7 +26,7 @@ def build(config: GanConfig, device: Device) -> Experiment:
     """Raises `UserError` for data without classes, if the model draws requested ones."""
     source = open_source(config.data, config.loader)
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
-    classes = _classes(source) if isinstance(config.net, CGANNet) else ()
+    classes = classes_of(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (registry.generator, registry.discriminator)]
     _find_clusters(*nets, source.train, config.seed)
     judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
@@ -91,7 +91,8 @@ def _model(config: GanConfig, task: GanTask, channels: int, classes: tuple[str, 
     )
 
 
-def _classes(source: Source) -> tuple[str, ...]:
+def classes_of(source: Source) -> tuple[str, ...]:
+    """The classes of the data. Raises `UserError` for fewer than two."""
     classes = source.schema["label"].classes if "label" in source.schema else ()
     if len(classes) < 2:
         found = f"only the class '{classes[0]}'" if classes else "no labels"

@@ -1,5 +1,6 @@
 """Commands for runs that draw images from noise. Imports no torch, so that `--help` is quick."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,8 @@ class Sample:
     """Draw a film (GIF) instead: each image turns into three others and back, in this many steps each."""
     truncation: Annotated[float, by_default("PSI", "1")] = 1.0
     """For a run with styles (stylegan2): how far from the mean image, 0 to 1; less is more typical and less varied."""
+    threshold: Annotated[float, by_default("T", "none")] = math.inf
+    """Draw latent numbers from −T to T only (BigGAN's truncation trick): less is more typical and less varied."""
     mix: bool = False
     """For a run with styles: draw a table instead, images with the coarse styles of a row and the fine ones of a
     column; --columns is how many, and --n of all."""

@@ -4,7 +4,7 @@ The builder rebuilds the predictor from the configuration in `model.json`; it is
 `torchworks.builders`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from torchworks.gans.models import registry
-from torchworks.gans.models.config import StyleGAN2Net, style_layers
+from torchworks.gans.models.config import InfoGANNet, StyleGAN2Net, style_layers
+from torchworks.gans.models.infogan import DRAWN, DRAWN_NUMBER
 from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
 from torchworks.gans.noise.task import to_latent
 from torchworks.shared.config import UserError, from_dict, nearest
@@ -25,10 +26,18 @@ TRUNCATION, FINE, CROSSOVER = "truncation", "fine", "crossover"
 """Inputs of generators with styles: how typical an image is to be, 1 as trained and 0 the mean; latent vectors of
 other images, and the first layer that has their styles."""
 
+CATEGORY = "category"
+"""The input of generators with a code that chooses its category: 1 and more, or 0 for the one in the latent vector."""
+
+
+def number_name(index: int) -> str:
+    """What the input for a code's number of this index is called."""
+    return f"number_{index + 1}"
+
 
 class GeneratorPredictor(Predictor):
-    """latent (N, latent_dim)[, label (N,)][, truncation (N,), fine (N, latent_dim), crossover (N,)] → image
-    (N, C, S, S) in [0, 1]."""
+    """latent (N, latent_dim)[, label (N,)][, truncation (N,), fine (N, latent_dim), crossover (N,)][, category (N,),
+    number_1 (N,), …] → image (N, C, S, S) in [0, 1]."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return to_unit(self.net(*inputs))
@@ -62,8 +71,20 @@ def build_generator(config: dict[str, Any]) -> GeneratorPredictor:
             TensorSpec(FINE, "latent", "float32", ("N", net.latent_dim)),
             TensorSpec(CROSSOVER, "features", "int64", ("N",), low=0, high=layers, default=layers // 2),
         ]
+    if isinstance(net, InfoGANNet):
+        inputs += code_inputs(net)
     signature = Signature(tuple(inputs), (unit_image(channels, size),))
     return GeneratorPredictor(registry.generator(net, size, channels, len(classes)), signature)
+
+
+def code_inputs(net: InfoGANNet) -> list[TensorSpec]:
+    """The code of InfoGAN, each part of which may be left to the latent vector."""
+    category = TensorSpec(CATEGORY, "features", "int64", ("N",), low=0, high=net.categories, default=DRAWN)
+    numbers = [
+        TensorSpec(number_name(i), "features", "float32", ("N",), low=-2.0, high=2.0, default=DRAWN_NUMBER)
+        for i in range(net.numbers)
+    ]
+    return [category, *numbers]
 
 
 class Generator:
@@ -76,18 +97,25 @@ class Generator:
         self.latent = specs["latent"]
         self.classes = specs["label"].labels if "label" in specs else ()
         self.styled, self.mixes = TRUNCATION in specs, FINE in specs
+        numbers = (specs.get(number_name(i)) for i in range(len(specs)))
+        self.code = [spec for spec in (specs.get(CATEGORY), *numbers) if spec is not None]
 
     def latents(self, seed: int, indices: range) -> Tensor:
         """Standard normal (N, latent_dim), row i of which depends on (seed, indices[i]) alone."""
         return sample_normal(seed, indices, int(self.latent.shape[1]))
 
-    def draw(self, latents: Tensor, labels: Tensor | None, truncation: float = 1.0) -> Tensor:
+    def draw(
+        self, latents: Tensor, labels: Tensor | None, truncation: float = 1.0, code: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
         """Images, uint8 (N, C, S, S), of standard normal `latents` (N, latent_dim) and, if there are classes, of
-        `labels` (N,); of a styled generator with this `truncation`."""
+        `labels` (N,); of a styled generator with this `truncation`; of one with a code, of those of its parts (N,) that
+        `code` names, the others left to the latents."""
+        code = code or {}
         inputs = [to_latent(latents, "normal" if self.latent.low is None else "uniform")]
         inputs += [labels] if labels is not None else []
         inputs += [torch.full((len(latents),), truncation)] if self.styled else []
         inputs += [inputs[0], torch.zeros(len(latents), dtype=torch.int64)] if self.mixes else []
+        inputs += [code.get(spec.name, _default(spec, len(latents))) for spec in self.code]
         return from_unit(self.run.compute(*inputs))
 
     def need_styles(self, option: str) -> None:
@@ -110,6 +138,12 @@ class Generator:
                 known = ", ".join(self.classes[:20]) + (", …" if len(self.classes) > 20 else "")
                 raise UserError(f"There is no class '{name}'.{nearest(name, self.classes)} Classes: {known}.")
         return [self.classes.index(name) for name in names or self.classes]
+
+
+def _default(spec: TensorSpec, rows: int) -> Tensor:
+    """What an input is where nobody asks for anything."""
+    assert spec.default is not None
+    return torch.full((rows,), spec.default, dtype=getattr(torch, spec.dtype))
 
 
 def open_generator(folder: Path, device: str = "auto") -> Generator:

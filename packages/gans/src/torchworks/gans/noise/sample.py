@@ -42,7 +42,8 @@ def sample(arguments: Sample) -> int:
     kept = []
     for rows in progress(_parts(arguments.n), "drawing", -(-arguments.n // AT_ONCE)):
         asked = None if labels is None else labels[rows.start : rows.stop]
-        images = generator.draw(generator.latents(arguments.seed, rows), asked, arguments.truncation)
+        latents = within(generator.latents(arguments.seed, rows), arguments.threshold)
+        images = generator.draw(latents, asked, arguments.truncation)
         if not arguments.no_grid:
             kept.append(images)
         if arguments.files:
@@ -77,8 +78,19 @@ def _check(arguments: Sample) -> None:
         raise UserError(f"--columns is {arguments.columns}; it must be at least 1.")
     if arguments.interpolate and not 2 <= arguments.interpolate <= LONGEST:
         raise UserError(f"--interpolate is {arguments.interpolate}; it must be from 2 to {LONGEST} steps.")
+    if not arguments.threshold > 0:
+        raise UserError(f"--threshold is {arguments.threshold:g}; it must be above 0.")
     if not 0 <= arguments.truncation <= 1:
         raise UserError(f"--truncation is {arguments.truncation:g}; it must be from 0 to 1.")
+
+
+def within(latents: Tensor, threshold: float) -> Tensor:
+    """Standard normal numbers as those of a normal distribution cut off at ±`threshold` (Brock et al. 2019, section
+    3.1), in the same order, so that an image stays itself: Φ⁻¹(Φ(−t) + Φ(z) (Φ(t) − Φ(−t)))."""
+    if threshold == math.inf:
+        return latents
+    even = torch.erf(latents.double() / 2**0.5) * math.erf(threshold / 2**0.5)  # 2Φ − 1
+    return (torch.erfinv(even) * 2**0.5).clamp(-threshold, threshold).to(latents.dtype)
 
 
 def _labels(generator: Generator, arguments: Sample) -> Tensor | None:
@@ -110,7 +122,7 @@ def _film(generator: Generator, arguments: Sample, labels: Tensor | None, column
     frames = []
     latents_of_frames = walk(generator, arguments.seed, arguments.n, arguments.interpolate)
     for latents in progress(latents_of_frames, "drawing", STOPS * arguments.interpolate):
-        images = generator.draw(latents, labels, arguments.truncation)
+        images = generator.draw(within(latents, arguments.threshold), labels, arguments.truncation)
         frames.append(picture_grid(images / 255, columns, min_side=side))
     save_film(path, frames, milliseconds=80)
 

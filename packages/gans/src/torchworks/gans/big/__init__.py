@@ -1,0 +1,1 @@
+"""Images of requested classes by BigGAN's residual nets."""

@@ -1,0 +1,1 @@
+"""Images from noise and a code that means something: InfoGAN."""

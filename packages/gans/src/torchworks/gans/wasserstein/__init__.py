@@ -1,0 +1,1 @@
+"""Images from noise by the Wasserstein distance: WGAN-GP, and WGAN with clipped weights."""
