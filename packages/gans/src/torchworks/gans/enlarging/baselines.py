@@ -58,5 +58,5 @@ def baselines(
             made = enlarge(small, (truth.shape[2], truth.shape[3]))
             for score, (total, count) in scores_of(made, truth, factor, features).items():
                 before = sums.setdefault(f"{score}_{method}", [0.0, 0.0])
-                before[0], before[1] = before[0] + float(total), before[1] + count
+                before[0], before[1] = before[0] + float(total), before[1] + float(count)
     return {name: total / count for name, (total, count) in sums.items()}
