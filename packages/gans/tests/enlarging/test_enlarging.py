@@ -307,7 +307,9 @@ def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
         assert gans("enlarge", run, file, "--out", tmp_path / "c", *words) == 2
         assert said in told(capsys)
     assert gans("enlarge", run) == 2
-    assert gans("sample", run) == 2
+    for words in [("sample", run), ("translate", run, file, "--out", tmp_path / "d")]:
+        assert gans(*words) == 2
+        assert f"Use `gans enlarge {run} IMAGES… --out DIR`" in told(capsys)
 
 
 def test_a_run_that_does_not_enlarge_is_refused(run, tmp_path, capsys):

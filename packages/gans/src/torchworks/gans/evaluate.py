@@ -25,7 +25,7 @@ LOOKED_AT = 1000  # images searched for copies
 MOST_LEARNT = 10_000  # images that a classifier is trained on
 SHOWN, NEAREST = 10, 3  # images in copies.png, neighbors of each
 BESIDE = {"_floor": "real images", "_real": "real images", "_baseline": "baseline"}
-BESIDE |= {f"_{method}": method for method in ("nearest", "bicubic", "lanczos")}
+BESIDE |= {f"_{method}": method for method in ("nearest", "bicubic", "lanczos", "sharpened")}
 """Ends of the names of what a score is read against, and the column they are shown in."""
 
 

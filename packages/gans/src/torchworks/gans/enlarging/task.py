@@ -112,6 +112,10 @@ class EnlargingGanTask(EnlargingTask, WatchedTask):
     def nets(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
+    def optimizer(self, net: str) -> Optimizer:
+        lr = self.config.optim.lr * (self.config.discriminator_lr if net == "discriminator" else 1.0)
+        return adam(self.nets()[net].parameters(), lr=lr, betas=self.config.betas)
+
     @property
     def pretraining(self) -> bool:
         """Whether the discriminator has not joined yet."""
