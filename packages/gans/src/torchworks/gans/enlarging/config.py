@@ -13,7 +13,6 @@ from torchworks.shared.config import (
     CountOrZero,
     ImageConfig,
     Limited,
-    Positive,
     Share,
     UserError,
     limited,
@@ -98,8 +97,6 @@ class EnlargingGanConfig(EnlargingConfig):
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
     pretrain_steps: CountOrZero = 1000
     """Steps by pixels alone, before the discriminator joins; they count among --trainer.steps."""
-    discriminator_lr: Positive = 1.0
-    """Learning rate of the discriminator, as a multiple of --optim.lr: it begins late, and has little time."""
     pixel_weight: Amount = 1.0
     """Of the difference of pixels, once the discriminator has joined."""
     adversarial_weight: Amount = 0.1

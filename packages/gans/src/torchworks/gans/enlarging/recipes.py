@@ -52,12 +52,12 @@ def srgan() -> SRGANConfig:
         recipe="srgan",
         crop=64,
         net=SRResNetNet(width=32, blocks=6, outer_kernel=5, norm=False, skip=True),
-        discriminator=EnlargingDiscriminatorNet(width=16),
+        discriminator=EnlargingDiscriminatorNet(kind="unet", width=16),
         perceptual=PerceptualConfig(weight=0.1),
         pretrain_steps=300,
-        adversarial_weight=0.002,
+        adversarial_weight=0.05,
         optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
-        trainer=TrainerConfig(steps=700, batch_size=8, ema=0.98, eval_every=100),
+        trainer=TrainerConfig(steps=700, batch_size=8, ema=0.98, eval_every=200),
     )
 
 
@@ -75,7 +75,7 @@ def esrgan() -> ESRGANConfig:
         discriminator=EnlargingDiscriminatorNet(kind="unet", width=16),
         perceptual=PerceptualConfig(weight=0.1),
         pretrain_steps=300,
-        adversarial_weight=0.3,
+        adversarial_weight=0.05,
         optim=OptimConfig(lr=1e-3, schedule="linear", warmup=50),
-        trainer=TrainerConfig(steps=700, batch_size=8, ema=0.98, eval_every=100),
+        trainer=TrainerConfig(steps=700, batch_size=8, ema=0.98, eval_every=200),
     )

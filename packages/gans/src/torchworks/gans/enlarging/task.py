@@ -93,7 +93,7 @@ class EnlargingGanTask(EnlargingTask, WatchedTask):
     """The same, then against a `discriminator` of images in [0, 1]; `loss_features` are those of the loss."""
 
     phases = (Phase("d", net="discriminator"), Phase("g", net="generator"))
-    watch, watch_mode = "perceptual", "min"
+    watch, watch_mode = "texture", "min"
     config: EnlargingGanConfig
 
     def __init__(
@@ -111,10 +111,6 @@ class EnlargingGanTask(EnlargingTask, WatchedTask):
 
     def nets(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}
-
-    def optimizer(self, net: str) -> Optimizer:
-        lr = self.config.optim.lr * (self.config.discriminator_lr if net == "discriminator" else 1.0)
-        return adam(self.nets()[net].parameters(), lr=lr, betas=self.config.betas)
 
     @property
     def pretraining(self) -> bool:
