@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from onnx import TensorProto, helper
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_bundles import Tiny, write_tiny
+from enlarging_bundles import ENLARGED, IMAGE, MOST, SIGNATURE, write_enlarger
 
 from torchworks.serving.app import create_app
 from torchworks.serving.bundle import open_bundle
@@ -23,22 +22,7 @@ from torchworks.serving.registry import Registry
 from torchworks.serving.served import ServedModel
 from torchworks.shared.models.signature import Signature, TensorSpec
 
-MOST = 40
-IMAGE = TensorSpec("image", "image", "uint8", ("N", 3, "H", "W"))
-ENLARGED = TensorSpec("enlarged", "image", "float32", ("N", 3, "H2", "W2"), low=0.0, high=1.0)
-SIGNATURE = Signature((IMAGE,), (ENLARGED,), most={"H": MOST, "W": MOST})
 PREDICT = "/v1/models/tiny-enlarger/predict"
-
-
-def enlarger() -> Tiny:
-    """Each pixel becomes 2 × 2."""
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["float", "white"], ["unit"]),
-        helper.make_node("Resize", ["unit", "", "scales"], ["enlarged"], mode="nearest"),
-    ]
-    weights = {"white": np.array(255, np.float32), "scales": np.array([1, 1, 2, 2], np.float32)}
-    return Tiny(SIGNATURE, nodes, weights, {"image": pixels(6, 5)[None]})
 
 
 def pixels(width: int, height: int) -> np.ndarray:
@@ -62,9 +46,7 @@ def opened(data: bytes) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    folder = write_tiny(
-        enlarger(), "tiny-enlarger", tmp_path_factory.mktemp("any") / "bundle", {"image": {"fit": "whole"}}
-    )
+    folder = write_enlarger("tiny-enlarger", tmp_path_factory.mktemp("any") / "bundle")
     return ServedModel.load(open_bundle(folder), Settings())
 
 
@@ -103,7 +85,7 @@ def test_a_larger_image_is_refused_before_it_is_decoded(client, size):
     Image.new("RGB", size).save(file, "PNG")
     answer = client.post(PREDICT, content=file.getvalue(), headers={"Content-Type": "image/png"})
     assert answer.status_code == 413
-    told = f"may be 40 × 40 pixels at most for this model, and this one is {size[0]} × {size[1]}"
+    told = f"may be {MOST} × {MOST} pixels at most for this model, and this one is {size[0]} × {size[1]}"
     assert told in answer.json()["error"]["message"]
 
 
@@ -118,7 +100,7 @@ def test_images_of_a_request_have_one_size_and_are_not_too_many(client):
     many = [pixels(MOST, MOST)] * (TOGETHER + 1)
     assert post(*many[1:]).status_code == 200
     assert (answer := post(*many)).status_code == 413
-    assert "12,800 pixels for this model: send fewer" in answer.json()["error"]["message"]
+    assert "204,800 pixels for this model: send fewer" in answer.json()["error"]["message"]
     answer = client.post(PREDICT, json={"inputs": {"image": np.stack(many).tolist()}})
     assert answer.status_code == 413
 
