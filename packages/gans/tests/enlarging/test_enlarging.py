@@ -297,7 +297,7 @@ def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
     assert "Pass --overwrite" in told(capsys)
     large = tmp_path / "large.png"
     Image.fromarray(noise(300, 400, 3)).save(large)
-    for words, said in [(["--max-memory", 1], "at least"), (["--max-memory", 40, "--tile", 300], "Leave --tile out")]:
+    for words, said in [(["--max-memory", 1], "at least"), (["--max-memory", 100, "--tile", 300], "Leave --tile out")]:
         assert gans("enlarge", run, large, "--out", tmp_path / "c", *words) == 2
         assert said in told(capsys)
     for words, said in [

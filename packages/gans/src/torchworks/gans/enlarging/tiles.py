@@ -25,6 +25,8 @@ It was 2.5 to 2.8 and 3.7 to 4.2 for widths of 32 and 64, factors of 2 and 4, an
 COPIES = 3
 """Of the enlarged image in bytes: as it is put together, as it is written, and the alpha of it."""
 MIB = 1 << 20
+SPARE = 40 * MIB
+"""Bytes that small maps leave unused between them, as measured; large ones are given back."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def bytes_per_pixel(net: Net) -> float:
 def tile_for(net: Net, height: int, width: int, overlap: int, max_memory: float) -> int:
     """The side of the largest tile with which an image is enlarged within `max_memory` MiB. Raises `UserError` if there
     is none."""
-    results = COPIES * 4 * height * width * net.factor**2
+    results = SPARE + COPIES * 4 * height * width * net.factor**2
     left = max_memory * MIB - results
     side = int((max(left, 0) / bytes_per_pixel(net)) ** 0.5)
     if side >= max(height, width):
