@@ -20,10 +20,11 @@ from torchworks.shared.data import ResidentLoader, TensorDataset, open_source
 from torchworks.shared.fidelity import FeatureSpace, Fidelity
 from torchworks.shared.models.predictor import check_golden, load_predictor
 from torchworks.shared.numbers.stream import StepRandom, sample_normal
+from torchworks.shared.training.checkpoint import Checkpoint, load, path_of
 from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
-GANS = ["dcgan", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
+GANS = ["dcgan", "dcgan-mnist", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "r3gan-mnist", "stylegan2"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]
 
@@ -243,6 +244,72 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(options, phase):
 
     for whole, summed in zip(gradient([x]), gradient([x[:3], x[3:]]), strict=True):
         torch.testing.assert_close(summed, whole, rtol=1e-3, atol=1e-5)
+
+
+def dcgan_task(**options) -> GanTask:
+    torch.manual_seed(0)
+    nets = DCGANGenerator(16, 1, latent_dim=6, width=4), DCGANDiscriminator(16, 1, width=4, kernel_size=4)
+    task = GanTask(*nets, AdversarialConfig(**options), latent_dim=6)
+    task.random = StepRandom(0)
+    return task
+
+
+def generator_gradient(task: GanTask, batch: dict[str, torch.Tensor], other: dict | None = None) -> list[torch.Tensor]:
+    """Of the phase "g" at `other` or `batch`, after that of "d" at `batch`."""
+    task.random.at("train", 0, "d")
+    task.loss("d", batch).loss.backward(inputs=list(task.discriminator.parameters()))
+    task.random.at("train", 0, "g")
+    parameters = list(task.generator.parameters())
+    return list(torch.autograd.grad(task.loss("g", batch if other is None else other).loss, parameters))
+
+
+def test_with_reuse_the_generator_learns_by_the_images_that_the_discriminator_saw(monkeypatch):
+    task, drawn = dcgan_task(reuse=True), []
+    task.generator.register_forward_hook(lambda module, given, out: drawn.append(given[0]))
+    kept = generator_gradient(task, {"image": images()})
+    assert len(drawn) == 1
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)  # several processes draw them once more
+    again = generator_gradient(dcgan_task(reuse=True), {"image": images()})
+    for a, b in zip(kept, again, strict=True):
+        torch.testing.assert_close(a, b)
+    monkeypatch.undo()
+    others = generator_gradient(dcgan_task(), {"image": images()})
+    assert any(not torch.allclose(a, b) for a, b in zip(kept, others, strict=True))
+
+
+def test_with_reuse_a_part_of_a_batch_has_images_of_its_own():
+    task, drawn = dcgan_task(reuse=True), []
+    task.generator.register_forward_hook(lambda module, given, out: drawn.append(given[0]))
+    generator_gradient(task, {"image": images()}, {"image": images()[:3]})
+    assert [len(z) for z in drawn] == [6, 3]
+
+
+def test_a_training_with_reuse_that_is_resumed_ends_like_a_whole_one_bit_for_bit(tmp_path):
+    def trained(name: str, steps: int, resume: Checkpoint | None = None) -> Checkpoint:
+        settings = TrainerConfig(steps=steps, batch_size=6, device="cpu", precision="fp32", ema=0.5)
+        folder = tmp_path / name
+        Trainer(dcgan_task(reuse=True), [{"image": images()}] * 20, None, settings, folder=folder).fit(resume)
+        return load(path_of(folder / "checkpoints", steps))
+
+    whole, resumed = trained("whole", 7), trained("resumed", 7, trained("half", 4))
+    for name, net in whole.nets.items():
+        assert all(torch.equal(value, resumed.nets[name][key]) for key, value in net.items()), name
+
+
+def test_more_clusters_than_images_are_refused(untrained_judge):
+    config = tiny("dcgan-mnist")
+    with pytest.raises(UserError, match=r"4000 training images, fewer than --net\.clusters 4001"):
+        build(replace(config, net=replace(config.net, clusters=4001)))
+
+
+def test_clusters_are_found_in_the_data_before_the_training(untrained_judge):
+    task = build(tiny("dcgan-mnist")).task
+    shares, centers = task.generator.shares, task.discriminator.clusters.centers
+    assert shares.sum().item() == pytest.approx(1)
+    assert shares.min() > 0
+    assert shares.std() > 0
+    assert torch.equal(task.discriminator.clusters.shares, shares)
+    assert len(centers.unique(dim=0)) == len(centers) == 40
 
 
 def test_a_discriminator_with_batch_norm_sees_real_and_generated_images_apart():

@@ -37,6 +37,8 @@ class AdversarialConfig(Limited):
     """Adam's decay rates."""
     augment: tuple[Literal["color", "translation", "cutout"], ...] = ()
     """Differentiable augmentation of what the discriminator sees, in both players' steps."""
+    reuse: bool = False
+    """Whether the generator learns by the images that the discriminator has just seen, which saves drawing others."""
 
 
 @dataclass(frozen=True)

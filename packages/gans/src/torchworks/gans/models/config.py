@@ -1,9 +1,9 @@
 """Sizes of images and nets. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Count, CountOrZero, Limited, UserError
+from torchworks.shared.config import Count, CountOrZero, Limited, UserError, limited
 
 SIZES = (16, 28, 32, 64, 128, 256)
 """Widths of images in pixels. 28 is 4 → 7 → 14 → 28, the others are 4·2^k."""
@@ -38,6 +38,11 @@ def style_resolutions(image_size: int) -> list[int]:
     return [size for stage, size in enumerate(sizes) if size * 2**stage == image_size]
 
 
+def _leave_one(latent_dim: int) -> None:
+    if latent_dim < 2:
+        raise UserError("--net.latent-dim must be at least 2: the last latent number chooses the cluster.")
+
+
 @dataclass(frozen=True)
 class DCGANNet(Limited):
     """Sizes of DCGAN's two nets."""
@@ -69,6 +74,18 @@ class CGANNet(DCGANNet):
 
 
 @dataclass(frozen=True)
+class ClusteredNet(DCGANNet):
+    """Sizes of nets that tell images without labels apart by clusters."""
+
+    clusters: Annotated[int, *limited(2)] = 40
+    """Clusters of the training images, found before the training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _leave_one(self.latent_dim)
+
+
+@dataclass(frozen=True)
 class R3GANNet(Limited):
     """Sizes of R3GAN's two nets, which are mirror images."""
 
@@ -86,6 +103,13 @@ class R3GANNet(Limited):
     """How many times wider a block is inside."""
     group_size: Count = 16
     """Channels per group of the 3 × 3 convolutions."""
+    clusters: CountOrZero = 0
+    """Clusters of the training images that stand for classes, found before the training (0: none)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clusters:
+            _leave_one(self.latent_dim)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,12 @@ Resolution changes are smoothed by [1, 2, 1]: upward, nearest neighbor then [1, 
 is bilinear interpolation; downward, [1, 2, 1] then the mean of 2 × 2. Between 4 and 7 pixels (for images of 28),
 where pixels of the one lie on every second of the other: upward, means are put between; downward, [1, 2, 1].
 
+Classes, if there are any: the generator has an embedding of the class beside the latent vector, and the discriminator's
+logit is the product of the image's features with another (Miyato & Koyama 2018, "cGANs with Projection Discriminator",
+eq. 4), divided by the root of their number.
+
 What differs: widths for small images and small machines; γ is constant (the paper anneals γ, the rates and the
-augmentation on one cosine); unconditional.
+augmentation on one cosine).
 
 Shapes: N batch, C channels, S image size.
 """
@@ -88,7 +92,8 @@ def downsample(x: Tensor) -> Tensor:
 
 
 class R3GANGenerator(nn.Module):
-    """Latent vectors (N, latent_dim) to images (N, out_channels, S, S); the range is not bounded by an activation.
+    """Latent vectors (N, latent_dim), and labels (N,) if `num_classes` is not zero, to images (N, out_channels, S, S);
+    the range is not bounded by an activation.
 
     `width` is the number of channels at full size; it doubles towards the 4 × 4 end up to `max_channels`.
     Every resolution has `blocks` residual blocks.
@@ -99,6 +104,7 @@ class R3GANGenerator(nn.Module):
         image_size: int = 32,
         out_channels: int = 3,
         *,
+        num_classes: int = 0,
         latent_dim: int = 64,
         width: int = 64,
         max_channels: int = 512,
@@ -112,12 +118,17 @@ class R3GANGenerator(nn.Module):
         self.sizes = resolutions_of(image_size)[-2::-1]  # of what each stage but the first makes
         options = {"expansion": expansion, "group_size": group_size, "blocks": blocks * len(channels)}
         self.basis = nn.Parameter(torch.randn(channels[0], 4, 4))
-        self.modulate = _scaled(nn.Linear(latent_dim, channels[0], bias=False), 1.0)
+        self.embed = nn.Embedding(num_classes, latent_dim) if num_classes else None
+        told = 2 * latent_dim if num_classes else latent_dim
+        self.modulate = _scaled(nn.Linear(told, channels[0], bias=False), 1.0)
         self.stages = nn.ModuleList(_blocks(c, blocks, options) for c in channels)
         self.widths = nn.ModuleList(_width_change(a, b) for a, b in pairwise(channels))
         self.to_image = _scaled(nn.Conv2d(channels[-1], out_channels, 1, bias=False), 1.0)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.embed is not None:
+            assert labels is not None
+            z = torch.cat([z, self.embed(labels).to(z.dtype)], dim=1)
         x = self.modulate(z)[:, :, None, None] * self.basis  # (N, C, 4, 4)
         x = self.stages[0](x)
         for change, stage, size in zip(self.widths, list(self.stages)[1:], self.sizes, strict=True):
@@ -126,13 +137,15 @@ class R3GANGenerator(nn.Module):
 
 
 class R3GANDiscriminator(nn.Module):
-    """Images (N, in_channels, S, S) in [-1, 1] to logits (N,); only differences of logits mean something."""
+    """Images (N, in_channels, S, S) in [-1, 1], and labels (N,) if `num_classes` is not zero, to logits (N,); only
+    differences of logits mean something."""
 
     def __init__(
         self,
         image_size: int = 32,
         in_channels: int = 3,
         *,
+        num_classes: int = 0,
         width: int = 64,
         max_channels: int = 512,
         blocks: int = 2,
@@ -146,13 +159,18 @@ class R3GANDiscriminator(nn.Module):
         self.stages = nn.ModuleList(_blocks(c, blocks, options) for c in channels)
         self.widths = nn.ModuleList(_width_change(a, b) for a, b in pairwise(channels))
         self.basis = _scaled(nn.Conv2d(channels[-1], channels[-1], 4, groups=channels[-1], bias=False), 1.0)
-        self.head = _scaled(nn.Linear(channels[-1], 1, bias=False), 1.0)
+        self.embed = nn.Embedding(num_classes, channels[-1]) if num_classes else None
+        self.head = _scaled(nn.Linear(channels[-1], channels[-1] if num_classes else 1, bias=False), 1.0)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.stages[0](self.from_image(x))
         for change, stage in zip(self.widths, list(self.stages)[1:], strict=True):
             x = stage(change(downsample(x)))
-        return self.head(self.basis(x).flatten(1)).squeeze(1)
+        features = self.head(self.basis(x).flatten(1))
+        if self.embed is None:
+            return features.squeeze(1)
+        assert labels is not None
+        return (features * self.embed(labels)).sum(dim=1) / math.sqrt(features.shape[1])
 
 
 def _channels(image_size: int, width: int, max_channels: int) -> list[int]:

@@ -1,20 +1,23 @@
 """The networks of a configuration."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 from torch import nn
 
-from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator
-from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet, StyleGAN2Net, TranslatorNet
+from torchworks.gans.models.cgan import CGANDiscriminator, CGANGenerator, Condition
+from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
+from torchworks.gans.models.config import CGANNet, ClusteredNet, DCGANNet, R3GANNet, StyleGAN2Net, TranslatorNet
 from torchworks.gans.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from torchworks.gans.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from torchworks.gans.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from torchworks.gans.models.translators import PatchDiscriminator, ResnetGenerator, patch_layers
 
-GanNet = DCGANNet | CGANNet | R3GANNet | StyleGAN2Net
+GanNet = DCGANNet | CGANNet | ClusteredNet | R3GANNet | StyleGAN2Net
 ARCHITECTURES: dict[str, type[GanNet]] = {
     "dcgan": DCGANNet,
     "cgan": CGANNet,
+    "clustered": ClusteredNet,
     "r3gan": R3GANNet,
     "stylegan2": StyleGAN2Net,
 }
@@ -30,29 +33,46 @@ def latent_of(net: GanNet) -> str:
     return net.latent if isinstance(net, DCGANNet) else "normal"
 
 
+def clusters_of(net: GanNet) -> int:
+    """How many clusters stand for classes; 0: none."""
+    return net.clusters if isinstance(net, ClusteredNet | R3GANNet) else 0
+
+
 def generator(net: GanNet, image_size: int, channels: int, num_classes: int = 0) -> nn.Module:
     """The generator of images (N, channels, image_size, image_size); `num_classes` is for `CGANNet` alone."""
+    if clusters := clusters_of(net):
+        inner = _generator(replace(net, latent_dim=net.latent_dim - 1), image_size, channels, clusters)
+        return ClusteredGenerator(inner, clusters, latent=latent_of(net))
+    return _generator(net, image_size, channels, num_classes)
+
+
+def discriminator(net: GanNet, image_size: int, channels: int, num_classes: int = 0) -> nn.Module:
+    """The discriminator that goes with `generator`."""
+    if clusters := clusters_of(net):
+        return ClusteredDiscriminator(_discriminator(net, image_size, channels, clusters), clusters)
+    return _discriminator(net, image_size, channels, num_classes)
+
+
+def _generator(net: GanNet, image_size: int, channels: int, num_classes: int) -> nn.Module:
     if isinstance(net, R3GANNet):
-        return R3GANGenerator(image_size, channels, **asdict(net))
+        return R3GANGenerator(image_size, channels, num_classes=num_classes, **_sizes(net, "clusters"))
     if isinstance(net, StyleGAN2Net):
-        options = {key: value for key, value in asdict(net).items() if key != "discriminator_width"}
-        return StyleGAN2Generator(image_size, channels, **options)
+        return StyleGAN2Generator(image_size, channels, **_sizes(net, "discriminator_width"))
     sizes = {
         "latent_dim": net.latent_dim,
         "width": net.width,
         "max_channels": net.max_channels,
         "kernel_size": net.kernel_size,
     }
-    if isinstance(net, CGANNet):
-        return CGANGenerator(num_classes, image_size, channels, condition=net.condition, **sizes)
+    if isinstance(net, CGANNet | ClusteredNet):
+        return CGANGenerator(num_classes, image_size, channels, condition=_condition(net), **sizes)
     return DCGANGenerator(image_size, channels, **sizes)
 
 
-def discriminator(net: GanNet, image_size: int, channels: int, num_classes: int = 0) -> nn.Module:
-    """The discriminator that goes with `generator`."""
+def _discriminator(net: GanNet, image_size: int, channels: int, num_classes: int) -> nn.Module:
     if isinstance(net, R3GANNet):
         return R3GANDiscriminator(
-            image_size, channels, **{key: value for key, value in asdict(net).items() if key != "latent_dim"}
+            image_size, channels, num_classes=num_classes, **_sizes(net, "clusters", "latent_dim")
         )
     if isinstance(net, StyleGAN2Net):
         limits = {"width": net.discriminator_width, "max_channels": net.max_channels}
@@ -63,9 +83,17 @@ def discriminator(net: GanNet, image_size: int, channels: int, num_classes: int 
         "kernel_size": net.kernel_size,
         "norm": net.norm,
     }
-    if isinstance(net, CGANNet):
-        return CGANDiscriminator(num_classes, image_size, channels, condition=net.condition, **sizes)
+    if isinstance(net, CGANNet | ClusteredNet):
+        return CGANDiscriminator(num_classes, image_size, channels, condition=_condition(net), **sizes)
     return DCGANDiscriminator(image_size, channels, **sizes)
+
+
+def _sizes(net: GanNet, *left_out: str) -> dict[str, Any]:
+    return {key: value for key, value in asdict(net).items() if key not in left_out}
+
+
+def _condition(net: CGANNet | ClusteredNet) -> Condition:
+    return net.condition if isinstance(net, CGANNet) else "projection"
 
 
 def translator(net: TranslatorNet, in_channels: int, out_channels: int) -> ResnetGenerator:

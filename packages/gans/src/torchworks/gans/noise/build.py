@@ -5,18 +5,21 @@ from torch import nn
 
 from torchworks.gans.adversarial.doctor import Doctor
 from torchworks.gans.models import registry
+from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
 from torchworks.gans.models.config import CGANNet
 from torchworks.gans.noise.config import GanConfig
 from torchworks.gans.noise.predictor import generator_config
 from torchworks.gans.noise.task import GanTask, to_latent
-from torchworks.shared.config import UserError
-from torchworks.shared.data import LoaderFactory, Source, open_source
+from torchworks.shared.config import LoaderConfig, UserError
+from torchworks.shared.data import Dataset, LoaderFactory, Source, open_loader, open_source
 from torchworks.shared.fidelity import Fidelity, Selection, bounds, features_of, judge_for
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.progress import first_says
+
+_CLUSTERED = 20_000
 
 
 def build(config: GanConfig, device: Device) -> Experiment:
@@ -25,6 +28,7 @@ def build(config: GanConfig, device: Device) -> Experiment:
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = _classes(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (registry.generator, registry.discriminator)]
+    _find_clusters(*nets, source.train, config.seed)
     judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
     fidelity = Fidelity(judge, reference=features_of(judge, source.train)).to(device.device)
     task = _task(config, nets, len(classes), fidelity)
@@ -38,6 +42,26 @@ def build(config: GanConfig, device: Device) -> Experiment:
         models=(_model(config, task, channels, classes),),
         baselines=lambda: bounds(judge, source),
     )
+
+
+def _find_clusters(generator: nn.Module, discriminator: nn.Module, dataset: Dataset, seed: int) -> None:
+    """Tells both nets the clusters of the data, of at most `_CLUSTERED` images, if they go by clusters."""
+    if not (isinstance(generator, ClusteredGenerator) and isinstance(discriminator, ClusteredDiscriminator)):
+        return
+    clusters = discriminator.clusters
+    if len(dataset) < len(clusters.centers):
+        raise UserError(
+            f"There are {len(dataset)} training images, fewer than --net.clusters {len(clusters.centers)}. Ask for "
+            "fewer clusters."
+        )
+    features, found = [], 0
+    for batch in open_loader(dataset, LoaderConfig(), 250, train=False):
+        features.append(clusters.features(batch["image"]))
+        found += len(batch["image"])
+        if found >= _CLUSTERED:
+            break
+    clusters.fit(torch.cat(features), seed)
+    generator.shares.copy_(clusters.shares)
 
 
 def _task(config: GanConfig, nets: list[nn.Module], num_classes: int, fidelity: Fidelity) -> GanTask:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torchworks.gans.adversarial.config import AdversarialConfig, AdversarialTraining
-from torchworks.gans.models.config import CGANNet, DCGANNet, R3GANNet
+from torchworks.gans.models.config import CGANNet, ClusteredNet, DCGANNet, R3GANNet
 from torchworks.shared.config import UserError
 
 
@@ -39,6 +39,13 @@ class CGANConfig(GanConfig):
     """Conditional GAN (Miyato & Koyama 2018; Mirza & Osindero 2014)."""
 
     net: CGANNet = field(default_factory=CGANNet)
+
+
+@dataclass(frozen=True)
+class ClusteredConfig(GanConfig):
+    """Conditional GAN of clusters in place of classes (Sage et al. 2018)."""
+
+    net: ClusteredNet = field(default_factory=ClusteredNet)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """The training of a generator against a discriminator: one task for DCGAN, conditional GAN and R3GAN.
 
 A step has two phases. In "d" the discriminator learns to tell real images from generated ones; in "g" the
-generator learns to be taken for real. Losses and penalties are in losses.py, the nets in dcgan.py, cgan.py and
-r3gan.py, the augmentation of what the discriminator sees in diffaugment.py.
+generator learns to be taken for real, by images of its own or, with `reuse`, by those of "d". Losses and penalties
+are in losses.py, the nets in dcgan.py, cgan.py, clustered.py and r3gan.py, the augmentation of what the discriminator
+sees in diffaugment.py.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -15,6 +17,7 @@ from torchworks.gans.adversarial.config import AdversarialConfig
 from torchworks.gans.adversarial.diffaugment import diff_augment
 from torchworks.gans.adversarial.doctor import WatchedTask
 from torchworks.gans.adversarial.losses import LOSSES, squared_slopes
+from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.runs.directory import picture_grid
 from torchworks.shared.task import Out, Phase
@@ -24,6 +27,13 @@ if TYPE_CHECKING:
     from torchworks.shared.fidelity import Fidelity  # slow to import, and drawing images needs none
 
 PREVIEW_COLUMNS = 10
+
+
+class Shown(NamedTuple):
+    """Images (N, C, S, S) as the discriminator sees them, and what it is told of them: labels (N,), or nothing."""
+
+    images: Tensor
+    labels: Tensor | None
 
 
 class GanTask(WatchedTask):
@@ -57,6 +67,10 @@ class GanTask(WatchedTask):
         self.fidelity, self.seed = fidelity, seed
         self.watch = fidelity.space.frechet_name if fidelity is not None else None
         self.game = LOSSES[config.loss]
+        self._kept: tuple[dict[str, Tensor], Tensor, Tensor | None] | None = None
+        clustered = isinstance(discriminator, ClusteredDiscriminator) and isinstance(generator, ClusteredGenerator)
+        self._clusters = discriminator.clusters if clustered else None
+        self._cluster_of = generator.cluster_of if clustered else None
         self._apart = any(isinstance(module, nn.BatchNorm2d) for module in discriminator.modules())
 
     def nets(self) -> dict[str, nn.Module]:
@@ -67,45 +81,45 @@ class GanTask(WatchedTask):
         return adam(self.nets()[net].parameters(), lr=self.lr * factor, betas=self.config.betas)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        real, labels = batch["image"], self._labels(batch)
+        real = Shown(batch["image"], self._real_labels(batch))
         if phase == "g":
-            return self._generator_loss(real, labels)
-        with torch.no_grad():
-            fake = self._generate(len(real), labels)
+            return self._generator_loss(real, self._draw_for_generator(batch))
+        fake = self._draw_for_discriminator(batch)
         if self.config.r1 or self.config.r2:
-            with torch.autocast(real.device.type, enabled=False):
-                return self._penalised_loss(real, fake.float(), labels)
-        d_real, d_fake = self._compare(real, fake, labels)
+            with torch.autocast(real.images.device.type, enabled=False):
+                return self._penalised_loss(real, Shown(fake.images.float(), fake.labels))
+        d_real, d_fake = self._compare(real, fake)
         return _judged(self.game.discriminator(d_real, d_fake), d_real, d_fake)
 
-    def _penalised_loss(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Out:
+    def _penalised_loss(self, real: Shown, fake: Shown) -> Out:
         """In fp32, the loss + γ₁/2 E‖∇D(x)‖² + γ₂/2 E‖∇D(x̂)‖²; slopes are with respect to images as they were
         before augmentation."""
-        images = torch.cat([real, fake]).requires_grad_()
-        d_real, d_fake = self._compare(*images.chunk(2), labels)
+        images = torch.cat([real.images, fake.images]).requires_grad_()
+        first, second = images.chunk(2)
+        d_real, d_fake = self._compare(Shown(first, real.labels), Shown(second, fake.labels))
         r1, r2 = squared_slopes(torch.cat([d_real, d_fake]), images).chunk(2)
         penalty = self.config.r1 / 2 * r1.mean() + self.config.r2 / 2 * r2.mean()
         out = _judged(self.game.discriminator(d_real, d_fake) + penalty, d_real, d_fake)
         out.logs |= {"r1": r1.mean().detach(), "r2": r2.mean().detach()}
         return out
 
-    def _generator_loss(self, real: Tensor, labels: Tensor | None) -> Out:
-        fake = self._generate(len(real), labels)
+    def _generator_loss(self, real: Shown, fake: Shown) -> Out:
         if self.game.relative:
-            d_real, d_fake = self._compare(real, fake, labels)
+            d_real, d_fake = self._compare(real, fake)
         else:
-            d_real, d_fake = None, self._discriminate(self._augment(fake), labels)
-        spread = fake.detach().float().std(dim=0, correction=0).mean() / real.std(dim=0, correction=0).mean()
+            d_real, d_fake = None, self._discriminate(self._augment(fake.images), fake.labels)
+        spread = fake.images.detach().float().std(dim=0, correction=0).mean()
+        spread = spread / real.images.std(dim=0, correction=0).mean()
         return Out(self.game.generator(d_real, d_fake), logs={"diversity": spread})
 
-    def _compare(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _compare(self, real: Shown, fake: Shown) -> tuple[Tensor, Tensor]:
         """Logits of real and generated images, augmented alike; in one pass unless batch statistics would then
         tell the two apart."""
-        real, fake = self._augment(real), self._augment(fake.to(real.dtype))
+        augmented = self._augment(real.images), self._augment(fake.images.to(real.images.dtype))
         if self._apart:
-            return self._discriminate(real, labels), self._discriminate(fake, labels)
-        twice = None if labels is None else torch.cat([labels, labels])
-        d_real, d_fake = self._discriminate(torch.cat([real, fake]), twice).chunk(2)
+            return self._discriminate(augmented[0], real.labels), self._discriminate(augmented[1], fake.labels)
+        told = None if real.labels is None or fake.labels is None else torch.cat([real.labels, fake.labels])
+        d_real, d_fake = self._discriminate(torch.cat(augmented), told).chunk(2)
         return d_real, d_fake
 
     def _discriminate(self, images: Tensor, labels: Tensor | None) -> Tensor:
@@ -114,11 +128,41 @@ class GanTask(WatchedTask):
     def _augment(self, images: Tensor) -> Tensor:
         return diff_augment(images, self.config.augment, self.random)
 
-    def _generate(self, n: int, labels: Tensor | None) -> Tensor:
-        z = to_latent(self.random.normal(n, self.latent_dim), self.latent)
-        return self.generator(z) if labels is None else self.generator(z, labels)
+    def _draw_for_discriminator(self, batch: dict[str, Tensor]) -> Shown:
+        """Generated images without gradients. With `reuse`, they are kept with what their gradients need; several
+        processes keep the latent vectors alone, since only a wrapped generator's gradients are shared."""
+        z, reuse = self._latents(batch), self.config.reuse
+        together = reuse and not dist.is_initialized()
+        with torch.set_grad_enabled(together):
+            fake = self._generate(z, batch)
+        self._kept = (batch, z, fake if together else None) if reuse else None
+        return Shown(fake.detach(), self._fake_labels(z, batch))
 
-    def _labels(self, batch: dict[str, Tensor]) -> Tensor | None:
+    def _draw_for_generator(self, batch: dict[str, Tensor]) -> Shown:
+        """Generated images: those kept for this very batch, else others."""
+        kept, self._kept = self._kept, None
+        if kept is None or kept[0] is not batch:  # after running out of memory, a part of it
+            kept = batch, self._latents(batch), None
+        _, z, fake = kept
+        return Shown(self._generate(z, batch) if fake is None else fake, self._fake_labels(z, batch))
+
+    def _latents(self, batch: dict[str, Tensor]) -> Tensor:
+        """As many as `batch` has images."""
+        return to_latent(self.random.normal(len(batch["image"]), self.latent_dim), self.latent)
+
+    def _generate(self, z: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        return self.generator(z, batch["label"]) if self.num_classes else self.generator(z)
+
+    def _real_labels(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """What the discriminator is told of real images: classes, clusters or nothing."""
+        if self._clusters is not None:
+            return self._clusters(batch["image"])
+        return batch["label"] if self.num_classes else None
+
+    def _fake_labels(self, z: Tensor, batch: dict[str, Tensor]) -> Tensor | None:
+        """The same of generated images, which have the classes of `batch`, or the clusters that `z` chooses."""
+        if self._cluster_of is not None:
+            return self._cluster_of(z)
         return batch["label"] if self.num_classes else None
 
     # ---- evaluation --------------------------------------------------------------------------------------
@@ -127,9 +171,8 @@ class GanTask(WatchedTask):
         """As many generated images as the batch has real ones, of the same classes."""
         if self.fidelity is None:
             return {}
-        labels = self._labels(batch)
-        fake = self._generate(len(batch["image"]), labels).float().clamp(-1, 1)
-        self.fidelity.update(fake=fake, label=labels)
+        fake = self._generate(self._latents(batch), batch).float().clamp(-1, 1)
+        self.fidelity.update(fake=fake, label=batch["label"] if self.num_classes else None)
         return {"fidelity": self.fidelity}
 
     def preview(self) -> dict[str, Tensor]:

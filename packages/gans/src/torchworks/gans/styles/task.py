@@ -27,7 +27,7 @@ from torchworks.gans.adversarial.ada import Controller, adaptive_augment
 from torchworks.gans.adversarial.config import AdaConfig, AdversarialConfig
 from torchworks.gans.adversarial.losses import squared_slopes
 from torchworks.gans.models.stylegan2 import Mixing, StyleGAN2Generator
-from torchworks.gans.noise.task import GanTask
+from torchworks.gans.noise.task import GanTask, Shown
 from torchworks.gans.styles.config import StyleConfig
 from torchworks.shared.task import Out, Phase
 from torchworks.shared.training.optim import adam
@@ -71,16 +71,14 @@ class StyleGAN2Task(GanTask):
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         real = batch["image"]
         if phase == "d":
-            return self._discriminator_loss(real)
+            return self._discriminator_loss(batch)
         if phase == "g":
-            return self._generator_loss(real, None)
+            return self._generator_loss(Shown(real, None), self._draw_for_generator(batch))
         with torch.autocast(real.device.type, enabled=False):
             return self._slope_penalty(real.float()) if phase == "r1" else self._path_penalty(len(real))
 
-    def _discriminator_loss(self, real: Tensor) -> Out:
-        with torch.no_grad():
-            fake = self._generate(len(real), None)
-        d_real, d_fake = self._compare(real, fake, None)
+    def _discriminator_loss(self, batch: dict[str, Tensor]) -> Out:
+        d_real, d_fake = self._compare(Shown(batch["image"], None), self._draw_for_discriminator(batch))
         self.control.observe(self.step, self.gather(d_real.detach()))
         logs = {"real": d_real.detach().float().mean(), "fake": d_fake.detach().float().mean()}
         logs |= {"sign": d_real.detach().float().sign().mean(), "p": self.control.p}
@@ -94,7 +92,7 @@ class StyleGAN2Task(GanTask):
     def _path_penalty(self, n: int) -> Out:
         """For half of a batch, which is enough (SG2 appendix B)."""
         n = max(1, n // 2)
-        images, styles = self._train_images(n)
+        images, styles = self._train_images(self.random.normal(n, self.latent_dim))
         lengths = path_lengths(images, styles, self.random.normal(n, *images.shape[1:]))
         everyones = self.gather(lengths.detach()).mean()
         self.path_mean = self.path_mean.to(lengths.device).lerp(everyones, 1 - self.style.path_decay)
@@ -105,14 +103,14 @@ class StyleGAN2Task(GanTask):
     def _augment(self, images: Tensor) -> Tensor:
         return adaptive_augment(super()._augment(images), self.ada.kinds, self.control.p, self.random)
 
-    def _generate(self, n: int, labels: Tensor | None) -> Tensor:
-        if self.generator.training:
-            return self._train_images(n)[0]
-        return self.generator(self.random.normal(n, self.latent_dim))
+    def _generate(self, z: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        return self._train_images(z)[0] if self.generator.training else self.generator(z)
 
-    def _train_images(self, n: int) -> tuple[Tensor, Tensor]:
-        """Images (n, C, S, S) with mixed styles and fresh noise, and their styles (n, L, W)."""
-        z, other = self.random.normal(n, self.latent_dim), self.random.normal(n, self.latent_dim)
+    def _train_images(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, S, S) with fresh noise and with styles mixed with those of other latent vectors, and their
+        styles (N, L, W)."""
+        n = len(z)
+        other = self.random.normal(n, self.latent_dim)
         cut = 1 + self.random.integers(self.layers - 1, n)
         cut = torch.where(self.random.uniform(n) < self.style.mixing, cut, self.layers)
         noise = [self.random.normal(n, 1, size, size) for size in self.noise_sizes]
