@@ -66,7 +66,9 @@ def esrgan() -> ESRGANConfig:
 
     gans train esrgan
 
-    Not measured yet.
+    One seed (0), as srresnet: PSNR 32.77 dB, SSIM 0.793, perceptual distance 0.265, texture distance 21.1, 20 % of the
+    photographs' finest detail; 159 s of CPU time. The discriminator weighs twice as much as in srgan: more texture, but
+    partly one that is not there.
     """
     return ESRGANConfig(
         recipe="esrgan",
