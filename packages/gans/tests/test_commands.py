@@ -415,6 +415,8 @@ MISTAKES = [
     (("sample", "cyclegan"), [], "gans translate"),
     (("sample", "cgan"), ["--labels", "1O"], "There is no class '1O'"),
     (("translate", "dcgan"), ["a.png", "--out", "OUT"], "gans sample"),
+    (("enlarge", "dcgan"), ["a.png", "--out", "OUT"], "gans sample"),
+    (("enlarge", "cyclegan"), ["a.png", "--out", "OUT"], "gans translate"),
     (("translate", "pix2pix"), ["a.png", "--out", "OUT", "--direction", "ba"], "one direction only"),
     (TRANSLATE, ["--out", "OUT"], "No images were given"),
     (AUGMENT, ["--per-class", 0, "--out", "OUT"], "--per-class is 0"),

@@ -13,11 +13,11 @@ from torch import nn
 
 from torchworks.gans import KMeansFeatures, RRDBNet, SRGANDiscriminator, SRResNet
 from torchworks.gans.commands import COMMANDS
-from torchworks.gans.enlarging import photo_crops
+from torchworks.gans.enlarging import features, photo_crops
 from torchworks.gans.enlarging.build import start
 from torchworks.gans.enlarging.config import SRGANConfig, SRResNetConfig
 from torchworks.gans.enlarging.features import vgg19
-from torchworks.gans.enlarging.metrics import feature_distance, luma, scores_of
+from torchworks.gans.enlarging.metrics import feature_distance, luma, scores_of, texture_distance
 from torchworks.gans.enlarging.predictor import build_enlarger
 from torchworks.gans.enlarging.task import EnlargingGanTask, random_squares
 from torchworks.gans.enlarging.tiles import bytes_per_pixel, enlarged, tile_for
@@ -97,11 +97,33 @@ def test_scores_are_of_the_luma_and_the_truth_itself_is_perfect():
     features = KMeansFeatures((4, 4))
     truth = (torch.rand(2, 3, 32, 32) * 255).round() / 255
     assert luma(torch.ones(1, 3, 1, 1)).item() == pytest.approx(235 / 255)
-    perfect = {name: float(total) / n for name, (total, n) in scores_of(truth, truth, 4, features).items()}
-    assert perfect == pytest.approx({"psnr": 100, "ssim": 1, "perceptual": 0})
+    perfect = {name: float(total) / float(n) for name, (total, n) in scores_of(truth, truth, 4, features).items()}
+    assert perfect == pytest.approx({"psnr": 100, "ssim": 1, "perceptual": 0, "texture": 0, "detail": 1}, abs=1e-5)
     grey = scores_of(truth.flip(3), truth, 4, features)
     assert float(grey["psnr"][0]) / 2 < 20
     assert float(feature_distance([truth], [2 * truth]).max()) == pytest.approx(0, abs=1e-6)  # lengths do not count
+
+
+def test_texture_and_detail_do_not_ask_where_things_are():
+    features = KMeansFeatures((6,)).fit(torch.rand(4, 3, 32, 32), 0)
+    truth = (torch.rand(2, 3, 32, 32) * 255).round() / 255
+    blurred = nn.functional.avg_pool2d(truth, 3, stride=1, padding=1, count_include_pad=False)
+    found = {
+        name: {score: float(total) / float(n) for score, (total, n) in scores_of(made, truth, 4, features).items()}
+        for name, made in [("moved", truth.roll(5, 3)), ("blurred", blurred)]
+    }
+    assert found["moved"]["psnr"] < found["blurred"]["psnr"]
+    assert found["moved"]["texture"] < 0.05 * found["blurred"]["texture"]
+    assert found["blurred"]["detail"] < 0.3 < 0.9 < found["moved"]["detail"] < 1.1
+    maps = torch.randn(2, 3, 4, 5)
+    a, b = (one.flatten(2).double() for one in (maps, 2 * maps + 1))
+    wanted = [frechet_distance(x.mean(1), torch.cov(x), y.mean(1), torch.cov(y)) for x, y in zip(a, b, strict=True)]
+    assert texture_distance([maps], [2 * maps + 1]).tolist() == pytest.approx(wanted, rel=1e-4)
+
+
+def frechet_distance(mean_a, cov_a, mean_b, cov_b) -> float:
+    root = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0).sqrt().sum()
+    return float((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * root)
 
 
 def gan_task(**changes) -> EnlargingGanTask:
@@ -216,6 +238,7 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(photo_crops, "COUNT", 24)
         patch.setattr(photo_crops, "TEST", {"scikit-image": ("chelsea.png",)})
+        patch.setattr(features, "SCORE_WIDTHS", (8, 8))
         words = ["--trainer.steps", 2, "--trainer.eval-every", 0, "--device", "cpu", "--precision", "fp32"]
         assert gans("train", "srresnet", *SMALL, *words, "--out", folder) == 0
     return folder
@@ -274,7 +297,7 @@ def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
     assert "Pass --overwrite" in told(capsys)
     large = tmp_path / "large.png"
     Image.fromarray(noise(300, 400, 3)).save(large)
-    for words, said in [(["--max-memory", 1], "at least"), (["--max-memory", 40, "--tile", 300], "Leave --tile out")]:
+    for words, said in [(["--max-memory", 1], "at least"), (["--max-memory", 100, "--tile", 300], "Leave --tile out")]:
         assert gans("enlarge", run, large, "--out", tmp_path / "c", *words) == 2
         assert said in told(capsys)
     for words, said in [
@@ -284,7 +307,9 @@ def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
         assert gans("enlarge", run, file, "--out", tmp_path / "c", *words) == 2
         assert said in told(capsys)
     assert gans("enlarge", run) == 2
-    assert gans("sample", run) == 2
+    for words in [("sample", run), ("translate", run, file, "--out", tmp_path / "d")]:
+        assert gans(*words) == 2
+        assert f"Use `gans enlarge {run} IMAGES… --out DIR`" in told(capsys)
 
 
 def test_a_run_that_does_not_enlarge_is_refused(run, tmp_path, capsys):
@@ -294,7 +319,10 @@ def test_a_run_that_does_not_enlarge_is_refused(run, tmp_path, capsys):
     assert "Traceback" not in told(capsys)
 
 
-@pytest.mark.parametrize(("architecture", "factor"), [("srresnet", 4), ("srresnet", 2), ("rrdbnet", 4)])
+@pytest.mark.parametrize(
+    ("architecture", "factor"),
+    [("srresnet", 4), ("srresnet", 2), ("rrdbnet", 4), pytest.param("rrdbnet", 2, marks=pytest.mark.long)],
+)
 def test_predictors_export_for_images_of_every_size(architecture, factor):
     sizes = {"width": 4, "blocks": 1, "skip": True} | ({"growth": 2} if architecture == "rrdbnet" else {"norm": False})
     predictor = build_enlarger({"architecture": architecture, "factor": factor, "net": sizes})

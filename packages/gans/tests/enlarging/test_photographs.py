@@ -56,16 +56,30 @@ def test_a_folder_of_photographs_is_cut_at_its_own_resolution(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     source = open_source(f"photo-crops:{tmp_path}", ImageConfig(image_size=64))
     assert len({int(source.test[i]["label"]) for i in range(len(source.test))}) == 1
-    (note,) = source.notes
+    note, size = source.notes
+    assert "Pieces have 64 pixels a side here" in size
     assert "thin.png (it is 20 × 90 pixels, smaller than a piece)" in note
+    assert note.startswith("2 files of")
     assert "broken.jpg" in note
     train, valid = divided(source, SRResNetConfig())
     assert len(train)
     assert len(valid)
 
 
-@pytest.mark.parametrize(("rest", "told"), [("nowhere", "There is no folder nowhere"), ("", "has 0 photographs")])
-def test_a_folder_without_photographs_is_refused(rest, told, tmp_path):
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ("nowhere", "There is no folder nowhere"),
+        ("one", "has 1 photograph from which pieces of 64 × 64 pixels can be cut, and 3 are needed"),
+        ("one/a.png", "a.png is a file. Give the path of a folder"),
+        ("", "has 0 photographs"),
+    ],
+)
+def test_a_folder_without_photographs_is_refused(rest, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if rest.startswith("one"):
+        (tmp_path / "one").mkdir()
+        Image.new("RGB", (70, 70)).save(tmp_path / "one/a.png")
     with pytest.raises(UserError, match=told):
         open_source(f"photo-crops:{rest or tmp_path}", ImageConfig(image_size=64))
 

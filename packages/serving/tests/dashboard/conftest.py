@@ -13,6 +13,7 @@ sys.path.insert(1, str(Path(__file__).parents[1]))
 
 import digit_bundles
 import drawing_bundles
+import enlarging_bundles
 import generator_bundles
 import mixing_bundles
 import molecule_bundles
@@ -43,6 +44,7 @@ def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
     made += [write_seeing(name, folder / name) for name in (*SEEING, "painter")]
     made += [generator_bundles.write(name, folder / name) for name in generator_bundles.SPECS]
     made += [drawing_bundles.write("greys", folder / "greys"), mixing_bundles.write(folder / "mixer")]
+    made += [enlarging_bundles.write_enlarger("enlarger", folder / "enlarger")]
     served = [digits, *made, *(bundles / name for name in ("classifier", "generator", "translator", "sqrt"))]
     options = ["--bundles", bundles, "--admin-token-file", folder / "token", "--max-tokens", 200_000]
     with service(*served, *options) as running:

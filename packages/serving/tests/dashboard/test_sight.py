@@ -121,3 +121,20 @@ def test_two_pictures_go_in_and_one_comes_out(visit, models):
     expect(page.get_by_role("img", name="painted 1 of 1")).to_be_visible()
     drop(page, ".drop >> nth=1", "no picture", None)
     expect(page.locator("#answer .error")).to_contain_text("What was dropped is no file.")
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_an_image_of_any_size_goes_in_and_a_large_one_is_seen_at_its_own_size(visit, models, width):
+    page = visit(models, "enlarger", due=("413",), width=width)
+    expect(page.locator(".drop")).to_contain_text("Of any size up to 160 × 160 pixels.")
+    drop(page, ".drop", "a.png", png(picture(140, 90)))
+    image = page.get_by_role("img", name="enlarged 1 of 1")
+    expect(image).to_be_visible()
+    found = image.bounding_box()
+    assert found["width"] == pytest.approx(min(280, width - 40), abs=24)
+    assert found["width"] == pytest.approx(found["height"] * 14 / 9, rel=0.02)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    drop(page, ".drop", "b.png", png(picture(170, 90)))
+    expect(page.locator("#answer")).to_contain_text(
+        "may be 160 × 160 pixels at most for this model, and this one is 170 × 90"
+    )

@@ -24,8 +24,9 @@ FEWEST, MOST = 2, 100_000
 LOOKED_AT = 1000  # images searched for copies
 MOST_LEARNT = 10_000  # images that a classifier is trained on
 SHOWN, NEAREST = 10, 3  # images in copies.png, neighbors of each
+METHODS = ("nearest", "nearest_pose", "mean_face", "bicubic", "lanczos", "sharpened")
 BESIDE = {"_floor": "real images", "_real": "real images", "_baseline": "baseline"}
-BESIDE |= {f"_{method}": method for method in ("nearest", "nearest_pose", "mean_face", "bicubic", "lanczos")}
+BESIDE |= {f"_{method}": method for method in METHODS}
 """Ends of the names of what a score is read against, and the column they are shown in."""
 
 

@@ -22,8 +22,9 @@
 | with a default | may be left out; a single number holds for all rows; null, alone or for a row, is the default |
 | length of a text or of tokens | may be left out |
 
-An image becomes exactly the pixels that training would read from its file: its middle, or the whole of it in a
-letterbox if the model's preprocessing says so. Then boxes and masks are answered in the image's own pixels.
+An image becomes exactly the pixels that training would read from its file: its middle, all of it for a model of any
+size, or the whole of it in a letterbox if the model's preprocessing says so. Then boxes and masks are answered in the
+image's own pixels.
 `output_kinds.py` has what is written for them, `padding.py` how texts and other rows of different lengths are read.
 Whatever does not fit raises `Refusal`.
 """
@@ -56,6 +57,7 @@ from torchworks.serving.image_files import (
     read_pictures,
     takes_pictures,
 )
+from torchworks.serving.largest_image import TOGETHER, Largest
 from torchworks.serving.latents import draw
 from torchworks.serving.limits import Limits
 from torchworks.serving.molecules import Smiles
@@ -323,7 +325,7 @@ class Codec:
             arrays[spec.name], boxes = read_letterboxed(files, spec, self.limits)
             arrays.letterboxes = arrays.letterboxes or boxes
         else:
-            arrays[spec.name] = read_pictures(files, spec, self.limits)
+            arrays[spec.name] = read_pictures(files, spec, self.limits, self.signature.most)
 
     def _read_films(self, arrays: Inputs, spec: TensorSpec, films: list[Any]) -> None:
         if len(films) > self.limits.rows:
@@ -391,6 +393,10 @@ class Codec:
             self.signature.check(arrays)
         except UserError as error:
             raise invalid(str(error)) from error
+        for spec in self.signature.inputs:
+            if spec.name in arrays and (largest := Largest.of(spec, self.signature.most)) is not None:
+                n, _, height, width = arrays[spec.name].shape
+                largest.check_together(TOGETHER * largest.pixels - n * height * width)
         self.padding.check(arrays)
         for name, padded in self.padding.lengths.items():
             if name in arrays and arrays[padded].ndim > 1 and arrays[name].max() > (size := arrays[padded].shape[1]):

@@ -7,7 +7,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -16,16 +16,15 @@ from PIL import Image
 
 from torchworks.serving import output_kinds
 from torchworks.serving.errors import Refusal, invalid
+from torchworks.serving.largest_image import NO_LIMITS, TOGETHER, Largest, takes_any_size
 from torchworks.serving.limits import Limits
-from torchworks.shared.data.fitting import Letterbox, Unreadable, cropped, letterboxed
+from torchworks.shared.data.fitting import Letterbox, Unreadable, cropped, letterboxed, upright_size, whole
 from torchworks.shared.models.signature import TensorSpec
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 MISNAMED_TYPES = {"image/jpg": "image/jpeg"}
 """What many clients say instead."""
-TOGETHER = 8
-"""Largest images that one request may hold: a small body could else unpack to minutes of work."""
 SMALLEST_SHOWN, GAP, GREY = 64, 2, 128
 """Of a grid: pixels that images are enlarged to, between them, and what is there."""
 QUICK_BYTES, QUICK_PIXELS = 1 << 16, 1 << 14
@@ -37,8 +36,11 @@ T = TypeVar("T")
 
 
 def takes_pictures(spec: TensorSpec) -> bool:
-    """Whether an image file can become this input: uint8 (N, 1 or 3, H, W)."""
-    return spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and _of_one_size(spec)
+    """Whether an image file can become this input: uint8 (N, 1 or 3, H, W), with H and W numbers, or both names."""
+    if takes_any_size(spec):
+        return True
+    fits = spec.kind == "image" and spec.dtype == "uint8" and len(spec.shape) == 4 and spec.shape[1] in (1, 3)
+    return fits and all(isinstance(size, int) for size in spec.shape[2:])
 
 
 def gives_rows_of_pictures(spec: TensorSpec) -> bool:
@@ -54,11 +56,6 @@ def gives_files(spec: TensorSpec) -> bool:
 def gives_pictures(spec: TensorSpec) -> bool:
     """Whether this output can be written as image files: (N, 1 or 3, H, W)."""
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[1] in (1, 3)
-
-
-def _of_one_size(spec: TensorSpec) -> bool:
-    _, channels, height, width = spec.shape
-    return channels in (1, 3) and isinstance(height, int) and isinstance(width, int)
 
 
 def encoded_images(value: Any) -> list[Any]:
@@ -94,10 +91,37 @@ def read_picture(data: bytes, spec: TensorSpec, limits: Limits) -> np.ndarray:
     return read_pictures([data], spec, limits)[0]
 
 
-def read_pictures(files: Iterable[bytes], spec: TensorSpec, limits: Limits) -> np.ndarray:
-    """The same of several, uint8 (N, C, H, W)."""
+def read_pictures(
+    files: Iterable[bytes], spec: TensorSpec, limits: Limits, most: Mapping[str, int] = NO_LIMITS
+) -> np.ndarray:
+    """The same of several, uint8 (N, C, H, W). A model that takes any size gets whole images, which must be of one size
+    then, and no larger than the `most` of its signature."""
+    if takes_any_size(spec):
+        return _read_whole(files, spec, limits, most)
     channels, height, width = (int(size) for size in spec.shape[1:])
     return np.stack(_each(files, limits, lambda image: cropped(image, channels, height, width)))
+
+
+def _read_whole(files: Iterable[bytes], spec: TensorSpec, limits: Limits, most: Mapping[str, int]) -> np.ndarray:
+    largest, channels = Largest.of(spec, most), 1 if spec.shape[1] == 1 else 3
+    left = None if largest is None else TOGETHER * largest.pixels
+
+    def read(image: Image.Image) -> np.ndarray:
+        nonlocal left
+        if largest is not None and left is not None:
+            largest.check(*upright_size(image))
+            left -= image.width * image.height
+            largest.check_together(left)
+        return whole(image, channels)
+
+    images = _each(files, limits, read)
+    sizes = sorted({f"{image.shape[2]} × {image.shape[1]}" for image in images})
+    if len(sizes) > 1:
+        raise invalid(
+            f"The images of a request must have one size, but these have {' and '.join(sizes[:3])} pixels: send them "
+            "in requests of their own."
+        )
+    return np.stack(images)
 
 
 def read_letterboxed(

@@ -24,6 +24,7 @@ from torchworks.serving.engine import Engine, check_golden, open_engine
 from torchworks.serving.errors import Refusal
 from torchworks.serving.generation.engine import GenerationEngine
 from torchworks.serving.generation.graph import StatefulEngine
+from torchworks.serving.largest_image import in_pieces
 from torchworks.serving.limits import Limits, Settings
 from torchworks.serving.sounds import warm_up
 from torchworks.serving.warmup import Best, best_batch
@@ -46,8 +47,9 @@ class ServedModel:
         self.golden, _ = bundle.golden()
         self.leases = 0
         self.best = Best(1, math.inf)
+        run = in_pieces(engine.run, self.signature)
         self.batcher = Batcher(
-            engine.run, self.signature, limits, self._prepare, f"{self.name}-{self.version}", self.codec.padding.pads
+            run, self.signature, limits, self._prepare, f"{self.name}-{self.version}", self.codec.padding.pads
         )
         self.batcher.batch_rows, self.batcher.throughput.rate = self.best.rows, self.best.rate / 2  # HTTP has its share
         try:

@@ -37,12 +37,22 @@ def cropped(image: Image.Image, channels: int, height: int, width: int) -> np.nd
     return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
+def whole(image: Image.Image, channels: int) -> np.ndarray:
+    """An image just opened as it is, upright, as uint8 (channels, height, width); raises as `cropped` does."""
+    values = np.array(upright(image).convert("L" if channels == 1 else "RGB"))
+    return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an image just opened once it is upright; no pixel is decoded."""
+    width, height = image.size
+    return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in LYING else (width, height)
+
+
 def letterboxed(image: Image.Image, channels: int, size: int) -> tuple[np.ndarray, "Letterbox"]:
     """An image just opened, scaled as a whole and padded, as uint8 (channels, size, size), and the letterbox, which is
     that of the upright image; raises as `square` does."""
-    width, height = image.size  # before the decoder makes it smaller
-    if image.getexif().get(ExifTags.Base.Orientation) in LYING:
-        width, height = height, width
+    width, height = upright_size(image)  # before the decoder makes it smaller
     image.draft(None, (2 * size, 2 * size))
     box = Letterbox(width, height, size)
     values = np.array(box.picture(upright(image).convert("L" if channels == 1 else "RGB")))

@@ -45,6 +45,9 @@ COUNT = 1200
 """Training pieces."""
 REDUCED = 0.5, 1.0
 """To what share of its size a photograph is reduced before a training piece is cut; half of them are not."""
+USUAL = 128
+"""Pixels along a side of a piece, in the recipes."""
+ADVICE = f"Recipes that enlarge cut pieces of {USUAL}, which smaller photographs lack: --loader.image-size {USUAL}."
 FEWEST = 3
 """Photographs of a folder: for training, for choosing the best state, for testing."""
 
@@ -102,7 +105,8 @@ def _packaged(package: str, path: str) -> Photograph:
 def _of_folder(folder: Path, config: ImageConfig, seed: int) -> tuple[list[Photograph], set[str], tuple[str, ...]]:
     """The images in a folder that are large enough, the names of those for testing, and notes."""
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}. Give the path of a folder of photographs: photo-crops:FOLDER.")
+        said = f"{folder} is a file" if folder.exists() else f"There is no folder {folder}"
+        raise UserError(f"{said}. Give the path of a folder of photographs: photo-crops:FOLDER.")
     files, bad = find_images([folder])
     found: list[Photograph] = []
     for file, name in files.items():
@@ -119,12 +123,16 @@ def _of_folder(folder: Path, config: ImageConfig, seed: int) -> tuple[list[Photo
         )
     left_out = some([f"{file} ({why})" for file, why in bad.items()], 5)
     if len(found) < FEWEST:
+        have = "1 photograph" if len(found) == 1 else f"{len(found)} photographs"
         raise UserError(
-            f"{folder} has {len(found)} photographs from which pieces of {config.image_size} × {config.image_size} "
+            f"{folder} has {have} from which pieces of {config.image_size} × {config.image_size} "
             f"pixels can be cut, and {FEWEST} are needed: to learn from, to choose the best state by, to test on. Add "
             f"some, or use a smaller --loader.image-size.{f' Left out: {left_out}.' if bad else ''}"
         )
-    notes = (f"{len(bad)} files of {folder} are left out: {left_out}.",) if bad else ()
+    files_said = "1 file" if len(bad) == 1 else f"{len(bad)} files"
+    notes = (f"{files_said} of {folder} left out: {left_out}.",) if bad else ()
+    if config.image_size != USUAL:
+        notes += (f"Pieces have {config.image_size} pixels a side here. {ADVICE}",)
     names = [photograph.name for photograph in found]
     _, chosen = split(names, [0] * len(names), config.test_fraction, seed)
     return found, {names[i] for i in chosen}, notes

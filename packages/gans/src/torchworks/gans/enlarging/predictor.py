@@ -16,7 +16,8 @@ from torchworks.gans.models.enlarger_config import EnlargerNet
 from torchworks.gans.models.enlargers import ENLARGERS, enlarger, enlarger_name
 from torchworks.gans.models.rrdbnet import RRDBNet
 from torchworks.gans.models.srresnet import SRResNet
-from torchworks.shared.config import UserError, from_dict
+from torchworks.gans.wrong_run import wrong_run
+from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.runs.opening import FinishedRun, open_run
 
@@ -53,8 +54,5 @@ def open_enlarger(folder: Path, device: str = "auto") -> tuple[FinishedRun, SRRe
     """A finished run and its net. Raises `UserError` unless it is one of a recipe that enlarges."""
     run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, EnlargerPredictor):
-        raise UserError(
-            f"{folder} is a run of {run.config.recipe}, which does not enlarge images. Train one that does, such as "
-            "`gans train srresnet`."
-        )
+        raise wrong_run(run, "does not enlarge any", "the recipe srresnet, srgan or esrgan")
     return run, run.predictor.net

@@ -93,7 +93,7 @@ class EnlargingGanTask(EnlargingTask, WatchedTask):
     """The same, then against a `discriminator` of images in [0, 1]; `loss_features` are those of the loss."""
 
     phases = (Phase("d", net="discriminator"), Phase("g", net="generator"))
-    watch, watch_mode = "perceptual", "min"
+    watch, watch_mode = "texture", "min"
     config: EnlargingGanConfig
 
     def __init__(

@@ -9,9 +9,9 @@ pixels, each time before a convolution. To enlarge by 2, blocks of 2 × 2 pixels
 enlarges by 4: most of the work is then done at half of the image's size.
 
 The keys of the state dict are those of BasicSR's RRDBNet, in which the public weights of ESRGAN and Real-ESRGAN are
-kept, so that these load as they are. What differs: images with odd sides are padded by a repeated row or column for ×2;
-with the option `skip`, which the public weights do without, the net adds to the bicubic interpolation of the image (Kim
-et al. 2016, VDSR, arXiv:1511.04587, section 3.2), which a short training needs.
+kept, so that these load as they are. What differs: for ×2, images with odd sides or sides below 3 are padded by their
+last row or column; with the option `skip`, which the public weights do without, the net adds to the bicubic
+interpolation of the image (Kim et al. 2016, VDSR, arXiv:1511.04587, section 3.2), which a short training needs.
 
 Shape letters: N images, C channels, H × W pixels, F factor.
 """
@@ -25,6 +25,8 @@ from torch import Tensor, nn
 SCALE = 0.2
 """Of what blocks add, β in the paper; also the slope of the leaky ReLUs."""
 _INIT_SCALE = 0.1
+_LEAST = 3
+"""Rows and columns of an image that is folded; smaller ones are padded."""
 
 
 class RRDBNet(nn.Module):
@@ -49,22 +51,31 @@ class RRDBNet(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
-        size = [self.factor * x.shape[2], self.factor * x.shape[3]]
+        height, width = self.factor * x.shape[2], self.factor * x.shape[3]
         first = self.conv_first(self._folded(x))
         maps = first + self.conv_body(self.body(first))
         for conv in (self.conv_up1, self.conv_up2):
             maps = _act(conv(F.interpolate(maps, scale_factor=2.0, mode="nearest")))
         large = self.conv_last(_act(self.conv_hr(maps)))
-        large = large if self.step == 1 else large[:, :, : size[0], : size[1]]
-        return large + F.interpolate(x, size, mode="bicubic") if self.skip else large
+        if self.step > 1:  # what was added to fold the image goes again
+            large = _lines(_lines(large, 2, height), 3, width)
+        return large + F.interpolate(x, [height, width], mode="bicubic") if self.skip else large
 
     def _folded(self, x: Tensor) -> Tensor:
-        """Blocks of `step` × `step` pixels as channels. A convolution takes odd sides too, and exports for all sizes,
-        which `F.pixel_unshuffle` does not."""
+        """Blocks of `step` × `step` pixels as channels. A convolution exports for all sizes, which `F.pixel_unshuffle`
+        does not, if the exporter sees that the blocks are never a single one."""
         if self.step == 1:
             return x
+        for axis in (2, 3):
+            x = _lines(x, axis, 2 * ((torch.sym_max(x.shape[axis], _LEAST) + 1) // 2))
         place = torch.eye(12, device=x.device, dtype=x.dtype).view(12, 3, 2, 2)
-        return F.conv2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), place, stride=2)
+        return F.conv2d(x, place, stride=2)
+
+
+def _lines(x: Tensor, axis: int, size: int | torch.SymInt) -> Tensor:
+    """The first `size` rows or columns, of which the last is repeated where there are fewer. Slices would export for
+    some sizes only."""
+    return x.index_select(axis, torch.arange(size, device=x.device).clamp(max=x.shape[axis] - 1))
 
 
 class RRDB(nn.Module):

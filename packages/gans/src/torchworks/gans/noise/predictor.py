@@ -17,6 +17,7 @@ from torchworks.gans.models.config import InfoGANNet, StyleGAN2Net, style_layers
 from torchworks.gans.models.infogan import DRAWN, DRAWN_NUMBER
 from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
 from torchworks.gans.noise.task import to_latent
+from torchworks.gans.wrong_run import wrong_run
 from torchworks.shared.config import UserError, from_dict, nearest
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.numbers.stream import sample_normal
@@ -150,8 +151,5 @@ def open_generator(folder: Path, device: str = "auto") -> Generator:
     """Raises `UserError` unless `folder` is a finished run of a recipe that draws images from noise."""
     run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, GeneratorPredictor):
-        raise UserError(
-            f"{folder} is a run of {run.config.recipe}, which turns images into others and draws none from noise. "
-            f"Use `gans translate {folder} IMAGES… --out DIR`."
-        )
+        raise wrong_run(run, "draws none from noise", "the recipe cgan-mnist, dcgan or stylegan2")
     return Generator(run)

@@ -14,6 +14,7 @@ from torchworks.gans.models import registry
 from torchworks.gans.models.config import TranslatorNet
 from torchworks.gans.models.pixels import from_unit, to_unit, unit_image
 from torchworks.gans.translation.cyclegan import Translators
+from torchworks.gans.wrong_run import wrong_run
 from torchworks.shared.config import UserError, from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.runs.opening import FinishedRun, open_run
@@ -81,10 +82,7 @@ def open_translator(folder: Path, direction: str, device: str = "auto") -> Trans
     """Raises `UserError` unless `folder` is a finished run that translates in `direction`, "ab" or "ba"."""
     run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, TranslatorPredictor):
-        raise UserError(
-            f"{folder} is a run of {run.config.recipe}, which draws images from noise and cannot translate any. Use "
-            f"`gans sample {folder}`, or train the recipe cyclegan or pix2pix."
-        )
+        raise wrong_run(run, "cannot translate any", "the recipe cyclegan or pix2pix")
     if direction == "ba" and not run.predictor.direction:
         raise UserError(
             f"{folder} is a run of {run.config.recipe}, which learnt one direction only. Leave out --direction ba, or "

@@ -8,6 +8,7 @@ import { players } from "./sound.js";
 
 const SHOWN = 10;
 const MANY = 64; // images that are not shown all at once
+const LARGE = 224; // pixels; smaller images are shown that large
 const LONG = 16; // so many numbers of a row are shown only when asked for, if there is anything else
 
 // Elements that show the outputs of all rows, for the one image that was sent, if it was one, or the past of a series.
@@ -95,7 +96,8 @@ function bars(probabilities, most) {
 
 function gallery(name, images) {
   const address = (data) => `data:image/png;base64,${data}`;
-  const shown = images.map((data, i) => el("img", { src: address(data), alt: `${name} ${i + 1} of ${images.length}` }));
+  const sized = ({ target }) => target.classList.toggle("large", Math.max(target.naturalWidth, target.naturalHeight) > LARGE);
+  const shown = images.map((data, i) => el("img", { src: address(data), alt: `${name} ${i + 1} of ${images.length}`, onload: sized }));
   if (images.length > MANY) return el("div", { class: "images many", tabindex: 0, role: "group", "aria-label": name }, shown);
   if (images.length > 1) return el("div", { class: "images" }, shown);
   return el("div", {}, el("div", { class: "images one" }, shown), download(address(images[0]), `${name}.png`, "Download"));

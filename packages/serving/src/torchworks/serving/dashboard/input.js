@@ -116,6 +116,12 @@ function numbersInput(model, spec, options) {
   return { elements, request };
 }
 
+// Of a model that takes images as large as they are.
+function sizeHint({ signature }, { shape }) {
+  const [height, width] = shape.slice(2).map((size) => signature.most?.[size]);
+  return height && width ? hint(`Of any size up to ${width} × ${height} pixels.`) : null;
+}
+
 function imageInput(model, spec, example, { send, clear, refuse }) {
   let file = null;
   const pad = spec.shape[1] === 1 ? new Pad(() => { forget(); send(); }) : null;
@@ -153,6 +159,7 @@ function imageInput(model, spec, example, { send, clear, refuse }) {
       pad && el("button", { type: "button", onclick: wipe }, "Clear"),
       el("button", { type: "button", onclick: takeExample }, "Use an example")),
     el("label", {}, "Choose an image ", choose),
+    sizeHint(model, spec),
     hint(pad ? "Draw, or drop an image here. The answer comes when the pen is lifted." : "Or drop one here."),
     pad && hint("From the keyboard: arrows move the pen, Space sets it down and lifts it, Delete clears.")));
   acceptDrops(place, (dropped) => {
