@@ -1,8 +1,8 @@
 """A2C: an actor that is told by a critic how much better than expected its action was.
 
-Mnih et al. 2016, "Asynchronous Methods for Deep Reinforcement Learning" (ICML, arXiv:1602.01783), section 4 and appendix
-of the supplement: A3C, whose workers each apply gradients of their own to shared weights. A2C lets all environments take
-their steps with the same weights and makes one gradient of them: the same loss, and a training that can be repeated.
+Mnih et al. 2016, "Asynchronous Methods for Deep Reinforcement Learning" (ICML, arXiv:1602.01783), section 4: A3C, whose
+workers each apply gradients of their own to shared weights. A2C lets all environments take their steps with the same
+weights and makes one gradient of them: the same loss, and a training that can be repeated.
 
     L = −E[A_t log π(a_t | s_t)] + c_v E[(V(s_t) − R_t)²] / 2 − c_e E[H(π(· | s_t))]
 

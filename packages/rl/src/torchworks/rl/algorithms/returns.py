@@ -1,7 +1,7 @@
 """How much better an action was than expected: discounted returns and advantages of steps played in order.
 
-Sutton & Barto 2018, "Reinforcement Learning: An Introduction", sections 3.3 and 12.1; Schulman, Moritz, Levine, Jordan &
-Abbeel 2016, "High-Dimensional Continuous Control Using Generalized Advantage Estimation" (ICLR, arXiv:1506.02438).
+Sutton & Barto 2018, "Reinforcement Learning: An Introduction", sections 3.3 and 12.1; Schulman, Moritz, Levine, Jordan
+& Abbeel 2016, "High-Dimensional Continuous Control Using Generalized Advantage Estimation" (ICLR, arXiv:1506.02438).
 
     δ_t = r_t + γ V(s'_t) (1 − terminated_t) − V(s_t)                       GAE eq. 9
     A_t = δ_t + γλ (1 − ended_t) A_{t+1}                                    GAE eq. 16, as a recursion
@@ -27,8 +27,8 @@ def advantages(
     discount: float,
     trace: float,
 ) -> Tensor:
-    """A (T, N) of rewards, values V(s_t) and V(s'_t) float (T, N), and how episodes ended, bool (T, N). `discount` is γ,
-    `trace` λ."""
+    """A (T, N) of rewards, values V(s_t) and V(s'_t) float (T, N), and how episodes ended, bool (T, N). `discount` is
+    γ, `trace` λ."""
     going = (~terminated).to(value.dtype)
     carried = discount * trace * (~(terminated | truncated)).to(value.dtype)
     delta = reward + discount * next_value * going - value

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import gymnasium
@@ -40,6 +39,11 @@ class Kind:
     def width(self) -> int:
         """Numbers of an observation as nets see it."""
         return self.symbols or self.observations
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the actions are called, if they are numbered."""
+        return () if self.continuous else tuple(str(self.first + i) for i in range(self.actions))
 
 
 def make(name: str) -> gymnasium.Env:
@@ -90,11 +94,16 @@ def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) 
     )
 
 
+def test_seeds() -> list[int]:
+    """With which the episodes begin that judge an agent at the end."""
+    return list(range(2 * TRAINING, 2 * TRAINING + TEST))
+
+
 def source_of(kind: Kind) -> Source:
     """The episodes of an environment as data: the seeds that they begin with. Test episodes have seeds that neither
     training nor the choice of the best state has."""
     train = torch.arange(SELECTION, dtype=torch.int64) + TRAINING
-    test = torch.arange(TEST, dtype=torch.int64) + 2 * TRAINING
+    test = torch.tensor(test_seeds())
     schema = Schema((Field("seed", "id", (), size=3 * TRAINING),))
     told = json.dumps({"kind": repr(kind), "gymnasium": gymnasium.__version__}, sort_keys=True)
     return Source(
@@ -110,9 +119,6 @@ def source_of(kind: Kind) -> Source:
 def training_seed(seed: int, number: int) -> int:
     """With which environment `number` of a training with `seed` begins; none of the others' seeds."""
     return mix(seed, "environment", number) % TRAINING
-
-
-Maker = Callable[[], gymnasium.Env]
 
 
 def as_numbers(kind: Kind, observations: list) -> np.ndarray:

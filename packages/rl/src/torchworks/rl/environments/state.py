@@ -1,8 +1,9 @@
 """The state of an environment as plain data, so that a training goes on exactly where it stopped.
 
 An environment of Gymnasium is an object in wrappers, each an object too. Their state is in their attributes: numbers,
-texts, arrays, lists of these, and generators of random numbers. `state_of` reads these of all layers, and `restore` sets
-them on another environment of the same kind. What is of another type, such as spaces, is taken to be the same in both.
+texts, arrays, lists of these, and generators of random numbers. `state_of` reads these of all layers, and `restore`
+sets them on another environment of the same kind. What is of another type, such as spaces, is taken to be the same in
+both.
 
 Whether that is the whole state depends on the environment. `restores` tries it.
 """

@@ -1,9 +1,9 @@
 """Several environments of one kind, stepped together.
 
-An episode ends in one of two ways that learning must tell apart: it is *terminated*, and nothing can come after, or it is
-*truncated*, and would have gone on. Gymnasium's vector environments reset an ended one at its next step, whose action
-counts for nothing; here an ended one is reset at once, and what it saw last is kept apart as `last`. So each row is a
-true transition, and the value of a truncated episode's last observation can stand for what would have followed.
+An episode ends in one of two ways that learning must tell apart: it is *terminated*, and nothing can come after, or it
+is *truncated*, and would have gone on. Gymnasium's vector environments reset an ended one at its next step, whose
+action counts for nothing; here an ended one is reset at once, and what it saw last is kept apart as `last`. So each row
+is a true transition, and the value of a truncated episode's last observation can stand for what would have followed.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Steps:
 
 
 class Environments:
-    """`count` environments, the i-th of which begins with `seeds[i]`. `observation` float32 (N, D) is what they see now;
+    """N environments, the i-th of which begins with `seeds[i]`. `observation` float32 (N, D) is what they see now;
     `finished` holds the returns of episodes that have ended since it was last emptied."""
 
     def __init__(self, kind: Kind, seeds: list[int]):

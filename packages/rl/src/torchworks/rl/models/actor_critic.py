@@ -13,6 +13,7 @@ Shapes: N observations, D numbers each, A actions or numbers of an action.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -34,9 +35,7 @@ class ActorCritic(nn.Module):
 
 def _dense(inputs: int, width: int, layers: int, outputs: int, *, gain: float) -> nn.Sequential:
     sizes = [inputs, *[width] * layers]
-    hidden = [
-        layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (_linear(a, b, math.sqrt(2)), nn.Tanh())
-    ]
+    hidden = [layer for a, b in pairwise(sizes) for layer in (_linear(a, b, math.sqrt(2)), nn.Tanh())]
     return nn.Sequential(*hidden, _linear(sizes[-1], outputs, gain))
 
 

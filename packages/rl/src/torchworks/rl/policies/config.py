@@ -66,13 +66,13 @@ class PolicyConfig(Config):
         super().__post_init__()
         if self.algorithm != "ppo" and self.rollout.epochs > 1:
             raise UserError(
-                f"--algorithm {self.algorithm} learns from each step once, since its gradient is that of the policy that "
-                "played. Set --rollout.epochs 1, or use --algorithm ppo."
+                f"--algorithm {self.algorithm} learns from each step once, since its gradient is that of the policy "
+                "that played. Set --rollout.epochs 1, or use --algorithm ppo."
             )
         rows = self.rollout.environments * self.rollout.steps
         if rows % self.trainer.batch_size:
             raise UserError(
-                f"A round has --rollout.environments {self.rollout.environments} x --rollout.steps {self.rollout.steps} "
-                f"= {rows} steps, which --trainer.batch-size {self.trainer.batch_size} does not divide. Choose one "
-                "that does."
+                f"A round has --rollout.environments {self.rollout.environments} x --rollout.steps "
+                f"{self.rollout.steps} = {rows} steps, which --trainer.batch-size {self.trainer.batch_size} does not "
+                "divide. Choose one that does."
             )

@@ -17,15 +17,18 @@ from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 
 class ChoicePredictor(Predictor):
-    """observation (N, D) → probability (N, A) of each action, value (N,)."""
+    """observation (N, D) → action (N,), the most probable one, probability (N, A) of each, and value (N,)."""
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits, value = self.net(inputs[0])
-        return logits.float().softmax(1), value.float()
+        return logits.argmax(1), logits.float().softmax(1), value.float()
 
 
 class NumberPredictor(Predictor):
     """observation (N, D) → action (N, A) within its limits, value (N,)."""
+
+    low: Tensor
+    high: Tensor
 
     def __init__(self, net: ActorCritic, signature: Signature, low: tuple[float, ...], high: tuple[float, ...]):
         super().__init__(net, signature)
@@ -51,9 +54,9 @@ def build_policy(config: dict[str, Any]) -> Predictor:
     if kind.continuous:
         action = TensorSpec("action", "features", "float32", ("N", kind.actions), min(kind.low), max(kind.high))
         return NumberPredictor(net, Signature((observation,), (action, value)), kind.low, kind.high)
-    names = tuple(str(kind.first + i) for i in range(kind.actions))
-    probability = TensorSpec("probability", "label", "float32", ("N", kind.actions), low=0, high=1, labels=names)
-    return ChoicePredictor(net, Signature((observation,), (probability, value)))
+    action = TensorSpec("action", "label", "int64", ("N",), low=0, high=kind.actions - 1, labels=kind.names)
+    each = TensorSpec("probability", "label", "float32", ("N", kind.actions), low=0, high=1, labels=kind.names)
+    return ChoicePredictor(net, Signature((observation,), (action, each, value)))
 
 
 def make_agent(kind: Kind, sizes: PolicyNet) -> ActorCritic:

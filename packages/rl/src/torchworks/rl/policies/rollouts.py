@@ -41,6 +41,9 @@ class Rollouts:
     def rows(self) -> int:
         return len(self.environments) * self.config.steps
 
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        return self.iter_from(0)
+
     def iter_from(self, position: int) -> Iterator[dict[str, Tensor]]:
         """Batches from number `position` on; the state must be that after the batch before it."""
         each = self.rows // self.batch_size

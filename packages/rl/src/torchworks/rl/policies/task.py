@@ -18,10 +18,10 @@ from torchworks.rl.algorithms.ppo import clipped_loss, divergence, share_clipped
 from torchworks.rl.algorithms.reinforce import reinforce_loss
 from torchworks.rl.algorithms.returns import normalized
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.playing import FILMED, film, play
 from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.policies.actions import Choices, Gaussian, actions_of
 from torchworks.rl.policies.config import PolicyConfig
-from torchworks.rl.policies.playing import play
 from torchworks.rl.policies.rollouts import Rollouts
 from torchworks.shared.task import Out, Phase, Task
 from torchworks.shared.training.optim import adam
@@ -83,6 +83,11 @@ class PolicyTask(Task):
             "return": (sum(each.total for each in played), len(played)),
             "episode_steps": (sum(each.steps for each in played), len(played)),
         }
+
+    def preview(self) -> dict[str, Tensor]:
+        """A film of an episode."""
+        frames, _ = film(self.kind, FILMED, self.greedy)
+        return {"episode": torch.stack(frames)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"rollouts": self.rollouts.state_dict()}

@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
+from torchworks.rl.environments.drawing import draw
 from torchworks.rl.environments.opening import Kind, as_numbers, make
 
 Rule = Callable[[np.ndarray], np.ndarray]
 """From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A)."""
+FILMED = 3_000_000
+"""The seed of the episode that is shown while an agent learns: none that it is chosen or judged by."""
 LONGEST = 100_000
 """Steps after which an episode without a limit of its own is cut off."""
 
@@ -42,6 +46,22 @@ def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
     for each in environments:
         each.close()
     return [Played(total, count) for total, count in zip(totals, steps, strict=True)]
+
+
+def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_000) -> tuple[list[Tensor], Played]:
+    """Frames uint8 (3, H, W) of an episode, of every `every`-th step and the last one, and how it went. After `longest`
+    steps the film ends."""
+    environment, total, step = make(kind.id), 0.0, 0
+    seen, ended, frames = environment.reset(seed=seed)[0], False, []
+    while not ended and step < longest:
+        now = as_numbers(kind, [seen])
+        if step % every == 0:
+            frames.append(draw(kind, now[0], f"step {step}   return {total:g}"))
+        seen, reward, terminated, truncated, _ = environment.step(taken(kind, rule(now)[0]))
+        total, step, ended = total + float(reward), step + 1, terminated or truncated
+    frames.append(draw(kind, as_numbers(kind, [seen])[0], f"step {step}   return {total:g}"))
+    environment.close()
+    return frames, Played(total, step)
 
 
 def taken(kind: Kind, action: np.ndarray) -> int | np.ndarray:

@@ -3,12 +3,12 @@
 import numpy as np
 
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.playing import play
 from torchworks.rl.environments.rules import RULES
-from torchworks.rl.policies.playing import play
 
 
 def baselines(kind: Kind, seeds: list[int]) -> dict[str, float]:
-    """Mean returns of the episodes that begin with `seeds`: `return_random`, and `return_rule` where a rule is known."""
+    """Mean returns of the episodes that begin with `seeds`: `return_random`, and `return_rule` where one is known."""
     random = np.random.default_rng(0)
 
     def at_random(observations: np.ndarray) -> np.ndarray:
