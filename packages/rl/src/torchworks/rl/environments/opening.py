@@ -94,7 +94,7 @@ def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) 
     )
 
 
-def test_seeds() -> list[int]:
+def seeds_to_judge_by() -> list[int]:
     """With which the episodes begin that judge an agent at the end."""
     return list(range(2 * TRAINING, 2 * TRAINING + TEST))
 
@@ -103,7 +103,7 @@ def source_of(kind: Kind) -> Source:
     """The episodes of an environment as data: the seeds that they begin with. Test episodes have seeds that neither
     training nor the choice of the best state has."""
     train = torch.arange(SELECTION, dtype=torch.int64) + TRAINING
-    test = torch.tensor(test_seeds())
+    test = torch.tensor(seeds_to_judge_by())
     schema = Schema((Field("seed", "id", (), size=3 * TRAINING),))
     told = json.dumps({"kind": repr(kind), "gymnasium": gymnasium.__version__}, sort_keys=True)
     return Source(

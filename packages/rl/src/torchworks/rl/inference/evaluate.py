@@ -3,7 +3,7 @@
 import numpy as np
 
 from torchworks.rl.environments.baselines import baselines
-from torchworks.rl.environments.opening import test_seeds
+from torchworks.rl.environments.opening import seeds_to_judge_by
 from torchworks.rl.environments.playing import play
 from torchworks.rl.inference.agent import open_agent
 from torchworks.rl.inference.commands import Evaluate
@@ -16,7 +16,7 @@ def evaluate(arguments: Evaluate) -> int:
     if arguments.seed is not None:
         check_number("--seed", arguments.seed, 0)
     agent = open_agent(arguments.run, arguments.device)
-    first = test_seeds()[0] if arguments.seed is None else arguments.seed
+    first = seeds_to_judge_by()[0] if arguments.seed is None else arguments.seed
     seeds = list(range(first, first + arguments.episodes))
     played = play(agent.kind, seeds, agent.act)
     totals = np.array([each.total for each in played])

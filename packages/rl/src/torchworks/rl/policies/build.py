@@ -3,7 +3,7 @@
 import torch
 
 from torchworks.rl.environments.baselines import baselines
-from torchworks.rl.environments.opening import kind_of, source_of, test_seeds, training_seed
+from torchworks.rl.environments.opening import kind_of, seeds_to_judge_by, source_of, training_seed
 from torchworks.rl.environments.stepping import Environments
 from torchworks.rl.policies.config import PolicyConfig
 from torchworks.rl.policies.predictor import make_agent, policy_config
@@ -27,7 +27,7 @@ def build(config: PolicyConfig, device: Device) -> Experiment:
         Environments(kind, seeds), agent, config.rollout, batch_size=config.trainer.batch_size, seed=config.seed
     )
     loaders = LoaderFactory(config, device)
-    test = test_seeds()
+    test = seeds_to_judge_by()
     return Experiment(
         task=PolicyTask(agent, rollouts, kind, config),
         train=rollouts,

@@ -4,7 +4,7 @@ import torch
 
 from torchworks.rl.algorithms.c51 import support
 from torchworks.rl.environments.baselines import baselines
-from torchworks.rl.environments.opening import kind_of, source_of, test_seeds, training_seed
+from torchworks.rl.environments.opening import kind_of, seeds_to_judge_by, source_of, training_seed
 from torchworks.rl.environments.stepping import Environments
 from torchworks.rl.q_learning.acting import Acting
 from torchworks.rl.q_learning.config import QConfig
@@ -41,7 +41,7 @@ def build(config: QConfig, device: Device) -> Experiment:
         seed=config.seed,
     )
     loaders = LoaderFactory(config, device)
-    test = test_seeds()
+    test = seeds_to_judge_by()
     return Experiment(
         task=QTask(q, acting, kind, config),
         train=acting,
