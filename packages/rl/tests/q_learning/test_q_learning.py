@@ -6,11 +6,12 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Discrete
 
 from torchworks.rl.algorithms.c51 import support
 from torchworks.rl.environments.opening import kind_of
 from torchworks.rl.environments.stepping import Environments
-from torchworks.rl.models.q_net import QNet
+from torchworks.rl.models.q_net import QNet, values_of
 from torchworks.rl.q_learning.acting import Acting
 from torchworks.rl.q_learning.build import build
 from torchworks.rl.q_learning.config import QConfig, QNetConfig, ReplayConfig
@@ -166,23 +167,56 @@ def test_a_loader_goes_on_exactly_from_its_state(options):
 # ---- learning --------------------------------------------------------------------------------------------
 
 
+class Corridor(gymnasium.Env):
+    """Five cells; a step to the right of the last one ends it with a reward of 1."""
+
+    observation_space, action_space = Discrete(5), Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.cell = int(self.np_random.integers(5))
+        return self.cell, {}
+
+    def step(self, action):
+        self.cell = max(0, self.cell + (1 if action else -1))
+        return min(self.cell, 4), float(self.cell == 5), self.cell == 5, False, {}
+
+
+@pytest.fixture
+def corridor():
+    gymnasium.register("Corridor-v0", Corridor, max_episode_steps=20)
+    yield "Corridor-v0"
+    del gymnasium.registry["Corridor-v0"]
+
+
 @pytest.mark.parametrize(
     ("net", "replay"),
-    [({}, {"n_step": 3}), ({"dueling": True, "atoms": 21, "high": 60.0}, {"alpha": 0.5, "n_step": 3})],
+    [({}, {}), ({}, {"n_step": 3}), ({"dueling": True, "atoms": 21, "high": 1.0}, {"alpha": 0.5})],
+    ids=["double", "three steps", "all"],
 )
-def test_it_learns_to_balance_better_than_by_chance(net, replay):
-    trainer = TrainerConfig(steps=300, batch_size=64, device="cpu", precision="fp32")
+def test_values_become_the_discounted_rewards_that_can_be_had(corridor, net, replay):
+    trainer = TrainerConfig(steps=400, batch_size=64, device="cpu", precision="fp32")
     config = QConfig(
-        net=QNetConfig(width=64, **net),
-        replay=ReplayConfig(environments=8, warmup=500, explored=0.5, **replay),
-        optim=OptimConfig(lr=2e-3),
-        polyak=0.05,
+        data=corridor,
+        net=QNetConfig(width=32, layers=1, **net),
+        replay=ReplayConfig(environments=8, warmup=500, discount=0.7, explored=0.9, epsilon_end=0.5, **replay),
+        optim=OptimConfig(lr=1e-2, schedule="linear"),
+        polyak=0.1,
         trainer=trainer,
     )
     torch.manual_seed(0)
     experiment = build(config, choose("cpu", "fp32"))
-    result = Trainer(experiment.task, experiment.train, experiment.select, trainer, optim=config.optim).fit()
-    assert result.scores["return"] > 60  # random actions: 22
+    Trainer(experiment.task, experiment.train, experiment.select, trainer, optim=config.optim).fit()
+    task = experiment.task
+    with torch.no_grad():
+        values = values_of(task.q(torch.eye(5)), task.acting.support)
+    right = [0.7 ** (4 - cell) for cell in range(5)]
+    left = [0.7 * right[max(0, cell - 1)] for cell in range(5)]
+    wanted = torch.tensor([left, right]).T
+    if replay.get("n_step"):  # rewards of random steps count too, so that only the order is right
+        assert torch.equal(values.argmax(1), wanted.argmax(1))
+    else:
+        torch.testing.assert_close(values, wanted, atol=0.08, rtol=0)
 
 
 def test_the_target_follows_the_net():
