@@ -11,26 +11,28 @@ from gymnasium.spaces import Discrete
 from torchworks.rl.algorithms.c51 import support
 from torchworks.rl.environments.opening import kind_of
 from torchworks.rl.environments.stepping import Environments
+from torchworks.rl.memory.acting import Acting
+from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.memory.replay import Replay
 from torchworks.rl.models.q_net import QNet, values_of
-from torchworks.rl.q_learning.acting import Acting
 from torchworks.rl.q_learning.build import build
-from torchworks.rl.q_learning.config import QConfig, QNetConfig, ReplayConfig
-from torchworks.rl.q_learning.replay import Replay
+from torchworks.rl.q_learning.config import ExplorationConfig, QConfig, QNetConfig
+from torchworks.rl.q_learning.exploring import Exploring
 from torchworks.shared.config import OptimConfig, TrainerConfig, UserError
 from torchworks.shared.machine.device import choose
 from torchworks.shared.testing_runs import killed_and_resumed
 from torchworks.shared.training.trainer import Trainer
 
 
-def acting(q: QNet | None = None, name: str = "CartPole-v1", **options) -> Acting:
+def acting(q: QNet | None = None, name: str = "CartPole-v1", epsilon: float = 0.5, **options) -> Acting:
     kind = kind_of(name)
+    rate = ExplorationConfig(epsilon=epsilon, epsilon_end=epsilon)
     config = ReplayConfig(**{"environments": 3, "warmup": 30, "capacity": 200} | options)
     return Acting(
         Environments(kind, [1, 2, 3][: config.environments]),
-        q or QNet(kind.width, kind.actions, width=8),
+        Exploring(q or QNet(kind.width, kind.actions, width=8), support(0, 1, 1), rate, steps=100),
         Replay(config.capacity, kind.width),
         config,
-        support(0, 1, 1),
         steps=100,
         batch_size=16,
         seed=0,
@@ -114,11 +116,7 @@ def test_an_episode_that_is_cut_off_keeps_its_future_and_one_that_fails_does_not
 
 def test_what_follows_is_never_a_new_start(limited):
     """CartPole starts within ± .05 of the middle; after four pushes to one side its speed is far beyond."""
-    pushing = QNet(4, 2, width=8)
-    with torch.no_grad():
-        pushing.advantage.weight.zero_()
-        pushing.advantage.bias.copy_(torch.tensor([0.0, 1.0]))
-    ours = acting(pushing, limited, epsilon=0.0, epsilon_end=0.0)
+    ours = acting(name=limited)
     loader = ours.iter_from(0)
     next(loader)
     ours.replay.count.zero_()
@@ -127,7 +125,7 @@ def test_what_follows_is_never_a_new_start(limited):
     start = ours.environments
     start.load_state_dict(Environments(kind_of(limited), [1, 2, 3]).state_dict())
     for _ in range(8):
-        ours._act(0.0, torch.Generator())
+        ours._act(torch.ones(3, dtype=torch.int64))
     held = len(ours.replay)
     assert held == 24
     gained = ours.replay.following[:held, 1] - ours.replay.observation[:held, 1]
@@ -144,9 +142,16 @@ def test_rewards_of_n_steps_are_summed_and_discounted():
     assert discount[discount > 0].unique().tolist() == [0.125]
 
 
-def test_exploration_falls_in_a_line():
-    ours = acting(explored=0.5, epsilon=1.0, epsilon_end=0.1)
-    assert [ours.exploration(p) for p in (0, 25, 50, 100)] == pytest.approx([1.0, 0.55, 0.1, 0.1])
+def test_exploration_falls_in_a_line_and_is_that_often_random():
+    net = QNet(4, 2, width=8)
+    with torch.no_grad():
+        net.advantage.weight.zero_()
+        net.advantage.bias.copy_(torch.tensor([0.0, 1.0]))
+    rate = ExplorationConfig(explored=0.5, epsilon=1.0, epsilon_end=0.1)
+    ours = Exploring(net, support(0, 1, 1), rate, steps=100)
+    assert [ours.epsilon(p) for p in (0, 25, 50, 100)] == pytest.approx([1.0, 0.55, 0.1, 0.1])
+    drawn = ours(torch.zeros(20_000, 4), 100, torch.Generator().manual_seed(0))
+    assert (drawn == 0).float().mean().item() == pytest.approx(0.05, abs=0.01)
 
 
 @pytest.mark.parametrize("options", [{}, {"n_step": 3, "alpha": 0.6}])
@@ -199,7 +204,8 @@ def test_values_become_the_discounted_rewards_that_can_be_had(corridor, net, rep
     config = QConfig(
         data=corridor,
         net=QNetConfig(width=32, layers=1, **net),
-        replay=ReplayConfig(environments=8, warmup=500, discount=0.7, explored=0.9, epsilon_end=0.5, **replay),
+        replay=ReplayConfig(environments=8, warmup=500, discount=0.7, **replay),
+        exploration=ExplorationConfig(explored=0.9, epsilon_end=0.5),
         optim=OptimConfig(lr=1e-2, schedule="linear"),
         polyak=0.1,
         trainer=trainer,
@@ -209,7 +215,7 @@ def test_values_become_the_discounted_rewards_that_can_be_had(corridor, net, rep
     Trainer(experiment.task, experiment.train, experiment.select, trainer, optim=config.optim).fit()
     task = experiment.task
     with torch.no_grad():
-        values = values_of(task.q(torch.eye(5)), task.acting.support)
+        values = values_of(task.q(torch.eye(5)), task.support)
     right = [0.7 ** (4 - cell) for cell in range(5)]
     left = [0.7 * right[max(0, cell - 1)] for cell in range(5)]
     wanted = torch.tensor([left, right]).T

@@ -6,10 +6,11 @@ from torchworks.rl.algorithms.c51 import support
 from torchworks.rl.environments.baselines import baselines
 from torchworks.rl.environments.opening import kind_of, seeds_to_judge_by, source_of, training_seed
 from torchworks.rl.environments.stepping import Environments
-from torchworks.rl.q_learning.acting import Acting
+from torchworks.rl.memory.acting import Acting
+from torchworks.rl.memory.replay import Replay
 from torchworks.rl.q_learning.config import QConfig
+from torchworks.rl.q_learning.exploring import Exploring
 from torchworks.rl.q_learning.predictor import make_net, values_config
-from torchworks.rl.q_learning.replay import Replay
 from torchworks.rl.q_learning.task import QTask
 from torchworks.shared.config import UserError
 from torchworks.shared.data import LoaderFactory
@@ -30,12 +31,12 @@ def build(config: QConfig, device: Device) -> Experiment:
         )
     source, q = source_of(kind), make_net(kind, config.net)
     seeds = [training_seed(config.seed, number) for number in range(config.replay.environments)]
+    values = support(config.net.low, config.net.high, config.net.atoms)
     acting = Acting(
         Environments(kind, seeds),
-        q,
+        Exploring(q, values, config.exploration, steps=config.trainer.steps),
         Replay(config.replay.capacity, kind.width),
         config.replay,
-        support(config.net.low, config.net.high, config.net.atoms),
         steps=config.trainer.steps,
         batch_size=config.trainer.batch_size,
         seed=config.seed,
@@ -43,7 +44,7 @@ def build(config: QConfig, device: Device) -> Experiment:
     loaders = LoaderFactory(config, device)
     test = seeds_to_judge_by()
     return Experiment(
-        task=QTask(q, acting, kind, config),
+        task=QTask(q, acting, values, kind, config),
         train=acting,
         select=loaders.ordered(source.train),
         test=loaders.ordered(source.test),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
+from torchworks.rl.memory.config import ReplayConfig
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
 
 
@@ -32,33 +33,17 @@ class QNetConfig(Limited):
 
 
 @dataclass(frozen=True)
-class ReplayConfig(Limited):
-    """How steps are played, kept and drawn."""
+class ExplorationConfig(Limited):
+    """How often a random action is taken instead of the best."""
 
-    group: ClassVar[str] = "replay"
+    group: ClassVar[str] = "exploration"
 
-    environments: Count = 16
-    """Environments that are stepped together."""
-    updates: Count = 2
-    """Batches that are learnt from between two steps of all environments."""
-    capacity: Count = 50_000
-    """Steps that are kept."""
-    warmup: Count = 1_000
-    """Steps of random play before the first batch."""
-    discount: Annotated[float, *limited(0, 1, below=False)] = 0.99
-    """γ: how much a reward counts if it comes a step later."""
-    n_step: Count = 1
-    """Rewards that are summed before the value of what follows is taken."""
     epsilon: Annotated[float, *limited(0, 1, below=False)] = 1.0
     """ε: probability of a random action at the start."""
     epsilon_end: Annotated[float, *limited(0, 1, below=False)] = 0.05
     """The same at the end of exploration."""
     explored: Share = 0.2
     """Share of the training in which ε falls from the one to the other."""
-    alpha: Annotated[float, *limited(0, 1, below=False)] = 0.0
-    """α: how much more often surprising steps are drawn (0: all alike)."""
-    beta: Annotated[float, *limited(0, 1, below=False)] = 0.4
-    """β: how much that is made up for at the start; at the end wholly."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +59,10 @@ class QConfig(Config):
     """The environment: an id of Gymnasium, or MODULE:ID for one that importing MODULE registers."""
     net: QNetConfig = field(default_factory=QNetConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     double: bool = True
     """Whether the net chooses what follows and the target only values it."""
     polyak: Annotated[float, *limited(0, 1, above=True, below=False)] = 0.01
     """How far the target moves to the net before each step; 1 is no target of its own."""
     max_norm: Amount = 10.0
     """Global norm that gradients are clipped to (0: not at all)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.replay.warmup > self.replay.capacity:
-            raise UserError(
-                f"--replay.warmup {self.replay.warmup} is more than --replay.capacity {self.replay.capacity} can keep. "
-                "Choose a smaller warm-up."
-            )

@@ -1,6 +1,7 @@
 """The recipes of Q-learning. Their docstrings are what `list` prints."""
 
-from torchworks.rl.q_learning.config import QConfig, QNetConfig, ReplayConfig
+from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.q_learning.config import QConfig, QNetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -11,7 +12,7 @@ def dqn() -> QConfig:
     """
     return QConfig(
         recipe="dqn",
-        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=3),
+        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=10),
         optim=OptimConfig(lr=1e-3, schedule="linear"),
         trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
     )

@@ -19,8 +19,8 @@ from torchworks.rl.algorithms.c51 import cross_entropy, projected
 from torchworks.rl.algorithms.dqn import bootstrapped, huber
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.playing import FILMED, film, play
+from torchworks.rl.memory.acting import Acting
 from torchworks.rl.models.q_net import QNet, values_of
-from torchworks.rl.q_learning.acting import Acting
 from torchworks.rl.q_learning.config import QConfig
 from torchworks.shared.task import Out, Phase, Task
 from torchworks.shared.training.optim import adam
@@ -33,8 +33,8 @@ class QTask(Task):
     exported = ("q",)
     watch, watch_mode = "return", "max"
 
-    def __init__(self, q: QNet, acting: Acting, kind: Kind, config: QConfig):
-        self.q, self.acting, self.kind, self.config = q, acting, kind, config
+    def __init__(self, q: QNet, acting: Acting, support: Tensor, kind: Kind, config: QConfig):
+        self.q, self.acting, self.support, self.kind, self.config = q, acting, support, kind, config
         self.target, self.replay = copy.deepcopy(q).requires_grad_(False), acting.replay
         self.phases = (Phase("learn", net="q", clip=config.max_norm or None),)
         self._moved = -1
@@ -47,7 +47,7 @@ class QTask(Task):
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         self._move_target()
-        support = self.acting.support.to(batch["reward"].device)
+        support = self.support.to(batch["reward"].device)
         made = self.q(batch["observation"]).float()
         with torch.no_grad():
             following = self.target(batch["following"]).float()
@@ -82,7 +82,7 @@ class QTask(Task):
         device = next(self.q.parameters()).device
         with torch.no_grad():
             made = self.q(torch.from_numpy(observations).to(device)).float()
-            return values_of(made, self.acting.support.to(device)).argmax(1).cpu().numpy()
+            return values_of(made, self.support.to(device)).argmax(1).cpu().numpy()
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         played = play(self.kind, batch["seed"].tolist(), self.greedy)

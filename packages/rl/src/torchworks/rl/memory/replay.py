@@ -1,4 +1,4 @@
-"""Steps that are kept and drawn again: the memory of Q-learning.
+"""Steps that are kept and drawn again.
 
 Mnih et al. 2015 draw all steps alike. Schaul, Quan, Antonoglou & Silver 2016, "Prioritized Experience Replay" (ICLR,
 arXiv:1511.05952), draw those more often that surprised more, and count them less in turn:
@@ -18,7 +18,8 @@ _LEAST = 1e-3
 
 class Replay(nn.Module):
     """Room for `capacity` steps, the oldest of which make way: observation (D,), action, reward R, discount (γⁿ, or 0
-    where the episode was terminated) and following observation (D,)."""
+    where the episode was terminated) and following observation (D,). An action is a number or, with `actions`, a vector
+    of as many numbers."""
 
     observation: Tensor
     action: Tensor
@@ -28,11 +29,12 @@ class Replay(nn.Module):
     priority: Tensor
     count: Tensor
 
-    def __init__(self, capacity: int, observations: int):
+    def __init__(self, capacity: int, observations: int, actions: int = 0):
         super().__init__()
         for name in ("observation", "following"):
             self.register_buffer(name, torch.zeros(capacity, observations))
-        self.register_buffer("action", torch.zeros(capacity, dtype=torch.int64))
+        kept = torch.zeros(capacity, actions) if actions else torch.zeros(capacity, dtype=torch.int64)
+        self.register_buffer("action", kept)
         for name in ("reward", "discount", "priority"):
             self.register_buffer(name, torch.zeros(capacity))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))

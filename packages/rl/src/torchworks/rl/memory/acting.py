@@ -1,9 +1,9 @@
-"""Batches of kept steps, with some play before each: the training data of Q-learning, which change as it learns.
+"""Batches of kept steps, with some play before each: training data that change as an agent learns.
 
 Shapes: N environments, B rows of a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.stepping import Environments
-from torchworks.rl.models.q_net import QNet, values_of
-from torchworks.rl.q_learning.config import ReplayConfig
-from torchworks.rl.q_learning.replay import Replay
+from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.memory.replay import Replay
 from torchworks.shared.numbers.seeds import mix
 
 _REMEMBERED = 20
-Waiting = tuple[np.ndarray, int, list[float]]
+Waiting = tuple[np.ndarray, Any, list[float]]
+Rule = Callable[[Tensor, int, torch.Generator], Tensor]
+"""From observations (N, D), the number of the batch and a generator to actions, int64 (N,) or float (N, A)."""
 
 
 class Acting:
@@ -27,16 +28,15 @@ class Acting:
     def __init__(
         self,
         environments: Environments,
-        q: QNet,
+        rule: Rule,
         replay: Replay,
         config: ReplayConfig,
-        support: Tensor,
         *,
         steps: int,
         batch_size: int,
         seed: int,
     ):
-        self.environments, self.q, self.replay, self.config, self.support = environments, q, replay, config, support
+        self.environments, self.rule, self.replay, self.config = environments, rule, replay, config
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
         self.returns: list[float] = []
         """Returns of the `_REMEMBERED` episodes that ended last."""
@@ -47,11 +47,6 @@ class Acting:
         """Of the episodes that ended last; while none has ended, of those being played."""
         return float(np.mean(self.returns or self.environments.returns))
 
-    def exploration(self, position: int) -> float:
-        """ε before batch number `position`: from the first value to the last, in a line, over a share of all steps."""
-        done = min(1.0, position / max(1.0, self.config.explored * self.steps))
-        return self.config.epsilon + done * (self.config.epsilon_end - self.config.epsilon)
-
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         return self.iter_from(0)
 
@@ -61,30 +56,34 @@ class Acting:
         while True:
             random = torch.Generator().manual_seed(mix(self.seed, "act", position))
             if position % self.config.updates == 0:
-                self._act(self.exploration(position), random)
                 while len(self.replay) < self.config.warmup:
-                    self._act(1.0, random)
+                    self._act(self._at_random(random))
+                seen = torch.from_numpy(self.environments.observation).to(device)
+                self._act(self.rule(seen, position, random).cpu())
             uniform = torch.rand(self.batch_size, generator=random).to(device)
             beta = self.config.beta + (1 - self.config.beta) * min(1.0, position / self.steps)
             batch = self.replay.draw(uniform, alpha=self.config.alpha, beta=beta)
             position += 1
             yield batch
 
-    @torch.no_grad()
-    def _act(self, epsilon: float, random: torch.Generator) -> None:
-        """One step of all environments: the best action or, with probability ε, any."""
+    def _at_random(self, random: torch.Generator) -> Tensor:
+        """Actions of all environments, all alike probable."""
+        kind, count = self.environments.kind, len(self.environments)
+        if not kind.continuous:
+            return torch.randint(kind.actions, (count,), generator=random)
+        low, high = torch.tensor(kind.low), torch.tensor(kind.high)
+        return low + (high - low) * torch.rand(count, kind.actions, generator=random)
+
+    def _act(self, action: Tensor) -> None:
+        """One step of all environments; what is complete is kept."""
         envs, count = self.environments, len(self.environments)
         seen = envs.observation
-        device = self.replay.action.device
-        best = values_of(self.q(torch.from_numpy(seen).to(device)), self.support.to(device)).argmax(1).cpu()
-        other = torch.randint(envs.kind.actions, (count,), generator=random)
-        action = torch.where(torch.rand(count, generator=random) < epsilon, other, best).numpy()
         envs.finished.clear()
-        steps = envs.step(action)
+        steps = envs.step(action.numpy())
         self.returns = [*self.returns, *envs.finished][-_REMEMBERED:]
-        kept: list[tuple[np.ndarray, int, float, float, np.ndarray]] = []
+        kept: list[tuple[np.ndarray, Tensor, float, float, np.ndarray]] = []
         for i in range(count):
-            self._waiting[i].append((seen[i], int(action[i]), []))
+            self._waiting[i].append((seen[i], action[i], []))
             for _, _, rewards in self._waiting[i]:
                 rewards.append(float(steps.reward[i]))
             ended = bool(steps.terminated[i] or steps.truncated[i])
@@ -98,14 +97,16 @@ class Acting:
             observations, actions, gains, discounts, following = zip(*kept, strict=True)
             self.replay.add(
                 torch.from_numpy(np.stack(observations)),
-                torch.tensor(actions),
+                torch.stack(actions),
                 torch.tensor(gains),
                 torch.tensor(discounts),
                 torch.from_numpy(np.stack(following)),
             )
 
     def state_dict(self) -> dict[str, Any]:
-        waiting = [[(seen.tolist(), action, list(rewards)) for seen, action, rewards in each] for each in self._waiting]
+        waiting = [
+            [(seen.tolist(), action.clone(), list(rewards)) for seen, action, rewards in each] for each in self._waiting
+        ]
         return {"environments": self.environments.state_dict(), "returns": self.returns, "waiting": waiting}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
