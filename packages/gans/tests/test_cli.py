@@ -10,19 +10,7 @@ from torchworks.gans.commands import COMMANDS
 from torchworks.shared.cli import main
 
 RECIPES = [
-    *(
-        "cgan",
-        "cgan-mnist",
-        "cyclegan",
-        "dcgan",
-        "dcgan-mnist",
-        "dcgan-paper",
-        "esrgan",
-        "pix2pix",
-        "r3gan",
-        "r3gan-mnist",
-        "srgan",
-    ),
+    *("cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "pix2pix", "r3gan", "srgan"),
     *("srresnet", "srresnet-x2", "stylegan2"),
 ]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]

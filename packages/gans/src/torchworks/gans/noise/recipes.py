@@ -89,11 +89,16 @@ def dcgan_mnist() -> ClusteredConfig:
     """Conditional GAN of clusters found without labels, on 5,000 digits of MNIST: handwriting from noise.
 
     gans train dcgan-mnist
+
+    Three seeds: fd_mnist5k64 0.88 ± 0.18 (real test digits 0.10, normally distributed pixels 121), precision 0.84 ±
+    0.01, recall 0.79 ± 0.03 (real 0.88, 0.88). A classifier reads 76 ± 3 % of the images with a confidence above 0.9,
+    and 84.5 % of real test digits. 172 CPU s of one core of an AMD EPYC with AVX512-BF16, bf16 (torch 2.14.1), beside
+    other work.
     """
     return ClusteredConfig(
         recipe="dcgan-mnist",
         data="mnist5k",
-        net=ClusteredNet(latent_dim=65, width=32, discriminator_width=32, clusters=40),
+        net=ClusteredNet(latent_dim=65, width=32, discriminator_width=32, clusters=25),
         adversarial=AdversarialConfig(augment=("cutout",), reuse=True),
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2e-3, schedule="linear"),
@@ -116,20 +121,4 @@ def r3gan() -> R3GANConfig:
         loader=ImageConfig(image_size=16),
         optim=OptimConfig(lr=3e-3, schedule="cosine"),
         trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.995, eval_every=400),
-    )
-
-
-def r3gan_mnist() -> R3GANConfig:
-    """R3GAN of clusters found without labels, on 5,000 digits of MNIST: handwriting from noise.
-
-    gans train r3gan-mnist
-    """
-    return R3GANConfig(
-        recipe="r3gan-mnist",
-        data="mnist5k",
-        net=R3GANNet(latent_dim=65, width=16, max_channels=64, blocks=1, clusters=40),
-        adversarial=AdversarialConfig(loss="relativistic", r1=0.05, r2=0.05, betas=(0.0, 0.99), reuse=True),
-        loader=ImageConfig(image_size=28),
-        optim=OptimConfig(lr=3e-3, schedule="cosine"),
-        trainer=TrainerConfig(steps=2500, batch_size=32, ema=0.998, eval_every=2500),
     )
