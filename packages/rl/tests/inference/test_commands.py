@@ -46,7 +46,8 @@ def test_a_film_is_written_and_told_of(runs, recipe, capsys, tmp_path):
 
 def test_a_training_leaves_a_film_of_what_it_has_learnt(runs):
     (film,) = (runs["ppo"] / "samples").glob("episode-*.gif")
-    assert Image.open(film).size == (320, 200)
+    with Image.open(film) as shown:
+        assert shown.size == (320, 200)
 
 
 def test_episodes_are_played_and_compared(runs, capsys):
@@ -87,7 +88,7 @@ class Broken(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         Broken.made += 1
-        return np.full(2, Broken.made, np.float32), {}
+        return np.full(2, 1 + Broken.made, np.float32), {}
 
     def step(self, action):
         return np.full(2, 7, np.float32), float("nan"), False, False, {}
