@@ -142,6 +142,19 @@ def test_rewards_of_n_steps_are_summed_and_discounted():
     assert discount[discount > 0].unique().tolist() == [0.125]
 
 
+def test_chance_in_play_can_stay_the_same_for_several_steps():
+    ours = acting(hold=4, epsilon=1.0, warmup=3)
+    taken, act = [], ours._act
+    ours._act = lambda action: taken.append(action) or act(action)
+    batches = ours.iter_from(0)
+    for _ in range(22):
+        next(batches)
+    assert len(taken) == 12
+    blocks = [torch.stack(taken[i : i + 4]) for i in (0, 4, 8)]
+    assert all(torch.equal(block, block[:1].expand(4, -1)) for block in blocks)
+    assert not all(torch.equal(block[0], blocks[0][0]) for block in blocks)
+
+
 def test_exploration_falls_in_a_line_and_is_that_often_random():
     net = QNet(4, 2, width=8)
     with torch.no_grad():

@@ -40,6 +40,7 @@ class Acting:
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
         self.returns: list[float] = []
         """Returns of the `_REMEMBERED` episodes that ended last."""
+        self._taken = 0  # steps of all environments so far
         self._waiting: list[list[Waiting]] = [[] for _ in range(len(environments))]
 
     @property
@@ -54,17 +55,21 @@ class Acting:
         """Batches from number `position` on; the state must be that after the batch before it."""
         device = self.replay.action.device
         while True:
-            random = torch.Generator().manual_seed(mix(self.seed, "act", position))
             if position % self.config.updates == 0:
                 while len(self.replay) < self.config.warmup:
-                    self._act(self._at_random(random))
+                    self._act(self._at_random(self._chance()))
                 seen = torch.from_numpy(self.environments.observation).to(device)
-                self._act(self.rule(seen, position, random).cpu())
+                self._act(self.rule(seen, position, self._chance()).cpu())
+            random = torch.Generator().manual_seed(mix(self.seed, "draw", position))
             uniform = torch.rand(self.batch_size, generator=random).to(device)
             beta = self.config.beta + (1 - self.config.beta) * min(1.0, position / self.steps)
             batch = self.replay.draw(uniform, alpha=self.config.alpha, beta=beta)
             position += 1
             yield batch
+
+    def _chance(self) -> torch.Generator:
+        """What decides in the next step of play: the same for `hold` steps."""
+        return torch.Generator().manual_seed(mix(self.seed, "act", self._taken // self.config.hold))
 
     def _at_random(self, random: torch.Generator) -> Tensor:
         """Actions of all environments, all alike probable."""
@@ -78,6 +83,7 @@ class Acting:
         """One step of all environments; what is complete is kept."""
         envs, count = self.environments, len(self.environments)
         seen = envs.observation
+        self._taken += 1
         envs.finished.clear()
         steps = envs.step(action.numpy())
         self.returns = [*self.returns, *envs.finished][-_REMEMBERED:]
@@ -107,11 +113,16 @@ class Acting:
         waiting = [
             [(seen.tolist(), action.clone(), list(rewards)) for seen, action, rewards in each] for each in self._waiting
         ]
-        return {"environments": self.environments.state_dict(), "returns": self.returns, "waiting": waiting}
+        return {
+            "environments": self.environments.state_dict(),
+            "returns": self.returns,
+            "taken": self._taken,
+            "waiting": waiting,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.environments.load_state_dict(state["environments"])
-        self.returns = list(state["returns"])
+        self.returns, self._taken = list(state["returns"]), state["taken"]
         self._waiting = [
             [(np.asarray(seen, dtype=np.float32), action, list(rewards)) for seen, action, rewards in each]
             for each in state["waiting"]

@@ -24,6 +24,8 @@ class ReplayConfig(Limited):
     """γ: how much a reward counts if it comes a step later."""
     n_step: Count = 1
     """Rewards that are summed before the value of what follows is taken."""
+    hold: Count = 1
+    """Steps for which the chance in play stays the same; more than one explores farther from where a policy stays."""
     alpha: Annotated[float, *limited(0, 1, below=False)] = 0.0
     """α: how much more often surprising steps are drawn (0: all alike)."""
     beta: Annotated[float, *limited(0, 1, below=False)] = 0.4

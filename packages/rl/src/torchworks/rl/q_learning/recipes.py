@@ -13,7 +13,8 @@ def dqn() -> QConfig:
     return QConfig(
         recipe="dqn",
         replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=10),
-        optim=OptimConfig(lr=1e-3, schedule="linear"),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        polyak=0.02,
         trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
     )
 
