@@ -131,7 +131,7 @@ class Task:
 
     def preview(self) -> Mapping[str, Preview]:
         """The present state for people, written to `samples/` at each evaluation: name → an image, uint8 (3, H, W); a
-        text; or a sound and its rate in Hz, float (T,) or (channels, T) in [-1, 1]."""
+        film, uint8 (T, 3, H, W); a text; or a sound and its rate in Hz, float (T,) or (channels, T) in [-1, 1]."""
         return {}
 
     def diagnose(self, step: int, metrics: dict[str, float]) -> Diagnosis | None:

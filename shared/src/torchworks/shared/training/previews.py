@@ -1,4 +1,4 @@
-"""What a task shows of itself while it trains, written to files: images, texts, sounds."""
+"""What a task shows of itself while it trains, written to files: images, films, texts, sounds."""
 
 import wave
 from collections.abc import Mapping
@@ -6,12 +6,15 @@ from pathlib import Path
 
 from torch import Tensor
 
-from torchworks.shared.runs.outputs import save_image
+from torchworks.shared.runs.outputs import save_film, save_image
 from torchworks.shared.task import Preview
+
+_FRAME = 80
+"""Milliseconds between two frames of a film."""
 
 
 def write_previews(folder: Path, previews: Mapping[str, Preview], step: int) -> None:
-    """Write `previews` (see `Task.preview`) to `folder` as NAME-STEP.png, .txt or .wav."""
+    """Write `previews` (see `Task.preview`) to `folder` as NAME-STEP.png, .gif, .txt or .wav."""
     folder.mkdir(exist_ok=True)
     for name, preview in previews.items():
         path = folder / f"{name}-{step:08d}"
@@ -19,6 +22,8 @@ def write_previews(folder: Path, previews: Mapping[str, Preview], step: int) -> 
             path.with_suffix(".txt").write_text(preview, encoding="utf-8")
         elif isinstance(preview, tuple):
             _write_sound(path.with_suffix(".wav"), *preview)
+        elif preview.ndim == 4:
+            save_film(path.with_suffix(".gif"), list(preview), milliseconds=_FRAME)
         else:
             _write_image(path.with_suffix(".png"), preview)
 

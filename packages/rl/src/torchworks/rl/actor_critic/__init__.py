@@ -1,0 +1,1 @@
+"""Actions that are numbers, learnt from kept steps: SAC and TD3."""

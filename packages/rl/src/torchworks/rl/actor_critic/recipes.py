@@ -1,0 +1,36 @@
+"""The recipes of actors whose actions are numbers. Their docstrings are what `list` prints."""
+
+from torchworks.rl.actor_critic.config import ActorConfig, ActorNet
+from torchworks.rl.memory.config import ReplayConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def sac() -> ActorConfig:
+    """SAC: a pendulum swung up and held, by a force that is a number.
+
+    rl train sac
+    """
+    return ActorConfig(
+        recipe="sac",
+        net=ActorNet(width=64),
+        replay=ReplayConfig(environments=4, updates=2, capacity=20_000, warmup=1_000, discount=0.98),
+        optim=OptimConfig(lr=3e-3, schedule="linear"),
+        polyak=0.01,
+        trainer=TrainerConfig(steps=5000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
+    )
+
+
+def td3() -> ActorConfig:
+    """TD3: the same by a policy without chance, with noise in play.
+
+    rl train td3
+    """
+    return ActorConfig(
+        recipe="td3",
+        algorithm="td3",
+        net=ActorNet(width=64),
+        replay=ReplayConfig(environments=4, updates=2, capacity=20_000, warmup=1_000, discount=0.98),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        polyak=0.01,
+        trainer=TrainerConfig(steps=5000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
+    )

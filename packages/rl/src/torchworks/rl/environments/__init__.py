@@ -1,0 +1,1 @@
+"""Environments: opening, stepping many at once, saving and restoring their state, drawing them."""

@@ -1,0 +1,26 @@
+"""What a policy is compared with: actions drawn at random, and a rule written by hand where there is one."""
+
+import numpy as np
+
+from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.playing import play
+from torchworks.rl.environments.rules import RULES
+
+
+def baselines(kind: Kind, seeds: list[int]) -> dict[str, float]:
+    """Mean returns of the episodes that begin with `seeds`: `return_random`, and `return_rule` where one is known."""
+    random = np.random.default_rng(0)
+
+    def at_random(observations: np.ndarray) -> np.ndarray:
+        if kind.continuous:
+            return random.uniform(kind.low, kind.high, (len(observations), kind.actions)).astype(np.float32)
+        return random.integers(kind.actions, size=len(observations))
+
+    found = {"return_random": _mean(kind, seeds, at_random)}
+    if kind.id in RULES:
+        found["return_rule"] = _mean(kind, seeds, RULES[kind.id])
+    return found
+
+
+def _mean(kind: Kind, seeds: list[int], rule) -> float:
+    return float(np.mean([each.total for each in play(kind, seeds, rule)]))

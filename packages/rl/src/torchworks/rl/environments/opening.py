@@ -1,0 +1,128 @@
+"""Environments by their id, and what of them an agent of this package can handle."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+
+from torchworks.shared.config import UserError, nearest
+from torchworks.shared.data import Source
+from torchworks.shared.data.dataset import TensorDataset
+from torchworks.shared.data.schema import Field, Schema
+from torchworks.shared.numbers.seeds import mix
+
+TRAINING, SELECTION, TEST = 1_000_000, 20, 100
+"""Seeds of episodes: any of the first for training; numbers of episodes by which states are chosen and judged."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What observations and actions are. An observation is a vector of `observations` numbers, or one of `symbols`
+    symbols. An action is one of `actions` numbered from `first`, or a vector of as many numbers in [low, high]."""
+
+    id: str
+    observations: int
+    symbols: int
+    actions: int
+    continuous: bool
+    first: int
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    limit: int | None
+    """Steps after which an episode is cut off; None: never."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of an observation as nets see it."""
+        return self.symbols or self.observations
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the actions are called, if they are numbered."""
+        return () if self.continuous else tuple(str(self.first + i) for i in range(self.actions))
+
+
+def make(name: str) -> gymnasium.Env:
+    """The environment of the id `name`. Raises `UserError` if there is none, or if it lacks a library."""
+    try:
+        return gymnasium.make(name, disable_env_checker=True)
+    except gymnasium.error.NameNotFound as error:
+        known = [spec for spec in gymnasium.registry if not spec.startswith(("phys2d", "tabular", "GymV"))]
+        raise UserError(
+            f"There is no environment '{name}'.{nearest(name, known)} Name one of Gymnasium, such as CartPole-v1, or "
+            "MODULE:ID for one that importing MODULE registers."
+        ) from error
+    except gymnasium.error.VersionNotFound as error:
+        raise UserError(f"'{name}' is no version that there is. Gymnasium says: {error}") from error
+    except gymnasium.error.DeprecatedEnv as error:
+        raise UserError(f"'{name}' is an old version. Gymnasium says: {error}") from error
+    except (gymnasium.error.Error, ImportError) as error:
+        raise UserError(f"'{name}' cannot be made: {error}") from error
+
+
+def kind_of(name: str) -> Kind:
+    """Raises `UserError` for spaces that no agent here can handle."""
+    environment = make(name)
+    try:
+        limit = environment.spec.max_episode_steps if environment.spec is not None else None
+        return _kind(name, environment.observation_space, environment.action_space, limit)
+    finally:
+        environment.close()
+
+
+def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) -> Kind:
+    if isinstance(seen, spaces.Box) and len(seen.shape) == 1:
+        observations, symbols = int(seen.shape[0]), 0
+    elif isinstance(seen, spaces.Discrete) and seen.start == 0:
+        observations, symbols = 1, int(seen.n)
+    else:
+        raise UserError(
+            f"Observations of {name} are {seen}. Agents here see vectors of numbers or one symbol of several; wrap the "
+            "environment, for example by gymnasium.wrappers.FlattenObservation, and register it under an id of its own."
+        )
+    if isinstance(done, spaces.Discrete):
+        return Kind(name, observations, symbols, int(done.n), False, int(done.start), (), (), limit)
+    if isinstance(done, spaces.Box) and len(done.shape) == 1 and done.is_bounded():
+        low, high = tuple(map(float, done.low)), tuple(map(float, done.high))
+        return Kind(name, observations, symbols, len(low), True, 0, low, high, limit)
+    raise UserError(
+        f"Actions of {name} are {done}. Agents here choose one of several actions or a vector of bounded numbers."
+    )
+
+
+def seeds_to_judge_by() -> list[int]:
+    """With which the episodes begin that judge an agent at the end."""
+    return list(range(2 * TRAINING, 2 * TRAINING + TEST))
+
+
+def source_of(kind: Kind) -> Source:
+    """The episodes of an environment as data: the seeds that they begin with. Test episodes have seeds that neither
+    training nor the choice of the best state has."""
+    train = torch.arange(SELECTION, dtype=torch.int64) + TRAINING
+    test = torch.tensor(seeds_to_judge_by())
+    schema = Schema((Field("seed", "id", (), size=3 * TRAINING),))
+    told = json.dumps({"kind": repr(kind), "gymnasium": gymnasium.__version__}, sort_keys=True)
+    return Source(
+        name=kind.id,
+        licence="Gymnasium's environments: MIT",
+        train=TensorDataset({"seed": train}, schema),
+        test=TensorDataset({"seed": test}, schema),
+        schema=schema,
+        fingerprint=hashlib.sha256(told.encode()).hexdigest(),
+    )
+
+
+def training_seed(seed: int, number: int) -> int:
+    """With which environment `number` of a training with `seed` begins; none of the others' seeds."""
+    return mix(seed, "environment", number) % TRAINING
+
+
+def as_numbers(kind: Kind, observations: list) -> np.ndarray:
+    """What nets see, float32 (N, width): the vectors, or symbols as one-hot rows."""
+    if kind.symbols:
+        return np.eye(kind.symbols, dtype=np.float32)[np.asarray(observations, dtype=np.int64)]
+    return np.asarray(observations, dtype=np.float32).reshape(len(observations), kind.observations)

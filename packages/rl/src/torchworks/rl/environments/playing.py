@@ -1,0 +1,71 @@
+"""Whole episodes by a policy that always takes its most probable action, or by any other rule.
+
+Shapes: N episodes, D numbers of an observation.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from torchworks.rl.environments.drawing import draw
+from torchworks.rl.environments.opening import Kind, as_numbers, make
+
+Rule = Callable[[np.ndarray], np.ndarray]
+"""From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A)."""
+FILMED = 3_000_000
+"""The seed of the episode that is shown while an agent learns: none that it is chosen or judged by."""
+LONGEST = 100_000
+"""Steps after which an episode without a limit of its own is cut off."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """Sum of rewards and number of steps of an episode."""
+
+    total: float
+    steps: int
+
+
+def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
+    """Episodes that begin with `seeds`, all at once; the actions of those that have ended are not asked for."""
+    environments = [make(kind.id) for _ in seeds]
+    seen = [each.reset(seed=int(seed))[0] for each, seed in zip(environments, seeds, strict=True)]
+    totals, steps, going = [0.0] * len(seeds), [0] * len(seeds), list(range(len(seeds)))
+    while going:
+        actions = rule(as_numbers(kind, [seen[i] for i in going]))
+        still = []
+        for i, action in zip(going, actions, strict=True):
+            seen[i], reward, terminated, truncated, _ = environments[i].step(taken(kind, action))
+            totals[i] += float(reward)
+            steps[i] += 1
+            if not (terminated or truncated or steps[i] >= LONGEST):
+                still.append(i)
+        going = still
+    for each in environments:
+        each.close()
+    return [Played(total, count) for total, count in zip(totals, steps, strict=True)]
+
+
+def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_000) -> tuple[list[Tensor], Played]:
+    """Frames uint8 (3, H, W) of an episode, of every `every`-th step and the last one, and how it went. After `longest`
+    steps the film ends."""
+    environment, total, step = make(kind.id), 0.0, 0
+    seen, ended, frames = environment.reset(seed=seed)[0], False, []
+    while not ended and step < longest:
+        now = as_numbers(kind, [seen])
+        if step % every == 0:
+            frames.append(draw(kind, now[0], f"step {step}   return {total:g}"))
+        seen, reward, terminated, truncated, _ = environment.step(taken(kind, rule(now)[0]))
+        total, step, ended = total + float(reward), step + 1, terminated or truncated
+    frames.append(draw(kind, as_numbers(kind, [seen])[0], f"step {step}   return {total:g}"))
+    environment.close()
+    return frames, Played(total, step)
+
+
+def taken(kind: Kind, action: np.ndarray) -> int | np.ndarray:
+    """An action as the environment takes it: its number, or numbers within the limits."""
+    if kind.continuous:
+        return np.clip(action, kind.low, kind.high).astype(np.float32)
+    return int(action) + kind.first

@@ -1,0 +1,51 @@
+"""Commands for agents and environments. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
+
+from torchworks.shared.cli import Command
+from torchworks.shared.options import Device, Overwrite, Run, by_default
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Watch:
+    """Write a film (GIF) of an episode that the agent plays, and print how it went."""
+
+    run: Run
+    seed: Annotated[int, arg(metavar="N", help="With which the episode begins.")] = 0
+    every: Annotated[int, arg(metavar="N", help="Steps from one image of the film to the next.")] = 2
+    out: Annotated[Path | None, by_default("FILE", "RUN/episode-seedN.gif")] = None
+    """Film to write."""
+    overwrite: Overwrite = False
+    device: Device = "auto"
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Evaluate:
+    """Play many episodes and print their returns, beside those of random actions and of a rule written by hand."""
+
+    run: Run
+    episodes: Annotated[int, arg(metavar="N", help="How many.")] = 100
+    seed: Annotated[int, by_default("N", "the seeds that the run was judged by")] | None = None
+    """The first episode's seed; the others have those that follow."""
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what an environment is, and what is wrong with it: spaces, rewards, seeds, resets, exact continuation."""
+
+    environment: Annotated[str, Positional, arg(metavar="ID", help="Such as CartPole-v1, or MODULE:ID.")]
+    steps: Annotated[int, arg(metavar="N", help="Random steps that are tried.")] = 1000
+
+
+COMMANDS = {
+    "check": Command(Check, "torchworks.rl.inference.check:check"),
+    "watch": Command(Watch, "torchworks.rl.inference.watch:watch"),
+    "evaluate": Command(Evaluate, "torchworks.rl.inference.evaluate:evaluate"),
+}

@@ -1,0 +1,1 @@
+"""Steps that are kept and drawn again, and the play that brings new ones."""

@@ -1,0 +1,77 @@
+"""Steps that are kept and drawn again.
+
+Mnih et al. 2015 draw all steps alike. Schaul, Quan, Antonoglou & Silver 2016, "Prioritized Experience Replay" (ICLR,
+arXiv:1511.05952), draw those more often that surprised more, and count them less in turn:
+
+    P(i) = p_i^α / Σ_k p_k^α,  p_i = |δ_i| + ε          w_i = (N P(i))^−β / max_k w_k        eq. 1, section 3.4
+
+The memory is a net without parameters, so that a checkpoint keeps it as tensors beside the others.
+
+Shapes: M places of the memory, B rows of a batch, D numbers of an observation.
+"""
+
+import torch
+from torch import Tensor, nn
+
+_LEAST = 1e-3
+
+
+class Replay(nn.Module):
+    """Room for `capacity` steps, the oldest of which make way: observation (D,), action, reward R, discount (γⁿ, or 0
+    where the episode was terminated) and following observation (D,). An action is a number or, with `actions`, a vector
+    of as many numbers."""
+
+    observation: Tensor
+    action: Tensor
+    reward: Tensor
+    discount: Tensor
+    following: Tensor
+    priority: Tensor
+    count: Tensor
+
+    def __init__(self, capacity: int, observations: int, actions: int = 0):
+        super().__init__()
+        for name in ("observation", "following"):
+            self.register_buffer(name, torch.zeros(capacity, observations))
+        kept = torch.zeros(capacity, actions) if actions else torch.zeros(capacity, dtype=torch.int64)
+        self.register_buffer("action", kept)
+        for name in ("reward", "discount", "priority"):
+            self.register_buffer(name, torch.zeros(capacity))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def __len__(self) -> int:
+        return min(int(self.count), len(self.action))
+
+    def add(self, observation: Tensor, action: Tensor, reward: Tensor, discount: Tensor, following: Tensor) -> None:
+        """Keep N steps, with the largest priority of all so far, so that each is drawn soon."""
+        index = (torch.arange(len(action), device=self.action.device) + self.count) % len(self.action)
+        priority = self.priority.max().clamp(min=1.0)
+        for name, value in {
+            "observation": observation,
+            "action": action,
+            "reward": reward,
+            "discount": discount,
+            "following": following,
+        }.items():
+            getattr(self, name)[index] = value.to(getattr(self, name))
+        self.priority[index] = priority
+        self.count += len(action)
+
+    def draw(self, uniform: Tensor, *, alpha: float, beta: float) -> dict[str, Tensor]:
+        """A batch by `uniform` numbers (B,) in [0, 1), with `index` (B,) and `weight` w (B,). α = 0 draws all alike."""
+        held = len(self)
+        if not alpha:
+            index = (uniform * held).long().clamp(max=held - 1)
+            weight = torch.ones_like(uniform)
+        else:
+            power = self.priority[:held] ** alpha
+            ends = power.cumsum(0)
+            index = torch.searchsorted(ends, uniform * ends[-1], right=True).clamp(max=held - 1)
+            weight = (held * power[index] / ends[-1]) ** -beta
+            weight = weight / weight.max()
+        names = ("observation", "action", "reward", "discount", "following")
+        return {name: getattr(self, name)[index] for name in names} | {"index": index, "weight": weight}
+
+    def surprise(self, index: Tensor, errors: Tensor) -> None:
+        """Take in how far off the values of steps `index` (B,) were: |δ| (B,)."""
+        self.priority[index] = errors.abs().to(self.priority) + _LEAST

@@ -1,0 +1,78 @@
+"""Configuration of policies learnt on their own episodes. Imports no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
+
+
+@dataclass(frozen=True)
+class PolicyNet(Limited):
+    """Sizes of the two nets."""
+
+    group: ClassVar[str] = "net"
+
+    width: Count = 64
+    """Units of each hidden layer."""
+    layers: Count = 2
+    """Hidden layers."""
+
+
+@dataclass(frozen=True)
+class RolloutConfig(Limited):
+    """What is played before each round of learning, and what it is worth."""
+
+    group: ClassVar[str] = "rollout"
+
+    environments: Count = 16
+    """Environments that are stepped together."""
+    steps: Count = 64
+    """Steps of each in a round."""
+    epochs: Count = 8
+    """Passes through the steps of a round; more than one only with PPO."""
+    discount: Annotated[float, *limited(0, 1, below=False)] = 0.99
+    """γ: how much a reward counts if it comes a step later."""
+    trace: Annotated[float, *limited(0, 1, below=False)] = 0.95
+    """λ: 1 trusts what was played to its end, 0 trusts the value of the next observation."""
+    normalize: bool = True
+    """Whether the advantages of each batch are brought to mean 0 and standard deviation 1."""
+
+
+@dataclass(frozen=True)
+class PolicyConfig(Config):
+    """A policy that learns by the episodes it has just played."""
+
+    package: ClassVar[str] = "rl"
+    build: ClassVar[str] = "torchworks.rl.policies.build:build"
+    known_data: ClassVar[str] = "CartPole-v1 or another id of Gymnasium"
+    convolutional: ClassVar[bool] = False
+
+    data: str = "CartPole-v1"
+    """The environment: an id of Gymnasium, or MODULE:ID for one that importing MODULE registers."""
+    algorithm: Literal["ppo", "a2c", "reinforce"] = "ppo"
+    """What the policy learns by."""
+    net: PolicyNet = field(default_factory=PolicyNet)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    ppo_clip: Annotated[float, *limited(0, above=True)] = 0.2
+    """ε: how far from 1 the ratio of probabilities may gain (PPO)."""
+    value_weight: Amount = 0.5
+    """Weight of the value's loss beside the policy's."""
+    entropy_weight: Amount = 0.0
+    """Weight of the entropy of the actions, which keeps the policy from deciding early."""
+    max_norm: Share = 0.5
+    """Global norm that gradients are clipped to (0: not at all)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.algorithm != "ppo" and self.rollout.epochs > 1:
+            raise UserError(
+                f"--algorithm {self.algorithm} learns from each step once, since its gradient is that of the policy "
+                "that played. Set --rollout.epochs 1, or use --algorithm ppo."
+            )
+        rows = self.rollout.environments * self.rollout.steps
+        if rows % self.trainer.batch_size:
+            raise UserError(
+                f"A round has --rollout.environments {self.rollout.environments} x --rollout.steps "
+                f"{self.rollout.steps} = {rows} steps, which --trainer.batch-size {self.trainer.batch_size} does not "
+                "divide. Choose one that does."
+            )

@@ -1,0 +1,45 @@
+"""The recipes of policies. Their docstrings are what `list` prints."""
+
+from torchworks.rl.policies.config import PolicyConfig, RolloutConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def ppo() -> PolicyConfig:
+    """PPO: a pole balanced on a cart, learnt in seconds.
+
+    rl train ppo
+    """
+    return PolicyConfig(
+        recipe="ppo",
+        rollout=RolloutConfig(environments=16, steps=64, epochs=8, discount=0.98, trace=0.8),
+        optim=OptimConfig(lr=2.5e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1856, batch_size=256, eval_every=464, precision="fp32"),
+    )
+
+
+def a2c() -> PolicyConfig:
+    """A2C: each step learnt from once.
+
+    rl train a2c
+    """
+    return PolicyConfig(
+        recipe="a2c",
+        algorithm="a2c",
+        rollout=RolloutConfig(environments=16, steps=8, epochs=1, discount=0.99, trace=0.95),
+        optim=OptimConfig(lr=2.5e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=3000, batch_size=128, eval_every=500, precision="fp32"),
+    )
+
+
+def reinforce() -> PolicyConfig:
+    """REINFORCE: what turned out well made more probable.
+
+    rl train reinforce
+    """
+    return PolicyConfig(
+        recipe="reinforce",
+        algorithm="reinforce",
+        rollout=RolloutConfig(environments=16, steps=200, epochs=1, discount=0.99, trace=1.0),
+        optim=OptimConfig(lr=5e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=120, batch_size=3200, eval_every=30, log_every=5, precision="fp32"),
+    )

@@ -1,0 +1,133 @@
+"""Rounds of play, and batches of what was played: the training data of a policy, which change as it learns.
+
+Shapes: T steps, N environments, D numbers of an observation, A of an action.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torchworks.rl.algorithms.returns import advantages
+from torchworks.rl.environments.stepping import Environments
+from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.policies.actions import actions_of, noise_for
+from torchworks.rl.policies.config import RolloutConfig
+from torchworks.shared.numbers.seeds import mix
+
+Round = dict[str, Tensor]
+_REMEMBERED = 20
+
+
+class Rollouts:
+    """An endless loader: plays a round by `agent`, gives batches of it in `epochs` random orders, plays the next one.
+
+    A batch has observation (B, D), action (B,) or (B, A), log_probability (B,), advantage (B,) and target (B,), the
+    advantage plus the value of before. `state_dict` is all that is needed to go on exactly.
+    """
+
+    def __init__(
+        self, environments: Environments, agent: ActorCritic, config: RolloutConfig, *, batch_size: int, seed: int
+    ):
+        self.environments, self.agent, self.config, self.seed = environments, agent, config, seed
+        self.batch_size = batch_size
+        self.returns: list[float] = []
+        """Returns of the `_REMEMBERED` episodes that ended last."""
+        self._round: Round | None = None
+
+    @property
+    def rows(self) -> int:
+        return len(self.environments) * self.config.steps
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        return self.iter_from(0)
+
+    def iter_from(self, position: int) -> Iterator[dict[str, Tensor]]:
+        """Batches from number `position` on; the state must be that after the batch before it."""
+        each = self.rows // self.batch_size
+        while True:
+            round_number, within = divmod(position, each * self.config.epochs)
+            if within == 0 or self._round is None:
+                self._round = self._play(round_number)
+            epoch, batch = divmod(within, each)
+            order = torch.randperm(self.rows, generator=_generator(self.seed, "order", round_number, epoch))
+            index = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            position += 1
+            index = index.to(self._round["advantage"].device)
+            yield {name: value[index] for name, value in self._round.items()}
+
+    @property
+    def mean_return(self) -> float:
+        """Of the episodes that ended last; while none has ended, of those being played."""
+        return float(np.mean(self.returns or self.environments.returns))
+
+    @torch.no_grad()
+    def _play(self, number: int) -> Round:
+        """A round by the present policy."""
+        device = next(self.agent.parameters()).device
+        envs, count = self.environments, len(self.environments)
+        noise = _generator(self.seed, "play", number)
+        continuous = envs.kind.continuous
+        envs.finished.clear()
+        seen, taken, log_probability, value, after = [], [], [], [], []
+        rewards, terminated, truncated = [], [], []
+        for _ in range(self.config.steps):
+            observation = torch.from_numpy(envs.observation).to(device)
+            made, worth = self.agent(observation)
+            actions = actions_of(made, self.agent.log_std)
+            random = noise_for(count, envs.kind.actions, continuous=continuous, generator=noise).to(device)
+            action = actions.draw(random)
+            steps = envs.step(action.cpu().numpy())
+            seen.append(observation)
+            taken.append(action)
+            log_probability.append(actions.log_probability(action))
+            value.append(worth.float())
+            after.append(steps.last)
+            rewards.append(steps.reward)
+            terminated.append(steps.terminated)
+            truncated.append(steps.truncated)
+        self.returns = [*self.returns, *envs.finished][-_REMEMBERED:]
+        values, ended = torch.stack(value), torch.from_numpy(np.stack(terminated)).to(device)
+        cut = torch.from_numpy(np.stack(truncated)).to(device)
+        following = self._following(values, torch.from_numpy(np.stack(after)).to(device), cut)
+        advantage = advantages(
+            torch.from_numpy(np.stack(rewards)).to(device),
+            values,
+            following,
+            ended,
+            cut,
+            discount=self.config.discount,
+            trace=self.config.trace,
+        )
+        found = {
+            "observation": torch.stack(seen),
+            "action": torch.stack(taken),
+            "log_probability": torch.stack(log_probability),
+            "advantage": advantage,
+            "target": advantage + values,
+        }
+        return {name: tensor.flatten(0, 1) for name, tensor in found.items()}
+
+    def _following(self, values: Tensor, after: Tensor, truncated: Tensor) -> Tensor:
+        """V(s'_t) (T, N). It is the next row's V but in the last row, and where an episode was cut off."""
+        following = values.roll(-1, 0)
+        following[-1] = self.agent(after[-1])[1].float()
+        if truncated[:-1].any():
+            following[:-1][truncated[:-1]] = self.agent(after[:-1][truncated[:-1]])[1].float()
+        return following
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"environments": self.environments.state_dict(), "round": self._round, "returns": self.returns}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        device = next(self.agent.parameters()).device
+        self.environments.load_state_dict(state["environments"])
+        held = state["round"]
+        self._round = None if held is None else {name: value.to(device) for name, value in held.items()}
+        self.returns = list(state["returns"])
+
+
+def _generator(*parts: int | str) -> torch.Generator:
+    return torch.Generator().manual_seed(mix(*parts))

@@ -1,0 +1,96 @@
+"""The training of a policy on the steps it has just played: REINFORCE, A2C and PPO in one task.
+
+The losses are in algorithms/, the steps come from rollouts.py. A round of play is learnt from in `epochs` passes; each
+batch is a step of the optimizer.
+
+Shapes: B steps of a batch, D numbers of an observation.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from torchworks.rl.algorithms.a2c import actor_loss, critic_loss
+from torchworks.rl.algorithms.ppo import clipped_loss, divergence, share_clipped
+from torchworks.rl.algorithms.reinforce import reinforce_loss
+from torchworks.rl.algorithms.returns import normalized
+from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.playing import FILMED, film, play
+from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.policies.actions import Choices, Gaussian, actions_of
+from torchworks.rl.policies.config import PolicyConfig
+from torchworks.rl.policies.rollouts import Rollouts
+from torchworks.shared.task import Out, Phase, Task
+from torchworks.shared.training.optim import adam
+
+
+class PolicyTask(Task):
+    """Trains `agent`. Scores: the mean `return` of whole episodes played by its most probable actions, and the mean
+    number of `episode_steps`."""
+
+    exported = ("agent",)
+    watch, watch_mode = "return", "max"
+
+    def __init__(self, agent: ActorCritic, rollouts: Rollouts, kind: Kind, config: PolicyConfig):
+        self.agent, self.rollouts, self.kind, self.config = agent, rollouts, kind, config
+        self.phases = (Phase("learn", net="agent", clip=config.max_norm or None),)
+
+    def nets(self) -> dict[str, nn.Module]:
+        return {"agent": self.agent}
+
+    def optimizer(self, net: str) -> Optimizer:
+        return adam(self.agent.parameters(), lr=self.config.optim.lr, eps=1e-5)
+
+    def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
+        made, value = self.agent(batch["observation"])
+        actions = actions_of(made, self.agent.log_std)
+        advantage = normalized(batch["advantage"]) if self.config.rollout.normalize else batch["advantage"]
+        critic = critic_loss(value.float(), batch["target"])
+        policy, logs = self._policy_loss(actions, batch, advantage)
+        logs |= {"value": critic.detach(), "entropy": actions.entropy().mean().detach()}
+        logs["return"] = torch.tensor(self.rollouts.mean_return)
+        return Out(policy + self.config.value_weight * critic, logs=logs)
+
+    def _policy_loss(
+        self, actions: Choices | Gaussian, batch: dict[str, Tensor], advantage: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        log_probability = actions.log_probability(batch["action"])
+        if self.config.algorithm == "reinforce":
+            return reinforce_loss(log_probability, advantage), {}
+        if self.config.algorithm == "a2c":
+            weight = self.config.entropy_weight
+            return actor_loss(log_probability, advantage, actions.entropy(), entropy_weight=weight), {}
+        log_ratio, clip = log_probability - batch["log_probability"], self.config.ppo_clip
+        loss = clipped_loss(log_ratio.exp(), advantage, clip=clip)
+        if self.config.entropy_weight:
+            loss = loss - self.config.entropy_weight * actions.entropy().mean()
+        far = log_ratio.detach()
+        return loss, {"clipped": share_clipped(far.exp(), clip=clip), "divergence": divergence(far)}
+
+    def greedy(self, observations: np.ndarray) -> np.ndarray:
+        """The most probable actions."""
+        device = next(self.agent.parameters()).device
+        with torch.no_grad():
+            made, _ = self.agent(torch.from_numpy(observations).to(device))
+            return actions_of(made, self.agent.log_std).best().cpu().numpy()
+
+    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        played = play(self.kind, batch["seed"].tolist(), self.greedy)
+        return {
+            "return": (sum(each.total for each in played), len(played)),
+            "episode_steps": (sum(each.steps for each in played), len(played)),
+        }
+
+    def preview(self) -> dict[str, Tensor]:
+        """A film of an episode."""
+        frames, _ = film(self.kind, FILMED, self.greedy)
+        return {"episode": torch.stack(frames)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rollouts": self.rollouts.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rollouts.load_state_dict(state["rollouts"])

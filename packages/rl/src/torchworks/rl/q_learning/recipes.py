@@ -1,0 +1,33 @@
+"""The recipes of Q-learning. Their docstrings are what `list` prints."""
+
+from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.q_learning.config import QConfig, QNetConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def dqn() -> QConfig:
+    """Double DQN: the value of each action, learnt from steps that are kept.
+
+    rl train dqn
+    """
+    return QConfig(
+        recipe="dqn",
+        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=10),
+        optim=OptimConfig(lr=2e-3, schedule="linear"),
+        polyak=0.02,
+        trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
+    )
+
+
+def rainbow() -> QConfig:
+    """DQN that is double, dueling, prioritized and distributional, with rewards of three steps.
+
+    rl train rainbow
+    """
+    return QConfig(
+        recipe="rainbow",
+        net=QNetConfig(dueling=True, atoms=51, high=100.0),
+        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=3, alpha=0.5),
+        optim=OptimConfig(lr=1e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
+    )

@@ -1,0 +1,49 @@
+"""Nets of agents: shapes, starts, and what the papers say of their parts."""
+
+import pytest
+import torch
+
+from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.q_net import QNet, values_of
+from torchworks.shared.testing import check_model
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_actor_and_critic_keep_the_models_contract(continuous):
+    unused = ["log_std"] if continuous else []
+    check_model(
+        lambda: ActorCritic(4, 3, continuous=continuous, width=8), torch.randn(5, 4), shapes=((5, 3), (5,)),
+        unused=unused,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dueling", [False, True])
+@pytest.mark.parametrize(("atoms", "shape"), [(1, (5, 3)), (7, (5, 3, 7))])
+def test_nets_of_values_keep_the_models_contract(dueling, atoms, shape):
+    check_model(lambda: QNet(4, 3, width=8, dueling=dueling, atoms=atoms), torch.randn(5, 4), shapes=shape)
+
+
+def test_a_policy_starts_undecided():
+    torch.manual_seed(0)
+    logits, _ = ActorCritic(4, 3)(torch.randn(100, 4))
+    assert logits.softmax(1).sub(1 / 3).abs().max() < 0.02
+
+
+def test_hidden_layers_start_orthogonal():
+    weight = ActorCritic(64, 2).policy[0].weight
+    torch.testing.assert_close(weight @ weight.T, 2 * torch.eye(64), atol=1e-4, rtol=0)
+
+
+def test_what_actions_add_to_the_worth_of_a_state_has_mean_0():
+    net = QNet(4, 3, width=8, dueling=True)
+    made = net(torch.randn(5, 4))
+    with torch.no_grad():
+        net.advantage.bias += torch.tensor([1.0, 1.0, 1.0])
+        torch.testing.assert_close(net(torch.zeros(1, 4)).mean(), net.value(net.trunk(torch.zeros(1, 4))).squeeze())
+    assert made.shape == (5, 3)
+
+
+def test_the_value_of_a_distribution_is_its_mean():
+    logits = torch.tensor([[[0.0, 0.0, 100.0], [100.0, 0.0, 100.0]]])
+    assert values_of(logits, torch.tensor([1.0, 2.0, 4.0])).tolist() == [[4.0, 2.5]]
+    assert torch.equal(values_of(logits[:, 0], torch.zeros(1)), logits[:, 0])
