@@ -29,7 +29,7 @@ def extras(member: Path) -> set[str]:
     """The import names of a member's optional dependencies, as far as they follow from the distributions' names."""
     groups = tomllib.loads((member / "pyproject.toml").read_text())["project"].get("optional-dependencies", {})
     names = [re.split(r"[\[<>=!~; ]", line)[0] for lines in groups.values() for line in lines]
-    known = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pyyaml": "yaml", "torch-pruning": "torch_pruning"}
+    known = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pyyaml": "yaml", "open-clip-torch": "open_clip"}
     return {known.get(name, name.replace("-", "_")) for name in names}
 
 
