@@ -137,7 +137,7 @@ def test_priorities_are_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["sac", "td3"])
+@pytest.mark.parametrize("recipe", ["sac", pytest.param("td3", marks=pytest.mark.long)])
 def test_a_killed_training_ends_like_a_whole_one_bit_for_bit(recipe, tmp_path: Path):
     words = [
         "train", recipe, "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "3",
