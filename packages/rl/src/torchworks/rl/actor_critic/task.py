@@ -19,20 +19,18 @@ from torchworks.rl.actor_critic.drawing import Drawing
 from torchworks.rl.algorithms.sac import soft_actor_loss, soft_target, squashed, temperature_loss
 from torchworks.rl.algorithms.td3 import critic_loss, smoothed
 from torchworks.rl.environments.opening import Kind
-from torchworks.rl.environments.playing import FILMED, film, play
+from torchworks.rl.environments.playing_task import PlayingTask
 from torchworks.rl.memory.acting import Acting
 from torchworks.rl.models.twin_critics import NumberPolicy, Temperature, TwinCritics
-from torchworks.shared.task import Out, Phase, Task
+from torchworks.shared.task import Out, Phase
 from torchworks.shared.training.optim import adam
 
 
-class ActorTask(Task):
+class ActorTask(PlayingTask):
     """Trains `actor`, `critics` and, with SAC, `temperature`; `target` and with TD3 `slow_actor` follow, `replay` keeps
-    the steps. Scores: the mean `return` of whole episodes played by the actor's mean actions, and the mean number of
-    `episode_steps`."""
+    the steps. The best actions are the actor's mean ones."""
 
     exported = ("actor",)
-    watch, watch_mode = "return", "max"
 
     def __init__(
         self,
@@ -120,18 +118,6 @@ class ActorTask(Task):
         with torch.no_grad():
             mean, _ = self.actor(torch.from_numpy(observations).to(next(self.actor.parameters()).device))
             return self.drawing.to_limits(mean.tanh()).cpu().numpy()
-
-    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        played = play(self.kind, batch["seed"].tolist(), self.greedy)
-        return {
-            "return": (sum(each.total for each in played), len(played)),
-            "episode_steps": (sum(each.steps for each in played), len(played)),
-        }
-
-    def preview(self) -> dict[str, Tensor]:
-        """A film of an episode."""
-        frames, _ = film(self.kind, FILMED, self.greedy)
-        return {"episode": torch.stack(frames)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"acting": self.acting.state_dict()}

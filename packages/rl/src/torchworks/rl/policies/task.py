@@ -18,21 +18,19 @@ from torchworks.rl.algorithms.ppo import clipped_loss, divergence, share_clipped
 from torchworks.rl.algorithms.reinforce import reinforce_loss
 from torchworks.rl.algorithms.returns import normalized
 from torchworks.rl.environments.opening import Kind
-from torchworks.rl.environments.playing import FILMED, film, play
+from torchworks.rl.environments.playing_task import PlayingTask
 from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.policies.actions import Choices, Gaussian, actions_of
 from torchworks.rl.policies.config import PolicyConfig
 from torchworks.rl.policies.rollouts import Rollouts
-from torchworks.shared.task import Out, Phase, Task
+from torchworks.shared.task import Out, Phase
 from torchworks.shared.training.optim import adam
 
 
-class PolicyTask(Task):
-    """Trains `agent`. Scores: the mean `return` of whole episodes played by its most probable actions, and the mean
-    number of `episode_steps`."""
+class PolicyTask(PlayingTask):
+    """Trains `agent`, whose best actions are the most probable ones."""
 
     exported = ("agent",)
-    watch, watch_mode = "return", "max"
 
     def __init__(self, agent: ActorCritic, rollouts: Rollouts, kind: Kind, config: PolicyConfig):
         self.agent, self.rollouts, self.kind, self.config = agent, rollouts, kind, config
@@ -76,18 +74,6 @@ class PolicyTask(Task):
         with torch.no_grad():
             made, _ = self.agent(torch.from_numpy(observations).to(device))
             return actions_of(made, self.agent.log_std).best().cpu().numpy()
-
-    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        played = play(self.kind, batch["seed"].tolist(), self.greedy)
-        return {
-            "return": (sum(each.total for each in played), len(played)),
-            "episode_steps": (sum(each.steps for each in played), len(played)),
-        }
-
-    def preview(self) -> dict[str, Tensor]:
-        """A film of an episode."""
-        frames, _ = film(self.kind, FILMED, self.greedy)
-        return {"episode": torch.stack(frames)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"rollouts": self.rollouts.state_dict()}

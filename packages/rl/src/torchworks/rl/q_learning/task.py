@@ -18,20 +18,19 @@ from torch.optim import Optimizer
 from torchworks.rl.algorithms.c51 import cross_entropy, projected
 from torchworks.rl.algorithms.dqn import bootstrapped, huber
 from torchworks.rl.environments.opening import Kind
-from torchworks.rl.environments.playing import FILMED, film, play
+from torchworks.rl.environments.playing_task import PlayingTask
 from torchworks.rl.memory.acting import Acting
 from torchworks.rl.models.q_net import QNet, values_of
 from torchworks.rl.q_learning.config import QConfig
-from torchworks.shared.task import Out, Phase, Task
+from torchworks.shared.task import Out, Phase
 from torchworks.shared.training.optim import adam
 
 
-class QTask(Task):
-    """Trains `q`; `target` follows it, `replay` keeps the steps. Scores: the mean `return` of whole episodes played by
-    the actions of the largest value, and the mean number of `episode_steps`."""
+class QTask(PlayingTask):
+    """Trains `q`; `target` follows it, `replay` keeps the steps. The best actions are those of the
+    largest value."""
 
     exported = ("q",)
-    watch, watch_mode = "return", "max"
 
     def __init__(self, q: QNet, acting: Acting, support: Tensor, kind: Kind, config: QConfig):
         self.q, self.acting, self.support, self.kind, self.config = q, acting, support, kind, config
@@ -83,18 +82,6 @@ class QTask(Task):
         with torch.no_grad():
             made = self.q(torch.from_numpy(observations).to(device)).float()
             return values_of(made, self.support.to(device)).argmax(1).cpu().numpy()
-
-    def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        played = play(self.kind, batch["seed"].tolist(), self.greedy)
-        return {
-            "return": (sum(each.total for each in played), len(played)),
-            "episode_steps": (sum(each.steps for each in played), len(played)),
-        }
-
-    def preview(self) -> dict[str, Tensor]:
-        """A film of an episode."""
-        frames, _ = film(self.kind, FILMED, self.greedy)
-        return {"episode": torch.stack(frames)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"acting": self.acting.state_dict()}
