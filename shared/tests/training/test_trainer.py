@@ -470,6 +470,20 @@ def test_a_score_that_is_not_finite_is_never_the_best(impossible):
     assert run.fit().best_step == 4
 
 
+@pytest.mark.parametrize(("newest", "best"), [(False, 2), (True, 6)])
+def test_of_states_with_equal_scores_the_first_is_kept_or_the_last_where_a_task_says_so(newest, best):
+    class Limited(Line):
+        watch, watch_mode, newest_of_equals = "return", "max", newest
+        scores = iter([1.0, 5.0, 5.0, 5.0, 4.0])
+
+        def evaluate(self, batch):
+            return {"return": (next(self.scores), 1)}
+
+    run = trainer(Limited(), evaluation=batches(1), steps=8, eval_every=2)
+    run._use_best = lambda: None
+    assert run.fit().best_step == best
+
+
 def test_the_doctor_can_stop_it():
     class Ill(Line):
         def diagnose(self, step, figures):

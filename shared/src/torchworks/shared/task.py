@@ -93,6 +93,9 @@ class Task:
     """Name of the evaluation score that chooses the best checkpoint; None keeps the newest."""
     watch_mode: str = "min"
     """Whether a smaller ("min") or a larger ("max") watched score is better."""
+    newest_of_equals: bool = False
+    """Whether a later state with the best score so far takes its place: right where scores have a limit that is reached
+    long before learning ends."""
 
     step: int = 0
     """Passes over all phases before this one; set by the trainer before each call of `loss`."""

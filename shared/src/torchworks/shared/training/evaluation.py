@@ -55,7 +55,11 @@ class Evaluator:
         better = task.watch is None or (
             watched is not None
             and math.isfinite(watched)
-            and (before is None or (watched < before if task.watch_mode == "min" else watched > before))
+            and (
+                before is None
+                or (watched < before if task.watch_mode == "min" else watched > before)
+                or (task.newest_of_equals and watched == before)
+            )
         )
         if better:
             self.best = {"step": step, "score": watched, "scores": dict(scores)}

@@ -19,6 +19,7 @@ class PlayingTask(Task):
     number of `episode_steps`; batches of an evaluation have the `seed` (N,) that each episode begins with."""
 
     watch, watch_mode = "return", "max"
+    newest_of_equals = True
     kind: Kind
 
     def greedy(self, observations: np.ndarray) -> np.ndarray:
