@@ -12,8 +12,8 @@ def biggan() -> BigGANConfig:
     gans train biggan
 
     Three seeds: the requested class is read in 99.1 ± 0.8 %, fd_mnist5k64 3.32 ± 0.39 (real test digits 0.10,
-    cgan-mnist 0.20 ± 0.04), recall 0.12 ± 0.07: few digits of each kind. 136 CPU s of one core of an AMD EPYC, bf16 (torch
-    2.14.1); a step costs 3.5 times as much as one of cgan-mnist.
+    cgan-mnist 0.20 ± 0.04), recall 0.12 ± 0.07: few digits of each kind. 136 CPU s of one core of an AMD EPYC, bf16
+    (torch 2.14.1); a step costs 3.5 times as much as one of cgan-mnist.
     """
     return BigGANConfig(
         recipe="biggan",
