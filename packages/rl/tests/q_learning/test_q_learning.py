@@ -110,7 +110,7 @@ def test_an_episode_that_is_cut_off_keeps_its_future_and_one_that_fails_does_not
     next(failed.iter_from(0))
     discount = failed.replay.discount[: len(failed.replay)]
     ends = int((discount == 0).sum())
-    assert ends >= n_step * len(failed.returns) > 0
+    assert ends >= n_step * len(failed.environments.finished) > 0
     assert set(discount.unique().tolist()) <= {0.0, *(np.float32(0.99**k).item() for k in range(1, n_step + 1))}
 
 

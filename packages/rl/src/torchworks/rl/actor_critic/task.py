@@ -85,7 +85,7 @@ class ActorTask(PlayingTask):
                 following = self.target(batch["following"], action).amin(0)
                 wanted = batch["reward"] + batch["discount"] * following
         values = self.critics(batch["observation"], self.drawing.to_unit(batch["action"]))
-        logs = {"value": values.detach().mean(), "return": torch.tensor(self.acting.mean_return)}
+        logs = {"value": values.detach().mean(), "return": torch.tensor(self.acting.environments.mean_return)}
         return Out(critic_loss(values, wanted), logs=logs)
 
     def _actor(self, observation: Tensor) -> Out:

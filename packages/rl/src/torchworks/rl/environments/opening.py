@@ -121,6 +121,13 @@ def training_seed(seed: int, number: int) -> int:
     return mix(seed, "environment", number) % TRAINING
 
 
+def as_taken(kind: Kind, actions: np.ndarray) -> list[int] | list[np.ndarray]:
+    """Actions int64 (N,) or float (N, A) as environments take them: their numbers, or numbers within the limits."""
+    if kind.continuous:
+        return list(np.clip(actions, kind.low, kind.high).astype(np.float32))
+    return (actions + kind.first).tolist()
+
+
 def as_numbers(kind: Kind, observations: list) -> np.ndarray:
     """What nets see, float32 (N, width): the vectors, or symbols as one-hot rows."""
     if kind.symbols:

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from torchworks.rl.environments.drawing import draw
-from torchworks.rl.environments.opening import Kind, as_numbers, make
+from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 
 Rule = Callable[[np.ndarray], np.ndarray]
 """From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A)."""
@@ -34,10 +34,10 @@ def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
     seen = [each.reset(seed=int(seed))[0] for each, seed in zip(environments, seeds, strict=True)]
     totals, steps, going = [0.0] * len(seeds), [0] * len(seeds), list(range(len(seeds)))
     while going:
-        actions = rule(as_numbers(kind, [seen[i] for i in going]))
+        actions = as_taken(kind, rule(as_numbers(kind, [seen[i] for i in going])))
         still = []
         for i, action in zip(going, actions, strict=True):
-            seen[i], reward, terminated, truncated, _ = environments[i].step(taken(kind, action))
+            seen[i], reward, terminated, truncated, _ = environments[i].step(action)
             totals[i] += float(reward)
             steps[i] += 1
             if not (terminated or truncated or steps[i] >= LONGEST):
@@ -57,15 +57,8 @@ def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_
         now = as_numbers(kind, [seen])
         if step % every == 0:
             frames.append(draw(kind, now[0], f"step {step}   return {total:g}"))
-        seen, reward, terminated, truncated, _ = environment.step(taken(kind, rule(now)[0]))
+        seen, reward, terminated, truncated, _ = environment.step(as_taken(kind, rule(now))[0])
         total, step, ended = total + float(reward), step + 1, terminated or truncated
     frames.append(draw(kind, as_numbers(kind, [seen])[0], f"step {step}   return {total:g}"))
     environment.close()
     return frames, Played(total, step)
-
-
-def taken(kind: Kind, action: np.ndarray) -> int | np.ndarray:
-    """An action as the environment takes it: its number, or numbers within the limits."""
-    if kind.continuous:
-        return np.clip(action, kind.low, kind.high).astype(np.float32)
-    return int(action) + kind.first

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from torchworks.rl.environments.opening import Kind, as_numbers, make
+from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.state import restore, state_of
+
+_REMEMBERED = 20
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,15 @@ class Steps:
 
 class Environments:
     """N environments, the i-th of which begins with `seeds[i]`. `observation` float32 (N, D) is what they see now;
-    `finished` holds the returns of episodes that have ended since it was last emptied."""
+    `finished` holds the returns of the `_REMEMBERED` episodes that ended last."""
 
     def __init__(self, kind: Kind, seeds: list[int]):
         self.kind = kind
         self.environments = [make(kind.id) for _ in seeds]
         first = [each.reset(seed=seed)[0] for each, seed in zip(self.environments, seeds, strict=True)]
         self.observation = as_numbers(kind, first)
-        self.returns, self.finished = np.zeros(len(seeds)), []
+        self.returns = np.zeros(len(seeds))
+        self.finished: list[float] = []
 
     def __len__(self) -> int:
         return len(self.environments)
@@ -48,12 +51,12 @@ class Environments:
         """Take an action each: int64 (N,), or float32 (N, A), which is cut off at the limits."""
         seen, after, count = [], [], len(self)
         reward, terminated, truncated = np.zeros(count), np.zeros(count, bool), np.zeros(count, bool)
-        for i, (environment, action) in enumerate(zip(self.environments, self._taken(actions), strict=True)):
+        for i, (environment, action) in enumerate(zip(self.environments, as_taken(self.kind, actions), strict=True)):
             observation, reward[i], terminated[i], truncated[i], _ = environment.step(action)
             seen.append(observation)
             self.returns[i] += reward[i]
             if terminated[i] or truncated[i]:
-                self.finished.append(float(self.returns[i]))
+                self.finished = [*self.finished, float(self.returns[i])][-_REMEMBERED:]
                 self.returns[i] = 0.0
                 observation = environment.reset()[0]
             after.append(observation)
@@ -62,10 +65,10 @@ class Environments:
         last = as_numbers(self.kind, seen) if ended else self.observation
         return Steps(self.observation, last, reward.astype(np.float32), terminated, truncated)
 
-    def _taken(self, actions: np.ndarray) -> list[Any]:
-        if self.kind.continuous:
-            return list(np.clip(actions, self.kind.low, self.kind.high).astype(np.float32))
-        return (actions + self.kind.first).tolist()
+    @property
+    def mean_return(self) -> float:
+        """Of the episodes that ended last; while none has ended, of those being played."""
+        return float(np.mean(self.finished or self.returns))
 
     def state_dict(self) -> dict[str, Any]:
         """All that the environments are, as plain data and tensors."""

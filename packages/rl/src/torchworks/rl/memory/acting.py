@@ -15,7 +15,6 @@ from torchworks.rl.memory.config import ReplayConfig
 from torchworks.rl.memory.replay import Replay
 from torchworks.shared.numbers.seeds import mix
 
-_REMEMBERED = 20
 Waiting = tuple[np.ndarray, Any, list[float]]
 Rule = Callable[[Tensor, int, torch.Generator], Tensor]
 """From observations (N, D), the number of the batch and a generator to actions, int64 (N,) or float (N, A)."""
@@ -38,15 +37,8 @@ class Acting:
     ):
         self.environments, self.rule, self.replay, self.config = environments, rule, replay, config
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
-        self.returns: list[float] = []
-        """Returns of the `_REMEMBERED` episodes that ended last."""
         self._taken = 0  # steps of all environments so far
         self._waiting: list[list[Waiting]] = [[] for _ in range(len(environments))]
-
-    @property
-    def mean_return(self) -> float:
-        """Of the episodes that ended last; while none has ended, of those being played."""
-        return float(np.mean(self.returns or self.environments.returns))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         return self.iter_from(0)
@@ -84,9 +76,7 @@ class Acting:
         envs, count = self.environments, len(self.environments)
         seen = envs.observation
         self._taken += 1
-        envs.finished.clear()
         steps = envs.step(action.numpy())
-        self.returns = [*self.returns, *envs.finished][-_REMEMBERED:]
         kept: list[tuple[np.ndarray, Tensor, float, float, np.ndarray]] = []
         for i in range(count):
             self._waiting[i].append((seen[i], action[i], []))
@@ -115,14 +105,13 @@ class Acting:
         ]
         return {
             "environments": self.environments.state_dict(),
-            "returns": self.returns,
             "taken": self._taken,
             "waiting": waiting,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.environments.load_state_dict(state["environments"])
-        self.returns, self._taken = list(state["returns"]), state["taken"]
+        self._taken = state["taken"]
         self._waiting = [
             [(np.asarray(seen, dtype=np.float32), action, list(rewards)) for seen, action, rewards in each]
             for each in state["waiting"]

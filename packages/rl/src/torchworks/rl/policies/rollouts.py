@@ -18,7 +18,6 @@ from torchworks.rl.policies.config import RolloutConfig
 from torchworks.shared.numbers.seeds import mix
 
 Round = dict[str, Tensor]
-_REMEMBERED = 20
 
 
 class Rollouts:
@@ -33,8 +32,6 @@ class Rollouts:
     ):
         self.environments, self.agent, self.config, self.seed = environments, agent, config, seed
         self.batch_size = batch_size
-        self.returns: list[float] = []
-        """Returns of the `_REMEMBERED` episodes that ended last."""
         self._round: Round | None = None
 
     @property
@@ -58,11 +55,6 @@ class Rollouts:
             index = index.to(self._round["advantage"].device)
             yield {name: value[index] for name, value in self._round.items()}
 
-    @property
-    def mean_return(self) -> float:
-        """Of the episodes that ended last; while none has ended, of those being played."""
-        return float(np.mean(self.returns or self.environments.returns))
-
     @torch.no_grad()
     def _play(self, number: int) -> Round:
         """A round by the present policy."""
@@ -70,7 +62,6 @@ class Rollouts:
         envs, count = self.environments, len(self.environments)
         noise = _generator(self.seed, "play", number)
         continuous = envs.kind.continuous
-        envs.finished.clear()
         seen, taken, log_probability, value, after = [], [], [], [], []
         rewards, terminated, truncated = [], [], []
         for _ in range(self.config.steps):
@@ -88,7 +79,6 @@ class Rollouts:
             rewards.append(steps.reward)
             terminated.append(steps.terminated)
             truncated.append(steps.truncated)
-        self.returns = [*self.returns, *envs.finished][-_REMEMBERED:]
         values, ended = torch.stack(value), torch.from_numpy(np.stack(terminated)).to(device)
         cut = torch.from_numpy(np.stack(truncated)).to(device)
         following = self._following(values, torch.from_numpy(np.stack(after)).to(device), cut)
@@ -119,14 +109,13 @@ class Rollouts:
         return following
 
     def state_dict(self) -> dict[str, Any]:
-        return {"environments": self.environments.state_dict(), "round": self._round, "returns": self.returns}
+        return {"environments": self.environments.state_dict(), "round": self._round}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         device = next(self.agent.parameters()).device
         self.environments.load_state_dict(state["environments"])
         held = state["round"]
         self._round = None if held is None else {name: value.to(device) for name, value in held.items()}
-        self.returns = list(state["returns"])
 
 
 def _generator(*parts: int | str) -> torch.Generator:

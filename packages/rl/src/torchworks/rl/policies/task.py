@@ -49,7 +49,7 @@ class PolicyTask(PlayingTask):
         critic = critic_loss(value.float(), batch["target"])
         policy, logs = self._policy_loss(actions, batch, advantage)
         logs |= {"value": critic.detach(), "entropy": actions.entropy().mean().detach()}
-        logs["return"] = torch.tensor(self.rollouts.mean_return)
+        logs["return"] = torch.tensor(self.rollouts.environments.mean_return)
         return Out(policy + self.config.value_weight * critic, logs=logs)
 
     def _policy_loss(

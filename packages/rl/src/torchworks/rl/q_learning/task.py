@@ -66,7 +66,7 @@ class QTask(PlayingTask):
             self.replay.surprise(batch["index"], errors.detach())
         logs = {
             "q": values_of(made.detach(), support).amax(1).mean(),
-            "return": torch.tensor(self.acting.mean_return),
+            "return": torch.tensor(self.acting.environments.mean_return),
         }
         return Out((batch["weight"] * losses).mean(), logs=logs)
 
