@@ -7,14 +7,13 @@ from torchworks.gans.big.config import BigGANConfig
 from torchworks.gans.big.task import BigGANTask
 from torchworks.gans.models import registry
 from torchworks.gans.noise.build import classes_of
+from torchworks.gans.noise.experiment import experiment_of, judged
 from torchworks.gans.noise.predictor import generator_config
-from torchworks.shared.data import LoaderFactory, open_source
-from torchworks.shared.fidelity import Fidelity, Selection, bounds, features_of, judge_for
+from torchworks.shared.data import open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
-from torchworks.shared.training.progress import first_says
 
 
 def build(config: BigGANConfig, device: Device) -> Experiment:
@@ -22,7 +21,7 @@ def build(config: BigGANConfig, device: Device) -> Experiment:
     source = open_source(config.data, config.loader)
     size, channels = config.loader.image_size, source.need("image")[0].shape[0]
     classes = classes_of(source)
-    judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
+    judge, fidelity = judged(source, config, device)
     task = BigGANTask(
         registry.generator(config.net, size, channels, len(classes)),
         registry.discriminator(config.net, size, channels, len(classes)),
@@ -31,12 +30,11 @@ def build(config: BigGANConfig, device: Device) -> Experiment:
         latent_dim=config.net.latent_dim,
         num_classes=len(classes),
         lr=config.optim.lr,
-        fidelity=Fidelity(judge, reference=features_of(judge, source.train)).to(device.device),
+        fidelity=fidelity,
         seed=config.seed,
     )
     game = config.adversarial
     task.doctor = Doctor(config.doctor, loss=game.loss, penalties=(game.r1, game.r2), watch=task.watch)
-    loaders = LoaderFactory(config, device)
     model = TrainedModel(
         builder="gans-generator",
         config=generator_config(config.net, size, channels, classes),
@@ -44,12 +42,4 @@ def build(config: BigGANConfig, device: Device) -> Experiment:
         golden={"latent": sample_normal(config.seed, range(2), task.latent_dim), "label": torch.tensor([0, 1])},
         labels=classes,
     )
-    return Experiment(
-        task=task,
-        train=loaders.training(source.train),
-        select=Selection(loaders.shuffled(source.train), len(source.train)),
-        test=loaders.ordered(source.test),
-        sources=(source,),
-        models=(model,),
-        baselines=lambda: bounds(judge, source),
-    )
+    return experiment_of(config, device, source, judge, task, model)

@@ -8,14 +8,13 @@ from torchworks.gans.codes.config import InfoGANConfig
 from torchworks.gans.codes.task import InfoGANTask
 from torchworks.gans.models import registry
 from torchworks.gans.models.infogan import DRAWN_NUMBER, InfoGANDiscriminator, InfoGANGenerator
+from torchworks.gans.noise.experiment import experiment_of, judged
 from torchworks.gans.noise.predictor import CATEGORY, generator_config, number_name
-from torchworks.shared.data import LoaderFactory, open_source
-from torchworks.shared.fidelity import Fidelity, Selection, bounds, features_of, judge_for
+from torchworks.shared.data import open_source
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
-from torchworks.shared.training.progress import first_says
 
 REMEDIES = {
     "mode collapse": "Try a smaller --optim.lr or --information.category, or larger batches.",
@@ -34,18 +33,17 @@ def build(config: InfoGANConfig, device: Device) -> Experiment:
     )
     assert isinstance(generator, InfoGANGenerator)
     assert isinstance(discriminator, InfoGANDiscriminator)
-    judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
+    judge, fidelity = judged(source, config, device)
     task = InfoGANTask(
         generator,
         discriminator,
         config.adversarial,
         information=config.information,
         lr=config.optim.lr,
-        fidelity=Fidelity(judge, reference=features_of(judge, source.train)).to(device.device),
+        fidelity=fidelity,
         seed=config.seed,
     )
     task.doctor = Doctor(config.doctor, loss=UNBOUNDED, watch=task.watch, remedies=REMEDIES)
-    loaders = LoaderFactory(config, device)
     golden = {"latent": sample_normal(config.seed, range(2), task.latent_dim), CATEGORY: torch.tensor([0, 1])}
     golden |= {number_name(i): torch.tensor([DRAWN_NUMBER, 0.5]) for i in range(config.net.numbers)}
     model = TrainedModel(
@@ -54,12 +52,7 @@ def build(config: InfoGANConfig, device: Device) -> Experiment:
         net=generator,
         golden=golden,
     )
-    return Experiment(
-        task=task,
-        train=loaders.training(source.train),
-        select=Selection(loaders.shuffled(source.train), len(source.train)),
-        test=loaders.ordered(source.test),
-        sources=(source,),
-        models=(model,),
-        baselines=lambda: bounds(judge, source) | clusters_of_pixels(source, config.net.categories, config.seed),
-    )
+    return experiment_of(
+        config, device, source, judge, task, model,
+        more_baselines=lambda: clusters_of_pixels(source, config.net.categories, config.seed),
+    )  # fmt: skip

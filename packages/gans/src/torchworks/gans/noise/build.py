@@ -8,16 +8,16 @@ from torchworks.gans.models import registry
 from torchworks.gans.models.clustered import ClusteredDiscriminator, ClusteredGenerator
 from torchworks.gans.models.config import CGANNet
 from torchworks.gans.noise.config import GanConfig
+from torchworks.gans.noise.experiment import experiment_of, judged
 from torchworks.gans.noise.predictor import generator_config
 from torchworks.gans.noise.task import GanTask, to_latent
 from torchworks.shared.config import LoaderConfig, UserError
-from torchworks.shared.data import Dataset, LoaderFactory, Source, open_loader, open_source
-from torchworks.shared.fidelity import Fidelity, Selection, bounds, features_of, judge_for
+from torchworks.shared.data import Dataset, Source, open_loader, open_source
+from torchworks.shared.fidelity import Fidelity
 from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
-from torchworks.shared.training.progress import first_says
 
 _CLUSTERED = 20_000
 
@@ -29,19 +29,9 @@ def build(config: GanConfig, device: Device) -> Experiment:
     classes = classes_of(source) if isinstance(config.net, CGANNet) else ()
     nets = [make(config.net, size, channels, len(classes)) for make in (registry.generator, registry.discriminator)]
     _find_clusters(*nets, source.train, config.seed)
-    judge = judge_for(source, image_size=size, device=device.device, say=first_says(device.rank))
-    fidelity = Fidelity(judge, reference=features_of(judge, source.train)).to(device.device)
+    judge, fidelity = judged(source, config, device)
     task = _task(config, nets, len(classes), fidelity)
-    loaders = LoaderFactory(config, device)
-    return Experiment(
-        task=task,
-        train=loaders.training(source.train),
-        select=Selection(loaders.shuffled(source.train), len(source.train)),
-        test=loaders.ordered(source.test),
-        sources=(source,),
-        models=(_model(config, task, channels, classes),),
-        baselines=lambda: bounds(judge, source),
-    )
+    return experiment_of(config, device, source, judge, task, _model(config, task, channels, classes))
 
 
 def _find_clusters(generator: nn.Module, discriminator: nn.Module, dataset: Dataset, seed: int) -> None:
