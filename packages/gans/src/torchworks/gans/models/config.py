@@ -48,6 +48,9 @@ def _leave_one(latent_dim: int) -> None:
         raise UserError("--net.latent-dim must be at least 2: the last latent number chooses the cluster.")
 
 
+Output = Literal["linear", "tanh"]
+
+
 @dataclass(frozen=True)
 class DCGANNet(Limited):
     """Sizes of DCGAN's two nets."""
@@ -151,6 +154,8 @@ class R3GANNet(Limited):
     """Channels per group of the 3 × 3 convolutions."""
     clusters: CountOrZero = 0
     """Clusters of the training images that stand for classes, found before the training (0: none)."""
+    output: Output = "linear"
+    """Last operation of the generator: none as in the paper, or tanh, for images with areas of exact black or white."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -196,6 +201,8 @@ class StyleGAN2Net(Limited):
     """The same of the discriminator."""
     max_channels: Count = 512
     """Limit of that doubling."""
+    output: Output = "linear"
+    """Last operation of the generator: none as in the paper, or tanh, for images with areas of exact black or white."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ logit is the product of the image's features with another (Miyato & Koyama 2018,
 eq. 4), divided by the root of their number.
 
 What differs: widths for small images and small machines; γ is constant (the paper anneals γ, the rates and the
-augmentation on one cosine).
+augmentation on one cosine); `output="tanh"` for images with areas of exactly -1 (stylegan2.py says why).
 
 Shapes: N batch, C channels, S image size.
 """
@@ -93,7 +93,7 @@ def downsample(x: Tensor) -> Tensor:
 
 class R3GANGenerator(nn.Module):
     """Latent vectors (N, latent_dim), and labels (N,) if `num_classes` is not zero, to images (N, out_channels, S, S);
-    the range is not bounded by an activation.
+    in [-1, 1] with an `output` of "tanh"; "linear", as in the paper, bounds nothing.
 
     `width` is the number of channels at full size; it doubles towards the 4 × 4 end up to `max_channels`.
     Every resolution has `blocks` residual blocks.
@@ -111,9 +111,10 @@ class R3GANGenerator(nn.Module):
         blocks: int = 2,
         expansion: int = 2,
         group_size: int = 16,
+        output: str = "linear",
     ):
         super().__init__()
-        self.latent_dim = latent_dim
+        self.latent_dim, self.output = latent_dim, output
         channels = _channels(image_size, width, max_channels)[::-1]
         self.sizes = resolutions_of(image_size)[-2::-1]  # of what each stage but the first makes
         options = {"expansion": expansion, "group_size": group_size, "blocks": blocks * len(channels)}
@@ -133,7 +134,8 @@ class R3GANGenerator(nn.Module):
         x = self.stages[0](x)
         for change, stage, size in zip(self.widths, list(self.stages)[1:], self.sizes, strict=True):
             x = stage(upsample(change(x), to_odd=size % 2 == 1))
-        return self.to_image(x)
+        image = self.to_image(x)
+        return torch.tanh(image) if self.output == "tanh" else image
 
 
 class R3GANDiscriminator(nn.Module):

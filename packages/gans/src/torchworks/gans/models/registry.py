@@ -95,7 +95,7 @@ def _discriminator(net: GanNet, image_size: int, channels: int, num_classes: int
         return BigGANDiscriminator(num_classes, image_size, channels, **limits)
     if isinstance(net, R3GANNet):
         return R3GANDiscriminator(
-            image_size, channels, num_classes=num_classes, **_sizes(net, "clusters", "latent_dim")
+            image_size, channels, num_classes=num_classes, **_sizes(net, "clusters", "latent_dim", "output")
         )
     if isinstance(net, StyleGAN2Net):
         limits = {"width": net.discriminator_width, "max_channels": net.max_channels}

@@ -32,7 +32,10 @@ as they stand; tests hold the two equal.
 - Resolution changes are filtered by [1, 3, 3, 1] (resampling.py).
 
 What differs: sizes for small images and small machines (`width` channels at full size, doubled towards the coarse end);
-28 pixels grow from 7 × 7, not 4 × 4; no labels; `mapping_layers` is 8 in the paper.
+28 pixels grow from 7 × 7, not 4 × 4; no labels; `mapping_layers` is 8 in the paper. With `output="tanh"` a tanh follows
+the last sum: where images have areas of exactly -1, a discriminator tells the unbounded output of the paper by how it
+departs from -1 there, and the generator learns to depart less by changing less with w, until all images have one shape
+(docs/stylegan2.md has the numbers).
 
 | net, 1024 × 1024 color, as in the paper | parameters |
 |---|---|
@@ -225,8 +228,9 @@ class Synthesis(nn.Module):
     after its last one. `noise` has (N, 1, H, H) for each layer, of the sides `noise_sizes`.
     """
 
-    def __init__(self, image_size: int, out_channels: int, style_dim: int, width: int, max_channels: int):
+    def __init__(self, image_size: int, out_channels: int, style_dim: int, width: int, max_channels: int, output: str):
         super().__init__()
+        self.output = output
         sizes = style_resolutions(image_size)[::-1]
         channels = style_channels(image_size, width, max_channels)[::-1]
         self.constant = nn.Parameter(torch.randn(channels[0], sizes[0], sizes[0]))
@@ -251,7 +255,7 @@ class Synthesis(nn.Module):
                 new = self.to_image[index // 2](x, styles[:, index + 1])
                 image = new if image is None else upsample2d(image, self.taps) + new
         assert image is not None
-        return image
+        return torch.tanh(image) if self.output == "tanh" else image
 
 
 class Mixing(NamedTuple):
@@ -264,7 +268,8 @@ class Mixing(NamedTuple):
 
 
 class StyleGAN2Generator(nn.Module):
-    """Latent vectors (N, latent_dim) to images (N, out_channels, S, S); the range is not bounded by an activation.
+    """Latent vectors (N, latent_dim) to images (N, out_channels, S, S), in [-1, 1] with an `output` of
+    "tanh"; "linear", as in the paper, bounds nothing.
 
     `width` is the number of channels at full size; it doubles towards the coarse end up to `max_channels`. Raises
     `UserError` for a size that is not in `config.SIZES`.
@@ -280,11 +285,12 @@ class StyleGAN2Generator(nn.Module):
         mapping_layers: int = 4,
         width: int = 32,
         max_channels: int = 512,
+        output: str = "linear",
     ):
         super().__init__()
         self.latent_dim, self.style_dim = latent_dim, style_dim
         self.mapping = Mapping(latent_dim, style_dim, mapping_layers)
-        self.synthesis = Synthesis(image_size, out_channels, style_dim, width, max_channels)
+        self.synthesis = Synthesis(image_size, out_channels, style_dim, width, max_channels, output)
 
     def forward(
         self,

@@ -18,7 +18,7 @@ def stylegan2() -> StyleGAN2Config:
     return StyleGAN2Config(
         recipe="stylegan2",
         data="faces",
-        net=StyleGAN2Net(width=16, discriminator_width=16, max_channels=64),
+        net=StyleGAN2Net(width=16, discriminator_width=16, max_channels=64, output="tanh"),
         adversarial=AdversarialConfig(loss="non-saturating", r1=0.05, betas=(0.0, 0.99)),
         ada=AdaConfig(images=16_000),
         loader=ImageConfig(image_size=28),
