@@ -11,7 +11,8 @@ from torchworks.shared.cli import main
 
 RECIPES = [
     *("biggan", "cgan", "cgan-mnist", "cyclegan", "dcgan", "dcgan-mnist", "dcgan-paper", "esrgan", "face-swap"),
-    *("infogan", "pix2pix", "r3gan", "srgan", "srresnet", "srresnet-x2", "stylegan2", "swap-detector", "wgan-gp"),
+    *("infogan", "pix2pix", "r3gan", "srgan", "srresnet", "srresnet-x2", "stylegan2", "stylegan2-mnist"),
+    *("swap-detector", "wgan-gp"),
 ]
 HELP = [["--help"], ["list"], ["train", "dcgan", "--help"], *([name, "--help"] for name in COMMANDS)]
 

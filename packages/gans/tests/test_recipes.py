@@ -25,7 +25,7 @@ from torchworks.shared.training.experiment import build
 from torchworks.shared.training.trainer import Trainer
 
 GANS = ["dcgan", "dcgan-mnist", "dcgan-paper", "cgan", "cgan-mnist", "r3gan", "stylegan2"]
-GANS += ["wgan-gp", "infogan", "biggan"]
+GANS += ["wgan-gp", "infogan", "biggan", "stylegan2-mnist"]
 TRANSLATORS = ["cyclegan", "pix2pix"]
 SWAPPERS = ["face-swap", "swap-detector"]
 ENLARGERS = ["esrgan", "srgan", "srresnet", "srresnet-x2"]

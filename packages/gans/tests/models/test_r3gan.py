@@ -31,6 +31,14 @@ def test_every_promised_size_is_made_and_read(size):
     assert R3GANDiscriminator(size, 1, **SMALL)(images).shape == (2,)
 
 
+def test_with_tanh_an_image_is_the_tanh_of_the_papers():
+    plain = R3GANGenerator(16, 1, latent_dim=3, **SMALL)
+    bounded = R3GANGenerator(16, 1, latent_dim=3, output="tanh", **SMALL)
+    bounded.load_state_dict(plain.state_dict())
+    z = torch.randn(2, 3)
+    torch.testing.assert_close(bounded(z), plain(z).tanh())
+
+
 def test_a_block_starts_as_the_identity_and_its_first_layers_small():
     torch.manual_seed(0)
     block = ResidualBlock(64, expansion=2, group_size=16, blocks=16)

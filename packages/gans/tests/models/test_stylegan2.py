@@ -147,6 +147,14 @@ def test_every_promised_size_is_made_and_read(size):
     assert StyleGAN2Discriminator(size, 1, **SMALL)(images).shape == (2,)
 
 
+def test_with_tanh_an_image_is_the_tanh_of_the_papers():
+    plain = awake(generator())
+    bounded = StyleGAN2Generator(16, 1, latent_dim=6, style_dim=8, mapping_layers=2, output="tanh", **SMALL).eval()
+    bounded.load_state_dict(plain.state_dict())
+    z = torch.randn(2, 6)
+    torch.testing.assert_close(bounded(z), plain(z).tanh())
+
+
 def test_there_are_two_styles_for_each_resolution():
     assert [generator(size).synthesis.styles for size in (16, 28, 32)] == [6, 6, 8]  # 2 log2(S) - 2 of 2^k
 

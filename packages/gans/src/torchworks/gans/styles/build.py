@@ -16,7 +16,8 @@ from torchworks.shared.numbers.stream import sample_normal
 from torchworks.shared.training.experiment import Experiment
 
 REMEDIES = {
-    "mode collapse": "Try a smaller --optim.lr, a larger --adversarial.r1, or larger batches.",
+    "mode collapse": "Try --net.output tanh if the images have areas of exact black or white, else a smaller "
+    "--optim.lr, a larger --adversarial.r1, or larger batches.",
     "discriminator won": "Try a smaller --ada.images or a larger --ada.p, so that augmentation sets in sooner, or a "
     "larger --adversarial.r1.",
     "oscillation": "Try a larger --adversarial.r1 or a smaller --optim.lr.",

@@ -1,8 +1,8 @@
-"""The recipe of StyleGAN2; its docstring is what `gans list` prints."""
+"""The recipes of StyleGAN2; each docstring is what `gans list` prints."""
 
 from torchworks.gans.adversarial.config import AdaConfig, AdversarialConfig
 from torchworks.gans.models.config import StyleGAN2Net
-from torchworks.gans.styles.config import StyleGAN2Config
+from torchworks.gans.styles.config import StyleConfig, StyleGAN2Config
 from torchworks.shared.config import ImageConfig, OptimConfig, TrainerConfig
 
 
@@ -18,10 +18,30 @@ def stylegan2() -> StyleGAN2Config:
     return StyleGAN2Config(
         recipe="stylegan2",
         data="faces",
-        net=StyleGAN2Net(width=16, discriminator_width=16, max_channels=64, output="tanh"),
+        net=StyleGAN2Net(width=16, discriminator_width=16, max_channels=64),
         adversarial=AdversarialConfig(loss="non-saturating", r1=0.05, betas=(0.0, 0.99)),
         ada=AdaConfig(images=16_000),
         loader=ImageConfig(image_size=28),
         optim=OptimConfig(lr=2.5e-3),
         trainer=TrainerConfig(steps=1500, batch_size=16, ema=0.997),
+    )
+
+
+def stylegan2_mnist() -> StyleGAN2Config:
+    """StyleGAN2 on 4,000 handwritten digits of 28 pixels, without labels.
+
+    gans train stylegan2-mnist
+
+    TODO
+    """
+    return StyleGAN2Config(
+        recipe="stylegan2-mnist",
+        data="mnist5k",
+        net=StyleGAN2Net(width=8, discriminator_width=8, max_channels=64, output="tanh"),
+        adversarial=AdversarialConfig(loss="non-saturating", r1=0.5, betas=(0.0, 0.99)),
+        style=StyleConfig(path_weight=0.0),
+        ada=AdaConfig(target=0.0),
+        loader=ImageConfig(image_size=28),
+        optim=OptimConfig(lr=2.5e-3),
+        trainer=TrainerConfig(steps=2000, batch_size=32, ema=0.997),
     )
