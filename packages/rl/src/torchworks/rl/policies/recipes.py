@@ -71,3 +71,22 @@ def snake() -> PolicyConfig:
         optim=OptimConfig(lr=1e-3, schedule="linear"),
         trainer=TrainerConfig(steps=1200, batch_size=1024, eval_every=300, precision="fp32"),
     )
+
+
+def breakout() -> PolicyConfig:
+    """PPO: Breakout on 10 x 10 cells.
+
+    rl train breakout
+
+    Seed 0 alone: 35.0 bricks in 100 episodes of at most 1000 steps (random actions 0.14, always below the ball 15, a
+    rule that tries out how the ball can go 84), 79 CPU s of one core of an AMD EPYC (torch 2.14.1, fp32).
+    """
+    return PolicyConfig(
+        recipe="breakout",
+        data="Breakout10-v0",
+        net=PolicyNet(width=128, layers=1, channels=(16, 32)),
+        rollout=RolloutConfig(environments=64, steps=64, epochs=3, discount=0.99, trace=0.95),
+        entropy_weight=0.01,
+        optim=OptimConfig(lr=1e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=600, batch_size=1024, eval_every=300, precision="fp32"),
+    )
