@@ -65,6 +65,8 @@ def games_source() -> Source:
     train, test = torch.arange(SELECTION) + TRAINING, torch.tensor(games_to_judge_by())
     return dataclasses.replace(
         source,
+        name="ConnectFour-v0",
+        licence="rules of this package: MIT",
         train=TensorDataset({"seed": train}, source.schema),
         test=TensorDataset({"seed": test}, source.schema),
     )

@@ -47,7 +47,8 @@ def play_connect_four(judge: Judge, *, begins: str, simulations: int, advice: bo
 
 
 def think(judge: Judge, own: int, both: int, simulations: int) -> tuple[int, float, float]:
-    """The column that the agent would take in an open position, how sure it is, and what the position is worth to it."""
+    """The column that the agent would take in an open position, how sure it is, and what it thinks the position
+    worth."""
     position = np.array([own]), np.array([both])
     if simulations:
         found = search(*position, judge, simulations)

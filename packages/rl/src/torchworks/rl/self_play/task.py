@@ -1,7 +1,7 @@
 """The training of a net on games against itself.
 
-Silver et al. 2017 (Nature 550), eq. 1: the policy learns how often the search tried each move, π, and the value what
-the position turned out to be worth, z:
+Silver et al. 2017 (Nature 550), eq. 1: the policy learns what the search made of each move, π, and the value what the
+position turned out to be worth, z:
 
     loss = (z − v)² − Σ_a π(a) log p(a)
 

@@ -2,6 +2,7 @@
 // have images drawn, write a text, paste tables or numbers, or write JSON. Optional inputs have fields of their own.
 
 import { modelPath } from "./api.js";
+import { boardInput, isBoard } from "./board.js";
 import { el, hint } from "./dom.js";
 import { drawingInput } from "./draw.js";
 import { filmInput } from "./film.js";
@@ -24,6 +25,7 @@ export function inputFor(model, actions) {
   if (model.generation) return generationInput(model);
   if (model.denoising) return drawingInput(model, actions);
   const inputs = model.signature.inputs.filter(({ kind }) => kind !== "state"); // it begins with what it knows at the start
+  if (inputs.length === 1 && isBoard(inputs[0])) return boardInput(model, inputs[0]);
   if (inputs.some(({ kind }) => kind === "id")) return idsInput(model);
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
