@@ -1,4 +1,5 @@
-"""Images of environments, drawn from what an agent sees of them; no window and no library of games is needed.
+"""Images of environments, drawn from what an agent sees of them, or from what a game shows; no window and no library of
+games is needed.
 
 Shapes: D numbers or a grid (C, H, W) of an observation.
 """
@@ -109,15 +110,11 @@ def numbers(canvas: Canvas, seen: np.ndarray) -> None:
 
 def planes(canvas: Canvas, seen: np.ndarray) -> None:
     """The cells of a grid, a color for each plane, the stronger the larger their numbers are; later ones on top."""
-    _, rows, columns = seen.shape
-    side = min((HEIGHT - 40) / rows, (WIDTH - 20) / columns)
-    left, top = -side * columns / 2, 10 + side * rows
-    canvas.box(0, 10 + side * rows / 2, side * columns + 2, side * rows + 2, _GREY)
-    canvas.box(0, 10 + side * rows / 2, side * columns, side * rows, _GROUND)
+    place, side = _board(canvas, *seen.shape[1:])
     strength = np.abs(seen) / max(float(np.abs(seen).max()), 1e-9)
     for plane, row, column in np.argwhere(strength > 0):
         color = _mixed(_PLANES[plane % len(_PLANES)], float(strength[plane, row, column]))
-        canvas.box(left + (column + 0.5) * side, top - (row + 0.5) * side, side * 0.86, side * 0.86, color)
+        canvas.box(*place(row, column), side * 0.86, side * 0.86, color)
 
 
 def _mixed(color: str, strength: float) -> str:
@@ -127,6 +124,52 @@ def _mixed(color: str, strength: float) -> str:
     return "#" + "".join(f"{part:02x}" for part in parts)
 
 
+def snake(canvas: Canvas, shown: np.ndarray) -> None:
+    """Of its cells in order and its food (2, H, W)."""
+    place, side = _board(canvas, *shown.shape[1:])
+    order = shown[0]
+    cells = [place(*np.argwhere(order == i)[0]) for i in range(1, int(order.max()) + 1)]
+    for food in np.argwhere(shown[1] > 0):
+        canvas.disk(*place(*food), side * 0.32, _ORANGE)
+    for i, cell in enumerate(cells[1:]):
+        canvas.line([cells[i], cell], _BLUE, side * 0.62)
+    for cell in cells:
+        canvas.disk(*cell, side * 0.31, _BLUE)
+    (x, y), (back, below) = cells[-1], cells[-2]
+    for turn in (-1, 1):  # eyes beside the way that it goes
+        across, up = turn * (y - below) / side, turn * (back - x) / side
+        canvas.disk(x + across * side * 0.14, y + up * side * 0.14, side * 0.08, _GROUND)
+
+
+def breakout(canvas: Canvas, seen: np.ndarray) -> None:
+    """Of paddle, ball, where it comes next, and bricks (4, H, W)."""
+    place, side = _board(canvas, *seen.shape[1:])
+    for row, column in np.argwhere(seen[3] > 0):
+        canvas.box(*place(row, column), side * 0.9, side * 0.8, (_ORANGE, "#b0903c", "#4d8b57")[row % 3])
+    for row, column in np.argwhere(seen[0] > 0):
+        canvas.box(*place(row, column), side * 0.96, side * 0.5, _INK)
+    for row, column in np.argwhere(seen[1] > 0):
+        canvas.disk(*place(row, column), side * 0.34, _BLUE)
+
+
+def connect_four(canvas: Canvas, seen: np.ndarray) -> None:
+    """Of the stones of the agent, of its opponent, and where a stone would fall (3, H, W)."""
+    place, side = _board(canvas, *seen.shape[1:])
+    canvas.box(0, 8 + side * seen.shape[1] / 2, side * seen.shape[2], side * seen.shape[1], _BLUE)
+    for row, column in np.ndindex(*seen.shape[1:]):
+        color = "#f2b632" if seen[0, row, column] else "#d0402b" if seen[1, row, column] else _GROUND
+        canvas.disk(*place(row, column), side * 0.4, color)
+
+
+def _board(canvas: Canvas, rows: int, columns: int) -> tuple[Callable[[int, int], tuple[float, float]], float]:
+    """An empty board with a frame: where the middle of a cell is, and how long its side."""
+    side = min((HEIGHT - 36) / rows, (WIDTH - 20) / columns)
+    left, top, middle = -side * columns / 2, 8 + side * rows, 8 + side * rows / 2
+    canvas.box(0, middle, side * columns + 4, side * rows + 4, _GREY)
+    canvas.box(0, middle, side * columns, side * rows, _GROUND)
+    return lambda row, column: (left + (column + 0.5) * side, top - (row + 0.5) * side), side
+
+
 PENS: dict[str, Pen] = {
     "CartPole-v1": cart_pole,
     "CartPole-v0": cart_pole,
@@ -134,11 +177,16 @@ PENS: dict[str, Pen] = {
     "Acrobot-v1": acrobot,
     "MountainCar-v0": mountain_car,
     "MountainCarContinuous-v0": mountain_car,
+    "Snake10-v0": snake,
+    "Breakout10-v0": breakout,
+    "Breakout10Sticky-v0": breakout,
+    "ConnectFour-v0": connect_four,
 }
 
 
 def draw(kind: Kind, observation: np.ndarray, words: str = "") -> Tensor:
-    """uint8 (3, `HEIGHT`, `WIDTH`) of an observation (D,) or (C, H, W), with `words` in the upper left corner."""
+    """uint8 (3, `HEIGHT`, `WIDTH`) of an observation (D,) or (C, H, W), or of what a game's `shown` gives, with `words`
+    in the upper left corner."""
     canvas = Canvas()
     PENS.get(kind.id, planes if kind.grid else numbers)(canvas, observation)
     canvas.text(8 - WIDTH / 2, HEIGHT - 6, words)

@@ -22,7 +22,6 @@ from torchworks.shared.training.experiment import Experiment
 
 SELECTION, TEST = 40, 100
 """Games against each opponent by which a net is judged as it learns, and at the end."""
-GAME_ID = "torchworks.rl.environments.games:ConnectFour-v0"
 
 
 def build(config: BoardGameConfig, device: Device) -> Experiment:
@@ -61,11 +60,10 @@ def build(config: BoardGameConfig, device: Device) -> Experiment:
 def games_source() -> Source:
     """The numbers of the games that a net is judged by. The two random moves that they begin with are of 49 kinds, so
     they occur in training too; what follows does not depend on training's seeds."""
-    source = source_of(kind_of(GAME_ID))
+    source = source_of(kind_of("ConnectFour-v0"))
     train, test = torch.arange(SELECTION) + TRAINING, torch.tensor(games_to_judge_by())
     return dataclasses.replace(
         source,
-        name="ConnectFour-v0",
         licence="rules of this package: MIT",
         train=TensorDataset({"seed": train}, source.schema),
         test=TensorDataset({"seed": test}, source.schema),

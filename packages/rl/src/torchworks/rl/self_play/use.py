@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from torch import Tensor
+
+from torchworks.rl.environments.games.four_film import film
 from torchworks.rl.environments.games.four_matches import Score, match
 from torchworks.rl.environments.games.four_opponents import OPPONENTS, Player, at_random, opponent
 from torchworks.rl.environments.games.four_search import Judge
@@ -47,3 +50,8 @@ def print_strength(folder: Path, device: str, games: Sequence[int], search: int)
                 f"  against {name:<24}{score.won:5}{score.drawn:6}{score.lost:6}{100 * score.share:7.1f} %", flush=True
             )
     return 0
+
+
+def game_film(folder: Path, device: str, game: int) -> Tensor:
+    """Game number `game` of the net alone, yellow, against alpha-beta: uint8 (T, 3, H, W)."""
+    return film(player_of(open_judge(folder, device)), opponent("minimax-4"), game)

@@ -1,6 +1,9 @@
 """Small games, drawn and ruled here. Importing this registers them with Gymnasium:
 
-gymnasium.make("torchworks.rl.environments.games:ConnectFour-v0")
+    gymnasium.make("torchworks.rl.environments.games:Snake10-v0")
+
+A game's file needs NumPy and Gymnasium alone, and all its state is in plain attributes. What people would see of it, if
+that is not what agents see, is given by its method `shown`.
 """
 
 from typing import Any
@@ -8,6 +11,13 @@ from typing import Any
 import gymnasium
 
 GAMES: dict[str, dict[str, Any]] = {
+    "Snake10-v0": {"entry_point": f"{__name__}.snake:Snake"},
+    "Breakout10-v0": {"entry_point": f"{__name__}.breakout:Breakout", "max_episode_steps": 1000},
+    "Breakout10Sticky-v0": {
+        "entry_point": f"{__name__}.breakout:Breakout",
+        "max_episode_steps": 1000,
+        "kwargs": {"sticky": 0.1},
+    },
     "ConnectFour-v0": {"entry_point": f"{__name__}.connect_four:ConnectFour"},
 }
 

@@ -43,10 +43,14 @@ def at_random(own: np.ndarray, both: np.ndarray, random: np.random.Generator) ->
 
 def one_ply(own: np.ndarray, both: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Wins if it can, blocks if it must; otherwise any column."""
+    return _any_of((best_cells(own, both)[:, None] & rules.COLUMN) != 0, random)
+
+
+def best_cells(own: np.ndarray, both: np.ndarray) -> np.ndarray:
+    """The free cells (N,) that win at once, else those where the other side would, else all."""
     free = rules.playable(both)
     wins, blocks = rules.threats(own, both) & free, rules.threats(own ^ both, both) & free
-    cells = np.where(wins != 0, wins, np.where(blocks != 0, blocks, free))
-    return _any_of((cells[:, None] & rules.COLUMN) != 0, random)
+    return np.where(wins != 0, wins, np.where(blocks != 0, blocks, free))
 
 
 def minimax(depth: int) -> Player:

@@ -13,7 +13,7 @@ from torchworks.rl.environments.games.four_search import search
 from torchworks.rl.environments.state import restores
 from torchworks.shared.config import UserError
 
-NAME = "torchworks.rl.environments.games:ConnectFour-v0"
+NAME = "ConnectFour-v0"
 
 
 def grid(stones: int) -> np.ndarray:
