@@ -35,7 +35,8 @@ class Evaluate:
     seed: Annotated[int, by_default("N", "the seeds that the run was judged by")] | None = None
     """The first episode's seed; the others have those that follow."""
     search: Annotated[
-        int, arg(metavar="N", help="Positions looked at before each move, for a second table (Connect Four; 0: none).")
+        int,
+        arg(metavar="N", help="Positions looked at before each move, for a table of its own (Connect Four; 0: none)."),
     ] = 100
     device: Device = "auto"
 

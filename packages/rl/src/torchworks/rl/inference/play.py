@@ -31,7 +31,7 @@ def play(arguments: Play) -> int:
     check_number("--search", arguments.search, 0, MOST_SEARCHED)
     check_number("--seed", arguments.seed, 0)
     if is_board_game(arguments.run):
-        judge = open_judge(arguments.run, arguments.device)
+        judge = open_judge(arguments.run, arguments.device, ahead=not arguments.search)
         return play_connect_four(judge, begins=arguments.begins, simulations=arguments.search, advice=arguments.advice)
     agent = open_agent(arguments.run, arguments.device)
     if agent.kind.continuous:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FORBIDDEN = -1e4
+FORBIDDEN = -1e9
 """The logit of a move that the rules forbid."""
 
 
@@ -41,13 +41,13 @@ class BoardNet(nn.Module):
         self.value = nn.Sequential(_Flat(channels, head_channels), nn.Linear(cells, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        seen = torch.cat([observation, self._threats(observation[:, :2])], dim=1)
+        seen = torch.cat([observation, self.threats(observation[:, :2])], dim=1)
         features = self.blocks(F.relu(self.stem(seen)))
         allowed = observation[:, -1].amax(1) > 0.5
         logits = self.policy(features).float().masked_fill(~allowed, FORBIDDEN)
         return logits, torch.tanh(self.value(features).float()).squeeze(1)
 
-    def _threats(self, stones: Tensor) -> Tensor:
+    def threats(self, stones: Tensor) -> Tensor:
         """Where stones of either side (N, 2, H, W) lack one cell of four in a row, and the cell is empty: 0 or 1."""
         each = stones.flatten(0, 1).unsqueeze(1)
         three = F.conv2d(each, self.threes, padding=3).amax(1).unflatten(0, stones.shape[:2]) > 2.5

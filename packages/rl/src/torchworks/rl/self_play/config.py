@@ -30,9 +30,6 @@ class SelfPlayConfig(Limited):
     """Positions that are looked at before each move."""
     explore: Annotated[float, *limited(0, above=True)] = 1.5
     """c: how much a search tries what it has looked at little."""
-    sharpness: Amount = 5.0
-    """How much what a search found a move to be worth counts in what the policy learns; 0: it learns the share of
-    visits of each move."""
     noise: Share = 0.25
     """Share of chance in what a search first thinks of the moves of a position."""
     concentration: Annotated[float, *limited(0, above=True)] = 0.7

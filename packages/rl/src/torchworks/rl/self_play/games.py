@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.games import four_rules as rules
-from torchworks.rl.environments.games.four_search import Forest
+from torchworks.rl.environments.games.four_search import Forest, Searched
 from torchworks.rl.models.board_net import BoardNet
 from torchworks.rl.self_play.config import SelfPlayConfig
 from torchworks.rl.self_play.players import judge_of
@@ -72,10 +72,8 @@ class Games:
         """A move on all boards; an ended game is kept, and its board is cleared."""
         random = np.random.default_rng(mix(self.seed, "move", self.moves))
         self.moves += 1
-        forest, every = self._search(random), np.arange(len(self.own))
-        found, sharpness = forest.found(), self.config.sharpness
-        learnt = forest.improved(sharpness) if sharpness else found.shares
-        for name, value in {"own": self.own, "both": self.both, "shares": learnt, "value": found.value}.items():
+        found, every = self._search(random), np.arange(len(self.own))
+        for name, value in {"own": self.own, "both": self.both, "shares": found.shares, "value": found.value}.items():
             self.past[name][every, self.length] = value
         column = self._choose(found.shares, random)
         self.own, self.both = rules.drop(self.own, self.both, column)
@@ -84,13 +82,13 @@ class Games:
         for board in np.flatnonzero(won | rules.full(self.both)).tolist():
             self._keep(board, float(won[board]))
 
-    def _search(self, random: np.random.Generator) -> Forest:
+    def _search(self, random: np.random.Generator) -> Searched:
         forest = Forest(self.own, self.both, self.judge, room=self.config.search + 1, explore=self.config.explore)
         chance = random.dirichlet([self.config.concentration] * rules.COLUMNS, size=len(self.own))
         forest.blur(chance.astype(np.float32), self.config.noise)
         for _ in range(self.config.search):
             forest.grow()
-        return forest
+        return forest.found()
 
     def _choose(self, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Columns (N,), drawn by the shares of their visits."""

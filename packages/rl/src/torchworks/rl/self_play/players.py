@@ -1,18 +1,16 @@
-"""A net as a player: by its first thought, or with a search before each move.
+"""A net as a player: by its first thought, with a look one move ahead, or with a search before each move.
 
 Shapes: N positions, 7 moves.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor
 
 from torchworks.rl.environments.games import four_rules as rules
 from torchworks.rl.environments.games.four_opponents import Player
 from torchworks.rl.environments.games.four_search import Judge, search
 from torchworks.rl.models.board_net import BoardNet
+from torchworks.rl.self_play.looking import look_ahead
 from torchworks.shared.machine.device import Device
 
 
@@ -28,15 +26,21 @@ def judge_of(net: BoardNet, device: Device) -> Judge:
     return judge
 
 
-def judge_by(predict: Callable[[Tensor], tuple[Tensor, ...]], device: torch.device) -> Judge:
-    """The same of a finished predictor, whose outputs are an action, probabilities and the value."""
+def looking_judge(net: BoardNet, device: Device) -> Judge:
+    """The same with a look one move ahead, as the predictor has it."""
 
     def judge(own: np.ndarray, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with torch.no_grad():
-            _, probability, value = predict(torch.from_numpy(rules.planes(own, both)).to(device))
-        return probability.cpu().numpy(), value.cpu().numpy()
+        seen = torch.from_numpy(rules.planes(own, both)).to(device.device)
+        with torch.no_grad(), device.autocast():
+            probability, value = look_ahead(net, seen)
+        return probability.float().cpu().numpy(), value.float().cpu().numpy()
 
     return judge
+
+
+def looking_player(net: BoardNet, device: Device) -> Player:
+    """Takes the most probable move after a look one move ahead."""
+    return player_of(looking_judge(net, device))
 
 
 def player_of(judge: Judge, simulations: int = 0) -> Player:

@@ -13,7 +13,7 @@ from torchworks.rl.environments.games import four_rules as rules
 
 class Positions(nn.Module):
     """Room for `capacity` positions, the oldest of which make way: `own` and `both` (four_rules.py), the shares of the
-    moves that a search came to, and its worth. A net without parameters, so that a checkpoint keeps it."""
+    moves in a search, and its worth. A net without parameters, so that a checkpoint keeps it."""
 
     own: Tensor
     both: Tensor

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchworks.rl.environments.games import four_rules as rules
 from torchworks.rl.models.board_net import BoardNet
 from torchworks.rl.self_play.config import BoardNetConfig
+from torchworks.rl.self_play.looking import look_ahead
 from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
@@ -20,11 +21,14 @@ PLANES = 3
 
 class BoardPredictor(Predictor):
     """observation (N, 3, 6, 7) → action (N,), the most probable move, probability (N, 7) of each, and value (N,), from
-    −1 (the side that moves loses) to 1. A move that the rules forbid is never chosen, unless there is no other."""
+    −1 (the side that moves loses) to 1. It looks one move ahead. A move that the rules forbid is never
+    chosen, unless there is no other."""
+
+    net: BoardNet
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, value = self.net(inputs[0])
-        return logits.argmax(1), logits.float().softmax(1), value.float()
+        probability, value = look_ahead(self.net, inputs[0])
+        return probability.argmax(1), probability, value
 
 
 def board_config(net: BoardNetConfig) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The training of a net on games against itself.
 
-Silver et al. 2017 (Nature 550), eq. 1: the policy learns what the search made of each move, π, and the value what the
-position turned out to be worth, z:
+Silver et al. 2017 (Nature 550), eq. 1: the policy learns how often the search tried each move, π, and the value what
+the position turned out to be worth, z:
 
     loss = (z − v)² − Σ_a π(a) log p(a)
 
@@ -12,7 +12,6 @@ Shapes: B positions of a batch.
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,11 +19,11 @@ from torch.optim import Optimizer
 
 from torchworks.rl.environments.games.four_film import film
 from torchworks.rl.environments.games.four_matches import results
-from torchworks.rl.environments.games.four_opponents import opponent
+from torchworks.rl.environments.games.four_opponents import Player, opponent
 from torchworks.rl.models.board_net import BoardNet
 from torchworks.rl.self_play.config import BoardGameConfig
 from torchworks.rl.self_play.games import Games
-from torchworks.rl.self_play.players import judge_of, player_of
+from torchworks.rl.self_play.players import looking_player
 from torchworks.shared.machine.device import Device
 from torchworks.shared.task import Out, Phase, Task
 from torchworks.shared.training.optim import adamw, parameter_groups
@@ -42,7 +41,6 @@ class BoardGameTask(Task):
         self.net, self.games, self.config, self.positions = net, games, config, games.positions
         self.device = device
         self.phases = (Phase("learn", net="net", clip=config.max_norm or None),)
-        self.player = player_of(self._judge)
 
     def nets(self) -> dict[str, nn.Module]:
         return {"net": self.net, "positions": self.positions}
@@ -60,16 +58,16 @@ class BoardGameTask(Task):
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         numbers = batch["seed"].tolist()
-        points = {name: results(self.player, opponent(name), numbers) for name in JUDGES}
+        points = {name: results(self._player(), opponent(name), numbers) for name in JUDGES}
         return {score_name(name): (float(its.sum()), len(its)) for name, its in points.items()}
 
     def preview(self) -> dict[str, Tensor]:
         """A film of a game against alpha-beta."""
-        return {"game": film(self.player, opponent("minimax-4"), 0)}
+        return {"game": film(self._player(), opponent("minimax-4"), 0)}
 
-    def _judge(self, own: np.ndarray, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """By `net` as it is now, which in an evaluation may be its average."""
-        return judge_of(self.net, self.device)(own, both)
+    def _player(self) -> Player:
+        """`net` as it is now, which in an evaluation may be its average, with a look one move ahead."""
+        return looking_player(self.net, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         return {"games": self.games.state_dict()}

@@ -10,7 +10,9 @@ from torchworks.rl.environments.games.four_matches import Score, match
 from torchworks.rl.environments.games.four_opponents import OPPONENTS, Player, at_random, opponent
 from torchworks.rl.environments.games.four_search import Judge
 from torchworks.rl.self_play.config import BoardGameConfig
-from torchworks.rl.self_play.players import judge_by, player_of
+from torchworks.rl.self_play.players import judge_of, looking_judge, player_of
+from torchworks.rl.self_play.predictor import BoardPredictor
+from torchworks.shared.machine.device import Device
 from torchworks.shared.runs.files import check_finished, load_config
 from torchworks.shared.runs.opening import open_run
 
@@ -24,10 +26,12 @@ def is_board_game(folder: Path) -> bool:
     return isinstance(load_config(folder), BoardGameConfig)
 
 
-def open_judge(folder: Path, device: str) -> Judge:
-    """What the net of a finished run thinks of positions. Raises `UserError` unless it is one of this package."""
+def open_judge(folder: Path, device: str, *, ahead: bool = True) -> Judge:
+    """What the net of a finished run thinks of positions, by itself or with a look one move ahead. Raises `UserError`
+    unless it is one of this package."""
     run = open_run(folder, "rl", device)
-    return judge_by(run.predictor, run.device)
+    assert isinstance(run.predictor, BoardPredictor)
+    return (looking_judge if ahead else judge_of)(run.predictor.net, Device(run.device))
 
 
 def strength(player: Player, games: Sequence[int]) -> Iterator[tuple[str, Score]]:
@@ -37,11 +41,12 @@ def strength(player: Player, games: Sequence[int]) -> Iterator[tuple[str, Score]
 
 
 def print_strength(folder: Path, device: str, games: Sequence[int], search: int) -> int:
-    """A table of won, drawn and lost games and the share of points, for the net, for it with a search, for chance."""
-    judge = open_judge(folder, device)
-    players = {"the net alone": player_of(judge)}
+    """A table of won, drawn and lost games and the share of points, for the net, for it with a look one move ahead and
+    with a search, for chance."""
+    net = open_judge(folder, device, ahead=False)
+    players = {"agent (looks one move ahead)": player_of(open_judge(folder, device)), "its net alone": player_of(net)}
     if search:
-        players[f"with a search of {search} positions"] = player_of(judge, search)
+        players[f"with a search of {search} positions"] = player_of(net, search)
     players["random moves"] = at_random
     for title, player in players.items():
         print(f"{title:<34}  won drawn  lost   points")
@@ -53,5 +58,5 @@ def print_strength(folder: Path, device: str, games: Sequence[int], search: int)
 
 
 def game_film(folder: Path, device: str, game: int) -> Tensor:
-    """Game number `game` of the net alone, yellow, against alpha-beta: uint8 (T, 3, H, W)."""
+    """Game number `game` of the agent, yellow, against alpha-beta: uint8 (T, 3, H, W)."""
     return film(player_of(open_judge(folder, device)), opponent("minimax-4"), game)

@@ -47,7 +47,6 @@ class Forest:
         self.value, self.over = np.zeros((count, room), np.float32), np.zeros((count, room), bool)
         self.used = 0
         self._add(self.rows, own, both)
-        self.thought = self.prior[:, 0].copy()
 
     def blur(self, noise: np.ndarray, share: float) -> None:
         """Mix `share` of `noise` (N, 7) into what is thought of the roots' moves."""
@@ -116,16 +115,6 @@ class Forest:
         shares = np.where(over | (counts == 0), self.prior[:, 0], visits / np.maximum(counts, 1))
         mean = (self.total[:, 0].sum(1) + self.value[:, 0]) / (counts[:, 0] + 1)
         return Searched(shares, np.where(over[:, 0], self.value[:, 0], mean))
-
-    def improved(self, sharpness: float) -> np.ndarray:
-        """The policy (N, 7) that a search makes of the one that led it (Danihelka et al. 2022, "Policy improvement by
-        planning with Gumbel", eq. 11): softmax(log P + `sharpness` Q), where a move that was never tried is worth what
-        its root is. Shares of visits are no better than P where there are few."""
-        found, visits = self.found(), self.visits[:, 0]
-        known = np.where(visits > 0, self.total[:, 0] / np.maximum(visits, 1), found.value[:, None])
-        logits = np.where(self.thought > 0, np.log(np.maximum(self.thought, 1e-8)) + sharpness * known, -np.inf)
-        powers = np.exp(logits - logits.max(1, keepdims=True))
-        return np.where(self.over[:, :1], found.shares, powers / powers.sum(1, keepdims=True)).astype(np.float32)
 
 
 def search(own: np.ndarray, both: np.ndarray, judge: Judge, simulations: int) -> Searched:
