@@ -124,7 +124,7 @@ def test_a_look_ahead_is_what_the_net_thinks_of_the_positions_that_follow():
     net = small_net()
     with torch.no_grad():
         probability, value = look_ahead(net, torch.from_numpy(rules.planes(own, both)))
-        for i in np.flatnonzero(rules.won(own ^ both) == 0).tolist():
+        for i in np.flatnonzero((rules.won(own ^ both) | rules.won(own)) == 0).tolist():
             logits, _ = net(torch.from_numpy(rules.planes(own[i : i + 1], both[i : i + 1])))
             scores, worth = torch.full((7,), -1e9), torch.zeros(7)
             for column in np.flatnonzero(rules.legal(both[i : i + 1])[0]).tolist():
@@ -251,7 +251,7 @@ def test_strength_is_a_table_of_opponents(runs, monkeypatch, capsys):
     assert rl("evaluate", runs["four"], "--episodes", 4, "--search", 3) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     rows = [line for line in lines if line[0] == "against"]
-    assert [row[1] for row in rows] == ["random", "minimax-2"] * 3
+    assert [row[1] for row in rows] == ["random", "minimax-2"] * 4
     assert all(sum(map(int, row[2:5])) == 4 for row in rows)
 
 
