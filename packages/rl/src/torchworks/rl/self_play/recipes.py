@@ -12,5 +12,5 @@ def connect_four() -> BoardGameConfig:
     return BoardGameConfig(
         recipe="connect-four",
         optim=OptimConfig(lr=2e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1050, batch_size=512, eval_every=525, log_every=30),
+        trainer=TrainerConfig(steps=1500, batch_size=512, eval_every=500, log_every=30),
     )
