@@ -138,13 +138,13 @@ def of_values(kind: Kind) -> Acting:
 
 
 @pytest.mark.parametrize("make", [of_policy, of_values])
-@pytest.mark.parametrize("name", ["Dot-v0", "Floats-v0"])
+@pytest.mark.parametrize("name", ["Dot-v0", "Floats-v0", "Snake10-v0", "Breakout10Sticky-v0"])
 def test_training_data_of_grids_go_on_exactly(name, make):
     kind = kind_of(name)
     whole, other = make(kind), make(kind)
     batches = whole.iter_from(0)
     for _ in range(7):
-        assert next(batches)["observation"].shape == (8, 2, 3, 4)
+        assert next(batches)["observation"].shape == (8, *kind.grid)
     other.load_state_dict(whole.state_dict())
     if isinstance(whole, Acting):
         other.replay.load_state_dict(whole.replay.state_dict())
