@@ -258,7 +258,7 @@ def test_strength_is_a_table_of_opponents(runs, monkeypatch, capsys):
 def test_a_film_of_a_game_is_written(runs, tmp_path, capsys):
     assert rl("watch", runs["four"], "--out", tmp_path / "game.gif") == 0
     with Image.open(tmp_path / "game.gif") as film:
-        assert film.size == (320, 296)
+        assert film.size == (320, 308)
         assert film.n_frames > 5
 
 

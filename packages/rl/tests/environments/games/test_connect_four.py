@@ -196,7 +196,7 @@ def test_rewards_are_for_whoever_wins_and_the_opponent_begins_in_half_of_the_gam
 def test_a_board_is_drawn_with_its_stones_where_they_are():
     first, second = 1 << int(rules.SHIFTS[5, 0]), 1 << int(rules.SHIFTS[4, 0])
     image = draw_board(first, second, "move 2", last=0).float()
-    assert image.shape == (3, 296, 320)
+    assert image.shape == (3, 308, 320)
     low, above, right = (image[:, y, x] for y, x in ((264, 26), (232, 34), (264, 76)))
     assert low[1] > 150 > low[2]  # yellow
     assert right.min() == 255

@@ -12,7 +12,7 @@ from torchworks.rl.environments.games import four_rules as rules
 from torchworks.rl.environments.games.four_matches import openings
 from torchworks.rl.environments.games.four_opponents import Player
 
-WIDTH, HEIGHT = 320, 296
+WIDTH, HEIGHT = 320, 308
 _FINE = 3  # drawn larger and averaged, for smooth edges
 _GROUND, _INK, _BOARD, _EMPTY = "#ffffff", "#1f2328", "#2f6fb2", "#ffffff"
 _SIDES = ("#f2b632", "#d0402b")
