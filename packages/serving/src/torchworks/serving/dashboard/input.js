@@ -99,6 +99,9 @@ function textInput(model, specs, options) {
   return { elements, request };
 }
 
+// A number as people read it: what float32 keeps of it, and no more digits.
+const short = (value) => String(Number.isInteger(value) ? value : Number(value.toPrecision(7)));
+
 function numbersInput(model, spec, options) {
   const text = el("textarea", { spellcheck: "false", required: true });
   const file = el("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => take(file.files[0]) });
@@ -106,7 +109,7 @@ function numbersInput(model, spec, options) {
   async function take(chosen) {
     if (chosen) text.value = await chosen.text();
   }
-  if (example) text.value = (spec.shape.length === 3 ? example[0] : example).map((row) => row.join(", ")).join("\n");
+  if (example) text.value = (spec.shape.length === 3 ? example[0] : example).map((row) => row.map(short).join(", ")).join("\n");
   const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: numbers`, text), el("label", { class: "above" }, "Or a CSV file ", file));
   acceptDrops(place, (dropped) => dropped && take(dropped));
   const elements = [
