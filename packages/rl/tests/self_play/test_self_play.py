@@ -236,10 +236,10 @@ def test_the_end_of_the_input_ends_the_game(runs, monkeypatch, capsys):
 
 
 def test_other_environments_are_played_step_by_step_beside_the_agent(runs, monkeypatch, capsys):
-    code, said = played([runs["ppo"]], "1\nright\n0 1\n\nq\n", monkeypatch, capsys)
+    code, said = played([runs["ppo"]], "right\nup\n0 1\n\nq\n", monkeypatch, capsys)
     assert code == 0
     assert "your action (the agent: " in said
-    assert "'right' is no action. Enter 0 (left), 1 (right)" in said
+    assert "'up' is no action. Enter 0 (left), 1 (right)" in said
     assert "It ends here, with a return of 4 in 4 steps." in said
     code, said = played([runs["ppo"]], "1 " * 600, monkeypatch, capsys)
     assert code == 0

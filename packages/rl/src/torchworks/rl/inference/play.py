@@ -60,10 +60,11 @@ class _Words:
         """The actions that the words of `line` name, or None after saying which one is wrong."""
         found = []
         for word in line.split():
-            if word not in self.kind.names:
+            known = next((names for names in (self.kind.names, self.names) if word in names), None)
+            if known is None:
                 print(f"'{word}' is no action. {self.help()}")
                 return None
-            found.append(self.kind.names.index(word))
+            found.append(known.index(word))
         return found
 
     def help(self) -> str:
