@@ -16,6 +16,8 @@ from torchworks.rl.policies.config import PolicyNet
 from torchworks.rl.policies.predictor import build_policy, policy_config
 from torchworks.rl.q_learning.config import QNetConfig
 from torchworks.rl.q_learning.predictor import build_values, values_config
+from torchworks.rl.self_play.config import BoardNetConfig
+from torchworks.rl.self_play.predictor import board_config, build_board
 from torchworks.serving.bundle import open_bundle
 from torchworks.serving.codecs import Codec
 from torchworks.serving.engine import check_golden, open_engine
@@ -39,6 +41,7 @@ AGENTS = {
     "rainbow": (CARTPOLE, "rl-values", lambda kind: values_config(kind, RAINBOW), build_values),
     "sac": (PENDULUM, "rl-actor", lambda kind: actor_config(kind, ACTOR), build_actor),
     "snake, grid": ("Snake10-v0", "rl-policy", lambda kind: policy_config(kind, STRIDED), build_policy),
+    "connect-four": ("ConnectFour-v0", "rl-board", lambda _: board_config(BoardNetConfig(channels=8)), build_board),
     "dqn, grid": ("Breakout10-v0", "rl-values", lambda kind: values_config(kind, Q), build_values),
 }
 

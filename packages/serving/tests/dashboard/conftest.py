@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1]))
 
+import board_bundles
 import digit_bundles
 import drawing_bundles
 import enlarging_bundles
@@ -40,6 +41,7 @@ def models(digits, bundles, tmp_path_factory) -> Iterator[str]:
     made += [digit_bundles.write_slow("slow", folder / "slow")]
     made += [text_bundles.write(name, folder / name) for name in ("moods", "ranker", "reader", "towers", "asker")]
     made += [molecule_bundles.write("counter", folder / "counter")]
+    made += [board_bundles.write("fours", folder / "fours")]
     made += [sound_bundles.write(name, folder / name) for name in ("softener", "repeater", "marker")]
     made += [write_seeing(name, folder / name) for name in (*SEEING, "painter")]
     made += [generator_bundles.write(name, folder / name) for name in generator_bundles.SPECS]

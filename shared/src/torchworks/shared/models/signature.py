@@ -73,6 +73,10 @@ class TensorSpec:
 
     An audio (N, L) has a `rate` (Hz). A series (N, T, C) has in `labels` the names of its columns, and may have in
     `every` the time from one step to the next as an ISO 8601 duration, such as PT1H.
+
+    Where an input is the position of a board game, `game` names it, such as connect-four, so that who knows its rules
+    can offer a board. Its planes (N, 3, H, W) hold 0 and 1: the stones of the side that moves, the other side's, and
+    the cells where one can be put.
     """
 
     name: str
@@ -87,6 +91,7 @@ class TensorSpec:
     titles: tuple[str, ...] = ()
     rate: int | None = None
     every: str = ""
+    game: str = ""
 
     def __post_init__(self) -> None:
         check_name("tensor name", self.name)

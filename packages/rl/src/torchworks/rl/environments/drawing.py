@@ -152,6 +152,15 @@ def breakout(canvas: Canvas, seen: np.ndarray) -> None:
         canvas.disk(*place(row, column), side * 0.34, _BLUE)
 
 
+def connect_four(canvas: Canvas, seen: np.ndarray) -> None:
+    """Of the stones of the agent, of its opponent, and where a stone would fall (3, H, W)."""
+    place, side = _board(canvas, *seen.shape[1:])
+    canvas.box(0, 8 + side * seen.shape[1] / 2, side * seen.shape[2], side * seen.shape[1], _BLUE)
+    for row, column in np.ndindex(*seen.shape[1:]):
+        color = "#f2b632" if seen[0, row, column] else "#d0402b" if seen[1, row, column] else _GROUND
+        canvas.disk(*place(row, column), side * 0.4, color)
+
+
 def _board(canvas: Canvas, rows: int, columns: int) -> tuple[Callable[[int, int], tuple[float, float]], float]:
     """An empty board with a frame: where the middle of a cell is, and how long its side."""
     side = min((HEIGHT - 36) / rows, (WIDTH - 20) / columns)
@@ -171,6 +180,7 @@ PENS: dict[str, Pen] = {
     "Snake10-v0": snake,
     "Breakout10-v0": breakout,
     "Breakout10Sticky-v0": breakout,
+    "ConnectFour-v0": connect_four,
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from torchworks.rl.environments.games import breakout_rules, snake_rules
+from torchworks.rl.environments.games import breakout_rules, four_opponents, four_rules, snake_rules
 
 
 def cart_pole(seen: np.ndarray) -> np.ndarray:
@@ -45,6 +45,14 @@ def pendulum(seen: np.ndarray) -> np.ndarray:
     return np.clip(np.where(near, hold, swing), -2, 2)[:, None].astype(np.float32)
 
 
+def connect_four(seen: np.ndarray) -> np.ndarray:
+    """Win if it can be done, else stand in the way of a win, else take the free column nearest to the middle."""
+    own, both = four_rules.from_planes(seen)
+    cells = four_opponents.best_cells(own, both)
+    near = -np.abs(np.arange(four_rules.COLUMNS) - four_rules.COLUMNS // 2)
+    return np.where((cells[:, None] & four_rules.COLUMN) != 0, near, -four_rules.COLUMNS).argmax(1)
+
+
 Rule = Callable[[np.ndarray], np.ndarray]
 RULES: dict[str, Rule] = {
     "CartPole-v1": cart_pole,
@@ -55,6 +63,7 @@ RULES: dict[str, Rule] = {
     "Snake10-v0": snake_rules.to_food,
     "Breakout10-v0": breakout_rules.follow,
     "Breakout10Sticky-v0": breakout_rules.follow,
+    "ConnectFour-v0": connect_four,
 }
 STRONG: dict[str, Rule] = {
     "Snake10-v0": snake_rules.round_trip,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, configure
 
@@ -27,12 +27,32 @@ class Watch:
 @configure(FlagCreatePairsOff)
 @dataclass(frozen=True)
 class Evaluate:
-    """Play many episodes and print their returns, beside those of random actions and of a rule written by hand."""
+    """Play many episodes and print their returns, beside those of random actions and of a rule written by hand; of
+    Connect Four, games against opponents of growing strength."""
 
     run: Run
-    episodes: Annotated[int, arg(metavar="N", help="How many.")] = 100
+    episodes: Annotated[int, arg(metavar="N", help="How many; of Connect Four, against each opponent.")] = 100
     seed: Annotated[int, by_default("N", "the seeds that the run was judged by")] | None = None
     """The first episode's seed; the others have those that follow."""
+    search: Annotated[
+        int,
+        arg(metavar="N", help="Positions looked at before each move, for a table of its own (Connect Four; 0: none)."),
+    ] = 100
+    device: Device = "auto"
+
+
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Play:
+    """Play in the terminal: Connect Four against the agent; other environments yourself, beside the agent's advice."""
+
+    run: Run
+    begins: Annotated[Literal["you", "agent"], arg(help="Who has the first move (Connect Four).")] = "you"
+    search: Annotated[
+        int, arg(metavar="N", help="Positions that the agent looks at before each move (Connect Four; 0: none).")
+    ] = 0
+    advice: Annotated[bool, arg(help="Say what the agent would do in your place (Connect Four).")] = False
+    seed: Annotated[int, arg(metavar="N", help="With which the episode begins.")] = 0
     device: Device = "auto"
 
 
@@ -47,5 +67,6 @@ class Check:
 COMMANDS = {
     "check": Command(Check, "torchworks.rl.inference.check:check"),
     "watch": Command(Watch, "torchworks.rl.inference.watch:watch"),
+    "play": Command(Play, "torchworks.rl.inference.play:play"),
     "evaluate": Command(Evaluate, "torchworks.rl.inference.evaluate:evaluate"),
 }

@@ -7,6 +7,7 @@ from torchworks.rl.environments.opening import seeds_to_judge_by
 from torchworks.rl.environments.playing import play
 from torchworks.rl.inference.agent import open_agent
 from torchworks.rl.inference.commands import Evaluate
+from torchworks.rl.self_play.use import MOST_SEARCHED, is_board_game, print_strength
 from torchworks.shared.options import check_number
 
 
@@ -15,9 +16,12 @@ def evaluate(arguments: Evaluate) -> int:
     check_number("--episodes", arguments.episodes, 1, 10_000)
     if arguments.seed is not None:
         check_number("--seed", arguments.seed, 0)
-    agent = open_agent(arguments.run, arguments.device)
     first = seeds_to_judge_by()[0] if arguments.seed is None else arguments.seed
     seeds = list(range(first, first + arguments.episodes))
+    if is_board_game(arguments.run):
+        check_number("--search", arguments.search, 0, MOST_SEARCHED)
+        return print_strength(arguments.run, arguments.device, seeds, arguments.search)
+    agent = open_agent(arguments.run, arguments.device)
     played = play(agent.kind, seeds, agent.act)
     totals = np.array([each.total for each in played])
     figures = {

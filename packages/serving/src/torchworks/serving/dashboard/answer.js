@@ -48,6 +48,7 @@ function others(specs, outputs) {
     if (kind === "image" && typeof rows[0] === "string") return gallery(name, rows);
     if (kind === "audio" && typeof rows[0] === "string") return players(name, rows);
     if (rows[0]?.words) return el("div", {}, rows.map(transcript));
+    if (kind === "label" && typeof rows[0] === "string") return el("dl", { class: "figures" }, figures(rows.map((row) => [name, row])));
     if (kind === "text" || typeof rows[0] === "string") return el("div", {}, rows.map((row) => (row === "" ? el("p", {}, `${name}: no text`) : el("p", { class: "text" }, row))));
     if (isRanking(rows)) return el("div", { class: "scroll" }, rows.map(ranking));
     if (kind === "features" && !Array.isArray(rows[0]) && typeof rows[0] === "object") return el("dl", { class: "figures" }, figures(rows.flatMap((row) => Object.entries(row).map(([of, value]) => [of, number(value)]))));

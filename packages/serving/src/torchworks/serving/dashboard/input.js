@@ -2,6 +2,7 @@
 // have images drawn, write a text, paste tables or numbers, or write JSON. Optional inputs have fields of their own.
 
 import { modelPath } from "./api.js";
+import { boardInput, isBoard } from "./board.js";
 import { el, hint } from "./dom.js";
 import { drawingInput } from "./draw.js";
 import { filmInput } from "./film.js";
@@ -24,6 +25,7 @@ export function inputFor(model, actions) {
   if (model.generation) return generationInput(model);
   if (model.denoising) return drawingInput(model, actions);
   const inputs = model.signature.inputs.filter(({ kind }) => kind !== "state"); // it begins with what it knows at the start
+  if (inputs.length === 1 && isBoard(inputs[0])) return boardInput(model, inputs[0]);
   if (inputs.some(({ kind }) => kind === "id")) return idsInput(model);
   const example = model.examples[0]?.inputs[inputs[0].name];
   const named = (spec) => spec.kind === "label" && spec.labels.length > 0;
@@ -97,6 +99,9 @@ function textInput(model, specs, options) {
   return { elements, request };
 }
 
+// A number as people read it: what float32 keeps of it, and no more digits.
+const short = (value) => String(Number.isInteger(value) ? value : Number(value.toPrecision(7)));
+
 function numbersInput(model, spec, options) {
   const text = el("textarea", { spellcheck: "false", required: true });
   const file = el("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => take(file.files[0]) });
@@ -104,7 +109,7 @@ function numbersInput(model, spec, options) {
   async function take(chosen) {
     if (chosen) text.value = await chosen.text();
   }
-  if (example) text.value = (spec.shape.length === 3 ? example[0] : example).map((row) => row.join(", ")).join("\n");
+  if (example) text.value = (spec.shape.length === 3 ? example[0] : example).map((row) => row.map(short).join(", ")).join("\n");
   const place = el("div", {}, el("label", { class: "above" }, `The ${spec.name}: numbers`, text), el("label", { class: "above" }, "Or a CSV file ", file));
   acceptDrops(place, (dropped) => dropped && take(dropped));
   const elements = [

@@ -18,6 +18,7 @@ GAMES: dict[str, dict[str, Any]] = {
         "max_episode_steps": 1000,
         "kwargs": {"sticky": 0.1},
     },
+    "ConnectFour-v0": {"entry_point": f"{__name__}.connect_four:ConnectFour"},
 }
 
 for _name, _options in GAMES.items():

@@ -1,0 +1,1 @@
+"""A board game learnt by playing against oneself: AlphaZero on Connect Four."""
