@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
+from torchworks.rl.environments import hidden  # noqa: F401 (registers its environments)
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Source
 from torchworks.shared.data.dataset import TensorDataset

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from torchworks.rl.environments.remembering import Remembering
+
 
 def cart_pole(seen: np.ndarray) -> np.ndarray:
     """Push to where the pole falls: its angle and its speed, and a little of the cart's place and speed, so that it
@@ -41,10 +43,36 @@ def pendulum(seen: np.ndarray) -> np.ndarray:
     return np.clip(np.where(near, hold, swing), -2, 2)[:, None].astype(np.float32)
 
 
-RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+def hidden_cart_pole(seen: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rule for CartPole, with speeds from what was seen `before`, 0.02 s ago; NaN at first."""
+    place, angle = seen.T
+    speed, turning = np.nan_to_num((seen - before) / 0.02).T
+    return cart_pole(np.stack([place, speed, angle, turning], 1)), seen
+
+
+def hidden_pendulum(seen: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rule for Pendulum, with the speed from the angle that was seen `before`, 0.05 s ago; NaN at first."""
+    turned = before[:, 0] * seen[:, 1] - before[:, 1] * seen[:, 0]  # the sine of the angle between the two
+    speed = np.nan_to_num(np.arcsin(np.clip(turned, -1, 1)) / 0.05)
+    return pendulum(np.stack([*seen.T, speed], 1)), seen
+
+
+def corridor(seen: np.ndarray, cue: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the cue that was shown, and go its way."""
+    cue = np.where(seen[:, 0] == 0, cue, seen[:, 0])
+    return (cue > 0).astype(np.int64), cue
+
+
+_UNSEEN, _NO_CUE = np.full(2, np.nan, np.float32), np.float32(0)
+
+RULES: dict[str, Callable[[np.ndarray], np.ndarray] | Remembering] = {
     "CartPole-v1": cart_pole,
     "Acrobot-v1": acrobot,
     "MountainCar-v0": mountain_car,
     "MountainCarContinuous-v0": mountain_car_continuous,
     "Pendulum-v1": pendulum,
+    "HiddenCartPole-v1": Remembering(hidden_cart_pole, [_UNSEEN]),
+    "HiddenPendulum-v1": Remembering(hidden_pendulum, [_UNSEEN]),
+    "Corridor-v0": Remembering(corridor, [_NO_CUE]),
+    "LongCorridor-v0": Remembering(corridor, [_NO_CUE]),
 }

@@ -18,7 +18,7 @@ def evaluate(arguments: Evaluate) -> int:
     agent = open_agent(arguments.run, arguments.device)
     first = seeds_to_judge_by()[0] if arguments.seed is None else arguments.seed
     seeds = list(range(first, first + arguments.episodes))
-    played = play(agent.kind, seeds, agent.act)
+    played = play(agent.kind, seeds, agent.rule)
     totals = np.array([each.total for each in played])
     figures = {
         "return": totals.mean(),

@@ -17,7 +17,7 @@ def watch(arguments: Watch) -> int:
         raise UserError(f"--out {path} is no film: a film is written as GIF. Give it a name that ends in .gif.")
     agent = open_agent(arguments.run, arguments.device)
     prepare_file(path, overwrite=arguments.overwrite or arguments.out is None)
-    frames, played = film(agent.kind, arguments.seed, agent.act, every=arguments.every)
+    frames, played = film(agent.kind, arguments.seed, agent.rule, every=arguments.every)
     save_film(path, frames, milliseconds=20 * arguments.every)
     print(f"return {played.total:g} in {played.steps} steps")
     print(path)

@@ -1,6 +1,6 @@
 """The recipes of policies. Their docstrings are what `list` prints."""
 
-from torchworks.rl.policies.config import PolicyConfig, RolloutConfig
+from torchworks.rl.policies.config import PolicyConfig, PolicyNet, RolloutConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -14,6 +14,21 @@ def ppo() -> PolicyConfig:
     """
     return PolicyConfig(
         recipe="ppo",
+        rollout=RolloutConfig(environments=16, steps=64, epochs=8, discount=0.98, trace=0.8),
+        optim=OptimConfig(lr=2.5e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1856, batch_size=256, eval_every=464, precision="fp32"),
+    )
+
+
+def ppo_lstm() -> PolicyConfig:
+    """PPO with a memory: a pole balanced whose speed cannot be seen.
+
+    rl train ppo-lstm
+    """
+    return PolicyConfig(
+        recipe="ppo-lstm",
+        data="HiddenCartPole-v1",
+        net=PolicyNet(memory=64),
         rollout=RolloutConfig(environments=16, steps=64, epochs=8, discount=0.98, trace=0.8),
         optim=OptimConfig(lr=2.5e-3, schedule="linear"),
         trainer=TrainerConfig(steps=1856, batch_size=256, eval_every=464, precision="fp32"),
