@@ -13,6 +13,7 @@ Gradients" (ICANN). Importing this file registers with Gymnasium:
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -74,7 +75,7 @@ def long_corridor() -> gymnasium.Env:
     return Corridor(50)
 
 
-_HIDDEN: dict[str, tuple[Callable[[], gymnasium.Env], int]] = {
+_HIDDEN: dict[str, tuple[Callable[..., Any], int]] = {
     "HiddenCartPole-v1": (hidden_cart_pole, 500),
     "HiddenPendulum-v1": (hidden_pendulum, 200),
     "Corridor-v0": (corridor, 20),
@@ -89,4 +90,4 @@ def stacked(name: str) -> gymnasium.Env:
 
 for _name, (_make, _limit) in _HIDDEN.items():
     gymnasium.register(_name, _make, max_episode_steps=_limit)
-    gymnasium.register(f"Stacked{_name}", stacked, max_episode_steps=_limit, kwargs={"name": _name})
+    gymnasium.register(f"Stacked{_name}", f"{__name__}:stacked", max_episode_steps=_limit, kwargs={"name": _name})

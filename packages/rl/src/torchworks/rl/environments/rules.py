@@ -63,7 +63,7 @@ def corridor(seen: np.ndarray, cue: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return (cue > 0).astype(np.int64), cue
 
 
-_UNSEEN, _NO_CUE = np.full(2, np.nan, np.float32), np.float32(0)
+_UNSEEN, _NO_CUE = np.full(2, np.nan, np.float32), np.zeros((), np.float32)
 
 RULES: dict[str, Callable[[np.ndarray], np.ndarray] | Remembering] = {
     "CartPole-v1": cart_pole,

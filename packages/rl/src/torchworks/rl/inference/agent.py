@@ -26,7 +26,7 @@ class Agent:
         """From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A)."""
         if not self._states:
             return lambda seen: self._step(seen)[0]
-        empty = [np.full(spec.shape[1:], spec.default, np.float32) for spec in self._states]
+        empty = [np.zeros([int(size) for size in spec.shape[1:]], np.float32) for spec in self._states]
         return Remembering(self._step, empty)
 
     @torch.no_grad()

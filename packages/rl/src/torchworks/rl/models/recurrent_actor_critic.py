@@ -88,9 +88,8 @@ class Recurrent(nn.Module):
 
     @full_precision
     def _step_of_lstm(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        net = self.lstm
-        gates = nn.functional.linear(x, net.weight_ih_l0, net.bias_ih_l0)
-        gates = gates + nn.functional.linear(h, net.weight_hh_l0, net.bias_hh_l0)
+        w, u, b, b_h = self.lstm.all_weights[0]
+        gates = nn.functional.linear(x, w, b) + nn.functional.linear(h, u, b_h)
         i, f, g, o = gates.chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c

@@ -1,6 +1,8 @@
 """From a configuration to an experiment of a policy: environment, nets, task, baselines, and the model to save."""
 
 from torchworks.rl.environments.experiment import experiment_of, open_kind, training_environments
+from torchworks.rl.environments.stepping import Environments
+from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.config import PolicyConfig
 from torchworks.rl.policies.predictor import make_agent, policy_config
@@ -18,19 +20,34 @@ def build(config: PolicyConfig, device: Device) -> Experiment:
     """Raises `UserError` for an environment that does not exist or that no policy here can handle."""
     kind = open_kind(config, device, alone=False)
     if device.world > 1 and config.trainer.strategy == "fsdp":
-        raise UserError(
-            "The nets of an agent are small, and each process needs them whole to play. Use --strategy ddp."
-        )
-    agent = make_agent(kind, config.net)
-    environments = training_environments(kind, config, config.rollout.environments, device.rank)
-    rows, options = config.trainer.batch_size, {"seed": config.seed, "sharing": Sharing.of(device)}
-    if isinstance(agent, RecurrentActorCritic):
-        sequences = rows // config.rollout.steps
-        rollouts = RecurrentRollouts(environments, agent, config.rollout, batch_size=sequences, **options)
-        task = RecurrentPolicyTask(agent, rollouts, kind, config)
-    else:
-        rollouts = Rollouts(environments, agent, config.rollout, batch_size=rows, **options)
-        task = PolicyTask(agent, rollouts, kind, config)
-    return experiment_of(
-        config, device, task, rollouts, agent, builder="rl-policy", model=policy_config(kind, config.net)
+        raise UserError("The nets of an agent are small, and each process plays with them whole. Use --strategy ddp.")
+    agent, environments = make_agent(kind, config.net), config.rollout.environments
+    task = task_of(
+        agent,
+        training_environments(kind, config, environments, device.rank),
+        config,
+        seed=config.seed,
+        sharing=Sharing.of(device),
     )
+    model = policy_config(kind, config.net)
+    return experiment_of(config, device, task, task.rollouts, agent, builder="rl-policy", model=model)
+
+
+def task_of(
+    agent: ActorCritic | RecurrentActorCritic,
+    environments: Environments,
+    config: PolicyConfig,
+    *,
+    seed: int,
+    sharing: Sharing,
+) -> PolicyTask:
+    """The task of training `agent` on rounds of play in `environments`."""
+    kind, batch_size = environments.kind, config.trainer.batch_size
+    if isinstance(agent, RecurrentActorCritic):
+        sequences = batch_size // config.rollout.steps
+        recurrent = RecurrentRollouts(
+            environments, agent, config.rollout, batch_size=sequences, seed=seed, sharing=sharing
+        )
+        return RecurrentPolicyTask(agent, recurrent, kind, config)
+    rollouts = Rollouts(environments, agent, config.rollout, batch_size=batch_size, seed=seed, sharing=sharing)
+    return PolicyTask(agent, rollouts, kind, config)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchworks.rl.algorithms.returns import advantages
 from torchworks.rl.environments.stepping import Environments
 from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.actions import actions_of, noise_for
 from torchworks.rl.policies.config import RolloutConfig
 from torchworks.rl.policies.sharing import Sharing
@@ -31,7 +32,7 @@ class Rollouts:
     def __init__(
         self,
         environments: Environments,
-        agent: ActorCritic,
+        agent: ActorCritic | RecurrentActorCritic,
         config: RolloutConfig,
         *,
         batch_size: int,

@@ -20,6 +20,7 @@ from torchworks.rl.algorithms.returns import normalized
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.playing_task import PlayingTask
 from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.actions import Choices, Gaussian, actions_of
 from torchworks.rl.policies.config import PolicyConfig
 from torchworks.rl.policies.rollouts import Rollouts
@@ -32,7 +33,7 @@ class PolicyTask(PlayingTask):
 
     exported = ("agent",)
 
-    def __init__(self, agent: ActorCritic, rollouts: Rollouts, kind: Kind, config: PolicyConfig):
+    def __init__(self, agent: ActorCritic | RecurrentActorCritic, rollouts: Rollouts, kind: Kind, config: PolicyConfig):
         self.agent, self.rollouts, self.kind, self.config = agent, rollouts, kind, config
         whole = config.rollout.normalize  # a mean over the batch, in which its rows answer to each other
         self.phases = (Phase("learn", net="agent", clip=config.max_norm or None, whole_batch=whole),)

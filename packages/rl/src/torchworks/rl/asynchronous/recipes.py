@@ -1,0 +1,19 @@
+"""The recipe of asynchronous policies. Its docstring is what `list` prints."""
+
+from torchworks.rl.asynchronous.config import AsynchronousConfig
+from torchworks.rl.policies.config import RolloutConfig
+from torchworks.shared.config import OptimConfig, TrainerConfig
+
+
+def a3c() -> AsynchronousConfig:
+    """A3C: two processes play and learn without waiting for each other; no training is like another.
+
+    rl train a3c --workers 2
+    """
+    return AsynchronousConfig(
+        recipe="a3c",
+        algorithm="a2c",
+        rollout=RolloutConfig(environments=8, steps=8, epochs=1, discount=0.99, trace=0.95),
+        optim=OptimConfig(lr=2.5e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=6000, batch_size=64, eval_every=1000, log_every=100, precision="fp32"),
+    )
