@@ -50,9 +50,9 @@ class Stacked(gymnasium.ObservationWrapper):
         self.observation_space = Box(np.tile(low, count), np.tile(high, count))
         self.shown = [np.zeros(space.shape, np.float32)] * count
 
-    def reset(self, **options) -> tuple[np.ndarray, dict]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         self.shown = [np.zeros_like(self.shown[0])] * self.count
-        return super().reset(**options)
+        return super().reset(seed=seed, options=options)
 
     def observation(self, observation: np.ndarray) -> np.ndarray:
         self.shown = [*self.shown[1:], np.asarray(observation, np.float32)]
