@@ -28,10 +28,10 @@ def ppo_lstm() -> PolicyConfig:
     return PolicyConfig(
         recipe="ppo-lstm",
         data="HiddenCartPole-v1",
-        net=PolicyNet(memory=64),
+        net=PolicyNet(width=32, memory=32),
         rollout=RolloutConfig(environments=16, steps=64, epochs=8, discount=0.98, trace=0.8),
-        optim=OptimConfig(lr=2.5e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1856, batch_size=256, eval_every=464, precision="fp32"),
+        optim=OptimConfig(lr=4e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1856, batch_size=512, eval_every=232, precision="fp32"),
     )
 
 
