@@ -15,5 +15,5 @@ def a3c() -> AsynchronousConfig:
         algorithm="a2c",
         rollout=RolloutConfig(environments=8, steps=8, epochs=1, discount=0.99, trace=0.95),
         optim=OptimConfig(lr=2.5e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=6000, batch_size=64, eval_every=1000, log_every=100, precision="fp32"),
+        trainer=TrainerConfig(steps=3000, batch_size=64, eval_every=500, log_every=100, precision="fp32"),
     )
