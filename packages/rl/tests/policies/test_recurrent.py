@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from torchworks.rl.commands import COMMANDS
+from torchworks.rl.environments.hidden import hidden_cart_pole
 from torchworks.rl.environments.opening import Kind, kind_of
 from torchworks.rl.environments.playing import play
 from torchworks.rl.environments.stepping import Environments
@@ -104,18 +105,24 @@ def test_what_was_played_is_what_the_policy_makes_of_the_whole_sequence(name):
     assert played["h"].any()
 
 
+@pytest.fixture
+def short():
+    gymnasium.register("Short-v0", hidden_cart_pole, max_episode_steps=4)
+    yield "Short-v0"
+    del gymnasium.registry["Short-v0"]
+
+
 @torch.no_grad()
-def test_advantages_are_those_of_single_steps_however_an_episode_ends():
+def test_advantages_are_those_of_single_steps_however_an_episode_ends(short):
     """With λ = 0, A = r + γ V(s') − V(s), where s' is what the action led to, with all that was seen before it."""
-    ours = rollouts(steps=40, trace=0.0, discount=0.5)
-    ours.environments = Environments(kind_of("HiddenCartPole-v1"), [0])
-    ours.environments.environments = [gymnasium.make("HiddenCartPole-v1", max_episode_steps=4)]
-    ours.environments.observation = ours.environments.environments[0].reset(seed=0)[0][None]
+    ours = rollouts(short, steps=40, trace=0.0, discount=0.5)
+    ours.environments = Environments(kind_of(short), [0])
+    seen = [ours.environments.observation]
     taken, steps = [], ours.environments.step
     ours.environments.step = lambda actions: taken.append(steps(actions)) or taken[-1]
     ours.batch_size = 1
     (advantage,) = next(ours.iter_from(0))["advantage"]
-    seen = [ours.environments.environments[0].reset(seed=0)[0][None], *(step.observation for step in taken)]
+    seen += [step.observation for step in taken]
     state = ours.agent.empty(1)
     for t, step in enumerate(taken):
         _, value, *state = ours.agent.step(torch.from_numpy(seen[t]), *state)
