@@ -4,11 +4,12 @@ import numpy as np
 
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.playing import play
-from torchworks.rl.environments.rules import RULES
+from torchworks.rl.environments.rules import RULES, STRONG
 
 
 def baselines(kind: Kind, seeds: list[int]) -> dict[str, float]:
-    """Mean returns of the episodes that begin with `seeds`: `return_random`, and `return_rule` where one is known."""
+    """Mean returns of the episodes that begin with `seeds`: `return_random`, and where they are known `return_rule` and
+    `return_strong`, of a rule that plans."""
     random = np.random.default_rng(0)
 
     def at_random(observations: np.ndarray) -> np.ndarray:
@@ -17,8 +18,9 @@ def baselines(kind: Kind, seeds: list[int]) -> dict[str, float]:
         return random.integers(kind.actions, size=len(observations))
 
     found = {"return_random": _mean(kind, seeds, at_random)}
-    if kind.id in RULES:
-        found["return_rule"] = _mean(kind, seeds, RULES[kind.id])
+    for name, rules in {"return_rule": RULES, "return_strong": STRONG}.items():
+        if kind.id in rules:
+            found[name] = _mean(kind, seeds, rules[kind.id])
     return found
 
 

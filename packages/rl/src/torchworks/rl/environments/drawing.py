@@ -1,6 +1,7 @@
-"""Images of environments, drawn from what an agent sees of them; no window and no library of games is needed.
+"""Images of environments, drawn from what an agent sees of them, or from what a game shows; no window and no library of
+games is needed.
 
-Shapes: D numbers of an observation, H x W pixels.
+Shapes: D numbers or a grid (C, H, W) of an observation.
 """
 
 import math
@@ -16,6 +17,7 @@ from torchworks.rl.environments.opening import Kind
 WIDTH, HEIGHT = 320, 200
 _FINE = 2  # drawn larger and averaged, for smooth edges
 _GROUND, _INK, _BLUE, _ORANGE, _GREY = "#ffffff", "#1f2328", "#2f6fb2", "#c8641e", "#c9ced6"
+_PLANES = (_BLUE, _ORANGE, "#4d8b57", _INK, "#8a5aa8", "#b0903c")
 Pen = Callable[["Canvas", np.ndarray], None]
 
 
@@ -45,7 +47,7 @@ class Canvas:
         self._draw.text(self._place((x, y)), words, fill=_INK, font_size=12 * _FINE)
 
     def pixels(self) -> Tensor:
-        """uint8 (3, H, W)."""
+        """uint8 (3, `HEIGHT`, `WIDTH`)."""
         image = self.image.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
         return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)
 
@@ -122,6 +124,59 @@ def numbers(canvas: Canvas, seen: np.ndarray) -> None:
         canvas.box(x, HEIGHT / 2 + height / 2, step * 0.7, max(1.0, abs(height)), _BLUE if height > 0 else _ORANGE)
 
 
+def planes(canvas: Canvas, seen: np.ndarray) -> None:
+    """The cells of a grid, a color for each plane, the stronger the larger their numbers are; later ones on top."""
+    place, side = _board(canvas, *seen.shape[1:])
+    strength = np.abs(seen) / max(float(np.abs(seen).max()), 1e-9)
+    for plane, row, column in np.argwhere(strength > 0):
+        color = _mixed(_PLANES[plane % len(_PLANES)], float(strength[plane, row, column]))
+        canvas.box(*place(row, column), side * 0.86, side * 0.86, color)
+
+
+def _mixed(color: str, strength: float) -> str:
+    """`color` on the ground, as strong as `strength` in [0, 1] says, but always to be seen."""
+    share = 0.2 + 0.8 * strength
+    parts = (round(255 + (int(color[i : i + 2], 16) - 255) * share) for i in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def snake(canvas: Canvas, shown: np.ndarray) -> None:
+    """Of its cells in order and its food (2, H, W)."""
+    place, side = _board(canvas, *shown.shape[1:])
+    order = shown[0]
+    cells = [place(*np.argwhere(order == i)[0]) for i in range(1, int(order.max()) + 1)]
+    for food in np.argwhere(shown[1] > 0):
+        canvas.disk(*place(*food), side * 0.32, _ORANGE)
+    for i, cell in enumerate(cells[1:]):
+        canvas.line([cells[i], cell], _BLUE, side * 0.62)
+    for cell in cells:
+        canvas.disk(*cell, side * 0.31, _BLUE)
+    (x, y), (back, below) = cells[-1], cells[-2]
+    for turn in (-1, 1):  # eyes beside the way that it goes
+        across, up = turn * (y - below) / side, turn * (back - x) / side
+        canvas.disk(x + across * side * 0.14, y + up * side * 0.14, side * 0.08, _GROUND)
+
+
+def breakout(canvas: Canvas, seen: np.ndarray) -> None:
+    """Of paddle, ball, where it comes next, and bricks (4, H, W)."""
+    place, side = _board(canvas, *seen.shape[1:])
+    for row, column in np.argwhere(seen[3] > 0):
+        canvas.box(*place(row, column), side * 0.9, side * 0.8, (_ORANGE, "#b0903c", "#4d8b57")[row % 3])
+    for row, column in np.argwhere(seen[0] > 0):
+        canvas.box(*place(row, column), side * 0.96, side * 0.5, _INK)
+    for row, column in np.argwhere(seen[1] > 0):
+        canvas.disk(*place(row, column), side * 0.34, _BLUE)
+
+
+def _board(canvas: Canvas, rows: int, columns: int) -> tuple[Callable[[int, int], tuple[float, float]], float]:
+    """An empty board with a frame: where the middle of a cell is, and how long its side."""
+    side = min((HEIGHT - 36) / rows, (WIDTH - 20) / columns)
+    left, top, middle = -side * columns / 2, 8 + side * rows, 8 + side * rows / 2
+    canvas.box(0, middle, side * columns + 4, side * rows + 4, _GREY)
+    canvas.box(0, middle, side * columns, side * rows, _GROUND)
+    return lambda row, column: (left + (column + 0.5) * side, top - (row + 0.5) * side), side
+
+
 PENS: dict[str, Pen] = {
     "CartPole-v1": cart_pole,
     "CartPole-v0": cart_pole,
@@ -133,12 +188,16 @@ PENS: dict[str, Pen] = {
     "Acrobot-v1": acrobot,
     "MountainCar-v0": mountain_car,
     "MountainCarContinuous-v0": mountain_car,
+    "Snake10-v0": snake,
+    "Breakout10-v0": breakout,
+    "Breakout10Sticky-v0": breakout,
 }
 
 
 def draw(kind: Kind, observation: np.ndarray, words: str = "") -> Tensor:
-    """uint8 (3, H, W) of an observation (D,), with `words` in the upper left corner."""
+    """uint8 (3, `HEIGHT`, `WIDTH`) of an observation (D,) or (C, H, W), or of what a game's `shown` gives, with `words`
+    in the upper left corner."""
     canvas = Canvas()
-    PENS.get(kind.id, numbers)(canvas, observation)
+    PENS.get(kind.id, planes if kind.grid else numbers)(canvas, observation)
     canvas.text(8 - WIDTH / 2, HEIGHT - 6, words)
     return canvas.pixels()

@@ -6,6 +6,7 @@ Shapes: N episodes, D numbers of an observation.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import gymnasium
 import numpy as np
 from torch import Tensor
 
@@ -58,10 +59,10 @@ def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_
     while not ended and step < longest:
         now = as_numbers(kind, [seen])
         if step % every == 0:
-            frames.append(draw(kind, now[0], f"step {step}   return {total:g}"))
+            frames.append(draw(kind, _shown(environment, now[0]), f"step {step}   return {total:g}"))
         seen, reward, terminated, truncated, _ = environment.step(as_taken(kind, act(now, [0]))[0])
         total, step, ended = total + float(reward), step + 1, terminated or truncated
-    frames.append(draw(kind, as_numbers(kind, [seen])[0], f"step {step}   return {total:g}"))
+    frames.append(draw(kind, _shown(environment, as_numbers(kind, [seen])[0]), f"step {step}   return {total:g}"))
     environment.close()
     return frames, Played(total, step)
 
@@ -69,3 +70,9 @@ def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_
 def _player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.ndarray]:
     """`rule` at the beginning of `episodes`: observations of some of them, and which, to their actions."""
     return rule.begin(episodes) if isinstance(rule, Remembering) else lambda seen, which: rule(seen)
+
+
+def _shown(environment: gymnasium.Env, seen: np.ndarray) -> np.ndarray:
+    """What people see of an environment: what it says itself, or what agents see."""
+    shown = getattr(environment.unwrapped, "shown", None)
+    return seen if shown is None else shown()

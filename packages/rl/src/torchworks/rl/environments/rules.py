@@ -1,5 +1,7 @@
 """Rules written by hand that play some environments well: what a learnt policy is measured by.
 
+Those of the games are in games/.
+
 Shapes: N observations, D numbers each.
 """
 
@@ -7,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from torchworks.rl.environments.games import breakout_rules, snake_rules
 from torchworks.rl.environments.remembering import Remembering
 
 
@@ -65,7 +68,8 @@ def corridor(seen: np.ndarray, cue: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 _UNSEEN, _NO_CUE = np.full(2, np.nan, np.float32), np.zeros((), np.float32)
 
-RULES: dict[str, Callable[[np.ndarray], np.ndarray] | Remembering] = {
+Rule = Callable[[np.ndarray], np.ndarray] | Remembering
+RULES: dict[str, Rule] = {
     "CartPole-v1": cart_pole,
     "Acrobot-v1": acrobot,
     "MountainCar-v0": mountain_car,
@@ -75,4 +79,13 @@ RULES: dict[str, Callable[[np.ndarray], np.ndarray] | Remembering] = {
     "HiddenPendulum-v1": Remembering(hidden_pendulum, [_UNSEEN]),
     "Corridor-v0": Remembering(corridor, [_NO_CUE]),
     "LongCorridor-v0": Remembering(corridor, [_NO_CUE]),
+    "Snake10-v0": snake_rules.to_food,
+    "Breakout10-v0": breakout_rules.follow,
+    "Breakout10Sticky-v0": breakout_rules.follow,
 }
+STRONG: dict[str, Rule] = {
+    "Snake10-v0": snake_rules.round_trip,
+    "Breakout10-v0": breakout_rules.aim,
+    "Breakout10Sticky-v0": breakout_rules.aim,
+}
+"""Rules that plan, for environments where one that plans is much better than one that does not."""

@@ -8,7 +8,7 @@ from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited
 
 @dataclass(frozen=True)
 class PolicyNet(Limited):
-    """Sizes of the two nets."""
+    """Sizes of the two nets, which share a body if observations are grids."""
 
     group: ClassVar[str] = "net"
 
@@ -18,6 +18,10 @@ class PolicyNet(Limited):
     """Hidden layers (with a memory: one)."""
     memory: CountOrZero = 0
     """Units of an LSTM behind them, by which each net remembers an episode (0: none)."""
+    channels: tuple[Count, ...] = (16, 32)
+    """Channels of each convolution, for observations that are grids."""
+    stride: Count = 1
+    """How many times smaller each convolution's output is."""
 
 
 @dataclass(frozen=True)

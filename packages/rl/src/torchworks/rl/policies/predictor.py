@@ -1,6 +1,6 @@
 """A trained policy as it is used: observations to actions.
 
-Shapes: N observations, D numbers each, A actions or numbers of an action.
+Shapes: N observations, D numbers or a grid (C, H, W) each, A actions or numbers of an action.
 """
 
 from dataclasses import asdict
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.signature import observation_of
 from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.config import PolicyNet
 from torchworks.rl.policies.recurrent_predictor import RecurrentPredictor, with_states
-from torchworks.shared.config import from_dict
+from torchworks.shared.config import UserError, from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 
@@ -57,7 +58,7 @@ def build_policy(config: dict[str, Any]) -> Predictor:
 
 
 def _signature(kind: Kind) -> Signature:
-    observation = TensorSpec("observation", "features", "float32", ("N", kind.width))
+    observation = observation_of(kind)
     value = TensorSpec("value", "features", "float32", ("N",))
     if kind.continuous:
         action = TensorSpec("action", "features", "float32", ("N", kind.actions), min(kind.low), max(kind.high))
@@ -68,8 +69,14 @@ def _signature(kind: Kind) -> Signature:
 
 
 def make_agent(kind: Kind, sizes: PolicyNet) -> ActorCritic | RecurrentActorCritic:
-    """The nets of a policy for `kind`, with new weights."""
-    options = {"continuous": kind.continuous, "width": sizes.width}
-    if sizes.memory:
-        return RecurrentActorCritic(kind.width, kind.actions, hidden=sizes.memory, **options)
-    return ActorCritic(kind.width, kind.actions, layers=sizes.layers, **options)
+    """The nets of a policy for `kind`, with new weights. Raises `UserError` for a memory of grids."""
+    options: dict[str, Any] = {**asdict(sizes), "continuous": kind.continuous}
+    hidden = options.pop("memory")
+    if not hidden:
+        return ActorCritic(kind.grid or kind.width, kind.actions, most=kind.most, **options)
+    if kind.grid:
+        raise UserError(
+            f"Observations of {kind.id} are grids, and a policy with a memory sees vectors of numbers or symbols. "
+            "Leave out --net.memory, or wrap the environment by gymnasium.wrappers.FlattenObservation."
+        )
+    return RecurrentActorCritic(kind.width, kind.actions, hidden=hidden, continuous=kind.continuous, width=sizes.width)

@@ -67,3 +67,35 @@ def reinforce() -> PolicyConfig:
         optim=OptimConfig(lr=5e-3, schedule="linear"),
         trainer=TrainerConfig(steps=120, batch_size=3200, eval_every=30, log_every=5, precision="fp32"),
     )
+
+
+def snake() -> PolicyConfig:
+    """PPO plays Snake, seen from the snake's head.
+
+    rl train snake
+    """
+    return PolicyConfig(
+        recipe="snake",
+        data="Snake10-v0",
+        net=PolicyNet(width=128, layers=1, channels=(16, 32), stride=2),
+        rollout=RolloutConfig(environments=64, steps=64, epochs=3, discount=0.98, trace=0.95),
+        entropy_weight=0.01,
+        optim=OptimConfig(lr=1e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1200, batch_size=1024, eval_every=300, precision="fp32"),
+    )
+
+
+def breakout() -> PolicyConfig:
+    """PPO plays Breakout on 10 x 10 cells.
+
+    rl train breakout
+    """
+    return PolicyConfig(
+        recipe="breakout",
+        data="Breakout10-v0",
+        net=PolicyNet(width=128, layers=1, channels=(16, 32)),
+        rollout=RolloutConfig(environments=64, steps=64, epochs=3, discount=0.99, trace=0.95),
+        entropy_weight=0.01,
+        optim=OptimConfig(lr=1e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1200, batch_size=1024, eval_every=300, precision="fp32"),
+    )
