@@ -8,7 +8,10 @@ from torchworks.shared.config import OptimConfig, TrainerConfig
 def a3c() -> AsynchronousConfig:
     """A3C: two processes play and learn without waiting for each other; no training is like another.
 
-    rl train a3c --workers 2
+    rl train a3c
+
+    CartPole, one try of 800 updates: return 138, with A2C 500 after as much play; 1,740 steps of play a second, with A2C
+    2,020, on two cores with much other work (torch 2.14.1, fp32). Its own 3,000 updates were not measured. Use a2c.
     """
     return AsynchronousConfig(
         recipe="a3c",
