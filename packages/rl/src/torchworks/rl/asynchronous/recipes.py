@@ -10,7 +10,7 @@ def a3c() -> AsynchronousConfig:
 
     rl train a3c
 
-    CartPole, one try of 800 updates: return 138, with A2C 500 after as much play; 1,740 steps of play a second, with A2C
+    CartPole, one try of 800 updates: return 138, by A2C 500 after as much play; 1,740 steps of play a second, by A2C
     2,020, on two cores with much other work (torch 2.14.1, fp32). Its own 3,000 updates were not measured. Use a2c.
     """
     return AsynchronousConfig(
