@@ -26,7 +26,8 @@ def ppo_lstm() -> PolicyConfig:
     rl train ppo-lstm
 
     HiddenCartPole, three seeds: return 473 ± 26 in 100 episodes (random actions 20, a rule with a memory 500; PPO on
-    one observation 44, on four in a row 499, a seed each), 31 to 35 CPU s of one core of an AMD EPYC (torch 2.14.1, fp32).
+    one observation 44, on four in a row 499, a seed each), 31 to 35 CPU s of one core of an AMD EPYC (torch
+    2.14.1, fp32).
     """
     return PolicyConfig(
         recipe="ppo-lstm",
