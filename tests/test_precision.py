@@ -56,12 +56,14 @@ WORDS = {
     ("diffusion", "text2image-3"): ["--sampling.steps", "2"],
     ("gans", "face-swap"): ["--data", FEW_FACES],
     ("gans", "swap-detector"): ["--data", FEW_FACES, "--unseen", FEW_FACES, "--swap-steps", "2"],
+    ("rl", "a3c"): ["--workers", "1"],
     ("rl", "connect-four"): ["--play.boards", "8", "--play.search", "2", "--play.warmup", "40"],
+    ("rl", "ppo-lstm"): ["--rollout.steps", "4"],
     ("seq_models", "code"): ["--data", "documentation"],
 }
 """More words for recipes that would train another net first, for minutes, that look at hundreds of large images, that
-ask their net many times for an image or a move, or that cut millions of characters into tokens; FEATURES is a net that
-was never trained."""
+ask their net many times for an image or a move, that cut millions of characters into tokens, or that start processes;
+for sequences that are longer than a small batch; FEATURES is a net that was never trained."""
 SMALL = 4
 """Samples of a batch: a CPU that imitates bf16 takes half a minute for some recipes' own, and types are the same."""
 SLOW = [

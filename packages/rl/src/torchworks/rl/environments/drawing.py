@@ -66,6 +66,22 @@ def cart_pole(canvas: Canvas, seen: np.ndarray) -> None:
     canvas.disk(x, 70, 4, _INK)
 
 
+def hidden_cart_pole(canvas: Canvas, seen: np.ndarray) -> None:
+    cart_pole(canvas, np.array([seen[0], 0, seen[1], 0]))
+
+
+def corridor(canvas: Canvas, seen: np.ndarray) -> None:
+    """Two walls; the cue as a disk on its side of the way; at the fork the walls end and another one crosses."""
+    cue, fork = float(seen[0]), bool(seen[1])
+    for y in (75, 125):
+        canvas.line([(-140, y), (60 if fork else 140, y)], _GREY, 4)
+    if fork:
+        canvas.line([(110, 20), (110, 180)], _GREY, 4)
+    canvas.disk(85 if fork else -20, 100, 9, _BLUE)
+    if cue:
+        canvas.disk(60, 100 + 55 * cue, 12, _ORANGE)
+
+
 def pendulum(canvas: Canvas, seen: np.ndarray) -> None:
     _joint(canvas, 0, 100, math.atan2(seen[1], seen[0]), 80, _ORANGE)
 
@@ -173,7 +189,11 @@ def _board(canvas: Canvas, rows: int, columns: int) -> tuple[Callable[[int, int]
 PENS: dict[str, Pen] = {
     "CartPole-v1": cart_pole,
     "CartPole-v0": cart_pole,
+    "HiddenCartPole-v1": hidden_cart_pole,
     "Pendulum-v1": pendulum,
+    "HiddenPendulum-v1": pendulum,
+    "Corridor-v0": corridor,
+    "LongCorridor-v0": corridor,
     "Acrobot-v1": acrobot,
     "MountainCar-v0": mountain_car,
     "MountainCarContinuous-v0": mountain_car,

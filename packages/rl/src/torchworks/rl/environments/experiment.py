@@ -16,16 +16,21 @@ from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
 
-def open_kind(config: Config, device: Device) -> Kind:
-    """The kind of the environment that `config` names. Raises `UserError` if there is none, or several processes."""
-    if device.world > 1:
-        raise UserError("Agents learn in one process: start `train` without torchrun.")
+def open_kind(config: Config, device: Device, *, alone: bool = True) -> Kind:
+    """The kind of the environment that `config` names. Raises `UserError` if there is none, or if there are several
+    processes and it is learnt `alone`."""
+    if alone and device.world > 1:
+        raise UserError(
+            f"The recipe {config.recipe} learns in one process: start `train` without torchrun. ppo, a2c and "
+            "reinforce can be shared by several."
+        )
     return kind_of(config.data)
 
 
-def training_environments(kind: Kind, config: Config, count: int) -> Environments:
-    """`count` environments that begin as the seed of `config` says."""
-    return Environments(kind, [training_seed(config.seed, number) for number in range(count)])
+def training_environments(kind: Kind, config: Config, count: int, rank: int = 0) -> Environments:
+    """`count` environments that begin as the seed of `config` says, those of process number `rank`."""
+    numbers = range(rank * count, (rank + 1) * count)
+    return Environments(kind, [training_seed(config.seed, number) for number in numbers])
 
 
 def experiment_of(
@@ -40,7 +45,7 @@ def experiment_of(
 ) -> Experiment:
     """`task` learns from the batches of `train`; `net` becomes a predictor by `builder` from the plain data `model`."""
     source, loaders, test = source_of(task.kind), LoaderFactory(config, device), seeds_to_judge_by()
-    golden = {"observation": torch.from_numpy(Environments(task.kind, test[:2]).observation)}
+    golden = {"observation": torch.from_numpy(Environments(task.kind, test[:2]).observation), **task.example(2)}
     return Experiment(
         task=task,
         train=train,

@@ -10,6 +10,7 @@ import torch
 from gymnasium import spaces
 
 from torchworks.rl.environments import games as games  # registers them
+from torchworks.rl.environments import hidden  # noqa: F401 (registers its environments)
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Source
 from torchworks.shared.data.dataset import TensorDataset

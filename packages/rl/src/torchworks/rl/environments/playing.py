@@ -12,9 +12,10 @@ from torch import Tensor
 
 from torchworks.rl.environments.drawing import draw
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
+from torchworks.rl.environments.remembering import Remembering
 
-Rule = Callable[[np.ndarray], np.ndarray]
-"""From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A)."""
+Rule = Callable[[np.ndarray], np.ndarray] | Remembering
+"""From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A), perhaps with a memory."""
 FILMED = 3_000_000
 """The seed of the episode that is shown while an agent learns: none that it is chosen or judged by."""
 LONGEST = 100_000
@@ -34,8 +35,9 @@ def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
     environments = [make(kind.id) for _ in seeds]
     seen = [each.reset(seed=int(seed))[0] for each, seed in zip(environments, seeds, strict=True)]
     totals, steps, going = [0.0] * len(seeds), [0] * len(seeds), list(range(len(seeds)))
+    act = _player(rule, len(seeds))
     while going:
-        actions = as_taken(kind, rule(as_numbers(kind, [seen[i] for i in going])))
+        actions = as_taken(kind, act(as_numbers(kind, [seen[i] for i in going]), going))
         still = []
         for i, action in zip(going, actions, strict=True):
             seen[i], reward, terminated, truncated, _ = environments[i].step(action)
@@ -52,17 +54,22 @@ def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
 def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_000) -> tuple[list[Tensor], Played]:
     """Frames uint8 (3, H, W) of an episode, of every `every`-th step and the last one, and how it went. After `longest`
     steps the film ends."""
-    environment, total, step = make(kind.id), 0.0, 0
+    environment, act, total, step = make(kind.id), _player(rule, 1), 0.0, 0
     seen, ended, frames = environment.reset(seed=seed)[0], False, []
     while not ended and step < longest:
         now = as_numbers(kind, [seen])
         if step % every == 0:
             frames.append(draw(kind, _shown(environment, now[0]), f"step {step}   return {total:g}"))
-        seen, reward, terminated, truncated, _ = environment.step(as_taken(kind, rule(now))[0])
+        seen, reward, terminated, truncated, _ = environment.step(as_taken(kind, act(now, [0]))[0])
         total, step, ended = total + float(reward), step + 1, terminated or truncated
     frames.append(draw(kind, _shown(environment, as_numbers(kind, [seen])[0]), f"step {step}   return {total:g}"))
     environment.close()
     return frames, Played(total, step)
+
+
+def _player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.ndarray]:
+    """`rule` at the beginning of `episodes`: observations of some of them, and which, to their actions."""
+    return rule.begin(episodes) if isinstance(rule, Remembering) else lambda seen, which: rule(seen)
 
 
 def _shown(environment: gymnasium.Env, seen: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.opening import Kind
-from torchworks.rl.environments.playing import FILMED, film, play
+from torchworks.rl.environments.playing import FILMED, Rule, film, play
 from torchworks.shared.task import Task
 
 
@@ -26,8 +26,17 @@ class PlayingTask(Task):
         """The best actions for float32 (N, D): int64 (N,), or float32 (N, A)."""
         raise NotImplementedError
 
+    def example(self, rows: int) -> dict[str, Tensor]:
+        """Inputs of the finished model beside `observation`, for `rows` rows."""
+        return {}
+
+    @property
+    def rule(self) -> Rule:
+        """How it plays: `greedy`, or with a memory."""
+        return self.greedy
+
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        played = play(self.kind, batch["seed"].tolist(), self.greedy)
+        played = play(self.kind, batch["seed"].tolist(), self.rule)
         return {
             "return": (sum(each.total for each in played), len(played)),
             "episode_steps": (sum(each.steps for each in played), len(played)),
@@ -35,5 +44,5 @@ class PlayingTask(Task):
 
     def preview(self) -> dict[str, Tensor]:
         """A film of an episode."""
-        frames, _ = film(self.kind, FILMED, self.greedy)
+        frames, _ = film(self.kind, FILMED, self.rule)
         return {"episode": torch.stack(frames)}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from torchworks.rl.environments.games import breakout_rules, four_opponents, four_rules, snake_rules
+from torchworks.rl.environments.remembering import Remembering
 
 
 def cart_pole(seen: np.ndarray) -> np.ndarray:
@@ -53,13 +54,39 @@ def connect_four(seen: np.ndarray) -> np.ndarray:
     return np.where((cells[:, None] & four_rules.COLUMN) != 0, near, -four_rules.COLUMNS).argmax(1)
 
 
-Rule = Callable[[np.ndarray], np.ndarray]
+def hidden_cart_pole(seen: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rule for CartPole, with speeds from what was seen `before`, 0.02 s ago; NaN at first."""
+    place, angle = seen.T
+    speed, turning = np.nan_to_num((seen - before) / 0.02).T
+    return cart_pole(np.stack([place, speed, angle, turning], 1)), seen
+
+
+def hidden_pendulum(seen: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rule for Pendulum, with the speed from the angle that was seen `before`, 0.05 s ago; NaN at first."""
+    turned = before[:, 0] * seen[:, 1] - before[:, 1] * seen[:, 0]  # the sine of the angle between the two
+    speed = np.nan_to_num(np.arcsin(np.clip(turned, -1, 1)) / 0.05)
+    return pendulum(np.stack([*seen.T, speed], 1)), seen
+
+
+def corridor(seen: np.ndarray, cue: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the cue that was shown, and go its way."""
+    cue = np.where(seen[:, 0] == 0, cue, seen[:, 0])
+    return (cue > 0).astype(np.int64), cue
+
+
+_UNSEEN, _NO_CUE = np.full(2, np.nan, np.float32), np.zeros((), np.float32)
+
+Rule = Callable[[np.ndarray], np.ndarray] | Remembering
 RULES: dict[str, Rule] = {
     "CartPole-v1": cart_pole,
     "Acrobot-v1": acrobot,
     "MountainCar-v0": mountain_car,
     "MountainCarContinuous-v0": mountain_car_continuous,
     "Pendulum-v1": pendulum,
+    "HiddenCartPole-v1": Remembering(hidden_cart_pole, [_UNSEEN]),
+    "HiddenPendulum-v1": Remembering(hidden_pendulum, [_UNSEEN]),
+    "Corridor-v0": Remembering(corridor, [_NO_CUE]),
+    "LongCorridor-v0": Remembering(corridor, [_NO_CUE]),
     "Snake10-v0": snake_rules.to_food,
     "Breakout10-v0": breakout_rules.follow,
     "Breakout10Sticky-v0": breakout_rules.follow,

@@ -22,7 +22,7 @@ def evaluate(arguments: Evaluate) -> int:
         check_number("--search", arguments.search, 0, MOST_SEARCHED)
         return print_strength(arguments.run, arguments.device, seeds, arguments.search)
     agent = open_agent(arguments.run, arguments.device)
-    played = play(agent.kind, seeds, agent.act)
+    played = play(agent.kind, seeds, agent.rule)
     totals = np.array([each.total for each in played])
     figures = {
         "return": totals.mean(),

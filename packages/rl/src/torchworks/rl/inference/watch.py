@@ -24,7 +24,7 @@ def watch(arguments: Watch) -> int:
         return 0
     agent = open_agent(arguments.run, arguments.device)
     prepare_file(path, overwrite=arguments.overwrite or arguments.out is None)
-    frames, played = film(agent.kind, arguments.seed, agent.act, every=arguments.every)
+    frames, played = film(agent.kind, arguments.seed, agent.rule, every=arguments.every)
     save_film(path, frames, milliseconds=20 * arguments.every)
     print(f"return {played.total:g} in {played.steps} steps")
     print(path)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
+from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Share, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,9 @@ class PolicyNet(Limited):
     width: Count = 64
     """Units of each hidden layer."""
     layers: Count = 2
-    """Hidden layers."""
+    """Hidden layers (with a memory: one)."""
+    memory: CountOrZero = 0
+    """Units of an LSTM behind them, by which each net remembers an episode (0: none)."""
     channels: tuple[Count, ...] = (16, 32)
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
@@ -29,7 +31,7 @@ class RolloutConfig(Limited):
     group: ClassVar[str] = "rollout"
 
     environments: Count = 16
-    """Environments that are stepped together."""
+    """Environments that are stepped together, in each process."""
     steps: Count = 64
     """Steps of each in a round."""
     epochs: Count = 8
@@ -79,4 +81,9 @@ class PolicyConfig(Config):
                 f"A round has --rollout.environments {self.rollout.environments} x --rollout.steps "
                 f"{self.rollout.steps} = {rows} steps, which --trainer.batch-size {self.trainer.batch_size} does not "
                 "divide. Choose one that does."
+            )
+        if self.net.memory and self.trainer.batch_size % self.rollout.steps:
+            raise UserError(
+                f"With --net.memory a batch has whole sequences of --rollout.steps {self.rollout.steps} steps, but "
+                f"--trainer.batch-size {self.trainer.batch_size} is no multiple of that. Choose one."
             )

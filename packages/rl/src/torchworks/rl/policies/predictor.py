@@ -12,8 +12,10 @@ from torch import Tensor
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.signature import observation_of
 from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.config import PolicyNet
-from torchworks.shared.config import from_dict
+from torchworks.rl.policies.recurrent_predictor import RecurrentPredictor, with_states
+from torchworks.shared.config import UserError, from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
 
@@ -49,19 +51,32 @@ def policy_config(kind: Kind, net: PolicyNet) -> dict[str, Any]:
 def build_policy(config: dict[str, Any]) -> Predictor:
     """The predictor of a policy with new weights; builder "rl-policy"."""
     kind, sizes = from_dict(Kind, config["kind"]), from_dict(PolicyNet, config["net"])
-    net = make_agent(kind, sizes)
+    net, signature = make_agent(kind, sizes), _signature(kind)
+    if isinstance(net, RecurrentActorCritic):
+        return RecurrentPredictor(net, with_states(signature, net.hidden), kind)
+    return NumberPredictor(net, signature, kind.low, kind.high) if kind.continuous else ChoicePredictor(net, signature)
+
+
+def _signature(kind: Kind) -> Signature:
     observation = observation_of(kind)
     value = TensorSpec("value", "features", "float32", ("N",))
     if kind.continuous:
         action = TensorSpec("action", "features", "float32", ("N", kind.actions), min(kind.low), max(kind.high))
-        return NumberPredictor(net, Signature((observation,), (action, value)), kind.low, kind.high)
+        return Signature((observation,), (action, value))
     action = TensorSpec("action", "label", "int64", ("N",), low=0, high=kind.actions - 1, labels=kind.names)
     each = TensorSpec("probability", "label", "float32", ("N", kind.actions), low=0, high=1, labels=kind.names)
-    return ChoicePredictor(net, Signature((observation,), (action, each, value)))
+    return Signature((observation,), (action, each, value))
 
 
-def make_agent(kind: Kind, sizes: PolicyNet) -> ActorCritic:
-    """The nets of a policy for `kind`, with new weights."""
-    return ActorCritic(
-        kind.grid or kind.width, kind.actions, continuous=kind.continuous, most=kind.most, **asdict(sizes)
-    )
+def make_agent(kind: Kind, sizes: PolicyNet) -> ActorCritic | RecurrentActorCritic:
+    """The nets of a policy for `kind`, with new weights. Raises `UserError` for a memory of grids."""
+    options: dict[str, Any] = {**asdict(sizes), "continuous": kind.continuous}
+    hidden = options.pop("memory")
+    if not hidden:
+        return ActorCritic(kind.grid or kind.width, kind.actions, most=kind.most, **options)
+    if kind.grid:
+        raise UserError(
+            f"Observations of {kind.id} are grids, and a policy with a memory sees vectors of numbers or symbols. "
+            "Leave out --net.memory, or wrap the environment by gymnasium.wrappers.FlattenObservation."
+        )
+    return RecurrentActorCritic(kind.width, kind.actions, hidden=hidden, continuous=kind.continuous, width=sizes.width)

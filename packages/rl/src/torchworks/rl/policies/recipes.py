@@ -20,6 +20,25 @@ def ppo() -> PolicyConfig:
     )
 
 
+def ppo_lstm() -> PolicyConfig:
+    """PPO with a memory: a pole balanced whose speed cannot be seen.
+
+    rl train ppo-lstm
+
+    HiddenCartPole, three seeds: return 473 ± 26 in 100 episodes (random actions 20, a rule with a memory 500; PPO on
+    one observation 44, on four in a row 499, a seed each), 31 to 35 CPU s of one core of an AMD EPYC (torch
+    2.14.1, fp32).
+    """
+    return PolicyConfig(
+        recipe="ppo-lstm",
+        data="HiddenCartPole-v1",
+        net=PolicyNet(width=32, memory=32),
+        rollout=RolloutConfig(environments=16, steps=64, epochs=8, discount=0.98, trace=0.8),
+        optim=OptimConfig(lr=4e-3, schedule="linear"),
+        trainer=TrainerConfig(steps=1856, batch_size=512, eval_every=232, precision="fp32"),
+    )
+
+
 def a2c() -> PolicyConfig:
     """A2C: each step learnt from once.
 

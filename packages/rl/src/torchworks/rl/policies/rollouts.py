@@ -13,8 +13,10 @@ from torch import Tensor
 from torchworks.rl.algorithms.returns import advantages
 from torchworks.rl.environments.stepping import Environments
 from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.actions import actions_of, noise_for
 from torchworks.rl.policies.config import RolloutConfig
+from torchworks.rl.policies.sharing import Sharing
 from torchworks.shared.numbers.seeds import mix
 
 Round = dict[str, Tensor]
@@ -28,29 +30,39 @@ class Rollouts:
     """
 
     def __init__(
-        self, environments: Environments, agent: ActorCritic, config: RolloutConfig, *, batch_size: int, seed: int
+        self,
+        environments: Environments,
+        agent: ActorCritic | RecurrentActorCritic,
+        config: RolloutConfig,
+        *,
+        batch_size: int,
+        seed: int,
+        sharing: Sharing = Sharing(),  # noqa: B008 (it is frozen)
     ):
         self.environments, self.agent, self.config, self.seed = environments, agent, config, seed
+        self.sharing = sharing
         self.batch_size = batch_size
         self._round: Round | None = None
 
     @property
     def rows(self) -> int:
-        return len(self.environments) * self.config.steps
+        """Of a round, of all processes."""
+        return self.sharing.world * len(self.environments) * self.config.steps
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         return self.iter_from(0)
 
     def iter_from(self, position: int) -> Iterator[dict[str, Tensor]]:
         """Batches from number `position` on; the state must be that after the batch before it."""
-        each = self.rows // self.batch_size
+        each = self.rows // (self.sharing.world * self.batch_size)
         while True:
             round_number, within = divmod(position, each * self.config.epochs)
             if within == 0 or self._round is None:
                 self._round = self._play(round_number)
             epoch, batch = divmod(within, each)
             order = torch.randperm(self.rows, generator=_generator(self.seed, "order", round_number, epoch))
-            index = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            whole = order[batch * self.sharing.world * self.batch_size :]
+            index = whole[self.sharing.own(self.batch_size)]
             position += 1
             index = index.to(self._round["advantage"].device)
             yield {name: value[index] for name, value in self._round.items()}
@@ -59,17 +71,14 @@ class Rollouts:
     def _play(self, number: int) -> Round:
         """A round by the present policy."""
         device = next(self.agent.parameters()).device
-        envs, count = self.environments, len(self.environments)
-        noise = _generator(self.seed, "play", number)
-        continuous = envs.kind.continuous
+        envs = self.environments
         seen, taken, log_probability, value, after = [], [], [], [], []
         rewards, terminated, truncated = [], [], []
-        for _ in range(self.config.steps):
+        for random in self._randoms(number):
             observation = torch.from_numpy(envs.observation).to(device)
             made, worth = self.agent(observation)
             actions = actions_of(made, self.agent.log_std)
-            random = noise_for(count, envs.kind.actions, continuous=continuous, generator=noise).to(device)
-            action = actions.draw(random)
+            action = actions.draw(random.to(device))
             steps = envs.step(action.cpu().numpy())
             seen.append(observation)
             taken.append(action)
@@ -98,7 +107,14 @@ class Rollouts:
             "advantage": advantage,
             "target": advantage + values,
         }
-        return {name: tensor.flatten(0, 1) for name, tensor in found.items()}
+        return {name: tensor.flatten(0, 1) for name, tensor in self.sharing.joined(found, 1).items()}
+
+    def _randoms(self, number: int) -> Iterator[Tensor]:
+        """Random numbers by which the environments' actions are drawn in each step of a round."""
+        kind, noise = self.environments.kind, _generator(self.seed, "play", number)
+        own, count = self.sharing.own(len(self.environments)), self.sharing.world * len(self.environments)
+        for _ in range(self.config.steps):
+            yield noise_for(count, kind.actions, continuous=kind.continuous, generator=noise)[own]
 
     def _following(self, values: Tensor, after: Tensor, truncated: Tensor) -> Tensor:
         """V(s'_t) (T, N). It is the next row's V but in the last row, and where an episode was cut off."""
@@ -109,13 +125,20 @@ class Rollouts:
         return following
 
     def state_dict(self) -> dict[str, Any]:
-        return {"environments": self.environments.state_dict(), "round": self._round}
+        return self.sharing.collected(self._share()) | {"round": self._round}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         device = next(self.agent.parameters()).device
-        self.environments.load_state_dict(state["environments"])
+        self._load_share(self.sharing.taken(state), device)
         held = state["round"]
         self._round = None if held is None else {name: value.to(device) for name, value in held.items()}
+
+    def _share(self) -> dict[str, Any]:
+        """The state of this process's environments."""
+        return {"environments": self.environments.state_dict()}
+
+    def _load_share(self, share: dict[str, Any], device: torch.device) -> None:
+        self.environments.load_state_dict(share["environments"])
 
 
 def _generator(*parts: int | str) -> torch.Generator:

@@ -20,6 +20,7 @@ from torchworks.rl.algorithms.returns import normalized
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.playing_task import PlayingTask
 from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.actions import Choices, Gaussian, actions_of
 from torchworks.rl.policies.config import PolicyConfig
 from torchworks.rl.policies.rollouts import Rollouts
@@ -32,9 +33,10 @@ class PolicyTask(PlayingTask):
 
     exported = ("agent",)
 
-    def __init__(self, agent: ActorCritic, rollouts: Rollouts, kind: Kind, config: PolicyConfig):
+    def __init__(self, agent: ActorCritic | RecurrentActorCritic, rollouts: Rollouts, kind: Kind, config: PolicyConfig):
         self.agent, self.rollouts, self.kind, self.config = agent, rollouts, kind, config
-        self.phases = (Phase("learn", net="agent", clip=config.max_norm or None),)
+        whole = config.rollout.normalize  # a mean over the batch, in which its rows answer to each other
+        self.phases = (Phase("learn", net="agent", clip=config.max_norm or None, whole_batch=whole),)
 
     def nets(self) -> dict[str, nn.Module]:
         return {"agent": self.agent}
@@ -44,8 +46,13 @@ class PolicyTask(PlayingTask):
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         made, value = self.agent(batch["observation"])
-        actions = actions_of(made, self.agent.log_std)
-        advantage = normalized(batch["advantage"]) if self.config.rollout.normalize else batch["advantage"]
+        return self._loss(made, value, batch)
+
+    def _loss(self, made: Tensor, value: Tensor, batch: dict[str, Tensor]) -> Out:
+        """Of what the agent makes of the observations of `batch`, (B, A), and their values (B,)."""
+        actions, advantage = actions_of(made, self.rollouts.agent.log_std), batch["advantage"]
+        if self.config.rollout.normalize:
+            advantage = normalized(self.gather(advantage))[self.rollouts.sharing.own(len(advantage))]
         critic = critic_loss(value.float(), batch["target"])
         policy, logs = self._policy_loss(actions, batch, advantage)
         logs |= {"value": critic.detach(), "entropy": actions.entropy().mean().detach()}
@@ -73,7 +80,7 @@ class PolicyTask(PlayingTask):
         device = next(self.agent.parameters()).device
         with torch.no_grad():
             made, _ = self.agent(torch.from_numpy(observations).to(device))
-            return actions_of(made, self.agent.log_std).best().cpu().numpy()
+            return actions_of(made, self.rollouts.agent.log_std).best().cpu().numpy()
 
     def state_dict(self) -> dict[str, Any]:
         return {"rollouts": self.rollouts.state_dict()}

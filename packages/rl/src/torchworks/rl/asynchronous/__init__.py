@@ -1,0 +1,1 @@
+"""A3C: workers that play and learn without waiting for each other."""
