@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from torchworks.rl.models.actor_critic import ActorCritic
+from torchworks.rl.models.grid_body import GridBody
 from torchworks.rl.models.q_net import QNet, values_of
 from torchworks.shared.testing import check_model
 
@@ -21,6 +22,22 @@ def test_actor_and_critic_keep_the_models_contract(continuous):
 @pytest.mark.parametrize(("atoms", "shape"), [(1, (5, 3)), (7, (5, 3, 7))])
 def test_nets_of_values_keep_the_models_contract(dueling, atoms, shape):
     check_model(lambda: QNet(4, 3, width=8, dueling=dueling, atoms=atoms), torch.randn(5, 4), shapes=shape)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_nets_of_grids_keep_the_models_contract(stride):
+    sizes = {"width": 8, "channels": (3, 4), "stride": stride, "most": 9}
+    grids = torch.randint(10, (5, 2, 6, 7)).float()
+    check_model(lambda: ActorCritic((2, 6, 7), 3, **sizes), grids, shapes=((5, 3), (5,)))
+    check_model(lambda: QNet((2, 6, 7), 3, dueling=True, **sizes), grids, shapes=(5, 3))
+
+
+def test_features_of_a_grid_tell_where_things_are():
+    body = GridBody((1, 5, 5), channels=(4,), width=16, most=255)
+    grids = torch.zeros(2, 1, 5, 5)
+    grids[0, 0, 1, 1] = grids[1, 0, 3, 2] = 255
+    assert not torch.allclose(*body(grids))
+    assert body(grids).max() < 10
 
 
 def test_a_policy_starts_undecided():

@@ -21,6 +21,11 @@ def build(config: ActorConfig, device: Device) -> Experiment:
             f"Actions of {kind.id} are numbered, and {config.algorithm} is for actions that are numbers. Use the "
             "recipe dqn or ppo."
         )
+    if kind.grid:
+        raise UserError(
+            f"Observations of {kind.id} are grids, and {config.algorithm} has nets for vectors alone. Use the "
+            "recipe ppo."
+        )
     sizes = {"width": config.net.width, "layers": config.net.layers}
     actor = NumberPolicy(kind.width, kind.actions, **sizes)
     drawing = Drawing(actor, kind, config)

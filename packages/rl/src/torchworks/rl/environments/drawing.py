@@ -1,6 +1,6 @@
 """Images of environments, drawn from what an agent sees of them; no window and no library of games is needed.
 
-Shapes: D numbers of an observation, H x W pixels.
+Shapes: D numbers or a grid (C, H, W) of an observation.
 """
 
 import math
@@ -16,6 +16,7 @@ from torchworks.rl.environments.opening import Kind
 WIDTH, HEIGHT = 320, 200
 _FINE = 2  # drawn larger and averaged, for smooth edges
 _GROUND, _INK, _BLUE, _ORANGE, _GREY = "#ffffff", "#1f2328", "#2f6fb2", "#c8641e", "#c9ced6"
+_PLANES = (_BLUE, _ORANGE, "#4d8b57", _INK, "#8a5aa8", "#b0903c")
 Pen = Callable[["Canvas", np.ndarray], None]
 
 
@@ -45,7 +46,7 @@ class Canvas:
         self._draw.text(self._place((x, y)), words, fill=_INK, font_size=12 * _FINE)
 
     def pixels(self) -> Tensor:
-        """uint8 (3, H, W)."""
+        """uint8 (3, `HEIGHT`, `WIDTH`)."""
         image = self.image.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
         return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)
 
@@ -106,6 +107,26 @@ def numbers(canvas: Canvas, seen: np.ndarray) -> None:
         canvas.box(x, HEIGHT / 2 + height / 2, step * 0.7, max(1.0, abs(height)), _BLUE if height > 0 else _ORANGE)
 
 
+def planes(canvas: Canvas, seen: np.ndarray) -> None:
+    """The cells of a grid, a color for each plane, the stronger the larger their numbers are; later ones on top."""
+    _, rows, columns = seen.shape
+    side = min((HEIGHT - 40) / rows, (WIDTH - 20) / columns)
+    left, top = -side * columns / 2, 10 + side * rows
+    canvas.box(0, 10 + side * rows / 2, side * columns + 2, side * rows + 2, _GREY)
+    canvas.box(0, 10 + side * rows / 2, side * columns, side * rows, _GROUND)
+    strength = np.abs(seen) / max(float(np.abs(seen).max()), 1e-9)
+    for plane, row, column in np.argwhere(strength > 0):
+        color = _mixed(_PLANES[plane % len(_PLANES)], float(strength[plane, row, column]))
+        canvas.box(left + (column + 0.5) * side, top - (row + 0.5) * side, side * 0.86, side * 0.86, color)
+
+
+def _mixed(color: str, strength: float) -> str:
+    """`color` on the ground, as strong as `strength` in [0, 1] says, but always to be seen."""
+    share = 0.2 + 0.8 * strength
+    parts = (round(255 + (int(color[i : i + 2], 16) - 255) * share) for i in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
 PENS: dict[str, Pen] = {
     "CartPole-v1": cart_pole,
     "CartPole-v0": cart_pole,
@@ -117,8 +138,8 @@ PENS: dict[str, Pen] = {
 
 
 def draw(kind: Kind, observation: np.ndarray, words: str = "") -> Tensor:
-    """uint8 (3, H, W) of an observation (D,), with `words` in the upper left corner."""
+    """uint8 (3, `HEIGHT`, `WIDTH`) of an observation (D,) or (C, H, W), with `words` in the upper left corner."""
     canvas = Canvas()
-    PENS.get(kind.id, numbers)(canvas, observation)
+    PENS.get(kind.id, planes if kind.grid else numbers)(canvas, observation)
     canvas.text(8 - WIDTH / 2, HEIGHT - 6, words)
     return canvas.pixels()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import gymnasium
 import numpy as np
@@ -21,8 +21,9 @@ TRAINING, SELECTION, TEST = 1_000_000, 20, 100
 
 @dataclass(frozen=True)
 class Kind:
-    """What observations and actions are. An observation is a vector of `observations` numbers, or one of `symbols`
-    symbols. An action is one of `actions` numbered from `first`, or a vector of as many numbers in [low, high]."""
+    """What observations and actions are. An observation is a vector of `observations` numbers, one of `symbols`
+    symbols, or a `grid` (C, H, W) of numbers. An action is one of `actions` numbered from `first`, or a vector of as
+    many numbers in [low, high]."""
 
     id: str
     observations: int
@@ -34,11 +35,20 @@ class Kind:
     high: tuple[float, ...]
     limit: int | None
     """Steps after which an episode is cut off; None: never."""
+    grid: tuple[int, ...] = field(default=(), repr=False)
+    """Planes, rows and columns, if observations are grids; `observations` is then their product."""
+    most: int = field(default=0, repr=False)
+    """The largest number in grids of whole numbers from 0 to at most 255; 0 if other numbers may occur."""
 
     @property
     def width(self) -> int:
         """Numbers of an observation as nets see it."""
         return self.symbols or self.observations
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an observation as nets see it: (D,) or (C, H, W)."""
+        return self.grid or (self.width,)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,23 +85,40 @@ def kind_of(name: str) -> Kind:
 
 
 def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) -> Kind:
+    grid, most = (), 0
     if isinstance(seen, spaces.Box) and len(seen.shape) == 1:
         observations, symbols = int(seen.shape[0]), 0
+    elif isinstance(seen, spaces.Box) and len(seen.shape) == 3:
+        observations, symbols, grid, most = int(np.prod(seen.shape)), 0, tuple(map(int, seen.shape)), _most(seen)
+        if grid[2] <= 4 < grid[0]:
+            raise UserError(
+                f"Observations of {name} have the shape {grid}, which looks like an image with its channels last. "
+                "Grids are (channels, rows, columns) here; wrap the environment by "
+                "gymnasium.wrappers.TransformObservation, and register it under an id of its own."
+            )
     elif isinstance(seen, spaces.Discrete) and seen.start == 0:
         observations, symbols = 1, int(seen.n)
     else:
         raise UserError(
-            f"Observations of {name} are {seen}. Agents here see vectors of numbers or one symbol of several; wrap the "
-            "environment, for example by gymnasium.wrappers.FlattenObservation, and register it under an id of its own."
+            f"Observations of {name} are {seen}. Agents here see vectors of numbers, grids (channels, rows, columns) "
+            "or one symbol of several; wrap the environment, for example by gymnasium.wrappers.FlattenObservation, and "
+            "register it under an id of its own."
         )
     if isinstance(done, spaces.Discrete):
-        return Kind(name, observations, symbols, int(done.n), False, int(done.start), (), (), limit)
+        return Kind(name, observations, symbols, int(done.n), False, int(done.start), (), (), limit, grid, most)
     if isinstance(done, spaces.Box) and len(done.shape) == 1 and done.is_bounded():
         low, high = tuple(map(float, done.low)), tuple(map(float, done.high))
-        return Kind(name, observations, symbols, len(low), True, 0, low, high, limit)
+        return Kind(name, observations, symbols, len(low), True, 0, low, high, limit, grid, most)
     raise UserError(
         f"Actions of {name} are {done}. Agents here choose one of several actions or a vector of bounded numbers."
     )
+
+
+def _most(seen: spaces.Box) -> int:
+    """The largest number of a grid whose numbers are whole and fit into a byte; 0 for others."""
+    whole = seen.dtype is not None and seen.dtype.kind in "bui"
+    low, high = int(seen.low.min()) if whole else -1, int(seen.high.max()) if whole else 0
+    return max(1, high) if low >= 0 and high <= 255 else 0
 
 
 def seeds_to_judge_by() -> list[int]:
@@ -105,7 +132,10 @@ def source_of(kind: Kind) -> Source:
     train = torch.arange(SELECTION, dtype=torch.int64) + TRAINING
     test = torch.tensor(seeds_to_judge_by())
     schema = Schema((Field("seed", "id", (), size=3 * TRAINING),))
-    told = json.dumps({"kind": repr(kind), "gymnasium": gymnasium.__version__}, sort_keys=True)
+    about = {"kind": repr(kind), "gymnasium": gymnasium.__version__}
+    if kind.grid:
+        about["grid"] = repr((kind.grid, kind.most))
+    told = json.dumps(about, sort_keys=True)
     return Source(
         name=kind.id,
         licence="Gymnasium's environments: MIT",
@@ -129,7 +159,7 @@ def as_taken(kind: Kind, actions: np.ndarray) -> list[int] | list[np.ndarray]:
 
 
 def as_numbers(kind: Kind, observations: list) -> np.ndarray:
-    """What nets see, float32 (N, width): the vectors, or symbols as one-hot rows."""
+    """What nets see, float32 (N, D) or (N, C, H, W): vectors and grids, or symbols as one-hot rows."""
     if kind.symbols:
         return np.eye(kind.symbols, dtype=np.float32)[np.asarray(observations, dtype=np.int64)]
-    return np.asarray(observations, dtype=np.float32).reshape(len(observations), kind.observations)
+    return np.asarray(observations, dtype=np.float32).reshape(len(observations), *kind.shape)

@@ -29,9 +29,13 @@ def check(arguments: Check) -> int:
 def facts(kind: Kind) -> Iterator[str]:
     """What an agent has to do with, a line each."""
     seen = f"one of {kind.symbols} symbols" if kind.symbols else f"{kind.observations} numbers"
+    if kind.grid:
+        planes, rows, columns = kind.grid
+        seen = f"{planes} plane{'s' * (planes > 1)} of {rows} x {columns}"
     done = f"{kind.actions} numbers" if kind.continuous else f"one of {kind.actions}"
     yield f"{kind.id}: sees {seen}, does {done}; {f'at most {kind.limit} steps' if kind.limit else 'no limit of steps'}"
-    rule, pen = "yes" if kind.id in RULES else "none", "what it is" if kind.id in PENS else "a bar for each number"
+    rule, others = "yes" if kind.id in RULES else "none", "its planes" if kind.grid else "a bar for each number"
+    pen = "what it is" if kind.id in PENS else others
     yield f"a rule written by hand: {rule}; films show {pen}"
 
 

@@ -7,6 +7,8 @@ arXiv:1511.05952), draw those more often that surprised more, and count them les
 
 The memory is a net without parameters, so that a checkpoint keeps it as tensors beside the others.
 
+Grids of whole numbers from 0 to 255 are kept as bytes.
+
 Shapes: M places of the memory, B rows of a batch, D numbers of an observation.
 """
 
@@ -17,9 +19,10 @@ _LEAST = 1e-3
 
 
 class Replay(nn.Module):
-    """Room for `capacity` steps, the oldest of which make way: observation (D,), action, reward R, discount (γⁿ, or 0
-    where the episode was terminated) and following observation (D,). An action is a number or, with `actions`, a vector
-    of as many numbers."""
+    """Room for `capacity` steps, the oldest of which make way: observation (D,) or (C, H, W), action, reward R,
+    discount (γⁿ, or 0 where the episode was terminated) and following observation. `observations` is D or (C, H, W);
+    with `whole`, observations have whole numbers from 0 to 255 and take a byte a number. An action is a number or, with
+    `actions`, a vector of as many numbers."""
 
     observation: Tensor
     action: Tensor
@@ -29,10 +32,11 @@ class Replay(nn.Module):
     priority: Tensor
     count: Tensor
 
-    def __init__(self, capacity: int, observations: int, actions: int = 0):
+    def __init__(self, capacity: int, observations: int | tuple[int, ...], actions: int = 0, *, whole: bool = False):
         super().__init__()
+        shape = observations if isinstance(observations, tuple) else (observations,)
         for name in ("observation", "following"):
-            self.register_buffer(name, torch.zeros(capacity, observations))
+            self.register_buffer(name, torch.zeros(capacity, *shape, dtype=torch.uint8 if whole else torch.float32))
         kept = torch.zeros(capacity, actions) if actions else torch.zeros(capacity, dtype=torch.int64)
         self.register_buffer("action", kept)
         for name in ("reward", "discount", "priority"):
@@ -58,7 +62,8 @@ class Replay(nn.Module):
         self.count += len(action)
 
     def draw(self, uniform: Tensor, *, alpha: float, beta: float) -> dict[str, Tensor]:
-        """A batch by `uniform` numbers (B,) in [0, 1), with `index` (B,) and `weight` w (B,). α = 0 draws all alike."""
+        """A batch by `uniform` numbers (B,) in [0, 1), with `index` (B,) and `weight` w (B,); observations are float32.
+        α = 0 draws all alike."""
         held = len(self)
         if not alpha:
             index = (uniform * held).long().clamp(max=held - 1)
@@ -70,7 +75,10 @@ class Replay(nn.Module):
             weight = (held * power[index] / ends[-1]) ** -beta
             weight = weight / weight.max()
         names = ("observation", "action", "reward", "discount", "following")
-        return {name: getattr(self, name)[index] for name in names} | {"index": index, "weight": weight}
+        found = {name: getattr(self, name)[index] for name in names}
+        for name in ("observation", "following"):
+            found[name] = found[name].float()
+        return found | {"index": index, "weight": weight}
 
     def surprise(self, index: Tensor, errors: Tensor) -> None:
         """Take in how far off the values of steps `index` (B,) were: |δ| (B,)."""

@@ -1,4 +1,4 @@
-"""The value of each action in what is observed, by dense layers.
+"""The value of each action in what is observed, by dense layers, of grids after convolutions.
 
 Mnih et al. 2015 give one output an action. Wang et al. 2016, "Dueling Network Architectures for Deep Reinforcement
 Learning" (ICML, arXiv:1511.06581), eq. 9, split it into what the state is worth and what the action adds:
@@ -7,34 +7,43 @@ Learning" (ICML, arXiv:1511.06581), eq. 9, split it into what the state is worth
 
 With `atoms` above 1, each action has the logits of as many values that its return may take (c51.py).
 
-Shapes: N observations, D numbers each, A actions, K atoms.
+Shapes: N observations, D numbers or a grid (C, H, W) each, A actions, K atoms.
 """
 
 from itertools import pairwise
 
 from torch import Tensor, nn
 
+from torchworks.rl.models.grid_body import GridBody
+
 
 class QNet(nn.Module):
-    """Observations (N, D) to values (N, A), or to logits (N, A, K) if there are atoms."""
+    """Observations (N, D) or (N, C, H, W) to values (N, A), or to logits (N, A, K) if there are atoms. `observations`
+    is D or (C, H, W); `channels`, `stride` and `most` are a grid's."""
 
     def __init__(
         self,
-        observations: int,
+        observations: int | tuple[int, ...],
         actions: int,
         *,
         width: int = 128,
         layers: int = 2,
         dueling: bool = False,
         atoms: int = 1,
+        channels: tuple[int, ...] = (16, 32),
+        stride: int = 1,
+        most: int = 0,
     ):
         super().__init__()
-        sizes = [observations, *[width] * layers]
-        self.trunk = nn.Sequential(
-            *(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU(inplace=True)))
-        )
-        self.advantage = nn.Linear(sizes[-1], actions * atoms)
-        self.value = nn.Linear(sizes[-1], atoms) if dueling else None
+        if isinstance(observations, tuple):
+            self.trunk = GridBody(observations, channels=channels, stride=stride, width=width, layers=layers, most=most)
+        else:
+            sizes = [observations, *[width] * layers]
+            self.trunk = nn.Sequential(
+                *(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU(inplace=True)))
+            )
+        self.advantage = nn.Linear(width, actions * atoms)
+        self.value = nn.Linear(width, atoms) if dueling else None
         self.actions, self.atoms = actions, atoms
 
     def forward(self, observation: Tensor) -> Tensor:

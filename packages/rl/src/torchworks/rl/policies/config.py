@@ -8,7 +8,7 @@ from torchworks.shared.config import Amount, Config, Count, Limited, Share, User
 
 @dataclass(frozen=True)
 class PolicyNet(Limited):
-    """Sizes of the two nets."""
+    """Sizes of the two nets, which share a body if observations are grids."""
 
     group: ClassVar[str] = "net"
 
@@ -16,6 +16,10 @@ class PolicyNet(Limited):
     """Units of each hidden layer."""
     layers: Count = 2
     """Hidden layers."""
+    channels: tuple[Count, ...] = (16, 32)
+    """Channels of each convolution, for observations that are grids."""
+    stride: Count = 1
+    """How many times smaller each convolution's output is."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A trained policy as it is used: observations to actions.
 
-Shapes: N observations, D numbers each, A actions or numbers of an action.
+Shapes: N observations, D numbers or a grid (C, H, W) each, A actions or numbers of an action.
 """
 
 from dataclasses import asdict
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.signature import observation_of
 from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.policies.config import PolicyNet
 from torchworks.shared.config import from_dict
@@ -49,7 +50,7 @@ def build_policy(config: dict[str, Any]) -> Predictor:
     """The predictor of a policy with new weights; builder "rl-policy"."""
     kind, sizes = from_dict(Kind, config["kind"]), from_dict(PolicyNet, config["net"])
     net = make_agent(kind, sizes)
-    observation = TensorSpec("observation", "features", "float32", ("N", kind.width))
+    observation = observation_of(kind)
     value = TensorSpec("value", "features", "float32", ("N",))
     if kind.continuous:
         action = TensorSpec("action", "features", "float32", ("N", kind.actions), min(kind.low), max(kind.high))
@@ -61,4 +62,6 @@ def build_policy(config: dict[str, Any]) -> Predictor:
 
 def make_agent(kind: Kind, sizes: PolicyNet) -> ActorCritic:
     """The nets of a policy for `kind`, with new weights."""
-    return ActorCritic(kind.width, kind.actions, continuous=kind.continuous, width=sizes.width, layers=sizes.layers)
+    return ActorCritic(
+        kind.grid or kind.width, kind.actions, continuous=kind.continuous, most=kind.most, **asdict(sizes)
+    )

@@ -26,7 +26,7 @@ def build(config: QConfig, device: Device) -> Experiment:
     acting = Acting(
         training_environments(kind, config, config.replay.environments),
         Exploring(q, values, config.exploration, steps=config.trainer.steps),
-        Replay(config.replay.capacity, kind.width),
+        Replay(config.replay.capacity, kind.shape, whole=bool(kind.most)),
         config.replay,
         steps=config.trainer.steps,
         batch_size=config.trainer.batch_size,

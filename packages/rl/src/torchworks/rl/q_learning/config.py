@@ -25,6 +25,10 @@ class QNetConfig(Limited):
     """The smallest of these values."""
     high: float = 100.0
     """The largest."""
+    channels: tuple[Count, ...] = (16, 32)
+    """Channels of each convolution, for observations that are grids."""
+    stride: Count = 1
+    """How many times smaller each convolution's output is."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

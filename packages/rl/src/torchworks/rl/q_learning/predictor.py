@@ -1,6 +1,6 @@
 """A trained net of values as it is used: observations to actions.
 
-Shapes: N observations, D numbers each, A actions.
+Shapes: N observations, D numbers or a grid (C, H, W) each, A actions.
 """
 
 from dataclasses import asdict
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torchworks.rl.algorithms.c51 import support
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.signature import observation_of
 from torchworks.rl.models.q_net import QNet, values_of
 from torchworks.rl.q_learning.config import QNetConfig
 from torchworks.shared.config import from_dict
@@ -38,7 +39,7 @@ def values_config(kind: Kind, net: QNetConfig) -> dict[str, Any]:
 def build_values(config: dict[str, Any]) -> ValuePredictor:
     """The predictor of a net of values with new weights; builder "rl-values"."""
     kind, sizes = from_dict(Kind, config["kind"]), from_dict(QNetConfig, config["net"])
-    observation = TensorSpec("observation", "features", "float32", ("N", kind.width))
+    observation = observation_of(kind)
     action = TensorSpec("action", "label", "int64", ("N",), low=0, high=kind.actions - 1, labels=kind.names)
     value = TensorSpec("value", "features", "float32", ("N", kind.actions))
     return ValuePredictor(make_net(kind, sizes), Signature((observation,), (action, value)), sizes)
@@ -47,5 +48,13 @@ def build_values(config: dict[str, Any]) -> ValuePredictor:
 def make_net(kind: Kind, sizes: QNetConfig) -> QNet:
     """The net of values for `kind`, with new weights."""
     return QNet(
-        kind.width, kind.actions, width=sizes.width, layers=sizes.layers, dueling=sizes.dueling, atoms=sizes.atoms
+        kind.grid or kind.width,
+        kind.actions,
+        width=sizes.width,
+        layers=sizes.layers,
+        dueling=sizes.dueling,
+        atoms=sizes.atoms,
+        channels=sizes.channels,
+        stride=sizes.stride,
+        most=kind.most,
     )
