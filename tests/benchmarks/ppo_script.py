@@ -75,7 +75,9 @@ class Script:
                 index = order[begin : begin + batch]
                 if len(index) < 2:
                     continue
-                self._learn(x[index], a[index], log[index], advantage[index], target[index], clip, value_weight, max_norm)
+                self._learn(
+                    x[index], a[index], log[index], advantage[index], target[index], clip, value_weight, max_norm
+                )
 
     def _learn(
         self, x: Tensor, a: Tensor, log: Tensor, advantage: Tensor, target: Tensor, clip: float, weight: float,
