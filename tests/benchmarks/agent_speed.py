@@ -31,6 +31,10 @@ from torchworks.shared.training.trainer import Trainer
 OURS, SB3, SCRIPT = "torchworks", "stable-baselines3", "a script"
 SOLVED = 475.0
 """Mean return of the last 20 episodes of training at which CartPole counts as solved."""
+COUNT = 16
+"""Environments that are stepped together."""
+PPO_STEPS = 1024
+"""Environment steps of a round of the recipe ppo."""
 Actions = dict[str, Callable[[], object]]
 
 
@@ -203,7 +207,7 @@ def sac_updates(updates: int) -> Actions:
 # ---- environments ----------------------------------------------------------------------------------------
 
 
-def stepping(steps: int, count: int = 16) -> Actions:
+def stepping(steps: int, count: int = COUNT) -> Actions:
     """Each takes `steps` steps of `count` poles with random actions."""
     from stable_baselines3.common.env_util import make_vec_env
 

@@ -75,12 +75,11 @@ class Script:
                 index = order[begin : begin + batch]
                 if len(index) < 2:
                     continue
-                self._learn(
-                    x[index], a[index], log[index], advantage[index], target[index], clip, value_weight, max_norm
-                )
+                rows = (each[index] for each in (x, a, log, advantage, target))
+                self._learn(*rows, clip=clip, weight=value_weight, max_norm=max_norm)
 
     def _learn(
-        self, x: Tensor, a: Tensor, log: Tensor, advantage: Tensor, target: Tensor, clip: float, weight: float,
+        self, x: Tensor, a: Tensor, log: Tensor, advantage: Tensor, target: Tensor, *, clip: float, weight: float,
         max_norm: float,
     ) -> None:  # fmt: skip
         choice, value = Categorical(logits=self.policy(x)), self.value(x).squeeze(1)

@@ -33,6 +33,7 @@ class Rollouts:
         self.environments, self.agent, self.config, self.seed = environments, agent, config, seed
         self.batch_size = batch_size
         self._round: Round | None = None
+        self._shuffled: tuple[tuple[int, int], Round] = ((-1, -1), {})  # round and epoch, and the round in their order
 
     @property
     def rows(self) -> int:
@@ -49,11 +50,18 @@ class Rollouts:
             if within == 0 or self._round is None:
                 self._round = self._play(round_number)
             epoch, batch = divmod(within, each)
-            order = torch.randperm(self.rows, generator=_generator(self.seed, "order", round_number, epoch))
-            index = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            if self._shuffled[0] != (round_number, epoch):
+                self._shuffled = (round_number, epoch), self._in_order(round_number, epoch)
+            begin = batch * self.batch_size
             position += 1
-            index = index.to(self._round["advantage"].device)
-            yield {name: value[index] for name, value in self._round.items()}
+            yield {name: value[begin : begin + self.batch_size] for name, value in self._shuffled[1].items()}
+
+    def _in_order(self, number: int, epoch: int) -> Round:
+        """The present round in the order of an epoch."""
+        assert self._round is not None
+        order = torch.randperm(self.rows, generator=_generator(self.seed, "order", number, epoch))
+        order = order.to(self._round["advantage"].device)
+        return {name: value[order] for name, value in self._round.items()}
 
     @torch.no_grad()
     def _play(self, number: int) -> Round:
@@ -62,7 +70,7 @@ class Rollouts:
         envs, count = self.environments, len(self.environments)
         noise = _generator(self.seed, "play", number)
         continuous = envs.kind.continuous
-        seen, taken, log_probability, value, after = [], [], [], [], []
+        seen, taken, outputs, value, after = [], [], [], [], []
         rewards, terminated, truncated = [], [], []
         for _ in range(self.config.steps):
             observation = torch.from_numpy(envs.observation).to(device)
@@ -73,7 +81,7 @@ class Rollouts:
             steps = envs.step(action.cpu().numpy())
             seen.append(observation)
             taken.append(action)
-            log_probability.append(actions.log_probability(action))
+            outputs.append(made)
             value.append(worth.float())
             after.append(steps.last)
             rewards.append(steps.reward)
@@ -91,14 +99,14 @@ class Rollouts:
             discount=self.config.discount,
             trace=self.config.trace,
         )
-        found = {
-            "observation": torch.stack(seen),
-            "action": torch.stack(taken),
-            "log_probability": torch.stack(log_probability),
-            "advantage": advantage,
-            "target": advantage + values,
+        action, made = torch.cat(taken), torch.cat(outputs)
+        return {
+            "observation": torch.cat(seen),
+            "action": action,
+            "log_probability": actions_of(made, self.agent.log_std).log_probability(action),
+            "advantage": advantage.flatten(),
+            "target": (advantage + values).flatten(),
         }
-        return {name: tensor.flatten(0, 1) for name, tensor in found.items()}
 
     def _following(self, values: Tensor, after: Tensor, truncated: Tensor) -> Tensor:
         """V(s'_t) (T, N). It is the next row's V but in the last row, and where an episode was cut off."""
@@ -116,6 +124,7 @@ class Rollouts:
         self.environments.load_state_dict(state["environments"])
         held = state["round"]
         self._round = None if held is None else {name: value.to(device) for name, value in held.items()}
+        self._shuffled = (-1, -1), {}
 
 
 def _generator(*parts: int | str) -> torch.Generator:
