@@ -47,12 +47,12 @@ def curve(arguments: Curve) -> int:
 
 def learnt(folder: Path) -> Learnt:
     """What a run logged. Raises `UserError` unless it is a finished run of this package with evaluations."""
+    check_finished(folder)
     config: Any = load_config(folder)
     if config.package != "rl":
         raise UserError(
             f"{folder} is a run of the package {config.package}. A curve shows returns of agents: runs of rl."
         )
-    check_finished(folder)
     lines = [line for line in read_lines(folder / "metrics.jsonl") if line["kind"] == "eval" and "return" in line]
     if not lines:
         raise UserError(
