@@ -177,6 +177,7 @@ def dqn_updates(updates: int) -> Actions:
         tau=config.polyak, target_update_interval=1, gamma=replay.discount, train_freq=1, gradient_steps=replay.updates,
         max_grad_norm=config.max_norm, policy_kwargs={"net_arch": [config.net.width] * config.net.layers}, device="cpu",
     )  # fmt: skip
+    model.learn(replay.warmup)  # random play, from which nothing is learnt
     steps = updates // replay.updates * replay.environments
     return {
         OURS: _ours(config, build_values, updates),
@@ -197,6 +198,7 @@ def sac_updates(updates: int) -> Actions:
         tau=config.polyak, gamma=replay.discount, train_freq=1, gradient_steps=replay.updates,
         policy_kwargs={"net_arch": [config.net.width] * config.net.layers}, device="cpu",
     )  # fmt: skip
+    model.learn(replay.warmup)
     steps = updates // replay.updates * replay.environments
     return {
         OURS: _ours(config, build_actor, updates),
