@@ -38,6 +38,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench-seq-models   measure nets of texts, series and sounds beside others
 ## make bench-diffusion    measure drawing and training of diffusion models beside another library
 ## make bench-hybrid-multimodal  measure recommenders, captions, CLIP and films beside others
+## make bench-rl           measure training of agents beside another library
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
@@ -136,6 +137,9 @@ bench-diffusion: | $(UV)
 bench-hybrid-multimodal: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_hybrid.py $(ARGS)
 
+bench-rl: | $(UV)
+	@$(ISOLATED) --group peers --group test python tests/benchmarks/bench_agents.py $(ARGS)
+
 bench-serving: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_serving.py $(ARGS)
 
@@ -166,4 +170,4 @@ train-serving:
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-serving soak-serving doctor tensorboard new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-rl bench-serving soak-serving doctor tensorboard new-package pins clean

@@ -134,17 +134,22 @@ def test_actions_that_are_numbered_are_refused():
         build(ActorConfig(data="CartPole-v1"), choose("cpu", "fp32"))
 
 
+def test_chance_lasts_in_one_way_only():
+    with pytest.raises(UserError, match="Leave out one of them"):
+        ActorConfig(color=1.0, replay=ReplayConfig(hold=8))
+
+
 def test_priorities_are_refused():
     with pytest.raises(UserError, match=r"Leave out --replay\.alpha"):
         ActorConfig(replay=ReplayConfig(alpha=0.5))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["sac", pytest.param("td3", marks=pytest.mark.long)])
-def test_a_killed_training_ends_like_a_whole_one_bit_for_bit(recipe, tmp_path: Path):
+@pytest.mark.parametrize(("recipe", "color"), [("sac", 1), pytest.param("td3", 0, marks=pytest.mark.long)])
+def test_a_killed_training_ends_like_a_whole_one_bit_for_bit(recipe, color, tmp_path: Path):
     words = [
         "train", recipe, "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "3",
         "--trainer.eval-every", "20", "--replay.warmup", "100", "--replay.capacity", "150",
-        "--trainer.batch-size", "32", "--device", "cpu",
+        "--trainer.batch-size", "32", "--device", "cpu", "--color", str(color),
     ]  # fmt: skip
     killed_and_resumed(["-m", "torchworks.rl", *words], tmp_path)

@@ -4,7 +4,6 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
-import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -85,8 +84,7 @@ def test_the_value_of_what_follows_is_taken_from_before_a_reset():
     with torch.no_grad():
         agent.value[-1].bias += 3.0
     ours = rollouts(agent, environments=1, steps=500, trace=0.0, discount=0.5)
-    ours.environments.environments[0] = limited = gymnasium.make("CartPole-v1", max_episode_steps=3)
-    ours.environments.observation = limited.reset(seed=0)[0][None]
+    ours.environments.environments.poles.max_episode_steps = 3
     taken, steps = [], ours.environments.step
     ours.environments.step = lambda actions: taken.append(steps(actions)) or taken[-1]
     ours.batch_size = 500

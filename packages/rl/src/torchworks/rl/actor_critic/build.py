@@ -37,6 +37,7 @@ def build(config: ActorConfig, device: Device) -> Experiment:
         steps=config.trainer.steps,
         batch_size=config.trainer.batch_size,
         seed=config.seed,
+        noise=drawing.noise,
     )
     critics = TwinCritics(kind.width, kind.actions, **sizes)
     task, model = ActorTask(actor, critics, acting, drawing, kind, config), actor_config(kind, config.net)

@@ -39,6 +39,9 @@ class ActorConfig(Config):
     noise: Amount = 0.1
     """Standard deviation of what is added to actions in play, of half their range (TD3; SAC's actions vary by
     themselves)."""
+    color: Annotated[float, *limited(0, 3, below=False)] = 0.0
+    """β: how slowly chance in play changes, whose power falls as 1 / frequency^β; 0 is new in each step, 1 pink noise,
+    which explores farther."""
     smoothing: Amount = 0.2
     """The same for the actions by which targets are taken, at most two and a half times it (TD3)."""
     delay: Count = 2
@@ -46,6 +49,8 @@ class ActorConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.color and self.replay.hold > 1:
+            raise UserError("Both --color and --replay.hold make chance in play last. Leave out one of them.")
         if self.replay.alpha:
             raise UserError(
                 "Two critics are surprised by different steps, so steps are drawn alike here. Leave out "

@@ -43,4 +43,5 @@ def normalized(advantage: Tensor) -> Tensor:
     """With mean 0 and standard deviation 1 over all rows; one row alone stays as it is."""
     if advantage.numel() < 2:
         return advantage
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+    spread, mean = torch.std_mean(advantage)
+    return (advantage - mean) / (spread + 1e-8)

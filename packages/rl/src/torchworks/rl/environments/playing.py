@@ -13,6 +13,7 @@ from torch import Tensor
 from torchworks.rl.environments.drawing import draw
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.remembering import Remembering
+from torchworks.rl.environments.several import several
 
 Rule = Callable[[np.ndarray], np.ndarray] | Remembering
 """From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A), perhaps with a memory."""
@@ -32,23 +33,16 @@ class Played:
 
 def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
     """Episodes that begin with `seeds`, all at once; the actions of those that have ended are not asked for."""
-    environments = [make(kind.id) for _ in seeds]
-    seen = [each.reset(seed=int(seed))[0] for each, seed in zip(environments, seeds, strict=True)]
-    totals, steps, going = [0.0] * len(seeds), [0] * len(seeds), list(range(len(seeds)))
-    act = _player(rule, len(seeds))
-    while going:
-        actions = as_taken(kind, act(as_numbers(kind, [seen[i] for i in going]), going))
-        still = []
-        for i, action in zip(going, actions, strict=True):
-            seen[i], reward, terminated, truncated, _ = environments[i].step(action)
-            totals[i] += float(reward)
-            steps[i] += 1
-            if not (terminated or truncated or steps[i] >= LONGEST):
-                still.append(i)
-        going = still
-    for each in environments:
-        each.close()
-    return [Played(total, count) for total, count in zip(totals, steps, strict=True)]
+    environments, act = several(kind, [int(seed) for seed in seeds]), _player(rule, len(seeds))
+    seen, going = environments.observation, np.arange(len(seeds))
+    totals, steps = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=np.int64)
+    while len(going):
+        found = environments.step(act(seen, going.tolist()), going)
+        totals[going] += found.reward
+        steps[going] += 1
+        on = ~(found.terminated | found.truncated) & (steps[going] < LONGEST)
+        seen, going = found.observation[on], going[on]
+    return [Played(total, count) for total, count in zip(totals.tolist(), steps.tolist(), strict=True)]
 
 
 def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_000) -> tuple[list[Tensor], Played]:

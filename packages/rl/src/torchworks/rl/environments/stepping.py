@@ -1,9 +1,9 @@
 """Several environments of one kind, stepped together.
 
 An episode ends in one of two ways that learning must tell apart: it is *terminated*, and nothing can come after, or it
-is *truncated*, and would have gone on. Gymnasium's vector environments reset an ended one at its next step, whose
-action counts for nothing; here an ended one is reset at once, and what it saw last is kept apart as `last`. So each row
-is a true transition, and the value of a truncated episode's last observation can stand for what would have followed.
+is *truncated*, and would have gone on. An ended one is reset at once, and what it saw last is kept apart as `last`. So
+each row is a true transition, and the value of a truncated episode's last observation can stand for what would have
+followed.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
-from torchworks.rl.environments.state import restore, state_of
+from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.several import several
 
 _REMEMBERED = 20
 
@@ -37,50 +37,42 @@ class Environments:
     `finished` holds the returns of the `_REMEMBERED` episodes that ended last."""
 
     def __init__(self, kind: Kind, seeds: list[int]):
-        self.kind = kind
-        self.environments = [make(kind.id) for _ in seeds]
-        first = [each.reset(seed=seed)[0] for each, seed in zip(self.environments, seeds, strict=True)]
-        self.observation = as_numbers(kind, first)
+        self.kind, self.count = kind, len(seeds)
+        self.environments = several(kind, seeds)
+        self.observation = self.environments.observation
         self.returns = np.zeros(len(seeds))
         self.finished: list[float] = []
 
     def __len__(self) -> int:
-        return len(self.environments)
+        return self.count
 
     def step(self, actions: np.ndarray) -> Steps:
         """Take an action each: int64 (N,), or float32 (N, A), which is cut off at the limits."""
-        seen, after, count = [], [], len(self)
-        reward, terminated, truncated = np.zeros(count), np.zeros(count, bool), np.zeros(count, bool)
-        for i, (environment, action) in enumerate(zip(self.environments, as_taken(self.kind, actions), strict=True)):
-            observation, reward[i], terminated[i], truncated[i], _ = environment.step(action)
-            seen.append(observation)
-            self.returns[i] += reward[i]
-            if terminated[i] or truncated[i]:
-                self.finished = [*self.finished, float(self.returns[i])][-_REMEMBERED:]
-                self.returns[i] = 0.0
-                observation = environment.reset()[0]
-            after.append(observation)
-        self.observation = as_numbers(self.kind, after)
-        ended = (terminated | truncated).any()
-        last = as_numbers(self.kind, seen) if ended else self.observation
-        return Steps(self.observation, last, reward.astype(np.float32), terminated, truncated)
+        found = self.environments.step(actions)
+        self.observation = found.observation
+        self.returns += found.reward
+        ended = found.terminated | found.truncated
+        if ended.any():
+            self.finished = [*self.finished, *self.returns[ended].tolist()][-_REMEMBERED:]
+            self.returns[ended] = 0.0
+        return Steps(found.observation, found.last, found.reward.astype(np.float32), found.terminated, found.truncated)
 
     @property
     def mean_return(self) -> float:
         """Of the episodes that ended last; while none has ended, of those being played."""
-        return float(np.mean(self.finished or self.returns))
+        shown = self.finished or self.returns.tolist()
+        return sum(shown) / len(shown)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the environments are, as plain data and tensors."""
         return {
-            "environments": [state_of(each) for each in self.environments],
+            "environments": self.environments.state(),
             "observation": self.observation.tolist(),
             "returns": self.returns.tolist(),
             "finished": list(self.finished),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for environment, its in zip(self.environments, state["environments"], strict=True):
-            restore(environment, its)
+        self.environments.restore(state["environments"])
         self.observation = np.asarray(state["observation"], dtype=np.float32)
         self.returns, self.finished = np.asarray(state["returns"]), list(state["finished"])

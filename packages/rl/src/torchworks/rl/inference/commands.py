@@ -64,7 +64,21 @@ class Check:
     steps: Annotated[int, arg(metavar="N", help="Random steps that are tried.")] = 1000
 
 
+@configure(FlagCreatePairsOff)
+@dataclass(frozen=True)
+class Curve:
+    """Draw how runs have learnt: the mean return of evaluations over environment steps, a line for each recipe and a
+    band from the worst to the best of its runs."""
+
+    runs: Annotated[
+        tuple[Path, ...], Positional, arg(metavar="RUN [RUN ...]", help="Finished runs of one environment.")
+    ]
+    out: Annotated[Path, arg(metavar="FILE", help="Image to write.")] = Path("curve.png")
+    overwrite: Overwrite = False
+
+
 COMMANDS = {
+    "curve": Command(Curve, "torchworks.rl.inference.curve:curve"),
     "check": Command(Check, "torchworks.rl.inference.check:check"),
     "watch": Command(Watch, "torchworks.rl.inference.watch:watch"),
     "play": Command(Play, "torchworks.rl.inference.play:play"),

@@ -4,7 +4,7 @@ Shapes: N environments, B rows of a batch.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,12 @@ from torchworks.shared.numbers.seeds import mix
 Waiting = tuple[np.ndarray, Any, list[float]]
 Rule = Callable[[Tensor, int, torch.Generator], Tensor]
 """From observations (N, D), the number of the batch and a generator to actions, int64 (N,) or float (N, A)."""
+
+
+class Noise(Protocol):
+    """Random numbers for each step of play."""
+
+    def at(self, step: int, part: str) -> Tensor: ...
 
 
 class Acting:
@@ -34,9 +40,12 @@ class Acting:
         steps: int,
         batch_size: int,
         seed: int,
+        noise: Noise | None = None,
     ):
+        """`noise` gives the standard normal numbers (N, A) by which random actions are drawn, if these are numbers and
+        not each drawn by itself."""
         self.environments, self.rule, self.replay, self.config = environments, rule, replay, config
-        self.steps, self.batch_size, self.seed = steps, batch_size, seed
+        self.steps, self.batch_size, self.seed, self.noise = steps, batch_size, seed, noise
         self._taken = 0  # steps of all environments so far
         self._waiting: list[list[Waiting]] = [[] for _ in range(len(environments))]
 
@@ -69,7 +78,11 @@ class Acting:
         if not kind.continuous:
             return torch.randint(kind.actions, (count,), generator=random)
         low, high = torch.tensor(kind.low), torch.tensor(kind.high)
-        return low + (high - low) * torch.rand(count, kind.actions, generator=random)
+        if self.noise is not None:
+            uniform = torch.special.ndtr(self.noise.at(self._taken, "warm-up"))
+        else:
+            uniform = torch.rand(count, kind.actions, generator=random)
+        return low + (high - low) * uniform
 
     def _act(self, action: Tensor) -> None:
         """One step of all environments; what is complete is kept."""

@@ -5,6 +5,7 @@ Shapes: N observations, A actions or numbers of an action.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,12 +26,16 @@ class Choices:
     def best(self) -> Tensor:
         return self.logits.argmax(1)
 
+    @cached_property
+    def log(self) -> Tensor:
+        """Log-probabilities (N, A)."""
+        return F.log_softmax(self.logits, 1)
+
     def log_probability(self, action: Tensor) -> Tensor:
-        return F.log_softmax(self.logits, 1).gather(1, action[:, None]).squeeze(1)
+        return self.log.gather(1, action[:, None]).squeeze(1)
 
     def entropy(self) -> Tensor:
-        log = F.log_softmax(self.logits, 1)
-        return -(log.exp() * log).sum(1)
+        return -(self.log.exp() * self.log).sum(1)
 
 
 @dataclass

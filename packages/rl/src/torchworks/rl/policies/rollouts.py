@@ -43,6 +43,7 @@ class Rollouts:
         self.sharing = sharing
         self.batch_size = batch_size
         self._round: Round | None = None
+        self._shuffled: tuple[tuple[int, int], Round] = ((-1, -1), {})  # round and epoch, and the round in their order
 
     @property
     def rows(self) -> int:
@@ -60,19 +61,26 @@ class Rollouts:
             if within == 0 or self._round is None:
                 self._round = self._play(round_number)
             epoch, batch = divmod(within, each)
-            order = torch.randperm(self.rows, generator=_generator(self.seed, "order", round_number, epoch))
-            whole = order[batch * self.sharing.world * self.batch_size :]
-            index = whole[self.sharing.own(self.batch_size)]
+            if self._shuffled[0] != (round_number, epoch):
+                self._shuffled = (round_number, epoch), self._in_order(round_number, epoch)
+            everyones = self.sharing.world * self.batch_size
+            begin, own = batch * everyones, self.sharing.own(self.batch_size)
             position += 1
-            index = index.to(self._round["advantage"].device)
-            yield {name: value[index] for name, value in self._round.items()}
+            yield {name: value[begin : begin + everyones][own] for name, value in self._shuffled[1].items()}
+
+    def _in_order(self, number: int, epoch: int) -> Round:
+        """The present round in the order of an epoch."""
+        assert self._round is not None
+        order = torch.randperm(self.rows, generator=_generator(self.seed, "order", number, epoch))
+        order = order.to(self._round["advantage"].device)
+        return {name: value[order] for name, value in self._round.items()}
 
     @torch.no_grad()
     def _play(self, number: int) -> Round:
         """A round by the present policy."""
         device = next(self.agent.parameters()).device
         envs = self.environments
-        seen, taken, log_probability, value, after = [], [], [], [], []
+        seen, taken, outputs, value, after = [], [], [], [], []
         rewards, terminated, truncated = [], [], []
         for random in self._randoms(number):
             observation = torch.from_numpy(envs.observation).to(device)
@@ -82,7 +90,7 @@ class Rollouts:
             steps = envs.step(action.cpu().numpy())
             seen.append(observation)
             taken.append(action)
-            log_probability.append(actions.log_probability(action))
+            outputs.append(made)
             value.append(worth.float())
             after.append(steps.last)
             rewards.append(steps.reward)
@@ -100,10 +108,11 @@ class Rollouts:
             discount=self.config.discount,
             trace=self.config.trace,
         )
+        log_probability = actions_of(torch.cat(outputs), self.agent.log_std).log_probability(torch.cat(taken))
         found = {
             "observation": torch.stack(seen),
             "action": torch.stack(taken),
-            "log_probability": torch.stack(log_probability),
+            "log_probability": log_probability.view_as(advantage),
             "advantage": advantage,
             "target": advantage + values,
         }
@@ -132,6 +141,7 @@ class Rollouts:
         self._load_share(self.sharing.taken(state), device)
         held = state["round"]
         self._round = None if held is None else {name: value.to(device) for name, value in held.items()}
+        self._shuffled = (-1, -1), {}
 
     def _share(self) -> dict[str, Any]:
         """The state of this process's environments."""
