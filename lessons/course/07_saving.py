@@ -191,8 +191,8 @@ save_figure(figure, "saving")
 # ```
 # ```text
 # RuntimeError: Error(s) in loading state_dict for Sequential:
-# size mismatch for 1.weight: copying a param with shape torch.Size([10, 32]) from checkpoint, the shape in current model
-# is torch.Size([5, 32]).
+# size mismatch for 1.weight: copying a param with shape torch.Size([10, 32]) from checkpoint, the shape in current
+# model is torch.Size([5, 32]).
 # size mismatch for 1.bias: copying a param with shape torch.Size([10]) from checkpoint, the shape in current model is
 # torch.Size([5]).
 # ```
