@@ -212,10 +212,9 @@ save_figure(figure, "transfer")
 #
 # ## Where this lives
 #
-# -
-# [`cnn-vision/classification/transfer.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/classification/transfer.py)
-# is the recipe `transfer`: new classes from five images each.
-# - [`schedule.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/finetuning/schedule.py): a
-#   head first, then the body layer by layer.
-# - [`cnn-vision/models/normalization.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/models/normalization.py)
-#   keeps the preprocessing with the model.
+# - [`transfer.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/classification/transfer.py): the recipe
+#   `transfer`, new classes from five images each.
+# - [`schedule.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/finetuning/schedule.py): a head first, then the
+#   body layer by layer.
+# - [`normalization.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/models/normalization.py) keeps the
+#   preprocessing with the model.
