@@ -7,6 +7,7 @@ not learnt to reach their end would play forever.
 """
 
 import gymnasium
-from gymnasium.envs.toy_text import CliffWalkingEnv
 
-gymnasium.register("LimitedCliffWalking-v1", CliffWalkingEnv, max_episode_steps=200)
+gymnasium.register(
+    "LimitedCliffWalking-v1", "gymnasium.envs.toy_text.cliffwalking:CliffWalkingEnv", max_episode_steps=200
+)

@@ -33,7 +33,7 @@ class Played:
 
 def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
     """Episodes that begin with `seeds`, all at once; the actions of those that have ended are not asked for."""
-    environments, act = several(kind, [int(seed) for seed in seeds]), _player(rule, len(seeds))
+    environments, act = several(kind, [int(seed) for seed in seeds]), player(rule, len(seeds))
     seen, going = environments.observation, np.arange(len(seeds))
     totals, steps = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=np.int64)
     while len(going):
@@ -48,7 +48,7 @@ def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
 def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_000) -> tuple[list[Tensor], Played]:
     """Frames uint8 (3, H, W) of an episode, of every `every`-th step and the last one, and how it went. After `longest`
     steps the film ends."""
-    environment, act, total, step = make(kind.id), _player(rule, 1), 0.0, 0
+    environment, act, total, step = make(kind.id), player(rule, 1), 0.0, 0
     seen, ended, frames = environment.reset(seed=seed)[0], False, []
     while not ended and step < longest:
         now = as_numbers(kind, [seen])
@@ -61,7 +61,7 @@ def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_
     return frames, Played(total, step)
 
 
-def _player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.ndarray]:
+def player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.ndarray]:
     """`rule` at the beginning of `episodes`: observations of some of them, and which, to their actions."""
     return rule.begin(episodes) if isinstance(rule, Remembering) else lambda seen, which: rule(seen)
 

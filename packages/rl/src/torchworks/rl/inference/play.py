@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
+from torchworks.rl.environments.playing import player
 from torchworks.rl.inference.agent import Agent, open_agent
 from torchworks.rl.inference.asking import asked
 from torchworks.rl.inference.commands import Play
@@ -75,21 +76,19 @@ class _Words:
 def _play_beside(agent: Agent, seed: int) -> int:
     kind, words = agent.kind, _Words(agent.kind)
     environment, total, steps, over, queue = make(kind.id), 0.0, 0, False, []
-    seen = environment.reset(seed=seed)[0]
+    seen, advice = environment.reset(seed=seed)[0], player(agent.rule, 1)
     print(f"{kind.id}. {words.help()}")
     while not over:
         now = as_numbers(kind, [seen])
-        advised = int(agent.act(now)[0])
+        advised = int(advice(now, [0])[0])
         if not queue:
             print(f"step {steps}   return {total:g}   {shown(now[0])}")
+        while not queue:
             line = asked(f"your action (the agent: {words.of(advised)}): ")
             if line is None or line in ("q", "quit"):
                 print(f"It ends here, with a return of {total:g} in {steps} steps.")
                 return 0
-            if (queue := words.actions(line)) is None:
-                queue = []
-                continue
-            queue = queue or [advised]
+            queue = [advised] if not line.strip() else words.actions(line) or []
         action = as_taken(kind, np.array([queue.pop(0)]))[0]
         seen, reward, terminated, truncated, _ = environment.step(action)
         total, steps, over = total + float(reward), steps + 1, terminated or truncated
