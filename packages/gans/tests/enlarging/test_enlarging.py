@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,14 @@ def test_tiles_are_as_large_as_memory_allows_and_too_little_is_refused():
     assert 0.9 * 2**31 < used <= 2**31
     with pytest.raises(UserError, match="2000 × 3000 pixels enlarged 4 times has 8000 × 12000"):
         tile_for(net, 3000, 2000, net.radius, 500)
+    few = next(memory for memory in range(1, 500) if tile_or_none(net, memory))
+    assert tile_or_none(net, few) >= 16  # not a pixel at a time, which takes hours
+
+
+def tile_or_none(net: SRResNet, memory: int) -> int:
+    with suppress(UserError):
+        return tile_for(net, 300, 200, net.radius, memory)
+    return 0
 
 
 # ---- training --------------------------------------------------------------------------------------------
@@ -284,6 +293,8 @@ def test_images_of_every_kind_are_enlarged_alike(run, tmp_path, capsys):
     }
     assert np.array_equal(found["grey.png"], found["deep.png"])
     assert gans("enlarge", run, tmp_path / "color.png", "--out", tmp_path / "tiles", "--tile", 5) == 0
+    for tile in (1000, 10**20):  # beyond the image
+        assert gans("enlarge", run, tmp_path / "pixel.png", "--out", out, "--overwrite", "--tile", tile) == 0
     assert np.abs(np.array(opened(tmp_path / "tiles/color.png"), int) - np.array(found["color.png"])).max() <= 1
 
 
@@ -302,6 +313,8 @@ def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
         assert said in told(capsys)
     for words, said in [
         (["--max-memory", 0], "--max-memory is 0.0; it must be at least 1"),
+        (["--max-memory", "nan"], "--max-memory is nan; it must be at least 1 and finite"),
+        (["--max-memory", "inf"], "--max-memory is inf; it must be at least 1 and finite"),
         (["--tile", 0], "--tile is 0; it must be at least 1"),
     ]:
         assert gans("enlarge", run, file, "--out", tmp_path / "c", *words) == 2

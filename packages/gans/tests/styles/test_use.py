@@ -160,6 +160,14 @@ def test_project_writes_what_it_found_and_says_what_it_did_to_images(run, tmp_pa
     assert "exists already" in " ".join(capsys.readouterr().err.split())
 
 
+def test_project_never_replaces_an_image_that_it_reads(run, tmp_path, capsys):
+    Image.new("L", (16, 16)).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    assert gans("project", run, tmp_path / "a.png", "--steps", 1, "--out", tmp_path, "--overwrite") == 2
+    assert "a.png would replace a file that is read" in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
 def test_project_wants_images_and_a_number_of_steps(run, tmp_path, capsys):
     assert gans("project", run, "--out", tmp_path / "out") == 2
     assert "No images were given" in capsys.readouterr().err
