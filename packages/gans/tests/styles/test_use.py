@@ -12,7 +12,7 @@ from torchworks.gans import StyleGAN2Generator
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.models.config import DCGANNet, StyleGAN2Net
 from torchworks.gans.noise.mixing import mixing_table
-from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, build_generator, generator_config
+from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, bounded, build_generator, generator_config
 from torchworks.gans.noise.recipes import dcgan
 from torchworks.gans.styles.project import distance, find
 from torchworks.gans.styles.recipes import stylegan2
@@ -204,6 +204,20 @@ def test_the_predictor_mixes_as_the_table_does(predictor):
     torch.testing.assert_close(drawn(2), torch.stack([table[1, 1], table[2, 2]]))
     torch.testing.assert_close(drawn(6), table[1:, 0])
     torch.testing.assert_close(drawn(0), table[0, 1:])
+
+
+@pytest.mark.parametrize("number", [0, 1e-20, 1e38, -3e38])
+def test_any_latent_numbers_that_a_request_may_hold_give_an_image(predictor, number):
+    extreme, cut = torch.full((1, 6), number), torch.full((1,), 3)
+    assert predictor(extreme, torch.ones(1), extreme, cut).isfinite().all()
+    plain = build_generator(generator_config(DCGANNet(latent_dim=6, width=4, discriminator_width=4), 16, 1, ()))
+    assert plain(extreme).isfinite().all()
+    assert (bounded(extreme).norm(dim=1) > 1e-3).all()  # ONNX's nets divide by that
+
+
+def test_latent_numbers_that_were_drawn_stay_as_they_are():
+    drawn = torch.randn(50, 6)
+    assert torch.equal(bounded(drawn), drawn)
 
 
 def test_a_run_that_was_saved_before_mixing_still_draws():
