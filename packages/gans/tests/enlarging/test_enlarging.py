@@ -15,7 +15,7 @@ from torch import nn
 from torchworks.gans import KMeansFeatures, RRDBNet, SRGANDiscriminator, SRResNet
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.enlarging import features, photo_crops
-from torchworks.gans.enlarging.build import start
+from torchworks.gans.enlarging.build import start, too_short
 from torchworks.gans.enlarging.config import SRGANConfig, SRResNetConfig
 from torchworks.gans.enlarging.features import vgg19
 from torchworks.gans.enlarging.metrics import feature_distance, luma, scores_of, texture_distance
@@ -25,7 +25,7 @@ from torchworks.gans.enlarging.tiles import bytes_per_pixel, enlarged, tile_for
 from torchworks.gans.models.enlarger_config import SRResNetNet
 from torchworks.gans.models.vgg19 import VGG19Features
 from torchworks.shared.cli import main
-from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.config import ImageConfig, TrainerConfig, UserError
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing import check_predictor, randomize
 from torchworks.shared.testing_runs import killed_and_resumed
@@ -182,6 +182,13 @@ def test_the_discriminator_is_idle_until_it_joins():
     assert not task.loss("g", batch).logs
     task.step = 2
     assert {"pixels", "perceptual", "fooling"} == task.loss("g", batch).logs.keys()
+
+
+def test_a_training_that_ends_before_the_discriminator_joins_says_so():
+    steps = TrainerConfig(steps=10)
+    assert "never joins" in too_short(SRGANConfig(pretrain_steps=10, trainer=steps))
+    assert not too_short(SRGANConfig(pretrain_steps=9, trainer=steps))
+    assert not too_short(SRResNetConfig(trainer=steps))
 
 
 def test_training_starts_from_weights_of_the_same_net(tmp_path):

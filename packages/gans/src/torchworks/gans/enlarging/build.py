@@ -53,6 +53,8 @@ def build(config: EnlargingConfig, device: Device) -> Experiment:
     test = loaders.ordered(source.test)
     say = first_says(device.rank)
     say(f"{len(train)} pieces to learn from, {len(valid)} to choose the best state by, {len(source.test)} to test on")
+    if warning := too_short(config):
+        say(warning)
     return Experiment(
         task=task,
         train=loaders.training(train),
@@ -61,6 +63,16 @@ def build(config: EnlargingConfig, device: Device) -> Experiment:
         sources=(source,),
         models=(_model(config, task, source),),
         baselines=lambda: baselines(test, _small_of(task), config.factor, features),
+    )
+
+
+def too_short(config: EnlargingConfig) -> str:
+    """What is said where training ends before the discriminator joins; empty where it does join."""
+    if not isinstance(config, EnlargingGanConfig) or config.pretrain_steps < config.trainer.steps:
+        return ""
+    return (
+        f"The discriminator never joins: the first {config.pretrain_steps} steps are by pixels alone, and there are "
+        f"{config.trainer.steps}. Raise --trainer.steps or lower --pretrain-steps."
     )
 
 
