@@ -286,7 +286,7 @@ def test_unreadable_images_are_named_and_the_others_are_done(trained, photos, tm
 def test_an_image_that_is_read_is_never_replaced(trained, photos, capsys):
     before = (photos / "grey.png").read_bytes()
     assert gans("translate", trained("cyclegan"), photos / "grey.png", "--out", photos, "--overwrite") == 2
-    assert "would replace an image that is read" in " ".join(capsys.readouterr().err.split())
+    assert "would replace a file that is read" in " ".join(capsys.readouterr().err.split())
     assert (photos / "grey.png").read_bytes() == before
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import nn
 from torchworks.gans import KMeansFeatures, RRDBNet, SRGANDiscriminator, SRResNet
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.enlarging import features, photo_crops
-from torchworks.gans.enlarging.build import start
+from torchworks.gans.enlarging.build import start, too_short
 from torchworks.gans.enlarging.config import SRGANConfig, SRResNetConfig
 from torchworks.gans.enlarging.features import vgg19
 from torchworks.gans.enlarging.metrics import feature_distance, luma, scores_of, texture_distance
@@ -24,7 +25,7 @@ from torchworks.gans.enlarging.tiles import bytes_per_pixel, enlarged, tile_for
 from torchworks.gans.models.enlarger_config import SRResNetNet
 from torchworks.gans.models.vgg19 import VGG19Features
 from torchworks.shared.cli import main
-from torchworks.shared.config import ImageConfig, UserError
+from torchworks.shared.config import ImageConfig, TrainerConfig, UserError
 from torchworks.shared.numbers.stream import StepRandom
 from torchworks.shared.testing import check_predictor, randomize
 from torchworks.shared.testing_runs import killed_and_resumed
@@ -74,6 +75,14 @@ def test_tiles_are_as_large_as_memory_allows_and_too_little_is_refused():
     assert 0.9 * 2**31 < used <= 2**31
     with pytest.raises(UserError, match="2000 × 3000 pixels enlarged 4 times has 8000 × 12000"):
         tile_for(net, 3000, 2000, net.radius, 500)
+    few = next(memory for memory in range(1, 500) if tile_or_none(net, memory))
+    assert tile_or_none(net, few) >= 16  # not a pixel at a time, which takes hours
+
+
+def tile_or_none(net: SRResNet, memory: int) -> int:
+    with suppress(UserError):
+        return tile_for(net, 300, 200, net.radius, memory)
+    return 0
 
 
 # ---- training --------------------------------------------------------------------------------------------
@@ -175,15 +184,26 @@ def test_the_discriminator_is_idle_until_it_joins():
     assert {"pixels", "perceptual", "fooling"} == task.loss("g", batch).logs.keys()
 
 
+def test_a_training_that_ends_before_the_discriminator_joins_says_so():
+    steps = TrainerConfig(steps=10)
+    assert "never joins" in too_short(SRGANConfig(pretrain_steps=10, trainer=steps))
+    assert not too_short(SRGANConfig(pretrain_steps=9, trainer=steps))
+    assert not too_short(SRResNetConfig(trainer=steps))
+
+
 def test_training_starts_from_weights_of_the_same_net(tmp_path):
     net = SRResNet(width=4, blocks=1)
     save_file(net.state_dict(), tmp_path / "model.safetensors")
     other = SRResNet(width=4, blocks=1)
     start(other, SRResNetConfig(start=tmp_path))
     assert torch.equal(other.tail.weight, net.tail.weight)
-    with pytest.raises(UserError, match="do not fit this net"):
+    with pytest.raises(UserError, match=r"do not fit this net: .* is \S+ × .*, not .* and \d+ more. Give a") as refused:
         start(SRResNet(width=8, blocks=1), SRResNetConfig(start=tmp_path / "model.safetensors"))
-    with pytest.raises(UserError, match="has no x"):
+    assert len(str(refused.value)) < 500  # however many weights a net has
+    save_file(net.state_dict() | {"tail.weight": net.tail.weight.detach() * torch.inf}, tmp_path / "inf.safetensors")
+    with pytest.raises(UserError, match=r"do not fit this net: tail\.weight is not finite"):
+        start(other, SRResNetConfig(start=tmp_path / "inf.safetensors"))
+    with pytest.raises(UserError, match="x is not there"):
         start(other, SRResNetConfig(start=tmp_path / "x"))
 
 
@@ -284,6 +304,8 @@ def test_images_of_every_kind_are_enlarged_alike(run, tmp_path, capsys):
     }
     assert np.array_equal(found["grey.png"], found["deep.png"])
     assert gans("enlarge", run, tmp_path / "color.png", "--out", tmp_path / "tiles", "--tile", 5) == 0
+    for tile in (1000, 10**20):  # beyond the image
+        assert gans("enlarge", run, tmp_path / "pixel.png", "--out", out, "--overwrite", "--tile", tile) == 0
     assert np.abs(np.array(opened(tmp_path / "tiles/color.png"), int) - np.array(found["color.png"])).max() <= 1
 
 
@@ -302,6 +324,8 @@ def test_no_image_is_replaced_and_mistakes_are_told(run, tmp_path, capsys):
         assert said in told(capsys)
     for words, said in [
         (["--max-memory", 0], "--max-memory is 0.0; it must be at least 1"),
+        (["--max-memory", "nan"], "--max-memory is nan; it must be at least 1 and finite"),
+        (["--max-memory", "inf"], "--max-memory is inf; it must be at least 1 and finite"),
         (["--tile", 0], "--tile is 0; it must be at least 1"),
     ]:
         assert gans("enlarge", run, file, "--out", tmp_path / "c", *words) == 2

@@ -12,7 +12,7 @@ from torchworks.gans import StyleGAN2Generator
 from torchworks.gans.commands import COMMANDS
 from torchworks.gans.models.config import DCGANNet, StyleGAN2Net
 from torchworks.gans.noise.mixing import mixing_table
-from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, build_generator, generator_config
+from torchworks.gans.noise.predictor import CROSSOVER, FINE, TRUNCATION, bounded, build_generator, generator_config
 from torchworks.gans.noise.recipes import dcgan
 from torchworks.gans.styles.project import distance, find
 from torchworks.gans.styles.recipes import stylegan2
@@ -160,6 +160,14 @@ def test_project_writes_what_it_found_and_says_what_it_did_to_images(run, tmp_pa
     assert "exists already" in " ".join(capsys.readouterr().err.split())
 
 
+def test_project_never_replaces_an_image_that_it_reads(run, tmp_path, capsys):
+    Image.new("L", (16, 16)).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    assert gans("project", run, tmp_path / "a.png", "--steps", 1, "--out", tmp_path, "--overwrite") == 2
+    assert "a.png would replace a file that is read" in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
 def test_project_wants_images_and_a_number_of_steps(run, tmp_path, capsys):
     assert gans("project", run, "--out", tmp_path / "out") == 2
     assert "No images were given" in capsys.readouterr().err
@@ -196,6 +204,20 @@ def test_the_predictor_mixes_as_the_table_does(predictor):
     torch.testing.assert_close(drawn(2), torch.stack([table[1, 1], table[2, 2]]))
     torch.testing.assert_close(drawn(6), table[1:, 0])
     torch.testing.assert_close(drawn(0), table[0, 1:])
+
+
+@pytest.mark.parametrize("number", [0, 1e-20, 1e38, -3e38])
+def test_any_latent_numbers_that_a_request_may_hold_give_an_image(predictor, number):
+    extreme, cut = torch.full((1, 6), number), torch.full((1,), 3)
+    assert predictor(extreme, torch.ones(1), extreme, cut).isfinite().all()
+    plain = build_generator(generator_config(DCGANNet(latent_dim=6, width=4, discriminator_width=4), 16, 1, ()))
+    assert plain(extreme).isfinite().all()
+    assert (bounded(extreme).norm(dim=1) > 1e-3).all()  # ONNX's nets divide by that
+
+
+def test_latent_numbers_that_were_drawn_stay_as_they_are():
+    drawn = torch.randn(50, 6)
+    assert torch.equal(bounded(drawn), drawn)
 
 
 def test_a_run_that_was_saved_before_mixing_still_draws():

@@ -230,7 +230,7 @@ def test_evaluate_scores_a_swap_beside_what_it_is_read_against(run, tmp_path, ca
         (["provenance", "SMALL"], "too few for a mark"),
         (["provenance"], "No images were given"),
         (["train", "face-swap", "--loader.image-size", 40], "divisible by 16"),
-        (["train", "face-swap", "--data", "generated-faces"], "two domains"),
+        (["train", "face-swap", "--data", "generated-faces"], "A swap needs images of two faces"),
         (["train", "face-swap", "--data", FACES.format(12, 4), "--valid-fraction", 0], "held out"),
         (["translate", "RUN", "PHOTOS", "--out", "OUT"], "face-swap"),
     ],

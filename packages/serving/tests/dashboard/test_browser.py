@@ -135,6 +135,17 @@ def test_styles_are_mixed_with_sliders_and_a_second_seed(visit, models):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_slider_begins_where_its_number_does_below_0_and_between_whole_numbers(visit, models):
+    page = visit(models, "mixer")
+    begin = """async (spec) => {
+        const { sliderOf } = await import(new URL("slider.js", document.querySelector("script[type=module]").src));
+        const { element, value } = sliderOf({ name: "x", dtype: "float32", ...spec });
+        return [value(), element.querySelector("output").textContent];
+    }"""
+    assert page.evaluate(begin, {"low": -2, "high": 2, "default": -2}) == ["-2", "-2"]
+    assert page.evaluate(begin, {"low": 0, "high": 1, "default": 0.7}) == ["0.7", "0.7"]
+
+
 def test_a_long_job_shows_how_far_it_is_and_can_be_cancelled(visit, models):
     page = visit(models, "slow")
     page.get_by_label("Images").fill("256")

@@ -1,5 +1,7 @@
 """Command-line options that the commands of all packages share. Imports no torch, so that `--help` is quick."""
 
+import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +19,10 @@ Overwrite = Annotated[bool, arg(help="Replace files of the same names.")]
 
 
 def check_number(option: str, value: float, low: float, high: float | None = None) -> None:
-    """Raise `UserError`, which names the `option`, for a `value` below `low` or above `high`."""
-    if value < low or (high is not None and value > high):
-        allowed = f"at least {low:,}" if high is None else f"from {low:,} to {high:,}"
+    """Raise `UserError`, which names the `option`, for a `value` below `low` or above `high`, infinite or NaN."""
+    if not low <= value <= (sys.float_info.max if high is None else high):
+        finite = " and finite" if isinstance(value, float) and not math.isfinite(value) else ""
+        allowed = f"at least {low:,}{finite}" if high is None else f"from {low:,} to {high:,}"
         raise UserError(f"{option} is {value}; it must be {allowed}.")
 
 

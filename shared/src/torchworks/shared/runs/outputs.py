@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def prepare(folder: Path, names: Sequence[str], *, overwrite: bool, option: str = "--out") -> None:
+def prepare(
+    folder: Path, names: Sequence[str], *, overwrite: bool, inputs: Iterable[Path] = (), option: str = "--out"
+) -> None:
     """Make `folder` for files of these `names`. Raises `UserError` if it cannot be written, if one of them is there and
-    may not be replaced, or is no file that could be. `option` is the one that names the folder."""
+    may not be replaced, is one of the `inputs`, also by another name, or is no file that could be. `option` is the one
+    that names the folder."""
     make_folder(folder, option)
+    read = {file.resolve() for file in inputs}
     for name in names:
         _check_is_file(folder / name, option)
+        if (folder / name).resolve() in read:
+            raise UserError(f"The result {folder / name} would replace a file that is read. Choose another {option}.")
     there = [] if overwrite else [name for name in names if (folder / name).exists()]
     if there:
         rest = f", and so do {len(there) - 1} more files there" if len(there) > 1 else ""

@@ -14,7 +14,8 @@ from torch import Tensor
 from torchworks.gans.detecting.data import CLASSES
 from torchworks.gans.models.meso4 import Meso4
 from torchworks.gans.models.swapping_config import Meso4Net
-from torchworks.shared.config import UserError, from_dict
+from torchworks.gans.wrong_run import wrong_run
+from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.runs.opening import FinishedRun, open_run
 
@@ -52,8 +53,5 @@ def open_detector(folder: Path, device: str = "auto") -> tuple[FinishedRun, Swap
     """Raises `UserError` unless `folder` is a finished run of a detector."""
     run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, SwapDetectorPredictor):
-        raise UserError(
-            f"{folder} is a run of {run.config.recipe}, which detects no swapped faces. Train one that does: "
-            "`gans train swap-detector`."
-        )
+        raise wrong_run(run, "detects no swapped faces", "the recipe swap-detector")
     return run, run.predictor

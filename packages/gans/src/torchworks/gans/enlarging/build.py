@@ -14,6 +14,7 @@ from torchworks.gans.enlarging.features import loss_features, score_features
 from torchworks.gans.enlarging.photo_crops import VALIDATION
 from torchworks.gans.enlarging.predictor import enlarger_config
 from torchworks.gans.enlarging.task import PREVIEWED, EnlargingGanTask, EnlargingTask
+from torchworks.gans.enlarging.weights import give_weights
 from torchworks.gans.models.enlargers import enlarger, enlarging_discriminator
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, LoaderFactory, Part, Source, TensorDataset, held_out, labels_of, open_source
@@ -52,6 +53,8 @@ def build(config: EnlargingConfig, device: Device) -> Experiment:
     test = loaders.ordered(source.test)
     say = first_says(device.rank)
     say(f"{len(train)} pieces to learn from, {len(valid)} to choose the best state by, {len(source.test)} to test on")
+    if warning := too_short(config):
+        say(warning)
     return Experiment(
         task=task,
         train=loaders.training(train),
@@ -60,6 +63,16 @@ def build(config: EnlargingConfig, device: Device) -> Experiment:
         sources=(source,),
         models=(_model(config, task, source),),
         baselines=lambda: baselines(test, _small_of(task), config.factor, features),
+    )
+
+
+def too_short(config: EnlargingConfig) -> str:
+    """What is said where training ends before the discriminator joins; empty where it does join."""
+    if not isinstance(config, EnlargingGanConfig) or config.pretrain_steps < config.trainer.steps:
+        return ""
+    return (
+        f"The discriminator never joins: the first {config.pretrain_steps} steps are by pixels alone, and there are "
+        f"{config.trainer.steps}. Raise --trainer.steps or lower --pretrain-steps."
     )
 
 
@@ -107,13 +120,11 @@ def start(net: nn.Module, config: EnlargingConfig) -> None:
     try:
         state = load_file(file)
     except FileNotFoundError:
-        raise UserError(f"--start {config.start} has no {file.name}. {advice}") from None
+        lacking = "is not a finished run" if config.start.is_dir() else "is not there"
+        raise UserError(f"--start {config.start} {lacking}. {advice}") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"--start {file} is not a safetensors file: {error}. {advice}") from error
-    try:
-        net.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(f"The weights of --start {file} do not fit this net: {error} {advice}") from error
+    give_weights(net, state, f"The weights of --start {file} do not fit this net", advice)
 
 
 def _small_of(task: EnlargingTask) -> Callable[[Tensor, int], Tensor]:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from torchworks.gans.enlarging.weights import give_weights
 from torchworks.gans.models.kmeans_features import KMeansFeatures
 from torchworks.gans.models.vgg19 import VGG19Features
 from torchworks.shared.config import UserError
@@ -55,11 +56,9 @@ def vgg19(file: Path) -> nn.Module:
     try:
         found = {key: value for key, value in load_file(file).items() if key.startswith("features.")}
         net = VGG19Features()
-        net.load_state_dict(found)
     except FileNotFoundError:
         raise UserError(f"There is no file {file}. {advice}") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"{file} is not a safetensors file: {error}. {advice}") from error
-    except RuntimeError as error:
-        raise UserError(f"The weights in {file} are not those of VGG-19: {error} {advice}") from error
+    give_weights(net, found, f"The weights in {file} are not those of VGG-19", advice)
     return net.eval()

@@ -24,6 +24,8 @@ MAPS: dict[type[nn.Module], float] = {SRResNet: 2.8, RRDBNet: 4.2}
 It was 2.5 to 2.8 and 3.7 to 4.2 for widths of 32 and 64, factors of 2 and 4, and windows of 160 to 320 pixels."""
 COPIES = 3
 """Of the enlarged image in bytes: as it is put together, as it is written, and the alpha of it."""
+NARROWEST = 16
+"""Side of a tile below which nearly all of a window would be cut off again, and an image take hours."""
 MIB = 1 << 20
 SPARE = 40 * MIB
 """Bytes that small maps leave unused between them, as measured; large ones are given back."""
@@ -81,9 +83,9 @@ def tile_for(net: Net, height: int, width: int, overlap: int, max_memory: float)
     side = int((max(left, 0) / bytes_per_pixel(net)) ** 0.5)
     if side >= max(height, width):
         return max(height, width)
-    if (tile := (side - 2 * overlap) // net.step * net.step) >= net.step:
+    if (tile := (side - 2 * overlap) // net.step * net.step) >= NARROWEST:
         return tile
-    needed = results + bytes_per_pixel(net) * (2 * overlap + 16) ** 2
+    needed = results + bytes_per_pixel(net) * (2 * overlap + NARROWEST) ** 2
     raise UserError(
         f"An image of {width} × {height} pixels enlarged {net.factor} times has {width * net.factor} × "
         f"{height * net.factor}, and this net looks {overlap} pixels beyond each tile, so that at least "

@@ -55,11 +55,11 @@ class Enlarger:
         `UserError` if there is not the memory for it."""
         color, alpha = picture_and_alpha(path)
         largest = tile_for(self.net, color.height, color.width, self.net.radius, self.max_memory)
-        tile = largest if self.tile is None else self.tile
+        tile = largest if self.tile is None else min(self.tile, max(color.size))
         if tile > largest:
             raise UserError(
-                f"With a --tile of {tile} it would take more than the {self.max_memory:g} MiB of --max-memory. Leave "
-                f"--tile out, or set it to {largest} at most"
+                f"With a --tile of {self.tile} it would take more than the {self.max_memory:g} MiB of --max-memory. "
+                f"Leave --tile out, or set it to {largest} at most"
             )
         pixels = torch.from_numpy(np.array(color.convert("RGB"))).permute(2, 0, 1)
         large = picture(enlarged(self.net, pixels, tile, self.net.radius)).convert(color.mode)

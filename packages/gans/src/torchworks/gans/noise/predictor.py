@@ -31,6 +31,11 @@ CATEGORY = "category"
 """The input of generators with a code that chooses its category: 1 and more, or 0 for the one in the latent vector."""
 
 
+FARTHEST, NEAREST = 1e4, 1e-3
+"""Beyond the one, squares and sums of latent numbers overflow. Where all of a vector are nearer to 0 than the other, it
+has hardly a direction: StyleGAN2 divides by its length, and ONNX's optimizer takes 1e-8 that is added to that for 0."""
+
+
 def number_name(index: int) -> str:
     """What the input for a code's number of this index is called."""
     return f"number_{index + 1}"
@@ -41,7 +46,14 @@ class GeneratorPredictor(Predictor):
     number_1 (N,), …] → image (N, C, S, S) in [0, 1]."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return to_unit(self.net(*inputs))
+        given = zip(self.signature.inputs, inputs, strict=False)
+        return to_unit(self.net(*[bounded(value) if spec.kind == "latent" else value for spec, value in given]))
+
+
+def bounded(latents: Tensor) -> Tensor:
+    """`latents` (N, D) that give an image, whatever a request holds; those that were drawn stay as they are."""
+    held = latents.clamp(-FARTHEST, FARTHEST)
+    return torch.where(held.abs().amax(dim=1, keepdim=True) < NEAREST, NEAREST, held)
 
 
 def generator_config(net: registry.GanNet, image_size: int, channels: int, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -122,9 +134,10 @@ class Generator:
     def need_styles(self, option: str) -> None:
         """Raise `UserError` for a generator without styles; `option` is what asks for them."""
         if not self.styled:
+            leave = "Leave it out, or train" if option.startswith("--") else "Train"
             raise UserError(
                 f"{option} is for generators with styles, and {self.run.folder} is a run of {self.run.config.recipe}. "
-                "Leave it out, or train the recipe stylegan2."
+                f"{leave} the recipe stylegan2."
             )
 
     def class_indices(self, names: Sequence[str]) -> list[int]:

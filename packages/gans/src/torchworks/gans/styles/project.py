@@ -72,7 +72,8 @@ def project(arguments: Project) -> int:
     generator.need_styles("The command project")
     files, bad = find_images(arguments.images)
     names = _names(files)
-    prepare(arguments.out, [f"{n}{end}" for n in names.values() for end in ENDS], overwrite=arguments.overwrite)
+    written = [f"{name}{end}" for name in names.values() for end in ENDS]
+    prepare(arguments.out, written, overwrite=arguments.overwrite, inputs=files)
     targets, unreadable = _read(files, generator)
     bad |= unreadable
 

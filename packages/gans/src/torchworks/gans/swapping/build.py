@@ -26,6 +26,7 @@ from torchworks.shared.machine.device import Device
 from torchworks.shared.models.trained import TrainedModel
 from torchworks.shared.training.experiment import Experiment
 
+TWO_FACES = "A swap needs images of two faces, joined by a plus sign, such as folder:A+folder:B"
 SHOWN = 10
 """Images in a row of the preview."""
 
@@ -55,7 +56,7 @@ def build_face_swap(config: FaceSwapConfig, device: Device) -> Experiment:
 
 def open_faces(config: Any) -> tuple[Source, Source]:
     """The two sources of `config.data`, in color. Raises `UserError`."""
-    sources = open_domains(config.data, replace(config.loader, channels=3))
+    sources = open_domains(config.data, replace(config.loader, channels=3), needs=TWO_FACES)
     for source in sources:
         source.need("image")
     return sources

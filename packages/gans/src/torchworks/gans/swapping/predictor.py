@@ -15,7 +15,8 @@ from torchworks.gans.models.pixels import unit_image
 from torchworks.gans.models.shared_encoder_autoencoder import SharedEncoderAutoencoder
 from torchworks.gans.models.swapping_config import FaceSwapNet
 from torchworks.gans.swapping.marks import Marks
-from torchworks.shared.config import UserError, from_dict
+from torchworks.gans.wrong_run import wrong_run
+from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 from torchworks.shared.runs.opening import CHUNK, FinishedRun, open_run
 
@@ -81,8 +82,5 @@ def open_swapper(folder: Path, device: str = "auto") -> Swapper:
     """Raises `UserError` unless `folder` is a finished run of a face swap."""
     run = open_run(folder, "gans", device)
     if not isinstance(run.predictor, FaceSwapPredictor):
-        raise UserError(
-            f"{folder} is a run of {run.config.recipe}, which swaps no faces. Train one that does: "
-            "`gans train face-swap`."
-        )
+        raise wrong_run(run, "swaps no faces", "the recipe face-swap")
     return Swapper(run, run.predictor)

@@ -7,15 +7,18 @@ from typing import Any
 from torchworks.shared.config import ImageConfig, UserError
 from torchworks.shared.data import FileDataset, Source, open_source
 
+TWO_DOMAINS = (
+    "A translation needs two domains, joined by a plus sign, such as --data digits+printed-digits or --data "
+    "folder:A+folder:B"
+)
 
-def open_domains(spec: str, config: ImageConfig, seed: int = 0) -> tuple[Source, Source]:
-    """The two sources of "SOURCE+SOURCE", with equally many channels; raises `UserError` unless there are two."""
+
+def open_domains(spec: str, config: ImageConfig, seed: int = 0, needs: str = TWO_DOMAINS) -> tuple[Source, Source]:
+    """The two sources of "SOURCE+SOURCE", with equally many channels; raises `UserError`, which begins with what it
+    `needs`, unless there are two."""
     names = spec.split("+")
     if len(names) != 2 or not all(names):
-        raise UserError(
-            f"A translation needs two domains, joined by a plus sign, such as --data digits+printed-digits or "
-            f"--data folder:A+folder:B; '{spec}' names {sum(map(bool, names))}."
-        )
+        raise UserError(f"{needs}; '{spec}' names {sum(map(bool, names))}.")
     sources = [open_source(name, config, seed) for name in names]
     channels = [source.need("image")[0].shape[0] for source in sources]
     if channels[0] != channels[1]:

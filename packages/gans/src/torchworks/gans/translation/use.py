@@ -23,8 +23,7 @@ def translate(arguments: Translate) -> int:
     translator = open_translator(arguments.run, arguments.direction, arguments.device)
     files, bad = find_images(arguments.images)
     targets = {file: arguments.out / name for file, name in target_names(files).items()}
-    _protect(targets)
-    prepare(arguments.out, list(target_names(files).values()), overwrite=arguments.overwrite)
+    prepare(arguments.out, list(target_names(files).values()), overwrite=arguments.overwrite, inputs=files)
 
     done = 0
     for start in progress(range(0, len(targets), CHUNK), "translating", -(-len(targets) // CHUNK)):
@@ -56,14 +55,6 @@ def target_names(files: dict[Path, Path]) -> dict[Path, str]:
         taken.add(target)
         names[file] = target
     return names
-
-
-def _protect(targets: dict[Path, Path]) -> None:
-    """Raise `UserError` if a result would take the place of an image that is read."""
-    inputs = {file.resolve() for file in targets}
-    for target in targets.values():
-        if target.resolve() in inputs:
-            raise UserError(f"The result {target} would replace an image that is read. Choose another --out.")
 
 
 def _read(files: list[Path], translator: Translator) -> tuple[dict[Path, Tensor], dict[Path, str]]:

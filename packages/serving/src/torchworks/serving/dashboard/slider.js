@@ -4,10 +4,10 @@ import { el } from "./dom.js";
 
 const WIDEST = 100, STOPS = 50; // stops at least, of numbers that are not whole
 
-// A slider with its number shown beside it.
+// A slider with its number shown beside it. Its limits come before its value, which a browser holds within those that it knows.
 export function slider(name, { value, ...rest }) {
   const shown = el("output", {}, String(value));
-  const field = el("input", { type: "range", value, ...rest, oninput: () => { shown.textContent = field.value; } });
+  const field = el("input", { type: "range", ...rest, value, oninput: () => { shown.textContent = field.value; } });
   const set = (next) => {
     field.value = next;
     shown.textContent = field.value;
