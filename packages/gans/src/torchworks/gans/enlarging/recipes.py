@@ -68,8 +68,8 @@ def esrgan() -> ESRGANConfig:
     gans train esrgan
 
     Three seeds, as srresnet: PSNR 32.76 ± 0.02 dB, SSIM 0.792, perceptual distance 0.265, texture distance 21.7 ± 1.0,
-    18 ± 3 % of the photographs' finest detail; 158 s of CPU time. The discriminator weighs twice as much as in srgan: more texture, but
-    partly one that is not there.
+    18 ± 3 % of the photographs' finest detail; 158 s of CPU time. The discriminator weighs twice as much as in srgan:
+    more texture, but partly one that is not there.
     """
     return ESRGANConfig(
         recipe="esrgan",
