@@ -25,6 +25,7 @@ GOOD = {
     "Snake10-v0": 20.0,
     "Breakout10-v0": 15.0,
     "Breakout10Sticky-v0": 1.0,
+    "ConnectFour-v0": 0.6,
 }
 
 
