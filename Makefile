@@ -41,6 +41,10 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make bench-serving      measure the service beside others
 ## make soak-serving       measure whether the service's memory grows in use; ARGS="--minutes 10"
 ## make doctor             what was found on this machine, what training will use, and what is wrong
+## make lessons            list the lessons of the course
+## make lesson             run one and prepare its exercises; NAME=tensors
+## make check-lesson       check your answers to its exercises; NAME=tensors
+## make notebooks          write all lessons as notebooks into lessons/notebooks
 ## make new-package        write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser
 ## make gallery            one HTML page of all finished runs, to compare them; options: RUNS=path OUT=file.html
@@ -152,6 +156,19 @@ tensorboard: | $(UV)
 gallery: | $(UV)
 	@$(UVRUN) --package shared python -m torchworks.shared.runs.gallery '$(or $(RUNS),runs)' $(if $(OUT),--out '$(OUT)') $(ARGS)
 
+LESSONS = $(UVRUN) python -m torchworks.lessons
+lessons: | $(UV)
+	@$(LESSONS) list
+
+lesson: | $(UV)
+	@$(LESSONS) run '$(NAME)'
+
+check-lesson: | $(UV)
+	@$(LESSONS) check '$(NAME)'
+
+notebooks: | $(UV)
+	@$(LESSONS) notebooks $(ARGS)
+
 new-package: | $(UV)
 	@[ -n '$(NAME)' ] || { echo "Name the package: make new-package NAME=my-models" >&2; exit 2; }
 	@$(UV) run --no-project python tools/new_package.py '$(NAME)' $(if $(KIND),--kind '$(KIND)')
@@ -170,4 +187,4 @@ train-serving:
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-serving soak-serving doctor tensorboard gallery new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-serving soak-serving doctor tensorboard gallery lessons lesson check-lesson notebooks new-package pins clean

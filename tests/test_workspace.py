@@ -149,9 +149,10 @@ def test_every_declared_dependency_has_an_exact_pin():
     wanted += [
         line for project in projects for lines in project.get("optional-dependencies", {}).values() for line in lines
     ]
+    wanted += manifest(ROOT / "lessons")["project"]["dependencies"]
     wanted += [line for lines in root["dependency-groups"].values() for line in lines if isinstance(line, str)]
     names = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in wanted}
-    assert names - pinned - set(MODULES) == set(), "run `make pins`"
+    assert names - pinned - {*MODULES, "lessons"} == set(), "run `make pins`"
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs git to know which files are ours")

@@ -124,7 +124,7 @@ def _card(number: int, run: Run, found: list[Media], names: list[str], notes: li
         f'<p class="where">{_joined(run.package, seed, started)}<br>{_link(run, place)}</p>',
         _scores(run.scores[:SHOWN]),
         '<div class="curve" data-curve="first"></div>',
-        *([_details("More pictures", "".join(media[1:]))] if media[1:] else []),
+        *([_details("More samples", "".join(media[1:]))] if media[1:] else []),
         *([_details("All scores", _scores(run.scores[SHOWN:]))] if run.scores[SHOWN:] else []),
         *([_details("All curves", '<div class="curves" data-curve="all"></div>')] if len(run.curves) > 1 else []),
         *([_details("Command", _command(run.command))] if run.command else []),

@@ -1,0 +1,121 @@
+"""What a reader meets at the command line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from torchworks.lessons import course, patience
+from torchworks.lessons.__main__ import main
+from torchworks.lessons.checking import exercises, judge, load_answers
+from torchworks.lessons.course import find
+from torchworks.lessons.patience import check_answers
+from torchworks.shared.config import UserError
+
+TENSORS = find("tensors")
+
+
+@pytest.fixture
+def answers(tmp_path, monkeypatch):
+    """The reader's folder."""
+    monkeypatch.setattr(course, "ANSWERS", tmp_path / "answers")
+    return tmp_path / "answers" / "tensors.py"
+
+
+def test_the_lessons_are_listed(capsys):
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f" {lesson.name} " in printed for lesson in course.lessons())
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_wrong_name_gets_the_nearest_and_exit_code_2(command, capsys):
+    assert main([command, "tensor"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("There is no lesson 'tensor'. Did you mean 'tensors'? There are: tensors")
+    assert main([command]) == 2
+    assert capsys.readouterr().err.startswith("Name a lesson: make lesson NAME=tensors.")
+
+
+def test_a_lesson_is_found_by_its_number_too():
+    assert find("01") == find("1") == find("Tensors") == TENSORS
+
+
+def test_running_a_lesson_puts_its_exercises_where_the_reader_answers_and_never_over_answers(answers, figures, capsys):
+    assert main(["run", "tensors"]) == 0
+    assert "make check-lesson NAME=tensors" in capsys.readouterr().out
+    answers.write_text("mine")
+    assert not course.prepare_answers(TENSORS)
+    assert answers.read_text() == "mine"
+
+
+SOLUTION = TENSORS.part("solutions").read_text(encoding="utf-8")
+ENDLESS = "\ndef standardize(table):\n    while True:\n        pass\n"
+CRASH = "\ndef one_hot(labels, num_classes):\n    import os\n    os._exit(3)\n"
+ERROR = "\ndef pairwise_distances(a, b):\n    return a[99]\n"
+
+
+@pytest.mark.slow
+def test_neither_an_endless_loop_nor_a_crash_nor_an_error_stops_the_check(answers):
+    answers.parent.mkdir()
+    answers.write_text(ENDLESS + CRASH + ERROR)
+    found = [str(verdict) for verdict in check_answers(TENSORS, answers, each=2)]
+    assert found[0] == "standardize: wrong: no answer within 2 seconds; is there a loop that never ends?"
+    assert found[1].startswith("one_hot: wrong: the process ended")
+    assert found[2].startswith("pairwise_distances: wrong: it raised IndexError: index 99 is out of bounds")
+    assert found[2].endswith("(line 11)")
+
+
+def here(lesson, path):
+    """As `check_answers` does, but in this process: a new one takes seconds to import torch."""
+    loaded = load_answers(path)
+    return [judge(check, loaded, path) for check in exercises(lesson).values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        (SOLUTION, 0, "3 of 3 right one way to write them: "),
+        (None, 0, "standardize: not answered one_hot: not answered pairwise_distances: not answered 0 of 3 right"),
+        (SOLUTION + ERROR, 1, "standardize: right one_hot: right pairwise_distances: wrong: it raised IndexError"),
+    ],
+    ids=["right", "unanswered", "wrong"],
+)
+def test_the_check_says_of_each_answer_whether_it_is_right(text, code, says, answers, capsys, monkeypatch):
+    monkeypatch.setattr(patience, "check_answers", here)
+    if text:
+        answers.parent.mkdir()
+        answers.write_text(text)
+    assert main(["check", "tensors"]) == code
+    assert says in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_file_that_fails_while_it_loads_is_named_with_its_line(answers):
+    with pytest.raises(UserError, match="does not exist"):
+        load_answers(answers)
+    answers.parent.mkdir()
+    answers.write_text("import torch\n\ntorch.nothing\n")
+    with pytest.raises(UserError, match=r"tensors\.py, line 3 raised AttributeError while the file was loaded"):
+        load_answers(answers)
+
+
+def test_a_lesson_becomes_a_notebook_with_its_text_and_code(tmp_path, capsys):
+    assert main(["notebooks", "--out", str(tmp_path)]) == 0
+    cells = json.loads((tmp_path / "01_tensors.ipynb").read_text())["cells"]
+    assert {cell["cell_type"] for cell in cells} == {"markdown", "code"}
+    assert "".join(cells[0]["source"]).startswith("# 1. Tensors\n")
+    assert len(list(tmp_path.glob("*.ipynb"))) == len(course.lessons())
+
+
+def test_the_list_needs_no_torch():
+    command = [sys.executable, "-X", "importtime", "-m", "torchworks.lessons", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "| torch\n" not in done.stderr
+
+
+def test_a_file_that_python_cannot_read_is_one_paragraph(answers):
+    answers.parent.mkdir()
+    answers.write_text("def standardize(table:\n")
+    with pytest.raises(UserError, match=r"tensors\.py, line 1: '\(' was never closed"):
+        load_answers(answers)
