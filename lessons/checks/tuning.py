@@ -14,7 +14,7 @@ def log_uniform(answer):
     share = (given < 1e-2).float().mean().item()
     expect(
         abs(share - 0.5) < 0.05,
-        f"of numbers between 0.0001 and 1, half should be below 0.01; here it is {share:.1%}. Draw the exponent evenly.",
+        f"of numbers between 0.0001 and 1, half are below 0.01; here it is {share:.1%}. Draw the exponent evenly.",
     )
     again = answer(1e-4, 1.0, 4000, torch.Generator().manual_seed(0))
     expect(torch.equal(given, again), "the same generator gave other numbers: is it passed to torch.rand?")

@@ -247,5 +247,5 @@ save_figure(figure, "tuning")
 #   `cnn-vision tune` searches with Optuna, by held-out training images, and scores the winner on the test part once.
 # - [`shared/training/lr_finder.py`](../../shared/src/torchworks/shared/training/lr_finder.py) finds a learning rate by
 #   one short training in which it grows: `--trainer.find-lr`.
-# - [`shared/config.py`](../../shared/src/torchworks/shared/config.py) keeps the limits of each setting, so that a search
-#   cannot leave them.
+# - [`shared/config.py`](../../shared/src/torchworks/shared/config.py) keeps the limits of each setting, so that a
+#   search cannot leave them.
