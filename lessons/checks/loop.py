@@ -72,6 +72,7 @@ def should_stop(answer):
         ([0.7, 0.6, 0.5, 0.8], 2, False),
         ([0.7, 0.7, 0.7], 2, True),
         ([0.9, 0.5, 0.6, 0.7], 3, True),
+        ([0.9, 0.5, 0.6], 1, True),
     ]
     for history, patience, wanted in cases:
         given = answer(list(history), patience)

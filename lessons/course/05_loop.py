@@ -90,9 +90,8 @@ for line in ("", "zero_grad", "shuffle", "eval"):
     runs = [fit(line, seed) for seed in SEEDS]
     scores = torch.tensor([score for score, _ in runs])
     results[line] = (scores.mean().item(), scores.std().item(), [history for _, history in runs])
-    print(
-        f"{'without ' + line if line else 'all lines':<18} {results[line][0]:.1%} ± {results[line][1]:.1%} of the test part"
-    )
+    name = f"without {line}" if line else "all lines"
+    print(f"{name:<18} {results[line][0]:.1%} ± {results[line][1]:.1%} of the test part")
 assert results[""][0] > 0.9
 assert results["zero_grad"][0] < results[""][0] - 0.02
 assert results["shuffle"][0] < results[""][0] - 0.1
