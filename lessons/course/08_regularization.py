@@ -222,6 +222,6 @@ save_figure(figure, "regularization")
 #
 # - [`shared/training/optim.py`](../../shared/src/torchworks/shared/training/optim.py) gives norms and biases no decay.
 # - [`shared/data/augment.py`](../../shared/src/torchworks/shared/data/augment.py): changes of images that depend on
-#   seed and place alone, so that a run can be repeated. -
-#   [`cnn-vision/classification/mixing.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/classification/mixing.py):
-#   MixUp and CutMix, which mix images and labels.
+#   seed and place alone, so that a run can be repeated.
+# - [`classification/mixing.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/classification/mixing.py): MixUp
+#   and CutMix, which mix images and labels.

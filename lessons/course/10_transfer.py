@@ -128,7 +128,8 @@ assert frozen[2] > means[0][2] + 0.2
 # ## The figure
 #
 # Left: the table, with the spread of three seeds. Right: 400 images of new digits in the features of a body that has
-# never seen them, on their two main directions. They are apart before anything is learnt about them.
+# never seen them, along their two main directions. They overlap! Two directions of 256 are not all: the head finds
+# others, in which the classes are apart. A scatter plot can show that classes separate, and never that they do not.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
@@ -211,10 +212,9 @@ save_figure(figure, "transfer")
 #
 # ## Where this lives
 #
-# -
-# [`cnn-vision/classification/transfer.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/classification/transfer.py)
-# is the recipe `transfer`: new classes from five images each.
-# - [`finetuning/schedule.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/finetuning/schedule.py): a
-#   head first, then the body layer by layer.
-# - [`cnn-vision/models/normalization.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/models/normalization.py)
-#   keeps the preprocessing with the model.
+# - [`transfer.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/classification/transfer.py): the recipe
+#   `transfer`, new classes from five images each.
+# - [`schedule.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/finetuning/schedule.py): a head first, then the
+#   body layer by layer.
+# - [`normalization.py`](../../packages/cnn-vision/src/torchworks/cnn_vision/models/normalization.py) keeps the
+#   preprocessing with the model.
