@@ -48,6 +48,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make notebooks          write all lessons as notebooks into lessons/notebooks
 ## make new-package        write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser
+## make gallery            one HTML page of all finished runs, to compare them; options: RUNS=path OUT=file.html
 ## make pins               take the newest versions of all dependencies
 ## make clean              delete caches and build products; runs/ and .venv stay
 help:
@@ -156,6 +157,9 @@ doctor: | $(UV)
 tensorboard: | $(UV)
 	@$(UVRUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)
 
+gallery: | $(UV)
+	@$(UVRUN) --package shared python -m torchworks.shared.runs.gallery '$(or $(RUNS),runs)' $(if $(OUT),--out '$(OUT)') $(ARGS)
+
 LESSONS = $(UVRUN) python -m torchworks.lessons
 lessons: | $(UV)
 	@$(LESSONS) list
@@ -187,4 +191,4 @@ train-serving:
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-rl bench-serving soak-serving doctor tensorboard lessons lesson check-lesson notebooks new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-rl bench-serving soak-serving doctor tensorboard gallery lessons lesson check-lesson notebooks new-package pins clean
