@@ -1,6 +1,7 @@
 """Observations that are grids: what is made of their spaces, and that agents learn from them and go on exactly."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -24,6 +25,7 @@ from torchworks.rl.q_learning.exploring import Exploring
 from torchworks.rl.q_learning.predictor import build_values, make_net, values_config
 from torchworks.shared.config import UserError
 from torchworks.shared.testing import check_predictor
+from torchworks.shared.testing_runs import killed_and_resumed
 
 
 class Dot(gymnasium.Env):
@@ -157,3 +159,13 @@ def test_training_data_of_grids_go_on_exactly(name, make):
 def test_predictors_of_grids_keep_the_contract(dot):
     check_predictor(build_policy(policy_config(dot, PolicyNet(width=8, channels=(4,)))))
     check_predictor(build_values(values_config(dot, QNetConfig(width=8, channels=(4, 4), stride=2, dueling=True))))
+
+
+@pytest.mark.slow
+def test_a_killed_training_of_a_game_ends_like_a_whole_one_bit_for_bit(tmp_path: Path):
+    words = [
+        "train", "snake", "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "3",
+        "--trainer.eval-every", "20", "--rollout.environments", "4", "--rollout.steps", "16", "--trainer.batch-size",
+        "32", "--net.channels", "4", "--device", "cpu",
+    ]  # fmt: skip
+    killed_and_resumed(["-m", "torchworks.rl", *words], tmp_path)
