@@ -10,7 +10,7 @@ def a3c() -> AsynchronousConfig:
 
     rl train a3c
 
-    CartPole, three tries: return 361 ± 169 in 100 episodes (random actions 20, a rule written by hand 500; A2C 500 ± 0),
+    CartPole, three tries: return 361 ± 169 in 100 episodes (random actions 20, a rule 500; A2C 500 ± 0),
     31 to 35 CPU s of two cores of an AMD EPYC (torch 2.14.1, fp32). No faster than A2C there: use that.
     """
     return AsynchronousConfig(
