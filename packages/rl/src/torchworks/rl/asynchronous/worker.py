@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import vector_to_parameters
 
 from torchworks.rl.algorithms.a3c import flat_gradient
 from torchworks.rl.asynchronous.config import AsynchronousConfig
@@ -46,10 +45,18 @@ def _work(number: int, config: AsynchronousConfig, weights: Tensor, gradient: Te
     batches = task.rollouts.iter_from(0)
     while True:
         orders.recv()
-        vector_to_parameters(weights.clone(), agent.parameters())
+        _read(weights, list(agent.parameters()))
         out = task.loss("learn", next(batches))
         agent.zero_grad()
         out.loss.backward()
         gradient.copy_(flat_gradient(agent.parameters()))
         told: dict[str, Any] = {"loss": out.loss.item(), **{name: value.item() for name, value in out.logs.items()}}
         orders.send(told)
+
+
+@torch.no_grad()
+def _read(weights: Tensor, parameters: list[Tensor]) -> None:
+    """Copy `weights` (P,) into the parameters. As views of one vector they would lie elsewhere in memory, and products
+    would be rounded otherwise."""
+    for parameter, part in zip(parameters, weights.split([each.numel() for each in parameters]), strict=True):
+        parameter.copy_(part.view_as(parameter))
