@@ -7,6 +7,6 @@ not learnt to reach their end would play forever.
 """
 
 import gymnasium
-from gymnasium.envs.toy_text import CliffWalkingEnv
 
-gymnasium.register("LimitedCliffWalking-v1", CliffWalkingEnv, max_episode_steps=200)
+_CLIFF = "gymnasium.envs.toy_text:CliffWalkingEnv"
+gymnasium.register("LimitedCliffWalking-v1", _CLIFF, max_episode_steps=200)
