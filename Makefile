@@ -143,7 +143,7 @@ bench-hybrid-multimodal: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_hybrid.py $(ARGS)
 
 bench-rl: | $(UV)
-	@$(ISOLATED) --group peers --group test python tests/benchmarks/bench_agents.py $(ARGS)
+	@$(UVRUN) python tests/benchmarks/bench_agents.py $(ARGS)
 
 bench-serving: | $(UV)
 	@$(ISOLATED) --group peers python tests/benchmarks/bench_serving.py $(ARGS)

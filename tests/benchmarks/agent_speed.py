@@ -174,8 +174,9 @@ def dqn_updates(updates: int) -> Actions:
     model = DQN(
         "MlpPolicy", make_vec_env(config.data, replay.environments, seed=0), learning_rate=config.optim.lr,
         buffer_size=replay.capacity, learning_starts=replay.warmup, batch_size=config.trainer.batch_size,
-        tau=config.polyak, target_update_interval=1, gamma=replay.discount, train_freq=1, gradient_steps=replay.updates,
-        max_grad_norm=config.max_norm, policy_kwargs={"net_arch": [config.net.width] * config.net.layers}, device="cpu",
+        tau=config.polyak, target_update_interval=replay.environments, gamma=replay.discount,
+        train_freq=1, gradient_steps=replay.updates, max_grad_norm=config.max_norm,
+        policy_kwargs={"net_arch": [config.net.width] * config.net.layers}, device="cpu",
     )  # fmt: skip
     model.learn(replay.warmup)  # random play, from which nothing is learnt
     steps = updates // replay.updates * replay.environments

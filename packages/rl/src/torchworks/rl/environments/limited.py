@@ -8,6 +8,5 @@ not learnt to reach their end would play forever.
 
 import gymnasium
 
-gymnasium.register(
-    "LimitedCliffWalking-v1", "gymnasium.envs.toy_text.cliffwalking:CliffWalkingEnv", max_episode_steps=200
-)
+_CLIFF = "gymnasium.envs.toy_text:CliffWalkingEnv"
+gymnasium.register("LimitedCliffWalking-v1", _CLIFF, max_episode_steps=200)
