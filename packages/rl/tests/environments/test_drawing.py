@@ -22,7 +22,6 @@ GOOD = {
     "HiddenPendulum-v1": -260.0,
     "Corridor-v0": 1.0,
     "LongCorridor-v0": 1.0,
-    "ConnectFour-v0": 0.5,
     "Snake10-v0": 20.0,
     "Breakout10-v0": 15.0,
     "Breakout10Sticky-v0": 1.0,

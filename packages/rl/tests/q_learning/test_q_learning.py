@@ -202,9 +202,9 @@ class Corridor(gymnasium.Env):
 
 @pytest.fixture
 def corridor():
-    gymnasium.register("Corridor-v0", Corridor, max_episode_steps=20)
-    yield "Corridor-v0"
-    del gymnasium.registry["Corridor-v0"]
+    gymnasium.register("FiveCells-v0", Corridor, max_episode_steps=20)
+    yield "FiveCells-v0"
+    del gymnasium.registry["FiveCells-v0"]
 
 
 @pytest.mark.parametrize(
