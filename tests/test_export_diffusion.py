@@ -107,7 +107,7 @@ def apart(found: np.ndarray, wanted: np.ndarray) -> int:
     return int(np.abs(found.astype(int) - wanted).max())
 
 
-@pytest.mark.parametrize("recipe", ["flow", "ddpm", pytest.param("edm", marks=pytest.mark.long)])
+@pytest.mark.parametrize("recipe", ["flow", *[pytest.param(name, marks=pytest.mark.long) for name in ("ddpm", "edm")]])
 def test_a_bundle_draws_what_the_trained_model_draws(trained, bundle, recipe):
     """At 1, 3 and 5 rows; float32, drawn by two loops."""
     made = open_bundle(bundle(recipe))
@@ -203,6 +203,7 @@ def test_what_there_is_not_for_diffusion_models_is_said(trained, options):
         export(Export(trained("flow"), seconds=0, **options))
 
 
+@pytest.mark.long
 def test_a_model_that_draws_in_one_piece_hardly_grows_with_its_steps(tmp_path, monkeypatch):
     """Its weights are in the file once, and no step brings lines of source files along."""
     sizes = {}

@@ -29,7 +29,7 @@ DETR = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_detr_killed_and_resumed_ends_with_the_very_same_weights_and_scores(tmp_path):
     """With moved images and noised boxes, which are drawn anew in each step."""
     killed, whole = killed_and_resumed(DETR, tmp_path)

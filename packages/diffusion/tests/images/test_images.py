@@ -285,7 +285,10 @@ DIT = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "strategy"), [(TRAIN, "ddp"), (DIT, "fsdp")], ids=["U-Net, DDP", "DiT, FSDP2"])
+@pytest.mark.parametrize(
+    ("words", "strategy"),
+    [pytest.param(TRAIN, "ddp", id="U-Net, DDP", marks=pytest.mark.long), pytest.param(DIT, "fsdp", id="DiT, FSDP2")],
+)
 def test_two_processes_train_like_one_with_the_doubled_batch(tmp_path, few, words, strategy):
     common = [*words, *few, "--trainer.steps", "10", "--optim.schedule", "constant", "--optim.lr", "1e-3"]
     two = [*common, "--strategy", strategy, "--trainer.batch-size", 8, "--out", tmp_path / "two"]

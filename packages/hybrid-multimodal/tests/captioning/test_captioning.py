@@ -191,7 +191,7 @@ def test_a_vocabulary_without_words_is_refused():
         new_tokenizer(["", " "], 10)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_is_killed_and_resumed_ends_with_the_same_weights(tmp_path):
     words = [*TINY, *SCENES, "--steps", "40", "--trainer.log-every", "1", "--trainer.eval-every", "10"]
     command = ("-m", "torchworks.hybrid_multimodal", "train", "caption", *words, "--trainer.checkpoint-every", "5")

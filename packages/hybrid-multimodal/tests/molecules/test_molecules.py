@@ -296,7 +296,7 @@ def test_a_molecule_goes_in_and_a_number_comes_out_of_what_is_exported(trained):
     check_predictor(load_predictor(trained), lengths={"A": (1, 9, MOST_ATOMS)})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_molecules_killed_and_resumed_ends_with_the_very_same_weights(data, tmp_path):
     words = [
         "--trainer.steps",

@@ -161,7 +161,7 @@ def test_predictors_of_grids_keep_the_contract(dot):
     check_predictor(build_values(values_config(dot, QNetConfig(width=8, channels=(4, 4), stride=2, dueling=True))))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_training_of_a_game_ends_like_a_whole_one_bit_for_bit(tmp_path: Path):
     words = [
         "train", "snake", "--trainer.steps", "40", "--trainer.log-every", "1", "--trainer.checkpoint-every", "3",

@@ -14,14 +14,14 @@ TRAIN = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_bucketed_classifier_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
     killed, whole = killed_and_resumed(TRAIN, tmp_path)
     configs = [(run / "model.json").read_text() for run in (killed, whole)]
     assert configs[0] == configs[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_train_a_bucketed_classifier_like_one_with_the_doubled_batch(tmp_path):
     """Tokens are hidden by the number of the row, whichever process has it; dropout is each process's own, so there is
     none. Their halves of a batch are padded to lengths of their own, which changes the rounding."""

@@ -193,7 +193,7 @@ def test_the_probabilities_of_notes_are_exported_for_any_length(kind):
     torch.testing.assert_close(whole[:, :2], part)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_composer_killed_and_resumed_ends_with_the_very_same_weights(tmp_path):
     words = ["-m", "torchworks.seq_models", "train", "compose", *map(str, SMALL), "--device", "cpu", "--net.drop-rate",
              "0.2", "--trainer.log-every", "1", "--trainer.steps", "40", "--trainer.eval-every", "15",

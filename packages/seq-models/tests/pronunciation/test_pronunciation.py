@@ -217,7 +217,7 @@ def test_the_predictor_exports_for_words_of_any_length():
     check_predictor(predictor, lengths={"T": (1, 5, 12)})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_resumed_it_ends_with_the_very_same_weights(dictionary: Path, tmp_path: Path):
     train = [
         "-m", "torchworks.seq_models", "train", "pronounce", "--data", f"pronunciations:{dictionary}",

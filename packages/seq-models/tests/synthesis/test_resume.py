@@ -13,7 +13,7 @@ TRAIN = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_that_speaks_killed_and_resumed_ends_with_the_very_same_weights_and_sound(tmp_path):
     """With dropout, and sentences said between steps."""
     killed, whole = killed_and_resumed(TRAIN, tmp_path)
