@@ -212,9 +212,17 @@ class Detached(Task):
         return Out(self.other(batch["x"]).mean())
 
 
-def test_a_loss_that_does_not_depend_on_the_net_it_trains_is_a_mistake_and_not_a_training():
+class CutOff(Detached):
+    """Its loss is cut off from every parameter."""
+
+    def loss(self, phase, batch):
+        return Out(self.model(batch["x"]).mean().detach())
+
+
+@pytest.mark.parametrize("task", [Detached, CutOff])
+def test_a_loss_that_does_not_depend_on_the_net_it_trains_is_a_mistake_and_not_a_training(task):
     with pytest.raises(UserError, match="'train' does not depend on any parameter of its net 'model'"):
-        Trainer(Detached(), [{"x": torch.ones(4, 2)}], config=TrainerConfig(steps=2, device="cpu")).fit()
+        Trainer(task(), [{"x": torch.ones(4, 2)}], config=TrainerConfig(steps=2, device="cpu")).fit()
 
 
 class Weighted(Line):

@@ -210,7 +210,8 @@ class Trainer:
                     out = task.loss(phase.name, micro_batch)
                 weight = n if out.weight is None else out.weight
                 loss = guard.scale(out.loss if alone else out.loss * weight)
-                loss.backward(inputs=strategy.inputs[phase.net])  # which spares other nets gradients that nobody wants
+                if loss.requires_grad:  # or there are no gradients, which is said below
+                    loss.backward(inputs=strategy.inputs[phase.net])  # sparing others gradients that nobody wants
                 self._log.window.add(phase.name, {"loss": out.loss, **out.logs}, weight)
                 start, weights = start + n, weights + weight
             divisor = 1 if alone else strategy.mean(weights, equal=out.weight is None)
