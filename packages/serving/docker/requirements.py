@@ -17,6 +17,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 MEMBERS = {"cpu": ["serving"], "cuda": ["serving", "cnn-vision", "gans"]}
 
+SERVED = {"markdown-it-py"}
+"""What `shared` declares for its gallery, and rich needs, which prints the command line's help."""
+
 
 def dependencies(member: str) -> set[str]:
     """Names of what a member declares."""
@@ -27,7 +30,8 @@ def dependencies(member: str) -> set[str]:
 def export(image: str) -> str:
     """The requirements of an image. What `shared` declares and `serving` does not is for training: torch and others
     that the service of an ONNX bundle never imports."""
-    training = sorted(dependencies("shared") - dependencies("packages/serving")) if image == "cpu" else []
+    served = dependencies("packages/serving") | SERVED
+    training = sorted(dependencies("shared") - served) if image == "cpu" else []
     options = [f"--package={name}" for name in MEMBERS[image]] + [f"--prune={name}" for name in training]
     command = [os.environ.get("UV", "uv"), "export", "--quiet", "--frozen", "--no-dev", "--no-emit-workspace"]
     plain = ["--no-annotate", "--no-header"]
