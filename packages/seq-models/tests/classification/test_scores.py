@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from torchworks.seq_models.classification.baselines import LogCountRatio, baselines, pipelines
-from torchworks.seq_models.classification.calibration import calibration_error, fitted_temperature
-from torchworks.seq_models.classification.metrics import by_class, confusion, scores, share_interval
+from torchworks.seq_models.classification.calibration import fitted_temperature
+from torchworks.seq_models.classification.metrics import by_class, scores
 from torchworks.seq_models.classification.telling import most_telling
+from torchworks.shared.classification.metrics import confusion
 from torchworks.shared.data.texts import text_source
 
 PROBABILITY = torch.tensor([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.2, 0.8, 0.0], [0.3, 0.7, 0.0]])
@@ -27,19 +28,6 @@ def test_scores_of_four_texts():
     assert [row["texts"] for row in rows] == [2, 2, 0]
     assert rows[0]["recall"] == rows[0]["precision"] == 0.5
     assert math.isnan(rows[2]["f1"])
-
-
-def test_the_interval_is_wilson_s():
-    scipy = pytest.importorskip("scipy.stats")
-    for right, n in ((0, 5), (3, 10), (199, 200), (7, 7)):
-        theirs = scipy.binomtest(right, n).proportion_ci(method="wilson")
-        assert share_interval(right, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
-
-
-def test_the_calibration_error_is_the_mean_gap_of_the_bins():
-    probability = torch.tensor([[0.95, 0.05]] * 10 + [[0.65, 0.35]] * 10)
-    label = torch.tensor([0] * 9 + [1] + [0] * 4 + [1] * 6)  # right 90 % and 40 %
-    assert calibration_error(probability, label) == pytest.approx((0.05 + 0.25) / 2, abs=1e-6)
 
 
 def test_the_temperature_undoes_an_overconfident_net():

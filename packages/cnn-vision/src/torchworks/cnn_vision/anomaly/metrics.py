@@ -7,27 +7,24 @@ import numpy as np
 import torch
 from scipy.ndimage import label as connected
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.functional.classification import binary_auroc
+
+from torchworks.shared.classification.ranking import auroc
+from torchworks.shared.training.collecting import CollectingMetric
 
 LIMIT, STEPS = 0.3, 200
 """False alarms up to which the overlap is integrated, as MVTec's authors do, and in how many steps."""
 
 
-class AnomalyScores(Metric):
+class AnomalyScores(CollectingMetric):
     """`image_auroc`, and with masks `pixel_auroc` and `pro`; of images also which share is found (`found`) and how many
     good ones raise an alarm (`false_alarms`). Empty while there are only good images, or only defective ones."""
 
+    collected = ("score", "target", "alarm", "heat", "mask")
     score: list[Tensor]
     target: list[Tensor]
     alarm: list[Tensor]
     heat: list[Tensor]
     mask: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("score", "target", "alarm", "heat", "mask"):
-            self.add_state(name, [], dist_reduce_fx="cat")
 
     def update(self, score: Tensor, target: Tensor, alarm: Tensor, heat: Tensor, mask: Tensor | None) -> None:
         """`score` (N,), `target` and `alarm` bool (N,), `heat` (N, S, S), `mask` uint8 (N, S, S)."""
@@ -43,13 +40,13 @@ class AnomalyScores(Metric):
         if target.all() or not target.any():
             return {}
         found = {
-            "image_auroc": float(binary_auroc(score, target.int())),
+            "image_auroc": auroc(score, target),
             "found": float(alarm[target].float().mean()),
             "false_alarms": float(alarm[~target].float().mean()),
         }
         if self.mask and (mask := torch.cat(self.mask)).any():
             heat = torch.cat(self.heat)
-            found["pixel_auroc"] = float(binary_auroc(heat.flatten(), mask.flatten().int()))
+            found["pixel_auroc"] = auroc(heat.flatten(), mask.flatten() > 0)
             found["pro"] = region_overlap(heat.numpy(), mask.numpy())
         return found
 

@@ -8,36 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import Metric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
 from torchworks.cnn_vision.classification.mixing import MIXINGS
 from torchworks.cnn_vision.finetuning.schedule import Finetuning
 from torchworks.cnn_vision.finetuning.task import VisionTask
-from torchworks.shared.classification.metrics import BINS, TOP, MacroScores, share_interval
+from torchworks.shared.classification.metrics import Predictions
 from torchworks.shared.task import Out
-
-
-class Accuracy(Metric):
-    """`accuracy`, and the ends of its 95 % interval as `accuracy_low` and `accuracy_high` (Wilson 1927)."""
-
-    right: Tensor
-    total: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("right", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
-
-    def update(self, probability: Tensor, label: Tensor) -> None:
-        """`probability` (N, K), `label` int64 (N,)."""
-        self.right += (probability.argmax(1) == label).sum()
-        self.total += len(label)
-
-    def compute(self) -> dict[str, float]:
-        right, total = int(self.right), int(self.total)
-        low, high = share_interval(right, total)
-        return {"accuracy": right / total, "accuracy_low": low, "accuracy_high": high}
 
 
 class Classification(VisionTask):
@@ -65,13 +41,7 @@ class Classification(VisionTask):
     ):
         super().__init__(model, lr=lr, weight_decay=weight_decay, finetuning=finetuning)
         self.label_smoothing, self.class_weights, self.mixing = label_smoothing, class_weights, MIXINGS.get(mixing)
-        self.metrics: dict[str, Metric] = {
-            "accuracy": Accuracy(),
-            "macro": MacroScores(num_classes),
-            "calibration_error": MulticlassCalibrationError(num_classes, n_bins=BINS),
-        }
-        if num_classes > TOP:
-            self.metrics[f"top{TOP}_accuracy"] = MulticlassAccuracy(num_classes, top_k=TOP, average="micro")
+        self.scores = Predictions(num_classes)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
         images, labels = batch["image"], batch["label"]
@@ -98,6 +68,5 @@ class Classification(VisionTask):
 
     def evaluate(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         logits, labels = self.model(batch["image"]).float(), batch["label"]
-        for metric in self.metrics.values():
-            metric.to(logits.device).update(logits.softmax(1), labels)
-        return {**self.metrics, "nll": (F.cross_entropy(logits, labels, reduction="sum"), len(labels))}
+        self.scores.to(logits.device).update(logits.softmax(1), labels)
+        return {"scores": self.scores, "nll": (F.cross_entropy(logits, labels, reduction="sum"), len(labels))}

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from scipy.stats import norm, rankdata
 from torch import Tensor
-from torchmetrics.functional.classification import binary_average_precision, binary_calibration_error
 
-from torchworks.shared.classification.metrics import BINS, mean_of_known, share_interval
+from torchworks.shared.classification.metrics import mean_of_known, share_interval
+from torchworks.shared.classification.ranking import average_precision, calibration_error
 
 
 def multilabel_scores(probability: Tensor, target: Tensor) -> dict[str, float]:
@@ -36,8 +36,8 @@ def ranking(probability: Tensor, target: Tensor) -> dict[str, float]:
         "auroc": area,
         "auroc_low": low,
         "auroc_high": high,
-        "average_precision": nan if isnan(area) else binary_average_precision(probability, target).item(),
-        "calibration_error": binary_calibration_error(probability, target, n_bins=BINS).item(),
+        "average_precision": nan if isnan(area) else average_precision(probability, target == 1),
+        "calibration_error": calibration_error(probability, target),
     }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchmetrics.functional.classification import binary_roc
 
 from torchworks.shared.classification.plots import draw_reliability
+from torchworks.shared.classification.ranking import roc_curve
 
 
 def draw_calibration(path: Path, probability: Tensor, target: Tensor, names: Sequence[str], bins: int = 10) -> None:
@@ -47,7 +47,7 @@ def draw_roc(
         has, positive = target[:, k] == 1, probability[:, k] >= thresholds[k]
         if has.all() or not has.any():
             continue
-        false_alarms, hits, _ = binary_roc(probability[:, k].contiguous(), target[:, k].contiguous())
+        false_alarms, hits = roc_curve(probability[:, k], has)
         (curve,) = axis.plot(false_alarms.numpy(), hits.numpy(), label=name)
         point = positive[~has].float().mean().item(), positive[has].float().mean().item()
         axis.plot(*point, marker="o", markersize=9, color=curve.get_color(), markeredgecolor="black", clip_on=False)

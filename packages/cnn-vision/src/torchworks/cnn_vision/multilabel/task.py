@@ -14,14 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from torchworks.cnn_vision.finetuning.schedule import Finetuning
 from torchworks.cnn_vision.finetuning.task import VisionTask
 from torchworks.cnn_vision.multilabel.labels import targets
 from torchworks.cnn_vision.multilabel.metrics import multilabel_scores
 from torchworks.shared.task import Out
+from torchworks.shared.training.collecting import CollectingMetric
 
 
 class Multilabel(VisionTask):
@@ -70,20 +69,16 @@ class Multilabel(VisionTask):
         return (logits - self.pos_weight.log().to(logits.device)).sigmoid()
 
 
-class MultilabelScores(Metric):
+class MultilabelScores(CollectingMetric):
     """`multilabel_scores` over all batches."""
 
+    collected = ("probability", "target")
     probability: list[Tensor]
     target: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("probability", default=[], dist_reduce_fx="cat")
-        self.add_state("target", default=[], dist_reduce_fx="cat")
 
     def update(self, probability: Tensor, target: Tensor) -> None:
         self.probability.append(probability)
         self.target.append(target)
 
     def compute(self) -> dict[str, float]:
-        return multilabel_scores(dim_zero_cat(self.probability), dim_zero_cat(self.target).long())
+        return multilabel_scores(torch.cat(self.probability), torch.cat(self.target).long())

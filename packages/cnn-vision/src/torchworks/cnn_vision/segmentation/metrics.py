@@ -5,29 +5,40 @@ Shape letters: N images, S pixels, G classes of pixels.
 
 from typing import Any
 
-from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
+import torch
+from torch import Tensor, nn
 
 from torchworks.shared.classification.metrics import mean_of_known
 from torchworks.shared.data.boxes.sample import VOID
 
 
-class SegmentationScores(MulticlassConfusionMatrix):
+class SegmentationScores(nn.Module):
     """Of all pixels that count: `miou` and `dice`, the means over the classes that occur in truth or answer of
 
         IoU = TP / (TP + FP + FN)        Dice = 2 TP / (2 TP + FP + FN)
 
     with the pixels of all images together; and `pixel_accuracy`."""
 
+    counts: Tensor
+    sync_on_compute = False
+
     def __init__(self, num_classes: int):
-        super().__init__(num_classes, ignore_index=VOID, validate_args=False)
+        super().__init__()
+        self.num_classes = num_classes
+        self.register_buffer("counts", torch.zeros(num_classes, num_classes, dtype=torch.int64), persistent=False)
+
+    def reset(self) -> None:
+        """Forget all pixels."""
+        self.counts.zero_()
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Classes (N, S, S) of any whole type."""
-        super().update(preds.long(), target.long())
+        """Classes (N, S, S) of any whole type; where `target` is `VOID` a pixel does not count."""
+        known, k = target != VOID, self.num_classes
+        places = target[known].long() * k + preds[known].long()
+        self.counts += places.bincount(minlength=k * k).view(k, k)
 
     def compute(self) -> Any:
-        counts = self.confmat.double()
+        counts = self.counts.double()
         iou, dice = overlaps(counts)
         return {
             "miou": mean_of_known(iou),
@@ -37,7 +48,7 @@ class SegmentationScores(MulticlassConfusionMatrix):
 
     def table(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
         """A row for each class; NaN for one that occurs nowhere."""
-        counts = self.confmat.double()
+        counts = self.counts.double()
         iou, dice = overlaps(counts)
         share = counts.sum(1) / counts.sum()
         return [
@@ -56,4 +67,4 @@ def image_iou(mask: Tensor, truth: Tensor, num_classes: int) -> float:
     """Mean IoU over the classes of one image's truth or answer, (S, S) each."""
     counts = SegmentationScores(num_classes)
     counts.update(mask[None], truth[None])
-    return float(overlaps(counts.confmat.double())[0].nanmean().nan_to_num(1.0))
+    return float(overlaps(counts.counts.double())[0].nanmean().nan_to_num(1.0))

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from torchworks.seq_models.classification.calibration import calibration_error
+from torchworks.shared.classification.ranking import calibration_error
 from torchworks.shared.data import Dataset, labels_of
 from torchworks.shared.data.texts import texts_in
 
@@ -68,10 +68,9 @@ def baselines(train: Dataset, test: Dataset) -> dict[str, float]:
         if not _fitted(pipeline, texts, labels):
             continue
         right = pipeline.predict(test_texts) == test_labels
-        probability = torch.from_numpy(pipeline.predict_proba(test_texts))
-        place = probability.argmax(1).masked_fill(torch.from_numpy(~right), -1)  # -1: any other class
+        confidence = torch.from_numpy(pipeline.predict_proba(test_texts)).amax(1)
         found[f"accuracy_{name}"] = float(right.mean())
-        found[f"calibration_error_{name}"] = calibration_error(probability, place)
+        found[f"calibration_error_{name}"] = calibration_error(confidence, torch.from_numpy(right))
     return found
 
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BINS = 15
 _TEMPERATURES = torch.logspace(-1, 1, 201)
 
 
@@ -28,13 +27,3 @@ def fitted_temperature(net: nn.Module, batches: Iterable[dict[str, Tensor]], fie
     logits, labels = (torch.cat(each) for each in zip(*pairs, strict=True))
     losses = torch.stack([F.cross_entropy(logits / temperature, labels) for temperature in _TEMPERATURES])
     return _TEMPERATURES[int(losses.argmin())].item()
-
-
-def calibration_error(probability: Tensor, label: Tensor, bins: int = BINS) -> float:
-    """The expected calibration error (equation 3 of the paper) of `probability` (N, K): the mean difference of
-    confidence and accuracy within bins of equal width, weighted by their sizes."""
-    confidence, predicted = probability.max(1)
-    right = (predicted == label).float()
-    place = (confidence * bins).long().clamp(max=bins - 1)
-    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, place, (right - confidence).double())
-    return gaps.abs().sum().item() / len(label)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from torch import Tensor
 
-from torchworks.seq_models.classification.metrics import share_interval
+from torchworks.shared.classification.metrics import share_interval
 
 MOST_NUMBERED = 25
 """Classes up to which the cells of the confusion matrix show their counts."""

@@ -15,11 +15,12 @@ from torch import Tensor
 from torchworks.seq_models.classification import plots
 from torchworks.seq_models.classification.commands import Classify, Explain
 from torchworks.seq_models.classification.inputs import Reader, probabilities
-from torchworks.seq_models.classification.metrics import by_class, confusion, scores
+from torchworks.seq_models.classification.metrics import by_class, scores
 from torchworks.seq_models.classification.telling import most_telling, tell
 from torchworks.seq_models.data.whole import open_whole
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.seq_models.inference.inputs import Given, of_arguments, of_file, refuse_wrong, say_unknown
+from torchworks.shared.classification.metrics import confusion
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.data.texts import texts_in

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from torchworks.seq_models.classification.commands import Classify, Explain
-from torchworks.seq_models.classification.metrics import by_class, confusion, scores
+from torchworks.seq_models.classification.metrics import by_class, scores
 from torchworks.seq_models.classification.plots import draw_calibration, draw_confusion
 from torchworks.seq_models.inference.commands import Evaluate
 from torchworks.seq_models.inference.inputs import refuse_wrong
 from torchworks.seq_models.series_classification.inputs import OpenedClassifier
 from torchworks.seq_models.series_classification.plots import Told, draw_series
+from torchworks.shared.classification.metrics import confusion
 from torchworks.shared.config import UserError
 from torchworks.shared.data import Dataset, labels_of, open_source
 from torchworks.shared.options import check_number

@@ -11,36 +11,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torchmetrics import Metric
 
 from torchworks.seq_models.models.x_vector import AngularMargin, XVector
 from torchworks.seq_models.verification.metrics import equal_error, pair_scores
 from torchworks.shared.task import Out, Task
+from torchworks.shared.training.collecting import CollectingMetric
 from torchworks.shared.training.optim import adamw, parameter_groups
 
 
-class PairScores(Metric):
+class PairScores(CollectingMetric):
     """`equal_error` of all pairs of recordings."""
 
+    collected = ("vectors", "speakers")
     vectors: list[Tensor]
     speakers: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("vectors", default=[], dist_reduce_fx="cat")
-        self.add_state("speakers", default=[], dist_reduce_fx="cat")
 
     def update(self, vectors: Tensor, speakers: Tensor) -> None:
         self.vectors.append(vectors)
         self.speakers.append(speakers)
 
     def compute(self) -> Tensor:
-        vectors, speakers = (_joined(each).cpu().numpy() for each in (self.vectors, self.speakers))
+        vectors, speakers = (torch.cat(each).cpu().numpy() for each in (self.vectors, self.speakers))
         return torch.tensor(equal_error(*pair_scores(vectors, speakers))[0])
-
-
-def _joined(parts: Any) -> Tensor:
-    return parts if isinstance(parts, Tensor) else torch.cat(parts)
 
 
 class Trained(nn.Module):

@@ -12,36 +12,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torchmetrics import Metric
 
 from torchworks.seq_models.models.voice_detector import VoiceDetector
 from torchworks.seq_models.voice_detection.metrics import auroc
 from torchworks.shared.task import Out, Task
+from torchworks.shared.training.collecting import CollectingMetric
 from torchworks.shared.training.optim import adamw, parameter_groups
 
 
-class FrameScores(Metric):
+class FrameScores(CollectingMetric):
     """`auroc` over all frames that are known."""
 
+    collected = ("scores", "truth")
     scores: list[Tensor]
     truth: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("scores", default=[], dist_reduce_fx="cat")
-        self.add_state("truth", default=[], dist_reduce_fx="cat")
 
     def update(self, scores: Tensor, truth: Tensor) -> None:
         self.scores.append(scores)
         self.truth.append(truth)
 
     def compute(self) -> Tensor:
-        scores, truth = (_joined(each).cpu().numpy() for each in (self.scores, self.truth))
+        scores, truth = (torch.cat(each).cpu().numpy() for each in (self.scores, self.truth))
         return torch.tensor(auroc(scores, truth))
-
-
-def _joined(parts: Any) -> Tensor:
-    return parts if isinstance(parts, Tensor) else torch.cat(parts)
 
 
 class VoiceDetection(Task):
