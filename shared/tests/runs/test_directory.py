@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from PIL import Image
+from torchvision.utils import make_grid
 
 from torchworks.shared import cli
 from torchworks.shared.config import UserError
@@ -129,6 +130,13 @@ def test_a_grid_shows_small_images_large_and_grey_ones_in_three_channels():
     assert (grid.dtype, tuple(grid.shape)) == (torch.uint8, (3, 2 + 2 * 66, 2 + 3 * 66))
     assert grid[:, 40, 40].tolist() == [0, 0, 0]
     assert grid[:, 40, 100].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("count", "channels", "columns"), [(5, 3, 3), (6, 1, 3), (2, 3, 8), (1, 1, 3)])
+def test_a_grid_is_torchvisions(count, channels, columns):
+    images = torch.rand(count, channels, 64, 70)
+    wanted = make_grid(images, nrow=columns, padding=2, pad_value=0.5)
+    assert torch.equal(run.picture_grid(images, columns), (wanted * 255).round().to(torch.uint8))
 
 
 def some_lines(folder):

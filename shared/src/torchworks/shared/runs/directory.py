@@ -21,10 +21,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from torchworks.shared.config import Config, UserError, find_recipe, to_dict
 from torchworks.shared.training.metrics import read_lines
 
+GRAY = 0.5
+"""Between the images of a grid, which are in [0, 1]."""
 LIBRARIES = ("torch", "torchvision", "torchmetrics", "numpy", "safetensors")
 
 
@@ -140,13 +143,16 @@ def _commit() -> str | None:
 def picture_grid(images: Tensor, columns: int, *, min_side: int = 64, gap: int = 2) -> Tensor:
     """Images (N, C, H, W) in [0, 1] side by side as uint8 (3, H', W'); small ones are enlarged by a whole factor to
     at least `min_side` pixels."""
-    from torchvision.utils import make_grid
-
     factor = -(-min_side // images.shape[-1])
     images = images.detach().float().cpu().clamp(0, 1)
     images = images.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
-    grid = make_grid(images, nrow=columns, padding=gap, pad_value=0.5)
-    return (grid * 255).round().to(torch.uint8)
+    gap = gap if len(images) > 1 else 0  # one image is no grid
+    images = F.pad(images.expand(-1, 3, -1, -1), (0, gap, 0, gap), value=GRAY)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    blank = images.new_full((rows * columns - len(images), *images.shape[1:]), GRAY)
+    table = torch.cat([images, blank]).unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
+    return (F.pad(table, (gap, 0, gap, 0), value=GRAY) * 255).round().to(torch.uint8)
 
 
 def draw_curves(folder: Path, baselines: dict[str, float]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HASTE = 0.1
 """Seconds to measure each model's speed for where somebody waits for the service to start."""
-LIBRARIES = ("torch", "torchmetrics", "onnx", "onnxscript", "torch_pruning")
+LIBRARIES = ("torch", "onnx", "onnxscript", "torch_pruning")
 
 
 def run(settings: Export) -> None:
