@@ -212,9 +212,9 @@ assert abs(correlation["the known steps"]) < 0.06
 # %% [markdown]
 # ## Where a net wins
 #
-# Forty cafés, three years, two weeks ahead. The number of guests depends on weather, holidays and events, whose
-# calendar is known in advance, and these act **together**: sunshine fills a terrace, and a café without one does not
-# care. The series are generated, so we know how good a forecast can be.
+# Forty cafés, three years, two weeks ahead. The number of guests depends on weather, holidays and events, which count
+# as known in advance here, even the weather, and these act **together**: sunshine fills a terrace, and a café without
+# one does not care. The series are generated, so we know how good a forecast can be.
 #
 # One row is one café on one day. Its columns: the guests 14, 21 and 28 days before, the weather of that day and of
 # those days, and so on. Mind the 14: **a column must be known when the forecast is made**, and of a day two weeks ahead
