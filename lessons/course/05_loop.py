@@ -152,7 +152,12 @@ for axis, (line, (mean, _, histories)) in zip(axes, results.items(), strict=True
         axis.plot(range(1, 13), history, color="lightgray")
     for history in histories:
         axis.plot(range(1, 13), history, color="tab:red" if line else "tab:blue")
-    axis.set(title=f"{'without ' + line if line else 'all lines'}: {mean:.0%}", xlabel="epoch", ylim=(0, 1))
+    axis.set(
+        title=f"{'without ' + line if line else 'all lines'}: {mean:.0%}",
+        xlabel="epoch",
+        ylim=(0, 1),
+        xticks=(1, 4, 8, 12),
+    )
 axes[0].set_ylabel("validation accuracy")
 save_figure(figure, "loop")
 

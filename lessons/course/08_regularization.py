@@ -150,8 +150,8 @@ paper.legend()
 for name, color in (("nothing", "tab:red"), ("shifted images", "tab:blue")):
     curve.plot(range(0, 251, 25), results[name][2][:, 1].numpy(), color=color, label=f"{name}, test")
     curve.plot(range(0, 251, 25), results[name][2][:, 0].numpy(), "--", color=color, label=f"{name}, training")
-curve.set(yscale="log", xlabel="step", ylabel="cross entropy", title="100 digits to learn from")
-curve.legend()
+curve.set(yscale="log", ylim=(1e-4, 4), xlabel="step", ylabel="cross entropy", title="100 digits to learn from")
+curve.legend(loc="lower left")
 bars.barh(list(results), [losses[-1, 1].item() for _, _, losses in results.values()], color="tab:blue")
 for row, (right, spread, _) in enumerate(results.values()):
     bars.text(0.02, row, f"{right:.1%} ± {spread:.1%} right", va="center", color="white")

@@ -152,7 +152,7 @@ assert by_row[-1] > by_row[0] + 0.4
 # after each of its rows.
 
 # %%
-figure, axes = plt.subplots(1, 5, figsize=(16, 3.6), width_ratios=[2.2, 1, 1.2, 1, 1.2])
+figure, axes = plt.subplots(1, 5, figsize=(16, 3.6), width_ratios=[2.2, 1, 1, 1, 1])
 for name, sizes in reaches.items():
     axes[0].plot((sizes / sizes[0]).numpy(), label=name)
 axes[0].set(yscale="log", xlabel="steps back", ylabel="gradient, relative", title="how far a gradient reaches")
@@ -162,6 +162,7 @@ for place, number in ((1, unsure[-1].item()), (3, unsure[100].item())):
     axes[place].imshow(x[test[number]].numpy(), cmap="gray_r")
     axes[place].set(title=f"a {y[test[number]]}", xticks=[], ylabel="row", yticks=range(8))
     axes[place + 1].imshow(belief[number].numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes[place + 1].set_box_aspect(1)  # its rows beside those of the digit
     axes[place + 1].set(title="belief after each row", xlabel="digit", xticks=range(10), yticks=[])
 figure.tight_layout()
 save_figure(figure, "recurrence")

@@ -164,9 +164,9 @@ assert gap[-1] > 0.005
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4))
 points = left.scatter(rates, decays, c=valid_scores, cmap="viridis", s=22)
-left.scatter(grid_rates, grid_decays, marker="+", color="tab:red", s=50, label="grid of 25")
-left.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="weight decay", title="validation accuracy")
-left.legend(loc="lower left")
+left.scatter(grid_rates, grid_decays, marker="+", color="tab:red", s=50)
+left.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="weight decay")
+left.set_title("validation accuracy (+: grid of 25)")
 figure.colorbar(points, ax=left)
 middle.plot(counts, random_best, "o-", label="on validation, which chose")
 middle.plot(counts, random_true, "o-", label="on test: the truth")

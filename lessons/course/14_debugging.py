@@ -186,7 +186,7 @@ middle.set(yscale="log", xlabel="layer", title="norm of the gradient")
 left.legend(loc="lower left", bbox_to_anchor=(0, 0.08))
 for tag in ("loss/train", "loss/test", "gradient/first", "gradient/last"):
     right.plot(*zip(*curves[tag], strict=True), label=tag, linestyle="--" if tag.startswith("g") else "-")
-right.set(xlabel="step", title="read back from TensorBoard's file")
+right.set(xlabel="step", ylim=(-0.2, 7), title="read back from TensorBoard's file")
 right.legend()
 save_figure(figure, "debugging")
 
