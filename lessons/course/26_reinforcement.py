@@ -5,8 +5,8 @@
 # world by trying, and trains a network to balance a pole.
 #
 # At each step the agent sees an **observation**, takes an **action** and gets a **reward**. There are no labels. A good
-# action may be rewarded fifty steps later, and what the agent sees next depends on what it does. What it shall make
-# large is the **return**, the sum of all rewards to come, each step counting a little less than the one before it:
+# action may be rewarded fifty steps later, and what the agent sees next depends on what it does. Its aim is a large
+# **return**: the sum of all rewards to come, in which each step counts a little less than the one before it:
 #
 # $$G_t = r_t + \gamma r_{t+1} + \gamma^2 r_{t+2} + \dots = r_t + \gamma G_{t+1}$$
 #
@@ -113,9 +113,9 @@ assert abs(played.mean() - value[0]) < 3.5 * error
 #
 # $$Q(s, a) \leftarrow Q(s, a) + \eta \, [r + \gamma \max_{a'} Q(s', a') - Q(s, a)]$$
 #
-# If the step **terminated** the episode, nothing comes after it and the middle term is left out. The agent must also
-# **explore**: always taking the action that seems best means never finding a better one. Here it takes a random action
-# always, and still learns the values of the best ones: that is what the maximum is for (*off-policy*).
+# If the step **terminated** the episode, nothing comes after it, and the term with the maximum is left out. The agent
+# must also **explore**: always taking the action that seems best means never finding a better one. Here it always takes
+# a random action, and still learns the values of the best ones: that is what the maximum is for (*off-policy*).
 
 
 # %%
@@ -146,7 +146,7 @@ assert max(reached) > 0.95 * value[0]
 # %% [markdown]
 # Two things are worth noticing. Where the table is known, computing is exact and quicker: do not learn what you can
 # look up. And the same program with another seed finds another policy. In reinforcement learning **one run proves
-# nothing**; three seeds are the least, and the spread belongs into the result.
+# nothing**; three seeds are the least, and the spread belongs in the result.
 #
 # ## A world too large for a table: the policy gradient
 #
@@ -297,9 +297,9 @@ assert ended[490] < 0.25 * continued[490]
 # %% [markdown]
 # ## The figure
 #
-# Left: the lake with the values of its fields and the best action of each; H is a hole. It often points away from where
-# it wants to go: on slippery ice the sides matter more. Middle: the episodes of three trainings, beside chance and the
-# rule. Right: the returns of an episode that was cut off.
+# Left: the lake with the values of its fields and the best action of each; H is a hole, G the goal. An action often
+# points away from where it wants to go: on slippery ice the sides matter more. Middle: the episodes of three trainings,
+# beside chance and the rule. Right: the returns of an episode that was cut off.
 
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.3), gridspec_kw={"width_ratios": (1, 1.4, 1.2)})

@@ -423,21 +423,19 @@ assert worst < 1e-4
 #
 # ## The figure
 #
-# Left: how long callers waited, sorted; the lower and the further left, the better. Middle: how many requests each
-# forward pass computed. Right: how long a pass takes by its number of rows. Twice the rows take less than twice the
-# time: that is all that batching lives on.
+# Left: the share of requests that were answered within so many milliseconds; the further left a curve, the better.
+# Middle: how many requests each forward pass computed. Right: how long a pass takes by its number of rows. More rows
+# should cost less than as many passes of one row: that is all that batching lives on.
 
 # %%
 SIZES = (1, 2, 4, 8, 16, 32)
-took = []
-for size in SIZES:
-    images, times = x[test[:size]], []
-    for _ in range(5):
+took = dict.fromkeys(SIZES, np.inf)
+for _ in range(12):  # in turns, and the quickest counts, so that other work on the machine disturbs least
+    for size in SIZES:
         begin = time.perf_counter()
         with torch.inference_mode():
-            model(images)
-        times.append(1000 * (time.perf_counter() - begin))
-    took.append(min(times))
+            model(x[test[:size]])
+        took[size] = min(took[size], 1000 * (time.perf_counter() - begin))
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4))
 for (name, (seconds, _)), style in zip(rushes.items(), ("--", "-"), strict=True):
     left.plot(np.sort(seconds) * 1000, np.arange(1, len(seconds) + 1) / len(seconds), style, label=name)
@@ -446,12 +444,11 @@ left.set(xlabel="milliseconds until the answer", ylabel="share of requests", tit
 left.legend(loc="lower right")
 rows = rushes["together"][1]
 middle.bar(range(1, len(rows) + 1), rows, color="tab:orange")
-middle.set(xlabel="forward pass", title=f"requests of a pass: {len(rows)} passes for 96", ylim=(0, 17))
-right.plot(SIZES, took, "o-", label="measured")
-right.plot(SIZES, [took[0] * size for size in SIZES], "--", color="gray", label="as many passes of one row")
-right.set(xscale="log", yscale="log", xlabel="rows of a pass", title="milliseconds of a pass")
-right.set_xticks(SIZES, map(str, SIZES))
-right.minorticks_off()
+middle.set(xlabel="forward pass", title=f"requests of a pass: {len(rows)} passes for 96")
+middle.xaxis.get_major_locator().set_params(integer=True)
+right.plot(SIZES, list(took.values()), "o-", label="measured")
+right.plot(SIZES, [took[1] * size for size in SIZES], "--", color="gray", label="as many passes of one row")
+right.set(xlabel="rows of a pass", title="milliseconds of a pass", xticks=SIZES[2:], xlim=(0, None), ylim=(0, None))
 right.legend()
 save_figure(figure, "serving")
 
