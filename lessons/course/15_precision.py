@@ -156,7 +156,7 @@ left.axhline(0.05, color="tab:orange")
 left.set(xlabel="step", title="learning rate")
 for (name, losses), color in zip(runs.items(), ("tab:blue", "tab:orange", "tab:green"), strict=True):
     middle.plot(smooth(losses), label=name, color=color)
-middle.set(xlabel="step", yscale="log", title="training loss")
+middle.set(xlabel="step", yscale="log", ylim=(0.03, 30), title="training loss")  # with room for the legend
 middle.legend(loc="upper right")
 sizes = 10 ** torch.linspace(-10, 6, 4000, dtype=torch.float64)
 for dtype, name in ((torch.bfloat16, "bfloat16"), (torch.float16, "float16"), (torch.float32, "float32")):

@@ -11,8 +11,21 @@ from torchworks.lessons.course import ROOT, Lesson, lessons, run
 
 LESSONS = lessons()
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
-SLOW = {"transfer", "debugging", "processes", "smaller", "gans", "diffusion", "detection"}
-SLOW |= {"sentiment", "forecasting", "recommendation"}
+SLOW = {
+    "anomaly",
+    "debugging",
+    "detection",
+    "diffusion",
+    "forecasting",
+    "gans",
+    "processes",
+    "recommendation",
+    "reinforcement",
+    "sentiment",
+    "serving",
+    "smaller",
+    "transfer",
+}
 """Lessons of more than five seconds."""
 
 
