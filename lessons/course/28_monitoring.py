@@ -365,7 +365,7 @@ save_figure(figure, "monitoring")
 # %% [markdown]
 # ## What the service of this workspace does of all this
 #
-# At export it counts some hundred test rows by feature. It keeps the last 1,000 rows of each version and compares them
+# At export it counts test rows by feature. It keeps the last 1,000 rows of each version and compares them
 # by PSI, with the limit from above for a false alarm in 1 % of windows over **all** features (`false_alarms`). Fewer
 # than 100 rows are not judged. If three windows in a row, without common rows and over at least an hour, have drifted,
 # it runs your command (`--monitor.retrain`), at most once a day. It never puts the new model into service by itself.
