@@ -11,7 +11,7 @@ from torchworks.lessons.course import ROOT, Lesson, lessons, run
 
 LESSONS = lessons()
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
-SLOW = {"transfer", "debugging", "processes", "smaller", "gans", "diffusion", "detection"}
+SLOW = {"transfer", "debugging", "processes", "smaller", "gans", "diffusion", "detection", "generation"}
 """Lessons of more than five seconds."""
 
 
