@@ -298,7 +298,7 @@ assert np.mean(watch["guess"][40:]) > np.mean(watch["accuracy"][40:]) + 0.05
 # ## From the alarm to a new model
 #
 # Retrain when the labels of the new time are there, on old **and** new data, and look at both before you replace
-# anything.
+# anything. (The new data here are moved images of the training part, so that the `world` stays unseen.)
 
 # %%
 seven_days = rng.choice(700, 400, replace=False)
