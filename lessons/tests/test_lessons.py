@@ -18,6 +18,7 @@ SLOW = {
     "diffusion",
     "forecasting",
     "gans",
+    "generation",
     "processes",
     "recommendation",
     "reinforcement",

@@ -1,6 +1,7 @@
 """What a reader meets at the command line."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -54,17 +55,37 @@ SOLUTION = TENSORS.part("solutions").read_text(encoding="utf-8")
 ENDLESS = "\ndef standardize(table):\n    while True:\n        pass\n"
 CRASH = "\ndef one_hot(labels, num_classes):\n    import os\n    os._exit(3)\n"
 ERROR = "\ndef pairwise_distances(a, b):\n    return a[99]\n"
+ASKS = "\ndef pairwise_distances(a, b):\n    return input('How many?')\n"
+
+
+@pytest.fixture
+def terminal():
+    """A standard input at which nobody types."""
+    reading, writing = os.pipe()
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    yield
+    os.dup2(before, 0)
+    for each in (before, reading, writing):
+        os.close(each)
 
 
 @pytest.mark.slow
-def test_neither_an_endless_loop_nor_a_crash_nor_an_error_stops_the_check(answers):
+def test_neither_an_endless_loop_nor_a_crash_nor_a_question_stops_the_check(answers, terminal):
     answers.parent.mkdir()
-    answers.write_text(ENDLESS + CRASH + ERROR)
+    answers.write_text(ENDLESS + CRASH + ASKS)
     found = [str(verdict) for verdict in check_answers(TENSORS, answers, each=2)]
     assert found[0] == "standardize: wrong: no answer within 2 seconds; is there a loop that never ends?"
     assert found[1].startswith("one_hot: wrong: the process ended")
-    assert found[2].startswith("pairwise_distances: wrong: it raised IndexError: index 99 is out of bounds")
-    assert found[2].endswith("(line 11)")
+    assert found[2] == "pairwise_distances: wrong: it raised EOFError: EOF when reading a line (line 11)"
+
+
+def test_an_error_of_an_answer_is_named_with_its_line(answers):
+    answers.parent.mkdir()
+    answers.write_text(ERROR)
+    found = str(here(TENSORS, answers)[2])
+    assert found.startswith("pairwise_distances: wrong: it raised IndexError: index 99 is out of bounds")
+    assert found.endswith("(line 3)")
 
 
 def here(lesson, path):
@@ -98,6 +119,51 @@ def test_a_file_that_fails_while_it_loads_is_named_with_its_line(answers):
     answers.write_text("import torch\n\ntorch.nothing\n")
     with pytest.raises(UserError, match=r"tensors\.py, line 3 raised AttributeError while the file was loaded"):
         load_answers(answers)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import torch\nimport pandaz\n", r"tensors\.py, line 2 imports 'pandaz', which is not installed here\."),
+        ("import sys\nsys.exit(3)\n", r"tensors\.py, line 2 raised SystemExit while the file was loaded: 3\."),
+    ],
+    ids=["missing module", "exit"],
+)
+def test_a_file_that_imports_what_is_missing_or_ends_the_program_is_one_paragraph(text, says, answers):
+    answers.parent.mkdir()
+    answers.write_text(text)
+    with pytest.raises(UserError, match=says):
+        load_answers(answers)
+
+
+def test_code_beside_a_forgotten_ellipsis_is_not_called_unanswered_without_a_reason(answers):
+    answers.parent.mkdir()
+    answers.write_text('def standardize(table):\n    """Text."""\n    return table - table.mean(dim=0)\n    ...\n')
+    verdict = here(TENSORS, answers)[0]
+    assert (verdict.state, verdict.why.partition(";")[0]) == ("not answered", "`...` still stands in line 4")
+
+
+def test_the_type_of_an_answer_of_another_kind_is_named(answers):
+    answers.parent.mkdir()
+    answers.write_text("def standardize(table):\n    return table.numpy()\n")
+    assert here(TENSORS, answers)[0].why.startswith("expected a tensor of shape (50, 4), got an object of type ndarray")
+
+
+def test_a_notebook_that_the_reader_has_changed_is_kept(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(course, "lessons", lambda: [TENSORS])
+    out = ["notebooks", "--out", str(tmp_path)]
+    assert main(out) == 0
+    path = tmp_path / "01_tensors.ipynb"
+    unchanged, mine = path.read_bytes(), path.read_text().replace("Tensors", "My tensors", 1)
+    assert main(out) == 0
+    assert path.read_bytes() == unchanged
+    assert "kept" not in capsys.readouterr().out
+    path.write_text(mine)
+    assert main(out) == 0
+    assert path.read_text() == mine
+    assert "01_tensors.ipynb  kept: it differs from the lesson\n" in capsys.readouterr().out
+    assert main([*out, "--overwrite"]) == 0
+    assert path.read_text() != mine
 
 
 def test_a_lesson_becomes_a_notebook_with_its_text_and_code(tmp_path, capsys):

@@ -48,12 +48,20 @@ def check_lesson(name: str) -> int:
     return 1 if "wrong" in states else 0
 
 
-def write_notebooks(folder: Path) -> int:
-    """Write all lessons as notebooks."""
+def write_notebooks(folder: Path, *, overwrite: bool) -> int:
+    """Write all lessons as notebooks, but over none that a reader has changed."""
     from torchworks.lessons.notebooks import write_notebook
 
+    kept = 0
     for lesson in course.lessons():
-        print(_shown(write_notebook(lesson, folder)))
+        path, as_lesson = write_notebook(lesson, folder, overwrite=overwrite)
+        print(_shown(path) + ("" if as_lesson else "  kept: it differs from the lesson"))
+        kept += not as_lesson
+    if kept:
+        print(
+            f"\n{kept} kept, as you may have written in {'it' if kept == 1 else 'them'}; to replace all: "
+            "make notebooks ARGS=--overwrite"
+        )
     return 0
 
 
@@ -69,7 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     for command, text in (("run", "run a lesson"), ("check", "check your answers to a lesson's exercises")):
         commands.add_parser(command, help=text).add_argument("name", nargs="?", default="")
     notebooks = commands.add_parser("notebooks", help="write all lessons as notebooks")
-    notebooks.add_argument("--out", type=Path, default=course.ROOT / "notebooks")
+    notebooks.add_argument("--out", type=Path, default=course.ROOT / "notebooks", help="folder to write them to")
+    notebooks.add_argument("--overwrite", action="store_true", help="also replace notebooks that you have changed")
     given = parser.parse_args(arguments)
     try:
         match given.command:
@@ -80,10 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
             case "check":
                 return check_lesson(given.name)
             case _:
-                return write_notebooks(given.out)
+                return write_notebooks(given.out, overwrite=given.overwrite)
     except UserError as error:
         print(textwrap.fill(str(error), 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

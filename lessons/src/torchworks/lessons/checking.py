@@ -7,6 +7,7 @@ and `expect_shape` do that.
 
 import ast
 import importlib.util
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,9 @@ def expect_close(given: object, wanted: torch.Tensor | float, hint: str = "", to
 
 
 def _kind(given: object) -> str:
-    return "None (is a `return` missing?)" if given is None else f"a {type(given).__name__}"
+    if given is None:
+        return "None (is a `return` missing?)"
+    return f"an object of type {type(given).__name__}"
 
 
 def load(path: Path) -> ModuleType:
@@ -77,17 +80,23 @@ def load(path: Path) -> ModuleType:
 
 def load_answers(path: Path) -> ModuleType:
     """The reader's file; raises `UserError` in place of a traceback if it does not even load."""
+    shown = os.path.relpath(path)
     if not path.exists():
         raise UserError(
-            f"There are no answers yet: {path} does not exist. 'make lesson NAME={path.stem}' puts it there."
+            f"There are no answers yet: {shown} does not exist. 'make lesson NAME={path.stem}' puts it there."
         )
     try:
         return load(path)
     except SyntaxError as error:
-        raise UserError(f"{path}, line {error.lineno}: {error.msg}. Nothing was checked.") from error
-    except Exception as error:
+        raise UserError(f"{shown}, line {error.lineno}: {error.msg}. Nothing was checked.") from error
+    except ModuleNotFoundError as error:
         raise UserError(
-            f"{path}{_line(error, path)} raised {type(error).__name__} while the file was loaded: {error}. "
+            f"{shown}{_line(error, path)} imports '{error.name}', which is not installed here. Is the name right? "
+            "Nothing was checked. No exercise needs more than its lesson imports."
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise UserError(
+            f"{shown}{_line(error, path)} raised {type(error).__name__} while the file was loaded: {error}. "
             "Nothing was checked. Code outside of the functions runs first; look there."
         ) from error
 
@@ -102,13 +111,27 @@ def exercises(lesson: Lesson) -> dict[str, FunctionType]:
     }
 
 
-def unanswered(path: Path) -> set[str]:
-    """The functions and classes of a file that still hold a `...`, or raise NotImplementedError, where code belongs."""
-    found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and any(map(_is_stub, ast.walk(node))):
-            found.add(node.name)
+def unanswered(path: Path) -> dict[str, str]:
+    """The functions and classes of a file that still hold a `...`, or raise NotImplementedError, where code belongs.
+
+    With each what is to be said of it: nothing of an untouched one, of another which line is left.
+    """
+    found = {}
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            stubs = [part for part in ast.walk(node) if isinstance(part, ast.stmt) and _is_stub(part)]
+            if stubs:
+                left = (
+                    f"`{ast.unparse(stubs[0])}` still stands in line {stubs[0].lineno}; delete it if your code is whole"
+                )
+                found[node.name] = left if _begun(node) else ""
     return found
+
+
+def _begun(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a function holds more than its docstring and a stub."""
+    documented = ast.get_docstring(node, clean=False) is not None
+    return isinstance(node, ast.FunctionDef) and len(node.body) - documented > 1
 
 
 def _is_stub(node: ast.AST) -> bool:
@@ -123,8 +146,8 @@ def judge(check: FunctionType, answers: ModuleType, path: Path) -> Verdict:
     answer = getattr(answers, name, None)
     if answer is None:
         return Verdict(name, "not answered", f"{path.name} has no function of this name")
-    if name in unanswered(path):
-        return Verdict(name, "not answered")
+    if name in (left := unanswered(path)):
+        return Verdict(name, "not answered", left[name])
     try:
         torch.manual_seed(0)
         check(answer)

@@ -7,11 +7,25 @@ import jupytext
 from torchworks.lessons.course import Lesson
 
 
-def write_notebook(lesson: Lesson, folder: Path) -> Path:
-    """Write a lesson as a notebook without outputs, and return its path."""
+def write_notebook(lesson: Lesson, folder: Path, *, overwrite: bool = False) -> tuple[Path, bool]:
+    """Write a lesson as a notebook without outputs; its path, and whether it is now as the lesson is.
+
+    A notebook that has the same cells stays as it is, with its outputs. One that has others, which a reader may have
+    written, stays too, unless it is to be overwritten.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{lesson.path.stem}.ipynb"
     notebook = jupytext.read(lesson.path, fmt="py:percent")
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    if path.exists() and not overwrite:
+        return path, _cells(path) == [(cell.cell_type, cell.source) for cell in notebook.cells]
     jupytext.write(notebook, path, fmt="ipynb")
-    return path
+    return path, True
+
+
+def _cells(path: Path) -> list[tuple[str, str]] | None:
+    """The kind and text of each cell of a notebook; None if it cannot be read."""
+    try:
+        return [(cell.cell_type, cell.source) for cell in jupytext.read(path, fmt="ipynb").cells]
+    except Exception:
+        return None

@@ -32,7 +32,14 @@ def check_answers(lesson: Lesson, path: Path, each: float = EACH) -> Iterator[Ve
 def _some(lesson: Lesson, path: Path, names: list[str], each: float) -> Iterator[Verdict]:
     """Verdicts by one process, until it is through, ends or hangs."""
     command = [sys.executable, "-m", "torchworks.lessons.patience", lesson.name, str(path), *names]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,  # an answer that asks for input would wait for it, and nobody would see the question
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
     reader.start()
