@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Share, UserError, limited
+from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PolicyConfig(Config):
     """Weight of the value's loss beside the policy's."""
     entropy_weight: Amount = 0.0
     """Weight of the entropy of the actions, which keeps the policy from deciding early."""
-    max_norm: Share = 0.5
+    max_norm: Amount = 0.5
     """Global norm that gradients are clipped to (0: not at all)."""
 
     def __post_init__(self) -> None:
