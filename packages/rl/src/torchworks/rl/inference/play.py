@@ -20,10 +20,10 @@ NAMES = {
     "Acrobot-v1": ("clockwise", "nothing", "counterclockwise"),
     "MountainCar-v0": ("left", "nothing", "right"),
     "FrozenLake-v1": ("left", "down", "right", "up"),
-    "Snake10-v0": ("left", "straight on", "right"),
+    "Snake10-v0": ("left", "straight", "right"),
     "Breakout10-v0": ("stay", "left", "right"),
 }
-"""What actions are called, where their numbers say nothing."""
+"""What actions are called, a word each, where their numbers say nothing."""
 SHOWN = 12
 """Numbers of an observation that are printed."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.sizes import Layers, Units
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
 
 
@@ -13,19 +14,19 @@ class QNetConfig(Limited):
 
     group: ClassVar[str] = "net"
 
-    width: Count = 128
+    width: Units = 128
     """Units of each hidden layer."""
-    layers: Count = 2
+    layers: Layers = 2
     """Hidden layers."""
     dueling: bool = False
     """Whether the worth of a state and what an action adds to it have outputs of their own."""
-    atoms: Count = 1
+    atoms: Units = 1
     """Values that a return may take (C51 has 51); 1 learns the mean alone."""
     low: float = 0.0
     """The smallest of these values."""
     high: float = 100.0
     """The largest."""
-    channels: tuple[Count, ...] = (16, 32)
+    channels: tuple[Units, ...] = (16, 32)
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
     """How many times smaller each convolution's output is."""
