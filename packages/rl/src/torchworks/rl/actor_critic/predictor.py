@@ -11,6 +11,7 @@ from torch import Tensor
 
 from torchworks.rl.actor_critic.config import ActorNet
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.signature import within_reach
 from torchworks.rl.models.twin_critics import NumberPolicy
 from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
@@ -32,7 +33,7 @@ class ActorPredictor(Predictor):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_std = self.net(inputs[0])
+        mean, log_std = self.net(within_reach(inputs[0]))
         action = self.middle + self.reach * mean.tanh()  # may be rounded beyond a limit
         return torch.minimum(torch.maximum(action, self.low), self.high), log_std.exp()
 
