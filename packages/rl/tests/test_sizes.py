@@ -21,6 +21,7 @@ MUCH = "1000000000000"
         ("dqn", ("--replay.environments", MUCH)),
         ("dqn", ("--replay.capacity", MUCH)),
         ("rainbow", ("--net.atoms", MUCH)),
+        ("rainbow", ("--net.high", "inf")),
         ("sac", ("--net.width", MUCH)),
         ("a3c", ("--workers", MUCH)),
         ("connect-four", ("--play.boards", MUCH)),

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from torchworks.rl.environments.calling import reset, step
-from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, kind_of, make
+from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, kind_of, make, source_of
 from torchworks.rl.environments.several import Separate
 from torchworks.rl.inference.check import problems
 from torchworks.shared.config import UserError
@@ -212,3 +212,11 @@ def test_a_module_is_found_in_the_present_folder(tmp_path: Path, monkeypatch):
 def test_what_is_no_name_is_refused(name: str):
     with pytest.raises(UserError, match="cannot be made"):
         make(name)
+
+
+def test_a_training_says_that_an_environment_has_no_limit_of_steps():
+    gymnasium.registry.pop("Endless-v0", None)
+    gymnasium.register("Endless-v0", Plain)
+    assert "max_episode_steps" in source_of(kind_of("Endless-v0")).notes[0]
+    assert not source_of(kind_of("ConnectFour-v0")).notes
+    assert not source_of(kind_of("CartPole-v1")).notes

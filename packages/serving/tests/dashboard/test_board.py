@@ -60,7 +60,7 @@ def test_it_is_played_from_the_keyboard_and_the_model_may_begin(visit, models):
 
 
 def test_a_service_that_did_not_answer_is_asked_again_and_its_stone_is_nobody_elses_to_place(visit, models):
-    page = visit(models, "fours")
+    page = visit(models, "fours", due=("net::ERR_FAILED",))
     status, columns = page.locator(".turn"), page.locator(".four .cells button")
     page.route("**/predict", lambda route: route.abort())
     columns.nth(2).click()

@@ -188,6 +188,10 @@ def source_of(kind: Kind) -> Source:
     if kind.grid:
         about["grid"] = repr((kind.grid, kind.most))
     told = json.dumps(about, sort_keys=True)
+    endless = (
+        f"{kind.id} has no limit of steps: evaluations may take long, if an agent does not reach an end. Register it "
+        "with max_episode_steps."
+    )
     return Source(
         name=kind.id,
         licence="Gymnasium's environments: MIT",
@@ -195,6 +199,7 @@ def source_of(kind: Kind) -> Source:
         test=TensorDataset({"seed": test}, schema),
         schema=schema,
         fingerprint=hashlib.sha256(told.encode()).hexdigest(),
+        notes=(endless,) if kind.limit is None and kind.id not in games.GAMES else (),
     )
 
 

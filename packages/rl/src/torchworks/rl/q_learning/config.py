@@ -1,5 +1,6 @@
 """Configuration of Q-learning. Imports no torch, so that `--help` is quick."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -33,8 +34,10 @@ class QNetConfig(Limited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.atoms > 1 and not self.low < self.high:
-            raise UserError(f"--net.low {self.low:g} must be below --net.high {self.high:g}: returns lie between.")
+        if self.atoms > 1 and not -math.inf < self.low < self.high < math.inf:
+            raise UserError(
+                f"--net.low {self.low:g} must be below --net.high {self.high:g}, and both finite: returns lie between."
+            )
 
 
 @dataclass(frozen=True)
