@@ -194,6 +194,26 @@ def test_a_librarys_warning_is_its_text_without_a_path(toys, monkeypatch):
     assert told == "warning: No positive samples in targets\n"
 
 
+def test_a_librarys_colors_are_not_shown_as_signs():
+    assert (
+        cli._without_place("\x1b[33mWARN: old\nversion\x1b[0m", UserWarning, "a.py", 1)
+        == "warning: WARN: old version\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ("Draw a line\n    for each run. More\n    is told here.\n\n    And here.", "Draw a line for each run."),
+        ("Show how: what is meant, which would be far too long if it went on, and on, " + "and on, " * 9, "Show how."),
+        ("Say so.", "Say so."),
+    ],
+)
+def test_the_overview_has_whole_sentences(text, summary):
+    arguments = type("Arguments", (), {"__doc__": text})
+    assert cli.Command(arguments, "").summary == summary
+
+
 def test_debug_shows_the_traceback(failing):
     with pytest.raises(UserError):
         failing(UserError("No such data."), "--debug")

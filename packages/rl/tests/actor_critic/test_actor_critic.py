@@ -11,6 +11,7 @@ from gymnasium.spaces import Box
 from torchworks.rl.actor_critic.build import build
 from torchworks.rl.actor_critic.config import ActorConfig, ActorNet
 from torchworks.rl.actor_critic.drawing import Drawing
+from torchworks.rl.actor_critic.predictor import actor_config, build_actor
 from torchworks.rl.algorithms.sac import soft_actor_loss, soft_target, squashed, temperature_loss
 from torchworks.rl.algorithms.td3 import critic_loss, smoothed
 from torchworks.rl.environments.opening import kind_of
@@ -153,3 +154,20 @@ def test_a_killed_training_ends_like_a_whole_one_bit_for_bit(recipe, color, tmp_
         "--trainer.batch-size", "32", "--device", "cpu", "--color", str(color),
     ]  # fmt: skip
     killed_and_resumed(["-m", "torchworks.rl", *words], tmp_path)
+
+
+def test_the_predictor_keeps_limits_that_rounding_would_leave():
+    """(low + high) / 2 − (high − low) / 2 is below −0.3 in float32."""
+    gymnasium.registry.pop("Uneven-v0", None)
+    gymnasium.register("Uneven-v0", lambda: Uneven())
+    kind = kind_of("Uneven-v0")
+    predictor = build_actor(actor_config(kind, ActorNet(width=8)))
+    with torch.no_grad():
+        for bias in (-50.0, 50.0):
+            predictor.net.net[-1].bias.fill_(bias)
+            action, _ = predictor(torch.zeros(1, 1))
+            assert torch.tensor(kind.low) <= action[0] <= torch.tensor(kind.high)
+
+
+class Uneven(gymnasium.Env):
+    observation_space, action_space = Box(-1, 1, (1,)), Box(-0.3, 0.9, (1,))

@@ -1,6 +1,8 @@
 """An environment that gets another's state goes on exactly like it."""
 
 import io
+import random
+from collections import deque
 
 import gymnasium
 import numpy as np
@@ -81,3 +83,36 @@ class Hiding(gymnasium.Env):
 
 def test_an_environment_that_hides_its_state_is_found_out():
     assert not restores(Hiding(), Hiding())
+
+
+class Hoarding(gymnasium.Env):
+    """Keeps its state in a table, a queue, a set and a generator of Python's."""
+
+    observation_space, action_space = gymnasium.spaces.Box(-np.inf, np.inf, (3,)), gymnasium.spaces.Discrete(2)
+
+    def __init__(self):
+        self.trail, self.cells, self.seen, self.chance = deque(maxlen=3), {"x": 0, (1, 2): [3]}, {0}, random.Random(0)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.trail.clear()
+        return self._shown(), {}
+
+    def step(self, action):
+        self.cells["x"] += self.chance.choice([-1, 1]) * (1 + action)
+        self.trail.append(self.cells["x"])
+        self.seen.add(self.cells["x"])
+        return self._shown(), float(self.cells["x"]), len(self.seen) % 7 == 0, False, {}
+
+    def _shown(self):
+        return np.array([sum(self.trail), len(self.seen), self.cells["x"]], np.float32)
+
+
+def test_tables_queues_sets_and_pythons_generators_are_kept():
+    assert restores(Hoarding(), Hoarding())
+    one, other = Hoarding(), Hoarding()
+    one.step(1)
+    restore(other, state_of(one))
+    assert (other.trail, other.cells, other.seen) == (one.trail, one.cells, one.seen)
+    assert other.trail.maxlen == 3
+    assert other.cells[(1, 2)] is not one.cells[(1, 2)]

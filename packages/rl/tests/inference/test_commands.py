@@ -1,5 +1,7 @@
 """What the commands do with a finished run and with environments, and what they say of mistakes."""
 
+import json
+import shutil
 from pathlib import Path
 
 import gymnasium
@@ -9,6 +11,8 @@ from gymnasium.spaces import Box, Discrete
 from PIL import Image
 
 from torchworks.rl.commands import COMMANDS
+from torchworks.rl.inference.asking import asked
+from torchworks.rl.inference.play import NAMES
 from torchworks.shared.cli import main
 
 
@@ -66,6 +70,9 @@ def test_episodes_are_played_and_compared(runs, capsys):
         (["watch", "RUN", "--out", "film.png"], "written as GIF"),
         (["watch", "RUN", "--every", "0"], "--every is 0"),
         (["evaluate", "RUN", "--episodes", "0"], "--episodes is 0"),
+        (["curve"], "A curve needs runs"),
+        (["train", "ppo", "--seed", "99999999999999999999"], "whole number of 64 bits"),
+        (["train", "ppo", "--out", ""], "--out is empty"),
         (["check", "CartPol-v1"], "Did you mean 'CartPole-v1'"),
         (["train", "dqn", "--data", "Pendulum-v1"], "Use the recipe ppo"),
         (["train", "sac", "--data", "CartPole-v1"], "Use the recipe dqn or ppo"),
@@ -78,6 +85,36 @@ def test_mistakes_get_a_paragraph(runs, words, said, capsys, tmp_path, monkeypat
     assert rl(*[str(runs["ppo"]) if word == "RUN" else word for word in words]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("other", ["Acrobot-v1", "Pendulum-v1"])
+def test_an_environment_that_has_changed_since_is_named(runs, other, capsys, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(runs["ppo"], folder)
+    config = json.loads((folder / "config.json").read_text()) | {"data": other}
+    (folder / "config.json").write_text(json.dumps(config))
+    for words in (["watch", folder], ["evaluate", folder, "--episodes", 2]):
+        assert rl(*words) == 2
+        assert f"{other} has changed since" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_checkpoint_of_fewer_environments_is_refused(runs, capsys, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(runs["dqn"], folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["replay"]["environments"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+    assert rl("train", "--resume", folder, "--trainer.steps", 4) == 2
+    assert "another number or another kind of environments than 3" in " ".join(capsys.readouterr().err.split())
+
+
+def test_signs_that_cannot_be_seen_are_not_read(monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt: "\x00 \x07LEFT\x1b")
+    assert asked("?") == "left"
+
+
+def test_each_action_can_be_entered_as_it_is_called():
+    assert all(len(name.split()) == 1 for names in NAMES.values() for name in names)
 
 
 class Broken(gymnasium.Env):

@@ -56,14 +56,35 @@ def test_runs_that_do_not_fit_together_are_refused_in_a_paragraph(run, tmp_path,
     elsewhere = another(run, tmp_path / "elsewhere", data="Acrobot-v1")
     assert rl("curve", run, elsewhere, "--out", tmp_path / "curve.png") == 2
     assert "returns of different environments" in " ".join(capsys.readouterr().err.split())
-    shorter = another(run, tmp_path / "shorter")
-    lines = (shorter / "metrics.jsonl").read_text().splitlines()
-    (shorter / "metrics.jsonl").write_text("\n".join(line for line in lines if '"step": 4' not in line) + "\n")
-    assert rl("curve", run, shorter, "--out", tmp_path / "curve.png") == 2
+    early, late = (only(step, another(run, tmp_path / f"only-{step}")) for step in (2, 4))
+    assert rl("curve", early, late, "--out", tmp_path / "curve.png") == 2
     assert "differ in their seed only" in " ".join(capsys.readouterr().err.split())
     assert rl("curve", tmp_path / "none", "--out", tmp_path / "curve.png") == 2
     assert "There is no run directory" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "curve.png").exists()
+
+
+def only(step: int, folder: Path) -> Path:
+    """The run in `folder` with its evaluation at `step` alone."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    kept = [json.dumps(line) for line in lines if line["kind"] == "eval" and line["step"] == step]
+    (folder / "metrics.jsonl").write_text("\n".join(kept) + "\n")
+    return folder
+
+
+def test_runs_of_different_lengths_are_drawn_as_far_as_both_go(run, tmp_path, capsys):
+    shorter = only(2, another(run, tmp_path / "shorter"))
+    assert rl("curve", run, shorter, "--out", tmp_path / "curve.png") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "ppo: 1 evaluation left out that not all of its runs have"
+    assert said[1].startswith("ppo: 2 runs, 32 environment steps, ")
+
+
+def test_the_environments_of_all_processes_count(run, tmp_path):
+    shared = another(run, tmp_path / "shared")
+    about = json.loads((shared / "env.json").read_text())
+    (shared / "env.json").write_text(json.dumps(about | {"processes": 2}))
+    assert list(learnt(shared).points) == [2 * steps for steps in learnt(run).points]
 
 
 def test_environment_steps_are_those_that_were_played_before_an_evaluation():

@@ -57,3 +57,15 @@ def test_it_is_played_from_the_keyboard_and_the_model_may_begin(visit, models):
     expect(status).to_have_text(re.compile(r"It would take column \d in your place. Your move."))
     page.get_by_role("button", name="New game").click()
     expect(page.locator(".stone.model")).to_have_count(1)
+
+
+def test_a_service_that_did_not_answer_is_asked_again_and_its_stone_is_nobody_elses_to_place(visit, models):
+    page = visit(models, "fours", due=("net::ERR_FAILED",))
+    status, columns = page.locator(".turn"), page.locator(".four .cells button")
+    page.route("**/predict", lambda route: route.abort())
+    columns.nth(2).click()
+    expect(status).to_have_text("The model did not answer. Choose any column to ask it again.")
+    page.unroute("**/predict")
+    columns.nth(4).click()
+    expect(status).to_have_text("It took column 7. Your move.")
+    assert (stones(page, 3, "you"), stones(page, 5, "you"), stones(page, 5, "model")) == (1, 0, 0)

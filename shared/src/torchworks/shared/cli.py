@@ -10,6 +10,7 @@ import importlib
 import io
 import math
 import os
+import re
 import sys
 import textwrap
 import warnings
@@ -36,7 +37,10 @@ class Command:
 
     @property
     def summary(self) -> str:
-        return (self.arguments.__doc__ or "").strip().splitlines()[0]
+        """The first sentence of the arguments' docstring; of a long one what stands before a colon or semicolon."""
+        paragraph = " ".join((self.arguments.__doc__ or "").strip().split("\n\n")[0].split())
+        sentence = re.split(r"(?<=[.!?]) ", paragraph)[0]
+        return sentence if len(sentence) <= 110 else re.split("[:;] ", sentence)[0].rstrip(".") + "."
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ def _without_place(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """A warning of a library as its text alone: the user can do nothing with the file and the line."""
-    return f"warning: {' '.join(str(message).split())}\n"
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(message))  # colors, which a file or a pipe would show as signs
+    return f"warning: {' '.join(plain.split())}\n"
 
 
 def program(package: str, *, default: str | None, commands: dict[str, Command]) -> Callable[[], NoReturn]:
@@ -160,9 +165,13 @@ def _check_no_path_is_empty(arguments: type, words: list[str]) -> None:
     be read as the current folder."""
     hints = get_type_hints(arguments)
     paths = [f"--{name.replace('_', '-')}" for name, hint in hints.items() if _is_path(hint)]
+    _check_given(paths, words, run="run" in hints)
+
+
+def _check_given(paths: list[str], words: list[str], *, run: bool = False) -> None:
     given = [before for before, word in pairwise(words) if not word and before in paths]
     given += [path for path in paths if f"{path}=" in words]
-    if "run" in hints and words[:1] == [""]:
+    if run and words[:1] == [""]:
         given.append("RUN")
     if given:
         raise UserError(f"{given[0]} is empty: a path was meant. Was a variable of the shell not set?")
@@ -206,6 +215,7 @@ def _recipes(package: str, default: str) -> str:
 
 def _train(package: str, default: str, words: list[str]) -> None:
     name, words = (words[0], words[1:]) if words and not words[0].startswith("-") else (None, words)
+    _check_given(["--out", "--resume"], words)
     resume = _resumed(words)
     preset = find_recipe(package, name or default)() if resume is None else _config_of(resume, package, name)
     parsed: Any = tyro.cli(_arguments(preset, package), args=words, prog=f"{package} train {preset.recipe}")

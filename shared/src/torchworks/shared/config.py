@@ -271,6 +271,11 @@ class Config(Limited):
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not -(2**63) <= self.seed < 2**63:
+            raise UserError(f"--seed must be a whole number of 64 bits, but it is {self.seed}. Any small one will do.")
+
 
 def recipes(package: str) -> dict[str, Callable[[], Config]]:
     """The recipes of `package` by name, in the order of their names, loaded."""

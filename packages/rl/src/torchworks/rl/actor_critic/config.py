@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.sizes import Layers, Units
 from torchworks.shared.config import Amount, Config, Count, Limited, UserError, limited
 
 
@@ -13,9 +14,9 @@ class ActorNet(Limited):
 
     group: ClassVar[str] = "net"
 
-    width: Count = 256
+    width: Units = 256
     """Units of each hidden layer."""
-    layers: Count = 2
+    layers: Layers = 2
     """Hidden layers."""
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from torchworks.rl.actor_critic.config import ActorNet
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.signature import within_reach
 from torchworks.rl.models.twin_critics import NumberPolicy
 from torchworks.shared.config import from_dict
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
@@ -20,18 +21,21 @@ class ActorPredictor(Predictor):
     """observation (N, D) → action (N, A) within its limits, the mean of the actor's, and spread (N, A), the standard
     deviation before tanh."""
 
+    low: Tensor
+    high: Tensor
     middle: Tensor
     reach: Tensor
 
     def __init__(self, net: NumberPolicy, signature: Signature, kind: Kind):
         super().__init__(net, signature)
         low, high = torch.tensor(kind.low), torch.tensor(kind.high)
-        self.register_buffer("middle", (low + high) / 2, persistent=False)
-        self.register_buffer("reach", (high - low) / 2, persistent=False)
+        for name, value in {"low": low, "high": high, "middle": (low + high) / 2, "reach": (high - low) / 2}.items():
+            self.register_buffer(name, value, persistent=False)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_std = self.net(inputs[0])
-        return self.middle + self.reach * mean.tanh(), log_std.exp()
+        mean, log_std = self.net(within_reach(inputs[0]))
+        action = self.middle + self.reach * mean.tanh()  # may be rounded beyond a limit
+        return torch.minimum(torch.maximum(action, self.low), self.high), log_std.exp()
 
 
 def actor_config(kind: Kind, net: ActorNet) -> dict[str, Any]:

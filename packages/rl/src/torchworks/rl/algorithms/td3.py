@@ -8,6 +8,9 @@ arXiv:1802.09477), algorithm 1.
     y = R + γ min_i Q̄_i(s', a')                                                        eq. 10: the smaller of two
     L_Q = Σ_i E[(Q_i(s, a) − y)²] / 2          L_π = −E[Q_1(s, π(s))], every second step  section 5.2
 
+What differs: the targets move a little at each step of the critics (actor_critic/task.py), not at every second one, as
+SAC's do.
+
 Shapes: N steps, A numbers of an action.
 """
 

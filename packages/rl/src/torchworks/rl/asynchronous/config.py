@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torchworks.rl.policies.config import PolicyConfig
-from torchworks.shared.config import Count, UserError
+from torchworks.rl.sizes import Workers
+from torchworks.shared.config import UserError
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class AsynchronousConfig(PolicyConfig):
 
     build: ClassVar[str] = "torchworks.rl.asynchronous.build:build"
 
-    workers: Count = 2
+    workers: Workers = 2
     """Processes that play, each in its own --rollout.environments."""
 
     def __post_init__(self) -> None:

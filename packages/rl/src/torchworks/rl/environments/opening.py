@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 
 import gymnasium
@@ -11,6 +13,7 @@ from gymnasium import spaces
 
 from torchworks.rl.environments import games as games  # registers them
 from torchworks.rl.environments import hidden  # noqa: F401 (registers its environments)
+from torchworks.rl.environments.calling import close, failed, place
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Source
 from torchworks.shared.data.dataset import TensorDataset
@@ -19,6 +22,8 @@ from torchworks.shared.numbers.seeds import mix
 
 TRAINING, SELECTION, TEST = 1_000_000, 20, 100
 """Seeds of episodes: any of the first for training; numbers of episodes by which states are chosen and judged."""
+MOST_SYMBOLS = 10_000
+"""Symbols, or numbered actions, that nets have inputs and outputs for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Kind:
     """Planes, rows and columns, if observations are grids; `observations` is then their product."""
     most: int = field(default=0, repr=False)
     """The largest number in grids of whole numbers from 0 to at most 255; 0 if other numbers may occur."""
+    double: bool = field(default=False, repr=False)
+    """Whether numbers of actions are float64, as their limits then are too."""
 
     @property
     def width(self) -> int:
@@ -59,7 +66,10 @@ class Kind:
 
 
 def make(name: str) -> gymnasium.Env:
-    """The environment of the id `name`. Raises `UserError` if there is none, or if it lacks a library."""
+    """The environment of the id `name`; the MODULE of MODULE:ID may lie in the present folder. Raises `UserError` if
+    there is none, or if it cannot be made."""
+    if ":" in name and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         return gymnasium.make(name, disable_env_checker=True)
     except gymnasium.error.NameNotFound as error:
@@ -72,18 +82,35 @@ def make(name: str) -> gymnasium.Env:
         raise UserError(f"'{name}' is no version that there is. Gymnasium says: {error}") from error
     except gymnasium.error.DeprecatedEnv as error:
         raise UserError(f"'{name}' is an old version. Gymnasium says: {error}") from error
+    except ModuleNotFoundError as error:
+        module = name.partition(":")[0].partition(".")[0]
+        if ":" not in name or f"No module named '{module}'" not in str(error):
+            raise UserError(f"'{name}' cannot be made: {error}") from error
+        raise UserError(
+            f"There is no module '{module}' to import for '{name}'. Start the command in the folder that {module}.py "
+            "lies in, or install it."
+        ) from error
     except (gymnasium.error.Error, ImportError) as error:
         raise UserError(f"'{name}' cannot be made: {error}") from error
+    except SyntaxError as error:
+        raise UserError(f"'{name}' cannot be made: {type(error).__name__}: {error}") from error
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a module or a constructor does
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"'{name}' cannot be made{place(error)}: {text}. --debug shows where it comes from.") from error
 
 
 def kind_of(name: str) -> Kind:
     """Raises `UserError` for spaces that no agent here can handle."""
     environment = make(name)
+    limit = environment.spec.max_episode_steps if environment.spec is not None else None
     try:
-        limit = environment.spec.max_episode_steps if environment.spec is not None else None
-        return _kind(name, environment.observation_space, environment.action_space, limit)
-    finally:
-        environment.close()
+        seen, done = environment.observation_space, environment.action_space
+    except AttributeError as error:
+        raise failed(name, "__init__", error) from error
+    close(environment, name)
+    return _kind(name, seen, done, limit)
 
 
 def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) -> Kind:
@@ -106,14 +133,37 @@ def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) 
             "or one symbol of several; wrap the environment, for example by gymnasium.wrappers.FlattenObservation, and "
             "register it under an id of its own."
         )
+    if max(symbols, int(done.n) if isinstance(done, spaces.Discrete) else 0) > MOST_SYMBOLS:
+        raise UserError(
+            f"{name} has {seen} as observations and {done} as actions, and nets have an input or output for each "
+            f"symbol: at most {MOST_SYMBOLS:,}. Show numbers instead, by an environment of your own around it."
+        )
+    if not symbols and not observations:
+        raise UserError(f"Observations of {name} are {seen}: there is nothing to see. Give it at least one number.")
     if isinstance(done, spaces.Discrete):
         return Kind(name, observations, symbols, int(done.n), False, int(done.start), (), (), limit, grid, most)
     if isinstance(done, spaces.Box) and len(done.shape) == 1 and done.is_bounded():
-        low, high = tuple(map(float, done.low)), tuple(map(float, done.high))
-        return Kind(name, observations, symbols, len(low), True, 0, low, high, limit, grid, most)
+        _check_range(name, done)
+        low, high, double = tuple(map(float, done.low)), tuple(map(float, done.high)), done.dtype == np.float64
+        return Kind(name, observations, symbols, len(low), True, 0, low, high, limit, grid, most, double)
     raise UserError(
         f"Actions of {name} are {done}. Agents here choose one of several actions or a vector of bounded numbers."
     )
+
+
+def _check_range(name: str, done: spaces.Box) -> None:
+    """Raise `UserError` unless each number of an action has a range of fractions to choose from."""
+    with np.errstate(over="ignore"):
+        span = done.high.astype(np.float32) - done.low.astype(np.float32)
+    if done.dtype is None or done.dtype.kind != "f":
+        problem = "whole numbers, and agents here choose fractions. Number them as a Discrete space"
+    elif not len(span) or not (span > 0).all():
+        problem = "without a range to choose from in each number. Leave out those whose limits are the same"
+    elif not np.isfinite(span).all():
+        problem = "hardly bounded, and agents explore the whole range. Give it the limits that it needs"
+    else:
+        return
+    raise UserError(f"Actions of {name} are {done}: {problem}, by a wrapper registered under an id of its own.")
 
 
 def _most(seen: spaces.Box) -> int:
@@ -138,6 +188,10 @@ def source_of(kind: Kind) -> Source:
     if kind.grid:
         about["grid"] = repr((kind.grid, kind.most))
     told = json.dumps(about, sort_keys=True)
+    endless = (
+        f"{kind.id} has no limit of steps: evaluations may take long, if an agent does not reach an end. Register it "
+        "with max_episode_steps."
+    )
     return Source(
         name=kind.id,
         licence="Gymnasium's environments: MIT",
@@ -145,6 +199,7 @@ def source_of(kind: Kind) -> Source:
         test=TensorDataset({"seed": test}, schema),
         schema=schema,
         fingerprint=hashlib.sha256(told.encode()).hexdigest(),
+        notes=(endless,) if kind.limit is None and kind.id not in games.GAMES else (),
     )
 
 
@@ -156,12 +211,44 @@ def training_seed(seed: int, number: int) -> int:
 def as_taken(kind: Kind, actions: np.ndarray) -> list[int] | list[np.ndarray]:
     """Actions int64 (N,) or float (N, A) as environments take them: their numbers, or numbers within the limits."""
     if kind.continuous:
-        return list(np.clip(actions, kind.low, kind.high).astype(np.float32))
+        return list(np.clip(actions, kind.low, kind.high).astype(np.float64 if kind.double else np.float32))
     return (actions + kind.first).tolist()
 
 
 def as_numbers(kind: Kind, observations: list) -> np.ndarray:
-    """What nets see, float32 (N, D) or (N, C, H, W): vectors and grids, or symbols as one-hot rows."""
+    """What nets see, float32 (N, D) or (N, C, H, W): vectors and grids, or symbols as one-hot rows. Raises `UserError`
+    for observations that are not what their space says."""
+    try:
+        given = np.asarray(observations) if kind.symbols or kind.most else np.asarray(observations, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise _odd(kind, f"are no numbers, or not equally many: {error}") from error
     if kind.symbols:
-        return np.eye(kind.symbols, dtype=np.float32)[np.asarray(observations, dtype=np.int64)]
-    return np.asarray(observations, dtype=np.float32).reshape(len(observations), *kind.shape)
+        return _one_hot(kind, given)
+    if (given.shape[1:] != kind.shape and kind.shape != (1,)) or given.size != len(observations) * kind.observations:
+        raise _odd(kind, f"have the shape {given.shape[1:]} instead of {kind.shape}")
+    if not kind.most:
+        if not np.isfinite(given).all():
+            raise _odd(kind, "hold numbers that are not finite (NaN or infinite)")
+    elif given.dtype != np.uint8 and not _within(given, 256):
+        raise _odd(kind, "hold other numbers than whole ones from 0 to 255")
+    return given.astype(np.float32, copy=False).reshape(len(observations), *kind.shape)
+
+
+def _one_hot(kind: Kind, given: np.ndarray) -> np.ndarray:
+    if given.size != len(given) or not _within(given, kind.symbols):
+        raise _odd(kind, f"are other than whole numbers from 0 to {kind.symbols - 1}: {given.flat[0]!r}")
+    found = np.zeros((len(given), kind.symbols), np.float32)
+    found[np.arange(len(given)), given.reshape(-1).astype(np.int64)] = 1
+    return found
+
+
+def _within(given: np.ndarray, end: int) -> bool:
+    """Whether all are whole numbers from 0 to below `end`."""
+    if given.dtype.kind not in "biuf":
+        return False
+    inside = (given >= 0) & (given < end)
+    return bool((inside & (given == np.floor(given)) if given.dtype.kind == "f" else inside).all())
+
+
+def _odd(kind: Kind, problem: str) -> UserError:
+    return UserError(f"Observations of {kind.id} {problem}. `rl check {kind.id}` compares them with its space.")

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from torch import Tensor
 
+from torchworks.rl.environments.calling import close, reset, step
 from torchworks.rl.environments.drawing import draw
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.remembering import Remembering
@@ -48,17 +49,17 @@ def play(kind: Kind, seeds: Sequence[int], rule: Rule) -> list[Played]:
 def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_000) -> tuple[list[Tensor], Played]:
     """Frames uint8 (3, H, W) of an episode, of every `every`-th step and the last one, and how it went. After `longest`
     steps the film ends."""
-    environment, act, total, step = make(kind.id), player(rule, 1), 0.0, 0
-    seen, ended, frames = environment.reset(seed=seed)[0], False, []
-    while not ended and step < longest:
+    environment, act, total, steps = make(kind.id), player(rule, 1), 0.0, 0
+    seen, ended, frames = reset(environment, kind.id, seed), False, []
+    while not ended and steps < longest:
         now = as_numbers(kind, [seen])
-        if step % every == 0:
-            frames.append(draw(kind, _shown(environment, now[0]), f"step {step}   return {total:g}"))
-        seen, reward, terminated, truncated, _ = environment.step(as_taken(kind, act(now, [0]))[0])
-        total, step, ended = total + float(reward), step + 1, terminated or truncated
-    frames.append(draw(kind, _shown(environment, as_numbers(kind, [seen])[0]), f"step {step}   return {total:g}"))
-    environment.close()
-    return frames, Played(total, step)
+        if steps % every == 0:
+            frames.append(draw(kind, _shown(environment, now[0]), f"step {steps}   return {total:g}"))
+        seen, reward, terminated, truncated = step(environment, kind.id, as_taken(kind, act(now, [0]))[0])
+        total, steps, ended = total + reward, steps + 1, terminated or truncated
+    frames.append(draw(kind, _shown(environment, as_numbers(kind, [seen])[0]), f"step {steps}   return {total:g}"))
+    close(environment, kind.id)
+    return frames, Played(total, steps)
 
 
 def player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.ndarray]:

@@ -17,6 +17,7 @@ import gymnasium
 import numpy as np
 from gymnasium.utils.seeding import np_random
 
+from torchworks.rl.environments.calling import reset, step
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.state import restore, state_of
 
@@ -62,7 +63,7 @@ class Separate:
     def __init__(self, kind: Kind, seeds: list[int]):
         self.kind = kind
         self.environments = [make(kind.id) for _ in seeds]
-        first = [each.reset(seed=seed)[0] for each, seed in zip(self.environments, seeds, strict=True)]
+        first = [reset(each, kind.id, seed) for each, seed in zip(self.environments, seeds, strict=True)]
         self.observation = as_numbers(kind, first)
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> Answers:
@@ -70,9 +71,11 @@ class Separate:
         seen, after, count = [], [], len(stepped)
         reward, terminated, truncated = np.zeros(count), np.zeros(count, bool), np.zeros(count, bool)
         for i, (environment, action) in enumerate(zip(stepped, as_taken(self.kind, actions), strict=True)):
-            observation, reward[i], terminated[i], truncated[i], _ = environment.step(action)
+            observation, reward[i], terminated[i], truncated[i] = step(environment, self.kind.id, action)
+            if ended := terminated[i] or truncated[i]:
+                observation = np.array(observation)  # `reset` may write into it
             seen.append(observation)
-            after.append(environment.reset()[0] if terminated[i] or truncated[i] else observation)
+            after.append(reset(environment, self.kind.id) if ended else observation)
         observation = as_numbers(self.kind, after)
         last = as_numbers(self.kind, seen) if (terminated | truncated).any() else observation
         return Answers(observation, last, reward, terminated, truncated)

@@ -1,18 +1,23 @@
 """The state of an environment as plain data, so that a training goes on exactly where it stopped.
 
 An environment of Gymnasium is an object in wrappers, each an object too. Their state is in their attributes: numbers,
-texts, arrays, lists of these, and generators of random numbers. `state_of` reads these of all layers, and `restore`
-sets them on another environment of the same kind. What is of another type, such as spaces, is taken to be the same in
-both.
+texts, arrays, lists, tables, sets and queues of these, and generators of random numbers. `state_of` reads these of all
+layers, and `restore` sets them on another environment of the same kind. What is of another type, such as spaces, is
+taken to be the same in both.
 
 Whether that is the whole state depends on the environment. `restores` tries it.
 """
 
+import random
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
+
+from torchworks.rl.environments.calling import reset, step
 
 State = list[dict[str, Any]]
 _PLAIN = (bool, int, float, str)
@@ -34,40 +39,39 @@ def restore(environment: gymnasium.Env, state: State) -> None:
     assert len(layers) == len(state), "an environment of another kind"
     for layer, attributes in zip(layers, state, strict=True):
         for name, value in attributes.items():
-            if isinstance(value, dict) and "generator" in value:
-                setattr(layer, name, _generator(value["generator"]))
-            else:
-                setattr(layer, name, _decode(value))
+            setattr(layer, name, _decode(value))
 
 
 def restores(one: gymnasium.Env, other: gymnasium.Env, seed: int = 0, steps: int = 50) -> bool:
     """Whether `other` continues exactly like `one` once it has its state: `steps` random actions before, and as many
     after, through ends of episodes. Both must be of one kind, and are used up."""
-    actions = np.random.default_rng(seed)
+    name = one.spec.id if one.spec is not None else type(one.unwrapped).__name__
     one.action_space.seed(seed)
-    one.reset(seed=seed)
+    reset(one, name, seed)
     for _ in range(steps):
-        _advance(one, one.action_space.sample(), actions)
-    other.reset(seed=seed + 1)
+        advance(one, name, one.action_space.sample())
+    reset(other, name, seed + 1)
     restore(other, state_of(one))
     for _ in range(steps):
         action = one.action_space.sample()
-        if not _equal(_advance(one, action, actions), _advance(other, action, actions)):
+        if not equal(advance(one, name, action), advance(other, name, action)):
             return False
     return True
 
 
-def _advance(environment: gymnasium.Env, action: Any, random: np.random.Generator) -> tuple[Any, ...]:
-    observation, reward, terminated, truncated, _ = environment.step(action)
-    after = environment.reset()[0] if terminated or truncated else None
-    return observation, float(reward), bool(terminated), bool(truncated), after
+def advance(environment: gymnasium.Env, name: str, action: Any) -> tuple[Any, ...]:
+    """All that the environment `name` answers to an action, and what it shows after a reset, if it ended."""
+    observation, *answer = step(environment, name, action, finite=False)
+    observation = np.array(observation)  # the environment may write into it again
+    after = np.array(reset(environment, name)) if answer[1] or answer[2] else None
+    return observation, *answer, after
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
     if isinstance(a, tuple | list):
-        return len(a) == len(b) and all(map(_equal, a, b))
+        return len(a) == len(b) and all(map(equal, a, b))
     if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=np.asarray(a).dtype.kind == "f"))
 
 
@@ -88,10 +92,22 @@ def _encode(value: Any) -> Any:
         return {"scalar": value.item(), "dtype": value.dtype.str}
     if isinstance(value, np.random.Generator):
         return {"generator": value.bit_generator.state}
-    if isinstance(value, list | tuple):
-        items = [_encode(item) for item in value]
-        return _OTHER if any(item is _OTHER for item in items) else {type(value).__name__: items}
+    if type(value) is random.Random:
+        version, numbers, spare = value.getstate()
+        return {"random": [version, torch.tensor(numbers), spare]}
+    if type(value) is deque:
+        return _all_of(list(value), lambda items: {"deque": items, "maxlen": value.maxlen})
+    if type(value) is dict:
+        pairs = [item for pair in value.items() for item in pair]
+        return _all_of(pairs, lambda items: {"dict": items})
+    if isinstance(value, list | tuple | set):
+        return _all_of(list(value), lambda items: {type(value).__name__: items})
     return _OTHER
+
+
+def _all_of(values: list[Any], whole: Callable[[list[Any]], Any]) -> Any:
+    items = [_encode(item) for item in values]
+    return _OTHER if any(item is _OTHER for item in items) else whole(items)
 
 
 def _decode(value: Any) -> Any:
@@ -101,9 +117,19 @@ def _decode(value: Any) -> Any:
         return value["array"].numpy().copy()
     if "scalar" in value:
         return np.dtype(value["dtype"]).type(value["scalar"])
-    if "tuple" in value:
-        return tuple(map(_decode, value["tuple"]))
-    return list(map(_decode, value["list"]))
+    if "generator" in value:
+        return _generator(value["generator"])
+    if "random" in value:
+        (version, numbers, spare), found = value["random"], random.Random()
+        found.setstate((version, tuple(numbers.tolist()), spare))
+        return found
+    kind = next(kind for kind in ("deque", "dict", "set", "tuple", "list") if kind in value)
+    items = [_decode(item) for item in value[kind]]
+    if kind == "deque":
+        return deque(items, value["maxlen"])
+    if kind == "dict":
+        return dict(zip(items[::2], items[1::2], strict=True))
+    return {"set": set, "tuple": tuple, "list": list}[kind](items)
 
 
 def _generator(state: dict[str, Any]) -> np.random.Generator:

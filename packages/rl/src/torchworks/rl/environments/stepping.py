@@ -13,6 +13,7 @@ import numpy as np
 
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.several import several
+from torchworks.shared.config import UserError
 
 _REMEMBERED = 20
 
@@ -73,6 +74,14 @@ class Environments:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.environments.restore(state["environments"])
+        """Raises `UserError` for the state of other environments."""
+        try:
+            self.environments.restore(state["environments"])
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError) as error:
+            raise UserError(
+                f"The checkpoint has another number or another kind of environments than {self.count} of "
+                f"{self.kind.id}, as it is now ({type(error).__name__}: {error}). Put back what has changed since, or "
+                "start a new run; nothing was changed."
+            ) from error
         self.observation = np.asarray(state["observation"], dtype=np.float32)
         self.returns, self.finished = np.asarray(state["returns"]), list(state["finished"])

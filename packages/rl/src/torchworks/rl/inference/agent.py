@@ -1,5 +1,6 @@
 """A finished run as an agent: from what it sees to what it does."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torchworks.rl.environments.opening import Kind, kind_of
 from torchworks.rl.environments.playing import Rule
 from torchworks.rl.environments.remembering import Remembering
+from torchworks.shared.config import UserError
 from torchworks.shared.runs.opening import FinishedRun, open_run
 
 
@@ -36,6 +38,21 @@ class Agent:
 
 
 def open_agent(folder: Path, device: str = "auto") -> Agent:
-    """Raises `UserError` unless `folder` is a finished run of this package whose environment can be made."""
+    """Raises `UserError` unless `folder` is a finished run of this package whose environment can be made, and shows
+    and takes what it did in training."""
     run = open_run(folder, "rl", device)
-    return Agent(run, kind_of(run.config.data))
+    kind, signature = kind_of(run.config.data), run.predictor.signature
+    seen, done = signature.inputs[0], signature.outputs[0]
+    taken = (done.shape[1], True) if len(done.shape) == 2 else (int(done.high or 0) + 1, False)
+    if tuple(seen.shape[1:]) != kind.shape or taken != (kind.actions, kind.continuous):
+        raise UserError(
+            f"{run.config.data} has changed since {folder} was made: the agent sees {_shape(seen.shape[1:])} and has "
+            f"{taken[0]} {'numbers' if taken[1] else 'choices'} as its action, the environment shows "
+            f"{_shape(kind.shape)} and takes {kind.actions} {'numbers' if kind.continuous else 'choices'}. Put the "
+            "environment back, or train again."
+        )
+    return Agent(run, kind)
+
+
+def _shape(sizes: Iterable[int | str]) -> str:
+    return f"{' x '.join(map(str, sizes))} numbers"

@@ -1,5 +1,6 @@
 """The command `curve`: how finished runs have learnt, by environment steps, with the spread over seeds."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -31,6 +32,8 @@ class Learnt:
 
 def curve(arguments: Curve) -> int:
     """Draw a line for each recipe, print what it shows and the path of the image."""
+    if not arguments.runs:
+        raise UserError("A curve needs runs: `rl curve RUN` with the path that `train` printed last, or several.")
     prepare_image_file(arguments.out, overwrite=arguments.overwrite)
     runs = [learnt(folder) for folder in arguments.runs]
     groups = grouped(runs)
@@ -60,17 +63,19 @@ def learnt(folder: Path) -> Learnt:
         )
     result = read_json(folder / "result.json")
     beside = {name.removeprefix("return_"): value for name, value in result.items() if name.startswith("return_")}
-    points = {played(config, line["step"]): float(line["return"]) for line in lines}
+    about = folder / "env.json"
+    processes = read_json(about).get("processes", 1) if about.exists() else 1
+    points = {played(config, line["step"], processes): float(line["return"]) for line in lines}
     return Learnt(folder, config.recipe, config.data, points, beside)
 
 
-def played(config: Config, step: int) -> int:
-    """Environment steps before the evaluation at training step `step`. Raises `UserError` if the configuration does not
-    say."""
+def played(config: Config, step: int, processes: int = 1) -> int:
+    """Environment steps of all processes before the evaluation at training step `step`. Raises `UserError` if the
+    configuration does not say."""
     told: Any = config
     if hasattr(told, "rollout"):
         rows = told.rollout.environments * told.rollout.steps
-        return -(-step * told.trainer.batch_size // (rows * told.rollout.epochs)) * rows
+        return -(-step * told.trainer.batch_size // (rows * told.rollout.epochs)) * rows * processes
     if hasattr(told, "replay"):
         count = told.replay.environments
         return (-(-told.replay.warmup // count) - (-step // told.replay.updates)) * count
@@ -91,14 +96,22 @@ def grouped(runs: Sequence[Learnt]) -> dict[str, list[Learnt]]:
     found: dict[str, list[Learnt]] = {}
     for run in runs:
         found.setdefault(run.recipe, []).append(run)
-    for recipe, each in found.items():
-        for run in each[1:]:
-            if run.points.keys() != each[0].points.keys():
-                raise UserError(
-                    f"{each[0].folder} and {run.folder} are of the recipe {recipe} and were evaluated after different "
-                    "numbers of environment steps, so they have no mean. Give runs that differ in their seed only."
-                )
-    return found
+    return {recipe: _alike(recipe, each) for recipe, each in found.items()}
+
+
+def _alike(recipe: str, runs: list[Learnt]) -> list[Learnt]:
+    """`runs` with the evaluations that all of them have."""
+    common = set(runs[0].points).intersection(*(run.points for run in runs))
+    if not common:
+        raise UserError(
+            f"{runs[0].folder} and other runs of the recipe {recipe} were never evaluated after the same number of "
+            "environment steps, so they have no mean. Give runs that differ in their seed only."
+        )
+    left_out = len(set().union(*(run.points for run in runs)) - common)
+    if left_out:
+        print(f"{recipe}: {left_out} evaluation{'s' * (left_out > 1)} left out that not all of its runs have")
+    kept = sorted(common)
+    return [dataclasses.replace(run, points={step: run.points[step] for step in kept}) for run in runs]
 
 
 def draw(path: Path, environment: str, groups: dict[str, list[Learnt]], baselines: dict[str, float]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from torchworks.rl.environments.calling import close, reset, step
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.playing import player
 from torchworks.rl.inference.agent import Agent, open_agent
@@ -19,10 +20,10 @@ NAMES = {
     "Acrobot-v1": ("clockwise", "nothing", "counterclockwise"),
     "MountainCar-v0": ("left", "nothing", "right"),
     "FrozenLake-v1": ("left", "down", "right", "up"),
-    "Snake10-v0": ("left", "straight on", "right"),
+    "Snake10-v0": ("left", "straight", "right"),
     "Breakout10-v0": ("stay", "left", "right"),
 }
-"""What actions are called, where their numbers say nothing."""
+"""What actions are called, a word each, where their numbers say nothing."""
 SHOWN = 12
 """Numbers of an observation that are printed."""
 
@@ -76,7 +77,7 @@ class _Words:
 def _play_beside(agent: Agent, seed: int) -> int:
     kind, words = agent.kind, _Words(agent.kind)
     environment, total, steps, over, queue = make(kind.id), 0.0, 0, False, []
-    seen, advice = environment.reset(seed=seed)[0], player(agent.rule, 1)
+    seen, advice = reset(environment, kind.id, seed), player(agent.rule, 1)
     print(f"{kind.id}. {words.help()}")
     while not over:
         now = as_numbers(kind, [seen])
@@ -90,9 +91,9 @@ def _play_beside(agent: Agent, seed: int) -> int:
                 return 0
             queue = [advised] if not line.strip() else words.actions(line) or []
         action = as_taken(kind, np.array([queue.pop(0)]))[0]
-        seen, reward, terminated, truncated, _ = environment.step(action)
-        total, steps, over = total + float(reward), steps + 1, terminated or truncated
-    environment.close()
+        seen, reward, terminated, truncated = step(environment, kind.id, action)
+        total, steps, over = total + reward, steps + 1, terminated or truncated
+    close(environment, kind.id)
     print(f"step {steps}   return {total:g}   {shown(as_numbers(kind, [seen])[0])}")
     print(f"The episode {'is over' if terminated else 'is cut off'}: a return of {total:g} in {steps} steps.")
     return 0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from torchworks.rl.sizes import Environments, Kept
 from torchworks.shared.config import Count, Limited, UserError, limited
 
 
@@ -12,11 +13,11 @@ class ReplayConfig(Limited):
 
     group: ClassVar[str] = "replay"
 
-    environments: Count = 16
+    environments: Environments = 16
     """Environments that are stepped together."""
     updates: Count = 2
     """Batches that are learnt from between two steps of all environments."""
-    capacity: Count = 50_000
+    capacity: Kept = 50_000
     """Steps that are kept."""
     warmup: Count = 1_000
     """Steps of random play before the first batch."""

@@ -5,6 +5,8 @@ arXiv:1511.05952), draw those more often that surprised more, and count them les
 
     P(i) = p_i^α / Σ_k p_k^α,  p_i = |δ_i| + ε          w_i = (N P(i))^−β / max_k w_k        eq. 1, section 3.4
 
+The largest weight is that of the batch.
+
 The memory is a net without parameters, so that a checkpoint keeps it as tensors beside the others.
 
 Grids of whole numbers from 0 to 255 are kept as bytes.

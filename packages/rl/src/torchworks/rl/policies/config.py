@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Share, UserError, limited
+from torchworks.rl.sizes import Environments, Kept, Layers, Units
+from torchworks.shared.config import Amount, Config, Count, Limited, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -12,16 +13,20 @@ class PolicyNet(Limited):
 
     group: ClassVar[str] = "net"
 
-    width: Count = 64
+    width: Units = 64
     """Units of each hidden layer."""
-    layers: Count = 2
+    layers: Layers = 2
     """Hidden layers (with a memory: one)."""
-    memory: CountOrZero = 0
+    memory: Annotated[int, *limited(0, 16_384, below=False)] = 0
     """Units of an LSTM behind them, by which each net remembers an episode (0: none)."""
-    channels: tuple[Count, ...] = (16, 32)
+    channels: tuple[Units, ...] = (16, 32)
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
     """How many times smaller each convolution's output is."""
+
+
+MOST_STEPS = 10_000_000
+"""Of a round."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,9 @@ class RolloutConfig(Limited):
 
     group: ClassVar[str] = "rollout"
 
-    environments: Count = 16
+    environments: Environments = 16
     """Environments that are stepped together, in each process."""
-    steps: Count = 64
+    steps: Kept = 64
     """Steps of each in a round."""
     epochs: Count = 8
     """Passes through the steps of a round; more than one only with PPO."""
@@ -65,7 +70,7 @@ class PolicyConfig(Config):
     """Weight of the value's loss beside the policy's."""
     entropy_weight: Amount = 0.0
     """Weight of the entropy of the actions, which keeps the policy from deciding early."""
-    max_norm: Share = 0.5
+    max_norm: Amount = 0.5
     """Global norm that gradients are clipped to (0: not at all)."""
 
     def __post_init__(self) -> None:
@@ -76,6 +81,12 @@ class PolicyConfig(Config):
                 "that played. Set --rollout.epochs 1, or use --algorithm ppo."
             )
         rows = self.rollout.environments * self.rollout.steps
+        if rows > MOST_STEPS:
+            raise UserError(
+                f"A round has --rollout.environments {self.rollout.environments} x --rollout.steps "
+                f"{self.rollout.steps} = {rows:,} steps, all of which are played before the first step of learning. "
+                f"Choose at most {MOST_STEPS:,}."
+            )
         if rows % self.trainer.batch_size:
             raise UserError(
                 f"A round has --rollout.environments {self.rollout.environments} x --rollout.steps "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.opening import Kind
-from torchworks.rl.environments.signature import observation_of
+from torchworks.rl.environments.signature import observation_of, within_reach
 from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.rl.policies.config import PolicyNet
@@ -23,7 +23,7 @@ class ChoicePredictor(Predictor):
     """observation (N, D) → action (N,), the most probable one, probability (N, A) of each, and value (N,)."""
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, value = self.net(inputs[0])
+        logits, value = self.net(within_reach(inputs[0]))
         return logits.argmax(1), logits.float().softmax(1), value.float()
 
 
@@ -39,7 +39,7 @@ class NumberPredictor(Predictor):
         self.register_buffer("high", torch.tensor(high), persistent=False)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        mean, value = self.net(inputs[0])
+        mean, value = self.net(within_reach(inputs[0]))
         return torch.minimum(torch.maximum(mean.float(), self.low), self.high), value.float()
 
 

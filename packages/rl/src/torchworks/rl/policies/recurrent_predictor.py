@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from torchworks.rl.environments.opening import Kind
+from torchworks.rl.environments.signature import within_reach
 from torchworks.rl.models.recurrent_actor_critic import RecurrentActorCritic
 from torchworks.shared.models.predictor import Predictor, Signature, TensorSpec
 
@@ -29,7 +30,7 @@ class RecurrentPredictor(Predictor):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         observation, hidden, cell = inputs
-        made, value, hidden, cell = cast(RecurrentActorCritic, self.net).step(observation, hidden, cell)
+        made, value, hidden, cell = cast(RecurrentActorCritic, self.net).step(within_reach(observation), hidden, cell)
         if self.continuous:
             action = torch.minimum(torch.maximum(made.float(), self.low), self.high)
             return action, value.float(), hidden, cell

@@ -1,9 +1,11 @@
 """Configuration of Q-learning. Imports no torch, so that `--help` is quick."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from torchworks.rl.memory.config import ReplayConfig
+from torchworks.rl.sizes import Layers, Units
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
 
 
@@ -13,27 +15,29 @@ class QNetConfig(Limited):
 
     group: ClassVar[str] = "net"
 
-    width: Count = 128
+    width: Units = 128
     """Units of each hidden layer."""
-    layers: Count = 2
+    layers: Layers = 2
     """Hidden layers."""
     dueling: bool = False
     """Whether the worth of a state and what an action adds to it have outputs of their own."""
-    atoms: Count = 1
+    atoms: Units = 1
     """Values that a return may take (C51 has 51); 1 learns the mean alone."""
     low: float = 0.0
     """The smallest of these values."""
     high: float = 100.0
     """The largest."""
-    channels: tuple[Count, ...] = (16, 32)
+    channels: tuple[Units, ...] = (16, 32)
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
     """How many times smaller each convolution's output is."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.atoms > 1 and not self.low < self.high:
-            raise UserError(f"--net.low {self.low:g} must be below --net.high {self.high:g}: returns lie between.")
+        if self.atoms > 1 and not -math.inf < self.low < self.high < math.inf:
+            raise UserError(
+                f"--net.low {self.low:g} must be below --net.high {self.high:g}, and both finite: returns lie between."
+            )
 
 
 @dataclass(frozen=True)

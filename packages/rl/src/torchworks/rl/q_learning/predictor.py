@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchworks.rl.algorithms.c51 import support
 from torchworks.rl.environments.opening import Kind
-from torchworks.rl.environments.signature import observation_of
+from torchworks.rl.environments.signature import observation_of, within_reach
 from torchworks.rl.models.q_net import QNet, values_of
 from torchworks.rl.q_learning.config import QNetConfig
 from torchworks.shared.config import from_dict
@@ -27,7 +27,7 @@ class ValuePredictor(Predictor):
         self.register_buffer("support", support(sizes.low, sizes.high, sizes.atoms), persistent=False)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        values = values_of(self.net(inputs[0]).float(), self.support)
+        values = values_of(self.net(within_reach(inputs[0])).float(), self.support)
         return values.argmax(1), values
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
+from torchworks.rl.sizes import Environments, Kept, Layers, Searched, Units
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
 
 
@@ -12,9 +13,9 @@ class BoardNetConfig(Limited):
 
     group: ClassVar[str] = "net"
 
-    channels: Count = 32
+    channels: Units = 32
     """Channels of each convolution."""
-    blocks: Count = 2
+    blocks: Layers = 2
     """Residual blocks, of two convolutions each."""
 
 
@@ -24,9 +25,9 @@ class SelfPlayConfig(Limited):
 
     group: ClassVar[str] = "play"
 
-    boards: Count = 256
+    boards: Environments = 256
     """Games that are played side by side."""
-    search: Count = 24
+    search: Searched = 24
     """Positions that are looked at before each move."""
     explore: Annotated[float, *limited(0, above=True)] = 1.5
     """c: how much a search tries what it has looked at little."""
@@ -38,7 +39,7 @@ class SelfPlayConfig(Limited):
     """Moves of a game that are drawn by how often a search tried them; later ones by the fourth power of that."""
     outcome: Annotated[float, *limited(0, 1, below=False)] = 0.5
     """Share of a game's outcome in what a position is taken to be worth; the rest is what the search thought."""
-    capacity: Count = 60_000
+    capacity: Kept = 60_000
     """Positions that are kept, the newest."""
     warmup: Count = 3_000
     """Positions before the first batch."""

@@ -53,7 +53,9 @@ export function boardInput(model, { name, shape: [, , rows, columns] }) {
   }
 
   function choose(column) {
-    if (busy || over() || height(column) === rows) return;
+    if (busy || over()) return;
+    if (turn() === MODEL) return answer(); // the service did not answer before
+    if (height(column) === rows) return;
     moves = [...moves, column];
     message = "";
     show();
@@ -71,6 +73,7 @@ export function boardInput(model, { name, shape: [, , rows, columns] }) {
 
   async function advise() {
     if (busy || over()) return;
+    if (turn() === MODEL) return answer();
     const found = await think();
     if (!found) return;
     message = `It would take column ${found.column + 1} in your place. `;
@@ -163,6 +166,7 @@ export function boardInput(model, { name, shape: [, , rows, columns] }) {
     if (end?.length) return cells[end[0][0]][end[0][1]] === YOU ? "You have won." : "The model has won.";
     if (end) return "A draw.";
     if (busy) return "The model thinks …";
+    if (turn() === MODEL) return "The model did not answer. Choose any column to ask it again.";
     return "Your move.";
   }
 

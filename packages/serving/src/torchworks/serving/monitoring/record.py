@@ -83,6 +83,8 @@ def _tensor(spec: TensorSpec, values: np.ndarray) -> str:
         return _rows([" ".join(output_kinds.all_named(spec, row[:ANSWER_CLASSES].tolist())) for row in values])
     if spec.labels and spec.kind in ("label", "probabilities") and 1 <= values.ndim <= 2:
         return _rows([_row(spec, row) for row in values])
+    if spec.kind == "features" and (values.ndim == 1 or (values.ndim == 2 and values.shape[1] <= ANSWER_CLASSES)):
+        return f"{spec.name} {_rows([' '.join(f'{number:.3g}' for number in np.atleast_1d(row)) for row in values])}"
     return f"{spec.name} {'×'.join(map(str, values.shape))}"
 
 
