@@ -116,14 +116,23 @@ def test_it_sees_from_its_head_which_looks_up():
     assert seen[BLOCKED, HEAD + 2, HEAD] == 0  # the tail, which moves on
 
 
+def test_it_sees_which_move_shuts_it_in():
+    body = [(row, 2) for row in range(SIDE)] + [(row, 1) for row in range(SIDE)[::-1]]
+    seen = placed(body, 0, (9, 9), ways=True)._seen()
+    # to the left are nine cells, and the tenth step is free; to the right is the tail, and the rest of the board
+    assert seen[EXIT, HEAD, [HEAD - 1, HEAD + 1]].tolist() == [128 - 4, 255]
+    assert seen[ROOM, HEAD, [HEAD - 1, HEAD + 1]].tolist() == [9 * 255 // CELLS, 71 * 255 // CELLS]
+
+
 def test_it_sees_ways_to_food_and_how_much_room_there_is():
     game = placed([(5, 3), (5, 4), (5, 5)], 1, (7, 6), ways=True)
     seen = game._seen()
     ahead, right = [(HEAD - 1, HEAD), (HEAD - 1, HEAD + 1)], [(HEAD, HEAD + 1), (HEAD, HEAD + 2)]
     ways = {(int(row), int(column)) for row, column in np.argwhere(seen[WAY])}
     assert ways == {*ahead, *right, (HEAD - 1, HEAD + 2)}
-    assert np.array_equal(seen[ROOM], seen[EXIT])
-    assert (seen[ROOM] > 0).sum() == CELLS - 2  # the head, and the cell behind it
+    moves = [[HEAD - 1, HEAD], [HEAD, HEAD - 1], [HEAD, HEAD + 1]]
+    assert np.argwhere(seen[ROOM]).tolist() == np.argwhere(seen[EXIT]).tolist() == moves
+    assert set(seen[ROOM][seen[ROOM] > 0]) == {(CELLS - 2) * 255 // CELLS}  # all but the head and the cell behind it
     game.ways = False
     assert np.array_equal(game._seen(), seen[: FOOD + 1])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from torchworks.rl.environments.games.snake_fields import CELLS, SIDE, fields
+from torchworks.rl.environments.games.snake_fields import CELLS, SIDE, rooms, ways
 
 
 def beside(cell: int) -> list[int]:
@@ -33,40 +33,41 @@ def wandering(seed: int, length: int) -> tuple[list[int], int]:
 
 
 @pytest.mark.parametrize("seed", range(0, 45, 4))
-def test_ways_and_rooms_are_those_of_a_search_cell_by_cell(seed):
+def test_ways_are_those_of_a_search_cell_by_cell(seed):
     body, food = wandering(seed, 5 + 2 * seed)
-    way, room, exit_ = fields(body, food).astype(int)
-    times = {cell: i for i, cell in enumerate(body, 1)}
-    free = {cell for cell in range(CELLS) if times.get(cell, 0) <= 1}
-
+    free = set(range(CELLS)) - set(body[1:])
     from_food, from_head = distances(food, free), distances(body[-1], free)
-    nearest = from_head.get(food)
+    found = ways(body, food).astype(int)
     for cell in range(CELLS):
-        on_way = (
-            nearest is not None and cell in free and from_head.get(cell, CELLS) + from_food.get(cell, CELLS) == nearest
-        )
-        expected = round(255 * 0.95 ** from_food[cell]) if on_way else 255 if cell == food else 0
-        assert way[cell] == pytest.approx(expected, abs=1)
+        steps = from_head.get(cell, CELLS) + from_food.get(cell, CELLS)
+        on_way = cell in free and steps == from_head.get(food)
+        expected = 255 * 0.95 ** from_food[cell] if on_way else 255 if cell == food else 0
+        assert found[cell] == pytest.approx(expected, abs=1)
 
-    for cell in range(CELLS):
-        if cell not in free:
-            assert (room[cell], exit_[cell]) == (0, 0)
-            continue
-        region = set(distances(cell, free))
-        opens = min(
-            (times[other] for each in region for other in beside(each) if times.get(other, 0) > 1), default=CELLS
-        )
-        assert room[cell] == 255 * min(len(region), len(body)) // len(body)
-        assert exit_[cell] == 255 * min(len(region), opens) // opens
+
+@pytest.mark.parametrize("seed", range(0, 45, 4))
+def test_rooms_are_those_of_a_search_cell_by_cell_after_each_move(seed):
+    body, food = wandering(seed, 5 + 2 * seed)
+    moves = [cell for cell in beside(body[-1]) if cell not in body[1:]]
+    for move, *found in zip(moves, *rooms(body, food, moves), strict=True):
+        moved = [*body, move] if move == food else [*body[1:], move]
+        times = {cell: i for i, cell in enumerate(moved, 1)}
+        free = {cell for cell in range(CELLS) if times.get(cell, 0) <= 1}
+        best = (-CELLS, 0)
+        for start in free & set(beside(move)):
+            region = set(distances(start, free))
+            opens = min(times[cell] for each in region for cell in beside(each) if times.get(cell, 0) > 1)
+            best = max(best, (len(region) - opens, len(region)))
+        assert found == [best[1], best[0]]
 
 
 def test_food_behind_the_snake_has_no_way_but_is_seen():
-    wall = [row * SIDE + 1 for row in range(SIDE)]  # cuts the left column off; its tail is in the uppermost row
-    body = [*wall[::-1], 2, 12]
-    assert np.flatnonzero(fields([9 * SIDE + 2, *body], 5 * SIDE)[0]).tolist() == [50]
+    wall = [row * SIDE + 1 for row in range(SIDE)]  # cuts the left column off
+    assert np.flatnonzero(ways([9 * SIDE + 2, *wall[::-1], 2, 12], 5 * SIDE)).tolist() == [50]
 
 
-def test_a_snake_that_fills_the_board_leaves_its_tail_alone_free():
+def test_a_snake_that_fills_the_board_has_neither_ways_nor_room_but_its_tail():
     rows = [range(SIDE * r, SIDE * r + SIDE)[:: 1 if r % 2 == 0 else -1] for r in range(SIDE)]
-    found = fields([cell for row in rows for cell in row], -1)
-    assert np.flatnonzero(found.any(0)).tolist() == [0]
+    full = [cell for row in rows for cell in row]
+    assert not ways(full, -1).any()
+    assert rooms(full, -1, []) == ([], [])

@@ -20,6 +20,7 @@ NAMES = {
     "MountainCar-v0": ("left", "nothing", "right"),
     "FrozenLake-v1": ("left", "down", "right", "up"),
     "Snake10-v0": ("left", "straight on", "right"),
+    "Snake10Ways-v0": ("left", "straight on", "right"),
     "Breakout10-v0": ("stay", "left", "right"),
 }
 """What actions are called, where their numbers say nothing."""

@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from torchworks.rl.environments.games.snake_fields import CELLS, SIDE, fields
+from torchworks.rl.environments.games.snake_fields import CELLS, SIDE, rooms, ways
 
 LENGTH = 3
 """Of a snake at the start."""
@@ -27,7 +27,7 @@ VIEW = 2 * SIDE - 1
 LEFT, STRAIGHT, RIGHT = range(3)
 BLOCKED, TIME, FOOD, WAY, ROOM, EXIT = range(6)
 """Planes of what is seen: what the head must not go to next, when a cell becomes free, food; the shortest ways to it,
-how much room there is, and whether it lasts until a way out opens."""
+how much room each move leaves, and whether that lasts until a way out opens."""
 
 _MARGIN = SIDE - 1
 _WIDE = SIDE + 2 * _MARGIN  # the board with walls as thick as a view reaches
@@ -57,8 +57,11 @@ class Snake(gymnasium.Env):
     """Sees uint8 (3, 19, 19) with its head in the middle, looking up, and does `LEFT`, `STRAIGHT` or `RIGHT`.
 
     The planes are `BLOCKED` (255: a wall or a part of the snake that is still there after the next step), `TIME` (how
-    many steps it takes until the snake has left a cell, of 100, in parts of 255; 255: a wall) and `FOOD` (255). With
-    `ways` there are six; the others are those of `snake_fields.fields`, `WAY`, `ROOM` and `EXIT`.
+    many steps it takes until the snake has left a cell, of 100, in parts of 255; 255: a wall) and `FOOD` (255).
+
+    With `ways` there are three more: `WAY`, the shortest ways to the food (snake_fields.py), and in the cells to which
+    the head can go `ROOM` (how many cells it could then reach, of 100, in parts of 255) and `EXIT` (128 and 4 for each
+    of them that is not needed until a way out opens, between 1 and 255; below 128 the snake is lost).
     """
 
     action_space = Discrete(3)
@@ -112,5 +115,10 @@ class Snake(gymnasium.Env):
         planes[:FOOD, body] = _FREE_AFTER[:, 1 : len(body) + 1]
         planes[FOOD, food] = 255 * (food >= 0)
         if self.ways:
-            planes[WAY:, :CELLS] = fields(body, food)
+            planes[WAY, :CELLS] = ways(body, food)
+            moves = [_NUMBER.get(self.body[-1] + _AHEAD[(self.heading + turn) % 4], CELLS) for turn in (-1, 0, 1)]
+            moves = [cell for cell in moves if not planes[BLOCKED, cell]]
+            sizes, slacks = rooms(body, food, moves)
+            planes[ROOM, moves] = np.asarray(sizes) * 255 // CELLS
+            planes[EXIT, moves] = (128 + 4 * np.asarray(slacks)).clip(1, 255)
         return planes.take(_VIEWS[self.heading, body[-1]], axis=1).reshape(-1, VIEW, VIEW)
