@@ -74,21 +74,22 @@ def reinforce() -> PolicyConfig:
 
 
 def snake() -> PolicyConfig:
-    """PPO: Snake on 10 x 10 cells, seen from the snake's head by convolutions.
+    """PPO: Snake on 10 x 10 cells, seen from the snake's head, with the ways to food and the room that each move leaves.
 
     rl train snake
 
-    Three seeds: 23.8 ± 2.1 pieces of food in 100 episodes (random actions 0.15, the nearest way to food 30.5, a round
-    trip through all cells 97), 63 to 72 CPU s of one core of an AMD EPYC (torch 2.14.1, fp32).
+    Three seeds: SNAKE_SCORE pieces of food in 100 episodes (random actions 0.15, the nearest way to food 30.5, a round
+    trip through all cells 97), SNAKE_TIME CPU s of one core of an AMD EPYC (torch 2.14.1, fp32).
     """
     return PolicyConfig(
         recipe="snake",
-        data="Snake10-v0",
-        net=PolicyNet(width=128, layers=1, channels=(16, 32), stride=2),
-        rollout=RolloutConfig(environments=64, steps=64, epochs=3, discount=0.98, trace=0.95),
+        data="Snake10Ways-v0",
+        net=PolicyNet(width=128, layers=1, channels=(8,), stride=4, middle=9),
+        rollout=RolloutConfig(environments=64, steps=64, epochs=3, discount=0.99, trace=0.95),
         entropy_weight=0.01,
-        optim=OptimConfig(lr=1e-3, schedule="linear"),
-        trainer=TrainerConfig(steps=1200, batch_size=1024, eval_every=300, precision="fp32"),
+        entropy_end=0.0,
+        optim=OptimConfig(lr=7e-4, schedule="linear"),
+        trainer=TrainerConfig(steps=2000, batch_size=512, eval_every=500, log_every=100, precision="fp32"),
     )
 
 

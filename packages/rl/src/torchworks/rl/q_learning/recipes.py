@@ -23,7 +23,7 @@ def dqn() -> QConfig:
 
 
 def rainbow() -> QConfig:
-    """DQN that is double, dueling, prioritized and distributional, with rewards of three steps.
+    """DQN that is double, dueling, prioritized and distributional, with rewards of ten steps.
 
     rl train rainbow
 
@@ -33,7 +33,8 @@ def rainbow() -> QConfig:
     return QConfig(
         recipe="rainbow",
         net=QNetConfig(dueling=True, atoms=51, high=100.0),
-        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=3, alpha=0.5),
+        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=10, alpha=0.5),
         optim=OptimConfig(lr=1e-3, schedule="linear"),
+        polyak=0.02,
         trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
     )

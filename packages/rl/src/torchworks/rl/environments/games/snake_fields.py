@@ -41,8 +41,8 @@ def ways(body: list[int], food: int) -> np.ndarray:
 
 def rooms(body: list[int], food: int, moves: list[int]) -> tuple[list[int], list[int]]:
     """Of a snake in the cells `body`, the tail first, that has moved to each of the cells `moves`, which are free after
-    the next step: how many cells the region around its head has, and the slack of it. Of several regions it is that with
-    most slack; without any, 0 and -100."""
+    the next step: how many cells the region beside its head has, and its slack. Of several regions it is that with most
+    slack; without any, 0 and -100."""
     taken, sizes, slacks = _taken(body), [], []
     for cell in moves:
         moved = [*body, cell] if cell == food else [*body[1:], cell]
