@@ -95,7 +95,6 @@ RULES: dict[str, Rule] = {
 }
 STRONG: dict[str, Rule] = {
     "Snake10-v0": snake_rules.round_trip,
-    "Snake10Ways-v0": snake_rules.round_trip,
     "Breakout10-v0": breakout_rules.aim,
     "Breakout10Sticky-v0": breakout_rules.aim,
 }
