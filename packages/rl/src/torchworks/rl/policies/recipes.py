@@ -75,7 +75,7 @@ def reinforce() -> PolicyConfig:
 
 
 def snake() -> PolicyConfig:
-    """PPO: Snake on 10 x 10 cells, seen from the snake's head, with the ways to food and the room that each move leaves.
+    """PPO: Snake on 10 x 10 cells, seen from its head, with the ways to food and the room that each move leaves.
 
     rl train snake
 
