@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchworks.lessons import save_figure
-from torchworks.seq_models.classification.calibration import calibration_error as package_calibration_error
+from torchworks.shared.classification import ranking
 from torchworks.shared.classification.metrics import share_interval
 
 digits = load_digits()
@@ -145,7 +145,8 @@ temperature = best_temperature(logits["mlp"]["valid"], y[valid])
 before, after = ((logits["mlp"]["test"] / t).softmax(dim=1) for t in (1.0, temperature))
 errors = [calibration_error(each, y[test]) for each in (before, after)]
 losses = [F.nll_loss(each.log(), y[test]).item() for each in (before, after)]
-assert abs(errors[0] - package_calibration_error(before, y[test])) < 1e-5
+confidence, guess = before.max(dim=1)
+assert abs(errors[0] - ranking.calibration_error(confidence, guess == y[test])) < 1e-5
 print(f"temperature {temperature:.2f}: calibration error {errors[0]:.3f} → {errors[1]:.3f}, loss {losses[0]:.3f} → "
       f"{losses[1]:.3f}")  # fmt: skip
 assert torch.equal(before.argmax(1), after.argmax(1))
@@ -363,8 +364,9 @@ save_figure(figure, "evaluation")
 # ## Where this lives
 #
 # - [`shared/classification/metrics.py`](../../shared/src/torchworks/shared/classification/metrics.py): scores of a
-#   classifier, with Wilson's interval and AUROC.
+#   classifier, with Wilson's interval; [`ranking.py`](../../shared/src/torchworks/shared/classification/ranking.py)
+#   beside it: AUROC, average precision, calibration error.
 # - [`calibration.py`](../../packages/seq-models/src/torchworks/seq_models/classification/calibration.py) of the package
-#   seq-models: the temperature, and the calibration error.
+#   seq-models: the temperature.
 # - [`shared/detection/metrics.py`](../../shared/src/torchworks/shared/detection/metrics.py): average precision of
 #   detectors, where each box counts (lesson 21).

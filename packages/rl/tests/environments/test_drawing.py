@@ -23,6 +23,7 @@ GOOD = {
     "Corridor-v0": 1.0,
     "LongCorridor-v0": 1.0,
     "Snake10-v0": 20.0,
+    "Snake10Ways-v0": 20.0,
     "Breakout10-v0": 15.0,
     "Breakout10Sticky-v0": 1.0,
     "ConnectFour-v0": 0.6,

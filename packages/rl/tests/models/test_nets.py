@@ -24,9 +24,9 @@ def test_nets_of_values_keep_the_models_contract(dueling, atoms, shape):
     check_model(lambda: QNet(4, 3, width=8, dueling=dueling, atoms=atoms), torch.randn(5, 4), shapes=shape)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_nets_of_grids_keep_the_models_contract(stride):
-    sizes = {"width": 8, "channels": (3, 4), "stride": stride, "most": 9}
+@pytest.mark.parametrize(("stride", "middle"), [(1, 0), (2, 3)])
+def test_nets_of_grids_keep_the_models_contract(stride, middle):
+    sizes = {"width": 8, "channels": (3, 4), "stride": stride, "middle": middle, "most": 9}
     grids = torch.randint(10, (5, 2, 6, 7)).float()
     check_model(lambda: ActorCritic((2, 6, 7), 3, **sizes), grids, shapes=((5, 3), (5,)))
     check_model(lambda: QNet((2, 6, 7), 3, dueling=True, **sizes), grids, shapes=(5, 3))
@@ -38,6 +38,14 @@ def test_features_of_a_grid_tell_where_things_are():
     grids[0, 0, 1, 1] = grids[1, 0, 3, 2] = 255
     assert not torch.allclose(*body(grids))
     assert body(grids).max() < 10
+
+
+def test_dense_layers_see_the_middle_of_a_grid_as_it_is():
+    body = GridBody((1, 7, 7), channels=(4,), middle=3, width=16)
+    torch.nn.init.zeros_(body.convolutions[0].weight)
+    one = torch.eye(49).view(49, 1, 7, 7)
+    seen = body(one).any(1).view(7, 7)
+    assert seen.nonzero().tolist() == [[row, column] for row in (2, 3, 4) for column in (2, 3, 4)]
 
 
 def test_a_policy_starts_undecided():

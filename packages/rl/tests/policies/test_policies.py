@@ -172,6 +172,16 @@ def test_ppo_learns_to_balance(tmp_path):
     assert baselines["return_rule"] == 500
 
 
+def test_the_weight_of_the_entropy_falls_in_a_line():
+    config = PolicyConfig(entropy_weight=0.02, entropy_end=0.5, trainer=TrainerConfig(steps=100, batch_size=128))
+    agent = ActorCritic(4, 2)
+    task = PolicyTask(agent, rollouts(agent), kind_of("CartPole-v1"), config)
+    weights = []
+    for task.step in (0, 50, 100):
+        weights.append(task.entropy_weight)
+    assert weights == pytest.approx([0.02, 0.015, 0.01])
+
+
 @pytest.mark.parametrize(("algorithm", "epochs"), [("a2c", 2), ("reinforce", 4)])
 def test_what_learns_from_each_step_once_refuses_more_epochs(algorithm, epochs):
     with pytest.raises(UserError, match=r"--rollout\.epochs 1"):

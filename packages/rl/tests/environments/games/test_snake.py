@@ -8,14 +8,17 @@ from gymnasium.utils.env_checker import check_env
 from torchworks.rl.environments.games.snake import (
     BLOCKED,
     CELLS,
+    EXIT,
     FOOD,
     LEFT,
     PATIENCE,
     RIGHT,
+    ROOM,
     SIDE,
     STRAIGHT,
     TIME,
     VIEW,
+    WAY,
     Snake,
 )
 from torchworks.rl.environments.games.snake_rules import round_trip
@@ -24,9 +27,9 @@ from torchworks.rl.environments.state import restores
 HEAD = SIDE - 1
 
 
-def placed(body: list[tuple[int, int]], heading: int, food: tuple[int, int]) -> Snake:
+def placed(body: list[tuple[int, int]], heading: int, food: tuple[int, int], *, ways: bool = False) -> Snake:
     """A game whose snake lies in these cells of the board, the tail first."""
-    game = Snake()
+    game = Snake(ways)
     game.reset(seed=0)
     wide = SIDE + 2 * HEAD
     game.body = [(row + HEAD) * wide + column + HEAD for row, column in body]
@@ -35,8 +38,9 @@ def placed(body: list[tuple[int, int]], heading: int, food: tuple[int, int]) -> 
 
 
 def test_it_is_an_environment_of_gymnasium_that_goes_on_exactly():
-    check_env(Snake(), skip_render_check=True)
-    assert restores(gymnasium.make("Snake10-v0"), gymnasium.make("Snake10-v0"), steps=200)
+    check_env(Snake(ways=True), skip_render_check=True)
+    for name in ("Snake10-v0", "Snake10Ways-v0"):
+        assert restores(gymnasium.make(name), gymnasium.make(name), steps=200)
 
 
 def test_seeds_decide_where_it_starts_and_where_food_is():
@@ -110,6 +114,27 @@ def test_it_sees_from_its_head_which_looks_up():
     assert not inside[HEAD - 5, HEAD]
     assert seen[BLOCKED, HEAD + 1, HEAD] == 255
     assert seen[BLOCKED, HEAD + 2, HEAD] == 0  # the tail, which moves on
+
+
+def test_it_sees_which_move_shuts_it_in():
+    body = [(row, 2) for row in range(SIDE)] + [(row, 1) for row in range(SIDE)[::-1]]
+    seen = placed(body, 0, (9, 9), ways=True)._seen()
+    # to the left are nine cells, and the tenth step is free; to the right is the tail, and the rest of the board
+    assert seen[EXIT, HEAD, [HEAD - 1, HEAD + 1]].tolist() == [128 - 4, 255]
+    assert seen[ROOM, HEAD, [HEAD - 1, HEAD + 1]].tolist() == [9 * 255 // CELLS, 71 * 255 // CELLS]
+
+
+def test_it_sees_ways_to_food_and_how_much_room_there_is():
+    game = placed([(5, 3), (5, 4), (5, 5)], 1, (7, 6), ways=True)
+    seen = game._seen()
+    ahead, right = [(HEAD - 1, HEAD), (HEAD - 1, HEAD + 1)], [(HEAD, HEAD + 1), (HEAD, HEAD + 2)]
+    ways = {(int(row), int(column)) for row, column in np.argwhere(seen[WAY])}
+    assert ways == {*ahead, *right, (HEAD - 1, HEAD + 2)}
+    moves = [[HEAD - 1, HEAD], [HEAD, HEAD - 1], [HEAD, HEAD + 1]]
+    assert np.argwhere(seen[ROOM]).tolist() == np.argwhere(seen[EXIT]).tolist() == moves
+    assert set(seen[ROOM][seen[ROOM] > 0]) == {(CELLS - 2) * 255 // CELLS}  # all but the head and the cell behind it
+    game.ways = False
+    assert np.array_equal(game._seen(), seen[: FOOD + 1])
 
 
 @pytest.mark.parametrize("heading", range(4))

@@ -17,6 +17,7 @@ BINS = 15
 def auroc(score: Tensor, has: Tensor) -> float:
     """ROC-AUC: the probability that one of the samples that are `has`, bool (N,), has a higher `score` (N,) than one of
     the others, ties counting half (Mann and Whitney 1947); NaN without samples of both kinds."""
+    score, has = score.cpu(), has.cpu()
     m, n = int(has.sum()), int((~has).sum())
     if not m or not n:
         return nan
@@ -53,6 +54,7 @@ def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> fl
     """The expected calibration error (Guo et al. 2017, equation 3) of `confidence` (N,) in [0, 1] with `right` (N,),
     true or 1 where the prediction is right: the mean difference of both within bins of equal width, weighted by the
     bins' sizes."""
-    place = (confidence * bins).long().clamp(max=bins - 1).cpu()
-    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, place, (right.double() - confidence.double()).cpu())
+    confidence, right = confidence.cpu(), right.cpu()
+    place = (confidence * bins).long().clamp(max=bins - 1)
+    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, place, right.double() - confidence.double())
     return gaps.abs().sum().item() / len(right)

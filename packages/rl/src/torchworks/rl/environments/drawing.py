@@ -198,6 +198,7 @@ PENS: dict[str, Pen] = {
     "MountainCar-v0": mountain_car,
     "MountainCarContinuous-v0": mountain_car,
     "Snake10-v0": snake,
+    "Snake10Ways-v0": snake,
     "Breakout10-v0": breakout,
     "Breakout10Sticky-v0": breakout,
     "ConnectFour-v0": connect_four,

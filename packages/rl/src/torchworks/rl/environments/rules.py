@@ -88,6 +88,7 @@ RULES: dict[str, Rule] = {
     "Corridor-v0": Remembering(corridor, [_NO_CUE]),
     "LongCorridor-v0": Remembering(corridor, [_NO_CUE]),
     "Snake10-v0": snake_rules.to_food,
+    "Snake10Ways-v0": snake_rules.to_food,
     "Breakout10-v0": breakout_rules.follow,
     "Breakout10Sticky-v0": breakout_rules.follow,
     "ConnectFour-v0": connect_four,

@@ -21,6 +21,7 @@ NAMES = {
     "MountainCar-v0": ("left", "nothing", "right"),
     "FrozenLake-v1": ("left", "down", "right", "up"),
     "Snake10-v0": ("left", "straight", "right"),
+    "Snake10Ways-v0": ("left", "straight", "right"),
     "Breakout10-v0": ("stay", "left", "right"),
 }
 """What actions are called, a word each, where their numbers say nothing."""

@@ -26,7 +26,7 @@ from torchworks.rl.models.grid_body import GridBody
 class ActorCritic(nn.Module):
     """Observations (N, D) or (N, C, H, W) to what the policy makes of them, (N, A), and their values (N,). `policy`
     gives the logits of A actions or, if `continuous`, the means of A numbers, whose standard deviations are
-    exp(`log_std`). `observations` is D or (C, H, W); `channels`, `stride` and `most` are a grid's."""
+    exp(`log_std`). `observations` is D or (C, H, W); `channels`, `stride`, `middle` and `most` are a grid's."""
 
     def __init__(
         self,
@@ -38,12 +38,15 @@ class ActorCritic(nn.Module):
         layers: int = 2,
         channels: tuple[int, ...] = (16, 32),
         stride: int = 1,
+        middle: int = 0,
         most: int = 0,
     ):
         super().__init__()
         self.body = None
         if isinstance(observations, tuple):
-            self.body = GridBody(observations, channels=channels, stride=stride, width=width, layers=layers, most=most)
+            self.body = GridBody(
+                observations, channels=channels, stride=stride, middle=middle, width=width, layers=layers, most=most
+            )
             observations, layers = width, 0
         self.policy = _dense(observations, width, layers, actions, gain=0.01)
         self.value = _dense(observations, width, layers, 1, gain=1.0)

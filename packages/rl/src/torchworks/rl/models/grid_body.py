@@ -13,12 +13,14 @@ Shapes: N observations, C planes of H x W.
 import math
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 
 class GridBody(nn.Module):
     """Grids (N, C, H, W) to features (N, width). Their numbers are divided by `most`, if that is not 0, so that those
-    of bytes lie in [0, 1]. `stride` makes each convolution's output so many times smaller."""
+    of bytes lie in [0, 1]. `stride` makes each convolution's output so many times smaller. The first dense layer also
+    sees the `middle` x `middle` cells in the middle as they are."""
 
     def __init__(
         self,
@@ -26,6 +28,7 @@ class GridBody(nn.Module):
         *,
         channels: tuple[int, ...] = (16, 32),
         stride: int = 1,
+        middle: int = 0,
         width: int = 128,
         layers: int = 1,
         most: int = 0,
@@ -33,18 +36,23 @@ class GridBody(nn.Module):
         super().__init__()
         planes, height, columns = shape
         self.scale = 1.0 / (most or 1)
+        self.middle = tuple(slice((side - middle) // 2, (side + middle) // 2) for side in (height, columns))
         convolutions = []
         for inputs, outputs in pairwise((planes, *channels)):
             convolutions += [_started(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)), nn.ReLU(inplace=True)]
             height, columns = -(-height // stride), -(-columns // stride)
         self.convolutions = nn.Sequential(*convolutions)
-        sizes = [(channels[-1] if channels else planes) * height * columns, *[width] * layers]
+        features = (channels[-1] if channels else planes) * height * columns + planes * middle**2
+        sizes = [features, *[width] * layers]
         self.dense = nn.Sequential(
             *(layer for a, b in pairwise(sizes) for layer in (_started(nn.Linear(a, b)), nn.ReLU(inplace=True)))
         )
 
     def forward(self, observation: Tensor) -> Tensor:
-        return self.dense(self.convolutions(observation * self.scale).flatten(1))
+        seen = observation * self.scale
+        features = self.convolutions(seen).flatten(1)
+        near = seen[:, :, *self.middle].flatten(1)
+        return self.dense(torch.cat([features, near], 1))
 
 
 def _started(layer: nn.Conv2d | nn.Linear) -> nn.Module:

@@ -19,7 +19,7 @@ from torchworks.rl.models.grid_body import GridBody
 
 class QNet(nn.Module):
     """Observations (N, D) or (N, C, H, W) to values (N, A), or to logits (N, A, K) if there are atoms. `observations`
-    is D or (C, H, W); `channels`, `stride` and `most` are a grid's."""
+    is D or (C, H, W); `channels`, `stride`, `middle` and `most` are a grid's."""
 
     def __init__(
         self,
@@ -32,11 +32,14 @@ class QNet(nn.Module):
         atoms: int = 1,
         channels: tuple[int, ...] = (16, 32),
         stride: int = 1,
+        middle: int = 0,
         most: int = 0,
     ):
         super().__init__()
         if isinstance(observations, tuple):
-            self.trunk = GridBody(observations, channels=channels, stride=stride, width=width, layers=layers, most=most)
+            self.trunk = GridBody(
+                observations, channels=channels, stride=stride, middle=middle, width=width, layers=layers, most=most
+            )
         else:
             sizes = [observations, *[width] * layers]
             self.trunk = nn.Sequential(

@@ -23,6 +23,8 @@ class PolicyNet(Limited):
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
     """How many times smaller each convolution's output is."""
+    middle: CountOrZero = 0
+    """Cells a side in the middle of a grid that the first dense layer sees as they are, beside the convolutions."""
 
 
 MOST_STEPS = 10_000_000
@@ -70,6 +72,8 @@ class PolicyConfig(Config):
     """Weight of the value's loss beside the policy's."""
     entropy_weight: Amount = 0.0
     """Weight of the entropy of the actions, which keeps the policy from deciding early."""
+    entropy_end: Annotated[float, *limited(0, 1, below=False)] = 1.0
+    """Share of this weight that is left at the last step; it falls in a line."""
     max_norm: Amount = 0.5
     """Global norm that gradients are clipped to (0: not at all)."""
 

@@ -65,15 +65,21 @@ class PolicyTask(PlayingTask):
         log_probability = actions.log_probability(batch["action"])
         if self.config.algorithm == "reinforce":
             return reinforce_loss(log_probability, advantage), {}
+        weight = self.entropy_weight
         if self.config.algorithm == "a2c":
-            weight = self.config.entropy_weight
             return actor_loss(log_probability, advantage, actions.entropy(), entropy_weight=weight), {}
         log_ratio, clip = log_probability - batch["log_probability"], self.config.ppo_clip
         loss = clipped_loss(log_ratio.exp(), advantage, clip=clip)
-        if self.config.entropy_weight:
-            loss = loss - self.config.entropy_weight * actions.entropy().mean()
+        if weight:
+            loss = loss - weight * actions.entropy().mean()
         far = log_ratio.detach()
         return loss, {"clipped": share_clipped(far.exp(), clip=clip), "divergence": divergence(far)}
+
+    @property
+    def entropy_weight(self) -> float:
+        """The entropy's weight at this step."""
+        done = self.step / max(1, self.config.trainer.steps)
+        return self.config.entropy_weight * (1 + done * (self.config.entropy_end - 1))
 
     def greedy(self, observations: np.ndarray) -> np.ndarray:
         """The most probable actions."""

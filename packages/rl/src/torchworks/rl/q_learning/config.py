@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from torchworks.rl.memory.config import ReplayConfig
 from torchworks.rl.sizes import Layers, Units
-from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
+from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, Share, UserError, limited
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class QNetConfig(Limited):
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
     """How many times smaller each convolution's output is."""
+    middle: CountOrZero = 0
+    """Cells a side in the middle of a grid that the first dense layer sees as they are, beside the convolutions."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -56,5 +56,6 @@ def make_net(kind: Kind, sizes: QNetConfig) -> QNet:
         atoms=sizes.atoms,
         channels=sizes.channels,
         stride=sizes.stride,
+        middle=sizes.middle,
         most=kind.most,
     )

@@ -23,17 +23,19 @@ def dqn() -> QConfig:
 
 
 def rainbow() -> QConfig:
-    """DQN that is double, dueling, prioritized and distributional, with rewards of three steps.
+    """DQN that is double, dueling, prioritized and distributional, with rewards of ten steps.
 
     rl train rainbow
 
-    CartPole, three seeds: return 470 ± 28 in 100 episodes (random actions 20, a rule written by hand 500), 46
-    CPU s of one core of an AMD EPYC (torch 2.14.1, fp32).
+    CartPole, three seeds: return 500 ± 0 in 100 episodes (random actions 20, a rule written by hand 500), 35 to 38 CPU
+    s of one core of an AMD EPYC (torch 2.14.1, fp32). With rewards of three steps, as in the paper, and a target that
+    lags twice as long: 470 ± 28.
     """
     return QConfig(
         recipe="rainbow",
         net=QNetConfig(dueling=True, atoms=51, high=100.0),
-        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=3, alpha=0.5),
+        replay=ReplayConfig(environments=16, updates=2, capacity=50_000, discount=0.99, n_step=10, alpha=0.5),
         optim=OptimConfig(lr=1e-3, schedule="linear"),
+        polyak=0.02,
         trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
     )

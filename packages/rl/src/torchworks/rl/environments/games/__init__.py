@@ -12,6 +12,7 @@ import gymnasium
 
 GAMES: dict[str, dict[str, Any]] = {
     "Snake10-v0": {"entry_point": f"{__name__}.snake:Snake"},
+    "Snake10Ways-v0": {"entry_point": f"{__name__}.snake:Snake", "kwargs": {"ways": True}},
     "Breakout10-v0": {"entry_point": f"{__name__}.breakout:Breakout", "max_episode_steps": 1000},
     "Breakout10Sticky-v0": {
         "entry_point": f"{__name__}.breakout:Breakout",

@@ -6,7 +6,9 @@ that moves on. An episode ends (is terminated) when the snake hits the wall or i
 97 rewards. It is cut off (truncated) after 200 steps without food, in which all cells can be visited twice.
 
 A snake sees the board from its head, turned so that it looks up: what is learnt in one place holds in all. The view
-reaches as far as the board can, 9 cells to each side.
+reaches as far as the board can, 9 cells to each side. With `ways` it also sees what follows from the rules
+(snake_fields.py), as Silver et al. 2016 gave their Go player the liberties of stones ("Mastering the game of Go with
+deep neural networks and tree search", Nature 529, extended data table 2).
 """
 
 from typing import Any
@@ -15,30 +17,40 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-SIDE = 10
-CELLS = SIDE * SIDE
+from torchworks.rl.environments.games.snake_fields import CELLS, SIDE, rooms, ways
+
 LENGTH = 3
 """Of a snake at the start."""
 PATIENCE = 2 * CELLS
 """Steps without food after which an episode is cut off."""
 VIEW = 2 * SIDE - 1
 LEFT, STRAIGHT, RIGHT = range(3)
-BLOCKED, TIME, FOOD = range(3)
-"""Planes of what is seen: what the head must not go to next, when a cell becomes free, food."""
+BLOCKED, TIME, FOOD, WAY, ROOM, EXIT = range(6)
+"""Planes of what is seen: what the head must not go to next, when a cell becomes free, food; the shortest ways to it,
+how much room each move leaves, and whether that lasts until a way out opens."""
 
 _MARGIN = SIDE - 1
 _WIDE = SIDE + 2 * _MARGIN  # the board with walls as thick as a view reaches
-_WALLS = np.pad(np.zeros((SIDE, SIDE), np.int16), _MARGIN, constant_values=CELLS)
-_BOARD = np.flatnonzero(_WALLS == 0).tolist()
-_INSIDE = frozenset(_BOARD)
+_BOARD = [row * _WIDE + column for row in range(_MARGIN, _MARGIN + SIDE) for column in range(_MARGIN, _MARGIN + SIDE)]
+_NUMBER = {cell: number for number, cell in enumerate(_BOARD)}
+"""Cells row by row of the board alone, by those of the board with its walls."""
 _AHEAD = (-_WIDE, 1, _WIDE, -1)  # up, right, down, left
-_SQUARE = np.arange(-_MARGIN, _MARGIN + 1)[:, None] * _WIDE + np.arange(-_MARGIN, _MARGIN + 1)
-_AROUND = [np.ascontiguousarray(np.rot90(_SQUARE, heading)) for heading in range(4)]
-"""Where the cells of a view lie, counted from the head, for each direction that it may look."""
-_FOOD = CELLS + 1
-_SEEN = np.zeros((3, _FOOD + 1), np.uint8)
-"""What is seen of a cell that is free after so many steps, or has food."""
-_SEEN[BLOCKED, 2:_FOOD], _SEEN[TIME, :_FOOD], _SEEN[FOOD, _FOOD] = 255, np.arange(_FOOD) * 255 // CELLS, 255
+
+
+def _views() -> np.ndarray:
+    """What is seen in each cell of a view: the number of a cell of the board, or 100, a wall; (4, 100, 361) for each
+    direction that the head may look and each cell that it may be in."""
+    numbers = np.full(_WIDE * _WIDE, CELLS)
+    numbers[_BOARD] = np.arange(CELLS)
+    square = np.arange(-_MARGIN, _MARGIN + 1)[:, None] * _WIDE + np.arange(-_MARGIN, _MARGIN + 1)
+    around = np.stack([np.rot90(square, heading).ravel() for heading in range(4)])
+    return numbers[around[:, None] + np.array(_BOARD)[:, None]]
+
+
+_VIEWS = _views()
+_FREE_AFTER = np.zeros((2, CELLS + 1), np.uint8)
+"""`BLOCKED` and `TIME` of a cell that is free after so many steps; 100: a wall."""
+_FREE_AFTER[BLOCKED, 2:], _FREE_AFTER[TIME] = 255, np.arange(CELLS + 1) * 255 // CELLS
 
 
 class Snake(gymnasium.Env):
@@ -46,12 +58,17 @@ class Snake(gymnasium.Env):
 
     The planes are `BLOCKED` (255: a wall or a part of the snake that is still there after the next step), `TIME` (how
     many steps it takes until the snake has left a cell, of 100, in parts of 255; 255: a wall) and `FOOD` (255).
+
+    With `ways` there are three more: `WAY`, the shortest ways to the food (snake_fields.py), and in the cells to which
+    the head can go `ROOM` (how many cells it could then reach, of 100, in parts of 255) and `EXIT` (128 and 4 for each
+    of them that is not needed until a way out opens, between 1 and 255; below 128 the snake is lost).
     """
 
-    observation_space = Box(0, 255, (3, VIEW, VIEW), np.uint8)
     action_space = Discrete(3)
 
-    def __init__(self):
+    def __init__(self, ways: bool = False):
+        self.ways = ways
+        self.observation_space = Box(0, 255, (EXIT + 1 if ways else FOOD + 1, VIEW, VIEW), np.uint8)
         self.body: list[int] = []  # cells of the board with its walls, the tail first
         self.heading, self.food, self.hungry = 0, -1, 0
 
@@ -67,7 +84,7 @@ class Snake(gymnasium.Env):
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
         self.heading = (self.heading + int(action) - STRAIGHT) % 4
         head = self.body[-1] + _AHEAD[self.heading]
-        if head not in _INSIDE or head in self.body[1:]:
+        if head not in _NUMBER or head in self.body[1:]:
             return self._seen(), 0.0, True, False, {}
         self.body.append(head)
         if head == self.food:
@@ -92,8 +109,16 @@ class Snake(gymnasium.Env):
         self.food = free[int(self.np_random.integers(len(free)))] if free else -1
 
     def _seen(self) -> np.ndarray:
-        left = _WALLS.ravel().copy()  # after how many steps cells are free
-        left[self.body] = np.arange(1, len(self.body) + 1)
-        if self.food >= 0:
-            left[self.food] = _FOOD
-        return _SEEN.take(left.take(_AROUND[self.heading] + self.body[-1]), axis=1)
+        body, food = [_NUMBER[cell] for cell in self.body], _NUMBER.get(self.food, -1)
+        planes = np.zeros((EXIT + 1 if self.ways else FOOD + 1, CELLS + 1), np.uint8)
+        planes[:FOOD, CELLS] = 255
+        planes[:FOOD, body] = _FREE_AFTER[:, 1 : len(body) + 1]
+        planes[FOOD, food] = 255 * (food >= 0)
+        if self.ways:
+            planes[WAY, :CELLS] = ways(body, food)
+            moves = [_NUMBER.get(self.body[-1] + _AHEAD[(self.heading + turn) % 4], CELLS) for turn in (-1, 0, 1)]
+            moves = [cell for cell in moves if not planes[BLOCKED, cell]]
+            sizes, slacks = rooms(body, food, moves)
+            planes[ROOM, moves] = np.asarray(sizes) * 255 // CELLS
+            planes[EXIT, moves] = (128 + 4 * np.asarray(slacks)).clip(1, 255)
+        return planes.take(_VIEWS[self.heading, body[-1]], axis=1).reshape(-1, VIEW, VIEW)

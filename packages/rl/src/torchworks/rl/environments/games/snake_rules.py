@@ -1,6 +1,6 @@
 """Rules for Snake written by hand: the nearest way to the food if there is room, and a round trip that never fails.
 
-Shapes: N games, views of V x V cells around the head, which looks up.
+Shapes: N games, P planes, views of V x V cells around the head, which looks up.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ _FAR = 10_000
 
 def to_food(seen: np.ndarray) -> np.ndarray:
     """Of the cells that the head can go to and from which as many cells can be reached as the snake has, that nearest
-    to the food, int64 (N,); if there is none, that with the most room. Float32 (N, 3, V, V)."""
+    to the food, int64 (N,); if there is none, that with the most room. Float32 (N, P, V, V)."""
     blocked = seen[:, BLOCKED] > 0
     lengths = np.rint(seen[:, TIME, _HEAD, _HEAD] * CELLS / 255)
     food = np.array([np.argwhere(each)[0] if each.any() else (_HEAD, _HEAD) for each in seen[:, FOOD] > 0])
@@ -46,7 +46,7 @@ def _room(blocked: np.ndarray, row: int, column: int) -> np.ndarray:
 
 def round_trip(seen: np.ndarray) -> np.ndarray:
     """Along a way that leads through all cells and back, int64 (N,), so that the snake follows its tail and fills the
-    board. Float32 (N, 3, V, V).
+    board. Float32 (N, P, V, V).
 
     Each quarter of the board is gone through row by row, and the quarters are turned by 90 degrees against each other,
     so that the way looks alike from wherever the board is seen: a view does not tell where north is.
