@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from torchworks.rl.sizes import Environments, Kept, Layers, Units
-from torchworks.shared.config import Amount, Config, Count, Limited, UserError, limited
+from torchworks.shared.config import Amount, Config, Count, CountOrZero, Limited, UserError, limited
 
 
 @dataclass(frozen=True)
