@@ -57,18 +57,18 @@ def draw_patient(random: np.random.Generator, frequency: float = 0.3) -> Patient
     """A patient who has each finding with the probability `frequency`, independently."""
     effusion, heart, nodule = random.random(3) < frequency
     width, height = random.uniform(4.6, 5.8), random.uniform(10.5, 12.5)
-    nodules = tuple(_nodule(random, width, height) for _ in range(nodule * random.integers(1, 3)))
+    nodules = tuple(_nodule(random, width, height) for _ in range(nodule * random.integers(1, 4)))
     return Patient(
         half_width=random.uniform(14.5, 18),
         depth=random.uniform(18, 25),
         lung_width=width,
         lung_height=height,
-        heart_ratio=random.uniform(0.54, 0.64) if heart else random.uniform(0.36, 0.47),
+        heart_ratio=random.uniform(0.505, 0.6) if heart else random.uniform(0.36, 0.495),
         rib_gap=random.uniform(2.1, 2.6),
         rib_shift=random.uniform(-1, 1),
         bone=random.uniform(0.7, 1.3),
         markings=int(random.integers(2**31)),
-        effusion=random.uniform(1.8, 6) * int(random.choice([-1, 1])) if effusion else 0.0,
+        effusion=random.uniform(0.8, 4.5) * int(random.choice([-1, 1])) if effusion else 0.0,
         nodules=nodules,
     )
 
@@ -77,7 +77,7 @@ def _nodule(random: np.random.Generator, width: float, height: float) -> Nodule:
     """In the outer two thirds of a lung."""
     side, angle, reach = int(random.choice([-1, 1])), random.uniform(0, 2 * np.pi), random.uniform(0, 0.5) ** 0.5
     x, y = side * (7.2 + 0.6 * width * reach * cos(angle)), -2.5 + 0.75 * height * reach * sin(angle)
-    return Nodule(x, y, random.uniform(0.7, 1.4))
+    return Nodule(x, y, random.uniform(0.9, 1.8))
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Pose:
 
 def draw_pose(random: np.random.Generator) -> Pose:
     """Another one for each image."""
-    x, y, breath = random.normal(0, (0.8, 0.8, 0.9)).tolist()
+    x, y, breath = random.normal(0, (0.8, 0.8, 1.1)).tolist()
     return Pose(x, y, random.uniform(0.94, 1.06), random.normal(0, 0.03), breath)
 
 
@@ -113,7 +113,7 @@ def attenuation(patient: Patient, pose: Pose, size: int) -> np.ndarray:
     total += (FLUID - LUNG) * _fluid(patient, pose, x, y, air)
     for nodule in patient.nodules:
         chord = _chord(((x - nodule.x) ** 2 + (y - nodule.y) ** 2) / nodule.radius**2) * nodule.radius
-        total += 1.3 * (TISSUE - LUNG) * chord * np.clip(air / 3, 0, 1)
+        total += 1.6 * (TISSUE - LUNG) * chord * np.clip(air / 3, 0, 1)
     return np.maximum(total, 0)
 
 

@@ -37,7 +37,7 @@ ARCHIVE = Scanner("Northlight DR 200", "MONOCHROME2", 60_000, 0.10, 0.25, (0.02,
 """Of the hospital whose images we start from."""
 OURS = Scanner("Halden XR-5", "MONOCHROME1", 40_000, 0.13, 0.35, (0.01, 0.97))
 """Of our hospital."""
-NEW = Scanner("Meridian Portable 1", "MONOCHROME2", 5_000, 0.30, 0.9, (-0.35, 0.80), marker="R")
+NEW = Scanner("Meridian Portable 1", "MONOCHROME2", 8_000, 0.24, 0.7, (-0.22, 0.84), marker="R")
 """Delivered later: a portable machine with less dose, more scatter, more blur and a wider window."""
 SCANNERS = {"archive": ARCHIVE, "ours": OURS, "new": NEW}
 
