@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder to make (default: the next number in runs/capstone)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all steps run")
     parser.add_argument("--seeds", type=int, metavar="N", help="trainings of each kind (default: 3)")
+    parser.add_argument("--draw", action="store_true", help="draw the images and stop, to do the rest by hand")
     parser.add_argument("--retrain", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     before = signal.signal(signal.SIGTERM, _stop)
@@ -38,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
             retrain(given.retrain)
             return 0
-        return tell(folder_for(given.out), _sizes(given))
+        folder, sizes = folder_for(given.out), _sizes(given)
+        return draw(folder, sizes) if given.draw else tell(folder, sizes)
     except UserError as error:
         return _say(str(error), 2)
     except KeyboardInterrupt:
@@ -68,6 +70,15 @@ def folder_for(out: Path | None) -> Path:
     except OSError as error:
         raise UserError(f"{out} cannot be made: {error.strerror}. Give another folder by OUT=folder.") from error
     return out.resolve()
+
+
+def draw(out: Path, sizes: Settings) -> int:
+    """Only the images, for those who do the rest by hand."""
+    from torchworks.lessons.capstone.modelling import draw_folders
+
+    draw_folders(out, sizes)
+    print(os.path.relpath(out))
+    return 0
 
 
 def tell(out: Path, sizes: Settings) -> int:
@@ -101,23 +112,20 @@ def tell(out: Path, sizes: Settings) -> int:
         computed = sum(now[:4]) - sum(used[:4])
         story.facts["seconds"] = {"wall": round(time.monotonic() - began, 1), "cpu": round(computed, 1)}
         (out / "facts.json").write_text(json.dumps(story.facts, indent=2, default=str), encoding="utf-8")
-        report = write_report(out / "report.html", story.chapters, _summary(story), failure)
+        report = write_report(out / "report.html", story.chapters, _summary(story.facts["seconds"]), failure)
         print(f"\n{story.facts['seconds']['wall']:.0f} s, of which {computed:.0f} s of computing", flush=True)
         print(os.path.relpath(report), flush=True)
     return 0
 
 
-def _summary(story: object) -> list[str]:
-    facts = story.facts  # ty: ignore[unresolved-attribute]
-    seconds = facts["seconds"]
-    texts = [
+def _summary(seconds: dict[str, float]) -> list[str]:
+    return [
         "One course in one command: raw DICOM files are checked, a net is transferred to them, evaluated, exported and "
         "served; a new machine makes its images drift, the service calls for a new model, which has to win against the "
         "old one; and a bad version is rolled back. Every command can be typed by hand, as capstone.md does.",
         "All images are drawn. They show no patient, and no number here says anything about medicine.",
         f"The run took {seconds['wall']:.0f} seconds, {seconds['cpu']:.0f} seconds of computing.",
     ]
-    return texts
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -120,7 +120,7 @@ def attenuation(patient: Patient, pose: Pose, size: int) -> np.ndarray:
 def without(patient: Patient, finding: str) -> Patient:
     """The same patient without one finding."""
     healthy = {"effusion": {"effusion": 0.0}, "enlarged-heart": {"heart_ratio": 0.43}, "nodule": {"nodules": ()}}
-    return replace(patient, **healthy[finding])  # ty: ignore[invalid-argument-type]
+    return replace(patient, **healthy[finding])
 
 
 def _grid(pose: Pose, size: int) -> tuple[np.ndarray, np.ndarray]:

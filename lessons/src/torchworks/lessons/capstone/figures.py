@@ -63,7 +63,7 @@ def _seen(taken: Exposure, photometric: str) -> np.ndarray:
 def draw_scores(path: Path, rows: Mapping[str, Sequence[Score]]) -> Path:
     """A line for each method: a dot with its interval for each seed."""
     figure, axis = _new(7.2, 0.6 + 0.5 * len(rows))
-    for place, (name, scores) in enumerate(rows.items()):
+    for place, scores in enumerate(rows.values()):
         for i, each in enumerate(scores):
             y = place + 0.16 * (i - (len(scores) - 1) / 2)
             axis.plot([each.low, each.high], [y, y], color=BLUE if place == 0 else GREY, linewidth=1.6)
@@ -112,7 +112,7 @@ def draw_spread(path: Path, feature: Mapping[str, Any], name: str) -> Path:
 def draw_duel(path: Path, scores: Mapping[str, Score]) -> Path:
     """The versions of the model, each with its interval."""
     figure, axis = _new(7.2, 0.9 + 0.42 * len(scores))
-    for place, (name, each) in enumerate(scores.items()):
+    for place, each in enumerate(scores.values()):
         axis.plot([each.low, each.high], [place, place], color=BLUE, linewidth=2)
         axis.plot(each.value, place, "o", color=BLUE, markersize=8)
         axis.text(each.value, place - 0.18, f"{each.value:.3f}", ha="center", va="bottom", fontsize=9)

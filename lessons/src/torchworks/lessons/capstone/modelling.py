@@ -10,6 +10,7 @@ from torchworks.lessons.capstone.hospital import TABLE, Row, admit, read_table, 
 from torchworks.lessons.capstone.report import Chapter
 from torchworks.lessons.capstone.scanners import ARCHIVE, NEW, OURS
 from torchworks.lessons.capstone.scoring import Score, read_predictions, score, truth_of
+from torchworks.lessons.capstone.settings import Settings
 from torchworks.lessons.capstone.story import Story, say
 from torchworks.shared.config import UserError
 
@@ -24,8 +25,7 @@ def draw_data(story: Story) -> None:
     """The two hospitals' folders."""
     sizes = story.settings
     with story.step("Raw files from two hospitals") as chapter:
-        archive = admit(story.data / "archive", ARCHIVE, {"train": sizes.archive, "test": 40}, 1, prefix="N")
-        ours = admit(story.data / "ours", OURS, {"train": sizes.train, "test": sizes.test}, 2, images=3)
+        archive, ours = draw_hospitals(story.data, sizes)
         machines = figures.draw_machines(story.figures / "machines.png", 12)
         chapter.text(
             "All images are drawn: rays cross ellipsoids and tubes of tissue, air, bone and fluid and are weakened by "
@@ -224,13 +224,29 @@ def export(story: Story) -> None:
         say(f"pruned by 70 %: {'refused' if refused.code else 'passed'}")
 
 
-def admit_newcomers(story: Story) -> dict[str, list[Row]]:
+# ---- images ------------------------------------------------------------------------------------------------
+
+
+def draw_hospitals(folder: Path, sizes: Settings) -> tuple[list[Row], list[Row]]:
+    """The archive's images, and ours."""
+    archive = admit(folder / "archive", ARCHIVE, {"train": sizes.archive, "test": 40}, 1, prefix="N")
+    return archive, admit(folder / "ours", OURS, {"train": sizes.train, "test": sizes.test}, 2, images=3)
+
+
+def draw_newcomers(folder: Path, sizes: Settings) -> dict[str, list[Row]]:
     """Images that come to the service, and those of the new machine that somebody labels for the challenger."""
-    sizes = story.settings
     drifted = sizes.most_drifted + sizes.split + 3 * sizes.after
     labelled = {"train": sizes.new_train, "test": sizes.new_test}
     return {
-        "normal": admit(story.data / "normal", OURS, {"test": sizes.normal}, 3, prefix="Q"),
-        "drifted": admit(story.data / "drifted", NEW, {"test": drifted}, 4, prefix="R"),
-        "labelled": admit(story.data / "labelled", NEW, labelled, 5, prefix="L"),
+        "normal": admit(folder / "normal", OURS, {"test": sizes.normal}, 3, prefix="Q"),
+        "drifted": admit(folder / "drifted", NEW, {"test": drifted}, 4, prefix="R"),
+        "labelled": admit(folder / "labelled", NEW, labelled, 5, prefix="L"),
     }
+
+
+def draw_folders(folder: Path, sizes: Settings) -> None:
+    """All of them, ours spoiled, with the repaired table beside the raw one."""
+    draw_hospitals(folder, sizes)
+    planted = faults.plant(folder / "ours")
+    write_table(folder / "ours" / REPAIRED, faults.repaired(read_table(folder / "ours" / TABLE), planted))
+    draw_newcomers(folder, sizes)

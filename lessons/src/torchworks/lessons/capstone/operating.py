@@ -8,7 +8,7 @@ from typing import Any
 
 from torchworks.lessons.capstone import figures
 from torchworks.lessons.capstone.hospital import Row, read_table, write_table
-from torchworks.lessons.capstone.modelling import REPAIRED, admit_newcomers
+from torchworks.lessons.capstone.modelling import REPAIRED, draw_newcomers
 from torchworks.lessons.capstone.report import Chapter
 from torchworks.lessons.capstone.retrain import DONE, Plan, write_plan
 from torchworks.lessons.capstone.scoring import Score, gain
@@ -39,7 +39,7 @@ class Shift:
     """Images of the new machine that were sent."""
     quiet: dict[str, Any] = field(default_factory=dict)
     """The service's report on drift before the new machine."""
-    normal: Score | None = None
+    known: dict[str, Score] = field(default_factory=dict)
     """Of the champion before it."""
 
     def version(self, name: str) -> str:
@@ -62,7 +62,8 @@ class Shift:
             data = json.dumps(body)
             keep = {name: state[name] for name in ("aliases", "share", "version") if name in state}
             chapter.command(
-                f"curl -H 'Content-Type: application/json' -H \"X-Admin-Token: $(cat {self.service.folder}/admin-token)\" "
+                f"curl -H 'Content-Type: application/json' "
+                f'-H "X-Admin-Token: $(cat {self.service.folder}/admin-token)" '
                 f"-d '{data}' {self.service.url}/admin/models{path}",
                 json.dumps(keep),
             )
@@ -72,7 +73,7 @@ class Shift:
 def operate(story: Story) -> None:
     """All steps at the service, which ends with them."""
     service_folder = story.out / "service"
-    rows = admit_newcomers(story)
+    rows = draw_newcomers(story.data, story.settings)
     sizes = story.settings
     plan = Plan(
         out=str(story.out),
@@ -120,7 +121,7 @@ def serve(shift: Shift) -> None:
             f"these answers a mean ROC-AUC of {found}.",
         )
         say(f"401 without the key; {count} ordinary images, {_drifted(quiet)}, mean ROC-AUC {found}")
-        shift.quiet, shift.normal = quiet, found
+        shift.quiet, shift.known["normal"] = quiet, found
 
 
 def _drifted(report: dict[str, Any]) -> str:
@@ -165,7 +166,7 @@ def drift(shift: Shift) -> None:
             "common images have drifted, it runs the command of --monitor.retrain. In earnest you would ask for more "
             "windows, and for hours (--monitor.retrain-checks, --monitor.retrain-minutes).",
             f"The labels, once they are there, show that the alarm was right: a mean ROC-AUC of {found} after "
-            f"{shift.normal} before.",
+            f"{shift.known['normal']} before.",
         )
         lines = [name for name in service.log().split("\n") if "has drifted" in name]
         chapter.command(f"grep drifted {service.folder}/service.log", "\n".join(lines[:2]))
@@ -244,14 +245,14 @@ def duel(shift: Shift) -> None:
             *((name, each.images, each) for name, each in scores.items()),
             ("after the decision", after.images, after),
         )
-        shown = {f"{CHAMPION}, own machine": shift.normal, f"{CHAMPION}, new machine": scores[CHAMPION]}
+        shown = {f"{CHAMPION}, own machine": shift.known["normal"], f"{CHAMPION}, new machine": scores[CHAMPION]}
         chapter.picture(
             figures.draw_duel(story.figures / "duel.png", shown | {f"{CHALLENGER}, new machine": scores[CHALLENGER]}),
             "Scores with intervals: the challenger's on the new machine is above the champion's.",
             "The champion on the machine that it knows, and both on the new one.",
         )
-        story.facts["duel"] = {name: [each.value, each.low, each.high] for name, each in scores.items()}
-        story.facts["duel"] |= {"difference": [low, high], "promoted": better}
+        intervals = {name: [each.value, each.low, each.high] for name, each in scores.items()}
+        story.facts["duel"] = {"scores": intervals, "difference": [low, high], "promoted": better}
         say(f"challenger {scores[CHALLENGER]}, champion {scores[CHAMPION]}, difference {low:+.3f} to {high:+.3f}")
         say("promoted" if better else "not better by its interval")
 
@@ -294,8 +295,8 @@ def roll_back(shift: Shift) -> None:
             "What would have helped: a challenger first, and as a gate of your own `cnn-vision evaluate` of the new "
             "run on a test set that never changes.",
         )
-        story.facts["roll_back"] = {"bad": [bad.value, bad.low, bad.high], "after": [after.value, after.low, after.high]}
-        story.facts["roll_back"] |= {"back_to": back, "failed_requests": len(shift.traffic.failures)}
+        values = {"bad": [bad.value, bad.low, bad.high], "after": [after.value, after.low, after.high]}
+        story.facts["roll_back"] = values | {"back_to": back}
         say(f"bad version {bad}; rolled back to the {back}: {after}")
 
 
@@ -318,4 +319,3 @@ def sum_up(shift: Shift) -> None:
         say(f"{len(traffic.log)} + {watchman.asked} requests, {failed} failed")
     if failed:
         raise UserError(f"{failed} requests failed, and none should have: {'; '.join(traffic.failures[:3])}")
-

@@ -68,7 +68,8 @@ class Service:
     def _first_line(self) -> str:
         """The port. Raises `UserError` if the service ends or says nothing."""
         process = self._process
-        assert process is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdout is not None
         late = threading.Timer(PATIENCE, process.kill)
         late.start()
         line = process.stdout.readline()
@@ -129,7 +130,7 @@ class Service:
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
         text = self.ask("GET", "/metrics").decode()
-        return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+        return sum(float(value) for value in re.findall(rf"^{name}(?:_total)?(?:{{.*}})? (\S+)$", text, re.MULTILINE))
 
 
 def _secret(path: Path) -> str:

@@ -10,7 +10,7 @@ import os
 import shlex
 import textwrap
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class Shell:
 
 
 @contextlib.contextmanager
-def _small_terminal() -> Iterable[None]:
+def _small_terminal() -> Iterator[None]:
     """Tables as wide as the report."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = str(WIDTH)
