@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from torchworks.lessons.capstone.settings import FULL, QUICK, Settings
 from torchworks.shared.config import UserError
@@ -112,20 +113,45 @@ def tell(out: Path, sizes: Settings) -> int:
         computed = sum(now[:4]) - sum(used[:4])
         story.facts["seconds"] = {"wall": round(time.monotonic() - began, 1), "cpu": round(computed, 1)}
         (out / "facts.json").write_text(json.dumps(story.facts, indent=2, default=str), encoding="utf-8")
-        report = write_report(out / "report.html", story.chapters, _summary(story.facts["seconds"]), failure)
+        report = write_report(out / "report.html", story.chapters, _summary(story.facts), failure)
         print(f"\n{story.facts['seconds']['wall']:.0f} s, of which {computed:.0f} s of computing", flush=True)
         print(os.path.relpath(report), flush=True)
     return 0
 
 
-def _summary(seconds: dict[str, float]) -> list[str]:
+def _summary(facts: dict[str, Any]) -> list[str]:
+    seconds = facts["seconds"]
     return [
         "One course in one command: raw DICOM files are checked, a net is transferred to them, evaluated, exported and "
         "served; a new machine makes its images drift, the service calls for a new model, which has to win against the "
         "old one; and a bad version is rolled back. Every command can be typed by hand, as capstone.md does.",
         "All images are drawn. They show no patient, and no number here says anything about medicine.",
+        *_in_numbers(facts),
         f"The run took {seconds['wall']:.0f} seconds, {seconds['cpu']:.0f} seconds of computing.",
     ]
+
+
+def _in_numbers(facts: dict[str, Any]) -> list[str]:
+    """A paragraph, once all steps are done."""
+    if "requests" not in facts:
+        return []
+    from torchworks.lessons.capstone.modelling import HOG, SCRATCH, TRANSFER
+
+    areas = {name: sum(values) / len(values) for name, values in facts["auroc"].items()}
+    alert, scores = facts["alert"], {name: values[0] for name, values in facts["duel"]["scores"].items()}
+    return [
+        f"In numbers, all mean ROC-AUC: transferred {areas[TRANSFER]:.3f}, from scratch {areas[SCRATCH]:.3f}, {HOG} "
+        f"{areas[HOG]:.3f}. Drift was seen after {alert['drift_seen_after']} images of the new machine and retraining "
+        f"called for after {alert['retraining_after']}; on it the champion has {scores['champion']:.3f} and the "
+        f"challenger {scores['challenger']:.3f}. The bad version has {facts['roll_back']['bad'][0]:.3f}, and after the "
+        f"roll-back it is {facts['roll_back']['after'][0]:.3f}. Of {sum_of(facts['requests'])} requests "
+        f"{facts['requests']['failed']} failed."
+    ]
+
+
+def sum_of(requests: dict[str, int]) -> int:
+    """All requests that were sent."""
+    return requests["images"] + requests["watchman"]
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

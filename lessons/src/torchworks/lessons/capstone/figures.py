@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from torchworks.lessons.capstone.anatomy import FINDINGS, attenuation, draw_patient, draw_pose
 from torchworks.lessons.capstone.hospital import SIZE
@@ -15,8 +16,8 @@ from torchworks.lessons.capstone.scoring import Score, truth_of
 from torchworks.lessons.capstone.traffic import Asked
 
 BLUE, ORANGE, GREY, RED, GREEN = "#0b5cad", "#b35900", "#8a939c", "#c2262e", "#1a7f37"
-ROLLING = 40
-"""Requests over which an error is averaged."""
+ROLLING, FIRST = 40, 8
+"""Requests over which an error is averaged, and those after which a version's curve begins."""
 
 
 def _new(width: float, height: float) -> tuple[Figure, Axes]:
@@ -84,13 +85,16 @@ def draw_drift(path: Path, before: Mapping[str, Any], after: Mapping[str, Any]) 
             ratio = feature["statistic"] / feature["threshold"] if feature["threshold"] else 0
             axis.barh(place + shift, max(ratio, 0.01), 0.32, color=color)
     axis.axvline(1, color="black", linewidth=1)
-    axis.text(1.04, -0.62, "threshold", fontsize=9, va="center")
     labels = [name.replace("input.image.", "image: ").replace("output.probability.", "answer: ") for name in names]
-    axis.set(yticks=range(len(names)), yticklabels=labels, xscale="log", ylim=(len(names) - 0.4, -0.9))
-    axis.set(xlabel="population stability index, threshold = 1 (logarithmic)")
-    for color, name in ((GREY, "before the new machine"), (RED, "when drift was seen")):
-        axis.barh([0], [0], color=color, label=name)
-    axis.legend(loc="lower right", fontsize=9)
+    axis.set(yticks=range(len(names)), yticklabels=labels, xscale="log", ylim=(len(names) - 0.4, -0.6))
+    axis.set(xlabel="population stability index as a multiple of its threshold (black line)")
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.xaxis.set_minor_formatter("")
+    patches = [
+        Patch(color=GREY, label="before the new machine"),
+        Patch(color=RED, label="when retraining began"),
+    ]
+    figure.legend(handles=patches, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
     return _save(figure, path)
 
 
@@ -139,11 +143,13 @@ def draw_timeline(path: Path, log: Sequence[Asked], names: Mapping[str, str], ev
             x, y = _rolling(places[mine], errors[mine])
             below.plot(x, y, color=color, linewidth=1.8, label=name)
     above.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.4, -0.6), title="who answered")
-    top = max(0.3, below.get_ylim()[1])
+    top = 1.9 * max(0.1, below.dataLim.y1)
     for number, (text, place) in enumerate(events.items()):
         for axis in (above, below):
             axis.axvline(place, color="black", linewidth=0.8, linestyle="--")
-        below.text(place + 3, top * (0.99 - 0.085 * (number % 6)), text, fontsize=8, va="top")
+        late = place > 0.8 * len(log)
+        at = place - 3 if late else place + 3
+        below.text(at, top * (0.98 - 0.075 * (number % 6)), text, fontsize=8, va="top", ha="right" if late else "left")
     below.set(xlabel="requests", ylabel=f"Brier score, {ROLLING} requests", ylim=(0, top))
     for axis in (above, below):
         axis.spines[["top", "right"]].set_visible(False)
@@ -156,11 +162,13 @@ def _brier(each: Asked) -> float:
 
 
 def _rolling(places: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over runs of requests without a long gap."""
-    xs, ys = [], []
+    """Means of the last values, from the first ones on, over runs of requests without a long gap."""
+    xs: list[np.ndarray] = []
+    ys: list[np.ndarray] = []
     for part in np.split(np.arange(len(places)), np.flatnonzero(np.diff(places) > 20) + 1):
-        width = min(ROLLING, len(part))
-        means = np.convolve(values[part], np.ones(width) / width, "valid")
-        xs += [places[part][width - 1 :], [np.nan]]
-        ys += [means, [np.nan]]
+        total = np.concatenate([[0], np.cumsum(values[part])])
+        ends = np.arange(min(FIRST, len(part)), len(part) + 1)
+        begins = np.maximum(ends - ROLLING, 0)
+        xs += [places[part][ends - 1], np.array([np.nan])]
+        ys += [(total[ends] - total[begins]) / (ends - begins), np.array([np.nan])]
     return np.concatenate(xs), np.concatenate(ys)

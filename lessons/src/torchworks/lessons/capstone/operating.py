@@ -147,8 +147,8 @@ def drift(shift: Shift) -> None:
         seen: dict[str, Any] = {}
 
         def alerted(count: int) -> bool:
-            if not seen and count % 5 == 0 and (report := service.drift(shift.version(CHAMPION)))["drifted"]:
-                seen.update(count=count, report=report)
+            if not seen and count % 5 == 0 and service.drift(shift.version(CHAMPION))["drifted"]:
+                seen["count"] = count
                 shift.mark("drift seen")
             return bool(seen) and service.metric("serving_retrain_starts") >= 1
 
@@ -156,7 +156,7 @@ def drift(shift: Shift) -> None:
         if not service.metric("serving_retrain_starts"):
             raise UserError(f"The service has not called for a new model within {count} images of another machine.")
         shift.mark("retraining begins")
-        report = seen["report"]
+        report = service.drift(shift.version(CHAMPION))
         found = score_of(shift.traffic.answered("drifted"), story.settings.resamples)
         worst = max(report["drifted"], key=lambda name: report["features"][name]["statistic"])
         chapter.text(
