@@ -5,6 +5,7 @@ import hashlib
 import html
 import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ WIDEST = 1400
 """Pixels to which wider pictures are reduced."""
 LONGEST = 26
 """Lines of a command's output that are shown."""
+_CODE = re.compile("`([^`]+)`")
 _STYLE = """
 :root { --back: #f6f7f9; --panel: #fff; --text: #1b1f24; --soft: #59636e; --line: #d5dae0; --accent: #0b5cad;
   --bad: #c2262e; }
@@ -144,7 +146,11 @@ def _row(tag: str, cells: Sequence[object]) -> str:
 
 
 def _paragraphs(texts: Sequence[str]) -> str:
-    return "".join(f"<p>{_text(text)}</p>\n" for text in texts)
+    return "".join(f"<p>{_CODE.sub(_code, _text(text))}</p>\n" for text in texts)
+
+
+def _code(found: re.Match[str]) -> str:
+    return f"<code>{found[1]}</code>"
 
 
 def _text(text: str) -> str:

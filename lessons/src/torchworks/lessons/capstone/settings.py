@@ -23,14 +23,14 @@ class Settings:
     """Pixels a side that the net sees."""
     normal: int = 150
     """Requests before the new machine."""
-    most_drifted: int = 400
+    most_drifted: int = 260
     """Requests within which the service must have called for a new model."""
     new_train: int = 150
     new_test: int = 100
     """Patients of the new machine who were labelled for the challenger."""
-    split: int = 400
+    split: int = 300
     """Requests that champion and challenger share."""
-    after: int = 100
+    after: int = 80
     """Requests after each change of the champion."""
     resamples: int = 400
     """Of the bootstrap."""
