@@ -9,13 +9,13 @@ class Settings:
 
     seeds: int = 3
     """Trainings of the transferred model and of the one from scratch."""
-    archive: int = 700
+    archive: int = 600
     """Patients of the other hospital."""
     train: int = 100
     """Patients of ours with labels to learn from."""
     test: int = 150
     """Patients of ours to test with, each with one to three images."""
-    archive_steps: int = 400
+    archive_steps: int = 300
     steps: int = 90
     """Of fine-tuning, and of training from scratch."""
     batch: int = 32
