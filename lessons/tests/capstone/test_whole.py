@@ -7,6 +7,8 @@ import pytest
 from report_page import check_page
 
 from torchworks.lessons.capstone.__main__ import main
+from torchworks.lessons.capstone.service import Service
+from torchworks.shared.config import UserError
 
 
 @pytest.mark.slow
@@ -26,3 +28,11 @@ def test_the_whole_capstone_runs_answers_every_request_and_leaves_no_process(tmp
     assert len(re.findall("<h2>", text)) == 11
     assert sum(tag == "img" for tag, _ in page.elements) >= 9
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
+
+
+@pytest.mark.slow
+def test_a_service_that_does_not_start_says_why(tmp_path):
+    service = Service(tmp_path / "service", tmp_path, tmp_path / "nothing", tmp_path / "retrain")
+    with pytest.raises(UserError, match=r"The service did not start: .*nothing"), service:
+        raise AssertionError("it should not have started")
+    assert (tmp_path / "service" / "api-key").stat().st_mode & 0o077 == 0

@@ -106,7 +106,7 @@ def draw_spread(path: Path, feature: Mapping[str, Any], name: str) -> Path:
     places = np.arange(len(counts))
     axis.bar(places - 0.2, reference / reference.sum(), 0.4, color=GREY, label="test data of the model")
     axis.bar(places + 0.2, counts / counts.sum(), 0.4, color=RED, label="last 100 requests")
-    ticks = [f"to {edge:.2f}" for edge in edges] + ["above"]
+    ticks = [f"to {edge:.3g}" for edge in edges] + ["above"]
     axis.set(xticks=places, ylabel="share of images", xlabel=name.replace("input.image.", "image: "))
     axis.set_xticklabels(ticks[: len(counts)], fontsize=8)
     axis.legend(fontsize=9)
@@ -149,7 +149,15 @@ def draw_timeline(path: Path, log: Sequence[Asked], names: Mapping[str, str], ev
             axis.axvline(place, color="black", linewidth=0.8, linestyle="--")
         late = place > 0.8 * len(log)
         at = place - 3 if late else place + 3
-        below.text(at, top * (0.98 - 0.075 * (number % 6)), text, fontsize=8, va="top", ha="right" if late else "left")
+        below.text(
+            at,
+            top * (0.98 - 0.075 * (number % 6)),
+            text,
+            fontsize=8,
+            va="top",
+            ha="right" if late else "left",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
+        )
     below.set(xlabel="requests", ylabel=f"Brier score, {ROLLING} requests", ylim=(0, top))
     for axis in (above, below):
         axis.spines[["top", "right"]].set_visible(False)

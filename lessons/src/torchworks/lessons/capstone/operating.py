@@ -158,7 +158,8 @@ def drift(shift: Shift) -> None:
         shift.mark("retraining begins")
         report = service.drift(shift.version(CHAMPION))
         found = score_of(shift.traffic.answered("drifted"), story.settings.resamples)
-        worst = max(report["drifted"], key=lambda name: report["features"][name]["statistic"])
+        plain = [name for name in report["drifted"] if name.endswith("brightness")]
+        shown = next(iter(plain or report["drifted"]))
         chapter.text(
             "A portable machine is delivered: less dose, more scatter, more blur, a wider window. Nobody tells the "
             f"service. After {seen['count']} images it sees drift, without a single label, by comparing the last 100 "
@@ -176,9 +177,9 @@ def drift(shift: Shift) -> None:
             "Population stability index of each feature, as a multiple of its threshold.",
         )
         chapter.picture(
-            figures.draw_spread(story.figures / "spread.png", report["features"][worst], worst),
-            f"Histogram of {worst}: the last requests lie in other cells than the test data.",
-            "The feature that moved furthest. Each cell holds about a tenth of the test data.",
+            figures.draw_spread(story.figures / "spread.png", report["features"][shown], shown),
+            f"Histogram of {shown}: the last requests lie in other cells than the test data.",
+            "One of the features: each cell holds about a tenth of the test data.",
         )
         story.facts["alert"] = {"drift_seen_after": seen["count"], "retraining_after": count}
         say(f"drift seen after {seen['count']} images, retraining called for after {count}; mean ROC-AUC {found}")
@@ -312,7 +313,7 @@ def sum_up(shift: Shift) -> None:
         chapter.picture(
             figures.draw_timeline(story.figures / "timeline.png", traffic.log, shift.names, shift.events),
             "Requests in their order: the champion's error rises with the new machine, the challenger's is lower, the "
-            "bad version's is highest and ends with the roll-back.",
+            "bad version's is higher again and ends with the roll-back.",
             "Above, which version answered each request; below, its mean squared error by delayed labels.",
         )
         story.facts["requests"] = {"images": len(traffic.log), "watchman": watchman.asked, "failed": failed}

@@ -6,17 +6,18 @@ import html
 import io
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
-from torchworks.lessons.capstone.shell import shown
+from torchworks.lessons.capstone.shell import WIDTH, shown
 
 WIDEST = 1400
 """Pixels to which wider pictures are reduced."""
-LONGEST = 26
+LONGEST = 40
 """Lines of a command's output that are shown."""
 _CODE = re.compile("`([^`]+)`")
 _STYLE = """
@@ -136,9 +137,16 @@ def _part(part: str | Picture | Table | tuple[str, str]) -> str:
         rows = _row("th", head) + "".join(_row("td", line) for line in lines)
         return f'<div class="scroll"><table><caption>{_text(part.caption)}</caption>{rows}</table></div>\n'
     command, output = part
-    lines = output.strip("\n").split("\n") if output.strip() else []
+    lines = [short for line in output.strip("\n").split("\n") for short in _wrapped(line)] if output.strip() else []
     lines = [*lines[:LONGEST], f"… and {len(lines) - LONGEST} lines more"] if len(lines) > LONGEST else lines
     return f'<pre tabindex="0">{_text("$ " + shown(command))}\n{_text(chr(10).join(lines))}</pre>\n'
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line of a command's output, broken where it is very long."""
+    if len(line) <= 1.2 * WIDTH:
+        return [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _row(tag: str, cells: Sequence[object]) -> str:
