@@ -227,7 +227,7 @@ def export(story: Story) -> None:
         chapter.text(
             "A bundle is written only if the exported model answers as the trained one does, row by row, and PARITY.md "
             "in it says how near it is. Whoever makes the model smaller has to pay within a limit: the second export, "
-            f"without seven tenths of its weights, {passed}. What no gate sees is whether the labels were right; the "
+            f"without seven tenths of its weights, {passed}. What no gate sees is whether the labels were right: "
             "step 10 will show that."
         )
         chapter.command(f"cat {bundles / 'champion' / 'PARITY.md'}", (bundles / "champion" / "PARITY.md").read_text())
