@@ -46,6 +46,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make lesson             run one and prepare its exercises; NAME=tensors
 ## make check-lesson       check your answers to its exercises; NAME=tensors
 ## make notebooks          write all lessons as notebooks into lessons/notebooks
+## make capstone         from raw DICOM files to a watched service, with a report; options: OUT=folder ARGS=--quick
 ## make new-package        write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser
 ## make gallery            one HTML page of all finished runs, to compare them; options: RUNS=path OUT=file.html
@@ -173,6 +174,9 @@ check-lesson: | $(UV)
 notebooks: | $(UV)
 	@$(LESSONS) notebooks $(ARGS)
 
+capstone: | $(UV)
+	@$(UVRUN) python -m torchworks.lessons.capstone $(if $(OUT),--out '$(OUT)') $(ARGS)
+
 new-package: | $(UV)
 	@[ -n '$(NAME)' ] || { echo "Name the package: make new-package NAME=my-models" >&2; exit 2; }
 	@$(UV) run --no-project python tools/new_package.py '$(NAME)' $(if $(KIND),--kind '$(KIND)')
@@ -191,4 +195,4 @@ train-serving:
 train-% test-% imports-%: # only an unknown name gets here
 	@echo "There is no package '$*'. Packages: $(PACKAGES). 'make help' lists all commands." >&2; exit 2
 
-.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-rl bench-serving soak-serving doctor tensorboard gallery lessons lesson check-lesson notebooks new-package pins clean
+.PHONY: help setup $(TRAIN) serve test $(TEST) $(IMPORTS) test-slow test-long test-gpu lint format types bench bench-cnn-vision bench-seq-models bench-diffusion bench-hybrid-multimodal bench-rl bench-serving soak-serving doctor tensorboard gallery lessons lesson check-lesson notebooks capstone new-package pins clean

@@ -1,0 +1,104 @@
+"""What somebody meets who starts the capstone, and what the page beside it says."""
+
+import json
+import re
+import shlex
+
+import pytest
+from report_page import check_page
+
+from torchworks.lessons.capstone import __main__ as program
+from torchworks.lessons.capstone import modelling
+from torchworks.lessons.capstone.shell import PROGRAMS, Shell, written
+from torchworks.lessons.course import ROOT
+from torchworks.shared import cli
+from torchworks.shared.config import UserError
+
+PAGE = (ROOT / "capstone.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+    if line.split()[0] in PROGRAMS
+]
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert program.main(["--out", str(tmp_path)]) == 2
+    assert "nothing is replaced" in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_each_run_gets_the_next_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [program.folder_for(None).name for _ in range(3)] == ["001", "002", "003"]
+    assert program.folder_for(None).parent == tmp_path / "runs" / "capstone"
+
+
+def test_no_seeds_is_a_slip(tmp_path, capsys):
+    assert program.main(["--seeds", "0", "--out", str(tmp_path / "x")]) == 2
+    assert "--seeds must be at least 1" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_is_one_paragraph_and_what_was_made_stays(tmp_path, capsys, monkeypatch):
+    def broken(story):
+        with story.step("Broken") as chapter:
+            chapter.text("Until here.")
+            story.run(chapter, "cnn-vision", "check", f"csv:{tmp_path / 'nothing.csv'}")
+
+    monkeypatch.setattr(modelling, "draw_data", broken)
+    assert program.main(["--out", str(tmp_path / "run")]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("`cnn-vision check ")
+    assert "ended with exit code 2: There is no file" in said
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Until here." in report
+    assert "This run ended early." in report
+    check_page(report)
+    assert "seconds" in json.loads((tmp_path / "run" / "facts.json").read_text())
+    assert "There is no file" in next((tmp_path / "run" / "logs").iterdir()).read_text()
+
+
+def test_commands_are_shown_as_they_are_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert written(["serving", "check", tmp_path / "a b"]) == "serving check 'a b'"
+    assert written(["cnn-vision", "check", f"csv:{tmp_path}/x.csv"]) == "cnn-vision check csv:x.csv"
+
+
+def test_a_command_that_is_stopped_stops_the_capstone(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "main", lambda *words: 130)
+    with pytest.raises(KeyboardInterrupt):
+        Shell(tmp_path).run("cnn-vision", "check", "digits")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.split()[:3]))
+def test_the_page_names_commands_and_options_that_exist(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    name, *words = shlex.split(command)
+    default, commands = PROGRAMS[name]
+    kind = words[:2] if words[0] == "train" else words[:1]
+    assert cli.main(name, default, commands, [*kind, "--help"]) == 0
+    known = capsys.readouterr().out
+    options = [word for word in words if word.startswith("--")]
+    for option in options:
+        assert re.search(rf"{re.escape(option)}[ ,\n]", known), option
+
+
+def test_the_page_has_all_steps():
+    assert len(COMMANDS) >= 12
+    assert len(re.findall(r"^## \d\. ", PAGE, re.MULTILINE)) == 9
+
+
+def test_the_images_can_be_drawn_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "FULL", program.replace(program.FULL, archive=2, train=70, test=2, normal=2,
+                        most_drifted=2, split=0, after=0, new_train=2, new_test=2))  # fmt: skip
+    assert program.main(["--draw", "--out", str(tmp_path / "xrays")]) == 0
+    made = {path.name for path in (tmp_path / "xrays").iterdir()}
+    assert made == set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    assert (tmp_path / "xrays" / "ours" / "repaired.csv").is_file()
+
+
+def test_bad_words_are_an_error():
+    with pytest.raises(UserError):
+        program.folder_for(ROOT / "capstone.md")
