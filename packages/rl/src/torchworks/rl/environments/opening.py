@@ -2,15 +2,20 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.wrappers import FrameStackObservation
 
 from torchworks.rl.environments import games as games  # registers them
 from torchworks.rl.environments import hidden  # noqa: F401 (registers its environments)
+from torchworks.rl.environments.atari import is_atari, make_atari
+from torchworks.rl.environments.frames import Frames
+from torchworks.rl.environments.state import layers
+from torchworks.rl.models.nature_cnn import LEAST
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Source
 from torchworks.shared.data.dataset import TensorDataset
@@ -19,6 +24,10 @@ from torchworks.shared.numbers.seeds import mix
 
 TRAINING, SELECTION, TEST = 1_000_000, 20, 100
 """Seeds of episodes: any of the first for training; numbers of episodes by which states are chosen and judged."""
+PIXEL_SELECTION, PIXEL_TEST = 4, 20
+"""The same numbers where observations are images, which take long to play."""
+
+ATARI_LICENSE = "Arcade Learning Environment: GPL-2.0-only; its games belong to their owners"
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,14 @@ class Kind:
     most: int = field(default=0, repr=False)
     """The largest number in grids of whole numbers from 0 to at most 255; 0 if other numbers may occur."""
 
+    stack: bool = field(default=False, repr=False)
+    """Whether a grid is a stack of frames, most of which were in the observation before."""
+
+    @property
+    def is_pixels(self) -> bool:
+        """Whether observations are large enough to be images."""
+        return bool(self.grid) and min(self.grid[1:]) >= LEAST
+
     @property
     def width(self) -> int:
         """Numbers of an observation as nets see it."""
@@ -61,8 +78,8 @@ class Kind:
 def make(name: str) -> gymnasium.Env:
     """The environment of the id `name`. Raises `UserError` if there is none, or if it lacks a library."""
     try:
-        return gymnasium.make(name, disable_env_checker=True)
-    except gymnasium.error.NameNotFound as error:
+        return make_atari(name) if is_atari(name) else gymnasium.make(name, disable_env_checker=True)
+    except (gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound) as error:
         known = [spec for spec in gymnasium.registry if not spec.startswith(("phys2d", "tabular", "GymV"))]
         raise UserError(
             f"There is no environment '{name}'.{nearest(name, known)} Name one of Gymnasium, such as CartPole-v1, or "
@@ -81,7 +98,9 @@ def kind_of(name: str) -> Kind:
     environment = make(name)
     try:
         limit = environment.spec.max_episode_steps if environment.spec is not None else None
-        return _kind(name, environment.observation_space, environment.action_space, limit)
+        kind = _kind(name, environment.observation_space, environment.action_space, limit)
+        stack = any(isinstance(layer, Frames | FrameStackObservation) for layer in layers(environment))
+        return replace(kind, stack=stack and bool(kind.grid))
     finally:
         environment.close()
 
@@ -123,16 +142,16 @@ def _most(seen: spaces.Box) -> int:
     return max(1, high) if low >= 0 and high <= 255 else 0
 
 
-def seeds_to_judge_by() -> list[int]:
-    """With which the episodes begin that judge an agent at the end."""
-    return list(range(2 * TRAINING, 2 * TRAINING + TEST))
+def seeds_to_judge_by(kind: Kind | None = None) -> list[int]:
+    """With which the episodes begin that judge an agent at the end, in an environment of `kind`."""
+    return list(range(2 * TRAINING, 2 * TRAINING + (PIXEL_TEST if kind is not None and kind.is_pixels else TEST)))
 
 
-def source_of(kind: Kind) -> Source:
+def source_of(kind: Kind, notes: tuple[str, ...] = ()) -> Source:
     """The episodes of an environment as data: the seeds that they begin with. Test episodes have seeds that neither
     training nor the choice of the best state has."""
-    train = torch.arange(SELECTION, dtype=torch.int64) + TRAINING
-    test = torch.tensor(seeds_to_judge_by())
+    train = torch.arange(PIXEL_SELECTION if kind.is_pixels else SELECTION, dtype=torch.int64) + TRAINING
+    test = torch.tensor(seeds_to_judge_by(kind))
     schema = Schema((Field("seed", "id", (), size=3 * TRAINING),))
     about = {"kind": repr(kind), "gymnasium": gymnasium.__version__}
     if kind.grid:
@@ -140,11 +159,12 @@ def source_of(kind: Kind) -> Source:
     told = json.dumps(about, sort_keys=True)
     return Source(
         name=kind.id,
-        licence="Gymnasium's environments: MIT",
+        licence=ATARI_LICENSE if is_atari(kind.id) else "Gymnasium's environments: MIT",
         train=TensorDataset({"seed": train}, schema),
         test=TensorDataset({"seed": test}, schema),
         schema=schema,
         fingerprint=hashlib.sha256(told.encode()).hexdigest(),
+        notes=notes,
     )
 
 

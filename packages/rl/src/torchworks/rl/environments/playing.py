@@ -14,6 +14,7 @@ from torchworks.rl.environments.drawing import draw
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.remembering import Remembering
 from torchworks.rl.environments.several import several
+from torchworks.rl.environments.state import layers
 
 Rule = Callable[[np.ndarray], np.ndarray] | Remembering
 """From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A), perhaps with a memory."""
@@ -68,5 +69,5 @@ def player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.nd
 
 def _shown(environment: gymnasium.Env, seen: np.ndarray) -> np.ndarray:
     """What people see of an environment: what it says itself, or what agents see."""
-    shown = getattr(environment.unwrapped, "shown", None)
+    shown = next((it for layer in layers(environment) if callable(it := getattr(layer, "shown", None))), None)
     return seen if shown is None else shown()

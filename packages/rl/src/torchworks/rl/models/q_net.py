@@ -14,12 +14,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from torchworks.rl.models.grid_body import GridBody
+from torchworks.rl.models.bodies import make_body
 
 
 class QNet(nn.Module):
     """Observations (N, D) or (N, C, H, W) to values (N, A), or to logits (N, A, K) if there are atoms. `observations`
-    is D or (C, H, W); `channels`, `stride` and `most` are a grid's."""
+    is D or (C, H, W); `channels`, `stride`, `most` and `body` are a grid's."""
 
     def __init__(
         self,
@@ -33,10 +33,13 @@ class QNet(nn.Module):
         channels: tuple[int, ...] = (16, 32),
         stride: int = 1,
         most: int = 0,
+        body: str = "auto",
     ):
         super().__init__()
         if isinstance(observations, tuple):
-            self.trunk = GridBody(observations, channels=channels, stride=stride, width=width, layers=layers, most=most)
+            self.trunk = make_body(
+                body, observations, channels=channels, stride=stride, width=width, layers=layers, most=most
+            )
         else:
             sizes = [observations, *[width] * layers]
             self.trunk = nn.Sequential(

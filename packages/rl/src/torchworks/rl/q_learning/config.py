@@ -1,7 +1,7 @@
 """Configuration of Q-learning. Imports no torch, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from torchworks.rl.memory.config import ReplayConfig
 from torchworks.shared.config import Amount, Config, Count, Limited, Share, UserError, limited
@@ -29,6 +29,9 @@ class QNetConfig(Limited):
     """Channels of each convolution, for observations that are grids."""
     stride: Count = 1
     """How many times smaller each convolution's output is."""
+    body: Literal["auto", "grid", "nature"] = "auto"
+    """Convolutions for observations that are grids: those above, those of Mnih et al. 2015 for images (nature), or the
+    latter from 36 x 36 on (auto)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
