@@ -212,6 +212,7 @@ PENS: dict[str, Pen] = {
     "Snake10-v0": snake,
     "Breakout10-v0": breakout,
     "Breakout10Sticky-v0": breakout,
+    "PixelBreakout10-v0": pixels,
     "ConnectFour-v0": connect_four,
 }
 

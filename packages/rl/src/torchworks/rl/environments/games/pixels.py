@@ -1,8 +1,9 @@
 """Breakout on 10 x 10 cells as a console would show it: frames of 210 x 160 colored pixels, and three balls.
 
-The game goes on by a step in every fourth frame, so that an agent whose actions last four frames (frames.py) plays the
-game of breakout.py. Where a ball is lost, the next one starts below the bricks that are left. `info["lives"]` has the
-balls that are left, the one in play among them; without any the episode ends (is terminated).
+The game goes on by a step in the first of every four frames, so that an agent whose actions last four frames (frames.py)
+plays the game of breakout.py and its last two frames are alike. Where a ball is lost, the next one starts below the
+bricks that are left. `info["lives"]` has the balls that are left, the one in play among them; without any the episode
+ends (is terminated).
 """
 
 from typing import Any
@@ -35,7 +36,7 @@ class PixelBreakout(Breakout):
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
         self.frame, reward = self.frame + 1, 0.0
-        if self.frame % SKIP == 0:
+        if self.frame % SKIP == 1:
             _, reward, lost, _, _ = super().step(action)
             if lost:
                 self._next_ball()
