@@ -1,6 +1,6 @@
 """Breakout on 10 x 10 cells as a console would show it: frames of 210 x 160 colored pixels, and three balls.
 
-The game goes on by a step in the first of every four frames, so that an agent whose actions last four frames (frames.py)
+The game goes on by a step in the first of every four frames. So an agent whose actions last four frames (frames.py)
 plays the game of breakout.py and its last two frames are alike. Where a ball is lost, the next one starts below the
 bricks that are left. `info["lives"]` has the balls that are left, the one in play among them; without any the episode
 ends (is terminated).
