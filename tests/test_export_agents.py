@@ -42,6 +42,7 @@ AGENTS = {
     "sac": (PENDULUM, "rl-actor", lambda kind: actor_config(kind, ACTOR), build_actor),
     "snake, grid": ("Snake10-v0", "rl-policy", lambda kind: policy_config(kind, STRIDED), build_policy),
     "connect-four": ("ConnectFour-v0", "rl-board", lambda _: board_config(BoardNetConfig(channels=8)), build_board),
+    "ppo-atari, pixels": ("PixelBreakout10-v0", "rl-policy", lambda kind: policy_config(kind, POLICY), build_policy),
     "dqn, grid": ("Breakout10-v0", "rl-values", lambda kind: values_config(kind, Q), build_values),
 }
 
@@ -61,7 +62,7 @@ def finished(folder: Path, name: str) -> tuple[Path, Kind]:
     config = make_config(kind)
     predictor = build(config)
     for parameter in predictor.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
+        torch.nn.init.normal_(parameter, std=0.02 if kind.is_pixels else 0.5)
     save_model(
         folder, predictor, package="rl", recipe=name.partition(",")[0], builder=builder, config=config,
         golden={"observation": observations(kind, 2)},
@@ -69,7 +70,7 @@ def finished(folder: Path, name: str) -> tuple[Path, Kind]:
     return folder, kind
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if "pixels" in n else n for n in AGENTS])
 @pytest.mark.parametrize("form", ["onnx", pytest.param("pt2", marks=pytest.mark.slow)])
 def test_exported_agents_do_what_trained_ones_do(tmp_path, name, form):
     run, kind = finished(tmp_path / "run", name)

@@ -46,6 +46,7 @@ FEWER = {
 }
 """Options of generated sources: recipes draw thousands of samples before their first step."""
 FEW_FACES = "generated-faces:person=3,train=12,test=4+generated-faces:person=8,train=12,test=4"
+PIXELS = ["--data", "PixelBreakout10-v0", "--net.width", "16"]
 WORDS = {
     ("cnn_vision", "anomaly"): ["--pretrained", "FEATURES", "--coreset", "0.002"],
     ("cnn_vision", "style-adain"): ["--features", "FEATURES", "--loader.image-size", "32", "--size", "32"],
@@ -58,6 +59,8 @@ WORDS = {
     ("gans", "swap-detector"): ["--data", FEW_FACES, "--unseen", FEW_FACES, "--swap-steps", "2"],
     ("rl", "a3c"): ["--workers", "1"],
     ("rl", "connect-four"): ["--play.boards", "8", "--play.search", "2", "--play.warmup", "40"],
+    ("rl", "dqn-atari"): [*PIXELS, "--replay.warmup", "40", "--replay.capacity", "60"],
+    ("rl", "ppo-atari"): [*PIXELS, "--rollout.steps", "4"],
     ("rl", "ppo-lstm"): ["--rollout.steps", "4"],
     ("seq_models", "code"): ["--data", "documentation"],
 }

@@ -23,7 +23,7 @@ from torchworks.rl.policies.recipes import ppo
 from torchworks.rl.q_learning.build import build as build_values
 from torchworks.rl.q_learning.recipes import dqn
 from torchworks.shared.config import Config, OptimConfig
-from torchworks.shared.machine.device import Device, choose
+from torchworks.shared.machine.device import Device, choose, seed_everything
 from torchworks.shared.training.experiment import Experiment
 from torchworks.shared.training.progress import Silent
 from torchworks.shared.training.trainer import Trainer
@@ -112,6 +112,7 @@ def until_solved(seed: int) -> Actions:
 
     def ours() -> int | None:
         device = on_cpu()
+        seed_everything(seed)  # as `rl train` does, or the nets begin with whatever numbers come next
         made = build_policy(config, device)
         environments = made.task.rollouts.environments
         each = config.rollout.epochs * round_of(config) // config.trainer.batch_size

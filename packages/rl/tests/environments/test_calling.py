@@ -205,7 +205,7 @@ def test_a_module_is_found_in_the_present_folder(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     environment = make("lies_here:Here-v0")
     assert reset(environment, "Here-v0", 0).shape == (4,)
-    assert step(environment, "Here-v0", 1)[1:] == (1.0, False, False)
+    assert step(environment, "Here-v0", 1)[1:4] == (1.0, False, False)
 
 
 @pytest.mark.parametrize("name", ["", ":", "a:b:c", "../x", "CartPole-v1 "])

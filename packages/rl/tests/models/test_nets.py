@@ -1,10 +1,13 @@
 """Nets of agents: shapes, starts, and what the papers say of their parts."""
 
+import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 
 from torchworks.rl.models.actor_critic import ActorCritic
 from torchworks.rl.models.grid_body import GridBody
+from torchworks.rl.models.nature_cnn import NatureCNN
 from torchworks.rl.models.q_net import QNet, values_of
 from torchworks.shared.testing import check_model
 
@@ -46,6 +49,28 @@ def test_dense_layers_see_the_middle_of_a_grid_as_it_is():
     one = torch.eye(49).view(49, 1, 7, 7)
     seen = body(one).any(1).view(7, 7)
     assert seen.nonzero().tolist() == [[row, column] for row in (2, 3, 4) for column in (2, 3, 4)]
+
+
+def test_the_net_for_images_is_that_of_the_paper():
+    common = pytest.importorskip("stable_baselines3.common.torch_layers")
+    theirs = common.NatureCNN(Box(0, 255, (4, 84, 84), np.uint8), features_dim=512, normalized_image=True)
+    ours = NatureCNN((4, 84, 84), width=512, most=255)
+    pairs = list(zip(ours.parameters(), theirs.parameters(), strict=True))
+    assert [a.shape for a, _ in pairs] == [b.shape for _, b in pairs]
+    with torch.no_grad():
+        for a, b in pairs:
+            a.copy_(b)
+    seen = torch.randint(256, (3, 4, 84, 84), dtype=torch.uint8)
+    torch.testing.assert_close(ours(seen), theirs(seen / 255))
+    torch.testing.assert_close(ours(seen), ours(seen.float()))
+
+
+def test_large_grids_are_looked_at_as_images_unless_told_otherwise():
+    assert isinstance(QNet((1, 36, 40), 3, width=8).trunk, NatureCNN)
+    assert isinstance(ActorCritic((1, 36, 40), 3, width=8, body="grid").body, GridBody)
+    assert isinstance(ActorCritic((1, 35, 40), 3, width=8).body, GridBody)
+    with pytest.raises(ValueError, match="36 x 36"):
+        QNet((1, 35, 40), 3, body="nature")
 
 
 def test_a_policy_starts_undecided():

@@ -264,3 +264,15 @@ def test_a_killed_training_ends_like_a_whole_one_bit_for_bit(tmp_path: Path):
         "--trainer.batch-size", "32", "--device", "cpu",
     ]  # fmt: skip
     killed_and_resumed(["-m", "torchworks.rl", *words], tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("recipe", ["dqn-atari", "ppo-atari"])
+def test_pixels_go_on_bit_for_bit_after_a_kill(recipe, tmp_path):
+    words = ["train", recipe, "--data", "PixelBreakout10-v0", "--net.width", "16", "--trainer.steps", "40"]
+    words += ["--trainer.log-every", "1", "--trainer.batch-size", "16"]
+    if recipe == "dqn-atari":
+        words += ["--replay.warmup", "200", "--replay.capacity", "300"]
+    else:
+        words += ["--rollout.steps", "16"]
+    killed_and_resumed(["-m", "torchworks.rl", *words], tmp_path)

@@ -30,11 +30,13 @@ def reset(environment: gymnasium.Env, name: str, seed: int | None = None) -> Any
     return answer[0]
 
 
-def step(environment: gymnasium.Env, name: str, action: Any, *, finite: bool = True) -> tuple[Any, float, bool, bool]:
-    """Observation, reward, terminated and truncated. Raises `UserError` if the environment fails, if the reward is no
-    number or, with `finite`, not a finite one."""
+def step(
+    environment: gymnasium.Env, name: str, action: Any, *, finite: bool = True
+) -> tuple[Any, float, bool, bool, dict]:
+    """Observation, reward, terminated, truncated, and a dict of what else the environment tells. Raises `UserError` if
+    the environment fails, if the reward is no number or, with `finite`, not a finite one."""
     try:
-        observation, reward, terminated, truncated, _ = environment.step(action)
+        observation, reward, terminated, truncated, info = environment.step(action)
     except (Exception, SystemExit) as error:
         raise failed(name, "step", error) from error
     number = _number(reward)
@@ -43,7 +45,7 @@ def step(environment: gymnasium.Env, name: str, action: Any, *, finite: bool = T
             f"A reward of {name} is {_short(reward)}, and agents learn from finite numbers alone, such as 1.0. Mend "
             f"its `step`; `rl check {name}` counts such rewards."
         )
-    return observation, number, bool(terminated), bool(truncated)
+    return observation, number, bool(terminated), bool(truncated), info if isinstance(info, dict) else {}
 
 
 def close(environment: gymnasium.Env, name: str) -> None:

@@ -46,6 +46,12 @@ class Canvas:
     def text(self, x: float, y: float, words: str) -> None:
         self._draw.text(self._place((x, y)), words, fill=_INK, font_size=12 * _FINE)
 
+    def picture(self, colors: np.ndarray) -> None:
+        """uint8 (H, W, 3), as high as there is room above the ground, 4 to 3 as on a screen."""
+        height = (HEIGHT - 28) * _FINE
+        image = Image.fromarray(colors).resize((height * 4 // 3, height), Image.Resampling.NEAREST)
+        self.image.paste(image, ((WIDTH * _FINE - image.width) // 2, 24 * _FINE))
+
     def pixels(self) -> Tensor:
         """uint8 (3, `HEIGHT`, `WIDTH`)."""
         image = self.image.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
@@ -133,6 +139,12 @@ def planes(canvas: Canvas, seen: np.ndarray) -> None:
         canvas.box(*place(row, column), side * 0.86, side * 0.86, color)
 
 
+def pixels(canvas: Canvas, shown: np.ndarray) -> None:
+    """An image: the colors (3, H, W) that a console shows, or the newest of gray ones (C, H, W)."""
+    colors = shown if len(shown) == 3 else shown[[-1, -1, -1]]
+    canvas.picture(colors.transpose(1, 2, 0).astype(np.uint8))
+
+
 def _mixed(color: str, strength: float) -> str:
     """`color` on the ground, as strong as `strength` in [0, 1] says, but always to be seen."""
     share = 0.2 + 0.8 * strength
@@ -201,6 +213,7 @@ PENS: dict[str, Pen] = {
     "Snake10Ways-v0": snake,
     "Breakout10-v0": breakout,
     "Breakout10Sticky-v0": breakout,
+    "PixelBreakout10-v0": pixels,
     "ConnectFour-v0": connect_four,
 }
 
@@ -209,6 +222,6 @@ def draw(kind: Kind, observation: np.ndarray, words: str = "") -> Tensor:
     """uint8 (3, `HEIGHT`, `WIDTH`) of an observation (D,) or (C, H, W), or of what a game's `shown` gives, with `words`
     in the upper left corner."""
     canvas = Canvas()
-    PENS.get(kind.id, planes if kind.grid else numbers)(canvas, observation)
+    PENS.get(kind.id, pixels if kind.is_pixels else planes if kind.grid else numbers)(canvas, observation)
     canvas.text(8 - WIDTH / 2, HEIGHT - 6, words)
     return canvas.pixels()

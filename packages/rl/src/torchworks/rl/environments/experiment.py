@@ -42,9 +42,11 @@ def experiment_of(
     *,
     builder: str,
     model: dict[str, Any],
+    notes: tuple[str, ...] = (),
 ) -> Experiment:
-    """`task` learns from the batches of `train`; `net` becomes a predictor by `builder` from the plain data `model`."""
-    source, loaders, test = source_of(task.kind), LoaderFactory(config, device), seeds_to_judge_by()
+    """`task` learns from the batches of `train`; `net` becomes a predictor by `builder` from the plain data `model`.
+    `notes` are told to the user."""
+    source, loaders, test = source_of(task.kind, notes), LoaderFactory(config, device), seeds_to_judge_by(task.kind)
     golden = {"observation": torch.from_numpy(Environments(task.kind, test[:2]).observation), **task.example(2)}
     return Experiment(
         task=task,

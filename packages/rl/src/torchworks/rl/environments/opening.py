@@ -4,16 +4,21 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.wrappers import FrameStackObservation
 
 from torchworks.rl.environments import games as games  # registers them
 from torchworks.rl.environments import hidden  # noqa: F401 (registers its environments)
+from torchworks.rl.environments.atari import is_atari, make_atari
 from torchworks.rl.environments.calling import close, failed, place
+from torchworks.rl.environments.frames import Frames
+from torchworks.rl.environments.state import layers
+from torchworks.rl.models.nature_cnn import LEAST
 from torchworks.shared.config import UserError, nearest
 from torchworks.shared.data import Source
 from torchworks.shared.data.dataset import TensorDataset
@@ -22,8 +27,12 @@ from torchworks.shared.numbers.seeds import mix
 
 TRAINING, SELECTION, TEST = 1_000_000, 20, 100
 """Seeds of episodes: any of the first for training; numbers of episodes by which states are chosen and judged."""
+PIXEL_SELECTION, PIXEL_TEST = 4, 20
+"""The same numbers where observations are images, which take long to play."""
 MOST_SYMBOLS = 10_000
 """Symbols, or numbered actions, that nets have inputs and outputs for."""
+
+ATARI_LICENSE = "Arcade Learning Environment: GPL-2.0-only; its games belong to their owners"
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,14 @@ class Kind:
     double: bool = field(default=False, repr=False)
     """Whether numbers of actions are float64, as their limits then are too."""
 
+    stack: bool = field(default=False, repr=False)
+    """Whether a grid is a stack of frames, most of which were in the observation before."""
+
+    @property
+    def is_pixels(self) -> bool:
+        """Whether observations are large enough to be images."""
+        return bool(self.grid) and min(self.grid[1:]) >= LEAST
+
     @property
     def width(self) -> int:
         """Numbers of an observation as nets see it."""
@@ -71,8 +88,8 @@ def make(name: str) -> gymnasium.Env:
     if ":" in name and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        return gymnasium.make(name, disable_env_checker=True)
-    except gymnasium.error.NameNotFound as error:
+        return make_atari(name) if is_atari(name) else gymnasium.make(name, disable_env_checker=True)
+    except (gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound) as error:
         known = [spec for spec in gymnasium.registry if not spec.startswith(("phys2d", "tabular", "GymV"))]
         raise UserError(
             f"There is no environment '{name}'.{nearest(name, known)} Name one of Gymnasium, such as CartPole-v1, or "
@@ -109,8 +126,10 @@ def kind_of(name: str) -> Kind:
         seen, done = environment.observation_space, environment.action_space
     except AttributeError as error:
         raise failed(name, "__init__", error) from error
+    stack = any(isinstance(layer, Frames | FrameStackObservation) for layer in layers(environment))
     close(environment, name)
-    return _kind(name, seen, done, limit)
+    kind = _kind(name, seen, done, limit)
+    return replace(kind, stack=stack and bool(kind.grid))
 
 
 def _kind(name: str, seen: spaces.Space, done: spaces.Space, limit: int | None) -> Kind:
@@ -173,16 +192,16 @@ def _most(seen: spaces.Box) -> int:
     return max(1, high) if low >= 0 and high <= 255 else 0
 
 
-def seeds_to_judge_by() -> list[int]:
-    """With which the episodes begin that judge an agent at the end."""
-    return list(range(2 * TRAINING, 2 * TRAINING + TEST))
+def seeds_to_judge_by(kind: Kind | None = None) -> list[int]:
+    """With which the episodes begin that judge an agent at the end, in an environment of `kind`."""
+    return list(range(2 * TRAINING, 2 * TRAINING + (PIXEL_TEST if kind is not None and kind.is_pixels else TEST)))
 
 
-def source_of(kind: Kind) -> Source:
+def source_of(kind: Kind, notes: tuple[str, ...] = ()) -> Source:
     """The episodes of an environment as data: the seeds that they begin with. Test episodes have seeds that neither
     training nor the choice of the best state has."""
-    train = torch.arange(SELECTION, dtype=torch.int64) + TRAINING
-    test = torch.tensor(seeds_to_judge_by())
+    train = torch.arange(PIXEL_SELECTION if kind.is_pixels else SELECTION, dtype=torch.int64) + TRAINING
+    test = torch.tensor(seeds_to_judge_by(kind))
     schema = Schema((Field("seed", "id", (), size=3 * TRAINING),))
     about = {"kind": repr(kind), "gymnasium": gymnasium.__version__}
     if kind.grid:
@@ -194,12 +213,12 @@ def source_of(kind: Kind) -> Source:
     )
     return Source(
         name=kind.id,
-        licence="Gymnasium's environments: MIT",
+        licence=ATARI_LICENSE if is_atari(kind.id) else "Gymnasium's environments: MIT",
         train=TensorDataset({"seed": train}, schema),
         test=TensorDataset({"seed": test}, schema),
         schema=schema,
         fingerprint=hashlib.sha256(told.encode()).hexdigest(),
-        notes=(endless,) if kind.limit is None and kind.id not in games.GAMES else (),
+        notes=(*((endless,) if kind.limit is None and kind.id not in games.GAMES else ()), *notes),
     )
 
 

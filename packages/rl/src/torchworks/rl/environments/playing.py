@@ -15,6 +15,7 @@ from torchworks.rl.environments.drawing import draw
 from torchworks.rl.environments.opening import Kind, as_numbers, as_taken, make
 from torchworks.rl.environments.remembering import Remembering
 from torchworks.rl.environments.several import several
+from torchworks.rl.environments.state import layers
 
 Rule = Callable[[np.ndarray], np.ndarray] | Remembering
 """From observations float32 (N, D) to actions, int64 (N,) or float32 (N, A), perhaps with a memory."""
@@ -55,7 +56,7 @@ def film(kind: Kind, seed: int, rule: Rule, *, every: int = 4, longest: int = 2_
         now = as_numbers(kind, [seen])
         if steps % every == 0:
             frames.append(draw(kind, _shown(environment, now[0]), f"step {steps}   return {total:g}"))
-        seen, reward, terminated, truncated = step(environment, kind.id, as_taken(kind, act(now, [0]))[0])
+        seen, reward, terminated, truncated, _ = step(environment, kind.id, as_taken(kind, act(now, [0]))[0])
         total, steps, ended = total + reward, steps + 1, terminated or truncated
     frames.append(draw(kind, _shown(environment, as_numbers(kind, [seen])[0]), f"step {steps}   return {total:g}"))
     close(environment, kind.id)
@@ -69,5 +70,5 @@ def player(rule: Rule, episodes: int) -> Callable[[np.ndarray, list[int]], np.nd
 
 def _shown(environment: gymnasium.Env, seen: np.ndarray) -> np.ndarray:
     """What people see of an environment: what it says itself, or what agents see."""
-    shown = getattr(environment.unwrapped, "shown", None)
+    shown = next((it for layer in layers(environment) if callable(it := getattr(layer, "shown", None))), None)
     return seen if shown is None else shown()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from torchworks.rl.environments.games import breakout_rules, four_opponents, four_rules, snake_rules
+from torchworks.rl.environments.games import breakout_rules, four_opponents, four_rules, pixel_rules, snake_rules
 from torchworks.rl.environments.remembering import Remembering
 
 
@@ -91,6 +91,7 @@ RULES: dict[str, Rule] = {
     "Snake10Ways-v0": snake_rules.to_food,
     "Breakout10-v0": breakout_rules.follow,
     "Breakout10Sticky-v0": breakout_rules.follow,
+    "PixelBreakout10-v0": pixel_rules.follow_pixels,
     "ConnectFour-v0": connect_four,
 }
 STRONG: dict[str, Rule] = {

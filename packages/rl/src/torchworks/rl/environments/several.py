@@ -27,13 +27,15 @@ _CART_POLES = "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv"
 @dataclass(frozen=True)
 class Answers:
     """What M environments answer to an action each: `observation` (M, D) comes next, after a reset where one ended;
-    `last` (M, D) is what the action led to; `reward` float64 (M,); `terminated` and `truncated` bool (M,)."""
+    `last` (M, D) is what the action led to; `reward` float64 (M,); `terminated`, `truncated` and
+    `life_lost` bool (M,)."""
 
     observation: np.ndarray
     last: np.ndarray
     reward: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
+    life_lost: np.ndarray
 
 
 class Several(Protocol):
@@ -69,16 +71,17 @@ class Separate:
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> Answers:
         stepped = self.environments if rows is None else [self.environments[row] for row in rows]
         seen, after, count = [], [], len(stepped)
-        reward, terminated, truncated = np.zeros(count), np.zeros(count, bool), np.zeros(count, bool)
+        reward, (terminated, truncated, lost) = np.zeros(count), np.zeros((3, count), bool)
         for i, (environment, action) in enumerate(zip(stepped, as_taken(self.kind, actions), strict=True)):
-            observation, reward[i], terminated[i], truncated[i] = step(environment, self.kind.id, action)
+            observation, reward[i], terminated[i], truncated[i], info = step(environment, self.kind.id, action)
+            lost[i] = info.get("life_lost", False)
             if ended := terminated[i] or truncated[i]:
                 observation = np.array(observation)  # `reset` may write into it
             seen.append(observation)
             after.append(reset(environment, self.kind.id) if ended else observation)
         observation = as_numbers(self.kind, after)
         last = as_numbers(self.kind, seen) if (terminated | truncated).any() else observation
-        return Answers(observation, last, reward, terminated, truncated)
+        return Answers(observation, last, reward, terminated, truncated, lost)
 
     def state(self) -> Any:
         return [state_of(each) for each in self.environments]
@@ -97,6 +100,7 @@ class CartPoles:
         self.poles.reset(seed=0)
         self.generators = [np_random(seed)[0] for seed in seeds]
         self._begin(range(self.count))
+        self._none_lost = np.zeros(self.count, bool)
         self.observation = self._seen()
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> Answers:
@@ -110,7 +114,7 @@ class CartPoles:
         if ended.any():
             self._begin(np.flatnonzero(ended))
             observation = self._seen()
-        found = observation, last, reward.astype(np.float64), terminated, truncated
+        found = observation, last, reward.astype(np.float64), terminated, truncated, self._none_lost
         return Answers(*found) if rows is None else Answers(*(each[rows] for each in found))
 
     def _begin(self, ended: Any) -> None:

@@ -3,7 +3,8 @@
 An environment of Gymnasium is an object in wrappers, each an object too. Their state is in their attributes: numbers,
 texts, arrays, lists, tables, sets and queues of these, and generators of random numbers. `state_of` reads these of all
 layers, and `restore` sets them on another environment of the same kind. What is of another type, such as spaces, is
-taken to be the same in both.
+taken to be the same in both. A layer whose state is elsewhere, as an emulator's, has it in properties that can be set,
+whose names are in `kept`.
 
 Whether that is the whole state depends on the environment. `restores` tries it.
 """
@@ -28,16 +29,16 @@ def state_of(environment: gymnasium.Env) -> State:
     """The plain attributes of each layer, from the outermost wrapper to the environment itself: numbers, texts, None,
     tensors, lists and tables of these."""
     return [
-        {name: encoded for name, value in vars(layer).items() if (encoded := _encode(value)) is not _OTHER}
-        for layer in _layers(environment)
+        {name: encoded for name in _names(layer) if (encoded := _encode(getattr(layer, name))) is not _OTHER}
+        for layer in layers(environment)
     ]
 
 
 def restore(environment: gymnasium.Env, state: State) -> None:
     """Set what `state_of` read from another environment of the same kind."""
-    layers = _layers(environment)
-    assert len(layers) == len(state), "an environment of another kind"
-    for layer, attributes in zip(layers, state, strict=True):
+    found = layers(environment)
+    assert len(found) == len(state), "an environment of another kind"
+    for layer, attributes in zip(found, state, strict=True):
         for name, value in attributes.items():
             setattr(layer, name, _decode(value))
 
@@ -61,7 +62,7 @@ def restores(one: gymnasium.Env, other: gymnasium.Env, seed: int = 0, steps: int
 
 def advance(environment: gymnasium.Env, name: str, action: Any) -> tuple[Any, ...]:
     """All that the environment `name` answers to an action, and what it shows after a reset, if it ended."""
-    observation, *answer = step(environment, name, action, finite=False)
+    observation, *answer, _ = step(environment, name, action, finite=False)
     observation = np.array(observation)  # the environment may write into it again
     after = np.array(reset(environment, name)) if answer[1] or answer[2] else None
     return observation, *answer, after
@@ -75,7 +76,13 @@ def equal(a: Any, b: Any) -> bool:
     return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=np.asarray(a).dtype.kind == "f"))
 
 
-def _layers(environment: gymnasium.Env) -> list[Any]:
+def _names(layer: Any) -> list[str]:
+    """Attributes that may be state, and properties that a layer's `kept` names."""
+    return [*vars(layer), *getattr(layer, "kept", ())]
+
+
+def layers(environment: gymnasium.Env) -> list[Any]:
+    """The wrappers of an environment from the outermost one, and itself."""
     found: list[Any] = [environment]
     while isinstance(found[-1], gymnasium.Wrapper):
         found.append(found[-1].env)

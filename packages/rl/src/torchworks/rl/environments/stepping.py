@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from torchworks.rl.environments.opening import Kind
 from torchworks.rl.environments.several import several
@@ -23,7 +24,7 @@ class Steps:
     """What N environments answer to an action each; D numbers an observation.
 
     `observation` (N, D) comes next, after a reset where one ended; `last` (N, D) is what the action led to, and differs
-    from it only there.
+    from it only there. `life_lost` (N,) is where a game of several lives took one away.
     """
 
     observation: np.ndarray
@@ -31,6 +32,7 @@ class Steps:
     reward: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
+    life_lost: np.ndarray
 
 
 class Environments:
@@ -56,7 +58,8 @@ class Environments:
         if ended.any():
             self.finished = [*self.finished, *self.returns[ended].tolist()][-_REMEMBERED:]
             self.returns[ended] = 0.0
-        return Steps(found.observation, found.last, found.reward.astype(np.float32), found.terminated, found.truncated)
+        reward = found.reward.astype(np.float32)
+        return Steps(found.observation, found.last, reward, found.terminated, found.truncated, found.life_lost)
 
     @property
     def mean_return(self) -> float:
@@ -68,7 +71,7 @@ class Environments:
         """All that the environments are, as plain data and tensors."""
         return {
             "environments": self.environments.state(),
-            "observation": self.observation.tolist(),
+            "observation": torch.from_numpy(self.observation.copy()),
             "returns": self.returns.tolist(),
             "finished": list(self.finished),
         }

@@ -64,7 +64,9 @@ def _problems(kind: Kind, steps: int) -> Iterator[str]:
         yield f"what it shows first is not in its observation space {space}: {odd}"
     outside, example, rewards, ends = 0, odd, [], 0
     for _ in range(steps):
-        seen, reward, terminated, truncated = step(environment, name, environment.action_space.sample(), finite=False)
+        seen, reward, terminated, truncated, _ = step(
+            environment, name, environment.action_space.sample(), finite=False
+        )
         if odd := _odd(space, seen):
             outside, example = outside + 1, odd
         rewards.append(reward)

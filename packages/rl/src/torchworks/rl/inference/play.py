@@ -92,7 +92,7 @@ def _play_beside(agent: Agent, seed: int) -> int:
                 return 0
             queue = [advised] if not line.strip() else words.actions(line) or []
         action = as_taken(kind, np.array([queue.pop(0)]))[0]
-        seen, reward, terminated, truncated = step(environment, kind.id, action)
+        seen, reward, terminated, truncated, _ = step(environment, kind.id, action)
         total, steps, over = total + reward, steps + 1, terminated or truncated
     close(environment, kind.id)
     print(f"step {steps}   return {total:g}   {shown(as_numbers(kind, [seen])[0])}")

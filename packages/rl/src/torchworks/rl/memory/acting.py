@@ -90,16 +90,18 @@ class Acting:
         seen = envs.observation
         self._taken += 1
         steps = envs.step(action.numpy())
+        reward = np.sign(steps.reward) if self.config.signs else steps.reward
+        over = steps.terminated | steps.life_lost if self.config.life_ends else steps.terminated
         kept: list[tuple[np.ndarray, Tensor, float, float, np.ndarray]] = []
         for i in range(count):
             self._waiting[i].append((seen[i], action[i], []))
             for _, _, rewards in self._waiting[i]:
-                rewards.append(float(steps.reward[i]))
-            ended = bool(steps.terminated[i] or steps.truncated[i])
+                rewards.append(float(reward[i]))
+            ended = bool(over[i] or steps.truncated[i])
             ready = len(self._waiting[i]) if ended else int(len(self._waiting[i]) == self.config.n_step)
             for observation, chosen, rewards in self._waiting[i][:ready]:
                 gained = sum(reward * self.config.discount**k for k, reward in enumerate(rewards))
-                discount = 0.0 if steps.terminated[i] else self.config.discount ** len(rewards)
+                discount = 0.0 if over[i] else self.config.discount ** len(rewards)
                 kept.append((observation, chosen, gained, discount, steps.last[i]))
             del self._waiting[i][:ready]
         if kept:
@@ -114,7 +116,8 @@ class Acting:
 
     def state_dict(self) -> dict[str, Any]:
         waiting = [
-            [(seen.tolist(), action.clone(), list(rewards)) for seen, action, rewards in each] for each in self._waiting
+            [(torch.from_numpy(seen.copy()), action.clone(), list(rewards)) for seen, action, rewards in each]
+            for each in self._waiting
         ]
         return {
             "environments": self.environments.state_dict(),

@@ -25,6 +25,10 @@ class ReplayConfig(Limited):
     """γ: how much a reward counts if it comes a step later."""
     n_step: Count = 1
     """Rewards that are summed before the value of what follows is taken."""
+    signs: bool = False
+    """Whether only the sign of each reward is learnt from, so that one learning rate suits games of any score."""
+    life_ends: bool = False
+    """Whether a lost life counts as an end in what is learnt (Atari), though the game goes on."""
     hold: Count = 1
     """Steps for which the chance in play stays the same; more than one explores farther from where a policy stays."""
     alpha: Annotated[float, *limited(0, 1, below=False)] = 0.0

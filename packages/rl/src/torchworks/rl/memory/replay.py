@@ -66,16 +66,9 @@ class Replay(nn.Module):
     def draw(self, uniform: Tensor, *, alpha: float, beta: float) -> dict[str, Tensor]:
         """A batch by `uniform` numbers (B,) in [0, 1), with `index` (B,) and `weight` w (B,); observations are float32.
         α = 0 draws all alike."""
-        held = len(self)
-        if not alpha:
-            index = (uniform * held).long().clamp(max=held - 1)
-            weight = torch.ones_like(uniform)
-        else:
-            power = self.priority[:held] ** alpha
-            ends = power.cumsum(0)
-            index = torch.searchsorted(ends, uniform * ends[-1], right=True).clamp(max=held - 1)
-            weight = (held * power[index] / ends[-1]) ** -beta
-            weight = weight / weight.max()
+        return self._batch(*drawn(uniform, self.priority[: len(self)], alpha=alpha, beta=beta))
+
+    def _batch(self, index: Tensor, weight: Tensor) -> dict[str, Tensor]:
         names = ("observation", "action", "reward", "discount", "following")
         found = {name: getattr(self, name)[index] for name in names}
         for name in ("observation", "following"):
@@ -85,3 +78,15 @@ class Replay(nn.Module):
     def surprise(self, index: Tensor, errors: Tensor) -> None:
         """Take in how far off the values of steps `index` (B,) were: |δ| (B,)."""
         self.priority[index] = errors.abs().to(self.priority) + _LEAST
+
+
+def drawn(uniform: Tensor, priority: Tensor, *, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
+    """Which of `priority` (M,) are drawn by `uniform` (B,), int64 (B,), and their weights w (B,)."""
+    held = len(priority)
+    if not alpha:
+        return (uniform * held).long().clamp(max=held - 1), torch.ones_like(uniform)
+    power = priority**alpha
+    ends = power.cumsum(0)
+    index = torch.searchsorted(ends, uniform * ends[-1], right=True).clamp(max=held - 1)
+    weight = (held * power[index] / ends[-1]) ** -beta
+    return index, weight / weight.max()

@@ -9,7 +9,7 @@ learnt without regard to the observation.
 Weights start orthogonal (Saxe et al. 2014) with gain √2; the policy's last layer with .01, so that at first all actions
 are about as probable, the value's with 1.
 
-Of a grid, a body of convolutions (grid_body.py) makes features that both use.
+Of a grid, a body of convolutions (bodies.py) makes features that both use.
 
 Shapes: N observations, D numbers or a grid (C, H, W) each, A actions or numbers of an action.
 """
@@ -20,13 +20,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from torchworks.rl.models.grid_body import GridBody
+from torchworks.rl.models.bodies import make_body
 
 
 class ActorCritic(nn.Module):
     """Observations (N, D) or (N, C, H, W) to what the policy makes of them, (N, A), and their values (N,). `policy`
     gives the logits of A actions or, if `continuous`, the means of A numbers, whose standard deviations are
-    exp(`log_std`). `observations` is D or (C, H, W); `channels`, `stride`, `middle` and `most` are a grid's."""
+    exp(`log_std`). `observations` is D or (C, H, W); `channels`, `stride`, `middle`, `most` and `body` are a grid's."""
 
     def __init__(
         self,
@@ -40,12 +40,20 @@ class ActorCritic(nn.Module):
         stride: int = 1,
         middle: int = 0,
         most: int = 0,
+        body: str = "auto",
     ):
         super().__init__()
         self.body = None
         if isinstance(observations, tuple):
-            self.body = GridBody(
-                observations, channels=channels, stride=stride, middle=middle, width=width, layers=layers, most=most
+            self.body = make_body(
+                body,
+                observations,
+                channels=channels,
+                stride=stride,
+                middle=middle,
+                width=width,
+                layers=layers,
+                most=most,
             )
             observations, layers = width, 0
         self.policy = _dense(observations, width, layers, actions, gain=0.01)

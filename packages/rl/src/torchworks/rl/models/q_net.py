@@ -14,12 +14,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from torchworks.rl.models.grid_body import GridBody
+from torchworks.rl.models.bodies import make_body
 
 
 class QNet(nn.Module):
     """Observations (N, D) or (N, C, H, W) to values (N, A), or to logits (N, A, K) if there are atoms. `observations`
-    is D or (C, H, W); `channels`, `stride`, `middle` and `most` are a grid's."""
+    is D or (C, H, W); `channels`, `stride`, `middle`, `most` and `body` are a grid's."""
 
     def __init__(
         self,
@@ -34,11 +34,19 @@ class QNet(nn.Module):
         stride: int = 1,
         middle: int = 0,
         most: int = 0,
+        body: str = "auto",
     ):
         super().__init__()
         if isinstance(observations, tuple):
-            self.trunk = GridBody(
-                observations, channels=channels, stride=stride, middle=middle, width=width, layers=layers, most=most
+            self.trunk = make_body(
+                body,
+                observations,
+                channels=channels,
+                stride=stride,
+                middle=middle,
+                width=width,
+                layers=layers,
+                most=most,
             )
         else:
             sizes = [observations, *[width] * layers]

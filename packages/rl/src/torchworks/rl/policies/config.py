@@ -25,6 +25,9 @@ class PolicyNet(Limited):
     """How many times smaller each convolution's output is."""
     middle: CountOrZero = 0
     """Cells a side in the middle of a grid that the first dense layer sees as they are, beside the convolutions."""
+    body: Literal["auto", "grid", "nature"] = "auto"
+    """Convolutions for observations that are grids: those above, those of Mnih et al. 2015 for images (nature), or the
+    latter from 36 x 36 on (auto)."""
 
 
 MOST_STEPS = 10_000_000
@@ -47,6 +50,10 @@ class RolloutConfig(Limited):
     """γ: how much a reward counts if it comes a step later."""
     trace: Annotated[float, *limited(0, 1, below=False)] = 0.95
     """λ: 1 trusts what was played to its end, 0 trusts the value of the next observation."""
+    signs: bool = False
+    """Whether only the sign of each reward is learnt from, so that one learning rate suits games of any score."""
+    life_ends: bool = False
+    """Whether a lost life counts as an end in what is learnt (Atari), though the game goes on."""
     normalize: bool = True
     """Whether the advantages of each batch are brought to mean 0 and standard deviation 1."""
 

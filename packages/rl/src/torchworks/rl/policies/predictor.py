@@ -50,7 +50,7 @@ def policy_config(kind: Kind, net: PolicyNet) -> dict[str, Any]:
 
 def build_policy(config: dict[str, Any]) -> Predictor:
     """The predictor of a policy with new weights; builder "rl-policy"."""
-    kind, sizes = from_dict(Kind, config["kind"]), from_dict(PolicyNet, config["net"])
+    kind, sizes = from_dict(Kind, config["kind"]), from_dict(PolicyNet, {"body": "grid"} | config["net"])
     net, signature = make_agent(kind, sizes), _signature(kind)
     if isinstance(net, RecurrentActorCritic):
         return RecurrentPredictor(net, with_states(signature, net.hidden), kind)

@@ -45,7 +45,7 @@ class PolicyTask(PlayingTask):
         return adam(self.agent.parameters(), lr=self.config.optim.lr, eps=1e-5)
 
     def loss(self, phase: str, batch: dict[str, Tensor]) -> Out:
-        made, value = self.agent(batch["observation"])
+        made, value = self.agent(batch["observation"].float())
         return self._loss(made, value, batch)
 
     def _loss(self, made: Tensor, value: Tensor, batch: dict[str, Tensor]) -> Out:

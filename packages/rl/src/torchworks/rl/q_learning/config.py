@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from torchworks.rl.memory.config import ReplayConfig
 from torchworks.rl.sizes import Layers, Units
@@ -33,6 +33,9 @@ class QNetConfig(Limited):
     """How many times smaller each convolution's output is."""
     middle: CountOrZero = 0
     """Cells a side in the middle of a grid that the first dense layer sees as they are, beside the convolutions."""
+    body: Literal["auto", "grid", "nature"] = "auto"
+    """Convolutions for observations that are grids: those above, those of Mnih et al. 2015 for images (nature), or the
+    latter from 36 x 36 on (auto)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

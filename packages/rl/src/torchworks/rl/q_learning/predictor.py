@@ -38,7 +38,7 @@ def values_config(kind: Kind, net: QNetConfig) -> dict[str, Any]:
 
 def build_values(config: dict[str, Any]) -> ValuePredictor:
     """The predictor of a net of values with new weights; builder "rl-values"."""
-    kind, sizes = from_dict(Kind, config["kind"]), from_dict(QNetConfig, config["net"])
+    kind, sizes = from_dict(Kind, config["kind"]), from_dict(QNetConfig, {"body": "grid"} | config["net"])
     observation = observation_of(kind)
     action = TensorSpec("action", "label", "int64", ("N",), low=0, high=kind.actions - 1, labels=kind.names)
     value = TensorSpec("value", "features", "float32", ("N", kind.actions))
@@ -58,4 +58,5 @@ def make_net(kind: Kind, sizes: QNetConfig) -> QNet:
         stride=sizes.stride,
         middle=sizes.middle,
         most=kind.most,
+        body=sizes.body,
     )

@@ -1,7 +1,7 @@
 """The recipes of Q-learning. Their docstrings are what `list` prints."""
 
 from torchworks.rl.memory.config import ReplayConfig
-from torchworks.rl.q_learning.config import QConfig, QNetConfig
+from torchworks.rl.q_learning.config import ExplorationConfig, QConfig, QNetConfig
 from torchworks.shared.config import OptimConfig, TrainerConfig
 
 
@@ -38,4 +38,24 @@ def rainbow() -> QConfig:
         optim=OptimConfig(lr=1e-3, schedule="linear"),
         polyak=0.02,
         trainer=TrainerConfig(steps=8000, batch_size=128, eval_every=1000, log_every=100, precision="fp32"),
+    )
+
+
+def dqn_atari() -> QConfig:
+    """Double DQN on pixels, with the convolutions of Mnih et al. 2015; needs ale-py, which you install yourself.
+
+    rl train dqn-atari --data ALE/Breakout-v5
+
+    1,000,000 steps of play (4,000,000 frames), a fiftieth of the paper's: hours of a CPU, and never trained to its end
+    here. docs/atari.md says what was tried.
+    """
+    return QConfig(
+        recipe="dqn-atari",
+        data="ALE/Pong-v5",
+        net=QNetConfig(width=512, body="nature"),
+        replay=ReplayConfig(environments=8, updates=2, capacity=100_000, warmup=20_000, discount=0.99, signs=True),
+        exploration=ExplorationConfig(epsilon_end=0.05, explored=0.2),
+        optim=OptimConfig(lr=1e-4, schedule="constant"),
+        polyak=0.002,
+        trainer=TrainerConfig(steps=250_000, batch_size=32, eval_every=25_000, log_every=100),
     )

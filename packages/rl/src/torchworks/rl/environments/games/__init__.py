@@ -19,6 +19,7 @@ GAMES: dict[str, dict[str, Any]] = {
         "max_episode_steps": 1000,
         "kwargs": {"sticky": 0.1},
     },
+    "PixelBreakout10-v0": {"entry_point": f"{__name__}.pixels:make_pixel_breakout", "max_episode_steps": 1000},
     "ConnectFour-v0": {"entry_point": f"{__name__}.connect_four:ConnectFour"},
 }
 
