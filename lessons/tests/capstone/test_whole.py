@@ -11,7 +11,8 @@ from torchworks.lessons.capstone.service import Service
 from torchworks.shared.config import UserError
 
 
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_the_whole_capstone_runs_answers_every_request_and_leaves_no_process(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["--quick", "--out", str(out)]) == 0, capsys.readouterr().err
