@@ -81,7 +81,7 @@ gymnasium.register("Failing-v0", Failing, max_episode_steps=50)
 @pytest.mark.parametrize(
     ("deed", "words", "code"),
     [
-        ('raise ValueError("the pole broke")', "`step` (failing.py, line 15): ValueError: the pole broke.", 2),
+        ('raise ValueError("the pole broke")', "): ValueError: the pole broke. That is a fault of the environment", 2),
         ("os.kill(os.getpid(), signal.SIGKILL)", "of 2: signal 9 ended it.", 1),
     ],
 )
