@@ -46,7 +46,7 @@ unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 ## make lesson             run one and prepare its exercises; NAME=tensors
 ## make check-lesson       check your answers to its exercises; NAME=tensors
 ## make notebooks          write all lessons as notebooks into lessons/notebooks
-## make capstone         from raw DICOM files to a watched service, with a report; options: OUT=folder ARGS=--quick
+## make capstone           from raw DICOM files to a watched service, with a report; options: OUT=folder ARGS=--quick
 ## make new-package        write a package that trains and tests at once; NAME=my-models KIND=image or text
 ## make tensorboard        show the curves of runs/ in a browser
 ## make gallery            one HTML page of all finished runs, to compare them; options: RUNS=path OUT=file.html
