@@ -1,6 +1,7 @@
 """Print the members that a change can affect, as a JSON list for CI: `python tools/changed.py BASE`.
 
-A change below packages/X affects X; documentation affects nothing; anything else affects every member.
+A change below packages/X affects X; documentation and lessons, on which no member depends, affect nothing; anything else
+affects every member.
 """
 
 import json
@@ -26,7 +27,7 @@ def changed_files(base: str) -> list[Path] | None:
 
 def affected(files: list[Path], known: list[str]) -> list[str]:
     """The members among `known` that `files` can affect."""
-    code = [file for file in files if file.suffix not in DOCUMENTS]
+    code = [file for file in files if file.suffix not in DOCUMENTS and file.parts[0] != "lessons"]
     owners = {file.parts[1] if file.parts[0] == "packages" else "everything" for file in code}
     return known if "everything" in owners else [name for name in known if name in owners]
 
