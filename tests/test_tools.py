@@ -66,6 +66,7 @@ def repository(tmp_path):
         (["packages/gans/src/a.py"], ["gans"]),
         (["packages/gans/README.md"], []),
         (["README.md", "docs/grid.png"], []),
+        (["lessons/course/01_tensors.py"], []),
         (["README.md", "packages/cnn-vision/tests/b.py"], ["cnn-vision"]),
         (["packages/gans/a.py", "packages/cnn-vision/b.py"], ["cnn-vision", "gans"]),
         (["shared/a.py"], ["shared", "cnn-vision", "gans"]),
