@@ -109,7 +109,7 @@ def test_test_time_augmentation_is_the_mean_of_the_probabilities_over_mirror_ima
     expected = -mean[torch.arange(len(x)), data["label"]].log().mean()
     torch.testing.assert_close(total / count, expected)
     share = (mean.argmax(1) == data["label"]).float().mean().item()
-    assert ours.metrics["accuracy"].compute()["accuracy"] == pytest.approx(share)
+    assert ours.scores.compute()["accuracy"] == pytest.approx(share)
     assert type(ours.model).__name__ == "AirNet"
 
 
