@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 17. Smaller and elsewhere: quantisation, pruning, ONNX
+# # 17. Smaller and elsewhere: quantization, pruning, ONNX
 #
 # A trained model is turned into 8-bit integers, loses most of its weights, and leaves Python; each step is built by
 # hand and measured by what it costs in accuracy.
@@ -48,7 +48,7 @@ print(f"{numbers:,} weights of 4 bytes, accuracy {full:.1%}")
 assert full > 0.95
 
 # %% [markdown]
-# ## Quantisation: a ruler with 256 marks
+# ## Quantization: a ruler with 256 marks
 #
 # An 8-bit integer has 256 values. So lay a ruler over the weights: its unit, the **scale**, is the largest absolute
 # weight divided by 127; each weight becomes the nearest mark. Written back, a weight is off by half a unit at most.
@@ -192,14 +192,16 @@ figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4))
 left.plot(BITS, by_bits[False], "o-", label="one scale")
 left.plot(BITS, by_bits[True], "o-", label="one scale a row")
 left.axhline(full, color="gray", linestyle=":", label="32 bits")
-left.set(xlabel="bits of a weight", title="accuracy after quantisation")
+left.set(xlabel="bits of a weight", title="accuracy after quantization")
 left.invert_xaxis()
 left.legend()
 middle.plot(SHARES, by_share[True], "o-", label="the smallest first")
 middle.plot(SHARES, by_share[False], "o-", label="at random")
 middle.axhline(0.1, color="gray", linestyle=":", label="guessing")
-middle.set(xlabel="share of weights set to 0", title="accuracy after pruning")
-middle.legend(loc="lower left")
+middle.set(
+    xlabel="share of weights set to 0", title="accuracy after pruning", ylim=(0, 1.4), yticks=(0, 0.25, 0.5, 0.75, 1)
+)
+middle.legend(loc="upper right")
 right.hist(weight.flatten().numpy(), bins=120, color="lightsteelblue")
 unit = float(quantize(weight, 4, per_row=False)[1])
 for mark in range(-7, 8):

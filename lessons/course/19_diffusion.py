@@ -212,6 +212,7 @@ axes[1, 3].axhline(floor, color="gray", linestyle=":", label="new points of the 
 axes[1, 3].set(xscale="log", yscale="log", xlabel="steps of sampling", title="distance to the spiral")
 axes[1, 3].set_xticks(list(by_steps), labels=[str(steps) for steps in by_steps])
 axes[1, 3].minorticks_off()
+axes[1, 3].set_ylim(top=5 * max(by_steps.values()))
 axes[1, 3].legend(loc="upper right")
 figure.tight_layout()
 save_figure(figure, "diffusion")

@@ -238,21 +238,23 @@ assert abs(theirs - curves["our detector"][0]) < 0.005
 # %% [markdown]
 # ## The figure
 #
-# Six test scenes: the truth dashed, what was found in red, dashed blue what the classical method says. Right: precision
-# by recall.
+# Six test scenes: what there is (yellow), what our detector finds (red), what the classical method says (blue). Right:
+# precision by recall.
 
 # %%
+STYLES = (
+    {"edgecolor": "yellow", "linestyle": ":", "label": "truth"},
+    {"edgecolor": "deepskyblue", "linestyle": "--", "label": "bright regions"},
+    {"edgecolor": "red", "label": "our detector"},
+)
 figure = plt.figure(figsize=(13, 6))
 for i in range(6):
     axis = figure.add_subplot(2, 4, i + 1 + i // 3)
     image, wanted = test[i]
     axis.imshow(image[0].numpy(), cmap="gray", extent=(0, SIZE, SIZE, 0))
     boxes, scores = found[i]
-    for group, style in (
-        (wanted, {"edgecolor": "yellow", "linestyle": ":"}),
-        (by_brightness(image)[0], {"edgecolor": "deepskyblue", "linestyle": "--"}),
-        (boxes[scores > 0.5], {"edgecolor": "red"}),
-    ):
+    groups = (wanted, by_brightness(image)[0], boxes[scores > 0.5])
+    for group, style in zip(groups, STYLES, strict=True):
         for left, top, right, bottom in group.tolist():
             axis.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, linewidth=1.6, **style))
     axis.set_axis_off()
@@ -261,7 +263,9 @@ for name, (score, recall, precision) in curves.items():
     axis.plot(np.asarray(recall), np.asarray(precision), label=f"{name}: {score:.2f}")
 axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.03), title="average precision")
 axis.legend(loc="lower left")
-figure.tight_layout()
+kinds = [plt.Rectangle((0, 0), 1, 1, facecolor="dimgray", linewidth=1.6, **style) for style in STYLES]
+figure.legend(handles=kinds, loc="upper center", bbox_to_anchor=(0.4, 1.0), ncols=3, frameon=False)
+figure.tight_layout(rect=(0, 0, 1, 0.95))
 save_figure(figure, "detection")
 
 # %% [markdown]
