@@ -3,13 +3,16 @@
 import json
 import re
 import shlex
+import subprocess
 
 import pytest
 from report_page import check_page
 
 from torchworks.lessons.capstone import __main__ as program
 from torchworks.lessons.capstone import modelling
-from torchworks.lessons.capstone.shell import PROGRAMS, Shell, written
+from torchworks.lessons.capstone.retrain import Plan, write_plan
+from torchworks.lessons.capstone.service import Service
+from torchworks.lessons.capstone.shell import PROGRAMS, Shell, shown, written
 from torchworks.lessons.course import ROOT
 from torchworks.shared import cli
 from torchworks.shared.config import UserError
@@ -64,6 +67,45 @@ def test_commands_are_shown_as_they_are_typed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert written(["serving", "check", tmp_path / "a b"]) == "serving check 'a b'"
     assert written(["cnn-vision", "check", f"csv:{tmp_path}/x.csv"]) == "cnn-vision check csv:x.csv"
+
+
+def test_a_path_that_begins_with_a_dash_is_not_an_option(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert written(["serving", "check", tmp_path / "-x"]) == "serving check ./-x"
+
+
+@pytest.mark.parametrize("folder", ["plain", "a b", "it's $HOME"])
+def test_a_shown_command_can_be_copied_as_it_stands(tmp_path, folder):
+    service = Service(tmp_path / folder, tmp_path, tmp_path, tmp_path)
+    command = service.curl("/chest/split", version="x" * 12, share=0.5)
+    assert "\n" in shown(command)
+    assert _words(shown(command)) == _words(command)
+    assert [word for word in _words(command) if service.key in word] == [f"X-API-Key: {service.key}"]
+    assert f"X-Admin-Token: {service.token}" in _words(command)
+    assert '{"version": "xxxxxxxxxxxx", "share": 0.5}' in _words(command)
+    assert _words(shown(service.command)) == _words(service.command)
+
+
+def _words(command: str) -> list[str]:
+    """What the shell makes of it."""
+    script = "printf '%s\\n' " + command
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_retraining_program_survives_any_folder(tmp_path):
+    folder = tmp_path / "it's a $HOME `x`"
+    folder.mkdir()
+    program = write_plan(folder, Plan("", "", "", "", []), "echo")
+    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    assert said.strip().endswith(f"--retrain {folder / 'retrain.json'}")
+
+
+def test_the_page_asks_the_administrator_s_addresses_with_key_and_token():
+    asked = [line for line in PAGE.splitlines() if line.startswith("curl ") and "/admin/" in line]
+    assert len(asked) >= 4
+    for line in asked:
+        assert '"X-API-Key: $(cat xrays/api-key)"' in line
+        assert '"X-Admin-Token: $(cat xrays/admin-token)"' in line
 
 
 def test_a_command_that_is_stopped_stops_the_capstone(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from torchworks.lessons.capstone.report import Chapter
 from torchworks.lessons.capstone.retrain import DONE, Plan, write_plan
 from torchworks.lessons.capstone.scoring import Score, gain
 from torchworks.lessons.capstone.service import NAME, Refused, Service, Watchman
+from torchworks.lessons.capstone.shell import written
 from torchworks.lessons.capstone.story import Story, say
 from torchworks.lessons.capstone.traffic import Traffic, png_of, score_of, shuffled
 from torchworks.shared.config import UserError
@@ -59,14 +60,8 @@ class Shift:
         """Change what is served, and put the request into the chapter as a command with curl."""
         state = self.service.admin(path, **body)
         if chapter is not None:
-            data = json.dumps(body)
             keep = {name: state[name] for name in ("aliases", "share", "version") if name in state}
-            chapter.command(
-                f"curl -H 'Content-Type: application/json' "
-                f'-H "X-Admin-Token: $(cat {self.service.folder}/admin-token)" '
-                f"-d '{data}' {self.service.url}/admin/models{path}",
-                json.dumps(keep),
-            )
+            chapter.command(self.service.curl(path, **body), json.dumps(keep))
         return state
 
 
@@ -170,7 +165,7 @@ def drift(shift: Shift) -> None:
             f"{shift.known['normal']} before.",
         )
         lines = [name for name in service.log().split("\n") if "has drifted" in name]
-        chapter.command(f"grep drifted {service.folder}/service.log", "\n".join(lines[:2]))
+        chapter.command(written(["grep", "drifted", service.folder / "service.log"]), "\n".join(lines[:2]))
         chapter.picture(
             figures.draw_drift(story.figures / "drift.png", shift.quiet, report),
             "Bars for each feature: before the new machine all end below the threshold, afterwards many beyond it.",
@@ -301,6 +296,10 @@ def roll_back(shift: Shift) -> None:
         say(f"bad version {bad}; rolled back to the {back}: {after}")
 
 
+def _seconds(time: float) -> str:
+    return f"{time:.1f} seconds" if time >= 1 else f"{1000 * time:.0f} milliseconds"
+
+
 def sum_up(shift: Shift) -> None:
     """All requests in one figure."""
     story, traffic, watchman = shift.story, shift.traffic, shift.watchman
@@ -308,7 +307,7 @@ def sum_up(shift: Shift) -> None:
     with story.step("The whole story") as chapter:
         chapter.text(
             f"{len(traffic.log)} requests with images, {watchman.asked} of the watchman, {failed} failed. The longest "
-            f"wait of the watchman was {watchman.slowest:.1f} seconds, on a machine that trained models meanwhile.",
+            f"wait of the watchman was {_seconds(watchman.slowest)}, on a machine that trained models meanwhile.",
         )
         chapter.picture(
             figures.draw_timeline(story.figures / "timeline.png", traffic.log, shift.names, shift.events),
