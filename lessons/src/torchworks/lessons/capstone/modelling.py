@@ -144,7 +144,7 @@ def _scores(story: Story, chapter: Chapter) -> dict[str, list[Score]]:
     )
     chapter.picture(
         figures.draw_scores(story.figures / "scores.png", scores),
-        "Dots with intervals: the transferred nets are to the right of those from scratch and of the baselines.",
+        "A line for each method, with a dot and its interval for each training; the table above has the numbers.",
         "Every training, with the interval of its own score.",
     )
     story.facts["auroc"] = {name: [round(each.value, 4) for each in every] for name, every in scores.items()}

@@ -161,14 +161,14 @@ def drift(shift: Shift) -> None:
             f"images and answers with the test data of the training; and after {count}, when two windows without "
             "common images have drifted, it runs the command of --monitor.retrain. In earnest you would ask for more "
             "windows, and for hours (--monitor.retrain-checks, --monitor.retrain-minutes).",
-            f"The labels, once they are there, show that the alarm was right: a mean ROC-AUC of {found} after "
+            f"The labels, once they are there, show what the alarm was worth: a mean ROC-AUC of {found} after "
             f"{shift.known['normal']} before.",
         )
         lines = [name for name in service.log().split("\n") if "has drifted" in name]
         chapter.command(written(["grep", "drifted", service.folder / "service.log"]), "\n".join(lines[:2]))
         chapter.picture(
             figures.draw_drift(story.figures / "drift.png", shift.quiet, report),
-            "Bars for each feature: before the new machine all end below the threshold, afterwards many beyond it.",
+            f"Two bars for each feature: {_drifted(shift.quiet)} before the new machine, {_drifted(report)} after.",
             "Population stability index of each feature, as a multiple of its threshold.",
         )
         chapter.picture(
@@ -225,7 +225,7 @@ def duel(shift: Shift) -> None:
         scores = {name: score_of(each, sizes.resamples) for name, each in answers.items()}
         low, high = gain(scores[CHALLENGER], scores[CHAMPION])
         better = low > 0
-        if better or sizes.steps < 50:  # a dry run goes through all steps
+        if better or sizes.quick:
             shift.admin(chapter, f"/{NAME}/promote", version=version)
             shift.mark("promoted")
         after = _after(shift, "promoted")
@@ -244,7 +244,7 @@ def duel(shift: Shift) -> None:
         shown = {f"{CHAMPION}, own machine": shift.known["normal"], f"{CHAMPION}, new machine": scores[CHAMPION]}
         chapter.picture(
             figures.draw_duel(story.figures / "duel.png", shown | {f"{CHALLENGER}, new machine": scores[CHALLENGER]}),
-            "Scores with intervals: the challenger's on the new machine is above the champion's.",
+            "Three scores with intervals: the champion's on both machines, and the challenger's on the new one.",
             "The champion on the machine that it knows, and both on the new one.",
         )
         intervals = {name: [each.value, each.low, each.high] for name, each in scores.items()}
@@ -311,8 +311,8 @@ def sum_up(shift: Shift) -> None:
         )
         chapter.picture(
             figures.draw_timeline(story.figures / "timeline.png", traffic.log, shift.names, shift.events),
-            "Requests in their order: the champion's error rises with the new machine, the challenger's is lower, the "
-            "bad version's is higher again and ends with the roll-back.",
+            "Requests in their order, with the events marked: first the champion answers, then the challenger beside "
+            "it and alone, then the bad version, then whoever was before it; below, a curve of each one's error.",
             "Above, which version answered each request; below, its mean squared error by delayed labels.",
         )
         story.facts["requests"] = {"images": len(traffic.log), "watchman": watchman.asked, "failed": failed}
