@@ -1,9 +1,11 @@
 """What somebody meets who starts the capstone, and what the page beside it says."""
 
+import errno
 import json
 import re
 import shlex
 import subprocess
+import sys
 
 import pytest
 from report_page import check_page
@@ -39,9 +41,32 @@ def test_each_run_gets_the_next_number(tmp_path, monkeypatch):
     assert program.folder_for(None).parent == tmp_path / "runs" / "capstone"
 
 
-def test_no_seeds_is_a_slip(tmp_path, capsys):
+def test_no_seeds_is_a_slip_and_makes_no_folder(tmp_path, capsys):
     assert program.main(["--seeds", "0", "--out", str(tmp_path / "x")]) == 2
     assert "--seeds must be at least 1" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device. What was made"),
+        (PermissionError(errno.EACCES, "Permission denied", "there"), "there: Permission denied. What was made"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "nobody reads any more"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--draw"]])
+def test_a_full_disk_or_a_closed_pipe_is_one_paragraph(tmp_path, capsys, monkeypatch, error, says, options):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(modelling, "draw_data", broken)
+    monkeypatch.setattr(modelling, "draw_folders", broken)
+    assert program.main(["--out", str(tmp_path / "run"), *options]) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+    if isinstance(error, BrokenPipeError):
+        sys.stdout.close()
 
 
 def test_a_step_that_fails_is_one_paragraph_and_what_was_made_stays(tmp_path, capsys, monkeypatch):

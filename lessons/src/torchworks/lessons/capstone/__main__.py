@@ -40,12 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
 
             retrain(given.retrain)
             return 0
-        folder, sizes = folder_for(given.out), _sizes(given)
+        sizes, folder = _sizes(given), folder_for(given.out)
         return draw(folder, sizes) if given.draw else tell(folder, sizes)
     except UserError as error:
         return _say(str(error), 2)
     except KeyboardInterrupt:
         return _say("Stopped. What was made until now stays.", 130)
+    except BrokenPipeError:  # whoever reads what is printed has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (else Python complains at exit)
+        return _say("Stopped, as nobody reads any more what is printed. What was made until now stays.", 2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _say(f"{place}{error.strerror or error}. What was made until now stays; make room or permission.", 2)
     finally:
         signal.signal(signal.SIGTERM, before)
 
