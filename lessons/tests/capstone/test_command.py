@@ -1,18 +1,23 @@
 """What somebody meets who starts the capstone, and what the page beside it says."""
 
 import errno
+import itertools
 import json
 import re
 import shlex
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from report_page import check_page
 
 from torchworks.lessons.capstone import __main__ as program
 from torchworks.lessons.capstone import modelling
+from torchworks.lessons.capstone.anatomy import FINDINGS
+from torchworks.lessons.capstone.hospital import TABLE, admit, write_table
 from torchworks.lessons.capstone.retrain import Plan, write_plan
+from torchworks.lessons.capstone.scanners import OURS
 from torchworks.lessons.capstone.service import Service
 from torchworks.lessons.capstone.shell import PROGRAMS, Shell, shown, written
 from torchworks.lessons.course import ROOT
@@ -131,6 +136,34 @@ def test_the_page_asks_the_administrator_s_addresses_with_key_and_token():
     for line in asked:
         assert '"X-API-Key: $(cat xrays/api-key)"' in line
         assert '"X-Admin-Token: $(cat xrays/admin-token)"' in line
+
+
+def test_the_page_s_python_runs_from_the_first_request_to_the_interval(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder, first, patients in (("normal", 1, 4), ("drifted", 2, 300)):
+        rows = admit(tmp_path / "xrays" / folder, OURS, {"test": 4}, first)
+        write_table(tmp_path / "xrays" / folder / TABLE, [row for row in rows for _ in range(patients // 2)])
+    (tmp_path / "xrays" / "api-key").write_text("key\n")
+    versions = itertools.cycle(["VERSION", "other"])
+
+    class Model:
+        def predict(self, image):
+            found = SimpleNamespace(probabilities=dict.fromkeys(FINDINGS, 0.5))
+            return type("Answer", (list,), {"version": next(versions)})([found])
+
+    class Client:
+        def __init__(self, url, api_key):
+            assert api_key == "key"
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda self, *_: None  # noqa: E731
+        model = lambda self, name: Model()  # noqa: E731
+
+    monkeypatch.setattr("torchworks.serving.client.Client", Client)
+    exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), {})
+    *_, one, other, interval = capsys.readouterr().out.splitlines()
+    assert {one.split()[0], other.split()[0]} == {"VERSION", "other"}
+    assert re.fullmatch(r"\(.*, .*\)", interval)
 
 
 def test_a_command_that_is_stopped_stops_the_capstone(tmp_path, monkeypatch):
