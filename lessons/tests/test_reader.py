@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from torchworks.lessons import course, patience
 from torchworks.lessons.__main__ import main
 from torchworks.lessons.checking import exercises, judge, load_answers
 from torchworks.lessons.course import find
+from torchworks.lessons.figures import folder_of
 from torchworks.lessons.patience import check_answers
 from torchworks.shared.config import UserError
 
@@ -41,6 +43,31 @@ def test_a_wrong_name_gets_the_nearest_and_exit_code_2(command, capsys):
 
 def test_a_lesson_is_found_by_its_number_too():
     assert find("01") == find("1") == find("Tensors") == TENSORS
+    assert find("01_tensors") == find("course/01_tensors.py") == TENSORS
+    assert find("10_transfer") == find("10") == find("transfer")
+
+
+@pytest.mark.parametrize("command", ["run", "check", "notebooks"])
+def test_where_nothing_can_be_written_it_is_one_paragraph(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "taken").write_text("no folder")
+    monkeypatch.setattr(course, "ANSWERS", tmp_path / "taken")
+    monkeypatch.setattr(course, "run", lambda lesson: None)
+    words = ["--out", str(tmp_path / "taken")] if command == "notebooks" else ["tensors"]
+    assert main([command, *words]) == 2
+    assert " cannot be written: " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_figure_whose_folder_cannot_be_made_is_one_paragraph(tmp_path, monkeypatch):
+    (tmp_path / "taken").write_text("no folder")
+    monkeypatch.setenv("TORCHWORKS_LESSONS", str(tmp_path / "taken"))
+    with pytest.raises(UserError, match="cannot be written"):
+        folder_of("tensors")
+
+
+def test_a_list_of_which_only_the_beginning_is_read_ends_quietly():
+    words = f"{shlex.quote(sys.executable)} -u -m torchworks.lessons list | head -1"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_running_a_lesson_puts_its_exercises_where_the_reader_answers_and_never_over_answers(answers, figures, capsys):

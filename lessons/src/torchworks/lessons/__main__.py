@@ -90,6 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
                 return check_lesson(given.name)
             case _:
                 return write_notebooks(given.out, overwrite=given.overwrite)
+    except BrokenPipeError:  # whoever reads what is printed has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (else Python complains at exit)
+        return 0
     except UserError as error:
         print(textwrap.fill(str(error), 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
         return 2
