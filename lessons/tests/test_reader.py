@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -62,6 +63,30 @@ def test_a_figure_whose_folder_cannot_be_made_is_one_paragraph(tmp_path, monkeyp
     monkeypatch.setenv("TORCHWORKS_LESSONS", str(tmp_path / "taken"))
     with pytest.raises(UserError, match="cannot be written"):
         folder_of("tensors")
+
+
+def test_a_check_that_is_told_to_end_takes_an_endless_answer_with_it(tmp_path):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    (answers / "tensors.py").write_text(
+        SOLUTION + "\ndef standardize(table):\n    import os\n"
+        "    open(__file__ + '.pid', 'w').write(f'{os.getpid()}\\n')\n    while True:\n        pass\n"
+    )
+    program = (
+        "from pathlib import Path; from torchworks.lessons import course; "
+        "from torchworks.lessons.__main__ import main; "
+        f"course.ANSWERS = Path({str(answers)!r}); raise SystemExit(main(['check', 'tensors']))"
+    )
+    check = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    note = answers / "tensors.py.pid"
+    while not (note.exists() and note.read_text().endswith("\n")):
+        time.sleep(0.05)
+        assert check.poll() is None
+    check.terminate()
+    assert "Stopped." in check.communicate(timeout=30)[1]
+    assert check.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
 
 
 def test_a_list_of_which_only_the_beginning_is_read_ends_quietly():

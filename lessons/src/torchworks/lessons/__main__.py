@@ -5,9 +5,11 @@ A mistake of the user's is one paragraph and exit code 2; an answer that is wron
 
 import argparse
 import os
+import signal
 import sys
 import textwrap
 from pathlib import Path
+from types import FrameType
 
 from torchworks.lessons import course
 from torchworks.shared.config import UserError
@@ -80,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     notebooks.add_argument("--out", type=Path, default=course.ROOT / "notebooks", help="folder to write them to")
     notebooks.add_argument("--overwrite", action="store_true", help="also replace notebooks that you have changed")
     given = parser.parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         match given.command:
             case "list":
@@ -99,6 +102,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a lesson or a check as Ctrl+C does, with the processes that it started."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
