@@ -159,7 +159,7 @@ tensorboard: | $(UV)
 	@$(UVRUN) --package shared --extra tensorboard tensorboard --logdir runs $(ARGS)
 
 gallery: | $(UV)
-	@$(UVRUN) --package shared python -m torchworks.shared.runs.gallery '$(or $(RUNS),runs)' $(if $(OUT),--out '$(OUT)') $(ARGS)
+	@$(UVRUN) --package shared python -m torchworks.shared.runs.gallery '$(or $(RUNS),runs)' $(if $(OUT),--out='$(OUT)') $(ARGS)
 
 LESSONS = $(UVRUN) python -m torchworks.lessons
 lessons: | $(UV)
@@ -175,7 +175,7 @@ notebooks: | $(UV)
 	@$(LESSONS) notebooks $(ARGS)
 
 capstone: | $(UV)
-	@$(UVRUN) python -m torchworks.lessons.capstone $(if $(OUT),--out '$(OUT)') $(ARGS)
+	@$(UVRUN) python -m torchworks.lessons.capstone $(if $(OUT),--out='$(OUT)') $(ARGS)
 
 new-package: | $(UV)
 	@[ -n '$(NAME)' ] || { echo "Name the package: make new-package NAME=my-models" >&2; exit 2; }

@@ -91,6 +91,11 @@ def test_serve_takes_a_run_and_says_so():
     )
 
 
+@pytest.mark.parametrize("target", ["capstone", "gallery"])
+def test_a_folder_may_begin_with_a_dash(target):
+    assert "--out='-my runs'" in make("-n", target, "OUT=-my runs").stdout
+
+
 def test_tests_of_a_package_run_in_an_environment_of_their_own():
     command = make("-n", "test-gans").stdout.rstrip()
     assert "run --isolated --package gans " in command

@@ -1,7 +1,7 @@
 """Print the members that a change can affect, as a JSON list for CI: `python tools/changed.py BASE`.
 
-A change below packages/X affects X; documentation and lessons, on which no member depends, affect nothing; anything else
-affects every member.
+A change below packages/X affects X; documentation and lessons, on which no member depends, affect nothing; anything
+else affects every member.
 """
 
 import json

@@ -126,7 +126,12 @@ def launch(how: str, world: int) -> dict[str, list[float]]:
     common = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(folder / "worker.py"), how, str(out), str(folder / "digits.pt")]
     started = [subprocess.Popen(command, env={**os.environ, **common, "RANK": str(rank)}) for rank in range(world)]
-    assert [process.wait() for process in started] == [0] * world
+    try:
+        assert [process.wait() for process in started] == [0] * world
+    finally:
+        for process in started:  # none may outlive this lesson, however it ends
+            process.kill()
+            process.wait()
     return json.loads(out.read_text())
 
 

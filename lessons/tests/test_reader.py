@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -11,6 +13,7 @@ from torchworks.lessons import course, patience
 from torchworks.lessons.__main__ import main
 from torchworks.lessons.checking import exercises, judge, load_answers
 from torchworks.lessons.course import find
+from torchworks.lessons.figures import folder_of
 from torchworks.lessons.patience import check_answers
 from torchworks.shared.config import UserError
 
@@ -41,6 +44,55 @@ def test_a_wrong_name_gets_the_nearest_and_exit_code_2(command, capsys):
 
 def test_a_lesson_is_found_by_its_number_too():
     assert find("01") == find("1") == find("Tensors") == TENSORS
+    assert find("01_tensors") == find("course/01_tensors.py") == TENSORS
+    assert find("10_transfer") == find("10") == find("transfer")
+
+
+@pytest.mark.parametrize("command", ["run", "check", "notebooks"])
+def test_where_nothing_can_be_written_it_is_one_paragraph(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "taken").write_text("no folder")
+    monkeypatch.setattr(course, "ANSWERS", tmp_path / "taken")
+    monkeypatch.setattr(course, "run", lambda lesson: None)
+    words = ["--out", str(tmp_path / "taken")] if command == "notebooks" else ["tensors"]
+    assert main([command, *words]) == 2
+    assert " cannot be written: " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_figure_whose_folder_cannot_be_made_is_one_paragraph(tmp_path, monkeypatch):
+    (tmp_path / "taken").write_text("no folder")
+    monkeypatch.setenv("TORCHWORKS_LESSONS", str(tmp_path / "taken"))
+    with pytest.raises(UserError, match="cannot be written"):
+        folder_of("tensors")
+
+
+def test_a_check_that_is_told_to_end_takes_an_endless_answer_with_it(tmp_path):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    (answers / "tensors.py").write_text(
+        SOLUTION + "\ndef standardize(table):\n    import os\n"
+        "    open(__file__ + '.pid', 'w').write(f'{os.getpid()}\\n')\n    while True:\n        pass\n"
+    )
+    program = (
+        "from pathlib import Path; from torchworks.lessons import course; "
+        "from torchworks.lessons.__main__ import main; "
+        f"course.ANSWERS = Path({str(answers)!r}); raise SystemExit(main(['check', 'tensors']))"
+    )
+    check = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    note = answers / "tensors.py.pid"
+    while not (note.exists() and note.read_text().endswith("\n")):
+        time.sleep(0.05)
+        assert check.poll() is None
+    check.terminate()
+    assert "Stopped." in check.communicate(timeout=30)[1]
+    assert check.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_a_list_of_which_only_the_beginning_is_read_ends_quietly():
+    words = f"{shlex.quote(sys.executable)} -u -m torchworks.lessons list | head -1"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_running_a_lesson_puts_its_exercises_where_the_reader_answers_and_never_over_answers(answers, figures, capsys):

@@ -7,8 +7,12 @@ import pytest
 from PIL import Image
 from report_page import check_page
 
+from torchworks.lessons.capstone import figures, modelling
+from torchworks.lessons.capstone.__main__ import tell
 from torchworks.lessons.capstone.report import Chapter, write_report
-from torchworks.lessons.capstone.scoring import gain, mean_auroc, score
+from torchworks.lessons.capstone.scoring import Score, gain, mean_auroc, score
+from torchworks.lessons.capstone.settings import FULL, QUICK
+from torchworks.shared.config import UserError
 
 
 def test_the_report_has_no_outside_assets_and_every_figure_says_what_it_shows(tmp_path):
@@ -24,6 +28,7 @@ def test_the_report_has_no_outside_assets_and_every_figure_says_what_it_shows(tm
     assert "It &lt;ended&gt; early." in text
     assert "lines more" in text
     assert next(attributes for tag, attributes in page.elements if tag == "img")["width"] == "1400"
+    assert '<div class="scroll" tabindex="0"><img ' in text, "wide figures are too small to read on a phone"
     assert {path.name for path in tmp_path.iterdir()} == {"wide.png", "report.html"}
 
 
@@ -47,6 +52,26 @@ def test_images_of_one_patient_do_not_make_the_interval_narrower():
     assert once.low < once.value < once.high
     low, high = gain(once, again)
     assert low < 0 < high
+
+
+@pytest.mark.parametrize(
+    "draw", [figures.draw_duel, lambda path, scores: figures.draw_scores(path, {"net": [*scores.values()]})]
+)
+def test_no_interval_is_cut_off_by_its_figure(tmp_path, monkeypatch, draw):
+    drawn = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
+    draw(tmp_path, {"bad": Score(0.12, 0.05, 0.2, 9, np.zeros(1)), "good": Score(0.9, 0.8, 1.0, 9, np.zeros(1))})
+    low, high = drawn[0].axes[0].get_xlim()
+    assert low < 0.05
+    assert high > 1.0
+
+
+@pytest.mark.parametrize(("sizes", "says"), [(QUICK, True), (FULL, False)])
+def test_the_report_of_a_quick_run_says_that_its_models_are_good_for_nothing(tmp_path, monkeypatch, sizes, says):
+    monkeypatch.setattr(modelling, "draw_data", lambda story: (_ for _ in ()).throw(UserError("Enough.")))
+    with pytest.raises(UserError):
+        tell(tmp_path, sizes)
+    assert ("good for nothing" in (tmp_path / "report.html").read_text()) is says
 
 
 def test_each_interval_is_written_with_its_score():

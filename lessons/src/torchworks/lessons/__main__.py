@@ -5,9 +5,11 @@ A mistake of the user's is one paragraph and exit code 2; an answer that is wron
 
 import argparse
 import os
+import signal
 import sys
 import textwrap
 from pathlib import Path
+from types import FrameType
 
 from torchworks.lessons import course
 from torchworks.shared.config import UserError
@@ -80,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     notebooks.add_argument("--out", type=Path, default=course.ROOT / "notebooks", help="folder to write them to")
     notebooks.add_argument("--overwrite", action="store_true", help="also replace notebooks that you have changed")
     given = parser.parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         match given.command:
             case "list":
@@ -90,12 +93,22 @@ def main(arguments: list[str] | None = None) -> int:
                 return check_lesson(given.name)
             case _:
                 return write_notebooks(given.out, overwrite=given.overwrite)
+    except BrokenPipeError:  # whoever reads what is printed has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (else Python complains at exit)
+        return 0
     except UserError as error:
         print(textwrap.fill(str(error), 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a lesson or a check as Ctrl+C does, with the processes that it started."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """The lessons: which there are, and how one is run."""
 
 import os
+import re
 import runpy
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from torchworks.lessons.figures import writing
 from torchworks.shared.config import UserError, nearest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,10 +59,11 @@ def lessons() -> list[Lesson]:
 
 
 def find(name: str) -> Lesson:
-    """The lesson of that name or number; raises `UserError` with the nearest known name."""
+    """The lesson of that name, number or file; raises `UserError` with the nearest known name."""
     known = {lesson.name: lesson for lesson in lessons()}
     known |= {str(lesson.number): lesson for lesson in known.values()}
-    wanted = name.strip().lower().replace("-", "_").lstrip("0")
+    wanted = name.strip().lower().removesuffix(".py").replace("-", "_").lstrip("0")
+    wanted = re.sub(r"^\d+_", "", wanted.rpartition("/")[2])
     if wanted in known:
         return known[wanted]
     names = [lesson.name for lesson in lessons()]
@@ -73,8 +76,9 @@ def prepare_answers(lesson: Lesson) -> bool:
     """Copy the exercises to where the reader answers, unless they are there already; whether it was done."""
     if lesson.answers.exists():
         return False
-    ANSWERS.mkdir(exist_ok=True)
-    shutil.copyfile(lesson.part("exercises"), lesson.answers)
+    with writing(lesson.answers):
+        ANSWERS.mkdir(exist_ok=True)
+        shutil.copyfile(lesson.part("exercises"), lesson.answers)
     return True
 
 

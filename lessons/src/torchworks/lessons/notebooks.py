@@ -5,6 +5,7 @@ from pathlib import Path
 import jupytext
 
 from torchworks.lessons.course import Lesson
+from torchworks.lessons.figures import writing
 
 
 def write_notebook(lesson: Lesson, folder: Path, *, overwrite: bool = False) -> tuple[Path, bool]:
@@ -13,13 +14,15 @@ def write_notebook(lesson: Lesson, folder: Path, *, overwrite: bool = False) -> 
     A notebook that has the same cells stays as it is, with its outputs. One that has others, which a reader may have
     written, stays too, unless it is to be overwritten.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{lesson.path.stem}.ipynb"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     notebook = jupytext.read(lesson.path, fmt="py:percent")
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     if path.exists() and not overwrite:
         return path, _cells(path) == [(cell.cell_type, cell.source) for cell in notebook.cells]
-    jupytext.write(notebook, path, fmt="ipynb")
+    with writing(path):
+        jupytext.write(notebook, path, fmt="ipynb")
     return path, True
 
 

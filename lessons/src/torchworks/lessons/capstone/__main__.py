@@ -40,12 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
 
             retrain(given.retrain)
             return 0
-        folder, sizes = folder_for(given.out), _sizes(given)
+        sizes, folder = _sizes(given), folder_for(given.out)
         return draw(folder, sizes) if given.draw else tell(folder, sizes)
     except UserError as error:
         return _say(str(error), 2)
     except KeyboardInterrupt:
         return _say("Stopped. What was made until now stays.", 130)
+    except BrokenPipeError:  # whoever reads what is printed has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (else Python complains at exit)
+        return _say("Stopped, as nobody reads any more what is printed. What was made until now stays.", 2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _say(f"{place}{error.strerror or error}. What was made until now stays; make room or permission.", 2)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -113,19 +119,26 @@ def tell(out: Path, sizes: Settings) -> int:
         computed = sum(now[:4]) - sum(used[:4])
         story.facts["seconds"] = {"wall": round(time.monotonic() - began, 1), "cpu": round(computed, 1)}
         (out / "facts.json").write_text(json.dumps(story.facts, indent=2, default=str), encoding="utf-8")
-        report = write_report(out / "report.html", story.chapters, _summary(story.facts), failure)
+        report = write_report(out / "report.html", story.chapters, _summary(story.facts, sizes), failure)
         print(f"\n{story.facts['seconds']['wall']:.0f} s, of which {computed:.0f} s of computing", flush=True)
         print(os.path.relpath(report), flush=True)
     return 0
 
 
-def _summary(facts: dict[str, Any]) -> list[str]:
+_TINY = (
+    "This was a quick run with tiny sizes, to see that all steps run: its models are good for nothing, and what the "
+    "text says about them holds only of a full run."
+)
+
+
+def _summary(facts: dict[str, Any], sizes: Settings) -> list[str]:
     seconds = facts["seconds"]
     return [
         "One course in one command: raw DICOM files are checked, a net is transferred to them, evaluated, exported and "
         "served; a new machine makes its images drift, the service calls for a new model, which has to win against the "
         "old one; and a bad version is rolled back. Every command can be typed by hand, as capstone.md does.",
         "All images are drawn. They show no patient, and no number here says anything about medicine.",
+        *([_TINY] if sizes.quick else []),
         *_in_numbers(facts),
         f"The run took {seconds['wall']:.0f} seconds, {seconds['cpu']:.0f} seconds of computing.",
     ]

@@ -1,6 +1,6 @@
 """The figures of the report, drawn so that they read on light and dark pages: each has its own white ground."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,14 @@ def draw_scores(path: Path, rows: Mapping[str, Sequence[Score]]) -> Path:
             axis.plot(each.value, y, "o", color=BLUE if place == 0 else GREY, markersize=6)
     axis.axvline(0.5, color=GREY, linestyle=":", linewidth=1)
     axis.set(yticks=range(len(rows)), yticklabels=list(rows), xlabel="mean ROC-AUC of the test patients (95 %)")
-    axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0.45, 1.01))
+    every = [each for scores in rows.values() for each in scores]
+    axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(_left(every, 0.45), 1.01))
     return _save(figure, path)
+
+
+def _left(scores: Iterable[Score], usual: float) -> float:
+    """Where an axis of scores begins, so that no interval is cut off."""
+    return min(usual, *(min(each.low, each.value) - 0.04 for each in scores))
 
 
 def draw_drift(path: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> Path:
@@ -121,7 +127,8 @@ def draw_duel(path: Path, scores: Mapping[str, Score]) -> Path:
         axis.plot(each.value, place, "o", color=BLUE, markersize=8)
         axis.text(each.value, place - 0.18, f"{each.value:.3f}", ha="center", va="bottom", fontsize=9)
     axis.axvline(0.5, color=GREY, linestyle=":", linewidth=1)
-    axis.set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.7), xlim=(0.3, 1.02))
+    axis.set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.7))
+    axis.set(xlim=(_left(scores.values(), 0.3), 1.02))
     axis.set(xlabel="mean ROC-AUC by delayed labels (95 %; dotted: chance)")
     return _save(figure, path)
 

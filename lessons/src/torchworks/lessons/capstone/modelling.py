@@ -12,6 +12,7 @@ from torchworks.lessons.capstone.report import Chapter
 from torchworks.lessons.capstone.scanners import ARCHIVE, NEW, OURS
 from torchworks.lessons.capstone.scoring import Score, read_predictions, score, truth_of
 from torchworks.lessons.capstone.settings import Settings
+from torchworks.lessons.capstone.shell import written
 from torchworks.lessons.capstone.story import Story, say
 from torchworks.shared.config import UserError
 
@@ -143,7 +144,7 @@ def _scores(story: Story, chapter: Chapter) -> dict[str, list[Score]]:
     )
     chapter.picture(
         figures.draw_scores(story.figures / "scores.png", scores),
-        "Dots with intervals: the transferred nets are to the right of those from scratch and of the baselines.",
+        "A line for each method, with a dot and its interval for each training; the table above has the numbers.",
         "Every training, with the interval of its own score.",
     )
     story.facts["auroc"] = {name: [round(each.value, 4) for each in every] for name, every in scores.items()}
@@ -230,7 +231,8 @@ def export(story: Story) -> None:
             f"without seven tenths of its weights, {passed}. What no gate sees is whether the labels were right: "
             "step 10 will show that."
         )
-        chapter.command(f"cat {bundles / 'champion' / 'PARITY.md'}", (bundles / "champion" / "PARITY.md").read_text())
+        parity = bundles / "champion" / "PARITY.md"
+        chapter.command(written(["cat", parity]), parity.read_text(encoding="utf-8"))
         story.facts["export"] = {"pruned_refused": refused.code == 2}
         say(next((line for line in check.output.split("\n") if line.startswith("golden")), ""))
         say(f"pruned by 70 %: {'refused' if refused.code else 'passed'}")

@@ -13,6 +13,7 @@ from torchworks.lessons.capstone.report import Chapter
 from torchworks.lessons.capstone.retrain import DONE, Plan, write_plan
 from torchworks.lessons.capstone.scoring import Score, gain
 from torchworks.lessons.capstone.service import NAME, Refused, Service, Watchman
+from torchworks.lessons.capstone.shell import written
 from torchworks.lessons.capstone.story import Story, say
 from torchworks.lessons.capstone.traffic import Traffic, png_of, score_of, shuffled
 from torchworks.shared.config import UserError
@@ -59,14 +60,8 @@ class Shift:
         """Change what is served, and put the request into the chapter as a command with curl."""
         state = self.service.admin(path, **body)
         if chapter is not None:
-            data = json.dumps(body)
             keep = {name: state[name] for name in ("aliases", "share", "version") if name in state}
-            chapter.command(
-                f"curl -H 'Content-Type: application/json' "
-                f'-H "X-Admin-Token: $(cat {self.service.folder}/admin-token)" '
-                f"-d '{data}' {self.service.url}/admin/models{path}",
-                json.dumps(keep),
-            )
+            chapter.command(self.service.curl(path, **body), json.dumps(keep))
         return state
 
 
@@ -166,14 +161,14 @@ def drift(shift: Shift) -> None:
             f"images and answers with the test data of the training; and after {count}, when two windows without "
             "common images have drifted, it runs the command of --monitor.retrain. In earnest you would ask for more "
             "windows, and for hours (--monitor.retrain-checks, --monitor.retrain-minutes).",
-            f"The labels, once they are there, show that the alarm was right: a mean ROC-AUC of {found} after "
+            f"The labels, once they are there, show what the alarm was worth: a mean ROC-AUC of {found} after "
             f"{shift.known['normal']} before.",
         )
         lines = [name for name in service.log().split("\n") if "has drifted" in name]
-        chapter.command(f"grep drifted {service.folder}/service.log", "\n".join(lines[:2]))
+        chapter.command(written(["grep", "drifted", service.folder / "service.log"]), "\n".join(lines[:2]))
         chapter.picture(
             figures.draw_drift(story.figures / "drift.png", shift.quiet, report),
-            "Bars for each feature: before the new machine all end below the threshold, afterwards many beyond it.",
+            f"Two bars for each feature: {_drifted(shift.quiet)} before the new machine, {_drifted(report)} after.",
             "Population stability index of each feature, as a multiple of its threshold.",
         )
         chapter.picture(
@@ -230,7 +225,7 @@ def duel(shift: Shift) -> None:
         scores = {name: score_of(each, sizes.resamples) for name, each in answers.items()}
         low, high = gain(scores[CHALLENGER], scores[CHAMPION])
         better = low > 0
-        if better or sizes.steps < 50:  # a dry run goes through all steps
+        if better or sizes.quick:
             shift.admin(chapter, f"/{NAME}/promote", version=version)
             shift.mark("promoted")
         after = _after(shift, "promoted")
@@ -249,7 +244,7 @@ def duel(shift: Shift) -> None:
         shown = {f"{CHAMPION}, own machine": shift.known["normal"], f"{CHAMPION}, new machine": scores[CHAMPION]}
         chapter.picture(
             figures.draw_duel(story.figures / "duel.png", shown | {f"{CHALLENGER}, new machine": scores[CHALLENGER]}),
-            "Scores with intervals: the challenger's on the new machine is above the champion's.",
+            "Three scores with intervals: the champion's on both machines, and the challenger's on the new one.",
             "The champion on the machine that it knows, and both on the new one.",
         )
         intervals = {name: [each.value, each.low, each.high] for name, each in scores.items()}
@@ -301,6 +296,10 @@ def roll_back(shift: Shift) -> None:
         say(f"bad version {bad}; rolled back to the {back}: {after}")
 
 
+def _seconds(time: float) -> str:
+    return f"{time:.1f} seconds" if time >= 1 else f"{1000 * time:.0f} milliseconds"
+
+
 def sum_up(shift: Shift) -> None:
     """All requests in one figure."""
     story, traffic, watchman = shift.story, shift.traffic, shift.watchman
@@ -308,12 +307,12 @@ def sum_up(shift: Shift) -> None:
     with story.step("The whole story") as chapter:
         chapter.text(
             f"{len(traffic.log)} requests with images, {watchman.asked} of the watchman, {failed} failed. The longest "
-            f"wait of the watchman was {watchman.slowest:.1f} seconds, on a machine that trained models meanwhile.",
+            f"wait of the watchman was {_seconds(watchman.slowest)}, on a machine that trained models meanwhile.",
         )
         chapter.picture(
             figures.draw_timeline(story.figures / "timeline.png", traffic.log, shift.names, shift.events),
-            "Requests in their order: the champion's error rises with the new machine, the challenger's is lower, the "
-            "bad version's is higher again and ends with the roll-back.",
+            "Requests in their order, with the events marked: first the champion answers, then the challenger beside "
+            "it and alone, then the bad version, then whoever was before it; below, a curve of each one's error.",
             "Above, which version answered each request; below, its mean squared error by delayed labels.",
         )
         story.facts["requests"] = {"images": len(traffic.log), "watchman": watchman.asked, "failed": failed}

@@ -19,6 +19,8 @@ WIDEST = 1400
 """Pixels to which wider pictures are reduced."""
 LONGEST = 40
 """Lines of a command's output that are shown."""
+_NARROW, _REACHED = 576, ' tabindex="0"'
+"""Pixels from which on a figure's letters are too small on a phone: there it is shown that wide, and scrolls."""
 _CODE = re.compile("`([^`]+)`")
 _STYLE = """
 :root { --back: #f6f7f9; --panel: #fff; --text: #1b1f24; --soft: #59636e; --line: #d5dae0; --accent: #0b5cad;
@@ -47,7 +49,8 @@ figure { margin: 1rem 0; }
 img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: 6px; padding: 4px; }
 figcaption { color: var(--soft); font-size: .88rem; margin-top: .3rem; }
 footer { color: var(--soft); font-size: .88rem; margin: 1.5rem 0 3rem; }
-@media (max-width: 40rem) { nav ol { columns: 1; } section { padding: .9rem; } h1 { font-size: 1.35rem; } }
+@media (max-width: 40rem) { nav ol { columns: 1; } section { padding: .9rem; } h1 { font-size: 1.35rem; }
+  .scroll[tabindex] img { max-width: none; width: 36rem; } }
 @media print { section { break-inside: avoid; } pre { white-space: pre-wrap; } }
 """
 
@@ -129,8 +132,9 @@ def _part(part: str | Picture | Table | tuple[str, str]) -> str:
     if isinstance(part, Picture):
         address, width, height = _address(part.path)
         return (
-            f'<figure><img src="{address}" width="{width}" height="{height}" alt="{html.escape(part.alt, quote=True)}">'
-            f"<figcaption>{_text(part.caption)}</figcaption></figure>\n"
+            f'<figure><div class="scroll"{_REACHED if width > _NARROW else ""}><img src="{address}" width="{width}" '
+            f'height="{height}" alt="{html.escape(part.alt, quote=True)}"></div><figcaption>'
+            f"{_text(part.caption)}</figcaption></figure>\n"
         )
     if isinstance(part, Table):
         head, *lines = part.lines

@@ -6,6 +6,7 @@ where the challenger is; nothing is promoted: that is decided by somebody, or so
 
 import json
 import os
+import shlex
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def write_plan(folder: Path, plan: Plan, python: str) -> Path:
     """The plan, and the program to give to `--monitor.retrain`. Returns the program."""
     (folder / PLAN).write_text(json.dumps(asdict(plan), indent=2), encoding="utf-8")
     program = folder / "retrain"
-    line = f'exec "{python}" -m torchworks.lessons.capstone --retrain "{folder / PLAN}"'
+    line = f"exec {shlex.join([python, '-m', 'torchworks.lessons.capstone', '--retrain', str(folder / PLAN)])}"
     program.write_text(f"#!/bin/sh\n# run by the service when drift stays\n{line}\n", encoding="utf-8")
     program.chmod(0o700)
     return program

@@ -119,6 +119,14 @@ class Service:
         headers = {"Content_Type": "application/json", "X_Admin_Token": self.token}
         return json.loads(self.ask("POST", f"/admin/models{path}", json.dumps(body).encode(), **headers))
 
+    def curl(self, path: str, **body: Any) -> str:
+        """What `admin` asks, as a command that a person types."""
+        headers = ["-H 'Content-Type: application/json'"] + [
+            f'-H "{name}: $({written(["cat", self.folder / file])})"'
+            for name, file in (("X-API-Key", "api-key"), ("X-Admin-Token", "admin-token"))
+        ]
+        return f"curl {' '.join(headers)} -d '{json.dumps(body)}' {self.url}/admin/models{path}"
+
     def admin_state(self) -> dict[str, Any]:
         """All models with their versions and aliases."""
         return json.loads(self.ask("GET", "/admin/models", X_Admin_Token=self.token))

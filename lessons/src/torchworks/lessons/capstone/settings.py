@@ -34,11 +34,13 @@ class Settings:
     """Requests after each change of the champion."""
     resamples: int = 400
     """Of the bootstrap."""
+    quick: bool = False
+    """Too small for models that are good for anything; all steps are gone through in any case."""
 
 
 FULL = Settings()
 QUICK = Settings(
     seeds=1, archive=60, train=90, test=30, archive_steps=12, steps=6, batch=16, image_size=32, normal=105,
-    most_drifted=300, new_train=50, new_test=30, split=60, after=20, resamples=50,
+    most_drifted=300, new_train=50, new_test=30, split=60, after=20, resamples=50, quick=True,
 )  # fmt: skip
 """To see in seconds that all steps run; the models are then good for nothing."""

@@ -7,6 +7,7 @@ for each of twenty commands would take longer than the trainings.
 import contextlib
 import io
 import os
+import re
 import shlex
 import textwrap
 import warnings
@@ -21,6 +22,8 @@ from torchworks.shared.config import UserError
 
 PROGRAMS = {"cnn-vision": ("classify", CNN_VISION), "serving": (None, SERVING)}
 WIDTH = 100
+_WORD = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+""")
+"""A word of a command with its quotes; what stands in quotes may have spaces."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,12 @@ def _small_terminal() -> Iterator[None]:
 
 def written(words: Iterable[object]) -> str:
     """A command as it is typed, with paths from the current folder."""
-    return " ".join(shlex.quote(_short(str(word))) for word in words)
+    return " ".join(_quoted(_short(str(word))) for word in words)
+
+
+def _quoted(word: str) -> str:
+    """As `shlex.quote`, but without double quotes, so that it may stand within them in `"$(…)"`."""
+    return shlex.quote(word).replace("""'"'"'""", r"'\''")
 
 
 def _short(word: str) -> str:
@@ -104,9 +112,17 @@ def _short(word: str) -> str:
     if not os.path.isabs(word):
         return word
     near = os.path.relpath(word)
-    return word if near.startswith("..") else near
+    if near.startswith(".."):
+        return word
+    return f".{os.sep}{near}" if near.startswith("-") else near
 
 
 def shown(command: str) -> str:
-    """A command over several lines, for people."""
-    return " \\\n    ".join(textwrap.wrap(command, WIDTH - 6, break_long_words=False, break_on_hyphens=False))
+    """A command over several lines, for people, who can copy it as it stands: no line ends within quotes."""
+    lines: list[str] = []
+    for word in _WORD.findall(command):
+        if lines and len(lines[-1]) + 1 + len(word) <= WIDTH - 6:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return " \\\n    ".join(lines)
