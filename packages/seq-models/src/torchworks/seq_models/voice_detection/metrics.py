@@ -1,18 +1,18 @@
 """How right speech was found: by frame."""
 
+import math
+
 import numpy as np
+import torch
+
+from torchworks.shared.classification import ranking
 
 
 def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
     """The probability that a frame of speech has a higher score than another, ties counting half; `truth` is 1 or 0,
     both (F,). 0.5 where there is but one kind."""
-    from scipy.stats import rankdata
-
-    positive = truth > 0.5
-    count, rest = int(positive.sum()), int((~positive).sum())
-    if not count or not rest:
-        return 0.5
-    return float((rankdata(scores)[positive].sum() - count * (count + 1) / 2) / (count * rest))
+    area = ranking.auroc(torch.from_numpy(scores), torch.from_numpy(truth > 0.5))
+    return 0.5 if math.isnan(area) else area
 
 
 def best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
