@@ -6,13 +6,15 @@ Shape letters: N images, K findings, B resamples.
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
+import torch
 
 from torchworks.lessons.capstone.anatomy import FINDINGS
 from torchworks.lessons.capstone.hospital import Row
+from torchworks.shared.classification.ranking import auroc
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,9 @@ def truth_of(rows: Sequence[Row]) -> np.ndarray:
 
 def mean_auroc(truth: np.ndarray, probability: np.ndarray) -> float:
     """Mean over the findings that some images have and some have not; NaN if there is none."""
-    areas = []
-    for has, values in zip(truth.T, probability.T, strict=True):
-        m, n = int(has.sum()), int((~has).sum())
-        if m and n:
-            areas.append((rankdata(values)[has].sum() - m * (m + 1) / 2) / (m * n))
-    return float(np.mean(areas)) if areas else float("nan")
+    columns = zip(torch.from_numpy(probability).T, torch.from_numpy(truth).T, strict=True)
+    areas = [area for values, has in columns if not isnan(area := auroc(values, has))]
+    return float(np.mean(areas)) if areas else nan
 
 
 def score(truth: np.ndarray, probability: np.ndarray, patients: Sequence[str], resamples: int, seed: int = 0) -> Score:
