@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -279,9 +279,12 @@ class Config(Limited):
 
 def recipes(package: str) -> dict[str, Callable[[], Config]]:
     """The recipes of `package` by name, in the order of their names, loaded."""
+    return {name: point.load() for name, point in _recipe_points(package).items()}
+
+
+def _recipe_points(package: str) -> dict[str, EntryPoint]:
     group = f"torchworks.recipes.{package.replace('-', '_')}"  # names of groups may not have hyphens
-    points = sorted(entry_points(group=group), key=lambda point: point.name)
-    return {point.name: point.load() for point in points}
+    return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -292,12 +295,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def find_recipe(package: str, name: str) -> Callable[[], Config]:
     """The recipe function `name` of `package`; raises `UserError` with the nearest known name."""
-    known = recipes(package)
+    known = _recipe_points(package)
     if name not in known:
         raise UserError(
             f"There is no recipe '{name}' in {package}.{nearest(name, known)} Known recipes: {', '.join(known)}."
         )
-    return known[name]
+    return known[name].load()
 
 
 def to_dict(config: Any) -> dict[str, Any]:
