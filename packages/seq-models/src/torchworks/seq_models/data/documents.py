@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from torchworks.seq_models.data.documents_config import LongTextConfig
 from torchworks.shared.config import LoaderConfig, UserError
 from torchworks.shared.data import Dataset, Field, Schema, Source
 
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20
 """Bytes that are decoded at once."""
 LINE_END = ord("\n")
-
-
-@dataclass(frozen=True)
-class LongTextConfig(LoaderConfig):
-    """How the text gets to the device."""
-
-    test_fraction: float = 0.05
-    """Share of the text, its end, held back for testing."""
 
 
 def as_trained(config: LoaderConfig) -> LongTextConfig:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from torchworks.seq_models.data.documents import LongTextConfig
+from torchworks.seq_models.data.documents_config import LongTextConfig
 from torchworks.shared.config import Amount, Config, Count, Positive, limited
 
 Part = Annotated[float, *limited(0, 1, above=True)]
